@@ -1,0 +1,426 @@
+//! The dashboard: a request and an instant in, an answer out. Straight-line use of everything else.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::SubsecRound;
+use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant as Monotonic;
+
+use crate::{
+    Instant, Window,
+    answer::{
+        AnswerRange, CampaignList, DashboardAnswer, DefinitionState, Health, Seam, SourceHealth, SourceReport,
+        SourceState, WidgetState, WidgetStatus,
+    },
+    calendar,
+    catalog::{
+        Catalog, Resolved, Scope,
+        kept::{AGAIN, FRESH, KeptCatalog, Look},
+    },
+    comparison,
+    definitions::{Definitions, Mode, Origin, Record, StepRules, catalogue},
+    gather::{Budgets, Sources, ask, gather, settled},
+    period::Range,
+    request::{DashboardRequest, RequestError},
+    source::{BehaviorSource, CatalogSource, Frame, LedgerSource, RealtimeSource, SalesQuestion},
+    widget::{Context, Data, Needs, Notes, Warning, WarningCode},
+};
+
+/// The most activities one answer is computed over.
+pub const MAX_ACTIVITIES: usize = 1000;
+
+const INFLOW_HOURS: usize = 24;
+const ACTIVE_MINUTES: i64 = 5;
+const MAX_BASELINE_WEEKS: u32 = 8;
+
+/// Answers a marketing dashboard's questions from the sources it was built on. Clones share everything; a dropped
+/// `answer` harms nothing. Needs a tokio runtime.
+#[derive(Clone)]
+pub struct Dashboard {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    catalog: KeptCatalog,
+    sources: Sources,
+    settings: Settings,
+    /// The definition's hash for each mode.
+    hashes: [String; Mode::ALL.len()],
+}
+
+#[derive(Debug, Clone)]
+struct Settings {
+    zone: Tz,
+    mode: Mode,
+    rules: StepRules,
+    budgets: Budgets,
+    baseline_weeks: u32,
+}
+
+impl std::fmt::Debug for Dashboard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dashboard").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// The request is wrong. The caller must change it.
+    #[error(transparent)]
+    Invalid(#[from] RequestError),
+    /// The catalog lists no such campaign or activity.
+    #[error("there is no such campaign or activity")]
+    NotFound(Scope),
+    /// The campaign has more activities than one answer is computed over.
+    #[error("the campaign has {found} activities; at most {MAX_ACTIVITIES} are computed at once")]
+    TooManyActivities {
+        /// How many it has.
+        found: usize,
+    },
+    /// Nothing that was asked could be answered. Asking again may work.
+    #[error("nothing that was asked could be answered")]
+    Unavailable {
+        /// How each source did.
+        sources: Vec<SourceState>,
+    },
+}
+
+/// Builds a [`Dashboard`]. Only the catalog is required: facts without a source are said to be missing.
+#[must_use]
+pub struct DashboardBuilder<C> {
+    catalog: C,
+    sources: Sources,
+    settings: Settings,
+}
+
+impl<C> std::fmt::Debug for DashboardBuilder<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DashboardBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl<C> DashboardBuilder<C> {
+    /// Where campaigns and activities are listed. Required.
+    pub fn catalog(self, source: impl CatalogSource) -> DashboardBuilder<Arc<dyn CatalogSource>> {
+        DashboardBuilder { catalog: Arc::new(source), sources: self.sources, settings: self.settings }
+    }
+
+    /// What visitors did. Defaults to none: steps of events are missing.
+    pub fn behavior(mut self, source: impl BehaviorSource) -> Self {
+        self.sources.behavior = Some(Arc::new(source));
+        self
+    }
+
+    /// What the business recorded. Defaults to none: sales are missing.
+    pub fn ledger(mut self, source: impl LedgerSource) -> Self {
+        self.sources.ledger = Some(Arc::new(source));
+        self
+    }
+
+    /// What is true this second. Defaults to none: stock is missing.
+    pub fn realtime(mut self, source: impl RealtimeSource) -> Self {
+        self.sources.realtime = Some(Arc::new(source));
+        self
+    }
+
+    /// The business zone, which decides where days and hours begin. Defaults to `Asia/Seoul`.
+    pub fn zone(mut self, zone: Tz) -> Self {
+        self.settings.zone = zone;
+        self
+    }
+
+    /// How the funnel counts where a request does not say. Defaults to [`Mode::Count`].
+    pub fn default_mode(mut self, mode: Mode) -> Self {
+        self.settings.mode = mode;
+        self
+    }
+
+    /// What the funnel's steps count. Defaults to the plan's four event types.
+    pub fn step_rules(mut self, rules: StepRules) -> Self {
+        self.settings.rules = rules;
+        self
+    }
+
+    /// How long sources may take. Defaults to [`Budgets::default`].
+    pub fn budgets(mut self, budgets: Budgets) -> Self {
+        self.settings.budgets = budgets;
+        self
+    }
+
+    /// How many whole weeks before a promotion its baseline is taken from, 1 to 8. Defaults to 4.
+    pub fn baseline_weeks(mut self, weeks: u32) -> Self {
+        self.settings.baseline_weeks = weeks.clamp(1, MAX_BASELINE_WEEKS);
+        self
+    }
+}
+
+impl DashboardBuilder<Arc<dyn CatalogSource>> {
+    /// The dashboard.
+    pub fn build(self) -> Dashboard {
+        let names = [
+            Some(self.catalog.name()),
+            self.sources.behavior.as_ref().map(|source| source.name()),
+            self.sources.ledger.as_ref().map(|source| source.name()),
+            self.sources.realtime.as_ref().map(|source| source.name()),
+        ];
+        let hashes = Mode::ALL.map(|mode| definition_hash(&self.settings, mode, names));
+        let catalog = KeptCatalog::new(self.catalog);
+        Dashboard { inner: Arc::new(Inner { catalog, sources: self.sources, settings: self.settings, hashes }) }
+    }
+}
+
+impl Dashboard {
+    /// A builder without sources.
+    pub fn builder() -> DashboardBuilder<()> {
+        let settings = Settings {
+            zone: chrono_tz::Asia::Seoul,
+            mode: Mode::default(),
+            rules: StepRules::default(),
+            budgets: Budgets::default(),
+            baseline_weeks: 4,
+        };
+        let sources = Sources { behavior: None, ledger: None, realtime: None };
+        DashboardBuilder { catalog: (), sources, settings }
+    }
+
+    /// The business zone.
+    pub fn zone(&self) -> Tz {
+        self.inner.settings.zone
+    }
+
+    /// How the funnel counts where a request does not say.
+    pub fn default_mode(&self) -> Mode {
+        self.inner.settings.mode
+    }
+
+    /// Computes the widgets asked for, as of `now` floored to the second. Sources are asked at the same time, each within
+    /// its budget; what one of them does not say is missing with its reason, and the rest is answered.
+    /// # Errors
+    /// [`AnswerError`]: the request is wrong, its scope does not exist or is too large, or nothing could be answered.
+    pub async fn answer(&self, request: &DashboardRequest, now: Instant) -> Result<DashboardAnswer, AnswerError> {
+        let settings = &self.inner.settings;
+        let deadline = Monotonic::now() + settings.budgets.answer;
+        let as_of = now.trunc_subsecs(0);
+        let range = request.check(settings.mode, as_of, settings.zone)?;
+
+        let look = self.find(request.scope, as_of).await;
+        let Some(catalog) = look.catalog else { return Err(unavailable(vec![look.report])) };
+        let Some(scope) = catalog.resolve(request.scope) else {
+            return Err(if look.failing {
+                unavailable(vec![look.report])
+            } else {
+                AnswerError::NotFound(request.scope)
+            });
+        };
+        if scope.activities.len() > MAX_ACTIVITIES {
+            return Err(AnswerError::TooManyActivities { found: scope.activities.len() });
+        }
+
+        let mut needs = Needs::default();
+        request.widgets.iter().for_each(|widget| widget.add_needs(&mut needs));
+        let context = self.context(request, &catalog, scope, range, as_of, needs);
+        let (facts, mut reports) = gather(&self.inner.sources, &settings.budgets, deadline, needs, &context).await;
+        reports.insert(0, look.report);
+
+        let mut data = Data::default();
+        let mut widgets = BTreeMap::new();
+        for widget in &request.widgets {
+            let mut notes = Notes::default();
+            widget.fill(&mut data, &context, &facts, &mut notes);
+            widgets.insert(*widget, WidgetState::new(notes, as_of));
+        }
+        if widgets.values().all(|state| state.status == WidgetStatus::Unavailable) {
+            return Err(unavailable(reports));
+        }
+        Ok(self.envelope(request, &context, data, widgets, reports))
+    }
+
+    /// All campaigns with their activities, as of `now`.
+    /// # Errors
+    /// [`AnswerError::Unavailable`] if the catalog does not answer and no copy of it is younger than 15 minutes.
+    pub async fn campaigns(&self, now: Instant) -> Result<CampaignList, AnswerError> {
+        let as_of = now.trunc_subsecs(0);
+        let look = self.look(FRESH, as_of).await;
+        let catalog = look.catalog.ok_or_else(|| unavailable(vec![look.report]))?;
+        Ok(CampaignList::new(&catalog, as_of))
+    }
+
+    /// What every figure means, with the store it comes from.
+    pub fn definitions(&self) -> Definitions {
+        let Inner { sources, settings, catalog, .. } = &*self.inner;
+        let name = |name: Option<&'static str>| name.unwrap_or("none");
+        let behavior = name(sources.behavior.as_ref().map(|source| source.name()));
+        let ledger = name(sources.ledger.as_ref().map(|source| source.name()));
+        let realtime = name(sources.realtime.as_ref().map(|source| source.name()));
+        let steps = settings.rules.steps();
+        catalogue(|origin| match origin {
+            Origin::Steps(indices) => {
+                let of = |index: &usize| match steps[*index].record {
+                    Record::Event(_) => behavior,
+                    Record::Ledger(_) => ledger,
+                };
+                let mut names: Vec<&str> = indices.iter().map(of).collect();
+                names.sort_unstable();
+                names.dedup();
+                names.join(", ")
+            }
+            Origin::Behavior => behavior.to_owned(),
+            Origin::Ledger => ledger.to_owned(),
+            Origin::Realtime => realtime.to_owned(),
+            Origin::Catalog => catalog.source.name().to_owned(),
+        })
+    }
+
+    /// Asks every source whether it answers, all at the same time, each within its budget.
+    pub async fn health(&self, now: Instant) -> Health {
+        let Inner { sources, settings: Settings { budgets, .. }, catalog, .. } = &*self.inner;
+        macro_rules! probe {
+            ($source:expr, $seam:expr, $budget:expr) => {{
+                let (source, budget) = (Arc::clone($source), $budget);
+                ask(source.name(), $seam, budget, async move { source.probe(budget).await })
+            }};
+        }
+        let asked = [
+            Some(probe!(&catalog.source, Seam::Catalog, budgets.catalog)),
+            sources.behavior.as_ref().map(|source| probe!(source, Seam::Behavior, budgets.behavior)),
+            sources.ledger.as_ref().map(|source| probe!(source, Seam::Ledger, budgets.ledger)),
+            sources.realtime.as_ref().map(|source| probe!(source, Seam::Realtime, budgets.realtime)),
+        ];
+        let look = self.look(FRESH, now.trunc_subsecs(0)).await;
+        let mut health = Health { ready: look.catalog.is_some(), sources: Vec::new() };
+        for asked in asked.into_iter().flatten() {
+            let (probed, report) = settled(asked).await;
+            health.sources.push(SourceHealth::new(report, probed, now));
+        }
+        health
+    }
+
+    /// The catalog for a scope: a copy that does not list it is read again, unless that was just done.
+    async fn find(&self, scope: Scope, as_of: Instant) -> Look {
+        let look = self.look(FRESH, as_of).await;
+        match &look.catalog {
+            Some(catalog) if catalog.resolve(scope).is_none() => self.look(AGAIN, as_of).await,
+            _ => look,
+        }
+    }
+
+    async fn look(&self, fresh: Duration, as_of: Instant) -> Look {
+        self.inner.catalog.look(fresh, as_of, self.inner.settings.budgets.catalog).await
+    }
+
+    fn context<'a>(
+        &self,
+        request: &DashboardRequest,
+        catalog: &'a Catalog,
+        scope: Resolved<'a>,
+        range: Range,
+        as_of: Instant,
+        needs: Needs,
+    ) -> Context<'a> {
+        let settings = &self.inner.settings;
+        let mode = request.mode.unwrap_or(settings.mode);
+        let funnel = scope.activities.iter().filter(|activity| activity.kind.has_funnel());
+        let frame = Frame {
+            as_of,
+            activities: scope.activities.iter().map(|activity| activity.id).collect(),
+            funnel_activities: funnel.map(|activity| activity.id).collect(),
+            current: range.window,
+            previous: request.compare_previous.then(|| range.previous()).flatten(),
+            // A mode that no source counts was refused with the request.
+            counting: mode.counting().unwrap_or(crate::source::Counting::Events),
+            by_activity: needs.by_activity,
+        };
+        let mut products: Vec<_> = scope.activities.iter().filter_map(|activity| activity.product).collect();
+        products.sort_unstable();
+        products.dedup();
+        let history = scope
+            .promotion_start()
+            .and_then(|start| comparison::history_window(start, as_of, settings.zone, settings.baseline_weeks));
+        Context {
+            scope,
+            currency: catalog.currency(),
+            zone: settings.zone,
+            mode,
+            range,
+            as_of,
+            steps: settings.rules.steps(),
+            frame: Arc::new(frame),
+            inflow: inflow_hours(as_of, settings.zone),
+            active: Window { from: as_of - chrono::Duration::minutes(ACTIVE_MINUTES), to: as_of },
+            sales: SalesQuestion { products, window: scope.promotion_within(range.window), history },
+            baseline_weeks: settings.baseline_weeks,
+        }
+    }
+
+    fn envelope(
+        &self,
+        request: &DashboardRequest,
+        context: &Context<'_>,
+        data: Data,
+        widgets: BTreeMap<crate::Widget, WidgetState>,
+        reports: Vec<SourceReport>,
+    ) -> DashboardAnswer {
+        let range = &context.range;
+        let mut warnings = Vec::new();
+        if request.dates_ignored {
+            let message = "startDate and endDate are used with period=custom only";
+            warnings.push(Warning::new(WarningCode::DatesIgnored, message));
+        }
+        DashboardAnswer {
+            campaign_id: context.scope.campaign.id,
+            activity_id: context.scope.activity().map(|activity| activity.id),
+            period: request.period.code().to_owned(),
+            timestamp: context.as_of,
+            phase: context.scope.phase(context.as_of),
+            range: AnswerRange {
+                from: range.window.from,
+                to: range.window.to,
+                start_date: range.first_day(),
+                end_date: range.last_day(),
+                zone: context.zone.name().to_owned(),
+                in_progress: range.in_progress(),
+                previous: context.frame.previous.map(Into::into),
+            },
+            mode: context.mode,
+            data,
+            widgets,
+            sources: reports.into_iter().map(SourceState::from).collect(),
+            definition: DefinitionState {
+                funnel: StepRules::FUNNEL.to_owned(),
+                hash: self.inner.hashes[context.mode as usize].clone(),
+                identity: "recorded".to_owned(),
+            },
+            warnings,
+        }
+    }
+}
+
+fn unavailable(reports: Vec<SourceReport>) -> AnswerError {
+    AnswerError::Unavailable { sources: reports.into_iter().map(SourceState::from).collect() }
+}
+
+/// The clock hour in progress and those before it, oldest first.
+fn inflow_hours(as_of: Instant, zone: Tz) -> Vec<Window> {
+    let last = calendar::hour(as_of, zone).whole;
+    let earlier = Window { from: last.from - chrono::Duration::days(2), to: last.from };
+    let hours = calendar::hours(earlier, zone).into_iter().map(|hour| hour.whole).chain([last]);
+    let hours: Vec<Window> = hours.collect();
+    hours[hours.len().saturating_sub(INFLOW_HOURS)..].to_vec()
+}
+
+/// A stable hash over everything that decides the numbers.
+fn definition_hash(settings: &Settings, mode: Mode, sources: [Option<&'static str>; 4]) -> String {
+    let mut text =
+        format!("{}|{}|{}|{}", StepRules::FUNNEL, mode.code(), settings.zone.name(), settings.baseline_weeks);
+    for step in settings.rules.steps() {
+        text.push_str(&match &step.record {
+            Record::Event(rule) => format!("|{}:event:{:?}:{:?}", step.key, rule.triggers, rule.definitions),
+            Record::Ledger(row) => format!("|{}:ledger:{row:?}", step.key),
+        });
+    }
+    text.push_str(&format!("|{sources:?}"));
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

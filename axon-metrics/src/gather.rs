@@ -1,0 +1,321 @@
+//! The one concurrent round: needs become facts. The only file that awaits a source other than the catalog.
+//! Each source is asked at most once, all at the same time, each in a task of its own, so that one that fails, hangs,
+//! panics or lies costs only the facts it owns. Failures are logged here, once.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::{task::JoinHandle, time::Instant as Monotonic};
+use tracing::{Instrument, warn};
+
+use crate::{
+    Instant, Missing, Reason,
+    answer::{Seam, SourceReport},
+    definitions::{EventRule, LedgerStep, Record},
+    facts::{BehaviorFacts, Fact, LedgerFacts, RealtimeFacts, SalesFacts, Slots, StepCounts},
+    source::{
+        BehaviorQuestion, BehaviorSource, InflowQuestion, LedgerQuestion, LedgerSource, RealtimeQuestion,
+        RealtimeSource, SourceError,
+    },
+    widget::{Context, Facts, Needs},
+};
+
+mod check;
+
+/// The sources of facts. One that is absent costs the facts it would own.
+#[derive(Clone)]
+pub(crate) struct Sources {
+    pub(crate) behavior: Option<Arc<dyn BehaviorSource>>,
+    pub(crate) ledger: Option<Arc<dyn LedgerSource>>,
+    pub(crate) realtime: Option<Arc<dyn RealtimeSource>>,
+}
+
+/// How long each source may take, and all together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budgets {
+    /// The whole answer. Defaults to 1 s.
+    pub answer: Duration,
+    /// The catalog, when the kept one is too old. Defaults to 300 ms.
+    pub catalog: Duration,
+    /// What visitors did. Defaults to 800 ms.
+    pub behavior: Duration,
+    /// What the business recorded. Defaults to 800 ms.
+    pub ledger: Duration,
+    /// What is true this second. Defaults to 150 ms.
+    pub realtime: Duration,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        let ms = Duration::from_millis;
+        Self { answer: ms(1000), catalog: ms(300), behavior: ms(800), ledger: ms(800), realtime: ms(150) }
+    }
+}
+
+/// A source that did not answer within its budget.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {} ms", .0.as_millis())]
+struct TooSlow(Duration);
+
+/// A source whose task ended without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the source panicked")]
+struct Panicked;
+
+/// Asks what is needed, and says of each source how it went.
+pub(crate) async fn gather(
+    sources: &Sources,
+    budgets: &Budgets,
+    deadline: Monotonic,
+    needs: Needs,
+    context: &Context<'_>,
+) -> (Facts, Vec<SourceReport>) {
+    let within = |budget: Duration| budget.min(deadline.saturating_duration_since(Monotonic::now()));
+    let plan = Plan::new(needs, context);
+    let nothing = context.frame.activities.is_empty();
+
+    let behavior = sources.behavior.as_ref().filter(|_| plan.asks_behavior() && !nothing).map(|source| {
+        let question = plan.behavior(context, within(budgets.behavior));
+        let source = Arc::clone(source);
+        ask(source.name(), Seam::Behavior, question.budget, async move {
+            let facts = source.behavior(&question).await?;
+            check::behavior(facts, &question, source.name())
+        })
+    });
+    let ledger = sources.ledger.as_ref().filter(|_| plan.asks_ledger() && !nothing).map(|source| {
+        let question = plan.ledger(context, within(budgets.ledger));
+        let source = Arc::clone(source);
+        ask(source.name(), Seam::Ledger, question.budget, async move {
+            let facts = source.ledger(&question).await?;
+            check::ledger(facts, &question, source.name())
+        })
+    });
+    let realtime = sources.realtime.as_ref().filter(|_| needs.slots && !nothing).map(|source| {
+        let question = RealtimeQuestion {
+            as_of: context.as_of,
+            budget: within(budgets.realtime),
+            activities: context.frame.activities.clone(),
+        };
+        let source = Arc::clone(source);
+        ask(source.name(), Seam::Realtime, question.budget, async move {
+            let facts = source.realtime(&question).await?;
+            check::realtime(facts, &question, source.name())
+        })
+    });
+
+    let absent = Missing::NotMeasured(if nothing { Reason::NoActivities } else { Reason::NoSource });
+    let mut reports = Vec::new();
+    let behavior = settled_or(behavior, &absent, &mut reports).await;
+    let ledger = settled_or(ledger, &absent, &mut reports).await;
+    let realtime = settled_or(realtime, &absent, &mut reports).await;
+    for report in &mut reports {
+        report.look_at_facts(&behavior, &ledger, &realtime);
+    }
+    (plan.weave(context, behavior, ledger, realtime), reports)
+}
+
+/// A question under way. Dropping it ends it.
+pub(crate) struct Asked<T> {
+    task: JoinHandle<(Result<T, SourceError>, Duration)>,
+    name: &'static str,
+    seam: Seam,
+}
+
+impl<T> Drop for Asked<T> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+pub(crate) fn ask<T: Send + 'static>(
+    name: &'static str,
+    seam: Seam,
+    budget: Duration,
+    answer: impl Future<Output = Result<T, SourceError>> + Send + 'static,
+) -> Asked<T> {
+    let asked = async move {
+        let began = Monotonic::now();
+        let result = tokio::time::timeout(budget, answer).await.unwrap_or_else(|_| {
+            Err(SourceError::Unavailable { source_name: name.into(), source: TooSlow(budget).into() })
+        });
+        (result, began.elapsed())
+    };
+    Asked { task: tokio::spawn(asked.in_current_span()), name, seam }
+}
+
+/// The answer of a source, or why there is none.
+pub(crate) type Settled<T> = Result<T, Missing>;
+
+async fn settled_or<T>(asked: Option<Asked<T>>, absent: &Missing, reports: &mut Vec<SourceReport>) -> Settled<T> {
+    let Some(asked) = asked else { return Err(absent.clone()) };
+    let (result, report) = settled(asked).await;
+    reports.push(report);
+    result
+}
+
+/// Waits for an answer, and logs a failure.
+pub(crate) async fn settled<T>(mut asked: Asked<T>) -> (Settled<T>, SourceReport) {
+    let (result, took) = (&mut asked.task).await.unwrap_or_else(|_| {
+        let error = SourceError::Unavailable { source_name: asked.name.into(), source: Panicked.into() };
+        (Err(error), Duration::ZERO)
+    });
+    let report = SourceReport::new(asked.name, asked.seam, took);
+    match result {
+        Ok(facts) => (Ok(facts), report),
+        Err(error) => {
+            log(&error, asked.seam, took);
+            (Err(Missing::Unavailable(Arc::new(error))), report.failed())
+        }
+    }
+}
+
+/// A failure of a source with its causes, in one line.
+fn log(error: &SourceError, seam: Seam, took: Duration) {
+    let mut causes = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        causes = format!("{causes}: {next}");
+        cause = next.source();
+    }
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    warn!(source = %error.source_name(), seam = seam.name(), duration_ms, "{causes}");
+}
+
+/// Which steps go to which source, and in which order they come back.
+struct Plan {
+    needs: Needs,
+    events: Vec<EventRule>,
+    rows: Vec<LedgerStep>,
+    /// For each step of the funnel its place among the events or the rows.
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    Event(usize),
+    Row(usize),
+    /// No activity of the scope has a funnel.
+    Unsupported,
+}
+
+impl Plan {
+    fn new(needs: Needs, context: &Context<'_>) -> Self {
+        let mut plan = Self { needs, events: Vec::new(), rows: Vec::new(), places: Vec::new() };
+        let supported = !context.frame.funnel_activities.is_empty() || context.frame.activities.is_empty();
+        for step in &context.steps {
+            plan.places.push(match &step.record {
+                _ if !supported => Place::Unsupported,
+                Record::Event(rule) => {
+                    plan.events.push(rule.clone());
+                    Place::Event(plan.events.len() - 1)
+                }
+                Record::Ledger(row) => {
+                    plan.rows.push(*row);
+                    Place::Row(plan.rows.len() - 1)
+                }
+            });
+        }
+        if !needs.steps && !needs.by_activity {
+            plan.events.clear();
+            plan.rows.clear();
+        }
+        plan
+    }
+
+    fn asks_behavior(&self) -> bool {
+        !self.events.is_empty() || self.needs.inflow || self.needs.active
+    }
+
+    fn asks_ledger(&self) -> bool {
+        !self.rows.is_empty() || self.needs.sales
+    }
+
+    fn behavior(&self, context: &Context<'_>, budget: Duration) -> BehaviorQuestion {
+        // An inflow of rows is not asked of anyone: it is not supported.
+        let first = match &context.steps[0].record {
+            Record::Event(rule) => Some(rule.clone()),
+            Record::Ledger(_) => None,
+        };
+        let hours = || {
+            let cut = |hour: &crate::Window| crate::Window { from: hour.from, to: hour.to.min(context.as_of) };
+            context.inflow.iter().map(cut).collect()
+        };
+        BehaviorQuestion {
+            frame: Arc::clone(&context.frame),
+            budget,
+            steps: self.events.clone(),
+            inflow: first.filter(|_| self.needs.inflow).map(|rule| InflowQuestion { rule, hours: hours() }),
+            active: self.needs.active.then_some(context.active),
+        }
+    }
+
+    fn ledger(&self, context: &Context<'_>, budget: Duration) -> LedgerQuestion {
+        LedgerQuestion {
+            frame: Arc::clone(&context.frame),
+            budget,
+            steps: self.rows.clone(),
+            sales: self.needs.sales.then(|| context.sales.clone()),
+        }
+    }
+
+    fn weave(
+        &self,
+        context: &Context<'_>,
+        behavior: Settled<BehaviorFacts>,
+        ledger: Settled<LedgerFacts>,
+        realtime: Settled<RealtimeFacts>,
+    ) -> Facts {
+        let frame = &context.frame;
+        let counts = |pick: &dyn Fn(&StepCounts) -> Option<&Vec<Fact<u64>>>| -> Vec<Fact<u64>> {
+            self.places.iter().map(|place| count(*place, &behavior, &ledger, pick)).collect()
+        };
+        let by_activity = |index: usize| counts(&|steps| steps.by_activity.get(index).map(|(_, counts)| counts));
+        let steps = StepCounts {
+            current: counts(&|steps| Some(&steps.current)),
+            previous: if frame.previous.is_some() { counts(&|steps| Some(&steps.previous)) } else { Vec::new() },
+            by_activity: frame
+                .funnel_activities
+                .iter()
+                .enumerate()
+                .map(|(index, id)| (*id, by_activity(index)))
+                .collect(),
+        };
+        let not_asked = || Missing::NotMeasured(Reason::NoSource);
+        let inflow = behavior.as_ref().map_err(Clone::clone);
+        let inflow = inflow.and_then(|facts| facts.inflow.clone().unwrap_or(Err(Missing::NotSupported)));
+        let active = behavior.and_then(|facts| facts.active.unwrap_or_else(|| Err(not_asked())));
+        let sales = ledger.and_then(|facts| facts.sales.ok_or_else(not_asked)).unwrap_or_else(|why| SalesFacts {
+            promotion: Err(why.clone()),
+            regular: Err(why.clone()),
+            others: Err(why.clone()),
+            history: Some(Err(why)),
+        });
+        let slots = realtime.map(|facts| facts.slots).unwrap_or_else(|why| {
+            let missing = || Slots { stock: Err(why.clone()), members: Err(why.clone()), derived: false };
+            frame.activities.iter().map(|id| (*id, missing())).collect()
+        });
+        Facts { steps, inflow, active, sales, slots }
+    }
+}
+
+/// The count of one step from the source it was asked of. What was not asked is not looked at.
+fn count(
+    place: Place,
+    behavior: &Settled<BehaviorFacts>,
+    ledger: &Settled<LedgerFacts>,
+    pick: &dyn Fn(&StepCounts) -> Option<&Vec<Fact<u64>>>,
+) -> Fact<u64> {
+    let (steps, index) = match place {
+        Place::Event(index) => (behavior.as_ref().map(|facts| &facts.steps), index),
+        Place::Row(index) => (ledger.as_ref().map(|facts| &facts.steps), index),
+        Place::Unsupported => return Err(Missing::NotSupported),
+    };
+    let counts = steps.map(pick).map_err(Clone::clone)?;
+    counts.and_then(|counts| counts.get(index).cloned()).unwrap_or(Err(Missing::NotMeasured(Reason::NoSource)))
+}
+
+/// The sources' instants never pass the answer's: a store whose clock is ahead knows no future.
+fn capped<T>(fact: &mut Fact<T>, as_of: Instant) {
+    if let Ok(measured) = fact {
+        measured.complete_to = measured.complete_to.min(as_of);
+    }
+}

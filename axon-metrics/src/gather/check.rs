@@ -1,0 +1,126 @@
+//! Whether an answer is what was asked: a source that sends something else is not believed.
+
+use super::capped;
+use crate::{
+    Missing, Money,
+    facts::{BehaviorFacts, LedgerFacts, RealtimeFacts, Sales, StepCounts},
+    source::{BehaviorQuestion, Frame, LedgerQuestion, RealtimeQuestion, SourceError},
+};
+
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {found} instead of {asked}")]
+struct Differs {
+    what: &'static str,
+    asked: usize,
+    found: usize,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Wrong(&'static str);
+
+type Checked<T> = Result<T, SourceError>;
+
+pub(super) fn behavior(mut facts: BehaviorFacts, question: &BehaviorQuestion, name: &str) -> Checked<BehaviorFacts> {
+    let as_of = question.frame.as_of;
+    let check = Check { name, expected: "the counts asked for" };
+    check.steps(&mut facts.steps, &question.frame, question.steps.len())?;
+    check.that(facts.inflow.is_some() == question.inflow.is_some(), "an inflow is there or not as asked")?;
+    if let (Some(fact), Some(asked)) = (&mut facts.inflow, &question.inflow) {
+        if let Ok(inflow) = &fact {
+            check.same("hours of inflow", asked.hours.len(), inflow.value.len())?;
+        }
+        capped(fact, as_of);
+    }
+    check.that(facts.active.is_some() == question.active.is_some(), "active subjects are there or not as asked")?;
+    facts.active.iter_mut().for_each(|fact| capped(fact, as_of));
+    Ok(facts)
+}
+
+pub(super) fn ledger(mut facts: LedgerFacts, question: &LedgerQuestion, name: &str) -> Checked<LedgerFacts> {
+    let as_of = question.frame.as_of;
+    let check = Check { name, expected: "the sums asked for" };
+    check.steps(&mut facts.steps, &question.frame, question.steps.len())?;
+    check.that(facts.sales.is_some() == question.sales.is_some(), "sales are there or not as asked")?;
+    if let (Some(sales), Some(asked)) = (&mut facts.sales, &question.sales) {
+        check.that(sales.history.is_some() == asked.history.is_some(), "a history is there or not as asked")?;
+        for fact in [&mut sales.promotion, &mut sales.regular] {
+            check.that(
+                fact.as_ref().map_or(true, |sales| plausible(&sales.value)),
+                "more buyers than orders, or negative revenue",
+            )?;
+            capped(fact, as_of);
+        }
+        capped(&mut sales.others, as_of);
+        if let (Some(fact), Some(window)) = (&mut sales.history, asked.history) {
+            if let Ok(history) = &fact {
+                let hours = &history.value.hours;
+                check.that(
+                    hours.iter().all(|(hour, _)| window.contains(*hour)),
+                    "an hour of history outside the window",
+                )?;
+                check.that(hours.windows(2).all(|pair| pair[0].0 < pair[1].0), "hours of history out of order")?;
+            }
+            capped(fact, as_of);
+        }
+    }
+    Ok(facts)
+}
+
+fn plausible(sales: &Sales) -> bool {
+    sales.buyers <= sales.orders && sales.revenue >= Money::ZERO
+}
+
+pub(super) fn realtime(mut facts: RealtimeFacts, question: &RealtimeQuestion, name: &str) -> Checked<RealtimeFacts> {
+    let check = Check { name, expected: "the slots of each activity asked for" };
+    check.same("activities", question.activities.len(), facts.slots.len())?;
+    for ((id, slots), asked) in facts.slots.iter_mut().zip(&question.activities) {
+        check.that(id == asked, "an activity that was not asked for")?;
+        capped(&mut slots.stock, question.as_of);
+        capped(&mut slots.members, question.as_of);
+    }
+    Ok(facts)
+}
+
+struct Check<'a> {
+    name: &'a str,
+    expected: &'static str,
+}
+
+impl Check<'_> {
+    fn malformed(&self, source: impl Into<crate::source::BoxError>) -> SourceError {
+        SourceError::Malformed { source_name: self.name.into(), expected: self.expected, source: source.into() }
+    }
+
+    fn that(&self, holds: bool, wrong: &'static str) -> Checked<()> {
+        if holds { Ok(()) } else { Err(self.malformed(Wrong(wrong))) }
+    }
+
+    fn same(&self, what: &'static str, asked: usize, found: usize) -> Checked<()> {
+        if asked == found { Ok(()) } else { Err(self.malformed(Differs { what, asked, found })) }
+    }
+
+    fn steps(&self, steps: &mut StepCounts, frame: &Frame, asked: usize) -> Checked<()> {
+        self.same("counts", asked, steps.current.len())?;
+        self.same(
+            "counts of the previous window",
+            if frame.previous.is_some() { asked } else { 0 },
+            steps.previous.len(),
+        )?;
+        let apart = if frame.by_activity && asked > 0 { frame.funnel_activities.len() } else { 0 };
+        self.same("activities", apart, steps.by_activity.len())?;
+        for ((id, counts), asked_for) in steps.by_activity.iter().zip(&frame.funnel_activities) {
+            self.that(id == asked_for, "an activity that was not asked for")?;
+            self.same("counts of an activity", asked, counts.len())?;
+        }
+        let apart = steps.by_activity.iter_mut().flat_map(|(_, counts)| counts);
+        for fact in steps.current.iter_mut().chain(&mut steps.previous).chain(apart) {
+            capped(fact, frame.as_of);
+            self.that(
+                !matches!(fact, Err(Missing::ZeroDenominator | Missing::NoBaseline | Missing::Unlimited)),
+                "a count that is no count",
+            )?;
+        }
+        Ok(())
+    }
+}

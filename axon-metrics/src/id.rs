@@ -1,0 +1,79 @@
+//! Identifiers of what the catalog lists: campaigns, activities, products.
+//! Lives here: the newtypes and their text form. Users and sessions have no type here on purpose: they never leave a source.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// The largest id a store can hold: a signed 64-bit column.
+pub const MAX_ID: u64 = i64::MAX as u64;
+
+/// A text that is no id: ids are the decimal numbers 1 to 9223372036854775807, without sign or blank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id is a number from 1 to {MAX_ID}")]
+pub struct NotAnId;
+
+fn parse(text: &str) -> Result<u64, NotAnId> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NotAnId);
+    }
+    let id = text.parse().map_err(|_| NotAnId)?;
+    if is_valid(id) { Ok(id) } else { Err(NotAnId) }
+}
+
+pub(crate) fn is_valid(id: u64) -> bool {
+    (1..=MAX_ID).contains(&id)
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+        impl From<u64> for $name {
+            fn from(id: u64) -> Self {
+                Self(id)
+            }
+        }
+        /// Digits only; anything else, 0 and what exceeds a signed 64-bit column is [`NotAnId`].
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                parse(text).map(Self)
+            }
+        }
+    )* };
+}
+
+ids! {
+    /// A campaign of the catalog.
+    CampaignId
+    /// An activity of a campaign: what visitors take part in, and what every record names.
+    ActivityId
+    /// A product that an activity, or the shop, sells.
+    ProductId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_positive_number_of_a_signed_64_bit_column() {
+        assert_eq!("123".parse(), Ok(CampaignId(123)));
+        assert_eq!("9223372036854775807".parse(), Ok(CampaignId(MAX_ID)));
+        for wrong in
+            ["", "0", "-1", "+1", " 1", "1 ", "1.0", "abc", "9223372036854775808", "99999999999999999999", "１"]
+        {
+            assert_eq!(wrong.parse::<CampaignId>(), Err(NotAnId), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Activities: the totals of each activity of a campaign, always counted as records, from the same round of questions.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Compute, Context, Facts, Needs, Notes, overview::OverviewFigures, realtime::Standing};
+use crate::{ActivityId, Missing, Phase, catalog::ActivityKind, facts::Fact};
+
+/// One activity. Null is missing, never 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ActivityRow {
+    /// The activity.
+    pub activity_id: ActivityId,
+    /// Its name.
+    pub name: String,
+    /// Its kind, in the platform's words.
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub kind: ActivityKind,
+    /// Where it stands by its dates.
+    pub phase: Phase,
+    /// Its totals, as records whatever the mode.
+    #[serde(flatten)]
+    pub totals: OverviewFigures,
+    /// Limit less slots held.
+    pub remaining_stock: Option<u64>,
+}
+
+impl Compute for Vec<ActivityRow> {
+    fn needs(needs: &mut Needs) {
+        needs.by_activity = true;
+        needs.slots = true;
+    }
+
+    fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+        let without_funnel: Vec<Fact<u64>> = context.steps.iter().map(|_| Err(Missing::NotSupported)).collect();
+        let mut counts = facts.steps.by_activity.iter();
+        let mut rows = Vec::with_capacity(context.scope.activities.len());
+        for (activity, (_, slots)) in context.scope.activities.iter().zip(&facts.slots) {
+            let prefix = format!("activities[{}].", activity.id);
+            // Counts are there for the activities with a funnel, in the same order.
+            let steps = if activity.kind.has_funnel() { counts.next().map(|(_, steps)| steps) } else { None };
+            let totals = OverviewFigures::compute(&prefix, steps.unwrap_or(&without_funnel), notes);
+            notes.look_at(&slots.stock);
+            let standing = Standing::of(activity, slots, context.as_of);
+            standing.warn_into(notes, &prefix);
+            rows.push(ActivityRow {
+                activity_id: activity.id,
+                name: activity.name.clone(),
+                kind: activity.kind.clone(),
+                phase: Phase::at(context.as_of, activity.start, activity.end),
+                totals,
+                remaining_stock: notes.derived(format!("{prefix}remainingStock"), standing.remaining),
+            });
+        }
+        rows
+    }
+}

@@ -1,0 +1,172 @@
+//! Comparison: what the promotion sold, what the shop sold of the same products meanwhile, and what was to be expected.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use super::{Compute, Context, Facts, Needs, Notes, Warning, WarningCode, notes::value};
+pub use crate::comparison::BaselineMethod;
+use crate::{
+    ActivityId, CampaignId, Missing, ProductId,
+    comparison::{Expected, expected},
+    facts::{Fact, Sales},
+    rate::Exact,
+};
+
+/// Sales of the range inside the promotion. Null is missing, never 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Comparison {
+    /// Purchases attributed to the activities.
+    pub promotion: SalesFigures,
+    /// Shop purchases of the same products.
+    pub regular: SalesFigures,
+    /// Shop purchases of the same products to be expected from the weeks before.
+    pub baseline: Baseline,
+    /// The currency of all revenue.
+    pub currency: String,
+    /// The products compared.
+    pub products: Vec<ProductId>,
+    /// Purchases of the same products by other activities, in neither of the figures; null when they could not be had.
+    pub other_promotions: Option<Vec<OtherPromotion>>,
+}
+
+/// Confirmed purchases, summed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SalesFigures {
+    /// Purchases.
+    pub orders: Option<u64>,
+    /// Units.
+    pub quantity: Option<u64>,
+    /// Unit price times quantity.
+    pub revenue: Option<Amount>,
+    /// Distinct users who bought.
+    pub buyers: Option<u64>,
+    /// Purchases cancelled or refunded, not in the other figures.
+    pub cancelled: Option<u64>,
+}
+
+/// Expected shop purchases, had there been no promotion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Baseline {
+    /// Purchases, two decimals.
+    pub orders: Option<Exact>,
+    /// Units, two decimals.
+    pub quantity: Option<Exact>,
+    /// Revenue, two decimals.
+    pub revenue: Option<Amount>,
+    /// Always null: buyers do not add up over hours.
+    pub buyers: Option<u64>,
+    /// Whole weeks the mean was taken over.
+    pub weeks: Option<u32>,
+    /// How the mean was taken.
+    pub method: Option<BaselineMethod>,
+}
+
+/// Confirmed orders of another activity on the same products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct OtherPromotion {
+    /// The activity's campaign; null when the ledger does not know it.
+    pub campaign_id: Option<CampaignId>,
+    /// The activity.
+    pub activity_id: ActivityId,
+    /// Its confirmed orders.
+    pub orders: u64,
+}
+
+/// Money: an exact decimal, on the wire a string with at least two decimals (`"1345500.00"`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String))]
+pub struct Amount(pub Decimal);
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let exact = self.0.normalize();
+        let decimals = usize::try_from(exact.scale().max(2)).unwrap_or(2);
+        serializer.collect_str(&format_args!("{exact:.decimals$}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(|_| D::Error::custom("an amount is a decimal in a string"))
+    }
+}
+
+impl Compute for Comparison {
+    fn needs(needs: &mut Needs) {
+        needs.sales = true;
+    }
+
+    fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+        let sales = &facts.sales;
+        Self {
+            promotion: SalesFigures::compute("promotion", &sales.promotion, notes),
+            regular: SalesFigures::compute("regular", &sales.regular, notes),
+            baseline: Baseline::compute(context, facts, notes),
+            currency: context.currency.to_owned(),
+            products: context.sales.products.clone(),
+            other_promotions: notes.figure("otherPromotions", &sales.others).map(|others| {
+                let other = |sales: crate::facts::OtherSales| OtherPromotion {
+                    campaign_id: sales.campaign,
+                    activity_id: sales.activity,
+                    orders: sales.orders,
+                };
+                others.into_iter().map(other).collect()
+            }),
+        }
+    }
+}
+
+impl SalesFigures {
+    fn compute(name: &str, sales: &Fact<Sales>, notes: &mut Notes) -> Self {
+        notes.look_at(sales);
+        let sales = value(sales);
+        let mut figure = |figure: &str, pick: fn(&Sales) -> Option<u64>| {
+            let value = sales.as_ref().map_err(Clone::clone);
+            let no_status = Missing::NotMeasured(crate::Reason::NoStatus);
+            notes.derived(format!("{name}.{figure}"), value.and_then(|sales| pick(sales).ok_or(no_status)))
+        };
+        let orders = figure("orders", |sales| Some(sales.orders));
+        let quantity = figure("quantity", |sales| Some(sales.quantity));
+        let buyers = figure("buyers", |sales| Some(sales.buyers));
+        let cancelled = figure("cancelled", |sales| sales.cancelled);
+        let revenue = notes.derived(format!("{name}.revenue"), sales.map(|sales| Amount(sales.revenue)));
+        Self { orders, quantity, revenue, buyers, cancelled }
+    }
+}
+
+impl Baseline {
+    fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+        let history = facts.sales.history.as_ref().ok_or(Missing::NoBaseline);
+        let expected = history.and_then(|history| {
+            notes.look_at(history);
+            let start = context.scope.promotion_start().ok_or(Missing::NoBaseline)?;
+            expected(&value(history)?, start, context.sales.window, context.as_of, context.zone, context.baseline_weeks)
+        });
+        if let Ok(Expected { method, weeks, days, .. }) = &expected
+            && *method != BaselineMethod::HourOfWeek
+        {
+            let message = "the ledger holds fewer than two whole weeks before the promotion";
+            let warning = Warning::new(WarningCode::BaselineFallback, message).about("baseline.method");
+            notes.warn(warning.with("weeks", Some(i64::from(*weeks))).with("days", Some(i64::from(*days))));
+        }
+        let mut figure = |name: &str, pick: fn(&Expected) -> Result<Decimal, Missing>| {
+            let value = expected.as_ref().map_err(Clone::clone).and_then(pick);
+            notes.derived(format!("baseline.{name}"), value)
+        };
+        let orders = figure("orders", |expected| expected.orders.clone()).map(Exact::new);
+        let quantity = figure("quantity", |expected| expected.quantity.clone()).map(Exact::new);
+        let revenue = figure("revenue", |expected| expected.revenue.clone()).map(Amount);
+        let buyers = notes.derived("baseline.buyers", Err(Missing::NotSupported));
+        let weeks =
+            notes.derived("baseline.weeks", expected.as_ref().map(|expected| expected.weeks).map_err(Clone::clone));
+        Self { orders, quantity, revenue, buyers, weeks, method: expected.ok().map(|expected| expected.method) }
+    }
+}

@@ -1,0 +1,95 @@
+//! Funnel: how many reached each step, and what share came from the step before and from the first.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Compute, Context, Facts, Needs, Notes, Warning, WarningCode, notes::value};
+use crate::{
+    Missing,
+    facts::Fact,
+    rate::{Exact, percent},
+};
+
+/// The funnel's steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Funnel {
+    /// The steps, in their order.
+    pub steps: Vec<FunnelStep>,
+}
+
+/// One step. Null is missing, never 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct FunnelStep {
+    /// The step's Korean name.
+    pub name: String,
+    /// Events, or distinct subjects, of the step.
+    pub value: Option<u64>,
+    /// Percent of the step before, one decimal; 100 for the first. More than 100 is possible, since steps are counted apart.
+    pub rate: Option<Exact>,
+    /// The step's stable key.
+    pub key: String,
+    /// The step's English name.
+    pub name_en: String,
+    /// Percent of the first step, one decimal.
+    pub rate_from_first: Option<Exact>,
+    /// The step in the previous window; only when it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousStep>,
+}
+
+/// A step in the previous window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PreviousStep {
+    /// Events, or distinct subjects, of the step.
+    pub value: Option<u64>,
+    /// Percent of the step before, one decimal.
+    pub rate: Option<Exact>,
+}
+
+impl Compute for Funnel {
+    fn needs(needs: &mut Needs) {
+        needs.steps = true;
+    }
+
+    fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+        let (now, before) = (&facts.steps.current, &facts.steps.previous);
+        let mut steps = Vec::with_capacity(context.steps.len());
+        for (index, step) in context.steps.iter().enumerate() {
+            let field = |name: &str| format!("steps[{index}].{name}");
+            steps.push(FunnelStep {
+                name: step.ko.to_owned(),
+                value: notes.figure(field("value"), &now[index]),
+                rate: notes.derived(field("rate"), rate(now, index, index.saturating_sub(1))),
+                key: step.key.to_owned(),
+                name_en: step.en.to_owned(),
+                rate_from_first: notes.derived(field("rateFromFirst"), rate(now, index, 0)),
+                previous: context.frame.previous.map(|_| PreviousStep {
+                    value: notes.figure(field("previous.value"), &before[index]),
+                    rate: notes.derived(field("previous.rate"), rate(before, index, index.saturating_sub(1))),
+                }),
+            });
+            warn_of_order(now, index, notes);
+        }
+        Self { steps }
+    }
+}
+
+/// A step in percent of another. The first step in percent of itself is 100, and nothing when it is empty.
+fn rate(steps: &[Fact<u64>], step: usize, of: usize) -> Result<Exact, Missing> {
+    percent(value(&steps[step])?, value(&steps[of])?, 1)
+}
+
+/// Steps are counted apart, so a later one can exceed the one before it: true, but worth a look.
+fn warn_of_order(steps: &[Fact<u64>], index: usize, notes: &mut Notes) {
+    let Some(before) = index.checked_sub(1) else { return };
+    let (Ok(before), Ok(now)) = (value(&steps[before]), value(&steps[index])) else { return };
+    let (code, message) = match (before, now) {
+        (0, 1..) => (WarningCode::MissingUpstream, "the step has records and the one before it has none"),
+        _ if now > before => (WarningCode::StepExceedsPrevious, "the step has more records than the one before it"),
+        _ => return,
+    };
+    notes.warn(Warning::new(code, message).about(format!("steps[{index}].value")));
+}

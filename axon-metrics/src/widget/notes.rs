@@ -1,0 +1,202 @@
+//! What goes beside a widget's data: which figures are missing and why, warnings, and how fresh and whole the facts were.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Instant,
+    facts::{Fact, Missing},
+    source::SourceError,
+};
+
+/// Why a figure is null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MissingReason {
+    /// The source failed or was too slow.
+    Unavailable,
+    /// There is nothing to measure it from.
+    NotMeasured,
+    /// It has no meaning here.
+    NotSupported,
+    /// It is more than the product counts.
+    TooLarge,
+    /// It is a rate of nothing.
+    ZeroDenominator,
+    /// The ledger does not reach back far enough.
+    NoBaseline,
+    /// There is no limit.
+    Unlimited,
+}
+
+/// A figure that could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MissingFigure {
+    /// Its path inside the widget (`steps[3].value`); an activity stands by its id (`activities[789].remainingStock`).
+    pub field: String,
+    /// Why it is null.
+    pub reason: MissingReason,
+    /// A finer reason (`key_missing`, `no_source`, `overloaded`).
+    pub detail: Option<String>,
+    /// The store that did not say it.
+    pub source: Option<String>,
+    /// The reason, for people.
+    pub message: String,
+}
+
+impl MissingFigure {
+    fn new(field: String, why: &Missing) -> Self {
+        let (reason, detail, source, message) = match why {
+            Missing::NotMeasured(reason) => (
+                MissingReason::NotMeasured,
+                Some(word(reason)),
+                None,
+                "the store has nothing to measure it from".to_owned(),
+            ),
+            Missing::NotSupported => {
+                (MissingReason::NotSupported, None, None, "the figure has no meaning here".to_owned())
+            }
+            Missing::TooLarge => (MissingReason::TooLarge, None, None, "more than can be counted".to_owned()),
+            Missing::ZeroDenominator => (MissingReason::ZeroDenominator, None, None, "a rate of nothing".to_owned()),
+            Missing::NoBaseline => {
+                (MissingReason::NoBaseline, None, None, "the ledger holds no whole day before the promotion".to_owned())
+            }
+            Missing::Unlimited => (MissingReason::Unlimited, None, None, "there is no limit".to_owned()),
+            Missing::Unavailable(error) => (
+                MissingReason::Unavailable,
+                Some(failure(error).to_owned()),
+                Some(error.source_name().to_string()),
+                error.to_string(),
+            ),
+        };
+        Self { field, reason, detail, source, message }
+    }
+}
+
+fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|json| json.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A source's failure in one word.
+fn failure(error: &SourceError) -> &'static str {
+    match error {
+        SourceError::Unavailable { .. } => "no_answer",
+        SourceError::Overloaded { .. } => "overloaded",
+        SourceError::Malformed { .. } => "malformed",
+        SourceError::Denied { .. } => "denied",
+    }
+}
+
+/// What a reader of the figures should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WarningCode {
+    /// Dates beside `1d`, `7d` or `30d` were not used.
+    DatesIgnored,
+    /// A step has records, and the one before it none.
+    MissingUpstream,
+    /// A step has more records than the one before it.
+    StepExceedsPrevious,
+    /// More slots are held than there are.
+    Oversold,
+    /// Counter and members differ, or the counter is missing or negative.
+    CounterDrift,
+    /// Stock and participants come from approval events, since no counter is connected.
+    Derived,
+    /// Times are stored too coarsely.
+    TimeResolution,
+    /// How far the source lags is assumed, not measured.
+    AssumedLag,
+    /// Fewer than two whole weeks of history.
+    BaselineFallback,
+}
+
+/// A warning beside figures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Warning {
+    /// What it is about, for programs.
+    pub code: WarningCode,
+    /// What it is about, for people.
+    pub message: String,
+    /// The figure it is about, as a path inside the widget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The numbers behind it; null for one that is not there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, Option<i64>>,
+}
+
+impl Warning {
+    pub(crate) fn new(code: WarningCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), field: None, data: BTreeMap::new() }
+    }
+
+    pub(crate) fn about(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    pub(crate) fn with(mut self, name: &str, number: Option<i64>) -> Self {
+        self.data.insert(name.to_owned(), number);
+        self
+    }
+}
+
+/// Gathered while a widget is computed.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) missing: Vec<MissingFigure>,
+    pub(crate) warnings: Vec<Warning>,
+    /// How far the facts used are complete: the oldest of them.
+    pub(crate) complete_to: Option<Instant>,
+    /// Figures that stand, and figures lost because a source failed.
+    pub(crate) had: usize,
+    pub(crate) lost: usize,
+    /// Whether a fact came from an incomplete reply.
+    pub(crate) partial: bool,
+}
+
+impl Notes {
+    /// The fact's value, or null and why.
+    pub(crate) fn figure<T: Clone>(&mut self, field: impl Into<String>, fact: &Fact<T>) -> Option<T> {
+        self.look_at(fact);
+        self.derived(field, value(fact))
+    }
+
+    /// A value computed from facts, or null and why.
+    pub(crate) fn derived<T>(&mut self, field: impl Into<String>, value: Result<T, Missing>) -> Option<T> {
+        match &value {
+            Ok(_) => self.had += 1,
+            Err(why) => {
+                self.lost += usize::from(matches!(why, Missing::Unavailable(_)));
+                self.missing.push(MissingFigure::new(field.into(), why));
+            }
+        }
+        value.ok()
+    }
+
+    /// Notes how fresh and whole a fact is.
+    pub(crate) fn look_at<T>(&mut self, fact: &Fact<T>) {
+        if let Ok(measured) = fact {
+            self.partial |= measured.partial;
+            self.complete_to =
+                Some(self.complete_to.map_or(measured.complete_to, |oldest| oldest.min(measured.complete_to)));
+        }
+    }
+
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        self.warnings.push(warning);
+    }
+}
+
+/// A fact's value, without what judges it.
+pub(crate) fn value<T: Clone>(fact: &Fact<T>) -> Result<T, Missing> {
+    fact.as_ref().map(|measured| measured.value.clone()).map_err(Clone::clone)
+}
