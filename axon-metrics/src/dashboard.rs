@@ -424,3 +424,6 @@ fn definition_hash(settings: &Settings, mode: Mode, sources: [Option<&'static st
     text.push_str(&format!("|{sources:?}"));
     Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,746 @@
+//! What an answer is worth when sources fail, hang, panic or lie: only the facts they own are lost, and none becomes a 0.
+//! Sources are mocks and time is paused, so that budgets pass at once.
+
+use std::{sync::Arc, time::Duration};
+
+use rust_decimal::Decimal;
+
+use super::*;
+use crate::{
+    ActivityId, CampaignId, Fact, Measured, Missing, ProductId, Reason, Widget,
+    answer::{SourceStatus, WidgetStatus},
+    catalog::{Activity, ActivityKind, Campaign},
+    facts::{BehaviorFacts, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
+    source::{BehaviorQuestion, LedgerQuestion, RealtimeQuestion, SourceError},
+    testing::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource},
+    widget::MissingReason,
+};
+
+fn now() -> Instant {
+    "2024-11-12T10:30:00.700Z".parse().unwrap()
+}
+fn as_of() -> Instant {
+    "2024-11-12T10:30:00Z".parse().unwrap()
+}
+fn measured<T>(value: T) -> Fact<T> {
+    Ok(Measured::exact(value, "store", as_of()))
+}
+
+fn activity(id: u64, kind: &str) -> Activity {
+    Activity {
+        id: ActivityId(id),
+        name: format!("activity {id}"),
+        kind: ActivityKind::from(kind.to_owned()),
+        start: Some("2024-11-06T00:00:00Z".parse().unwrap()),
+        end: Some("2024-11-20T00:00:00Z".parse().unwrap()),
+        limit: Some(100),
+        product: Some(ProductId(456)),
+    }
+}
+fn catalog_of(activities: Vec<Activity>) -> Catalog {
+    let (start, end) = (activities.first().and_then(|one| one.start), activities.first().and_then(|one| one.end));
+    let campaign = Campaign { id: CampaignId(123), name: "Spring".into(), start, end, budget: None, activities };
+    Catalog::new("KRW", vec![campaign]).unwrap()
+}
+fn fcfs() -> Catalog {
+    catalog_of(vec![activity(789, "FIRST_COME_FIRST_SERVE")])
+}
+
+fn catalog_source(catalog: Catalog) -> MockCatalogSource {
+    let mut source = MockCatalogSource::new();
+    source.expect_name().return_const("mysql");
+    source.expect_catalog().returning(move |_| Ok(catalog.clone()));
+    source
+}
+
+fn behavior_facts(question: &BehaviorQuestion) -> BehaviorFacts {
+    let counts = |numbers: [u64; 4]| question.steps.iter().zip(numbers).map(|(_, count)| measured(count)).collect();
+    let apart = question.frame.by_activity && !question.steps.is_empty();
+    let activities = if apart { question.frame.funnel_activities.clone() } else { Vec::new() };
+    BehaviorFacts {
+        steps: StepCounts {
+            current: counts([1234, 567, 123, 45]),
+            previous: if question.frame.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() },
+            by_activity: activities.into_iter().map(|id| (id, counts([1234, 567, 123, 45]))).collect(),
+        },
+        inflow: question.inflow.as_ref().map(|inflow| measured(vec![31; inflow.hours.len()])),
+        active: question.active.map(|_| measured(12)),
+    }
+}
+fn behavior_source(
+    answer: impl Fn(&BehaviorQuestion) -> Result<BehaviorFacts, SourceError> + Send + Sync + 'static,
+) -> MockBehaviorSource {
+    let mut source = MockBehaviorSource::new();
+    source.expect_name().return_const("elasticsearch");
+    source.expect_behavior().returning(move |question| answer(question));
+    source
+}
+
+fn sold(orders: u64) -> Sales {
+    Sales { orders, quantity: orders, revenue: Decimal::from(orders * 29_900), buyers: orders, cancelled: Some(3) }
+}
+fn ledger_facts(question: &LedgerQuestion) -> LedgerFacts {
+    LedgerFacts {
+        steps: StepCounts {
+            current: question.steps.iter().map(|_| measured(45)).collect(),
+            previous: Vec::new(),
+            by_activity: Vec::new(),
+        },
+        sales: question.sales.as_ref().map(|sales| SalesFacts {
+            promotion: measured(sold(45)),
+            regular: measured(sold(30)),
+            others: measured(Vec::new()),
+            history: sales
+                .history
+                .map(|_| measured(History { since: Some(as_of() - chrono::Duration::days(90)), hours: vec![] })),
+        }),
+    }
+}
+fn ledger_source(
+    answer: impl Fn(&LedgerQuestion) -> Result<LedgerFacts, SourceError> + Send + Sync + 'static,
+) -> MockLedgerSource {
+    let mut source = MockLedgerSource::new();
+    source.expect_name().return_const("mysql");
+    source.expect_ledger().returning(move |question| answer(question));
+    source
+}
+
+fn slots(stock: i64, members: u64) -> Slots {
+    Slots { stock: measured(Stock::Held(stock)), members: measured(members), derived: false }
+}
+fn realtime_facts(question: &RealtimeQuestion) -> RealtimeFacts {
+    RealtimeFacts { slots: question.activities.iter().map(|id| (*id, slots(45, 45))).collect() }
+}
+fn realtime_source(
+    answer: impl Fn(&RealtimeQuestion) -> Result<RealtimeFacts, SourceError> + Send + Sync + 'static,
+) -> MockRealtimeSource {
+    let mut source = MockRealtimeSource::new();
+    source.expect_name().return_const("redis");
+    source.expect_realtime().returning(move |question| answer(question));
+    source
+}
+
+/// A dashboard whose sources all do as they should.
+fn healthy() -> DashboardBuilder<Arc<dyn CatalogSource>> {
+    Dashboard::builder()
+        .catalog(catalog_source(fcfs()))
+        .behavior(behavior_source(|question| Ok(behavior_facts(question))))
+        .ledger(ledger_source(|question| Ok(ledger_facts(question))))
+        .realtime(realtime_source(|question| Ok(realtime_facts(question))))
+}
+fn everything() -> DashboardRequest {
+    DashboardRequest::campaign(123).widgets(Widget::ALL).compare_previous()
+}
+async fn answered(builder: DashboardBuilder<Arc<dyn CatalogSource>>) -> DashboardAnswer {
+    builder.build().answer(&everything(), now()).await.unwrap()
+}
+fn refused() -> SourceError {
+    SourceError::Unavailable { source_name: "store".into(), source: "connection refused by 10.0.0.1".into() }
+}
+
+/// The statuses of the five widgets, in their order.
+fn statuses(answer: &DashboardAnswer) -> Vec<WidgetStatus> {
+    answer.widgets.values().map(|state| state.status).collect()
+}
+use WidgetStatus::{Fresh, Partial, Unavailable};
+
+#[tokio::test]
+async fn the_plans_campaign_has_the_plans_figures() {
+    let answer = answered(healthy()).await;
+    assert_eq!(statuses(&answer), [Fresh; 5]);
+    assert_eq!(answer.timestamp, as_of());
+    let steps = answer.data.funnel.unwrap().steps;
+    let rates: Vec<String> = steps.iter().map(|step| step.rate.unwrap().to_string()).collect();
+    assert_eq!(rates, ["100", "45.9", "21.7", "36.6"]);
+    assert_eq!(
+        steps.iter().map(|step| step.rate_from_first.unwrap().to_string()).collect::<Vec<_>>(),
+        ["100", "45.9", "10", "3.6"]
+    );
+    let overview = answer.data.overview.unwrap();
+    assert_eq!(overview.totals.conversion_rate.unwrap().to_string(), "3.65");
+    assert_eq!(overview.change.unwrap().total_visits.unwrap().to_string(), "12.2");
+    let realtime = answer.data.realtime.unwrap();
+    assert_eq!(
+        (realtime.remaining_stock, realtime.initial_stock, realtime.active_users),
+        (Some(55), Some(100), Some(12))
+    );
+    assert_eq!((realtime.participants_total, realtime.last_updated), (Some(45), Some(as_of())));
+}
+
+#[tokio::test]
+async fn an_answer_is_read_back_as_it_was_written() {
+    let answer = answered(healthy()).await;
+    let json = serde_json::to_string(&answer).unwrap();
+    assert_eq!(serde_json::from_str::<DashboardAnswer>(&json).unwrap(), answer);
+}
+
+#[tokio::test]
+async fn each_source_is_asked_once_whatever_the_widgets() {
+    let mut behavior = MockBehaviorSource::new();
+    behavior.expect_name().return_const("elasticsearch");
+    behavior.expect_behavior().times(1).returning(|question| Ok(behavior_facts(question)));
+    let mut ledger = MockLedgerSource::new();
+    ledger.expect_name().return_const("mysql");
+    ledger.expect_ledger().times(1).returning(|question| Ok(ledger_facts(question)));
+    answered(healthy().behavior(behavior).ledger(ledger)).await;
+}
+
+#[tokio::test]
+async fn a_source_that_no_widget_needs_is_not_asked() {
+    let mut ledger = MockLedgerSource::new();
+    ledger.expect_name().return_const("mysql");
+    let mut realtime = MockRealtimeSource::new();
+    realtime.expect_name().return_const("redis");
+    let dashboard = healthy().ledger(ledger).realtime(realtime).build();
+    let answer = dashboard.answer(&DashboardRequest::campaign(123).widgets([Widget::Funnel]), now()).await.unwrap();
+    assert_eq!(statuses(&answer), [Fresh]);
+    assert_eq!(answer.data.overview, None);
+}
+
+#[tokio::test]
+async fn dead_behavior_costs_visits_and_rates_and_nothing_else() {
+    let answer = answered(healthy().behavior(behavior_source(|_| Err(refused())))).await;
+    assert_eq!(statuses(&answer), [Unavailable, Unavailable, Fresh, Partial, Partial]);
+    let overview = answer.data.overview.unwrap();
+    assert_eq!((overview.totals.total_visits, overview.totals.conversion_rate), (None, None));
+    assert!(answer.data.funnel.unwrap().steps.iter().all(|step| step.value.is_none() && step.rate.is_none()));
+    let realtime = answer.data.realtime.unwrap();
+    assert_eq!((realtime.active_users, realtime.hourly_inflow, realtime.remaining_stock), (None, None, Some(55)));
+    let missing = &answer.widgets[&Widget::Overview].missing[0];
+    assert_eq!((missing.field.as_str(), missing.reason), ("totalVisits", MissingReason::Unavailable));
+    assert_eq!((missing.source.as_deref(), missing.message.as_str()), (Some("store"), "store did not answer"));
+}
+
+#[tokio::test]
+async fn a_dead_ledger_costs_only_sales() {
+    let answer = answered(healthy().ledger(ledger_source(|_| Err(refused())))).await;
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Unavailable, Fresh, Fresh]);
+    let comparison = answer.data.comparison.unwrap();
+    assert_eq!(
+        (comparison.promotion.orders, comparison.regular.revenue, comparison.baseline.orders),
+        (None, None, None)
+    );
+    assert_eq!(comparison.other_promotions, None);
+}
+
+#[tokio::test]
+async fn a_dead_redis_costs_only_stock() {
+    let answer = answered(healthy().realtime(realtime_source(|_| Err(refused())))).await;
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial]);
+    let realtime = answer.data.realtime.unwrap();
+    assert_eq!((realtime.remaining_stock, realtime.participants_total, realtime.last_updated), (None, None, None));
+    assert_eq!((realtime.active_users, realtime.initial_stock), (Some(12), Some(100)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hangs_costs_only_its_facts_and_no_more_than_its_budget() {
+    struct Hangs;
+    #[async_trait::async_trait]
+    impl RealtimeSource for Hangs {
+        fn name(&self) -> &'static str {
+            "redis"
+        }
+        async fn realtime(&self, _: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
+            std::future::pending().await
+        }
+        async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+            std::future::pending().await
+        }
+    }
+    let dashboard = healthy().realtime(Hangs).build();
+    let began = Monotonic::now();
+    let answer = dashboard.answer(&everything(), now()).await.unwrap();
+    assert_eq!(began.elapsed(), Duration::from_millis(150));
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial]);
+    let source = answer.sources.iter().find(|source| source.name == "redis").unwrap();
+    assert_eq!((source.status, source.latency_ms, source.as_of), (SourceStatus::Unavailable, 150.0, None));
+}
+
+#[tokio::test]
+async fn sources_are_asked_at_the_same_time() {
+    // Each waits for the other two to have been asked.
+    let barrier = Arc::new(tokio::sync::Barrier::new(3));
+    struct Waits(Arc<tokio::sync::Barrier>);
+    #[async_trait::async_trait]
+    impl BehaviorSource for Waits {
+        fn name(&self) -> &'static str {
+            "elasticsearch"
+        }
+        async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
+            self.0.wait().await;
+            Ok(behavior_facts(question))
+        }
+        async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+            Ok(Default::default())
+        }
+    }
+    #[async_trait::async_trait]
+    impl LedgerSource for Waits {
+        fn name(&self) -> &'static str {
+            "mysql"
+        }
+        async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
+            self.0.wait().await;
+            Ok(ledger_facts(question))
+        }
+        async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+            Ok(Default::default())
+        }
+    }
+    #[async_trait::async_trait]
+    impl RealtimeSource for Waits {
+        fn name(&self) -> &'static str {
+            "redis"
+        }
+        async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
+            self.0.wait().await;
+            Ok(realtime_facts(question))
+        }
+        async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+            Ok(Default::default())
+        }
+    }
+    let waits = || Waits(Arc::clone(&barrier));
+    let answer = answered(healthy().behavior(waits()).ledger(waits()).realtime(waits())).await;
+    assert_eq!(statuses(&answer), [Fresh; 5]);
+}
+
+#[tokio::test]
+async fn a_source_that_panics_costs_only_its_facts() {
+    let answer = answered(healthy().ledger(ledger_source(|_| panic!("a bug in an adapter")))).await;
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Unavailable, Fresh, Fresh]);
+}
+
+#[tokio::test]
+async fn a_source_that_sends_something_else_is_not_believed() {
+    type Lie<T> = fn(&mut T);
+    let behavior: [(&str, Lie<BehaviorFacts>); 8] = [
+        ("a count too few", |facts| drop(facts.steps.current.pop())),
+        ("a count too many", |facts| facts.steps.current.push(measured(1))),
+        ("no previous counts", |facts| facts.steps.previous.clear()),
+        ("no activities", |facts| facts.steps.by_activity.clear()),
+        ("another activity", |facts| facts.steps.by_activity[0].0 = ActivityId(1)),
+        ("too few hours", |facts| facts.inflow = Some(measured(vec![1; 23]))),
+        ("no inflow", |facts| facts.inflow = None),
+        ("no active subjects", |facts| facts.active = None),
+    ];
+    for (lie, tell) in behavior {
+        let source = behavior_source(move |question| {
+            let mut facts = behavior_facts(question);
+            tell(&mut facts);
+            Ok(facts)
+        });
+        let answer = answered(healthy().behavior(source)).await;
+        assert_eq!(statuses(&answer), [Unavailable, Unavailable, Fresh, Partial, Partial], "{lie}");
+        assert_eq!(answer.widgets[&Widget::Funnel].missing[0].detail.as_deref(), Some("malformed"), "{lie}");
+    }
+    let ledger: [(&str, Lie<LedgerFacts>); 4] = [
+        ("no sales", |facts| facts.sales = None),
+        ("no history", |facts| facts.sales.as_mut().unwrap().history = None),
+        ("more buyers than orders", |facts| {
+            facts.sales.as_mut().unwrap().promotion = measured(Sales { orders: 1, buyers: 2, ..sold(1) });
+        }),
+        ("an hour outside the history", |facts| {
+            let hours = vec![(as_of(), crate::facts::HourSales::default())];
+            facts.sales.as_mut().unwrap().history = Some(measured(History { since: None, hours }));
+        }),
+    ];
+    for (lie, tell) in ledger {
+        let source = ledger_source(move |question| {
+            let mut facts = ledger_facts(question);
+            tell(&mut facts);
+            Ok(facts)
+        });
+        let answer = answered(healthy().ledger(source)).await;
+        assert_eq!(statuses(&answer), [Fresh, Fresh, Unavailable, Fresh, Fresh], "{lie}");
+    }
+    let realtime: [(&str, Lie<RealtimeFacts>); 2] = [
+        ("an activity too few", |facts| facts.slots.clear()),
+        ("another activity", |facts| facts.slots[0].0 = ActivityId(1)),
+    ];
+    for (lie, tell) in realtime {
+        let source = realtime_source(move |question| {
+            let mut facts = realtime_facts(question);
+            tell(&mut facts);
+            Ok(facts)
+        });
+        let answer = answered(healthy().realtime(source)).await;
+        assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial], "{lie}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_whose_clock_is_ahead_knows_no_future() {
+    let source = behavior_source(|question| {
+        let mut facts = behavior_facts(question);
+        for fact in &mut facts.steps.current {
+            fact.as_mut().unwrap().complete_to = as_of() + chrono::Duration::hours(1);
+        }
+        Ok(facts)
+    });
+    let answer = answered(healthy().behavior(source)).await;
+    assert_eq!(
+        (answer.widgets[&Widget::Funnel].as_of, answer.widgets[&Widget::Funnel].age_ms),
+        (Some(as_of()), Some(0))
+    );
+}
+
+#[tokio::test]
+async fn an_incomplete_reply_is_partial_with_its_numbers() {
+    let source = behavior_source(|question| {
+        let mut facts = behavior_facts(question);
+        facts.steps.current[0].as_mut().unwrap().partial = true;
+        Ok(facts)
+    });
+    let answer = answered(healthy().behavior(source)).await;
+    assert_eq!(statuses(&answer), [Partial, Partial, Fresh, Fresh, Fresh]);
+    assert_eq!(answer.data.overview.unwrap().totals.total_visits, Some(1234));
+}
+
+#[tokio::test]
+async fn one_lost_count_costs_itself_and_the_rates_that_need_it() {
+    let source = behavior_source(|question| {
+        let mut facts = behavior_facts(question);
+        facts.steps.current[2] =
+            Err(Missing::Unavailable(Arc::new(SourceError::Overloaded { source_name: "store".into() })));
+        Ok(facts)
+    });
+    let answer = answered(healthy().behavior(source)).await;
+    assert_eq!(statuses(&answer), [Partial, Partial, Fresh, Fresh, Fresh]);
+    let steps = answer.data.funnel.unwrap().steps;
+    assert_eq!(steps.iter().map(|step| step.value).collect::<Vec<_>>(), [Some(1234), Some(567), None, Some(45)]);
+    assert_eq!(steps.iter().map(|step| step.rate.is_some()).collect::<Vec<_>>(), [true, true, false, false]);
+    assert_eq!(answer.data.overview.unwrap().totals.conversion_rate.unwrap().to_string(), "3.65");
+}
+
+#[tokio::test]
+async fn what_no_source_is_connected_for_is_not_measured() {
+    let answer = answered(Dashboard::builder().catalog(catalog_source(fcfs()))).await;
+    assert_eq!(statuses(&answer), [Fresh; 5]);
+    for widget in Widget::ALL {
+        let missing = &answer.widgets[&widget].missing;
+        let none = missing.iter().filter(|gap| gap.detail.as_deref() == Some("no_source")).count();
+        assert!(none > 0, "{widget:?} misses {missing:?}");
+    }
+    assert_eq!(answer.data.realtime.unwrap().remaining_stock, None);
+}
+
+#[tokio::test]
+async fn nothing_answered_is_unavailable_with_the_sources_states() {
+    let dashboard = healthy().behavior(behavior_source(|_| Err(refused()))).build();
+    let request = DashboardRequest::campaign(123).widgets([Widget::Overview, Widget::Funnel]);
+    let Err(AnswerError::Unavailable { sources }) = dashboard.answer(&request, now()).await else {
+        panic!("an answer")
+    };
+    let told: Vec<_> = sources.iter().map(|source| (source.name.as_str(), source.status)).collect();
+    assert_eq!(told, [("mysql", SourceStatus::Ok), ("elasticsearch", SourceStatus::Unavailable)]);
+}
+
+#[tokio::test]
+async fn an_unknown_scope_is_not_found_and_too_many_activities_are_refused_before_any_source_is_asked() {
+    let mut behavior = MockBehaviorSource::new();
+    behavior.expect_name().return_const("elasticsearch");
+    let many = (1..=1001).map(|id| activity(id, "FIRST_COME_FIRST_SERVE")).collect();
+    let dashboard = Dashboard::builder().catalog(catalog_source(catalog_of(many))).behavior(behavior).build();
+    let not_found = dashboard.answer(&DashboardRequest::campaign(5), now()).await;
+    assert!(matches!(not_found, Err(AnswerError::NotFound(Scope::Campaign(CampaignId(5))))));
+    let too_many = dashboard.answer(&DashboardRequest::campaign(123), now()).await;
+    assert!(matches!(too_many, Err(AnswerError::TooManyActivities { found: 1001 })));
+}
+
+#[tokio::test]
+async fn a_kind_without_a_funnel_has_stock_and_sales_but_no_counts() {
+    let giveaway = catalog_of(vec![activity(789, "GIVEAWAY")]);
+    let answer = answered(healthy().catalog(catalog_source(giveaway))).await;
+    assert_eq!(statuses(&answer), [Fresh; 5]);
+    let missing = &answer.widgets[&Widget::Overview].missing;
+    assert!(missing.iter().all(|gap| gap.reason == MissingReason::NotSupported));
+    assert_eq!(answer.data.overview.unwrap().totals.total_visits, None);
+    let realtime = answer.data.realtime.unwrap();
+    assert_eq!((realtime.remaining_stock, realtime.active_users), (Some(55), Some(12)));
+    assert_eq!(answer.data.comparison.unwrap().promotion.orders, Some(45));
+}
+
+#[tokio::test]
+async fn a_campaign_without_activities_has_nothing_to_measure() {
+    let answer = answered(healthy().catalog(catalog_source(catalog_of(vec![])))).await;
+    assert_eq!(statuses(&answer), [Fresh; 5]);
+    assert_eq!(answer.sources.len(), 1);
+    let missing = &answer.widgets[&Widget::Realtime].missing;
+    assert!(missing.iter().all(|gap| gap.detail.as_deref() == Some("no_activities")), "{missing:?}");
+}
+
+#[tokio::test]
+async fn steps_go_to_the_source_of_their_kind_of_record_and_come_back_in_order() {
+    let mut rules = StepRules::default();
+    rules.approve = Record::Ledger(crate::LedgerStep::ApprovedEntry);
+    let behavior = behavior_source(|question| {
+        assert_eq!(question.steps.len(), 3);
+        Ok(behavior_facts(question))
+    });
+    let ledger = ledger_source(|question| {
+        assert_eq!(question.steps, [crate::LedgerStep::ApprovedEntry]);
+        Ok(ledger_facts(question))
+    });
+    let dashboard = healthy().behavior(behavior).ledger(ledger).step_rules(rules).build();
+    let request = DashboardRequest::campaign(123).widgets([Widget::Funnel]);
+    let funnel = dashboard.answer(&request, now()).await.unwrap().data.funnel.unwrap();
+    assert_eq!(
+        funnel.steps.iter().map(|step| step.value).collect::<Vec<_>>(),
+        [Some(1234), Some(567), Some(45), Some(123)]
+    );
+}
+
+mod stock {
+    //! semantics.md 4.7, line by line.
+    use super::*;
+    use crate::widget::{Realtime, WarningCode};
+
+    const ABSENT: Missing = Missing::NotMeasured(Reason::KeyMissing);
+
+    async fn told(
+        activities: Vec<Activity>,
+        slots: Vec<Slots>,
+    ) -> (Realtime, Vec<(WarningCode, Option<String>)>, Vec<String>) {
+        let catalog = catalog_of(activities);
+        let realtime = realtime_source(move |question| {
+            Ok(RealtimeFacts { slots: question.activities.iter().copied().zip(slots.clone()).collect() })
+        });
+        let dashboard = healthy().catalog(catalog_source(catalog)).realtime(realtime).build();
+        let request = DashboardRequest::campaign(123).widgets([Widget::Realtime]);
+        let answer = dashboard.answer(&request, now()).await.unwrap();
+        let state = &answer.widgets[&Widget::Realtime];
+        let warnings = state.warnings.iter().map(|warning| (warning.code, warning.field.clone())).collect();
+        let missing = state.missing.iter().map(|gap| gap.field.clone()).collect();
+        (answer.data.realtime.unwrap(), warnings, missing)
+    }
+    async fn one(slots: Slots) -> (Option<u64>, Option<u64>, Vec<WarningCode>) {
+        let (realtime, warnings, _) = told(vec![activity(789, "FIRST_COME_FIRST_SERVE")], vec![slots]).await;
+        (realtime.remaining_stock, realtime.participants_total, warnings.into_iter().map(|(code, _)| code).collect())
+    }
+    fn of(stock: Result<Stock, Missing>, members: Result<u64, Missing>) -> Slots {
+        Slots { stock: stock.and_then(measured), members: members.and_then(measured), derived: false }
+    }
+
+    #[tokio::test]
+    async fn is_the_limit_less_the_slots_held() {
+        assert_eq!(one(slots(45, 45)).await, (Some(55), Some(45), vec![]));
+        assert_eq!(one(of(Ok(Stock::Remaining(55)), Ok(45))).await, (Some(55), Some(45), vec![]));
+    }
+    #[tokio::test]
+    async fn without_a_counter_comes_from_the_members_with_a_warning() {
+        assert_eq!(one(of(Err(ABSENT), Ok(45))).await, (Some(55), Some(45), vec![WarningCode::CounterDrift]));
+    }
+    #[tokio::test]
+    async fn of_a_key_that_is_gone_is_missing_and_never_the_full_limit() {
+        assert_eq!(one(of(Err(ABSENT), Err(ABSENT))).await, (None, None, vec![]));
+        let mut later = activity(789, "FIRST_COME_FIRST_SERVE");
+        later.start = Some("2024-12-01T00:00:00Z".parse().unwrap());
+        let (realtime, ..) = told(vec![later], vec![of(Err(ABSENT), Err(ABSENT))]).await;
+        assert_eq!((realtime.remaining_stock, realtime.participants_total), (Some(100), Some(0)));
+    }
+    #[tokio::test]
+    async fn of_a_value_that_is_no_number_is_missing() {
+        assert_eq!(one(of(Err(Missing::NotMeasured(Reason::BadValue)), Ok(45))).await, (None, Some(45), vec![]));
+    }
+    #[tokio::test]
+    async fn over_the_limit_is_none_and_oversold() {
+        assert_eq!(one(slots(103, 103)).await, (Some(0), Some(103), vec![WarningCode::Oversold]));
+    }
+    #[tokio::test]
+    async fn of_a_negative_counter_is_the_limit_with_a_warning() {
+        assert_eq!(one(slots(-2, 0)).await, (Some(100), Some(0), vec![WarningCode::CounterDrift]));
+        assert_eq!(
+            one(of(Ok(Stock::Held(-2)), Err(ABSENT))).await,
+            (Some(100), Some(0), vec![WarningCode::CounterDrift])
+        );
+    }
+    #[tokio::test]
+    async fn that_drifts_from_its_members_is_warned_of() {
+        assert_eq!(one(slots(45, 43)).await, (Some(55), Some(43), vec![WarningCode::CounterDrift]));
+        assert_eq!(one(of(Ok(Stock::Held(45)), Err(ABSENT))).await, (Some(55), None, vec![WarningCode::CounterDrift]));
+        assert_eq!(one(of(Ok(Stock::Held(0)), Err(ABSENT))).await, (Some(100), Some(0), vec![]));
+    }
+    #[tokio::test]
+    async fn without_a_limit_is_unlimited() {
+        let mut unlimited = activity(789, "FIRST_COME_FIRST_SERVE");
+        unlimited.limit = None;
+        let (realtime, _, missing) = told(vec![unlimited], vec![slots(45, 45)]).await;
+        assert_eq!(
+            (realtime.remaining_stock, realtime.initial_stock, realtime.participants_total),
+            (None, None, Some(45))
+        );
+        assert!(missing.contains(&"remainingStock".to_owned()) && missing.contains(&"initialStock".to_owned()));
+    }
+    #[tokio::test]
+    async fn of_a_campaign_is_the_sum_and_one_that_is_unknown_makes_it_missing_and_is_named() {
+        let two = || vec![activity(1, "FIRST_COME_FIRST_SERVE"), activity(2, "GIVEAWAY")];
+        let (realtime, ..) = told(two(), vec![slots(45, 45), slots(10, 10)]).await;
+        assert_eq!(
+            (realtime.remaining_stock, realtime.initial_stock, realtime.participants_total),
+            (Some(145), Some(200), Some(55))
+        );
+        let (realtime, _, missing) = told(two(), vec![slots(45, 45), of(Err(ABSENT), Err(ABSENT))]).await;
+        assert_eq!((realtime.remaining_stock, realtime.participants_total), (None, None));
+        assert_eq!(realtime.activities.unwrap()[0].remaining_stock, Some(55));
+        assert!(missing.contains(&"activities[2].remainingStock".to_owned()), "{missing:?}");
+        let (_, warnings, _) = told(two(), vec![slots(45, 45), slots(103, 103)]).await;
+        assert_eq!(warnings, [(WarningCode::Oversold, Some("activities[2].remainingStock".to_owned()))]);
+    }
+}
+
+mod catalog {
+    //! The catalog comes first, and is kept.
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A catalog source that counts its calls and fails, hangs or answers as told.
+    #[derive(Clone, Default)]
+    struct Counted {
+        calls: Arc<AtomicUsize>,
+        fails: Arc<std::sync::atomic::AtomicBool>,
+        hangs: Arc<std::sync::atomic::AtomicBool>,
+    }
+    #[async_trait::async_trait]
+    impl CatalogSource for Counted {
+        fn name(&self) -> &'static str {
+            "mysql"
+        }
+        async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            if self.hangs.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+            if self.fails.load(Ordering::SeqCst) { Err(refused()) } else { Ok(fcfs()) }
+        }
+        async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+            Ok(Default::default())
+        }
+    }
+    fn dashboard(source: &Counted) -> Dashboard {
+        healthy().catalog(source.clone()).build()
+    }
+    fn request() -> DashboardRequest {
+        DashboardRequest::campaign(123).widgets([Widget::Overview])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_read_once_in_thirty_seconds() {
+        let source = Counted::default();
+        let dashboard = dashboard(&source);
+        for _ in 0..10 {
+            dashboard.answer(&request(), now()).await.unwrap();
+        }
+        assert_eq!(source.calls.load(Ordering::SeqCst), 1);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        dashboard.answer(&request(), now()).await.unwrap();
+        assert_eq!(source.calls.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn serves_its_last_good_copy_for_a_quarter_of_an_hour_while_it_fails() {
+        let source = Counted::default();
+        let dashboard = dashboard(&source);
+        dashboard.answer(&request(), now()).await.unwrap();
+        source.fails.store(true, Ordering::SeqCst);
+        tokio::time::advance(Duration::from_secs(14 * 60)).await;
+        let answer = dashboard.answer(&request(), now()).await.unwrap();
+        assert_eq!(answer.sources[0].status, SourceStatus::Unavailable);
+        assert_eq!(answer.sources[0].as_of, Some(as_of()));
+        assert!(dashboard.health(now()).await.ready);
+        tokio::time::advance(Duration::from_secs(2 * 60)).await;
+        assert!(matches!(dashboard.answer(&request(), now()).await, Err(AnswerError::Unavailable { .. })));
+        assert!(matches!(dashboard.campaigns(now()).await, Err(AnswerError::Unavailable { .. })));
+        assert!(!dashboard.health(now()).await.ready);
+        source.fails.store(false, Ordering::SeqCst);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        dashboard.answer(&request(), now()).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_hangs_is_waited_for_once_and_not_by_each_request_in_turn() {
+        let source = Counted::default();
+        let dashboard = dashboard(&source);
+        dashboard.answer(&request(), now()).await.unwrap();
+        source.hangs.store(true, Ordering::SeqCst);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        let began = Monotonic::now();
+        let requests: Vec<_> = (0..100)
+            .map(|_| {
+                let dashboard = dashboard.clone();
+                tokio::spawn(async move { dashboard.answer(&request(), now()).await.map(drop) })
+            })
+            .collect();
+        for answered in requests {
+            answered.await.unwrap().unwrap();
+        }
+        assert!(began.elapsed() <= Duration::from_millis(310), "{:?}", began.elapsed());
+        assert_eq!(source.calls.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_read_again_for_an_unknown_id_at_most_once_a_second() {
+        let source = Counted::default();
+        let dashboard = dashboard(&source);
+        let unknown = DashboardRequest::activity(4711);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        dashboard.answer(&request(), now()).await.unwrap();
+        for _ in 0..50 {
+            assert!(matches!(dashboard.answer(&unknown, now()).await, Err(AnswerError::NotFound(_))));
+        }
+        assert_eq!(source.calls.load(Ordering::SeqCst), 1);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        dashboard.answer(&unknown, now()).await.unwrap_err();
+        assert_eq!(source.calls.load(Ordering::SeqCst), 2);
+        // While the source fails nobody can say that something does not exist.
+        source.fails.store(true, Ordering::SeqCst);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(matches!(dashboard.answer(&unknown, now()).await, Err(AnswerError::Unavailable { .. })));
+    }
+
+    #[tokio::test]
+    async fn that_fails_at_first_leaves_no_answer() {
+        let source = Counted::default();
+        source.fails.store(true, Ordering::SeqCst);
+        assert!(matches!(dashboard(&source).answer(&request(), now()).await, Err(AnswerError::Unavailable { .. })));
+    }
+}
+
+#[test]
+fn the_hash_tells_apart_what_decides_the_numbers_and_nothing_else() {
+    let settings = Dashboard::builder().settings;
+    let names = [Some("mysql"), Some("elasticsearch"), Some("mysql"), Some("redis")];
+    let hash = |settings: &Settings, mode| definition_hash(settings, mode, names);
+    let usual = hash(&settings, Mode::Count);
+    assert_eq!(usual, hash(&settings.clone(), Mode::Count));
+    let mut narrowed = settings.clone();
+    narrowed.rules.visit = Record::Event(crate::EventRule::trigger("PAGE_VIEW").of_definitions([1]));
+    let elsewhere = Settings { zone: chrono_tz::UTC, ..settings.clone() };
+    let hashes = [usual, hash(&settings, Mode::Unique), hash(&narrowed, Mode::Count), hash(&elsewhere, Mode::Count)];
+    assert_eq!(hashes.iter().collect::<std::collections::HashSet<_>>().len(), 4);
+}
+
+#[tokio::test]
+async fn a_dashboard_is_shared_and_sent_and_its_answers_dropped_at_will() {
+    fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
+    let dashboard = healthy().build();
+    shared(&dashboard);
+    drop(dashboard.answer(&everything(), now()));
+    dashboard.answer(&everything(), now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn definitions_name_the_store_behind_each_figure() {
+    let definitions = healthy().build().definitions().definitions;
+    let source = |key: &str| definitions.iter().find(|definition| definition.key == key).unwrap().source.clone();
+    assert_eq!(
+        [source("overview.totalVisits"), source("comparison.promotion.orders"), source("realtime.remainingStock")],
+        ["elasticsearch", "mysql", "redis"]
+    );
+    assert!(
+        definitions
+            .iter()
+            .all(|definition| !definition.ko.is_empty() && definition.formula_ko != definition.formula_en)
+    );
+}
