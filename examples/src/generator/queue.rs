@@ -1,0 +1,136 @@
+//! The queue of what is still to happen: one bucket per minute, in a ring that holds a day.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::calendar::MINUTE;
+
+/// Nothing may be planned further ahead than this.
+const MINUTES: u16 = 24 * 60;
+
+#[derive(Debug)]
+struct Planned<T> {
+    at: i64,
+    /// Order of planning, which decides between equal instants.
+    turn: u64,
+    what: T,
+}
+
+impl<T> Planned<T> {
+    fn key(&self) -> (i64, u64) {
+        (self.at, self.turn)
+    }
+}
+
+impl<T> PartialEq for Planned<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+impl<T> Eq for Planned<T> {}
+impl<T> PartialOrd for Planned<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<T> Ord for Planned<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+/// What is planned, by instant, earliest first.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    buckets: Vec<Vec<Planned<T>>>,
+    /// The minute that is being worked off, latest first.
+    current: Vec<Planned<T>>,
+    /// What was planned for the current minute while it was worked off.
+    soon: BinaryHeap<Reverse<Planned<T>>>,
+    /// End of the current minute.
+    until: i64,
+    turns: u64,
+}
+
+impl<T> Queue<T> {
+    /// Starts before the minute that begins at `start`.
+    pub(super) fn new(start: i64) -> Self {
+        Self {
+            buckets: (0..MINUTES).map(|_| Vec::new()).collect(),
+            current: Vec::new(),
+            soon: BinaryHeap::new(),
+            until: start,
+            turns: 0,
+        }
+    }
+
+    /// Plans for an instant; one that is past comes next.
+    pub(super) fn push(&mut self, at: i64, what: T) {
+        self.turns += 1;
+        let planned = Planned {
+            at,
+            turn: self.turns,
+            what,
+        };
+        if at < self.until {
+            self.soon.push(Reverse(planned));
+        } else {
+            debug_assert!(at - self.until < (i64::from(MINUTES) - 1) * MINUTE);
+            let bucket = self.bucket(at);
+            self.buckets[bucket].push(planned);
+        }
+    }
+
+    /// Takes up the next minute. The one before must be worked off.
+    pub(super) fn advance(&mut self) {
+        debug_assert!(self.current.is_empty() && self.soon.is_empty());
+        let bucket = self.bucket(self.until);
+        // Not swapped: the memory of a minute with a crowd would never be given back.
+        self.current = std::mem::take(&mut self.buckets[bucket]);
+        self.current
+            .sort_unstable_by_key(|planned| Reverse(planned.key()));
+        self.until += MINUTE;
+    }
+
+    /// The earliest thing of the current minute.
+    pub(super) fn pop(&mut self) -> Option<(i64, T)> {
+        let soon_first = match (self.current.last(), self.soon.peek()) {
+            (Some(planned), Some(Reverse(soon))) => soon < planned,
+            (None, Some(_)) => true,
+            _ => false,
+        };
+        let planned = if soon_first {
+            self.soon.pop().map(|Reverse(planned)| planned)
+        } else {
+            self.current.pop()
+        };
+        planned.map(|planned| (planned.at, planned.what))
+    }
+
+    fn bucket(&self, at: i64) -> usize {
+        usize::try_from(at.div_euclid(MINUTE).rem_euclid(i64::from(MINUTES))).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_come_by_instant_and_then_by_turn() {
+        let mut queue = Queue::new(0);
+        queue.push(500, 'b');
+        queue.push(100, 'a');
+        queue.push(500, 'c');
+        queue.push(MINUTE + 1, 'e');
+        queue.advance();
+        assert_eq!(queue.pop(), Some((100, 'a')));
+        queue.push(600, 'd');
+        let rest: Vec<_> = std::iter::from_fn(|| queue.pop())
+            .map(|(_, what)| what)
+            .collect();
+        assert_eq!(rest, ['b', 'c', 'd']);
+        queue.advance();
+        assert_eq!(queue.pop(), Some((MINUTE + 1, 'e')));
+    }
+}

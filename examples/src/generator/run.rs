@@ -1,0 +1,458 @@
+//! One run: minute by minute, plans what visitors do, works off what was planned, and counts
+//! every line as it is handed on.
+
+use std::io;
+use std::num::NonZeroU32;
+
+use super::calendar::{HOUR, MINUTE, SECOND};
+use super::event::{Event, Kind, Session, Topic};
+use super::journey::{self, blank, draw_user};
+use super::plan::Progress;
+use super::queue::Queue;
+use super::rng::Rng;
+use super::sales::SalesTally;
+use super::scenario::{FIRST_CAMPAIGN, LINES_PER_VISIT, Stage, World, product_id};
+use super::stock::Slots;
+use super::tally::Tally;
+use super::traffic::Traffic;
+use super::{ActivityType, Config, Entry, EntryStatus, Purchase, PurchaseStatus, Sink, Slot};
+
+/// Lines of one visit to the shop, on average.
+const LINES_PER_BROWSE: f64 = 2.2;
+/// More lines than one visit can have, the repeated and the last three of a run included.
+const LINES_OF_LONG_VISIT: u64 = 20;
+/// Share of documents that are delivered twice.
+const REPEATED: f64 = 0.001;
+
+/// Something that will happen.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    /// An event arrives.
+    Line(Event),
+    /// The same document arrives again.
+    Again(Event),
+    /// A user asks for a slot.
+    Attempt { activity: u16, user: NonZeroU32 },
+    /// A user pays for the slot.
+    Pay { activity: u16, user: NonZeroU32 },
+}
+
+impl Step {
+    fn lines(&self) -> u64 {
+        u64::from(matches!(self, Self::Line(_) | Self::Again(_)))
+    }
+
+    /// Lines that may follow: an approval and a purchase.
+    fn promises(&self) -> u64 {
+        match self {
+            Self::Line(_) | Self::Again(_) => 0,
+            Self::Attempt { .. } => 2,
+            Self::Pay { .. } => 1,
+        }
+    }
+}
+
+/// What is planned. Nothing happens at `now` or after.
+#[derive(Debug)]
+pub(super) struct Plans {
+    queue: Queue<Step>,
+    now: i64,
+    /// Lines planned so far.
+    lines: u64,
+    /// Lines that may follow from what is planned.
+    promised: u64,
+    /// Lines asked for.
+    room: u64,
+}
+
+impl Plans {
+    pub(super) fn push(&mut self, at: i64, step: Step) {
+        if at < self.now {
+            self.lines += step.lines();
+            self.promised += step.promises();
+            self.queue.push(at, step);
+        }
+    }
+
+    /// Whether one more visit could exceed the lines asked for.
+    fn is_full(&self) -> bool {
+        self.lines + self.promised + LINES_OF_LONG_VISIT >= self.room
+    }
+}
+
+/// A run and where its records go.
+#[derive(Debug)]
+pub(super) struct Run<'a, S> {
+    config: &'a Config,
+    world: &'a World,
+    sink: &'a mut S,
+    traffic: Traffic,
+    rng: Rng,
+    plans: Plans,
+    pub(super) tally: Tally,
+    pub(super) sales: SalesTally,
+    slots: Vec<Slots>,
+    products: Vec<NonZeroU32>,
+    /// Sessions so far, per campaign, and of the shop.
+    sessions: Vec<u32>,
+    /// Documents so far, per topic.
+    documents: [u32; 2],
+    rows: [u32; 2],
+    /// Visits to activities that are still expected, and those so far.
+    visits_left: f64,
+    visits: u64,
+    /// Lines that visits to the shop have planned.
+    shop_lines: u64,
+    forged_left: u64,
+}
+
+impl<'a, S: Sink> Run<'a, S> {
+    pub(super) fn new(config: &'a Config, world: &'a World, start: i64, sink: &'a mut S) -> Self {
+        let now = config.now.timestamp_millis();
+        let tally = Tally::new(world, config);
+        let first_minute = start - start.rem_euclid(MINUTE);
+        Self {
+            config,
+            world,
+            sink,
+            traffic: Traffic::new(world, config.zone, start, now),
+            rng: Rng::new(config.seed),
+            plans: Plans {
+                queue: Queue::new(first_minute),
+                now,
+                lines: 0,
+                promised: 0,
+                room: config.events,
+            },
+            sales: SalesTally::new(world, config, tally.ranges, start),
+            tally,
+            slots: world.stages.iter().map(|_| Slots::default()).collect(),
+            products: (0..world.wares.len())
+                .filter_map(|ware| NonZeroU32::new(product_id(ware)))
+                .collect(),
+            sessions: vec![0; world.catalog.campaigns.len() + 1],
+            documents: [0; 2],
+            rows: [0; 2],
+            visits_left: world.stages.iter().map(|stage| stage.visits).sum(),
+            visits: 0,
+            shop_lines: 0,
+            forged_left: if config.export {
+                3 + config.events / 50_000
+            } else {
+                0
+            },
+        }
+    }
+
+    pub(super) fn run(
+        &mut self,
+        start: i64,
+        progress: &mut dyn FnMut(Progress),
+    ) -> io::Result<Vec<Slot>> {
+        self.sink.catalog(&self.world.catalog)?;
+        let mut minute = start - start.rem_euclid(MINUTE);
+        let mut told = 0;
+        while minute < self.plans.now {
+            self.plan_minute(minute.max(start), minute + MINUTE);
+            self.shop_orders(minute)?;
+            self.plans.queue.advance();
+            while let Some((at, step)) = self.plans.queue.pop() {
+                self.step(at, step)?;
+            }
+            minute += MINUTE;
+            if self.tally.load.lines - told >= 20_000 {
+                told = self.tally.load.lines;
+                progress(Progress {
+                    lines: told,
+                    of: self.config.events,
+                });
+            }
+        }
+        self.fill_up()?;
+        let slots = self.slots();
+        self.sink.realtime(&slots)?;
+        progress(Progress {
+            lines: self.tally.load.lines,
+            of: self.config.events,
+        });
+        Ok(slots)
+    }
+
+    /// Draws the visits that begin in the minute.
+    fn plan_minute(&mut self, minute: i64, end: i64) {
+        let (world, length) = (self.world, end.min(self.plans.now) - minute);
+        let length = u32::try_from(length.max(1)).unwrap_or(1);
+        for (index, stage) in (0u16..).zip(&world.stages) {
+            let mean = self.traffic.visits(usize::from(index), stage, minute);
+            self.visits_left -= mean;
+            for _ in 0..self.rng.count(mean) {
+                if self.plans.is_full() {
+                    return;
+                }
+                let at = minute + i64::from(self.rng.below(length));
+                let session = self.session(stage.campaign);
+                journey::visit(
+                    &mut self.rng,
+                    &mut self.plans,
+                    (index, stage),
+                    session,
+                    world.users,
+                    at,
+                );
+                self.visits += 1;
+            }
+        }
+        // The shop takes what the campaigns leave of the lines asked for.
+        let left = self.lines_left();
+        let before = self.plans.lines;
+        let mean = left * self.traffic.shop_share(minute) / LINES_PER_BROWSE;
+        let shop = u16::try_from(self.sessions.len() - 1).unwrap_or(u16::MAX);
+        for _ in 0..self.rng.count(mean) {
+            if self.plans.is_full() {
+                return;
+            }
+            let at = minute + i64::from(self.rng.below(length));
+            let session = self.session(shop);
+            journey::browse(
+                &mut self.rng,
+                &mut self.plans,
+                session,
+                (world.users, &self.products),
+                at,
+            );
+        }
+        self.shop_lines += self.plans.lines - before;
+    }
+
+    /// Lines that neither are planned nor will come from visits to activities.
+    #[expect(clippy::cast_precision_loss, reason = "at most a billion")]
+    fn lines_left(&self) -> f64 {
+        const PRIOR: f64 = 50.0;
+        let lines = (self.plans.lines - self.shop_lines) as f64;
+        let per_visit = (lines + PRIOR * LINES_PER_VISIT) / (self.visits as f64 + PRIOR);
+        let left = self.config.events.saturating_sub(self.plans.lines) as f64;
+        (left - self.visits_left.max(0.0) * per_visit).max(0.0)
+    }
+
+    fn session(&mut self, realm: u16) -> Session {
+        let number = &mut self.sessions[usize::from(realm)];
+        *number += 1;
+        Session::new(self.config.seed, realm, *number)
+    }
+
+    fn step(&mut self, at: i64, step: Step) -> io::Result<()> {
+        self.plans.promised -= step.promises();
+        match step {
+            Step::Line(event) => self.deliver(at, event),
+            Step::Again(event) => self.again(&event),
+            Step::Attempt { activity, user } => self.attempt(at, activity, user),
+            Step::Pay { activity, user } => self.pay(at, activity, user),
+        }
+    }
+
+    /// A line arrives and is stored under a new identity.
+    fn deliver(&mut self, at: i64, mut event: Event) -> io::Result<()> {
+        let sequence = &mut self.documents[event.document.topic as usize];
+        event.document.sequence = *sequence;
+        *sequence += 1;
+        self.tally.load.lines += 1;
+        self.tally.load.late += u64::from(at - event.occurred_at >= MINUTE);
+        self.tally.event(&event);
+        self.sink.event(&event)?;
+        if self.rng.chance(REPEATED)
+            && !self.plans.is_full()
+            && (self.config.export || !event.kind.is_backend())
+        {
+            let delay = self.rng.millis(500, 3_000_000);
+            self.plans.push(at + delay, Step::Again(event));
+        }
+        Ok(())
+    }
+
+    fn again(&mut self, event: &Event) -> io::Result<()> {
+        self.tally.load.lines += 1;
+        if self.config.export {
+            self.tally.load.duplicates += 1;
+        } else {
+            self.tally.load.repeated += 1;
+            self.tally.event(event);
+        }
+        self.sink.event(event)
+    }
+
+    /// First come, first served.
+    fn attempt(&mut self, at: i64, activity: u16, user: NonZeroU32) -> io::Result<()> {
+        let stage = &self.world.stages[usize::from(activity)];
+        // What begins in the last seconds has not reached the stores by `now`.
+        if !(stage.start..stage.end).contains(&at) || at + 3 * SECOND >= self.plans.now {
+            return Ok(());
+        }
+        let Some(order) = self.slots[usize::from(activity)].admit(user.get(), stage.limit) else {
+            if self.rng.chance(0.02) && self.slots[usize::from(activity)].refuse(user.get()) {
+                self.entry(at, stage, user, EntryStatus::Rejected)?;
+            }
+            return Ok(());
+        };
+        let approved = Event {
+            user_id: Some(user),
+            activity_id: NonZeroU32::new(stage.id),
+            value: order,
+            ..blank(&mut self.rng, Kind::Approved, at)
+        };
+        let delay = self.rng.millis(5, 80);
+        self.plans.push(at + delay, Step::Line(approved));
+        if stage.kind != ActivityType::FirstComeFirstServe {
+            return self.entry(at, stage, user, EntryStatus::Approved);
+        }
+        if self.rng.chance(0.78) {
+            let quick = self.rng.chance(0.6);
+            let delay = if quick {
+                self.rng.millis(25_000, 180_000)
+            } else {
+                self.rng.millis(180_000, 1_500_000)
+            };
+            self.plans.push(at + delay, Step::Pay { activity, user });
+        } else if self.rng.chance(0.1) {
+            self.entry(at, stage, user, EntryStatus::Pending)?;
+        }
+        Ok(())
+    }
+
+    fn pay(&mut self, at: i64, activity: u16, user: NonZeroU32) -> io::Result<()> {
+        let stage = &self.world.stages[usize::from(activity)];
+        let Some(product) = stage.product.filter(|_| at + 3 * SECOND < self.plans.now) else {
+            return Ok(());
+        };
+        let status = self.status(0.035, 0.015);
+        self.purchase(Purchase {
+            id: 0,
+            user_id: user.get(),
+            product_id: product_id(product),
+            activity_id: Some(stage.id),
+            price: stage.price,
+            quantity: 1,
+            status,
+            purchase_at: at,
+        })?;
+        let wait = self.rng.millis(3, 200);
+        self.entry(at + wait, stage, user, EntryStatus::Approved)?;
+        let mut event = self.purchase_event(at + wait / 2, stage, user);
+        event.document.topic = Topic::Commerce;
+        let delay = self.rng.millis(5, 300);
+        self.plans.push(at + delay, Step::Line(event));
+        if self.forged_left > 0 && at + HOUR < self.plans.now && self.rng.chance(0.05) {
+            self.forged_left -= 1;
+            let stranger = draw_user(&mut self.rng, self.world.users);
+            let forged = self.purchase_event(at, stage, stranger);
+            self.plans.push(at + SECOND, Step::Line(forged));
+        }
+        Ok(())
+    }
+
+    fn purchase_event(&mut self, at: i64, stage: &Stage, user: NonZeroU32) -> Event {
+        Event {
+            user_id: Some(user),
+            activity_id: NonZeroU32::new(stage.id),
+            campaign_id: NonZeroU32::new(FIRST_CAMPAIGN + u32::from(stage.campaign)),
+            product_id: stage
+                .product
+                .and_then(|product| NonZeroU32::new(product_id(product))),
+            ..blank(&mut self.rng, Kind::Purchase, at)
+        }
+    }
+
+    /// What the shop sells in the minute, apart from the promotions.
+    fn shop_orders(&mut self, minute: i64) -> io::Result<()> {
+        let length = u32::try_from((self.plans.now - minute).min(MINUTE)).unwrap_or(1);
+        for ware in 0..self.world.wares.len() {
+            let mean = self.traffic.orders(self.world, ware, minute);
+            for _ in 0..self.rng.count(mean) {
+                let status = self.status(0.02, 0.01);
+                let reduced = self.rng.chance(0.1);
+                let price = self.world.wares[ware].price;
+                let purchase = Purchase {
+                    id: 0,
+                    user_id: draw_user(&mut self.rng, self.world.users).get(),
+                    product_id: product_id(ware),
+                    activity_id: None,
+                    price: if reduced { price * 9 / 10 } else { price },
+                    quantity: 1
+                        + u32::from(self.rng.chance(0.15))
+                        + u32::from(self.rng.chance(0.04)),
+                    status,
+                    purchase_at: minute + i64::from(self.rng.below(length)),
+                };
+                self.purchase(purchase)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn status(&mut self, cancelled: f64, refunded: f64) -> PurchaseStatus {
+        match self.rng.unit() {
+            draw if draw < cancelled => PurchaseStatus::Cancelled,
+            draw if draw < cancelled + refunded => PurchaseStatus::Refunded,
+            _ => PurchaseStatus::Confirmed,
+        }
+    }
+
+    fn purchase(&mut self, mut purchase: Purchase) -> io::Result<()> {
+        self.rows[0] += 1;
+        purchase.id = self.rows[0];
+        self.tally.load.purchases += 1;
+        self.sales.purchase(&purchase);
+        self.sink.purchase(&purchase)
+    }
+
+    fn entry(
+        &mut self,
+        at: i64,
+        stage: &Stage,
+        user: NonZeroU32,
+        status: EntryStatus,
+    ) -> io::Result<()> {
+        self.rows[1] += 1;
+        let entry = Entry {
+            id: self.rows[1],
+            activity_id: stage.id,
+            user_id: user.get(),
+            status,
+            created_at: at,
+        };
+        self.tally.load.entries += 1;
+        self.sales.entry(&entry);
+        self.sink.entry(&entry)
+    }
+
+    /// Page views of the last seconds, some by clocks that are ahead, up to the lines asked for.
+    fn fill_up(&mut self) -> io::Result<()> {
+        let now = self.plans.now;
+        while self.tally.load.lines < self.config.events {
+            let left = self.config.events - self.tally.load.lines;
+            let at = now - 1 - self.rng.millis(0, 2_000);
+            let mut view = blank(&mut self.rng, Kind::ShopView, at);
+            view.session = Some(self.session(u16::try_from(self.sessions.len() - 1).unwrap_or(0)));
+            view.product_id = self.products.first().copied();
+            if left <= 3 {
+                // At least three from the future, of an activity and of a known user.
+                let first = &self.world.stages[0];
+                view.kind = Kind::ActivityView;
+                view.activity_id = NonZeroU32::new(first.id);
+                view.product_id = None;
+                view.user_id = Some(draw_user(&mut self.rng, self.world.users));
+                view.occurred_at = now + self.rng.millis(0, 2_000);
+            }
+            self.deliver(now, view)?;
+        }
+        Ok(())
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        let started = |stage: &&Stage| stage.start < self.plans.now;
+        let slot = |stage: &Stage| {
+            let index = stage.id - super::scenario::FIRST_ACTIVITY;
+            self.slots[index as usize].slot(stage.id, stage.drift)
+        };
+        self.world.stages.iter().filter(started).map(slot).collect()
+    }
+}

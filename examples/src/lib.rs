@@ -1,0 +1,4 @@
+//! What the examples share. Lives here: the generator of campaign data. Each example says in its
+//! own header what it shows, how to run it and what you should see.
+
+pub mod generator;
