@@ -131,12 +131,7 @@ fn write(plan: &Plan, arguments: &Arguments) -> anyhow::Result<Expected> {
     let mut realtime = create(&out.join("realtime.json"))?;
 
     let bar = bar(arguments);
-    let outputs = Outputs {
-        events: &mut events,
-        catalog: &mut catalog,
-        ledger: &mut ledger,
-        realtime: &mut realtime,
-    };
+    let outputs = Outputs { events: &mut events, catalog: &mut catalog, ledger: &mut ledger, realtime: &mut realtime };
     let expected = plan
         .write(outputs, |progress| bar.set_position(progress.lines))
         .with_context(|| format!("cannot write to {}", out.display()))?;
@@ -177,28 +172,17 @@ enum Lines {
 impl Lines {
     fn create(folder: &Path, name: &str, gzip: bool) -> anyhow::Result<Self> {
         let (plain, packed) = (folder.join(name), folder.join(format!("{name}.gz")));
-        let (path, other) = if gzip {
-            (packed, plain)
-        } else {
-            (plain, packed)
-        };
+        let (path, other) = if gzip { (packed, plain) } else { (plain, packed) };
         if other.exists() {
-            fs::remove_file(&other)
-                .with_context(|| format!("cannot remove {}", other.display()))?;
+            fs::remove_file(&other).with_context(|| format!("cannot remove {}", other.display()))?;
         }
         let file = create(&path)?;
-        Ok(if gzip {
-            Self::Gzip(GzEncoder::new(file, Compression::fast()))
-        } else {
-            Self::Plain(file)
-        })
+        Ok(if gzip { Self::Gzip(GzEncoder::new(file, Compression::fast())) } else { Self::Plain(file) })
     }
 
     fn finish(self) -> anyhow::Result<()> {
         if let Self::Gzip(encoder) = self {
-            encoder
-                .finish()
-                .context("cannot finish a compressed file")?;
+            encoder.finish().context("cannot finish a compressed file")?;
         }
         Ok(())
     }

@@ -4,16 +4,11 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use axon_examples::generator::{
-    Config, ConfigError, Expected, MemorySink, Plan, PurchaseStatus, TimeFormat,
-};
+use axon_examples::generator::{Config, ConfigError, Expected, MemorySink, Plan, PurchaseStatus, TimeFormat};
 use common::{generate, id, lines, millis};
 
 fn small() -> Config {
-    Config {
-        events: 20_000,
-        ..Config::default()
-    }
+    Config { events: 20_000, ..Config::default() }
 }
 
 #[test]
@@ -43,15 +38,10 @@ fn the_spelling_of_time_changes_no_total() {
     ];
     let scientific = generate(small());
     let times = |files: &common::Files| -> Vec<i64> {
-        lines(&files.events)
-            .map(|event| millis(&event["occurredAt"]))
-            .collect()
+        lines(&files.events).map(|event| millis(&event["occurredAt"])).collect()
     };
     for time_format in formats {
-        let files = generate(Config {
-            time_format,
-            ..small()
-        });
+        let files = generate(Config { time_format, ..small() });
         assert_eq!(files.expected, scientific.expected, "{time_format:?}");
         assert_eq!(times(&files), times(&scientific), "{time_format:?}");
     }
@@ -61,11 +51,7 @@ fn the_spelling_of_time_changes_no_total() {
 fn every_line_is_json_and_there_are_as_many_as_asked_for() {
     for events in [1_000, 5_000, 20_000] {
         for export in [false, true] {
-            let files = generate(Config {
-                events,
-                export,
-                ..Config::default()
-            });
+            let files = generate(Config { events, export, ..Config::default() });
             let count = u64::try_from(lines(&files.events).count()).expect("a count");
             assert_eq!(count, files.expected.load.lines);
             assert_eq!(count, events);
@@ -88,11 +74,7 @@ fn lines_come_roughly_in_the_order_of_time() {
 
 #[test]
 fn every_shape_of_event_occurs() {
-    let files = generate(Config {
-        events: 100_000,
-        export: true,
-        ..Config::default()
-    });
+    let files = generate(Config { events: 100_000, export: true, ..Config::default() });
     let mut shapes = BTreeSet::new();
     let mut sessions_with_both = (BTreeSet::new(), BTreeSet::new());
     let mut previous = serde_json::Value::Null;
@@ -100,10 +82,7 @@ fn every_shape_of_event_occurs() {
         let event = &line["_source"];
         let trigger = event["triggerType"].as_str().expect("a trigger type");
         let properties = &event["properties"];
-        shapes.insert(format!(
-            "{trigger} in {}",
-            line["_index"].as_str().expect("an index")
-        ));
+        shapes.insert(format!("{trigger} in {}", line["_index"].as_str().expect("an index")));
         let with = |name: &str| event.get(name).is_some_and(|value| !value.is_null());
         if !with("userId") && !with("sessionId") {
             shapes.insert("nobody".to_owned());
@@ -133,8 +112,7 @@ fn every_shape_of_event_occurs() {
             let side = if with("userId") { known } else { anonymous };
             side.insert(session.to_owned());
         }
-        if event["occurredAt"] == previous["occurredAt"] && event["eventId"] != previous["eventId"]
-        {
+        if event["occurredAt"] == previous["occurredAt"] && event["eventId"] != previous["eventId"] {
             shapes.insert("one view, two definitions".to_owned());
         }
         previous = event.clone();
@@ -165,10 +143,7 @@ fn every_shape_of_event_occurs() {
         assert!(shapes.contains(shape), "no {shape} in {shapes:?}");
     }
     let (anonymous, known) = sessions_with_both;
-    assert!(
-        anonymous.intersection(&known).count() > 100,
-        "nobody logged in"
-    );
+    assert!(anonymous.intersection(&known).count() > 100, "nobody logged in");
     let load = files.expected.load;
     assert!(load.duplicates > 0 && load.future > 0 && load.late > 0 && load.forged_purchases > 0);
 }
@@ -176,66 +151,34 @@ fn every_shape_of_event_occurs() {
 #[test]
 fn the_ledger_holds_every_state() {
     let mut sink = MemorySink::default();
-    let plan = Plan::new(Config {
-        events: 200_000,
-        ..Config::default()
-    });
-    plan.expect("a plan")
-        .generate(&mut sink, |_| {})
-        .expect("generated");
-    for status in [
-        PurchaseStatus::Confirmed,
-        PurchaseStatus::Cancelled,
-        PurchaseStatus::Refunded,
-    ] {
+    let plan = Plan::new(Config { events: 200_000, ..Config::default() });
+    plan.expect("a plan").generate(&mut sink, |_| {}).expect("generated");
+    for status in [PurchaseStatus::Confirmed, PurchaseStatus::Cancelled, PurchaseStatus::Refunded] {
         for promoted in [false, true] {
-            let found = sink.purchases.iter().any(|purchase| {
-                purchase.status == status && purchase.activity_id.is_some() == promoted
-            });
+            let found = sink
+                .purchases
+                .iter()
+                .any(|purchase| purchase.status == status && purchase.activity_id.is_some() == promoted);
             assert!(found, "{status:?} {promoted}");
         }
     }
-    let states: BTreeSet<_> = sink
-        .entries
-        .iter()
-        .map(|entry| entry.status.as_str())
-        .collect();
+    let states: BTreeSet<_> = sink.entries.iter().map(|entry| entry.status.as_str()).collect();
     assert_eq!(states, BTreeSet::from(["APPROVED", "PENDING", "REJECTED"]));
-    let entries: BTreeSet<_> = sink
-        .entries
-        .iter()
-        .map(|entry| (entry.activity_id, entry.user_id))
-        .collect();
-    assert_eq!(
-        entries.len(),
-        sink.entries.len(),
-        "one entry per person and activity"
-    );
+    let entries: BTreeSet<_> = sink.entries.iter().map(|entry| (entry.activity_id, entry.user_id)).collect();
+    assert_eq!(entries.len(), sink.entries.len(), "one entry per person and activity");
 }
 
 #[test]
 fn approvals_go_exactly_up_to_the_limit() {
     let files = generate(small());
     let mut sold_out = 0;
-    for activity in files
-        .expected
-        .campaigns
-        .iter()
-        .flat_map(|campaign| &campaign.activities)
-    {
+    for activity in files.expected.campaigns.iter().flat_map(|campaign| &campaign.activities) {
         let approved = lines(&files.events)
             .filter(|event| event["triggerType"] == "APPROVED")
-            .filter(|event| {
-                id(&event["properties"]["activityId"]) == Some(activity.activity_id.into())
-            })
+            .filter(|event| id(&event["properties"]["activityId"]) == Some(activity.activity_id.into()))
             .count();
         let stock = &activity.figures.stock;
-        assert_eq!(
-            u64::try_from(approved),
-            Ok(stock.counter),
-            "{}",
-            activity.name
-        );
+        assert_eq!(u64::try_from(approved), Ok(stock.counter), "{}", activity.name);
         sold_out += u32::from(stock.remaining_stock == Some(0));
     }
     assert!(sold_out >= 4, "{sold_out}");
@@ -270,10 +213,7 @@ fn any_now_days_campaigns_and_zone_will_do() {
 
 #[test]
 fn records_and_lines_say_the_same() {
-    let config = Config {
-        export: true,
-        ..small()
-    };
+    let config = Config { export: true, ..small() };
     let files = generate(config.clone());
     let mut sink = MemorySink::default();
     let plan = Plan::new(config).expect("a plan");
@@ -283,16 +223,10 @@ fn records_and_lines_say_the_same() {
     for (event, line) in sink.events.iter().zip(lines(&files.events)) {
         let message = &line["_source"];
         assert_eq!(event.document.topic.as_str(), line["_index"]);
-        assert_eq!(
-            event.document.to_string(),
-            line["_id"].as_str().expect("an id")
-        );
+        assert_eq!(event.document.to_string(), line["_id"].as_str().expect("an id"));
         assert_eq!(event.trigger().as_str(), message["triggerType"]);
         assert_eq!(event.occurred_at, millis(&message["occurredAt"]));
-        assert_eq!(
-            event.user_id.map(|user| user.get().into()),
-            id(&message["userId"])
-        );
+        assert_eq!(event.user_id.map(|user| user.get().into()), id(&message["userId"]));
         let session = event.session.map(|session| session.to_string());
         assert_eq!(session.as_deref(), message["sessionId"].as_str());
         let activity = event.activity_id.map(|activity| activity.get().into());
@@ -311,17 +245,8 @@ fn totals_can_be_read_back() {
 #[test]
 fn a_wrong_choice_is_named() {
     let refused = |config| Plan::new(config).expect_err("refused");
-    let none = Config {
-        events: 0,
-        ..Config::default()
-    };
+    let none = Config { events: 0, ..Config::default() };
     assert_eq!(refused(none), ConfigError::Events(0));
-    let days = Config {
-        days: 0,
-        ..Config::default()
-    };
-    assert_eq!(
-        refused(days).to_string(),
-        "days must be between 1 and 400, not 0"
-    );
+    let days = Config { days: 0, ..Config::default() };
+    assert_eq!(refused(days).to_string(), "days must be between 1 and 400, not 0");
 }

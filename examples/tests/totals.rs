@@ -24,10 +24,7 @@ struct Scope<'a> {
 fn scopes(files: &Files) -> Vec<Scope<'_>> {
     let mut scopes = Vec::new();
     for campaign in &files.expected.campaigns {
-        let ids = campaign
-            .activities
-            .iter()
-            .map(|activity| u64::from(activity.activity_id));
+        let ids = campaign.activities.iter().map(|activity| u64::from(activity.activity_id));
         scopes.push(Scope {
             ids: ids.collect(),
             figures: &campaign.figures,
@@ -45,11 +42,7 @@ fn scopes(files: &Files) -> Vec<Scope<'_>> {
 }
 
 fn periods(figures: &Figures) -> [&PeriodFigures; 3] {
-    [
-        &figures.periods.day,
-        &figures.periods.week,
-        &figures.periods.month,
-    ]
+    [&figures.periods.day, &figures.periods.week, &figures.periods.month]
 }
 
 fn inside(range: Range, at: i64) -> bool {
@@ -76,24 +69,14 @@ fn both_of(events: u64) -> [Files; 2] {
 fn ranges_are_calendar_days_of_seoul() {
     let [files, _] = both();
     let as_of = files.expected.as_of.timestamp_millis();
-    assert_eq!(
-        files.expected.as_of.to_rfc3339(),
-        "2024-11-12T10:30:45+00:00"
-    );
+    assert_eq!(files.expected.as_of.to_rfc3339(), "2024-11-12T10:30:45+00:00");
     let today = (as_of + 9 * HOUR) / DAY * DAY - 9 * HOUR;
     for scope in scopes(&files) {
-        for (period, (days, shift)) in
-            periods(scope.figures)
-                .into_iter()
-                .zip([(1, 7), (7, 7), (30, 30)])
-        {
+        for (period, (days, shift)) in periods(scope.figures).into_iter().zip([(1, 7), (7, 7), (30, 30)]) {
             let range = |range: Range| (range.from.timestamp_millis(), range.to.timestamp_millis());
             let from = today - (days - 1) * DAY;
             assert_eq!(range(period.range), (from, as_of));
-            assert_eq!(
-                range(period.previous_range),
-                (from - shift * DAY, as_of - shift * DAY)
-            );
+            assert_eq!(range(period.previous_range), (from - shift * DAY, as_of - shift * DAY));
         }
     }
 }
@@ -127,10 +110,7 @@ fn steps_are_what_a_naive_count_finds() {
                     (counts, people.map(|people| people.len() as u64))
                 };
                 let found = (count(period.range), count(period.previous_range));
-                let told = (
-                    (period.counts, period.uniques),
-                    (period.previous_counts, period.previous_uniques),
-                );
+                let told = ((period.counts, period.uniques), (period.previous_counts, period.previous_uniques));
                 assert_eq!(found, told, "{}", scope.name);
             }
         }
@@ -141,27 +121,20 @@ fn steps_are_what_a_naive_count_finds() {
 fn inflow_and_active_users_are_what_a_naive_count_finds() {
     for files in both_of(100_000) {
         let as_of = files.expected.as_of.timestamp_millis();
-        let events: Vec<Value> = kept(&files.events)
-            .into_iter()
-            .filter(|event| millis(&event["occurredAt"]) > as_of - 25 * HOUR)
-            .collect();
+        let events: Vec<Value> =
+            kept(&files.events).into_iter().filter(|event| millis(&event["occurredAt"]) > as_of - 25 * HOUR).collect();
         let mut active_somewhere = 0;
         for scope in scopes(&files) {
             let mine: Vec<&Value> = events
                 .iter()
-                .filter(|event| {
-                    id(&event["properties"]["activityId"]).is_some_and(|id| scope.ids.contains(&id))
-                })
+                .filter(|event| id(&event["properties"]["activityId"]).is_some_and(|id| scope.ids.contains(&id)))
                 .filter(|event| millis(&event["occurredAt"]) < as_of)
                 .collect();
             let inflow = &scope.figures.inflow;
             assert_eq!(inflow.len(), 24);
             assert_eq!(inflow[23].from.timestamp_millis(), as_of / HOUR * HOUR);
             for hour in inflow {
-                let range = Range {
-                    from: hour.from,
-                    to: hour.to,
-                };
+                let range = Range { from: hour.from, to: hour.to };
                 let visits = mine
                     .iter()
                     .filter(|event| event["triggerType"] == "PAGE_VIEW")
@@ -173,12 +146,7 @@ fn inflow_and_active_users_are_what_a_naive_count_finds() {
                 .filter(|event| millis(&event["occurredAt"]) >= as_of - 300_000)
                 .filter_map(|event| subject(event))
                 .collect();
-            assert_eq!(
-                active.len() as u64,
-                scope.figures.active_users,
-                "{}",
-                scope.name
-            );
+            assert_eq!(active.len() as u64, scope.figures.active_users, "{}", scope.name);
             active_somewhere += active.len();
         }
         assert!(active_somewhere > 0);
@@ -198,10 +166,7 @@ fn stock_is_what_the_realtime_file_says() {
     let mut limits = BTreeMap::new();
     for campaign in files.catalog["campaigns"].as_array().expect("campaigns") {
         for activity in campaign["activities"].as_array().expect("activities") {
-            limits.insert(
-                activity["id"].as_u64().expect("an id"),
-                activity["limitCount"].as_u64(),
-            );
+            limits.insert(activity["id"].as_u64().expect("an id"), activity["limitCount"].as_u64());
         }
     }
     let (mut drifted, mut absent) = (0, 0);
@@ -215,20 +180,12 @@ fn stock_is_what_the_realtime_file_says() {
             absent += u32::from(!slots.contains_key(activity));
             drifted += u32::from(counter != held);
             members += held;
-            initial = initial
-                .zip(limits[activity])
-                .map(|(sum, limit)| sum + limit);
-            remaining = remaining
-                .zip(limits[activity])
-                .map(|(sum, limit)| sum + limit - counter);
+            initial = initial.zip(limits[activity]).map(|(sum, limit)| sum + limit);
+            remaining = remaining.zip(limits[activity]).map(|(sum, limit)| sum + limit - counter);
         }
         let stock = &scope.figures.stock;
         assert_eq!(
-            (
-                stock.initial_stock,
-                stock.remaining_stock,
-                stock.participants_total
-            ),
+            (stock.initial_stock, stock.remaining_stock, stock.participants_total),
             (initial, remaining, members),
             "{}",
             scope.name
@@ -240,12 +197,7 @@ fn stock_is_what_the_realtime_file_says() {
 
 /// Hundredths of an amount with two decimals.
 fn hundredths(price: &Value) -> u64 {
-    price
-        .as_str()
-        .expect("text")
-        .replace('.', "")
-        .parse()
-        .expect("an amount")
+    price.as_str().expect("text").replace('.', "").parse().expect("an amount")
 }
 
 fn sales<'a>(purchases: impl Iterator<Item = &'a Value>) -> Sales {
@@ -270,10 +222,7 @@ fn sales<'a>(purchases: impl Iterator<Item = &'a Value>) -> Sales {
 fn sales_and_entries_are_what_a_naive_sum_finds() {
     for files in both() {
         let rows: Vec<Value> = lines(&files.ledger).collect();
-        let purchases: Vec<&Value> = rows
-            .iter()
-            .filter(|row| row["kind"] == "purchase")
-            .collect();
+        let purchases: Vec<&Value> = rows.iter().filter(|row| row["kind"] == "purchase").collect();
         let campaigns = activities(&files.catalog, false);
         let funnel = activities(&files.catalog, true);
         let (mut others_seen, mut baselines_seen) = (0, 0);
@@ -283,64 +232,33 @@ fn sales_and_entries_are_what_a_naive_sum_finds() {
                 .expect("campaigns")
                 .iter()
                 .flat_map(|campaign| campaign["activities"].as_array().expect("activities"))
-                .filter(|activity| {
-                    activity["id"]
-                        .as_u64()
-                        .is_some_and(|id| scope.ids.contains(&id))
-                })
+                .filter(|activity| activity["id"].as_u64().is_some_and(|id| scope.ids.contains(&id)))
                 .collect();
-            let products: BTreeSet<u64> = of_scope
-                .iter()
-                .filter_map(|activity| activity["productId"].as_u64())
-                .collect();
-            let start = of_scope
-                .iter()
-                .map(|activity| millis(&activity["startAt"]))
-                .min();
-            let end = of_scope
-                .iter()
-                .map(|activity| millis(&activity["endAt"]))
-                .max();
+            let products: BTreeSet<u64> =
+                of_scope.iter().filter_map(|activity| activity["productId"].as_u64()).collect();
+            let start = of_scope.iter().map(|activity| millis(&activity["startAt"])).min();
+            let end = of_scope.iter().map(|activity| millis(&activity["endAt"])).max();
             let (start, end) = (start.expect("a start"), end.expect("an end"));
-            let sells = |row: &Value| {
-                row["productId"]
-                    .as_u64()
-                    .is_some_and(|id| products.contains(&id))
-            };
-            let shop: Vec<&Value> = purchases
-                .iter()
-                .copied()
-                .filter(|row| row["activityId"].is_null() && sells(row))
-                .collect();
+            let sells = |row: &Value| row["productId"].as_u64().is_some_and(|id| products.contains(&id));
+            let shop: Vec<&Value> =
+                purchases.iter().copied().filter(|row| row["activityId"].is_null() && sells(row)).collect();
             for period in periods(scope.figures) {
                 let from = period.range.from.timestamp_millis().max(start);
                 let to = period.range.to.timestamp_millis().min(end);
                 let inside_t = |row: &&Value| (from..to).contains(&millis(&row["purchaseAt"]));
-                let mine = |row: &Value| {
-                    row["activityId"]
-                        .as_u64()
-                        .is_some_and(|id| scope.ids.contains(&id))
-                };
+                let mine = |row: &Value| row["activityId"].as_u64().is_some_and(|id| scope.ids.contains(&id));
                 let told = &period.sales;
                 assert_eq!(told.range.is_some(), from < to);
-                let promotion = purchases
-                    .iter()
-                    .copied()
-                    .filter(|row| mine(row))
-                    .filter(inside_t);
+                let promotion = purchases.iter().copied().filter(|row| mine(row)).filter(inside_t);
                 assert_eq!(sales(promotion), told.promotion, "{}", scope.name);
                 let regular = shop.iter().copied().filter(inside_t);
                 assert_eq!(sales(regular), told.regular, "{}", scope.name);
 
                 let mut others = BTreeMap::new();
                 for row in purchases.iter().copied().filter(inside_t) {
-                    let other = row["activityId"]
-                        .as_u64()
-                        .filter(|_| !mine(row) && sells(row));
+                    let other = row["activityId"].as_u64().filter(|_| !mine(row) && sells(row));
                     if let Some(activity) = other.filter(|_| row["status"] == "CONFIRMED") {
-                        *others
-                            .entry((activity, campaigns[&activity]))
-                            .or_insert(0u64) += 1;
+                        *others.entry((activity, campaigns[&activity])).or_insert(0u64) += 1;
                     }
                 }
                 let told_others: BTreeMap<(u64, u64), u64> = told
@@ -363,11 +281,7 @@ fn sales_and_entries_are_what_a_naive_sum_finds() {
                         .map(|at| hours_in(at, from, to) / 4.0)
                         .sum();
                     let told: f64 = baseline.orders.parse().expect("a number");
-                    assert!(
-                        (orders - told).abs() < 0.006,
-                        "{orders} {told} {}",
-                        scope.name
-                    );
+                    assert!((orders - told).abs() < 0.006, "{orders} {told} {}", scope.name);
                 }
 
                 let entries = |range: Range| {
@@ -381,12 +295,7 @@ fn sales_and_entries_are_what_a_naive_sum_finds() {
                     });
                     approved.count() as u64
                 };
-                assert_eq!(
-                    entries(period.range),
-                    period.approved_entries,
-                    "{}",
-                    scope.name
-                );
+                assert_eq!(entries(period.range), period.approved_entries, "{}", scope.name);
                 let previous = entries(period.previous_range);
                 assert_eq!(previous, period.previous_approved_entries, "{}", scope.name);
             }
@@ -413,29 +322,15 @@ fn the_load_is_what_a_naive_count_finds() {
         let events = kept(&files.events);
         let count = |keep: &dyn Fn(&&Value) -> bool| events.iter().filter(keep).count() as u64;
         assert_eq!(events.len() as u64, load.events);
-        assert_eq!(
-            load.lines,
-            load.events + load.duplicates + load.forged_purchases
-        );
+        assert_eq!(load.lines, load.events + load.duplicates + load.forged_purchases);
         let no_activity = |event: &&Value| id(&event["properties"]["activityId"]).is_none();
         assert_eq!(count(&no_activity), load.without_activity);
-        assert_eq!(
-            count(&|event| subject(event).is_none()),
-            load.without_subject
-        );
-        assert_eq!(
-            count(&|event| millis(&event["occurredAt"]) >= as_of),
-            load.future
-        );
+        assert_eq!(count(&|event| subject(event).is_none()), load.without_subject);
+        assert_eq!(count(&|event| millis(&event["occurredAt"]) >= as_of), load.future);
         for (trigger, told) in &load.events_by_trigger {
-            assert_eq!(
-                count(&|event| event["triggerType"] == trigger.as_str()),
-                *told
-            );
+            assert_eq!(count(&|event| event["triggerType"] == trigger.as_str()), *told);
         }
-        let entries = lines(&files.ledger)
-            .filter(|row| row["kind"] == "entry")
-            .count() as u64;
+        let entries = lines(&files.ledger).filter(|row| row["kind"] == "entry").count() as u64;
         assert_eq!(entries, load.entries);
         assert!(load.future >= 2);
     }

@@ -43,10 +43,7 @@ impl Ranges {
     /// As of `as_of`: today and the days before, the previous ones cut at the same elapsed time.
     pub(super) fn new(zone: Tz, as_of: i64) -> Self {
         let today = date(zone, as_of);
-        let current = LENGTHS.map(|(days, _)| Span {
-            from: midnight(zone, back(today, days - 1)),
-            to: as_of,
-        });
+        let current = LENGTHS.map(|(days, _)| Span { from: midnight(zone, back(today, days - 1)), to: as_of });
         let mut previous = current;
         for ((span, now), (days, shift)) in previous.iter_mut().zip(current).zip(LENGTHS) {
             span.from = midnight(zone, back(today, days - 1 + shift));
@@ -78,10 +75,7 @@ pub(super) fn date(zone: Tz, millis: i64) -> NaiveDate {
 /// Weekday (0 is Monday) and hour of an instant on the local clock.
 pub(super) fn weekday_and_hour(zone: Tz, millis: i64) -> (usize, usize) {
     let local = instant(millis).with_timezone(&zone);
-    (
-        local.weekday().num_days_from_monday() as usize,
-        local.hour() as usize,
-    )
+    (local.weekday().num_days_from_monday() as usize, local.hour() as usize)
 }
 
 /// The date `days` earlier.
@@ -91,8 +85,7 @@ pub(super) fn back(date: NaiveDate, days: u64) -> NaiveDate {
 
 /// The date `days` later, or earlier if negative.
 pub(super) fn shift(date: NaiveDate, days: i64) -> NaiveDate {
-    date.checked_add_signed(Duration::days(days))
-        .unwrap_or(date)
+    date.checked_add_signed(Duration::days(days)).unwrap_or(date)
 }
 
 /// First instant of a local date. A midnight that does not exist moves to the first one that
@@ -125,9 +118,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> i64 {
-        text.parse::<DateTime<Utc>>()
-            .expect(text)
-            .timestamp_millis()
+        text.parse::<DateTime<Utc>>().expect(text).timestamp_millis()
     }
 
     #[test]

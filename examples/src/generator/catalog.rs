@@ -103,9 +103,7 @@ pub struct Product {
 impl Catalog {
     /// The activities of all campaigns, by id.
     pub fn activities(&self) -> impl Iterator<Item = &Activity> {
-        self.campaigns
-            .iter()
-            .flat_map(|campaign| &campaign.activities)
+        self.campaigns.iter().flat_map(|campaign| &campaign.activities)
     }
 }
 

@@ -104,9 +104,7 @@ impl Kind {
     #[must_use]
     pub fn trigger(self) -> Trigger {
         match self {
-            Self::ActivityView | Self::DetailView | Self::StockView | Self::ShopView => {
-                Trigger::PageView
-            }
+            Self::ActivityView | Self::DetailView | Self::StockView | Self::ShopView => Trigger::PageView,
             Self::JoinClick | Self::BannerClick => Trigger::Click,
             Self::Scroll => Trigger::Scroll,
             Self::Stay => Trigger::Stay,
@@ -229,10 +227,7 @@ impl Session {
     pub fn uuid(self) -> [u64; 2] {
         let high = mix(self.0.get() ^ 0x6a09_e667_f3bc_c908);
         let low = mix(high ^ self.0.get());
-        [
-            high & !0xf000 | 0x4000,
-            low & !0xc000_0000_0000_0000 | 0x8000_0000_0000_0000,
-        ]
+        [high & !0xf000 | 0x4000, low & !0xc000_0000_0000_0000 | 0x8000_0000_0000_0000]
     }
 }
 

@@ -31,11 +31,7 @@ pub(super) fn user_id(index: u32) -> NonZeroU32 {
 /// Some users come much more often than others.
 pub(super) fn draw_user(rng: &mut Rng, users: u32) -> NonZeroU32 {
     let index = rng.below(users);
-    user_id(if rng.chance(0.3) {
-        rng.below(index / 4 + 1)
-    } else {
-        index
-    })
+    user_id(if rng.chance(0.3) { rng.below(index / 4 + 1) } else { index })
 }
 
 /// An event of that kind with nothing but its subject and its spelling.
@@ -50,35 +46,19 @@ pub(super) fn blank(rng: &mut Rng, kind: Kind, occurred_at: i64) -> Event {
         product_id: None,
         value: 0,
         spelling: rng.word(),
-        document: Document {
-            topic: Topic::Behavior,
-            sequence: 0,
-        },
+        document: Document { topic: Topic::Behavior, sequence: 0 },
     }
 }
 
 impl Visitor {
     fn new(rng: &mut Rng, session: Session, at: i64) -> Self {
         let wide = rng.chance(0.2);
-        let skew = if wide {
-            rng.millis(0, 4_001) - 2_000
-        } else {
-            rng.millis(0, 401) - 200
-        };
-        Self {
-            user: None,
-            session: Some(session),
-            skew,
-            at,
-        }
+        let skew = if wide { rng.millis(0, 4_001) - 2_000 } else { rng.millis(0, 401) - 200 };
+        Self { user: None, session: Some(session), skew, at }
     }
 
     fn event(&self, rng: &mut Rng, kind: Kind) -> Event {
-        Event {
-            user_id: self.user,
-            session: self.session,
-            ..blank(rng, kind, self.at + self.skew)
-        }
+        Event { user_id: self.user, session: self.session, ..blank(rng, kind, self.at + self.skew) }
     }
 
     fn wait(&mut self, rng: &mut Rng, from: u32, to: u32) {
@@ -89,11 +69,7 @@ impl Visitor {
     fn send(&self, rng: &mut Rng, plans: &mut Plans, event: Event) {
         let delay = if rng.chance(LATE) {
             let part = rng.unit();
-            2 * MINUTE
-                + rng.millis(
-                    0,
-                    1 + u32::try_from(super::rng::whole(part * part * 2.1e7)).unwrap_or(0),
-                )
+            2 * MINUTE + rng.millis(0, 1 + u32::try_from(super::rng::whole(part * part * 2.1e7)).unwrap_or(0))
         } else {
             rng.millis(20, 900)
         };
@@ -104,10 +80,7 @@ impl Visitor {
         self.wait(rng, 3_000, 20_000);
         let user = draw_user(rng, users);
         self.user = Some(user);
-        let login = Event {
-            user_id: Some(user),
-            ..blank(rng, Kind::Login, self.at)
-        };
+        let login = Event { user_id: Some(user), ..blank(rng, Kind::Login, self.at) };
         plans.push(self.at + rng.millis(5, 60), Step::Line(login));
     }
 }
@@ -133,10 +106,7 @@ pub(super) fn visit(
         visitor.user = Some(draw_user(rng, users));
     }
     if rng.chance(0.003) {
-        let diagnostic = Event {
-            user_id: None,
-            ..visitor.event(rng, Kind::Diagnostic)
-        };
+        let diagnostic = Event { user_id: None, ..visitor.event(rng, Kind::Diagnostic) };
         visitor.send(rng, plans, diagnostic);
     }
 
@@ -172,18 +142,12 @@ pub(super) fn visit(
 fn look(rng: &mut Rng, plans: &mut Plans, stage: &Stage, visitor: &mut Visitor) {
     if rng.chance(0.04) {
         // The shop's own page: the activity stands in the address only.
-        let stock = Event {
-            value: stage.id,
-            ..visitor.event(rng, Kind::StockView)
-        };
+        let stock = Event { value: stage.id, ..visitor.event(rng, Kind::StockView) };
         visitor.send(rng, plans, stock);
     } else {
         let first = activity_event(rng, visitor, stage, Kind::ActivityView);
         visitor.send(rng, plans, first);
-        let second = Event {
-            kind: Kind::DetailView,
-            ..first
-        };
+        let second = Event { kind: Kind::DetailView, ..first };
         visitor.send(rng, plans, second);
     }
     if rng.chance(0.35) {
@@ -195,13 +159,7 @@ fn look(rng: &mut Rng, plans: &mut Plans, stage: &Stage, visitor: &mut Visitor) 
 }
 
 /// The button, once or in a hurry twice, and the attempt that follows for who is logged in.
-fn click(
-    rng: &mut Rng,
-    plans: &mut Plans,
-    (index, stage): (u16, &Stage),
-    visitor: &mut Visitor,
-    crowd: bool,
-) {
+fn click(rng: &mut Rng, plans: &mut Plans, (index, stage): (u16, &Stage), visitor: &mut Visitor, crowd: bool) {
     let (from, to) = if crowd { (200, 6_000) } else { (1_500, 40_000) };
     visitor.wait(rng, from, to);
     let event = activity_event(rng, visitor, stage, Kind::JoinClick);
@@ -213,13 +171,7 @@ fn click(
     }
     if let Some(user) = visitor.user {
         let at = visitor.at + rng.millis(60, 900);
-        plans.push(
-            at,
-            Step::Attempt {
-                activity: index,
-                user,
-            },
-        );
+        plans.push(at, Step::Attempt { activity: index, user });
     }
 }
 

@@ -51,8 +51,8 @@ pub use catalog::{Activity, ActivityStatus, ActivityType, Campaign, Catalog, Pro
 pub use config::{Config, ConfigError, TimeFormat};
 pub use event::{Document, Event, Kind, Session, Topic, Trigger};
 pub use expected::{
-    Baseline, Expected, ExpectedActivity, ExpectedCampaign, Figures, InflowHour, Load,
-    OtherPromotion, PeriodFigures, Periods, Range, Sales, SalesFigures, Setting, Stock,
+    Baseline, Expected, ExpectedActivity, ExpectedCampaign, Figures, InflowHour, Load, OtherPromotion, PeriodFigures,
+    Periods, Range, Sales, SalesFigures, Setting, Stock,
 };
 pub use ledger::{Entry, EntryStatus, Purchase, PurchaseStatus, PurchaseType};
 pub use ndjson::{NdjsonSink, Outputs};

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::spelling::MessageWriter;
 use super::{
-    Catalog, Config, Entry, EntryStatus, Event, Purchase, PurchaseStatus, PurchaseType, Sink, Slot,
-    catalog::money,
+    Catalog, Config, Entry, EntryStatus, Event, Purchase, PurchaseStatus, PurchaseType, Sink, Slot, catalog::money,
 };
 
 /// Bytes kept back before they are handed on.
@@ -46,12 +45,7 @@ impl<'a> NdjsonSink<'a> {
     /// Spells as the configuration says. Nothing is written yet.
     #[must_use]
     pub fn new(config: &Config, outputs: Outputs<'a>) -> Self {
-        Self {
-            outputs,
-            messages: MessageWriter::new(config),
-            events: Vec::new(),
-            ledger: Vec::new(),
-        }
+        Self { outputs, messages: MessageWriter::new(config), events: Vec::new(), ledger: Vec::new() }
     }
 
     fn row(&mut self, row: &impl Serialize) -> io::Result<()> {
@@ -67,11 +61,7 @@ impl<'a> NdjsonSink<'a> {
 
 /// One line of the ledger.
 #[derive(Serialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "lowercase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "kind", rename_all = "lowercase", rename_all_fields = "camelCase")]
 enum Row {
     Entry {
         id: u32,
@@ -128,9 +118,7 @@ impl Sink for NdjsonSink<'_> {
             price: money(purchase.price),
             quantity: purchase.quantity,
             status: purchase.status,
-            purchase_at: purchase
-                .purchased()
-                .to_rfc3339_opts(SecondsFormat::Millis, true),
+            purchase_at: purchase.purchased().to_rfc3339_opts(SecondsFormat::Millis, true),
         })
     }
 

@@ -4,8 +4,7 @@ use std::io;
 
 use super::calendar::{self, HOUR, instant};
 use super::expected::{
-    Expected, ExpectedActivity, ExpectedCampaign, Figures, InflowHour, PeriodFigures, Periods,
-    Range, Setting, Stock,
+    Expected, ExpectedActivity, ExpectedCampaign, Figures, InflowHour, PeriodFigures, Periods, Range, Setting, Stock,
 };
 use super::ndjson::{NdjsonSink, Outputs};
 use super::run::Run;
@@ -37,11 +36,7 @@ impl Plan {
         config.check()?;
         let today = calendar::date(config.zone, config.now.timestamp_millis());
         let first = calendar::back(today, u64::from(config.days));
-        Ok(Self {
-            start: calendar::midnight(config.zone, first),
-            world: World::new(&config),
-            config,
-        })
+        Ok(Self { start: calendar::midnight(config.zone, first), world: World::new(&config), config })
     }
 
     /// The configuration it was made from.
@@ -60,22 +55,14 @@ impl Plan {
     /// There are exactly as many lines of events as were asked for.
     /// # Errors
     /// The first error of an output.
-    pub fn write(
-        &self,
-        outputs: Outputs<'_>,
-        progress: impl FnMut(Progress),
-    ) -> io::Result<Expected> {
+    pub fn write(&self, outputs: Outputs<'_>, progress: impl FnMut(Progress)) -> io::Result<Expected> {
         self.generate(&mut NdjsonSink::new(&self.config, outputs), progress)
     }
 
     /// Hands the records to a sink, one by one; says what a dashboard must show.
     /// # Errors
     /// The first error of the sink.
-    pub fn generate<S: Sink>(
-        &self,
-        sink: &mut S,
-        mut progress: impl FnMut(Progress),
-    ) -> io::Result<Expected> {
+    pub fn generate<S: Sink>(&self, sink: &mut S, mut progress: impl FnMut(Progress)) -> io::Result<Expected> {
         let mut run = Run::new(&self.config, &self.world, self.start, sink);
         let slots = run.run(self.start, &mut progress)?;
         Ok(self.expected(&run, &slots))
@@ -85,33 +72,23 @@ impl Plan {
         let mut load = run.tally.load.clone();
         load.events_by_trigger = run.tally.by_trigger().collect();
         let all: Vec<(usize, &Stage)> = self.world.stages.iter().enumerate().collect();
-        let campaigns = self
-            .world
-            .catalog
-            .campaigns
-            .iter()
-            .enumerate()
-            .map(|(index, campaign)| {
-                let of_it = |(_, stage): &&(usize, &Stage)| usize::from(stage.campaign) == index;
-                let stages: Vec<_> = all.iter().filter(of_it).copied().collect();
-                let scope = self.world.stages.len() + index;
-                let activities =
-                    stages
-                        .iter()
-                        .zip(&campaign.activities)
-                        .map(|(stage, activity)| ExpectedActivity {
-                            activity_id: activity.id,
-                            name: activity.name.clone(),
-                            kind: activity.kind,
-                            figures: self.figures(run, slots, stage.0, &[*stage]),
-                        });
-                ExpectedCampaign {
-                    campaign_id: campaign.id,
-                    name: campaign.name.clone(),
-                    activities: activities.collect(),
-                    figures: self.figures(run, slots, scope, &stages),
-                }
+        let campaigns = self.world.catalog.campaigns.iter().enumerate().map(|(index, campaign)| {
+            let of_it = |(_, stage): &&(usize, &Stage)| usize::from(stage.campaign) == index;
+            let stages: Vec<_> = all.iter().filter(of_it).copied().collect();
+            let scope = self.world.stages.len() + index;
+            let activities = stages.iter().zip(&campaign.activities).map(|(stage, activity)| ExpectedActivity {
+                activity_id: activity.id,
+                name: activity.name.clone(),
+                kind: activity.kind,
+                figures: self.figures(run, slots, stage.0, &[*stage]),
             });
+            ExpectedCampaign {
+                campaign_id: campaign.id,
+                name: campaign.name.clone(),
+                activities: activities.collect(),
+                figures: self.figures(run, slots, scope, &stages),
+            }
+        });
         Expected {
             setting: Setting {
                 seed: self.config.seed,
@@ -128,20 +105,11 @@ impl Plan {
         }
     }
 
-    fn figures<S: Sink>(
-        &self,
-        run: &Run<'_, S>,
-        slots: &[Slot],
-        scope: usize,
-        stages: &[(usize, &Stage)],
-    ) -> Figures {
+    fn figures<S: Sink>(&self, run: &Run<'_, S>, slots: &[Slot], scope: usize, stages: &[(usize, &Stage)]) -> Figures {
         let has_funnel = |stage: &Stage| stage.kind == ActivityType::FirstComeFirstServe;
         let alone = scope < self.world.stages.len();
-        let funnel: Vec<usize> = stages
-            .iter()
-            .filter(|(_, stage)| alone || has_funnel(stage))
-            .map(|(index, _)| *index)
-            .collect();
+        let funnel: Vec<usize> =
+            stages.iter().filter(|(_, stage)| alone || has_funnel(stage)).map(|(index, _)| *index).collect();
         let tally = &run.tally.scopes[scope];
         let period = |range: usize| PeriodFigures {
             range: as_range(run.tally.ranges.current[range]),
@@ -150,31 +118,17 @@ impl Plan {
             uniques: tally.steps.uniques[range],
             previous_counts: tally.steps.counts[range + 3],
             previous_uniques: tally.steps.uniques[range + 3],
-            approved_entries: funnel
-                .iter()
-                .map(|index| run.sales.entries(*index)[range])
-                .sum(),
-            previous_approved_entries: funnel
-                .iter()
-                .map(|index| run.sales.entries(*index)[range + 3])
-                .sum(),
+            approved_entries: funnel.iter().map(|index| run.sales.entries(*index)[range]).sum(),
+            previous_approved_entries: funnel.iter().map(|index| run.sales.entries(*index)[range + 3]).sum(),
             sales: run.sales.figures(scope, range, &self.world),
         };
         let hours = (0i64..).zip(tally.inflow).map(|(hour, visits)| {
             let from = run.tally.inflow_from + hour * HOUR;
-            InflowHour {
-                from: instant(from),
-                to: instant(from + HOUR),
-                visits,
-            }
+            InflowHour { from: instant(from), to: instant(from + HOUR), visits }
         });
         Figures {
             funnel: stages.iter().any(|(_, stage)| has_funnel(stage)),
-            periods: Periods {
-                day: period(0),
-                week: period(1),
-                month: period(2),
-            },
+            periods: Periods { day: period(0), week: period(1), month: period(2) },
             inflow: hours.collect(),
             active_users: u64::try_from(tally.active.len()).unwrap_or(u64::MAX),
             stock: stock(stages, slots),
@@ -183,10 +137,7 @@ impl Plan {
 }
 
 fn as_range(span: calendar::Span) -> Range {
-    Range {
-        from: instant(span.from),
-        to: instant(span.to),
-    }
+    Range { from: instant(span.from), to: instant(span.to) }
 }
 
 /// Added up over the activities; those that have not started hold nothing.
@@ -195,25 +146,12 @@ fn stock(stages: &[(usize, &Stage)], slots: &[Slot]) -> Stock {
     let counter = |stage: &Stage| slot(stage).map_or(0, |slot| slot.counter);
     let members = |stage: &Stage| slot(stage).map_or(0, |slot| slot.members.len());
     Stock {
-        initial_stock: stages
-            .iter()
-            .map(|(_, stage)| stage.limit.map(u64::from))
-            .sum(),
+        initial_stock: stages.iter().map(|(_, stage)| stage.limit.map(u64::from)).sum(),
         remaining_stock: stages
             .iter()
-            .map(|(_, stage)| {
-                stage
-                    .limit
-                    .map(|limit| u64::from(limit.saturating_sub(counter(stage))))
-            })
+            .map(|(_, stage)| stage.limit.map(|limit| u64::from(limit.saturating_sub(counter(stage)))))
             .sum(),
-        participants_total: stages
-            .iter()
-            .map(|(_, stage)| u64::try_from(members(stage)).unwrap_or(u64::MAX))
-            .sum(),
-        counter: stages
-            .iter()
-            .map(|(_, stage)| u64::from(counter(stage)))
-            .sum(),
+        participants_total: stages.iter().map(|(_, stage)| u64::try_from(members(stage)).unwrap_or(u64::MAX)).sum(),
+        counter: stages.iter().map(|(_, stage)| u64::from(counter(stage))).sum(),
     }
 }

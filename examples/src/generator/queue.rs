@@ -67,11 +67,7 @@ impl<T> Queue<T> {
     /// Plans for an instant; one that is past comes next.
     pub(super) fn push(&mut self, at: i64, what: T) {
         self.turns += 1;
-        let planned = Planned {
-            at,
-            turn: self.turns,
-            what,
-        };
+        let planned = Planned { at, turn: self.turns, what };
         if at < self.until {
             self.soon.push(Reverse(planned));
         } else {
@@ -87,8 +83,7 @@ impl<T> Queue<T> {
         let bucket = self.bucket(self.until);
         // Not swapped: the memory of a minute with a crowd would never be given back.
         self.current = std::mem::take(&mut self.buckets[bucket]);
-        self.current
-            .sort_unstable_by_key(|planned| Reverse(planned.key()));
+        self.current.sort_unstable_by_key(|planned| Reverse(planned.key()));
         self.until += MINUTE;
     }
 
@@ -99,11 +94,7 @@ impl<T> Queue<T> {
             (None, Some(_)) => true,
             _ => false,
         };
-        let planned = if soon_first {
-            self.soon.pop().map(|Reverse(planned)| planned)
-        } else {
-            self.current.pop()
-        };
+        let planned = if soon_first { self.soon.pop().map(|Reverse(planned)| planned) } else { self.current.pop() };
         planned.map(|planned| (planned.at, planned.what))
     }
 
@@ -126,9 +117,7 @@ mod tests {
         queue.advance();
         assert_eq!(queue.pop(), Some((100, 'a')));
         queue.push(600, 'd');
-        let rest: Vec<_> = std::iter::from_fn(|| queue.pop())
-            .map(|(_, what)| what)
-            .collect();
+        let rest: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|(_, what)| what).collect();
         assert_eq!(rest, ['b', 'c', 'd']);
         queue.advance();
         assert_eq!(queue.pop(), Some((MINUTE + 1, 'e')));

@@ -117,38 +117,22 @@ impl<'a, S: Sink> Run<'a, S> {
             sink,
             traffic: Traffic::new(world, config.zone, start, now),
             rng: Rng::new(config.seed),
-            plans: Plans {
-                queue: Queue::new(first_minute),
-                now,
-                lines: 0,
-                promised: 0,
-                room: config.events,
-            },
+            plans: Plans { queue: Queue::new(first_minute), now, lines: 0, promised: 0, room: config.events },
             sales: SalesTally::new(world, config, tally.ranges, start),
             tally,
             slots: world.stages.iter().map(|_| Slots::default()).collect(),
-            products: (0..world.wares.len())
-                .filter_map(|ware| NonZeroU32::new(product_id(ware)))
-                .collect(),
+            products: (0..world.wares.len()).filter_map(|ware| NonZeroU32::new(product_id(ware))).collect(),
             sessions: vec![0; world.catalog.campaigns.len() + 1],
             documents: [0; 2],
             rows: [0; 2],
             visits_left: world.stages.iter().map(|stage| stage.visits).sum(),
             visits: 0,
             shop_lines: 0,
-            forged_left: if config.export {
-                3 + config.events / 50_000
-            } else {
-                0
-            },
+            forged_left: if config.export { 3 + config.events / 50_000 } else { 0 },
         }
     }
 
-    pub(super) fn run(
-        &mut self,
-        start: i64,
-        progress: &mut dyn FnMut(Progress),
-    ) -> io::Result<Vec<Slot>> {
+    pub(super) fn run(&mut self, start: i64, progress: &mut dyn FnMut(Progress)) -> io::Result<Vec<Slot>> {
         self.sink.catalog(&self.world.catalog)?;
         let mut minute = start - start.rem_euclid(MINUTE);
         let mut told = 0;
@@ -162,19 +146,13 @@ impl<'a, S: Sink> Run<'a, S> {
             minute += MINUTE;
             if self.tally.load.lines - told >= 20_000 {
                 told = self.tally.load.lines;
-                progress(Progress {
-                    lines: told,
-                    of: self.config.events,
-                });
+                progress(Progress { lines: told, of: self.config.events });
             }
         }
         self.fill_up()?;
         let slots = self.slots();
         self.sink.realtime(&slots)?;
-        progress(Progress {
-            lines: self.tally.load.lines,
-            of: self.config.events,
-        });
+        progress(Progress { lines: self.tally.load.lines, of: self.config.events });
         Ok(slots)
     }
 
@@ -191,14 +169,7 @@ impl<'a, S: Sink> Run<'a, S> {
                 }
                 let at = minute + i64::from(self.rng.below(length));
                 let session = self.session(stage.campaign);
-                journey::visit(
-                    &mut self.rng,
-                    &mut self.plans,
-                    (index, stage),
-                    session,
-                    world.users,
-                    at,
-                );
+                journey::visit(&mut self.rng, &mut self.plans, (index, stage), session, world.users, at);
                 self.visits += 1;
             }
         }
@@ -213,13 +184,7 @@ impl<'a, S: Sink> Run<'a, S> {
             }
             let at = minute + i64::from(self.rng.below(length));
             let session = self.session(shop);
-            journey::browse(
-                &mut self.rng,
-                &mut self.plans,
-                session,
-                (world.users, &self.products),
-                at,
-            );
+            journey::browse(&mut self.rng, &mut self.plans, session, (world.users, &self.products), at);
         }
         self.shop_lines += self.plans.lines - before;
     }
@@ -259,10 +224,7 @@ impl<'a, S: Sink> Run<'a, S> {
         self.tally.load.late += u64::from(at - event.occurred_at >= MINUTE);
         self.tally.event(&event);
         self.sink.event(&event)?;
-        if self.rng.chance(REPEATED)
-            && !self.plans.is_full()
-            && (self.config.export || !event.kind.is_backend())
-        {
+        if self.rng.chance(REPEATED) && !self.plans.is_full() && (self.config.export || !event.kind.is_backend()) {
             let delay = self.rng.millis(500, 3_000_000);
             self.plans.push(at + delay, Step::Again(event));
         }
@@ -306,11 +268,7 @@ impl<'a, S: Sink> Run<'a, S> {
         }
         if self.rng.chance(0.78) {
             let quick = self.rng.chance(0.6);
-            let delay = if quick {
-                self.rng.millis(25_000, 180_000)
-            } else {
-                self.rng.millis(180_000, 1_500_000)
-            };
+            let delay = if quick { self.rng.millis(25_000, 180_000) } else { self.rng.millis(180_000, 1_500_000) };
             self.plans.push(at + delay, Step::Pay { activity, user });
         } else if self.rng.chance(0.1) {
             self.entry(at, stage, user, EntryStatus::Pending)?;
@@ -354,9 +312,7 @@ impl<'a, S: Sink> Run<'a, S> {
             user_id: Some(user),
             activity_id: NonZeroU32::new(stage.id),
             campaign_id: NonZeroU32::new(FIRST_CAMPAIGN + u32::from(stage.campaign)),
-            product_id: stage
-                .product
-                .and_then(|product| NonZeroU32::new(product_id(product))),
+            product_id: stage.product.and_then(|product| NonZeroU32::new(product_id(product))),
             ..blank(&mut self.rng, Kind::Purchase, at)
         }
     }
@@ -376,9 +332,7 @@ impl<'a, S: Sink> Run<'a, S> {
                     product_id: product_id(ware),
                     activity_id: None,
                     price: if reduced { price * 9 / 10 } else { price },
-                    quantity: 1
-                        + u32::from(self.rng.chance(0.15))
-                        + u32::from(self.rng.chance(0.04)),
+                    quantity: 1 + u32::from(self.rng.chance(0.15)) + u32::from(self.rng.chance(0.04)),
                     status,
                     purchase_at: minute + i64::from(self.rng.below(length)),
                 };
@@ -404,21 +358,9 @@ impl<'a, S: Sink> Run<'a, S> {
         self.sink.purchase(&purchase)
     }
 
-    fn entry(
-        &mut self,
-        at: i64,
-        stage: &Stage,
-        user: NonZeroU32,
-        status: EntryStatus,
-    ) -> io::Result<()> {
+    fn entry(&mut self, at: i64, stage: &Stage, user: NonZeroU32, status: EntryStatus) -> io::Result<()> {
         self.rows[1] += 1;
-        let entry = Entry {
-            id: self.rows[1],
-            activity_id: stage.id,
-            user_id: user.get(),
-            status,
-            created_at: at,
-        };
+        let entry = Entry { id: self.rows[1], activity_id: stage.id, user_id: user.get(), status, created_at: at };
         self.tally.load.entries += 1;
         self.sales.entry(&entry);
         self.sink.entry(&entry)

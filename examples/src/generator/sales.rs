@@ -101,20 +101,13 @@ impl SalesTally {
                 from: stages.iter().map(|stage| stage.start).min().unwrap_or(0),
                 to: stages.iter().map(|stage| stage.end).max().unwrap_or(0),
             };
-            let weeks = Span {
-                from: promotion.from - WEEKS * 7 * DAY,
-                to: promotion.from,
-            };
+            let weeks = Span { from: promotion.from - WEEKS * 7 * DAY, to: promotion.from };
             let offset = |at| instant(at).with_timezone(&config.zone).offset().fix();
             // Local hours and hours since the start are the same thing only without a clock change.
             let steady = (weeks.from..ranges.current[0].to)
                 .step_by(usize::try_from(DAY).unwrap_or(1))
                 .all(|at| offset(at) == offset(weeks.from));
-            let mut products: Vec<u32> = stages
-                .iter()
-                .filter_map(|stage| stage.product)
-                .map(product_id)
-                .collect();
+            let mut products: Vec<u32> = stages.iter().filter_map(|stage| stage.product).map(product_id).collect();
             products.dedup();
             Scope {
                 activities: stages.iter().map(|stage| stage.id).collect(),
@@ -130,15 +123,9 @@ impl SalesTally {
         let mut scopes: Vec<Scope> = world.stages.iter().map(|stage| scope(&[stage])).collect();
         for campaign in 0..world.catalog.campaigns.len() {
             let of_it = |stage: &&super::scenario::Stage| usize::from(stage.campaign) == campaign;
-            scopes.push(scope(
-                &world.stages.iter().filter(of_it).collect::<Vec<_>>(),
-            ));
+            scopes.push(scope(&world.stages.iter().filter(of_it).collect::<Vec<_>>()));
         }
-        Self {
-            ranges,
-            scopes,
-            entries: vec![[0; 6]; world.stages.len()],
-        }
+        Self { ranges, scopes, entries: vec![[0; 6]; world.stages.len()] }
     }
 
     pub(super) fn entry(&mut self, entry: &Entry) {
@@ -171,10 +158,7 @@ impl SalesTally {
             super::scenario::FIRST_CAMPAIGN + u32::from(stage.campaign)
         };
         SalesFigures {
-            range: (span.from < span.to).then(|| Range {
-                from: instant(span.from),
-                to: instant(span.to),
-            }),
+            range: (span.from < span.to).then(|| Range { from: instant(span.from), to: instant(span.to) }),
             promotion: scope.promotion.sales(range),
             regular: scope.regular.sales(range),
             other_promotions: scope
@@ -187,10 +171,7 @@ impl SalesTally {
                     orders: orders[range],
                 })
                 .collect(),
-            baseline: scope
-                .weeks
-                .filter(|_| span.from < span.to)
-                .map(|weeks| scope.baseline(weeks, span)),
+            baseline: scope.weeks.filter(|_| span.from < span.to).map(|weeks| scope.baseline(weeks, span)),
         }
     }
 }
@@ -202,9 +183,7 @@ impl Scope {
         for (bit, span) in self.spans.iter().enumerate() {
             mask |= u8::from(span.contains(at)) << bit;
         }
-        let mine = purchase
-            .activity_id
-            .is_some_and(|id| self.activities.contains(&id));
+        let mine = purchase.activity_id.is_some_and(|id| self.activities.contains(&id));
         if mine {
             self.promotion.add(purchase, mask);
         }
@@ -246,11 +225,7 @@ impl Scope {
             let whole = u128::from((WEEKS * HOUR).unsigned_abs());
             money(u64::try_from((2 * sum + whole) / (2 * whole)).unwrap_or(u64::MAX))
         };
-        Baseline {
-            orders: rounded(orders),
-            quantity: rounded(quantity),
-            revenue: rounded(revenue),
-        }
+        Baseline { orders: rounded(orders), quantity: rounded(quantity), revenue: rounded(revenue) }
     }
 }
 
@@ -265,10 +240,7 @@ mod tests {
 
     #[test]
     fn a_slot_returns_after_a_week() {
-        let weeks = Span {
-            from: 0,
-            to: 4 * 7 * DAY,
-        };
+        let weeks = Span { from: 0, to: 4 * 7 * DAY };
         assert_eq!(slot(weeks, 5 * HOUR), slot(weeks, 7 * DAY + 5 * HOUR + 1));
         assert_ne!(slot(weeks, 5 * HOUR), slot(weeks, 6 * HOUR));
     }

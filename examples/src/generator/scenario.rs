@@ -118,39 +118,9 @@ fn plays() -> Vec<Play> {
             name: "가을 감사 선착순 특가",
             end: (5, 0),
             acts: vec![
-                act(
-                    "무선 이어폰 오픈 특가",
-                    Fcfs,
-                    (-10, 10),
-                    20.0,
-                    0.35,
-                    0.4,
-                    Some(0.05),
-                    29_900,
-                    Some(0),
-                ),
-                act(
-                    "Keyboard Night Drop",
-                    Fcfs,
-                    (-6, 20),
-                    10.0,
-                    0.40,
-                    0.4,
-                    Some(0.06),
-                    59_000,
-                    Some(1),
-                ),
-                act(
-                    "텀블러 선착순",
-                    Fcfs,
-                    (-2, 12),
-                    8.0,
-                    0.30,
-                    0.7,
-                    Some(0.16),
-                    15_900,
-                    Some(2),
-                ),
+                act("무선 이어폰 오픈 특가", Fcfs, (-10, 10), 20.0, 0.35, 0.4, Some(0.05), 29_900, Some(0)),
+                act("Keyboard Night Drop", Fcfs, (-6, 20), 10.0, 0.40, 0.4, Some(0.06), 59_000, Some(1)),
+                act("텀블러 선착순", Fcfs, (-2, 12), 8.0, 0.30, 0.7, Some(0.16), 15_900, Some(2)),
             ],
         },
         // Running, not sold out; one activity has no limit and sells what the first one sells too.
@@ -158,39 +128,9 @@ fn plays() -> Vec<Play> {
             name: "Weekend Flash Deals",
             end: (9, 0),
             acts: vec![
-                act(
-                    "LED 스탠드 플래시 딜",
-                    Fcfs,
-                    (-5, 9),
-                    14.0,
-                    0.10,
-                    1.0,
-                    Some(1.5),
-                    32_000,
-                    Some(3),
-                ),
-                act(
-                    "Tumbler, as many as you like",
-                    Fcfs,
-                    (-4, 9),
-                    6.0,
-                    0.05,
-                    1.0,
-                    None,
-                    19_900,
-                    Some(2),
-                ),
-                act(
-                    "10% 할인 쿠폰",
-                    Coupon,
-                    (-5, 9),
-                    4.0,
-                    0.20,
-                    1.0,
-                    Some(0.3),
-                    0,
-                    None,
-                ),
+                act("LED 스탠드 플래시 딜", Fcfs, (-5, 9), 14.0, 0.10, 1.0, Some(1.5), 32_000, Some(3)),
+                act("Tumbler, as many as you like", Fcfs, (-4, 9), 6.0, 0.05, 1.0, None, 19_900, Some(2)),
+                act("10% 할인 쿠폰", Coupon, (-5, 9), 4.0, 0.20, 1.0, Some(0.3), 0, None),
             ],
         },
         // Ended; two whole weeks of history before it.
@@ -198,77 +138,27 @@ fn plays() -> Vec<Play> {
             name: "신학기 준비 기획전",
             end: (-14, 0),
             acts: vec![
-                act(
-                    "Backpack First 100",
-                    Fcfs,
-                    (-24, 10),
-                    9.0,
-                    0.35,
-                    0.4,
-                    Some(0.05),
-                    39_000,
-                    Some(4),
-                ),
-                act(
-                    "노트 세트 선착순",
-                    Fcfs,
-                    (-22, 10),
-                    5.0,
-                    0.10,
-                    1.0,
-                    Some(1.5),
-                    7_900,
-                    Some(5),
-                ),
+                act("Backpack First 100", Fcfs, (-24, 10), 9.0, 0.35, 0.4, Some(0.05), 39_000, Some(4)),
+                act("노트 세트 선착순", Fcfs, (-22, 10), 5.0, 0.10, 1.0, Some(1.5), 7_900, Some(5)),
             ],
         },
         // Not started; a few came early.
         Play {
             name: "Winter Early Bird",
             end: (10, 0),
-            acts: vec![act(
-                "캠핑 의자 얼리버드",
-                Fcfs,
-                (3, 10),
-                0.6,
-                0.0,
-                1.0,
-                Some(2.0),
-                49_000,
-                Some(6),
-            )],
+            acts: vec![act("캠핑 의자 얼리버드", Fcfs, (3, 10), 0.6, 0.0, 1.0, Some(2.0), 49_000, Some(6))],
         },
         // No funnel at all.
         Play {
             name: "출석 체크 경품 이벤트",
             end: (2, 0),
-            acts: vec![act(
-                "에코백 증정",
-                Giveaway,
-                (-12, 0),
-                6.0,
-                0.05,
-                1.0,
-                Some(1.5),
-                0,
-                Some(7),
-            )],
+            acts: vec![act("에코백 증정", Giveaway, (-12, 0), 6.0, 0.05, 1.0, Some(1.5), 0, Some(7))],
         },
         // Ended long ago; six days of history before it.
         Play {
             name: "Back to Office Sale",
             end: (-30, 0),
-            acts: vec![act(
-                "Office Mouse 타임 세일",
-                Fcfs,
-                (-36, 11),
-                6.0,
-                0.30,
-                0.5,
-                Some(0.08),
-                19_000,
-                Some(8),
-            )],
+            acts: vec![act("Office Mouse 타임 세일", Fcfs, (-36, 11), 6.0, 0.30, 0.5, Some(0.08), 19_000, Some(8))],
         },
     ];
     plays[0].acts[1].drift = 3;
@@ -283,47 +173,23 @@ impl World {
             .zip(templates.iter().cycle())
             .map(|(number, play)| (play, number / 6))
             .collect();
-        let weights: f64 = chosen
-            .iter()
-            .flat_map(|(play, _)| &play.acts)
-            .map(|act| act.weight)
-            .sum();
+        let weights: f64 = chosen.iter().flat_map(|(play, _)| &play.acts).map(|act| act.weight).sum();
         #[expect(clippy::cast_precision_loss, reason = "at most a billion")]
         let events = config.events as f64;
         let visits = events * CAMPAIGN_SHARE / LINES_PER_VISIT / weights;
-        let users = u32::try_from(config.events / 20)
-            .unwrap_or(u32::MAX)
-            .max(100);
+        let users = u32::try_from(config.events / 20).unwrap_or(u32::MAX).max(100);
 
-        let mut world = Self {
-            catalog: products(),
-            stages: Vec::new(),
-            wares: wares(events),
-            users,
-        };
+        let mut world = Self { catalog: products(), stages: Vec::new(), wares: wares(events), users };
         for ((play, round), id) in chosen.into_iter().zip(FIRST_CAMPAIGN..) {
             world.add(config, today, play, round, id, visits);
         }
         world
     }
 
-    fn add(
-        &mut self,
-        config: &Config,
-        today: NaiveDate,
-        play: &Play,
-        round: i64,
-        id: u32,
-        visits: f64,
-    ) {
+    fn add(&mut self, config: &Config, today: NaiveDate, play: &Play, round: i64, id: u32, visits: f64) {
         let zone = config.zone;
-        let when = |(days, hour): (i64, u32)| {
-            at_hour(
-                zone,
-                calendar::shift(today, near(days, config.days) - round),
-                hour,
-            )
-        };
+        let when =
+            |(days, hour): (i64, u32)| at_hour(zone, calendar::shift(today, near(days, config.days) - round), hour);
         // A short history may have moved the end before an opening.
         let last_start = play.acts.iter().map(|act| when(act.start)).max();
         let end = when(play.end).max(last_start.unwrap_or_default() + 2 * HOUR);
@@ -352,9 +218,7 @@ impl World {
                 drift: act.drift,
             };
             campaign.start_at = campaign.start_at.min(instant(start));
-            campaign
-                .activities
-                .push(described(&stage, numbered(act.name, round), config));
+            campaign.activities.push(described(&stage, numbered(act.name, round), config));
             self.stages.push(stage);
         }
         self.catalog.campaigns.push(campaign);
@@ -387,41 +251,25 @@ pub(super) fn product_id(index: usize) -> u32 {
 }
 
 fn products() -> Catalog {
-    let products = PRODUCTS
-        .iter()
-        .enumerate()
-        .map(|(index, (name, category, price, _))| Product {
-            id: product_id(index),
-            name: (*name).to_owned(),
-            category: (*category).to_owned(),
-            price: money(price * 100),
-        });
-    Catalog {
-        currency: "KRW".to_owned(),
-        campaigns: Vec::new(),
-        products: products.collect(),
-    }
+    let products = PRODUCTS.iter().enumerate().map(|(index, (name, category, price, _))| Product {
+        id: product_id(index),
+        name: (*name).to_owned(),
+        category: (*category).to_owned(),
+        price: money(price * 100),
+    });
+    Catalog { currency: "KRW".to_owned(), campaigns: Vec::new(), products: products.collect() }
 }
 
 fn wares(events: f64) -> Vec<Ware> {
     let orders = 200.0 + events / 50.0;
     let popularity: f64 = PRODUCTS.iter().map(|product| product.3).sum();
-    PRODUCTS
-        .map(|(_, _, price, share)| Ware {
-            price: price * 100,
-            orders: orders * share / popularity,
-        })
-        .to_vec()
+    PRODUCTS.map(|(_, _, price, share)| Ware { price: price * 100, orders: orders * share / popularity }).to_vec()
 }
 
 /// Days in the past, moved closer if the history is short.
 fn near(days: i64, history: u32) -> i64 {
     let history = i64::from(history);
-    if days >= 0 || history >= 42 {
-        days
-    } else {
-        (days * history / 42).min(-1)
-    }
+    if days >= 0 || history >= 42 { days } else { (days * history / 42).min(-1) }
 }
 
 /// A limit as people set them: two digits and zeros.
@@ -436,9 +284,5 @@ fn limit(slots: f64) -> u32 {
 }
 
 fn numbered(name: &str, round: i64) -> String {
-    if round == 0 {
-        name.to_owned()
-    } else {
-        format!("{name} {}", round + 1)
-    }
+    if round == 0 { name.to_owned() } else { format!("{name} {}", round + 1) }
 }

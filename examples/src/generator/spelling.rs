@@ -14,12 +14,8 @@ const AGENTS: [&str; 4] = [
     "Mozilla/5.0 (Linux; Android 14; \"SM-S921N\") 삼성 인터넷/26.0",
     "Mozilla/5.0",
 ];
-const REFERRERS: [&str; 4] = [
-    "",
-    "http://shop.example/",
-    "https://search.example/?q=선착순 특가",
-    "http://shop.example/campaigns",
-];
+const REFERRERS: [&str; 4] =
+    ["", "http://shop.example/", "https://search.example/?q=선착순 특가", "http://shop.example/campaigns"];
 const SHOP: &str = "http://shop.example";
 const CORE: &str = "http://core.example";
 
@@ -55,10 +51,7 @@ impl MessageWriter {
             if let Some(name) = kind.name() {
                 head += &format!("\"eventName\":{},", quoted(name));
             }
-            head + &format!(
-                "\"triggerType\":\"{}\",\"occurredAt\":",
-                kind.trigger().as_str()
-            )
+            head + &format!("\"triggerType\":\"{}\",\"occurredAt\":", kind.trigger().as_str())
         };
         Self {
             heads: Kind::ALL.iter().map(head).collect(),
@@ -159,10 +152,7 @@ impl MessageWriter {
         if quarter != self.quarter {
             self.quarter = quarter;
             let local = calendar::instant(quarter * 15 * MINUTE).with_timezone(&self.zone);
-            let earliest = self
-                .zone
-                .from_local_datetime(&local.naive_local())
-                .earliest();
+            let earliest = self.zone.from_local_datetime(&local.naive_local()).earliest();
             let seconds = local.offset().fix().local_minus_utc();
             self.offset = (i64::from(seconds / 60), earliest == Some(local));
         }
@@ -247,10 +237,7 @@ fn properties(out: &mut Vec<u8>, event: &Event) {
         Kind::Approved | Kind::Purchase => text(out, ",\"source\":\"backend\"}"),
         Kind::Login => text(out, "\"source\":\"backend\",\"eventType\":\"login\"}"),
         Kind::Diagnostic => {
-            text(
-                out,
-                "\"source\":\"axon-js-sdk\"},\"attributes\":{\"reason\":\"eventSendFailures\"}",
-            );
+            text(out, "\"source\":\"axon-js-sdk\"},\"attributes\":{\"reason\":\"eventSendFailures\"}");
         }
         _ if out.len() > begin + START.len() => text(out, "}"),
         kind => {
@@ -315,13 +302,8 @@ fn scientific(out: &mut Vec<u8>, millis: i64) {
 fn clock(out: &mut Vec<u8>, millis: i64) {
     let at = calendar::instant(millis).with_timezone(&Utc);
     padded(out, u64::from(at.year().unsigned_abs()), 4);
-    for (mark, value) in [
-        ("-", at.month()),
-        ("-", at.day()),
-        ("T", at.hour()),
-        (":", at.minute()),
-        (":", at.second()),
-    ] {
+    for (mark, value) in [("-", at.month()), ("-", at.day()), ("T", at.hour()), (":", at.minute()), (":", at.second())]
+    {
         text(out, mark);
         padded(out, u64::from(value), 2);
     }
@@ -364,29 +346,19 @@ mod tests {
         };
         let at = 1_772_681_696_789;
         assert_eq!(time(TimeFormat::Scientific, at), "1.772681696789E9");
-        assert_eq!(
-            time(TimeFormat::Scientific, 1_772_681_700_000),
-            "1.7726817E9"
-        );
+        assert_eq!(time(TimeFormat::Scientific, 1_772_681_700_000), "1.7726817E9");
         assert_eq!(time(TimeFormat::Scientific, 2_000_000_000_000), "2.0E9");
         assert_eq!(time(TimeFormat::Seconds, at), "1772681696.789000000");
         assert_eq!(time(TimeFormat::Millis, at), "1772681696789");
         assert_eq!(time(TimeFormat::Iso, at), "\"2026-03-05T03:34:56.789Z\"");
-        assert_eq!(
-            time(TimeFormat::IsoOffset, at),
-            "\"2026-03-05T12:34:56.789+09:00\""
-        );
+        assert_eq!(time(TimeFormat::IsoOffset, at), "\"2026-03-05T12:34:56.789+09:00\"");
         assert_eq!(time(TimeFormat::Local, at), "\"2026-03-05T12:34:56.789\"");
     }
 
     #[test]
     fn an_hour_that_comes_twice_is_told_apart() {
         let zone = chrono_tz::America::Los_Angeles;
-        let mut writer = MessageWriter::new(&Config {
-            zone,
-            time_format: TimeFormat::Local,
-            ..Config::default()
-        });
+        let mut writer = MessageWriter::new(&Config { zone, time_format: TimeFormat::Local, ..Config::default() });
         let first = 1_730_622_600_000; // 2024-11-03T08:30:00Z, half past one in summer time
         let mut time = |millis| spelt(|out| writer.time(out, millis, 0));
         assert_eq!(time(first), "\"2024-11-03T01:30:00.000\"");

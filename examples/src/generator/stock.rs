@@ -43,10 +43,6 @@ impl Slots {
     pub(super) fn slot(&self, activity_id: u32, drift: u32) -> Slot {
         let counter = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
         let kept = self.members.len().saturating_sub(drift as usize);
-        Slot {
-            activity_id,
-            counter,
-            members: self.members[..kept].to_vec(),
-        }
+        Slot { activity_id, counter, members: self.members[..kept].to_vec() }
     }
 }

@@ -48,16 +48,11 @@ impl Tally {
         let campaigns = world.catalog.campaigns.len();
         let activity = |(index, stage): (usize, &super::scenario::Stage)| {
             let campaign = world.stages.len() + usize::from(stage.campaign);
-            (
-                [index, campaign],
-                stage.kind == ActivityType::FirstComeFirstServe,
-            )
+            ([index, campaign], stage.kind == ActivityType::FirstComeFirstServe)
         };
         Self {
             load: Load::default(),
-            scopes: (0..world.stages.len() + campaigns)
-                .map(|_| Scope::default())
-                .collect(),
+            scopes: (0..world.stages.len() + campaigns).map(|_| Scope::default()).collect(),
             ranges: Ranges::new(config.zone, as_of),
             inflow_from: calendar::hour_start(config.zone, as_of) - 23 * HOUR,
             as_of,
@@ -92,10 +87,7 @@ impl Tally {
         let step = event.trigger() as usize;
         let hour = (event.trigger() == Trigger::PageView && at >= self.inflow_from)
             .then(|| usize::try_from((at - self.inflow_from) / HOUR).unwrap_or(0));
-        let five_minutes = Span {
-            from: self.as_of - 5 * MINUTE,
-            to: self.as_of,
-        };
+        let five_minutes = Span { from: self.as_of - 5 * MINUTE, to: self.as_of };
         let active = five_minutes.contains(at).then(|| subject(event)).flatten();
 
         let (scopes, funnel) = self.activities[activity];
@@ -128,13 +120,7 @@ impl Scope {
             (None, Some(session)) => see(&mut self.sessions[step], session.number(), mask),
             (None, None) => 0,
         };
-        for (bit, (counts, uniques)) in self
-            .steps
-            .counts
-            .iter_mut()
-            .zip(&mut self.steps.uniques)
-            .enumerate()
-        {
+        for (bit, (counts, uniques)) in self.steps.counts.iter_mut().zip(&mut self.steps.uniques).enumerate() {
             counts[step] += u64::from(mask >> bit & 1);
             uniques[step] += u64::from(new >> bit & 1);
         }

@@ -9,8 +9,8 @@ use chrono_tz::Tz;
 const WEEKDAYS: [f64; 7] = [0.92, 0.90, 0.95, 1.00, 1.12, 1.25, 1.15];
 /// Local hours.
 const HOURS: [f64; 24] = [
-    0.55, 0.32, 0.20, 0.14, 0.12, 0.16, 0.30, 0.55, 0.85, 1.00, 1.10, 1.15, 1.35, 1.20, 1.05, 1.00,
-    1.02, 1.10, 1.20, 1.35, 1.60, 1.75, 1.55, 1.00,
+    0.55, 0.32, 0.20, 0.14, 0.12, 0.16, 0.30, 0.55, 0.85, 1.00, 1.10, 1.15, 1.35, 1.20, 1.05, 1.00, 1.02, 1.10, 1.20,
+    1.35, 1.60, 1.75, 1.55, 1.00,
 ];
 
 /// How loud each minute of the history is.
@@ -30,14 +30,8 @@ pub(super) struct Traffic {
 
 impl Traffic {
     pub(super) fn new(world: &World, zone: Tz, start: i64, now: i64) -> Self {
-        let mut traffic = Self {
-            start,
-            now,
-            pattern: Vec::new(),
-            left: Vec::new(),
-            sums: Vec::new(),
-            wares: Vec::new(),
-        };
+        let mut traffic =
+            Self { start, now, pattern: Vec::new(), left: Vec::new(), sums: Vec::new(), wares: Vec::new() };
         let mut hour = start;
         while hour < now {
             let (weekday, of_day) = calendar::weekday_and_hour(zone, hour);
@@ -50,11 +44,7 @@ impl Traffic {
             let share = minutes(now.min(begin + HOUR) - begin);
             traffic.left[hour] = traffic.left[hour + 1] + traffic.pattern[hour] * share;
         }
-        traffic.sums = world
-            .stages
-            .iter()
-            .map(|stage| traffic.sum(stage))
-            .collect();
+        traffic.sums = world.stages.iter().map(|stage| traffic.sum(stage)).collect();
         traffic.wares = (0..world.wares.len())
             .map(|ware| {
                 (0..traffic.pattern.len())
@@ -91,9 +81,8 @@ impl Traffic {
     pub(super) fn visits(&self, index: usize, stage: &Stage, minute: i64) -> f64 {
         let (steady_sum, opening_sum) = self.sums[index];
         let spike = if opening_sum > 0.0 { stage.spike } else { 0.0 };
-        let mut visits =
-            stage.visits * (1.0 - spike) * self.pattern(minute) * steady(stage, minute)
-                / steady_sum.max(f64::MIN_POSITIVE);
+        let mut visits = stage.visits * (1.0 - spike) * self.pattern(minute) * steady(stage, minute)
+            / steady_sum.max(f64::MIN_POSITIVE);
         if spike > 0.0 {
             visits += stage.visits * spike * opening(stage, minute) / opening_sum;
         }
@@ -120,10 +109,7 @@ impl Traffic {
 
 /// Whether the crowd of the opening is there.
 pub(super) fn is_opening(stage: &Stage, at: i64) -> bool {
-    let crowd = Span {
-        from: stage.start - 2 * MINUTE,
-        to: stage.start + 20 * MINUTE,
-    };
+    let crowd = Span { from: stage.start - 2 * MINUTE, to: stage.start + 20 * MINUTE };
     stage.spike > 0.0 && crowd.contains(at)
 }
 
@@ -154,10 +140,8 @@ fn opening(stage: &Stage, at: i64) -> f64 {
 
 /// How well a product sells in the shop, against days without promotion.
 fn demand(world: &World, ware: usize, at: i64) -> f64 {
-    let promoted = world
-        .stages
-        .iter()
-        .any(|stage| stage.product == Some(ware) && (stage.start..stage.end).contains(&at));
+    let promoted =
+        world.stages.iter().any(|stage| stage.product == Some(ware) && (stage.start..stage.end).contains(&at));
     if promoted { 0.75 } else { 1.0 }
 }
 

@@ -20,12 +20,7 @@ pub(crate) struct Files {
 pub(crate) fn generate(config: Config) -> Files {
     let plan = Plan::new(config).expect("a plan");
     let (mut events, mut catalog, mut ledger, mut realtime) = (vec![], vec![], vec![], vec![]);
-    let outputs = Outputs {
-        events: &mut events,
-        catalog: &mut catalog,
-        ledger: &mut ledger,
-        realtime: &mut realtime,
-    };
+    let outputs = Outputs { events: &mut events, catalog: &mut catalog, ledger: &mut ledger, realtime: &mut realtime };
     let expected = plan.write(outputs, |_| {}).expect("written");
     Files {
         events,
@@ -37,9 +32,7 @@ pub(crate) fn generate(config: Config) -> Files {
 }
 
 pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = Value> {
-    bytes
-        .split_inclusive(|byte| *byte == b'\n')
-        .map(|line| serde_json::from_slice(line).expect("a line of JSON"))
+    bytes.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).expect("a line of JSON"))
 }
 
 /// The documents that count: each identity once, no purchase of another index.
@@ -76,11 +69,7 @@ pub(crate) fn millis(value: &Value) -> i64 {
         },
         number => {
             let number = number.as_f64().expect("a number");
-            let millis = if number > 1e11 {
-                number
-            } else {
-                number * 1_000.0
-            };
+            let millis = if number > 1e11 { number } else { number * 1_000.0 };
             #[expect(clippy::cast_possible_truncation, reason = "13 digits")]
             let millis = millis.round() as i64;
             millis
