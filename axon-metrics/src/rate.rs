@@ -78,6 +78,19 @@ pub fn percent(part: u64, whole: u64, decimals: u32) -> Result<Exact, Missing> {
     Exact::scaled(honest, decimals)
 }
 
+/// Share of each step that came from the step before it, in percent with one decimal. The first step is 100.
+/// A step after an empty one has no rate, and neither has an empty first step.
+/// ```
+/// # use axon_metrics::rate::step_rates;
+/// let rates: Vec<String> = step_rates(&[1234, 567, 123, 45]).into_iter().map(|rate| rate.unwrap().to_string()).collect();
+/// assert_eq!(rates, ["100", "45.9", "21.7", "36.6"]);
+/// assert!(step_rates(&[0, 5])[1].is_err());
+/// ```
+pub fn step_rates(counts: &[u64]) -> Vec<Result<Exact, Missing>> {
+    let before = counts.first().into_iter().chain(counts);
+    counts.iter().zip(before).map(|(count, before)| percent(*count, *before, 1)).collect()
+}
+
 /// A non-negative fraction of counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fraction {

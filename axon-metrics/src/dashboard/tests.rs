@@ -744,3 +744,52 @@ async fn definitions_name_the_store_behind_each_figure() {
             .all(|definition| !definition.ko.is_empty() && definition.formula_ko != definition.formula_en)
     );
 }
+
+#[tokio::test]
+async fn every_figure_of_an_answer_is_defined_once() {
+    /// Paths of all leaves: `[]` for places in a list, without the parts that repeat a figure.
+    fn leaves(path: &str, value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(members) => {
+                for (name, value) in members {
+                    let inner = match name.as_str() {
+                        "previous" => path.to_owned(),
+                        _ if path.is_empty() => name.clone(),
+                        _ => format!("{path}.{name}"),
+                    };
+                    leaves(&inner, value, found);
+                }
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| leaves(&format!("{path}[]"), item, found)),
+            _ => drop(found.insert(path.to_owned())),
+        }
+    }
+    let others = vec![crate::facts::OtherSales { campaign: None, activity: ActivityId(5), orders: 2 }];
+    let ledger = ledger_source(move |question| {
+        let mut facts = ledger_facts(question);
+        facts.sales.as_mut().unwrap().others = measured(others.clone());
+        Ok(facts)
+    });
+    let dashboard = healthy().ledger(ledger).build();
+    let answer = dashboard.answer(&everything(), now()).await.unwrap();
+    let mut found = std::collections::BTreeSet::new();
+    leaves("", &serde_json::to_value(&answer.data).unwrap(), &mut found);
+
+    let keys: Vec<String> = dashboard.definitions().definitions.into_iter().map(|definition| definition.key).collect();
+    let unique: std::collections::HashSet<&String> = keys.iter().collect();
+    assert_eq!(unique.len(), keys.len());
+    let name = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    // What names a figure's place is none itself.
+    let labels = [
+        "name", "nameEn", "key", "activityId", "campaignId", "type", "phase", "currency", "products[]", "method", "from", "to", "state",
+    ];
+    let undefined: Vec<&String> = found
+        .iter()
+        .filter(|path| !labels.contains(&name(path).as_str()))
+        .filter(|path| !keys.contains(path) && !path.starts_with("overview.change.") && !path.starts_with("realtime.activities[]."))
+        .collect();
+    assert!(undefined.is_empty(), "without a definition: {undefined:?}");
+    let unused: Vec<&String> =
+        keys.iter().filter(|key| !found.contains(*key) && key.as_str() != "overview.change").collect();
+    assert!(unused.is_empty(), "defined, and in no answer: {unused:?}");
+}
