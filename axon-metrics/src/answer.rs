@@ -24,6 +24,7 @@ pub struct DashboardAnswer {
     pub campaign_id: CampaignId,
     /// The activity, when one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub activity_id: Option<ActivityId>,
     /// The period as asked: `1d`, `7d`, `30d` or `custom`.
     pub period: String,
@@ -66,6 +67,7 @@ pub struct AnswerRange {
     pub in_progress: bool,
     /// The window compared with; only when it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub previous: Option<PreviousRange>,
 }
 
@@ -409,6 +411,7 @@ pub struct SourceHealth {
     pub probed: BTreeMap<String, String>,
     /// Why it did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub error: Option<String>,
 }
 

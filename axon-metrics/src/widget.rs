@@ -60,7 +60,14 @@ macro_rules! widgets {
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(rename_all = "camelCase")]
         #[non_exhaustive]
-        pub struct Data { $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<$data>),* }
+        pub struct Data {
+            $(
+                $(#[$doc])*
+                #[serde(skip_serializing_if = "Option::is_none")]
+                #[cfg_attr(feature = "openapi", schema(nullable = false))]
+                pub $name: Option<$data>
+            ),*
+        }
     };
 }
 

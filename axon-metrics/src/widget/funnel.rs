@@ -36,6 +36,7 @@ pub struct FunnelStep {
     pub rate_from_first: Option<Exact>,
     /// The step in the previous window; only when it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub previous: Option<PreviousStep>,
 }
 

@@ -127,6 +127,7 @@ pub struct Warning {
     pub message: String,
     /// The figure it is about, as a path inside the widget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub field: Option<String>,
     /// The numbers behind it; null for one that is not there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

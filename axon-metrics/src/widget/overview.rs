@@ -18,9 +18,11 @@ pub struct Overview {
     pub totals: OverviewFigures,
     /// The same of the previous window; only when it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub previous: Option<OverviewFigures>,
     /// The change from the previous window; only when it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub change: Option<OverviewChange>,
 }
 

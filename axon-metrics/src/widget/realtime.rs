@@ -29,6 +29,7 @@ pub struct Realtime {
     pub hourly_inflow: Option<Vec<InflowBucket>>,
     /// The activities one by one; only for a campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub activities: Option<Vec<ActivityStock>>,
 }
 

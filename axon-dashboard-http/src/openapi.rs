@@ -1,0 +1,124 @@
+//! The OpenAPI document: made of the routes, the core's schemas and the few sentences here.
+
+use std::collections::BTreeMap;
+
+use axum::{Router, body::Bytes};
+use serde_json::{Value, json};
+use utoipa::{
+    IntoResponses, OpenApi,
+    openapi::{ContentBuilder, HeaderBuilder, Object, Ref, RefOr, Response, ResponseBuilder, Type},
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    app::App,
+    problem::{MEDIA_TYPE, ProblemDetails},
+};
+
+/// An answer as the plan has it; a test compares it with a real one.
+const ANSWER: &str = include_str!("openapi/answer.json");
+const ANSWERS: [&str; 2] = ["/api/v1/dashboard/campaign/{campaignId}", "/api/v1/dashboard/activity/{activityId}"];
+
+/// Real-time metrics of first-come-first-served marketing campaigns: funnel, promotion effect, live stock.
+///
+/// Null is a figure that could not be had, with its reason under `widgets`; it is never 0. Faults are problem details
+/// (RFC 9457), all of them at once.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Axon Metrics dashboard"),
+    servers((url = ".", description = "Where this document lies.")),
+    tags(
+        (name = "dashboard", description = "The figures."),
+        (name = "catalog", description = "What there is to ask about."),
+        (name = "operation", description = "For those who run it."),
+    ),
+    components(schemas(ProblemDetails))
+)]
+struct Document;
+
+/// The routes and the document of exactly these.
+pub(crate) fn document(routes: OpenApiRouter<App>) -> (Router<App>, Bytes) {
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(routes).split_for_parts();
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        schemas.values_mut().for_each(require_nullable);
+    }
+    let example = serde_json::from_str::<Value>(ANSWER).unwrap_or_default();
+    document["paths"][ANSWERS[0]]["get"]["responses"]["200"]["content"]["application/json"]["example"] = example;
+    let mut text = serde_json::to_vec_pretty(&document).unwrap_or_default();
+    text.push(b'\n');
+    (router, text.into())
+}
+
+/// A member that can be null is always there: absence has another meaning, and such members are not nullable.
+fn require_nullable(schema: &mut Value) {
+    for part in schema["allOf"].as_array_mut().into_iter().flatten() {
+        require_nullable(part);
+    }
+    let Some(properties) = schema["properties"].as_object() else { return };
+    let nullable = properties.iter().filter(|(_, property)| is_nullable(property)).map(|(name, _)| json!(name));
+    let nullable: Vec<Value> = nullable.collect();
+    if !nullable.is_empty() {
+        let mut required = schema["required"].as_array().cloned().unwrap_or_default();
+        required.extend(nullable);
+        schema["required"] = required.into();
+    }
+}
+
+fn is_nullable(property: &Value) -> bool {
+    let null = json!("null");
+    property["type"].as_array().is_some_and(|types| types.contains(&null))
+        || property["oneOf"].as_array().is_some_and(|choices| choices.iter().any(|choice| choice["type"] == null))
+}
+
+/// The problems any path can answer with.
+pub(crate) struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let wrong = json!({
+            "type": "about:blank", "title": "Invalid request", "status": 400, "code": "invalid_request",
+            "requestId": "01JCG8ZK5V3X0Q8Y7T6R5E4W3M", "detail": "1 parameter is wrong: there are no parameters here",
+            "errors": [{"field": "zone", "code": "unknown_parameter", "message": "there are no parameters here"}],
+        });
+        let busy = json!({
+            "type": "about:blank", "title": "Overloaded", "status": 503, "code": "overloaded",
+            "requestId": "01JCG8ZK5V3X0Q8Y7T6R5E4W3M", "detail": "too many requests at once",
+        });
+        let retry = HeaderBuilder::new()
+            .schema(Some(Object::with_type(Type::Integer)))
+            .description(Some("Seconds to wait; with `overloaded`."));
+        let allow =
+            HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).description(Some("The path's methods."));
+        let all = [
+            ("400", problem("Parameters are wrong: every one is named.").content(MEDIA_TYPE, content(Some(wrong)))),
+            ("405", problem("The path has no such method.").header("Allow", allow.build())),
+            ("500", problem("The server failed.")),
+            (
+                "503",
+                problem("Nothing that was asked could be answered, or too many requests at once.")
+                    .content(MEDIA_TYPE, content(Some(busy)))
+                    .header("Retry-After", retry.build()),
+            ),
+        ];
+        all.into_iter().map(|(status, response)| (status.to_owned(), response.build().into())).collect()
+    }
+}
+
+/// The problem of a campaign or activity that is not listed.
+pub(crate) struct NoSuchScope;
+
+impl IntoResponses for NoSuchScope {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let absent = problem("There is no such campaign or activity.");
+        BTreeMap::from([("404".to_owned(), absent.build().into())])
+    }
+}
+
+fn problem(description: &str) -> ResponseBuilder {
+    ResponseBuilder::new().description(description).content(MEDIA_TYPE, content(None))
+}
+
+fn content(example: Option<Value>) -> utoipa::openapi::Content {
+    ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).example(example).build()
+}

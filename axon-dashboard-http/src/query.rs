@@ -1,0 +1,78 @@
+//! The query as text: names and values percent-decoded, nothing judged. What they mean is the core's to say.
+
+use axon_metrics::{
+    RequestError,
+    request::{Fault, FaultCode},
+};
+use axum::{extract::FromRequestParts, http::request::Parts};
+
+use crate::problem::Problem;
+
+/// The most bytes a path and its query may have together.
+pub(crate) const MAX_LENGTH: usize = 8192;
+/// Each wrong parameter becomes a line of the answer, so that there may not be any number of them.
+const MAX_PARAMETERS: usize = 100;
+
+/// The query's parameters in their order, repetitions included. What is no percent-encoding stands for itself, and what is
+/// no UTF-8 becomes U+FFFD: neither is a value of any parameter.
+#[derive(Debug)]
+pub(crate) struct Parameters(pub(crate) Vec<(String, String)>);
+
+impl<S: Sync> FromRequestParts<S> for Parameters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().take(MAX_PARAMETERS + 1).collect();
+        if pairs.len() > MAX_PARAMETERS {
+            return Err(Problem::query("there must be at most 100 parameters"));
+        }
+        Ok(Self(pairs))
+    }
+}
+
+impl Parameters {
+    /// The first value of a parameter; an empty one is an absent one.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// What is wrong with the names, where these are the parameters.
+    pub(crate) fn wrong_names(&self, known: &[&str]) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (index, (name, _)) in self.0.iter().enumerate() {
+            let earlier = self.0[..index].iter().filter(|(other, _)| other == name).count();
+            let field: String = name.chars().take(64).collect();
+            if earlier == 0 && !known.contains(&name.as_str()) {
+                let message = match known {
+                    [] => "there are no parameters here".to_owned(),
+                    known => format!("the parameters are {}", known.join(", ")),
+                };
+                faults.push(Fault { field, code: FaultCode::UnknownParameter, message });
+            } else if earlier == 1 {
+                let message = "the parameter must be there only once".to_owned();
+                faults.push(Fault { field, code: FaultCode::Repeated, message });
+            }
+        }
+        faults
+    }
+}
+
+/// Nothing, or the faults found.
+pub(crate) fn checked(faults: Vec<Fault>) -> Result<(), Problem> {
+    if faults.is_empty() { Ok(()) } else { Err(RequestError { faults }.into()) }
+}
+
+/// Of a route that takes no parameters: any is a fault.
+#[derive(Debug)]
+pub(crate) struct NoParameters;
+
+impl<S: Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let parameters = Parameters::from_request_parts(parts, state).await?;
+        checked(parameters.wrong_names(&[])).map(|()| Self)
+    }
+}

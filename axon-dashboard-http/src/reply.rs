@@ -1,0 +1,76 @@
+//! How answers are written: JSON, what may be kept, and how long each source took.
+
+use std::{fmt::Write, time::Duration};
+
+use axon_metrics::answer::SourceState;
+use axum::{
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+/// May be kept, but is asked for again before use.
+pub(crate) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+/// May not be kept.
+pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+pub(crate) fn json(status: StatusCode, cache: HeaderValue, value: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_vec(value).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written");
+        Problem::internal()
+    })?;
+    Ok((status, [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, cache)], body).into_response())
+}
+
+/// `Server-Timing` with an entry per source: `mysql;desc="ledger";dur=1.23`.
+pub(crate) fn add_source_times(headers: &mut HeaderMap, sources: &[SourceState]) {
+    let mut text = String::new();
+    for source in sources {
+        let comma = if text.is_empty() { "" } else { ", " };
+        let (name, seam) = (token(&source.name), source.seam.name());
+        let _ = write!(text, "{comma}{name};desc=\"{seam}\";dur={}", source.latency_ms);
+    }
+    if let Ok(value) = HeaderValue::try_from(text)
+        && !value.is_empty()
+    {
+        headers.insert(SERVER_TIMING, value);
+    }
+}
+
+/// The time of the whole request, after those of the sources.
+pub(crate) fn add_total_time(headers: &mut HeaderMap, took: Duration) {
+    let sources = headers.get(SERVER_TIMING).and_then(|value| value.to_str().ok());
+    let comma = if sources.is_some() { ", " } else { "" };
+    let text = format!("{}{comma}total;dur={}", sources.unwrap_or_default(), milliseconds(took));
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert(SERVER_TIMING, value);
+    }
+}
+
+/// Milliseconds, three decimals.
+pub(crate) fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A source's name as a token (RFC 9110).
+fn token(name: &str) -> String {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character);
+    let token: String = name.chars().map(|character| if allowed(character) { character } else { '_' }).collect();
+    if token.is_empty() { "source".to_owned() } else { token }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_no_token_becomes_one() {
+        assert_eq!(token("mysql-8.4"), "mysql-8.4");
+        assert_eq!(token("my sql;\"é"), "my_sql___");
+        assert_eq!(token(""), "source");
+    }
+}

@@ -1,0 +1,27 @@
+//! The routes, each with its part of the OpenAPI document: what is registered is what is documented.
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::app::App;
+
+mod answers;
+mod catalog;
+mod document;
+mod health;
+mod page;
+
+/// Routes that do work, and are counted.
+pub(crate) fn limited() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(catalog::campaigns))
+        .routes(routes!(answers::campaign))
+        .routes(routes!(answers::activity))
+        .routes(routes!(catalog::definitions))
+        .routes(routes!(health::readyz))
+        .routes(routes!(page::campaigns_page))
+}
+
+/// Routes that answer however busy the others are.
+pub(crate) fn unlimited() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(health::livez)).routes(routes!(document::openapi))
+}
