@@ -2,3 +2,8 @@
 //! own header what it shows, how to run it and what you should see.
 
 pub mod generator;
+
+/// The project's readme, so that its example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

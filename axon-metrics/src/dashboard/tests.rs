@@ -5,13 +5,16 @@ use std::{sync::Arc, time::Duration};
 
 use rust_decimal::Decimal;
 
-use super::*;
+use super::{builder::definition_hash, *};
 use crate::{
     ActivityId, CampaignId, Fact, Measured, Missing, ProductId, Reason, Widget,
     answer::{SourceStatus, WidgetStatus},
     catalog::{Activity, ActivityKind, Campaign},
     facts::{BehaviorFacts, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
-    source::{BehaviorQuestion, LedgerQuestion, RealtimeQuestion, SourceError},
+    source::{
+        BehaviorQuestion, BehaviorSource, CatalogSource, LedgerQuestion, LedgerSource, RealtimeQuestion,
+        RealtimeSource, SourceError,
+    },
     testing::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource},
     widget::MissingReason,
 };
@@ -472,8 +475,8 @@ async fn a_campaign_without_activities_has_nothing_to_measure() {
 
 #[tokio::test]
 async fn steps_go_to_the_source_of_their_kind_of_record_and_come_back_in_order() {
-    let mut rules = StepRules::default();
-    rules.approve = Record::Ledger(crate::LedgerStep::ApprovedEntry);
+    let approve = Record::Ledger(crate::LedgerStep::ApprovedEntry);
+    let rules = StepRules { approve, ..StepRules::default() };
     let behavior = behavior_source(|question| {
         assert_eq!(question.steps.len(), 3);
         Ok(behavior_facts(question))
@@ -491,221 +494,9 @@ async fn steps_go_to_the_source_of_their_kind_of_record_and_come_back_in_order()
     );
 }
 
-mod stock {
-    //! semantics.md 4.7, line by line.
-    use super::*;
-    use crate::widget::{Realtime, WarningCode};
+mod stock;
 
-    const ABSENT: Missing = Missing::NotMeasured(Reason::KeyMissing);
-
-    async fn told(
-        activities: Vec<Activity>,
-        slots: Vec<Slots>,
-    ) -> (Realtime, Vec<(WarningCode, Option<String>)>, Vec<String>) {
-        let catalog = catalog_of(activities);
-        let realtime = realtime_source(move |question| {
-            Ok(RealtimeFacts { slots: question.activities.iter().copied().zip(slots.clone()).collect() })
-        });
-        let dashboard = healthy().catalog(catalog_source(catalog)).realtime(realtime).build();
-        let request = DashboardRequest::campaign(123).widgets([Widget::Realtime]);
-        let answer = dashboard.answer(&request, now()).await.unwrap();
-        let state = &answer.widgets[&Widget::Realtime];
-        let warnings = state.warnings.iter().map(|warning| (warning.code, warning.field.clone())).collect();
-        let missing = state.missing.iter().map(|gap| gap.field.clone()).collect();
-        (answer.data.realtime.unwrap(), warnings, missing)
-    }
-    async fn one(slots: Slots) -> (Option<u64>, Option<u64>, Vec<WarningCode>) {
-        let (realtime, warnings, _) = told(vec![activity(789, "FIRST_COME_FIRST_SERVE")], vec![slots]).await;
-        (realtime.remaining_stock, realtime.participants_total, warnings.into_iter().map(|(code, _)| code).collect())
-    }
-    fn of(stock: Result<Stock, Missing>, members: Result<u64, Missing>) -> Slots {
-        Slots { stock: stock.and_then(measured), members: members.and_then(measured), derived: false }
-    }
-
-    #[tokio::test]
-    async fn is_the_limit_less_the_slots_held() {
-        assert_eq!(one(slots(45, 45)).await, (Some(55), Some(45), vec![]));
-        assert_eq!(one(of(Ok(Stock::Remaining(55)), Ok(45))).await, (Some(55), Some(45), vec![]));
-    }
-    #[tokio::test]
-    async fn without_a_counter_comes_from_the_members_with_a_warning() {
-        assert_eq!(one(of(Err(ABSENT), Ok(45))).await, (Some(55), Some(45), vec![WarningCode::CounterDrift]));
-    }
-    #[tokio::test]
-    async fn of_a_key_that_is_gone_is_missing_and_never_the_full_limit() {
-        assert_eq!(one(of(Err(ABSENT), Err(ABSENT))).await, (None, None, vec![]));
-        let mut later = activity(789, "FIRST_COME_FIRST_SERVE");
-        later.start = Some("2024-12-01T00:00:00Z".parse().unwrap());
-        let (realtime, ..) = told(vec![later], vec![of(Err(ABSENT), Err(ABSENT))]).await;
-        assert_eq!((realtime.remaining_stock, realtime.participants_total), (Some(100), Some(0)));
-    }
-    #[tokio::test]
-    async fn of_a_value_that_is_no_number_is_missing() {
-        assert_eq!(one(of(Err(Missing::NotMeasured(Reason::BadValue)), Ok(45))).await, (None, Some(45), vec![]));
-    }
-    #[tokio::test]
-    async fn over_the_limit_is_none_and_oversold() {
-        assert_eq!(one(slots(103, 103)).await, (Some(0), Some(103), vec![WarningCode::Oversold]));
-    }
-    #[tokio::test]
-    async fn of_a_negative_counter_is_the_limit_with_a_warning() {
-        assert_eq!(one(slots(-2, 0)).await, (Some(100), Some(0), vec![WarningCode::CounterDrift]));
-        assert_eq!(
-            one(of(Ok(Stock::Held(-2)), Err(ABSENT))).await,
-            (Some(100), Some(0), vec![WarningCode::CounterDrift])
-        );
-    }
-    #[tokio::test]
-    async fn that_drifts_from_its_members_is_warned_of() {
-        assert_eq!(one(slots(45, 43)).await, (Some(55), Some(43), vec![WarningCode::CounterDrift]));
-        assert_eq!(one(of(Ok(Stock::Held(45)), Err(ABSENT))).await, (Some(55), None, vec![WarningCode::CounterDrift]));
-        assert_eq!(one(of(Ok(Stock::Held(0)), Err(ABSENT))).await, (Some(100), Some(0), vec![]));
-    }
-    #[tokio::test]
-    async fn without_a_limit_is_unlimited() {
-        let mut unlimited = activity(789, "FIRST_COME_FIRST_SERVE");
-        unlimited.limit = None;
-        let (realtime, _, missing) = told(vec![unlimited], vec![slots(45, 45)]).await;
-        assert_eq!(
-            (realtime.remaining_stock, realtime.initial_stock, realtime.participants_total),
-            (None, None, Some(45))
-        );
-        assert!(missing.contains(&"remainingStock".to_owned()) && missing.contains(&"initialStock".to_owned()));
-    }
-    #[tokio::test]
-    async fn of_a_campaign_is_the_sum_and_one_that_is_unknown_makes_it_missing_and_is_named() {
-        let two = || vec![activity(1, "FIRST_COME_FIRST_SERVE"), activity(2, "GIVEAWAY")];
-        let (realtime, ..) = told(two(), vec![slots(45, 45), slots(10, 10)]).await;
-        assert_eq!(
-            (realtime.remaining_stock, realtime.initial_stock, realtime.participants_total),
-            (Some(145), Some(200), Some(55))
-        );
-        let (realtime, _, missing) = told(two(), vec![slots(45, 45), of(Err(ABSENT), Err(ABSENT))]).await;
-        assert_eq!((realtime.remaining_stock, realtime.participants_total), (None, None));
-        assert_eq!(realtime.activities.unwrap()[0].remaining_stock, Some(55));
-        assert!(missing.contains(&"activities[2].remainingStock".to_owned()), "{missing:?}");
-        let (_, warnings, _) = told(two(), vec![slots(45, 45), slots(103, 103)]).await;
-        assert_eq!(warnings, [(WarningCode::Oversold, Some("activities[2].remainingStock".to_owned()))]);
-    }
-}
-
-mod catalog {
-    //! The catalog comes first, and is kept.
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    /// A catalog source that counts its calls and fails, hangs or answers as told.
-    #[derive(Clone, Default)]
-    struct Counted {
-        calls: Arc<AtomicUsize>,
-        fails: Arc<std::sync::atomic::AtomicBool>,
-        hangs: Arc<std::sync::atomic::AtomicBool>,
-    }
-    #[async_trait::async_trait]
-    impl CatalogSource for Counted {
-        fn name(&self) -> &'static str {
-            "mysql"
-        }
-        async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
-            self.calls.fetch_add(1, Ordering::SeqCst);
-            if self.hangs.load(Ordering::SeqCst) {
-                std::future::pending::<()>().await;
-            }
-            if self.fails.load(Ordering::SeqCst) { Err(refused()) } else { Ok(fcfs()) }
-        }
-        async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
-            Ok(Default::default())
-        }
-    }
-    fn dashboard(source: &Counted) -> Dashboard {
-        healthy().catalog(source.clone()).build()
-    }
-    fn request() -> DashboardRequest {
-        DashboardRequest::campaign(123).widgets([Widget::Overview])
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn is_read_once_in_thirty_seconds() {
-        let source = Counted::default();
-        let dashboard = dashboard(&source);
-        for _ in 0..10 {
-            dashboard.answer(&request(), now()).await.unwrap();
-        }
-        assert_eq!(source.calls.load(Ordering::SeqCst), 1);
-        tokio::time::advance(Duration::from_secs(31)).await;
-        dashboard.answer(&request(), now()).await.unwrap();
-        assert_eq!(source.calls.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn serves_its_last_good_copy_for_a_quarter_of_an_hour_while_it_fails() {
-        let source = Counted::default();
-        let dashboard = dashboard(&source);
-        dashboard.answer(&request(), now()).await.unwrap();
-        source.fails.store(true, Ordering::SeqCst);
-        tokio::time::advance(Duration::from_secs(14 * 60)).await;
-        let answer = dashboard.answer(&request(), now()).await.unwrap();
-        assert_eq!(answer.sources[0].status, SourceStatus::Unavailable);
-        assert_eq!(answer.sources[0].as_of, Some(as_of()));
-        assert!(dashboard.health(now()).await.ready);
-        tokio::time::advance(Duration::from_secs(2 * 60)).await;
-        assert!(matches!(dashboard.answer(&request(), now()).await, Err(AnswerError::Unavailable { .. })));
-        assert!(matches!(dashboard.campaigns(now()).await, Err(AnswerError::Unavailable { .. })));
-        assert!(!dashboard.health(now()).await.ready);
-        source.fails.store(false, Ordering::SeqCst);
-        tokio::time::advance(Duration::from_secs(1)).await;
-        dashboard.answer(&request(), now()).await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn that_hangs_is_waited_for_once_and_not_by_each_request_in_turn() {
-        let source = Counted::default();
-        let dashboard = dashboard(&source);
-        dashboard.answer(&request(), now()).await.unwrap();
-        source.hangs.store(true, Ordering::SeqCst);
-        tokio::time::advance(Duration::from_secs(31)).await;
-        let began = Monotonic::now();
-        let requests: Vec<_> = (0..100)
-            .map(|_| {
-                let dashboard = dashboard.clone();
-                tokio::spawn(async move { dashboard.answer(&request(), now()).await.map(drop) })
-            })
-            .collect();
-        for answered in requests {
-            answered.await.unwrap().unwrap();
-        }
-        assert!(began.elapsed() <= Duration::from_millis(310), "{:?}", began.elapsed());
-        assert_eq!(source.calls.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn is_read_again_for_an_unknown_id_at_most_once_a_second() {
-        let source = Counted::default();
-        let dashboard = dashboard(&source);
-        let unknown = DashboardRequest::activity(4711);
-        tokio::time::advance(Duration::from_secs(2)).await;
-        dashboard.answer(&request(), now()).await.unwrap();
-        for _ in 0..50 {
-            assert!(matches!(dashboard.answer(&unknown, now()).await, Err(AnswerError::NotFound(_))));
-        }
-        assert_eq!(source.calls.load(Ordering::SeqCst), 1);
-        tokio::time::advance(Duration::from_secs(2)).await;
-        dashboard.answer(&unknown, now()).await.unwrap_err();
-        assert_eq!(source.calls.load(Ordering::SeqCst), 2);
-        // While the source fails nobody can say that something does not exist.
-        source.fails.store(true, Ordering::SeqCst);
-        tokio::time::advance(Duration::from_secs(2)).await;
-        assert!(matches!(dashboard.answer(&unknown, now()).await, Err(AnswerError::Unavailable { .. })));
-    }
-
-    #[tokio::test]
-    async fn that_fails_at_first_leaves_no_answer() {
-        let source = Counted::default();
-        source.fails.store(true, Ordering::SeqCst);
-        assert!(matches!(dashboard(&source).answer(&request(), now()).await, Err(AnswerError::Unavailable { .. })));
-    }
-}
+mod catalog;
 
 #[test]
 fn the_hash_tells_apart_what_decides_the_numbers_and_nothing_else() {
@@ -781,12 +572,26 @@ async fn every_figure_of_an_answer_is_defined_once() {
     let name = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     // What names a figure's place is none itself.
     let labels = [
-        "name", "nameEn", "key", "activityId", "campaignId", "type", "phase", "currency", "products[]", "method", "from", "to", "state",
+        "name",
+        "nameEn",
+        "key",
+        "activityId",
+        "campaignId",
+        "type",
+        "phase",
+        "currency",
+        "products[]",
+        "method",
+        "from",
+        "to",
+        "state",
     ];
     let undefined: Vec<&String> = found
         .iter()
         .filter(|path| !labels.contains(&name(path).as_str()))
-        .filter(|path| !keys.contains(path) && !path.starts_with("overview.change.") && !path.starts_with("realtime.activities[]."))
+        .filter(|path| {
+            !keys.contains(path) && !path.starts_with("overview.change.") && !path.starts_with("realtime.activities[].")
+        })
         .collect();
     assert!(undefined.is_empty(), "without a definition: {undefined:?}");
     let unused: Vec<&String> =

@@ -1,0 +1,161 @@
+//! How each source did when it was asked.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Instant, Missing, Precision,
+    facts::{BehaviorFacts, Fact, LedgerFacts, RealtimeFacts},
+};
+
+/// Which kind of fact a source owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Seam {
+    /// What exists.
+    Catalog,
+    /// What visitors did.
+    Behavior,
+    /// What the business recorded.
+    Ledger,
+    /// What is true this second.
+    Realtime,
+}
+
+impl Seam {
+    /// Its word in answers and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Catalog => "catalog",
+            Self::Behavior => "behavior",
+            Self::Ledger => "ledger",
+            Self::Realtime => "realtime",
+        }
+    }
+}
+
+/// How a source did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SourceState {
+    /// The store.
+    pub name: String,
+    /// What it was asked about; one store may stand behind several.
+    pub seam: Seam,
+    /// Whether it answered.
+    pub status: SourceStatus,
+    /// How long it took, in milliseconds; 0 for a kept catalog.
+    pub latency_ms: f64,
+    /// How far it is complete; null when it said nothing.
+    pub as_of: Option<DateTime<Utc>>,
+    /// The worst precision of its figures: `exact`, `within 0.05 %`, `within 1 %`; null when it said nothing.
+    pub precision: Option<String>,
+}
+
+/// Whether a source answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum SourceStatus {
+    /// It answered.
+    Ok,
+    /// It answered a part.
+    Partial,
+    /// It did not answer.
+    Unavailable,
+}
+
+/// How one question to a source went; becomes a [`SourceState`].
+#[derive(Debug)]
+pub(crate) struct SourceReport {
+    name: &'static str,
+    seam: Seam,
+    took: Duration,
+    status: SourceStatus,
+    as_of: Option<Instant>,
+    precision: Option<Precision>,
+}
+
+impl SourceReport {
+    pub(crate) fn new(name: &'static str, seam: Seam, took: Duration) -> Self {
+        Self { name, seam, took, status: SourceStatus::Ok, as_of: None, precision: None }
+    }
+
+    pub(crate) fn failed(mut self) -> Self {
+        self.status = SourceStatus::Unavailable;
+        self
+    }
+
+    /// A catalog read at this instant.
+    pub(crate) fn read_at(mut self, instant: Instant) -> Self {
+        self.as_of = Some(instant);
+        self.precision = Some(Precision::Exact);
+        self
+    }
+
+    /// Takes freshness, precision and gaps from what the source said.
+    pub(crate) fn look_at_facts(
+        &mut self,
+        behavior: &Result<BehaviorFacts, Missing>,
+        ledger: &Result<LedgerFacts, Missing>,
+        realtime: &Result<RealtimeFacts, Missing>,
+    ) {
+        match (self.seam, behavior, ledger, realtime) {
+            (Seam::Behavior, Ok(facts), _, _) => {
+                facts.steps.all().for_each(|fact| self.look_at(fact));
+                facts.inflow.iter().for_each(|fact| self.look_at(fact));
+                facts.active.iter().for_each(|fact| self.look_at(fact));
+            }
+            (Seam::Ledger, _, Ok(facts), _) => {
+                facts.steps.all().for_each(|fact| self.look_at(fact));
+                if let Some(sales) = &facts.sales {
+                    self.look_at(&sales.promotion);
+                    self.look_at(&sales.regular);
+                    self.look_at(&sales.others);
+                    sales.history.iter().for_each(|fact| self.look_at(fact));
+                }
+            }
+            (Seam::Realtime, _, _, Ok(facts)) => {
+                for (_, slots) in &facts.slots {
+                    self.look_at(&slots.stock);
+                    self.look_at(&slots.members);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn look_at<T>(&mut self, fact: &Fact<T>) {
+        match fact {
+            Ok(measured) => {
+                self.as_of = Some(self.as_of.map_or(measured.complete_to, |oldest| oldest.min(measured.complete_to)));
+                self.precision = self.precision.max(Some(measured.precision));
+                if measured.partial {
+                    self.status = SourceStatus::Partial;
+                }
+            }
+            Err(Missing::Unavailable(_)) => self.status = SourceStatus::Partial,
+            Err(_) => {}
+        }
+    }
+}
+
+impl From<SourceReport> for SourceState {
+    fn from(report: SourceReport) -> Self {
+        Self {
+            name: report.name.to_owned(),
+            seam: report.seam,
+            status: report.status,
+            latency_ms: (report.took.as_secs_f64() * 1e6).round() / 1e3,
+            as_of: report.as_of,
+            precision: report.precision.map(|precision| match precision {
+                Precision::Exact => "exact".to_owned(),
+                Precision::Within { parts_per_million } => format!("within {} %", f64::from(parts_per_million) / 1e4),
+            }),
+        }
+    }
+}

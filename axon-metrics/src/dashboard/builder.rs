@@ -1,0 +1,136 @@
+//! Building a dashboard: its sources, its settings, and the hash that names them.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
+
+use super::{Dashboard, Inner};
+use crate::{
+    catalog::kept::KeptCatalog,
+    definitions::{Mode, Record, StepRules},
+    gather::{Budgets, Sources},
+    source::{BehaviorSource, CatalogSource, LedgerSource, RealtimeSource},
+};
+
+const MAX_BASELINE_WEEKS: u32 = 8;
+
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) zone: Tz,
+    pub(super) mode: Mode,
+    pub(super) rules: StepRules,
+    pub(super) budgets: Budgets,
+    pub(super) baseline_weeks: u32,
+}
+
+/// Builds a [`Dashboard`]. Only the catalog is required: facts without a source are said to be missing.
+#[must_use]
+pub struct DashboardBuilder<C> {
+    catalog: C,
+    sources: Sources,
+    pub(super) settings: Settings,
+}
+
+impl<C> std::fmt::Debug for DashboardBuilder<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DashboardBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl DashboardBuilder<()> {
+    pub(super) fn new() -> Self {
+        let settings = Settings {
+            zone: chrono_tz::Asia::Seoul,
+            mode: Mode::default(),
+            rules: StepRules::default(),
+            budgets: Budgets::default(),
+            baseline_weeks: 4,
+        };
+        Self { catalog: (), sources: Sources { behavior: None, ledger: None, realtime: None }, settings }
+    }
+}
+
+impl<C> DashboardBuilder<C> {
+    /// Where campaigns and activities are listed. Required.
+    pub fn catalog(self, source: impl CatalogSource) -> DashboardBuilder<Arc<dyn CatalogSource>> {
+        DashboardBuilder { catalog: Arc::new(source), sources: self.sources, settings: self.settings }
+    }
+
+    /// What visitors did. Defaults to none: steps of events are missing.
+    pub fn behavior(mut self, source: impl BehaviorSource) -> Self {
+        self.sources.behavior = Some(Arc::new(source));
+        self
+    }
+
+    /// What the business recorded. Defaults to none: sales are missing.
+    pub fn ledger(mut self, source: impl LedgerSource) -> Self {
+        self.sources.ledger = Some(Arc::new(source));
+        self
+    }
+
+    /// What is true this second. Defaults to none: stock is missing.
+    pub fn realtime(mut self, source: impl RealtimeSource) -> Self {
+        self.sources.realtime = Some(Arc::new(source));
+        self
+    }
+
+    /// The business zone, which decides where days and hours begin. Defaults to `Asia/Seoul`.
+    pub fn zone(mut self, zone: Tz) -> Self {
+        self.settings.zone = zone;
+        self
+    }
+
+    /// How the funnel counts where a request does not say. Defaults to [`Mode::Count`].
+    pub fn default_mode(mut self, mode: Mode) -> Self {
+        self.settings.mode = mode;
+        self
+    }
+
+    /// What the funnel's steps count. Defaults to the plan's four event types.
+    pub fn step_rules(mut self, rules: StepRules) -> Self {
+        self.settings.rules = rules;
+        self
+    }
+
+    /// How long sources may take. Defaults to [`Budgets::default`].
+    pub fn budgets(mut self, budgets: Budgets) -> Self {
+        self.settings.budgets = budgets;
+        self
+    }
+
+    /// How many whole weeks before a promotion its baseline is taken from, 1 to 8. Defaults to 4.
+    pub fn baseline_weeks(mut self, weeks: u32) -> Self {
+        self.settings.baseline_weeks = weeks.clamp(1, MAX_BASELINE_WEEKS);
+        self
+    }
+}
+
+impl DashboardBuilder<Arc<dyn CatalogSource>> {
+    /// The dashboard.
+    pub fn build(self) -> Dashboard {
+        let names = [
+            Some(self.catalog.name()),
+            self.sources.behavior.as_ref().map(|source| source.name()),
+            self.sources.ledger.as_ref().map(|source| source.name()),
+            self.sources.realtime.as_ref().map(|source| source.name()),
+        ];
+        let hashes = Mode::ALL.map(|mode| definition_hash(&self.settings, mode, names));
+        let catalog = KeptCatalog::new(self.catalog);
+        Dashboard { inner: Arc::new(Inner { catalog, sources: self.sources, settings: self.settings, hashes }) }
+    }
+}
+
+/// A stable hash over everything that decides the numbers.
+pub(super) fn definition_hash(settings: &Settings, mode: Mode, sources: [Option<&'static str>; 4]) -> String {
+    let mut text =
+        format!("{}|{}|{}|{}", StepRules::FUNNEL, mode.code(), settings.zone.name(), settings.baseline_weeks);
+    for step in settings.rules.steps() {
+        text.push_str(&match &step.record {
+            Record::Event(rule) => format!("|{}:event:{:?}:{:?}", step.key, rule.triggers, rule.definitions),
+            Record::Ledger(row) => format!("|{}:ledger:{row:?}", step.key),
+        });
+    }
+    text.push_str(&format!("|{sources:?}"));
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

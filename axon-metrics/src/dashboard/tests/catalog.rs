@@ -1,0 +1,115 @@
+//! The catalog comes first, and is kept.
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+/// A catalog source that counts its calls and fails, hangs or answers as told.
+#[derive(Clone, Default)]
+struct Counted {
+    calls: Arc<AtomicUsize>,
+    fails: Arc<std::sync::atomic::AtomicBool>,
+    hangs: Arc<std::sync::atomic::AtomicBool>,
+}
+#[async_trait::async_trait]
+impl CatalogSource for Counted {
+    fn name(&self) -> &'static str {
+        "mysql"
+    }
+    async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        if self.fails.load(Ordering::SeqCst) { Err(refused()) } else { Ok(fcfs()) }
+    }
+    async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        Ok(Default::default())
+    }
+}
+fn dashboard(source: &Counted) -> Dashboard {
+    healthy().catalog(source.clone()).build()
+}
+fn request() -> DashboardRequest {
+    DashboardRequest::campaign(123).widgets([Widget::Overview])
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_read_once_in_thirty_seconds() {
+    let source = Counted::default();
+    let dashboard = dashboard(&source);
+    for _ in 0..10 {
+        dashboard.answer(&request(), now()).await.unwrap();
+    }
+    assert_eq!(source.calls.load(Ordering::SeqCst), 1);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    dashboard.answer(&request(), now()).await.unwrap();
+    assert_eq!(source.calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn serves_its_last_good_copy_for_a_quarter_of_an_hour_while_it_fails() {
+    let source = Counted::default();
+    let dashboard = dashboard(&source);
+    dashboard.answer(&request(), now()).await.unwrap();
+    source.fails.store(true, Ordering::SeqCst);
+    tokio::time::advance(Duration::from_secs(14 * 60)).await;
+    let answer = dashboard.answer(&request(), now()).await.unwrap();
+    assert_eq!(answer.sources[0].status, SourceStatus::Unavailable);
+    assert_eq!(answer.sources[0].as_of, Some(as_of()));
+    assert!(dashboard.health(now()).await.ready);
+    tokio::time::advance(Duration::from_secs(2 * 60)).await;
+    assert!(matches!(dashboard.answer(&request(), now()).await, Err(AnswerError::Unavailable { .. })));
+    assert!(matches!(dashboard.campaigns(now()).await, Err(AnswerError::Unavailable { .. })));
+    assert!(!dashboard.health(now()).await.ready);
+    source.fails.store(false, Ordering::SeqCst);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    dashboard.answer(&request(), now()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_hangs_is_waited_for_once_and_not_by_each_request_in_turn() {
+    let source = Counted::default();
+    let dashboard = dashboard(&source);
+    dashboard.answer(&request(), now()).await.unwrap();
+    source.hangs.store(true, Ordering::SeqCst);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    let began = Monotonic::now();
+    let requests: Vec<_> = (0..100)
+        .map(|_| {
+            let dashboard = dashboard.clone();
+            tokio::spawn(async move { dashboard.answer(&request(), now()).await.map(drop) })
+        })
+        .collect();
+    for answered in requests {
+        answered.await.unwrap().unwrap();
+    }
+    assert!(began.elapsed() <= Duration::from_millis(310), "{:?}", began.elapsed());
+    assert_eq!(source.calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_read_again_for_an_unknown_id_at_most_once_a_second() {
+    let source = Counted::default();
+    let dashboard = dashboard(&source);
+    let unknown = DashboardRequest::activity(4711);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    dashboard.answer(&request(), now()).await.unwrap();
+    for _ in 0..50 {
+        assert!(matches!(dashboard.answer(&unknown, now()).await, Err(AnswerError::NotFound(_))));
+    }
+    assert_eq!(source.calls.load(Ordering::SeqCst), 1);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    dashboard.answer(&unknown, now()).await.unwrap_err();
+    assert_eq!(source.calls.load(Ordering::SeqCst), 2);
+    // While the source fails nobody can say that something does not exist.
+    source.fails.store(true, Ordering::SeqCst);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert!(matches!(dashboard.answer(&unknown, now()).await, Err(AnswerError::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn that_fails_at_first_leaves_no_answer() {
+    let source = Counted::default();
+    source.fails.store(true, Ordering::SeqCst);
+    assert!(matches!(dashboard(&source).answer(&request(), now()).await, Err(AnswerError::Unavailable { .. })));
+}
