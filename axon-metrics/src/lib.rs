@@ -29,9 +29,9 @@ pub use definitions::{EventRule, LedgerStep, Mode, Record, StepRules};
 pub use facts::{Fact, Measured, Missing, Precision, Reason};
 pub use gather::Budgets;
 pub use id::{ActivityId, CampaignId, MAX_ID, NotAnId, ProductId};
-// #[cfg(feature = "memory")]
-// #[doc(inline)]
-// pub use memory::{Files, MemoryStore};
+#[cfg(feature = "memory")]
+#[doc(inline)]
+pub use memory::{Files, MemoryStore};
 pub use period::{Bound, Period, Window};
 pub use request::{DashboardRequest, RequestError};
 pub use source::SourceError;

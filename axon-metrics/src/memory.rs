@@ -1,1 +1,253 @@
-//! x
+//! The embedded default store: loads event messages, a catalog, a ledger and slots from files, takes new records while it
+//! is read, and counts exactly.
+//! Lives here: the store as its users see it, and what it says to each seam. Lives in the modules below: one idea each.
+//!
+//! Readers never wait: a question loads one immutable snapshot and is answered from it alone; writers take
+//! turns and put the next snapshot in its place.
+
+use std::{
+    fmt,
+    io::Read,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+
+use crate::{
+    Catalog, Instant,
+    facts::{BehaviorFacts, LedgerFacts, RealtimeFacts},
+    source::{
+        BehaviorQuestion, BehaviorSource, CatalogSource, LedgerQuestion, LedgerSource, Probe, RealtimeQuestion,
+        RealtimeSource, SourceError,
+    },
+};
+
+mod behavior;
+mod document;
+mod events;
+mod files;
+mod ledger;
+mod line;
+mod load;
+mod log;
+mod read;
+mod records;
+mod report;
+mod sales;
+mod slots;
+mod snapshot;
+mod subjects;
+mod writer;
+
+pub use files::{Files, LoadError, Progress};
+pub use records::{Entry, Event, Purchase, Slot, SlotChange};
+pub use report::{EventReport, Fault, LISTED, LedgerReport, LoadReport, Rejected, Rejection, TRIGGER_TYPES};
+
+use events::PendingEvents;
+use line::event::EventReader;
+use snapshot::Snapshot;
+use writer::Writer;
+
+/// The longest line that is read, in bytes. Longer ones are skipped and counted.
+pub const MAX_LINE: usize = 1 << 20;
+
+/// The store's name in answers, logs and metrics.
+const NAME: &str = "memory";
+
+/// The embedded store: every source of the dashboard, in this process. Clones share everything.
+///
+/// Records take effect together with those they were added with: a reader sees all of them or none. Times are kept to the
+/// microsecond. Users and sessions are in no answer, error or debug form.
+/// ```
+/// use axon_metrics::{Dashboard, DashboardRequest, Files, MemoryStore};
+/// # tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+/// let catalog = br#"{"currency":"KRW","campaigns":[{"id":123,"name":"Spring","activities":[
+///     {"id":77,"name":"Chair","type":"FIRST_COME_FIRST_SERVE","limitCount":100}]}]}"#;
+/// let events = br#"{"triggerType":"PAGE_VIEW","occurredAt":1.731407100E9,"userId":5012,"properties":{"activityId":77}}"#;
+/// let store = MemoryStore::load(Files::new().events_from("events", &events[..]).catalog_from("catalog", &catalog[..]))?;
+///
+/// let dashboard = Dashboard::builder()
+///     .catalog(store.clone()).behavior(store.clone()).ledger(store.clone()).realtime(store)
+///     .build();
+/// let now = "2024-11-12T10:30:00Z".parse()?;
+/// let answer = dashboard.answer(&DashboardRequest::campaign(123), now).await?;
+/// assert_eq!(answer.data.overview.and_then(|overview| overview.total_visits), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).expect("an answer");
+/// ```
+#[derive(Clone)]
+pub struct MemoryStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    snapshot: ArcSwap<Snapshot>,
+    writer: Mutex<Writer>,
+    reader: EventReader,
+}
+
+impl MemoryStore {
+    /// A store with what the files hold. Reads them one after the other, on threads of its own while it does; blocks
+    /// until done. Wrong lines are counted in the [`report`](Self::report).
+    /// # Errors
+    /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is wrong.
+    pub fn load(files: Files) -> Result<Self, LoadError> {
+        let (writer, reader) = load::load(files)?;
+        let snapshot = ArcSwap::from_pointee(writer.snapshot.clone());
+        Ok(Self { inner: Arc::new(Inner { snapshot, writer: Mutex::new(writer), reader }) })
+    }
+
+    /// A store with a catalog and no records. Slots are derived from `APPROVED` events until some are added.
+    pub fn new(catalog: Catalog) -> Self {
+        // Without files nothing is read, and so nothing fails.
+        let (writer, reader) = load::load(Files::new()).unwrap_or_else(|error| unreachable!("{error}"));
+        let snapshot = ArcSwap::from_pointee(Snapshot::default());
+        let store = Self { inner: Arc::new(Inner { snapshot, writer: Mutex::new(writer), reader }) };
+        store.set_catalog(catalog);
+        store
+    }
+
+    /// Adds events. More kinds of events (trigger type with definition) than 65,535 are refused, and counted in the report.
+    pub fn append_events(&self, events: impl IntoIterator<Item = Event>) {
+        let events: Vec<Event> = events.into_iter().collect();
+        self.write(|writer| writer.append_events(events));
+    }
+
+    /// Adds entries, each instead of one with its id.
+    pub fn append_entries(&self, entries: impl IntoIterator<Item = Entry>) {
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        self.write(|writer| writer.append_entries(entries));
+    }
+
+    /// Adds purchases, each instead of one with its id. Negative prices are refused, and counted in the report.
+    pub fn append_purchases(&self, purchases: impl IntoIterator<Item = Purchase>) {
+        let purchases: Vec<Purchase> = purchases.into_iter().collect();
+        self.write(|writer| writer.append_purchases(purchases));
+    }
+
+    /// Moves slots, counter and members together. With the first slot a store without a realtime file begins to count:
+    /// from then on no slots are derived from events, and an activity without slots has none that are known.
+    pub fn append_slots(&self, slots: impl IntoIterator<Item = Slot>) {
+        let slots: Vec<Slot> = slots.into_iter().collect();
+        self.write(|writer| writer.append_slots(&slots));
+    }
+
+    /// Adds event lines, as a file of events holds them, plain or gzip; `name` stands for them in the report. They take
+    /// effect block by block (about 256 KiB of lines), so that a long stream is seen while it is read.
+    /// # Errors
+    /// [`LoadError`] if reading fails. The blocks before stay.
+    pub fn append_lines(&self, name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Result<(), LoadError> {
+        let input = files::Input::reader(name, reader);
+        let parse = |bytes: &[u8]| load::event_lines(&self.inner.reader, bytes);
+        load::lines(input, &mut None, parse, |file, before, block| {
+            self.write(|writer| {
+                let mut pending = PendingEvents::default();
+                writer.take_events(file, before, block, &mut pending);
+                writer.commit_events(pending);
+            });
+        })
+    }
+
+    /// Puts another catalog in the place of this one. A [`Dashboard`](crate::Dashboard) keeps a catalog for some seconds.
+    pub fn set_catalog(&self, catalog: Catalog) {
+        let catalog = Arc::new(catalog);
+        self.write(|writer| writer.snapshot.catalog = catalog);
+    }
+
+    /// What was taken in and what was refused, since the store was made. Events at or after `now` are counted as future.
+    pub fn report(&self, now: Instant) -> LoadReport {
+        self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).report(now)
+    }
+
+    /// Bytes of memory that records and dictionaries take, about.
+    #[doc(hidden)]
+    pub fn memory_bytes(&self) -> usize {
+        self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).bytes()
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Writer)) {
+        let mut writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut writer);
+        self.inner.snapshot.store(Arc::new(writer.snapshot.clone()));
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.snapshot.load_full()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl CatalogSource for MemoryStore {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
+        Ok(Catalog::clone(&self.snapshot().catalog))
+    }
+
+    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+        let campaigns = self.snapshot().catalog.campaigns().len();
+        Ok(Probe { newest: None, findings: vec![("campaigns".into(), campaigns.to_string())] })
+    }
+}
+
+#[async_trait]
+impl BehaviorSource for MemoryStore {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
+        Ok(behavior::answer(&self.snapshot(), question))
+    }
+
+    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+        let events = &self.snapshot().events;
+        let count = events.count(log::Span::ALL);
+        let newest = events.newest().map(log::instant);
+        Ok(Probe { newest, findings: vec![("events".into(), count.to_string())] })
+    }
+}
+
+#[async_trait]
+impl LedgerSource for MemoryStore {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
+        Ok(sales::answer(&self.snapshot(), question))
+    }
+
+    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+        let ledger = &self.snapshot().ledger;
+        let rows = ledger.rows(log::Span::ALL);
+        let newest = ledger.newest().map(log::instant);
+        Ok(Probe { newest, findings: vec![("rows".into(), rows.to_string())] })
+    }
+}
+
+#[async_trait]
+impl RealtimeSource for MemoryStore {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
+        Ok(slots::answer(&self.snapshot(), question))
+    }
+
+    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+        let slots = if self.snapshot().counters.is_some() { "counted" } else { "derived" };
+        Ok(Probe { newest: None, findings: vec![("slots".into(), slots.to_owned())] })
+    }
+}

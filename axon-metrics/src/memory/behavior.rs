@@ -1,0 +1,70 @@
+//! What visitors did: the behaviour question answered from one snapshot.
+//! Lives here: which logs a question reads. Lives elsewhere: reading them (`events`), counting subjects (`subjects`).
+
+use std::sync::Arc;
+
+use super::{
+    NAME,
+    events::Kind,
+    log::Span,
+    snapshot::Snapshot,
+    subjects::{Who, distinct},
+};
+use crate::{
+    ActivityId, Measured,
+    definitions::EventRule,
+    facts::{BehaviorFacts, Fact, StepCounts},
+    period::Window,
+    source::{BehaviorQuestion, Counting},
+};
+
+pub(super) fn answer(snapshot: &Snapshot, question: &BehaviorQuestion) -> BehaviorFacts {
+    let frame = &*question.frame;
+    let name: Arc<str> = NAME.into();
+    let exact = |value: u64| -> Fact<u64> { Ok(Measured::exact(value, Arc::clone(&name), frame.as_of)) };
+    let rules: Vec<Vec<Kind>> = question.steps.iter().map(|rule| snapshot.kinds.matching(rule)).collect();
+    let steps = |activities: &[ActivityId], window: Window, counting: Counting| -> Vec<Fact<u64>> {
+        let span = Span::of(window, frame.as_of);
+        rules.iter().map(|kinds| exact(snapshot.events_in(activities, kinds, span, counting))).collect()
+    };
+    let union = &frame.funnel_activities;
+    let apart = if frame.by_activity && !rules.is_empty() { &union[..] } else { &[] };
+    BehaviorFacts {
+        steps: StepCounts {
+            current: steps(union, frame.current, frame.counting),
+            previous: frame.previous.map(|window| steps(union, window, frame.counting)).unwrap_or_default(),
+            by_activity: apart.iter().map(|id| (*id, steps(&[*id], frame.current, Counting::Events))).collect(),
+        },
+        inflow: question.inflow.as_ref().map(|inflow| {
+            let hours = snapshot.per_window(&frame.activities, &inflow.rule, &inflow.hours, frame.as_of);
+            Ok(Measured::exact(hours, Arc::clone(&name), frame.as_of))
+        }),
+        active: question.active.map(|window| {
+            let span = Span::of(window, frame.as_of);
+            let codes = snapshot.events.any(&frame.activities).flat_map(|log| log.slices(span));
+            exact(distinct(codes, snapshot.subjects, Who::All))
+        }),
+    }
+}
+
+impl Snapshot {
+    fn events_in(&self, activities: &[ActivityId], kinds: &[Kind], span: Span, counting: Counting) -> u64 {
+        let logs = self.events.of(activities, kinds);
+        match counting {
+            Counting::Events => logs.map(|log| log.count(span) as u64).sum(),
+            Counting::Subjects => distinct(logs.flat_map(|log| log.slices(span)), self.subjects, Who::All),
+        }
+    }
+
+    fn per_window(
+        &self,
+        activities: &[ActivityId],
+        rule: &EventRule,
+        windows: &[Window],
+        as_of: crate::Instant,
+    ) -> Vec<u64> {
+        let kinds = self.kinds.matching(rule);
+        let count = |window: &Window| self.events_in(activities, &kinds, Span::of(*window, as_of), Counting::Events);
+        windows.iter().map(count).collect()
+    }
+}

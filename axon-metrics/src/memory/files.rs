@@ -1,0 +1,217 @@
+//! What a store is loaded from: files, or readers, and how to read them.
+
+use std::{
+    fmt,
+    io::{self, Read},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use chrono_tz::Tz;
+
+use super::report::Fault;
+use crate::catalog::CatalogError;
+
+/// The indices whose `PURCHASE` events are believed, unless others are given.
+pub(super) const PURCHASE_INDICES: [&str; 2] = ["axon.event.commerce", "behavior-events"];
+
+/// The files a store is loaded from. Each may be gzip. Without a catalog every campaign is unknown; without a realtime
+/// file slots are derived from `APPROVED` events.
+/// ```no_run
+/// use axon_metrics::{Files, MemoryStore};
+/// let store = MemoryStore::load(Files::new().events("events.ndjson.gz").catalog("catalog.json").ledger("ledger.ndjson"))?;
+/// # Ok::<(), axon_metrics::memory::LoadError>(())
+/// ```
+#[must_use]
+pub struct Files {
+    pub(super) events: Vec<Input>,
+    pub(super) ledger: Vec<Input>,
+    pub(super) catalog: Option<Input>,
+    pub(super) realtime: Option<Input>,
+    pub(super) zone: Tz,
+    pub(super) purchase_indices: Vec<String>,
+    pub(super) on_progress: Option<OnProgress>,
+}
+
+pub(super) type OnProgress = Box<dyn FnMut(Progress<'_>) + Send>;
+
+/// How far the loading of one file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress<'a> {
+    /// The file's name, as it was given.
+    pub file: &'a str,
+    /// Bytes of the file read, packed if it is.
+    pub bytes: u64,
+    /// The file's size in bytes, where it is known.
+    pub total: Option<u64>,
+    /// Lines read; 0 for files that have none.
+    pub lines: u64,
+}
+
+/// Why a store could not be loaded. Lines that are wrong are no reason: they are counted in the report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file is missing, may not be read, or is broken gzip.
+    #[error("{file} cannot be read")]
+    Unreadable {
+        /// The file's name.
+        file: Arc<str>,
+        /// What happened.
+        source: io::Error,
+    },
+    /// The catalog or realtime file is not JSON, or not of its documented form.
+    #[error("{file}, line {line}, column {column}: {what}")]
+    Document {
+        /// The file's name.
+        file: Arc<str>,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong there.
+        what: String,
+    },
+    /// A value in the catalog or realtime file is wrong.
+    #[error("{file}, {path}: {what}")]
+    Value {
+        /// The file's name.
+        file: Arc<str>,
+        /// Where in the document (`campaigns[0].activities[2]`).
+        path: String,
+        /// What is wrong there.
+        what: Fault,
+    },
+    /// The catalog lists something twice.
+    #[error("{file} is no catalog")]
+    NoCatalog {
+        /// The file's name.
+        file: Arc<str>,
+        /// What is listed twice.
+        source: CatalogError,
+    },
+}
+
+/// Where bytes come from.
+pub(super) struct Input {
+    pub(super) name: Arc<str>,
+    pub(super) from: From,
+}
+
+pub(super) enum From {
+    Path(PathBuf),
+    Reader(Box<dyn Read + Send>),
+}
+
+impl Input {
+    fn path(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { name: path.to_string_lossy().into(), from: From::Path(path) }
+    }
+
+    pub(super) fn reader(name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
+        Self { name: name.into(), from: From::Reader(Box::new(reader)) }
+    }
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Files {
+    /// No files.
+    pub fn new() -> Self {
+        Self {
+            events: Vec::new(),
+            ledger: Vec::new(),
+            catalog: None,
+            realtime: None,
+            zone: chrono_tz::Asia::Seoul,
+            purchase_indices: PURCHASE_INDICES.map(str::to_owned).to_vec(),
+            on_progress: None,
+        }
+    }
+
+    /// Event messages, one per line. May be given several times. Defaults to none.
+    pub fn events(mut self, path: impl Into<PathBuf>) -> Self {
+        self.events.push(Input::path(path));
+        self
+    }
+
+    /// The same from a reader, under a name for the report.
+    pub fn events_from(mut self, name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
+        self.events.push(Input::reader(name, reader));
+        self
+    }
+
+    /// Campaigns with their activities, as one JSON document. Defaults to an empty catalog.
+    pub fn catalog(mut self, path: impl Into<PathBuf>) -> Self {
+        self.catalog = Some(Input::path(path));
+        self
+    }
+
+    /// The same from a reader, under a name for errors.
+    pub fn catalog_from(mut self, name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
+        self.catalog = Some(Input::reader(name, reader));
+        self
+    }
+
+    /// Entries and purchases, one per line. May be given several times. Defaults to none.
+    pub fn ledger(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ledger.push(Input::path(path));
+        self
+    }
+
+    /// The same from a reader, under a name for the report.
+    pub fn ledger_from(mut self, name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
+        self.ledger.push(Input::reader(name, reader));
+        self
+    }
+
+    /// Counters and those who hold a slot, as one JSON document. Defaults to none: slots are derived from events.
+    pub fn realtime(mut self, path: impl Into<PathBuf>) -> Self {
+        self.realtime = Some(Input::path(path));
+        self
+    }
+
+    /// The same from a reader, under a name for errors.
+    pub fn realtime_from(mut self, name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
+        self.realtime = Some(Input::reader(name, reader));
+        self
+    }
+
+    /// The business zone, in which times without an offset are read. Defaults to `Asia/Seoul`.
+    pub fn zone(mut self, zone: Tz) -> Self {
+        self.zone = zone;
+        self
+    }
+
+    /// The indices whose `PURCHASE` events are believed; lines without an index always are. Defaults to
+    /// `axon.event.commerce` and `behavior-events`.
+    pub fn purchase_indices<T: Into<String>>(mut self, indices: impl IntoIterator<Item = T>) -> Self {
+        self.purchase_indices = indices.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Called from time to time while a file is read, and when it is done. Defaults to nothing.
+    pub fn on_progress(mut self, progress: impl FnMut(Progress<'_>) + Send + 'static) -> Self {
+        self.on_progress = Some(Box::new(progress));
+        self
+    }
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |inputs: &[Input]| inputs.iter().map(|input| Arc::clone(&input.name)).collect::<Vec<_>>();
+        f.debug_struct("Files")
+            .field("events", &names(&self.events))
+            .field("ledger", &names(&self.ledger))
+            .field("catalog", &self.catalog.as_ref().map(|input| &input.name))
+            .field("realtime", &self.realtime.as_ref().map(|input| &input.name))
+            .field("zone", &self.zone)
+            .field("purchase_indices", &self.purchase_indices)
+            .finish_non_exhaustive()
+    }
+}

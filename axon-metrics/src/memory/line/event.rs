@@ -1,0 +1,186 @@
+//! Event lines: the platform's message as it is, or a line of an Elasticsearch export around it. Fields that are not read
+//! may hold anything.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
+
+use chrono_tz::Tz;
+use serde::Deserialize;
+
+use super::{Nested, fields, scalar::Scalar, time::time};
+use crate::{
+    ActivityId,
+    memory::{report::Fault, subjects::Subject},
+};
+
+/// The longest trigger type, in bytes.
+const MAX_TRIGGER: usize = 256;
+/// The trigger type that is believed from some indices only.
+const PURCHASE: &str = "PURCHASE";
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow, default)]
+    _index: Scalar<'a>,
+    #[serde(borrow, default)]
+    _id: Scalar<'a>,
+    #[serde(borrow, default)]
+    _source: Nested<Source<'a>>,
+    #[serde(borrow, default, rename = "eventId")]
+    event_id: Scalar<'a>,
+    #[serde(borrow, default, rename = "triggerType")]
+    trigger_type: Scalar<'a>,
+    #[serde(borrow, default, rename = "occurredAt")]
+    occurred_at: Scalar<'a>,
+    #[serde(borrow, default, rename = "userId")]
+    user_id: Scalar<'a>,
+    #[serde(borrow, default, rename = "sessionId")]
+    session_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    properties: Nested<Properties<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Source<'a> {
+    #[serde(borrow, default)]
+    event_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    trigger_type: Scalar<'a>,
+    #[serde(borrow, default)]
+    occurred_at: Scalar<'a>,
+    #[serde(borrow, default)]
+    user_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    session_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    properties: Nested<Properties<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Properties<'a> {
+    #[serde(borrow, default)]
+    activity_id: Scalar<'a>,
+}
+
+/// An event as its line says it.
+pub(in crate::memory) struct EventLine {
+    /// The kind's place in its block's list.
+    pub(in crate::memory) kind: usize,
+    pub(in crate::memory) at: i64,
+    pub(in crate::memory) activity: Option<ActivityId>,
+    pub(in crate::memory) subject: Subject,
+    /// Of a line of an export: of its index and id.
+    pub(in crate::memory) identity: Option<u128>,
+    /// Whether its index may say what it says.
+    pub(in crate::memory) believed: bool,
+}
+
+/// How event lines are read.
+#[derive(Clone)]
+pub(in crate::memory) struct EventReader {
+    pub(in crate::memory) zone: Tz,
+    pub(in crate::memory) purchase_indices: Vec<String>,
+    /// Two keys for the fingerprints of documents, unknown outside.
+    pub(in crate::memory) keys: [RandomState; 2],
+}
+
+impl EventReader {
+    /// The event of a line; its kind is looked up in, or added to, those of its block.
+    pub(in crate::memory) fn read(&self, line: &[u8], kinds: &mut BlockKinds) -> Result<EventLine, Fault> {
+        let line: Line<'_> = fields(line)?;
+        let event = match line._source {
+            Nested::Object(source) => source,
+            Nested::Other => return Err(Fault::Wrong("_source")),
+            Nested::Null => Source {
+                event_id: line.event_id,
+                trigger_type: line.trigger_type,
+                occurred_at: line.occurred_at,
+                user_id: line.user_id,
+                session_id: line.session_id,
+                properties: line.properties,
+            },
+        };
+        let trigger = event.trigger_type.text("triggerType")?.ok_or(Fault::Missing("triggerType"))?;
+        if trigger.len() > MAX_TRIGGER {
+            return Err(Fault::Wrong("triggerType"));
+        }
+        let at = time(&event.occurred_at, "occurredAt", self.zone)?;
+        let definition = definition(&event.event_id)?;
+        let subject = subject(&event.user_id, &event.session_id)?;
+        let activity = match &event.properties {
+            Nested::Object(properties) => properties.activity_id.id("properties.activityId")?.map(ActivityId),
+            Nested::Null => None,
+            Nested::Other => return Err(Fault::Wrong("properties")),
+        };
+        let index = line._index.text("_index")?;
+        let id = match &line._id {
+            Scalar::Whole(id) => Some(id.to_string()),
+            id => id.text("_id")?.map(str::to_owned),
+        };
+        let fingerprint = |index: &str, id: &str| {
+            let [high, low] = self.keys.each_ref().map(|key| u128::from(key.hash_one((index, id))));
+            high << 64 | low
+        };
+        Ok(EventLine {
+            kind: kinds.find_or_add(trigger, definition),
+            at,
+            activity,
+            subject,
+            identity: index.zip(id).map(|(index, id)| fingerprint(index, &id)),
+            believed: trigger != PURCHASE
+                || index.is_none_or(|index| self.purchase_indices.iter().any(|known| known == index)),
+        })
+    }
+}
+
+/// The tracker definition. A text that is no number is no tracker's, and no fault.
+fn definition(value: &Scalar<'_>) -> Result<Option<i64>, Fault> {
+    const FIELD: &str = "eventId";
+    match value {
+        Scalar::Negative(number) => Ok(Some(*number)),
+        Scalar::Text(text) => Ok(text.parse().ok()),
+        value => value.whole(FIELD)?.map(i64::try_from).transpose().map_err(|_| Fault::Wrong(FIELD)),
+    }
+}
+
+/// The user where there is one, else the session.
+fn subject(user: &Scalar<'_>, session: &Scalar<'_>) -> Result<Subject, Fault> {
+    let of_session = match session {
+        Scalar::Whole(id) => Subject::session(&id.to_string()),
+        session => session.text("sessionId")?.map_or(Subject::Nobody, Subject::session),
+    };
+    match user {
+        Scalar::Null => Ok(of_session),
+        Scalar::Text(text) if text.is_empty() => Ok(of_session),
+        Scalar::Text(text) => Ok(Subject::user(text)),
+        Scalar::Negative(id) => Ok(Subject::user(&id.to_string())),
+        user => user.whole("userId").map(|id| id.map_or(of_session, Subject::User)),
+    }
+}
+
+/// The kinds of events of one block of lines, in the order they were found.
+#[derive(Default)]
+pub(in crate::memory) struct BlockKinds {
+    places: HashMap<Box<str>, HashMap<Option<i64>, usize>>,
+    list: Vec<(Box<str>, Option<i64>)>,
+}
+
+impl BlockKinds {
+    fn find_or_add(&mut self, trigger: &str, definition: Option<i64>) -> usize {
+        if let Some(place) = self.places.get(trigger).and_then(|places| places.get(&definition)) {
+            return *place;
+        }
+        let place = self.list.len();
+        self.places.entry(trigger.into()).or_default().insert(definition, place);
+        self.list.push((trigger.into(), definition));
+        place
+    }
+
+    pub(in crate::memory) fn into_list(self) -> Vec<(Box<str>, Option<i64>)> {
+        self.list
+    }
+}

@@ -1,0 +1,86 @@
+//! Lines of the ledger: entries and purchases.
+
+use chrono_tz::Tz;
+use serde::Deserialize;
+
+use super::{fields, scalar::Scalar, time::time};
+use crate::{
+    ActivityId, Money, ProductId,
+    memory::{
+        log::instant,
+        records::{Entry, Purchase},
+        report::Fault,
+    },
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    #[serde(borrow, default)]
+    kind: Scalar<'a>,
+    #[serde(borrow, default)]
+    id: Scalar<'a>,
+    #[serde(borrow, default)]
+    activity_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    user_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    product_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    price: Scalar<'a>,
+    #[serde(borrow, default)]
+    quantity: Scalar<'a>,
+    #[serde(borrow, default)]
+    status: Scalar<'a>,
+    #[serde(borrow, default)]
+    created_at: Scalar<'a>,
+    #[serde(borrow, default)]
+    purchase_at: Scalar<'a>,
+}
+
+/// A row as its line says it.
+pub(in crate::memory) enum Row {
+    Entry(Entry),
+    Purchase(Purchase),
+}
+
+/// The row of a line; local times are of the zone.
+pub(in crate::memory) fn read(line: &[u8], zone: Tz) -> Result<Row, Fault> {
+    let line: Line<'_> = fields(line)?;
+    let kind = line.kind.text("kind")?.ok_or(Fault::Missing("kind"))?;
+    let id = line.id.whole("id")?.ok_or(Fault::Missing("id"))?;
+    let user = line.user_id.whole("userId")?.ok_or(Fault::Missing("userId"))?;
+    let activity = line.activity_id.id("activityId")?.map(ActivityId);
+    let status = line.status.text("status")?;
+    match kind {
+        "entry" => Ok(Row::Entry(Entry {
+            id,
+            activity: activity.ok_or(Fault::Missing("activityId"))?,
+            user,
+            status: status.ok_or(Fault::Missing("status"))?.to_owned(),
+            created_at: instant(time(&line.created_at, "createdAt", zone)?),
+        })),
+        "purchase" => Ok(Row::Purchase(Purchase {
+            id,
+            user,
+            product: line.product_id.id("productId")?.map(ProductId),
+            activity,
+            price: money(&line.price, "price")?.ok_or(Fault::Missing("price"))?,
+            quantity: line.quantity.whole("quantity")?.ok_or(Fault::Missing("quantity"))?,
+            status: status.unwrap_or("CONFIRMED").to_owned(),
+            at: instant(time(&line.purchase_at, "purchaseAt", zone)?),
+        })),
+        _ => Err(Fault::Wrong("kind")),
+    }
+}
+
+/// Money is a text or a whole number: a float would not be exact. Not negative; `None` if it is absent.
+pub(in crate::memory) fn money(value: &Scalar<'_>, field: &'static str) -> Result<Option<Money>, Fault> {
+    let money = match value {
+        Scalar::Null => return Ok(None),
+        Scalar::Whole(number) => Money::from(*number),
+        Scalar::Text(text) => Money::from_str_exact(text).map_err(|_| Fault::Wrong(field))?,
+        _ => return Err(Fault::Wrong(field)),
+    };
+    if money.is_sign_negative() && !money.is_zero() { Err(Fault::Wrong(field)) } else { Ok(Some(money)) }
+}

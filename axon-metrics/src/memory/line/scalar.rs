@@ -1,0 +1,129 @@
+//! A value as it stands in a line, and the ids and texts it may mean. Takes whatever is there; nothing here fails.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize,
+    de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use crate::{id, memory::report::Fault};
+
+/// A value of a field.
+#[derive(Default)]
+pub(in crate::memory) enum Scalar<'a> {
+    /// Not there, or null.
+    #[default]
+    Null,
+    /// A whole number that is not negative.
+    Whole(u64),
+    Negative(i64),
+    Float(f64),
+    Text(Cow<'a, str>),
+    /// A boolean, an array or an object.
+    Other,
+}
+
+impl<'a> Scalar<'a> {
+    /// The number it holds, as digits or as a number; `None` if it is absent or empty.
+    pub(in crate::memory) fn whole(&self, field: &'static str) -> Result<Option<u64>, Fault> {
+        match self {
+            Self::Null => Ok(None),
+            Self::Whole(number) => Ok(Some(*number)),
+            Self::Float(number) => whole(*number).map(Some).ok_or(Fault::Wrong(field)),
+            Self::Text(text) if text.is_empty() => Ok(None),
+            Self::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                text.parse().map(Some).map_err(|_| Fault::Wrong(field))
+            }
+            Self::Text(_) | Self::Negative(_) | Self::Other => Err(Fault::Wrong(field)),
+        }
+    }
+
+    /// The id it holds; `None` if it is absent or empty.
+    pub(in crate::memory) fn id(&self, field: &'static str) -> Result<Option<u64>, Fault> {
+        match self.whole(field)? {
+            Some(number) if !id::is_valid(number) => Err(Fault::Wrong(field)),
+            number => Ok(number),
+        }
+    }
+
+    /// The text it holds; `None` if it is absent or empty.
+    pub(in crate::memory) fn text(&self, field: &'static str) -> Result<Option<&str>, Fault> {
+        match self {
+            Self::Null => Ok(None),
+            Self::Text(text) if text.is_empty() => Ok(None),
+            Self::Text(text) => Ok(Some(text)),
+            _ => Err(Fault::Wrong(field)),
+        }
+    }
+}
+
+/// The whole number a float stands for. Floats that are too large to be told from their neighbours stand for none.
+fn whole(number: f64) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+    (number.fract() == 0.0 && (0.0..=EXACT).contains(&number)).then_some(number as u64)
+}
+
+/// What `serde_json` calls a number when some crate of the build turns its `arbitrary_precision` on.
+const NUMBER: &str = "$serde_json::private::Number";
+
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Scalar<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+            fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Null)
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Other)
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Whole(number))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Scalar<'de>, E> {
+                Ok(u64::try_from(number).map_or(Scalar::Negative(number), Scalar::Whole))
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Float(number))
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Text(Cow::Owned(text.to_owned())))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Other)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
+                let mut found = Scalar::Other;
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    if key == NUMBER {
+                        found = number(&map.next_value::<Cow<'de, str>>()?);
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(found)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+fn number(text: &str) -> Scalar<'static> {
+    if let Ok(number) = text.parse() {
+        Scalar::Whole(number)
+    } else if let Ok(number) = text.parse() {
+        Scalar::Negative(number)
+    } else {
+        text.parse().map_or(Scalar::Other, Scalar::Float)
+    }
+}

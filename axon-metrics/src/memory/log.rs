@@ -1,0 +1,279 @@
+//! A log: rows in the order of their times, kept in columns, growing while it is read.
+//! Lives here: segments, their merging, ranges of time. Lives elsewhere: what a row means (`events`, `ledger`).
+//!
+//! A log is a few immutable segments, each sorted. Adding makes a new one and merges it with its neighbours while they are
+//! not much larger, so that a row is copied O(log n) times in its life and a log of n rows has O(log n) segments. Whoever
+//! holds a clone of the log keeps reading what was there when it was made.
+
+use std::{ops::Range, sync::Arc};
+
+use crate::{Instant, period::Window};
+
+/// Microseconds since 1970 of a record: times are kept to the microsecond, what is beyond is cut off.
+pub(super) fn kept(at: Instant) -> i64 {
+    at.timestamp_micros()
+}
+
+/// Microseconds since 1970 of a bound, or of the next microsecond if it lies between two: `[from, to)` holds the same
+/// kept times as `[micros(from), micros(to))`.
+pub(super) fn micros(instant: Instant) -> i64 {
+    let between = !instant.timestamp_subsec_nanos().is_multiple_of(1000);
+    instant.timestamp_micros() + i64::from(between)
+}
+
+/// The instant of microseconds since 1970.
+pub(super) fn instant(micros: i64) -> Instant {
+    Instant::from_timestamp_micros(micros).unwrap_or(if micros < 0 { Instant::MIN_UTC } else { Instant::MAX_UTC })
+}
+
+/// `[from, to)` in microseconds; may be empty or reversed, and then holds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) from: i64,
+    pub(super) to: i64,
+}
+
+impl Span {
+    pub(super) const ALL: Self = Self { from: i64::MIN, to: i64::MAX };
+
+    /// The window, cut at `as_of`.
+    pub(super) fn of(window: Window, as_of: Instant) -> Self {
+        Self { from: micros(window.from), to: micros(window.to.min(as_of)) }
+    }
+
+    /// Everything before `as_of`.
+    pub(super) fn before(as_of: Instant) -> Self {
+        Self { from: i64::MIN, to: micros(as_of) }
+    }
+}
+
+/// Rows sorted by time: a column of times, and one of what stands at them.
+#[derive(Debug)]
+struct Segment<T> {
+    times: Vec<i64>,
+    rows: Vec<T>,
+}
+
+impl<T: Copy> Segment<T> {
+    fn range(&self, span: Span) -> Range<usize> {
+        let from = self.times.partition_point(|&time| time < span.from);
+        let to = from + self.times[from..].partition_point(|&time| time < span.to);
+        from..to
+    }
+
+    fn merged(older: &Self, newer: &Self) -> Self {
+        let mut merged = Self {
+            times: Vec::with_capacity(older.times.len() + newer.times.len()),
+            rows: Vec::with_capacity(older.times.len() + newer.times.len()),
+        };
+        let (mut left, mut right) = (0, 0);
+        // Stretches of one side are copied as a whole: records arrive nearly in order.
+        while left < older.times.len() && right < newer.times.len() {
+            let upto = left + older.times[left..].partition_point(|&time| time <= newer.times[right]);
+            merged.extend(older, left..upto);
+            left = upto;
+            let Some(&next) = older.times.get(left) else { break };
+            let upto = right + newer.times[right..].partition_point(|&time| time < next);
+            merged.extend(newer, right..upto);
+            right = upto;
+        }
+        merged.extend(older, left..older.times.len());
+        merged.extend(newer, right..newer.times.len());
+        merged
+    }
+
+    fn extend(&mut self, other: &Self, range: Range<usize>) {
+        self.times.extend_from_slice(&other.times[range.clone()]);
+        self.rows.extend_from_slice(&other.rows[range]);
+    }
+}
+
+/// Rows on their way into a log, in any order.
+#[derive(Debug)]
+pub(super) struct Pending<T> {
+    times: Vec<i64>,
+    rows: Vec<T>,
+    sorted: bool,
+}
+
+impl<T> Default for Pending<T> {
+    fn default() -> Self {
+        Self { times: Vec::new(), rows: Vec::new(), sorted: true }
+    }
+}
+
+impl<T: Copy> Pending<T> {
+    pub(super) fn push(&mut self, time: i64, row: T) {
+        self.sorted &= self.times.last().is_none_or(|&last| last <= time);
+        self.times.push(time);
+        self.rows.push(row);
+    }
+
+    fn into_segment(mut self) -> Segment<T> {
+        if self.sorted {
+            self.times.shrink_to_fit();
+            self.rows.shrink_to_fit();
+            return Segment { times: self.times, rows: self.rows };
+        }
+        let mut pairs: Vec<(i64, T)> = self.times.into_iter().zip(self.rows).collect();
+        pairs.sort_by_key(|&(time, _)| time);
+        let (times, rows) = (pairs.iter().map(|pair| pair.0).collect(), pairs.iter().map(|pair| pair.1).collect());
+        Segment { times, rows }
+    }
+}
+
+/// Rows by time. Cloning is cheap and keeps what was there.
+#[derive(Debug)]
+pub(super) struct TimeLog<T> {
+    /// The largest first.
+    segments: Vec<Arc<Segment<T>>>,
+}
+
+impl<T> Clone for TimeLog<T> {
+    fn clone(&self) -> Self {
+        Self { segments: self.segments.clone() }
+    }
+}
+
+impl<T> Default for TimeLog<T> {
+    fn default() -> Self {
+        Self { segments: Vec::new() }
+    }
+}
+
+impl<T: Copy> TimeLog<T> {
+    pub(super) fn append(&mut self, pending: Pending<T>) {
+        let mut added = pending.into_segment();
+        if added.times.is_empty() {
+            return;
+        }
+        while let Some(last) = self.segments.pop_if(|last| last.times.len() / 2 <= added.times.len()) {
+            added = Segment::merged(&last, &added);
+        }
+        self.segments.push(Arc::new(added));
+    }
+
+    /// Number of rows in a span.
+    pub(super) fn count(&self, span: Span) -> usize {
+        self.segments.iter().map(|segment| segment.range(span).len()).sum()
+    }
+
+    /// The rows of a span, a slice per segment; not in the order of time.
+    pub(super) fn slices(&self, span: Span) -> impl Iterator<Item = &[T]> {
+        self.segments.iter().map(move |segment| &segment.rows[segment.range(span)])
+    }
+
+    /// The rows of a span with their times; not in the order of time.
+    pub(super) fn timed(&self, span: Span) -> impl Iterator<Item = (i64, &T)> {
+        self.segments.iter().flat_map(move |segment| {
+            let range = segment.range(span);
+            segment.times[range.clone()].iter().copied().zip(&segment.rows[range])
+        })
+    }
+
+    pub(super) fn oldest(&self) -> Option<i64> {
+        self.segments.iter().filter_map(|segment| segment.times.first()).min().copied()
+    }
+
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.segments.iter().filter_map(|segment| segment.times.last()).max().copied()
+    }
+
+    /// Takes rows out: those at one of the times for which `goes` is true. Only segments that hold one are copied.
+    pub(super) fn remove(&mut self, times: &[i64], goes: impl Fn(&T) -> bool) {
+        let hit = |segment: &Segment<T>| {
+            times.iter().any(|&time| segment.rows[segment.range(Span { from: time, to: time + 1 })].iter().any(&goes))
+        };
+        for segment in &mut self.segments {
+            if hit(segment) {
+                let kept = || segment.rows.iter().map(|row| !goes(row));
+                let times = segment.times.iter().zip(kept()).filter(|(_, kept)| *kept).map(|(time, _)| *time);
+                let rows = segment.rows.iter().zip(kept()).filter(|(_, kept)| *kept).map(|(row, _)| *row);
+                *segment = Arc::new(Segment { times: times.collect(), rows: rows.collect() });
+            }
+        }
+        self.segments.retain(|segment| !segment.times.is_empty());
+    }
+
+    /// Bytes the columns take.
+    pub(super) fn bytes(&self) -> usize {
+        let bytes = |segment: &Arc<Segment<T>>| {
+            segment.times.capacity() * size_of::<i64>() + segment.rows.capacity() * size_of::<T>()
+        };
+        self.segments.iter().map(bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn log(batches: &[Vec<(i64, u32)>]) -> TimeLog<u32> {
+        let mut log = TimeLog::default();
+        for batch in batches {
+            let mut pending = Pending::default();
+            batch.iter().for_each(|&(time, row)| pending.push(time, row));
+            log.append(pending);
+        }
+        log
+    }
+
+    proptest! {
+        #[test]
+        fn a_log_holds_what_was_added_in_whatever_batches(
+            batches in prop::collection::vec(prop::collection::vec((-20_i64..20, 0_u32..9), 0..8), 0..12),
+            from in -25_i64..25,
+            to in -25_i64..25,
+        ) {
+            let log = log(&batches);
+            let mut expected: Vec<_> =
+                batches.concat().into_iter().filter(|(time, _)| (from..to).contains(time)).collect();
+            let mut found: Vec<_> = log.timed(Span { from, to }).map(|(time, row)| (time, *row)).collect();
+            expected.sort_unstable();
+            found.sort_unstable();
+            prop_assert_eq!(log.count(Span { from, to }), expected.len());
+            prop_assert_eq!(found, expected);
+            let times = || batches.iter().flatten().map(|(time, _)| *time);
+            prop_assert_eq!((log.oldest(), log.newest()), (times().min(), times().max()));
+        }
+
+        #[test]
+        fn removing_takes_out_the_rows_named_and_no_others(
+            batches in prop::collection::vec(prop::collection::vec((0_i64..9, 0_u32..9), 0..8), 0..8),
+            row in 0_u32..9,
+        ) {
+            let mut log = log(&batches);
+            let all = batches.concat();
+            let times: Vec<i64> = all.iter().filter(|found| found.1 == row).map(|found| found.0).collect();
+            log.remove(&times, |found| *found == row);
+            prop_assert_eq!(log.count(Span { from: 0, to: 9 }), all.len() - times.len());
+        }
+    }
+
+    #[test]
+    fn a_log_grown_row_by_row_has_few_segments_and_its_clones_do_not_change() {
+        let mut log = TimeLog::default();
+        let mut early = None;
+        for row in 0..10_000_u32 {
+            let mut pending = Pending::default();
+            pending.push(i64::from(row), row);
+            log.append(pending);
+            if row == 99 {
+                early = Some(log.clone());
+            }
+        }
+        let all = Span { from: 0, to: i64::MAX };
+        assert_eq!((log.count(all), early.map(|early| early.count(all))), (10_000, Some(100)));
+        assert!(log.segments.len() < 20, "{}", log.segments.len());
+    }
+
+    #[test]
+    fn a_bound_between_two_microseconds_is_the_later_one() {
+        let at = |text: &str| micros(text.parse().expect("an instant"));
+        assert_eq!(at("1970-01-01T00:00:00.000001001Z"), 2);
+        assert_eq!(at("1970-01-01T00:00:00.000001Z"), 1);
+        assert_eq!(at("1969-12-31T23:59:59.999999999Z"), 0);
+    }
+}

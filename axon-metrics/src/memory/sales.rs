@@ -1,0 +1,154 @@
+//! What the business recorded: the ledger question answered from one snapshot.
+//! Lives here: sums of purchases, steps of rows. Lives elsewhere: the rows and where they lie (`ledger`).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::Duration;
+
+use super::{
+    NAME,
+    ledger::{Ledger, Outcome, PurchaseRow},
+    log::{Span, TimeLog, instant, micros},
+    snapshot::Snapshot,
+};
+use crate::{
+    ActivityId, Catalog, Instant, Measured, Missing, Money, Reason,
+    definitions::LedgerStep,
+    facts::{Fact, History, HourSales, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
+    period::Window,
+    source::{Counting, Frame, LedgerQuestion, SalesQuestion},
+};
+
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
+
+pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFacts {
+    let frame = &*question.frame;
+    let ledger = &snapshot.ledger;
+    let name: Arc<str> = NAME.into();
+    let steps = |activities: &[ActivityId], window: Window, counting: Counting| -> Vec<Fact<u64>> {
+        let span = Span::of(window, frame.as_of);
+        let count = |step: &LedgerStep| rows(ledger, *step, activities, span, counting);
+        question.steps.iter().map(|step| Ok(Measured::exact(count(step), Arc::clone(&name), frame.as_of))).collect()
+    };
+    let union = &frame.funnel_activities;
+    let apart = if frame.by_activity && !question.steps.is_empty() { &union[..] } else { &[] };
+    LedgerFacts {
+        steps: StepCounts {
+            current: steps(union, frame.current, frame.counting),
+            previous: frame.previous.map(|window| steps(union, window, frame.counting)).unwrap_or_default(),
+            by_activity: apart.iter().map(|id| (*id, steps(&[*id], frame.current, Counting::Events))).collect(),
+        },
+        sales: question.sales.as_ref().map(|asked| sales(ledger, &snapshot.catalog, frame, asked)),
+    }
+}
+
+/// Rows of a step, or their distinct users.
+fn rows(ledger: &Ledger, step: LedgerStep, activities: &[ActivityId], span: Span, counting: Counting) -> u64 {
+    match (step, counting) {
+        (LedgerStep::ApprovedEntry, Counting::Events) => count(ledger.approved(activities), span),
+        (LedgerStep::ApprovedEntry, Counting::Subjects) => {
+            let slices = ledger.approved(activities).flat_map(|log| log.slices(span));
+            distinct(slices.flatten().map(|row| row.user))
+        }
+        (LedgerStep::Purchase, Counting::Events) => count(ledger.attributed(activities, Outcome::Confirmed), span),
+        (LedgerStep::Purchase, Counting::Subjects) => {
+            let slices = ledger.attributed(activities, Outcome::Confirmed).flat_map(|log| log.slices(span));
+            distinct(slices.flatten().map(|row| row.user))
+        }
+    }
+}
+
+fn count<'a, T: Copy + 'a>(logs: impl Iterator<Item = &'a TimeLog<T>>, span: Span) -> u64 {
+    logs.map(|log| log.count(span) as u64).sum()
+}
+
+fn distinct(users: impl Iterator<Item = u64>) -> u64 {
+    let mut users: Vec<u64> = users.collect();
+    users.sort_unstable();
+    users.dedup();
+    users.len() as u64
+}
+
+fn sales(ledger: &Ledger, catalog: &Catalog, frame: &Frame, asked: &SalesQuestion) -> SalesFacts {
+    let span = Span::of(asked.window, frame.as_of);
+    let measured = |sales: Result<Sales, Missing>| sales.map(|sales| Measured::exact(sales, NAME, frame.as_of));
+    let activities = &frame.activities;
+    let promotion = measured(sum(
+        ledger.attributed(activities, Outcome::Confirmed),
+        ledger.attributed(activities, Outcome::Reversed),
+        span,
+    ));
+    if asked.products.is_empty() {
+        let none = || Missing::NotMeasured(Reason::NoProducts);
+        let history = asked.history.map(|_| Err(none()));
+        return SalesFacts { promotion, regular: Err(none()), others: Err(none()), history };
+    }
+    let mut products = asked.products.clone();
+    products.sort_unstable();
+    products.dedup();
+    SalesFacts {
+        promotion,
+        regular: measured(sum(
+            ledger.of_shop(&products, Outcome::Confirmed),
+            ledger.of_shop(&products, Outcome::Reversed),
+            span,
+        )),
+        others: {
+            let mut orders = BTreeMap::<ActivityId, u64>::new();
+            for (shelf, log) in ledger.shelves().filter(|(shelf, _)| shelf.outcome == Outcome::Confirmed) {
+                let sells = shelf.product.is_some_and(|product| products.binary_search(&product).is_ok());
+                if let Some(activity) = shelf.activity.filter(|activity| sells && !activities.contains(activity)) {
+                    *orders.entry(activity).or_default() += log.count(span) as u64;
+                }
+            }
+            let other = |(activity, orders)| OtherSales { campaign: catalog.campaign_of(activity), activity, orders };
+            let others = orders.into_iter().filter(|(_, orders)| *orders > 0).map(other).collect();
+            Ok(Measured::exact(others, NAME, frame.as_of))
+        },
+        history: asked.history.map(|window| {
+            let history = history(ledger, &products, window, frame.as_of);
+            history.map(|history| Measured::exact(history, NAME, frame.as_of))
+        }),
+    }
+}
+
+/// The sum of the confirmed purchases of a span, with the number of those that were reversed.
+fn sum<'a>(
+    confirmed: impl Iterator<Item = &'a TimeLog<PurchaseRow>>,
+    reversed: impl Iterator<Item = &'a TimeLog<PurchaseRow>>,
+    span: Span,
+) -> Result<Sales, Missing> {
+    let mut total = HourSales::default();
+    let mut users = Vec::new();
+    for row in confirmed.flat_map(|log| log.slices(span)).flatten() {
+        add(&mut total, row)?;
+        users.push(row.user);
+    }
+    Ok(Sales {
+        orders: total.orders,
+        quantity: total.quantity,
+        revenue: total.revenue,
+        buyers: distinct(users.into_iter()),
+        cancelled: Some(count(reversed, span)),
+    })
+}
+
+fn add(total: &mut HourSales, row: &PurchaseRow) -> Result<(), Missing> {
+    let revenue = row.price.checked_mul(Money::from(row.quantity)).and_then(|paid| total.revenue.checked_add(paid));
+    total.orders += 1;
+    total.quantity = total.quantity.checked_add(row.quantity).ok_or(Missing::TooLarge)?;
+    total.revenue = revenue.ok_or(Missing::TooLarge)?;
+    Ok(())
+}
+
+fn history(ledger: &Ledger, products: &[crate::ProductId], window: Window, as_of: Instant) -> Result<History, Missing> {
+    let span = Span::of(window, as_of);
+    let mut hours = BTreeMap::<i64, HourSales>::new();
+    for (at, row) in ledger.of_shop(products, Outcome::Confirmed).flat_map(|log| log.timed(span)) {
+        add(hours.entry(at.saturating_sub(span.from) / MICROS_PER_HOUR).or_default(), row)?;
+    }
+    Ok(History {
+        since: ledger.since().filter(|since| *since < micros(as_of)).map(instant),
+        hours: hours.into_iter().map(|(hour, sales)| (window.from + Duration::hours(hour), sales)).collect(),
+    })
+}

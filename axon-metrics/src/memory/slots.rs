@@ -1,0 +1,134 @@
+//! What is true this second: counters and sets of those who hold a slot, or what approval events say instead.
+//! Readers see sizes alone; the sets themselves are the writer's.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{
+    NAME,
+    log::Span,
+    records::{Slot, SlotChange},
+    snapshot::Snapshot,
+    subjects::{Who, distinct, table},
+};
+use crate::{
+    ActivityId, Measured, Missing, Reason,
+    definitions::EventRule,
+    facts::{Fact, RealtimeFacts, Slots, Stock},
+    source::RealtimeQuestion,
+};
+
+/// The trigger type of the events that slots are derived from.
+const APPROVED: &str = "APPROVED";
+
+/// A stored figure: there, not there, or no integer.
+pub(super) type Stored<T> = Result<T, Reason>;
+
+/// The slots of one activity, as readers see them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    counter: Stored<i64>,
+    members: Stored<u64>,
+}
+
+/// The counters by activity; `None` while slots are derived.
+pub(super) type Counters = Option<Arc<HashMap<ActivityId, Counted>>>;
+
+/// The slots of one activity, as stored.
+pub(super) struct Holders {
+    pub(super) counter: Stored<i64>,
+    pub(super) members: Stored<HashSet<u64>>,
+}
+
+impl Holders {
+    fn counted(&self) -> Counted {
+        let members = self.members.as_ref().map_err(|why| *why);
+        Counted { counter: self.counter, members: members.map(|members| members.len() as u64) }
+    }
+
+    /// As Redis does: what is not there begins at 0, what is no integer stays so.
+    fn change(&mut self, user: u64, change: SlotChange) {
+        if self.members == Err(Reason::KeyMissing) {
+            self.members = Ok(HashSet::new());
+        }
+        let Ok(members) = &mut self.members else { return };
+        let (moved, step) = match change {
+            SlotChange::Taken => (members.insert(user), 1),
+            SlotChange::Released => (members.remove(&user), -1),
+        };
+        if moved {
+            let counter = if self.counter == Err(Reason::KeyMissing) { Ok(0) } else { self.counter };
+            self.counter = counter.map(|counter| counter.saturating_add(step));
+        }
+    }
+}
+
+/// Who holds a slot of which activity; for writers alone.
+#[derive(Default)]
+pub(super) struct SlotBook {
+    holders: HashMap<ActivityId, Holders>,
+}
+
+impl SlotBook {
+    pub(super) fn new(holders: HashMap<ActivityId, Holders>) -> Self {
+        Self { holders }
+    }
+
+    /// What readers see of all activities.
+    pub(super) fn counters(&self) -> HashMap<ActivityId, Counted> {
+        self.holders.iter().map(|(activity, holders)| (*activity, holders.counted())).collect()
+    }
+
+    /// Moves slots, and what readers see of them.
+    pub(super) fn change(&mut self, slots: &[Slot], counters: &mut Counters) {
+        if slots.is_empty() {
+            return;
+        }
+        let counters = Arc::make_mut(counters.get_or_insert_default());
+        for slot in slots {
+            let nothing = || Holders { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
+            self.holders.entry(slot.activity).or_insert_with(nothing).change(slot.user, slot.change);
+        }
+        for slot in slots {
+            if let Some(holders) = self.holders.get(&slot.activity) {
+                counters.insert(slot.activity, holders.counted());
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let members = |holders: &Holders| holders.members.as_ref().map_or(0, HashSet::capacity);
+        self.holders.values().map(|holders| table(members(holders), size_of::<u64>())).sum()
+    }
+}
+
+pub(super) fn answer(snapshot: &Snapshot, question: &RealtimeQuestion) -> RealtimeFacts {
+    let name: Arc<str> = NAME.into();
+    let held = |held: Stored<i64>| -> Fact<Stock> {
+        let measured = held.map(|held| Measured::exact(Stock::Held(held), Arc::clone(&name), question.as_of));
+        measured.map_err(Missing::NotMeasured)
+    };
+    let members = |members: Stored<u64>| -> Fact<u64> {
+        let measured = members.map(|members| Measured::exact(members, Arc::clone(&name), question.as_of));
+        measured.map_err(Missing::NotMeasured)
+    };
+    let approved = snapshot.kinds.matching(&EventRule::trigger(APPROVED));
+    let slots = |activity: &ActivityId| match &snapshot.counters {
+        Some(counters) => {
+            let missing = Counted { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
+            let counted = counters.get(activity).copied().unwrap_or(missing);
+            Slots { stock: held(counted.counter), members: members(counted.members), derived: false }
+        }
+        None => {
+            let one = [*activity];
+            let logs = snapshot.events.of(&one, &approved);
+            let before = Span::before(question.as_of);
+            let users = distinct(logs.flat_map(|log| log.slices(before)), snapshot.subjects, Who::Users);
+            let counter = i64::try_from(users).unwrap_or(i64::MAX);
+            Slots { stock: held(Ok(counter)), members: members(Ok(users)), derived: true }
+        }
+    };
+    RealtimeFacts { slots: question.activities.iter().map(|activity| (*activity, slots(activity))).collect() }
+}

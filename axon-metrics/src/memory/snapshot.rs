@@ -1,0 +1,23 @@
+//! What readers see: everything as of the last write, immutable. A question reads one snapshot from beginning to end.
+
+use std::sync::Arc;
+
+use super::{
+    events::{Events, Kinds},
+    ledger::Ledger,
+    slots::Counters,
+    subjects::Given,
+};
+use crate::Catalog;
+
+/// Everything as of the last write. Cloning is cheap.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Snapshot {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) kinds: Arc<Kinds>,
+    pub(super) events: Events,
+    /// How many subjects there are, at most.
+    pub(super) subjects: Given,
+    pub(super) ledger: Ledger,
+    pub(super) counters: Counters,
+}

@@ -1,0 +1,215 @@
+//! The dictionary of subjects: who an event is about becomes a small number, and distinct numbers are counted.
+//! Only writers use the dictionary; readers know numbers alone.
+
+use std::collections::HashMap;
+
+/// Who an event is about, as its record says: the user where it names one, else the session.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Neither user nor session.
+    Nobody,
+    User(u64),
+    /// A user whose id is no number.
+    NamedUser(Box<str>),
+    /// A session that is a UUID in its usual form.
+    Session(u128),
+    NamedSession(Box<str>),
+}
+
+impl Subject {
+    pub(super) fn user(text: &str) -> Self {
+        match number(text) {
+            Some(id) => Self::User(id),
+            None => Self::NamedUser(text.into()),
+        }
+    }
+
+    pub(super) fn session(text: &str) -> Self {
+        match uuid(text) {
+            Some(id) => Self::Session(id),
+            None => Self::NamedSession(text.into()),
+        }
+    }
+}
+
+/// A number in its one usual form: `"007"` and `"7"` are different users.
+fn number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if digits { text.parse().ok() } else { None }
+}
+
+/// A lower-case UUID with its four dashes.
+fn uuid(text: &str) -> Option<u128> {
+    let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    let mut id = 0_u128;
+    for (place, byte) in bytes.iter().enumerate() {
+        let digit = match (place, byte) {
+            (8 | 13 | 18 | 23, b'-') => continue,
+            (8 | 13 | 18 | 23, _) => return None,
+            (_, b'0'..=b'9') => byte - b'0',
+            (_, b'a'..=b'f') => byte - b'a' + 10,
+            _ => return None,
+        };
+        id = id << 4 | u128::from(digit);
+    }
+    Some(id)
+}
+
+/// The number of a subject. Users and sessions are numbered apart, each from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Code(u32);
+
+/// Set in the code of a session.
+const SESSION: u32 = 1 << 31;
+
+impl Code {
+    pub(super) const NOBODY: Self = Self(u32::MAX);
+
+    fn is_user(self) -> bool {
+        self.0 & SESSION == 0
+    }
+}
+
+/// How many codes were given out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Given {
+    users: u32,
+    sessions: u32,
+}
+
+/// Gives each subject its code.
+#[derive(Default)]
+pub(super) struct Subjects {
+    users: HashMap<u64, Code>,
+    named_users: HashMap<Box<str>, Code>,
+    sessions: HashMap<u128, Code>,
+    named_sessions: HashMap<Box<str>, Code>,
+    given: Given,
+}
+
+impl Subjects {
+    /// The subject's code. `None` when all of them were given out: 2,147,483,647 users, or as many sessions.
+    pub(super) fn code(&mut self, subject: Subject) -> Option<Code> {
+        let users = || next(&mut self.given.users, 0);
+        match subject {
+            Subject::Nobody => Some(Code::NOBODY),
+            Subject::User(id) => find_or(&mut self.users, id, users),
+            Subject::NamedUser(id) => find_or(&mut self.named_users, id, users),
+            Subject::Session(id) => find_or(&mut self.sessions, id, || next(&mut self.given.sessions, SESSION)),
+            Subject::NamedSession(id) => {
+                find_or(&mut self.named_sessions, id, || next(&mut self.given.sessions, SESSION))
+            }
+        }
+    }
+
+    pub(super) fn given(&self) -> Given {
+        self.given
+    }
+
+    /// Bytes the dictionary takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        let named = |map: &HashMap<Box<str>, Code>| {
+            table(map.capacity(), size_of::<(Box<str>, Code)>()) + map.keys().map(|name| name.len()).sum::<usize>()
+        };
+        table(self.users.capacity(), size_of::<(u64, Code)>())
+            + table(self.sessions.capacity(), size_of::<(u128, Code)>())
+            + named(&self.named_users)
+            + named(&self.named_sessions)
+    }
+}
+
+/// Bytes of a hash table: an eighth stays free, and each place has one byte beside it.
+pub(super) fn table(capacity: usize, entry: usize) -> usize {
+    capacity / 7 * 8 * (entry + 1)
+}
+
+fn find_or<K: std::hash::Hash + Eq>(
+    map: &mut HashMap<K, Code>,
+    key: K,
+    next: impl FnOnce() -> Option<Code>,
+) -> Option<Code> {
+    use std::collections::hash_map::Entry;
+    match map.entry(key) {
+        Entry::Occupied(found) => Some(*found.get()),
+        Entry::Vacant(free) => next().map(|code| *free.insert(code)),
+    }
+}
+
+fn next(given: &mut u32, flag: u32) -> Option<Code> {
+    let code = *given;
+    (code < SESSION - 1).then(|| {
+        *given += 1;
+        Code(code | flag)
+    })
+}
+
+/// Who is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Every subject.
+    All,
+    /// Users alone.
+    Users,
+}
+
+/// The number of distinct subjects in some slices of codes; nobody is none. `given` is how many there can be.
+pub(super) fn distinct<'a>(slices: impl Iterator<Item = &'a [Code]>, given: Given, who: Who) -> u64 {
+    let slices: Vec<&[Code]> = slices.collect();
+    let rows: usize = slices.iter().map(|slice| slice.len()).sum();
+    let counts = |code: &Code| *code != Code::NOBODY && (who == Who::All || code.is_user());
+    let all = slices.iter().flat_map(|slice| slice.iter()).filter(|code| counts(code));
+    let words = |given: u32| given as usize / 64 + 1;
+    let words = [words(given.users), words(given.sessions)];
+    if rows < (words[0] + words[1]) / 4 {
+        let mut codes: Vec<u32> = all.map(|code| code.0).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        return codes.len() as u64;
+    }
+    let mut seen = words.map(|words| vec![0_u64; words]);
+    for code in all {
+        let index = (code.0 & !SESSION) as usize;
+        seen[usize::from(!code.is_user())][index / 64] |= 1 << (index % 64);
+    }
+    seen.iter().flatten().map(|word| u64::from(word.count_ones())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_keeps_its_code_and_texts_that_differ_are_different_subjects() {
+        let mut subjects = Subjects::default();
+        let id = "0b6e2a5e-5d1c-4c52-9f0e-2f6a4a1f9c10";
+        let all = [
+            Subject::user("7"),
+            Subject::user("007"),
+            Subject::session("7"),
+            Subject::session(id),
+            Subject::session(&id.to_uppercase()),
+            Subject::user(id),
+        ];
+        let mut codes: Vec<Code> = all.iter().filter_map(|subject| subjects.code(subject.clone())).collect();
+        assert_eq!(codes.len(), 6);
+        assert!(all.iter().zip(&codes).all(|(subject, code)| subjects.code(subject.clone()) == Some(*code)));
+        codes.extend_from_within(..);
+        codes.push(Code::NOBODY);
+        let count = |who| distinct(std::iter::once(&codes[..]), subjects.given(), who);
+        assert_eq!((count(Who::All), count(Who::Users)), (6, 3));
+    }
+
+    #[test]
+    fn a_number_beyond_64_bits_is_a_name() {
+        assert!(matches!(Subject::user("18446744073709551615"), Subject::User(u64::MAX)));
+        assert!(matches!(Subject::user("18446744073709551616"), Subject::NamedUser(_)));
+    }
+
+    #[test]
+    fn few_rows_and_many_rows_are_counted_alike() {
+        let mut subjects = Subjects::default();
+        let codes: Vec<Code> = (0..100_000).filter_map(|user| subjects.code(Subject::User(user % 50_000))).collect();
+        let count = |rows: &[Code]| distinct(std::iter::once(rows), subjects.given(), Who::All);
+        assert_eq!((count(&codes), count(&codes[..10]), count(&[])), (50_000, 10, 0));
+    }
+}

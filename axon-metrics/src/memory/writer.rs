@@ -1,0 +1,204 @@
+//! The one who writes: takes records in, and gives readers a new snapshot. Dictionaries, identities and figures that only
+//! writing needs live here; what readers see lives in `snapshot`.
+
+use std::collections::HashSet;
+
+use super::{
+    events::{Kind, Kinds, PendingEvents},
+    ledger::{PendingRows, Places},
+    line::{event::EventLine, row::Row},
+    log::{Span, kept, micros},
+    read::Block,
+    records::{Entry, Event, Purchase, Slot},
+    report::{Fault, LoadReport},
+    slots::SlotBook,
+    snapshot::Snapshot,
+    subjects::{Code, Subject, Subjects, table},
+};
+use crate::{ActivityId, Instant, Money};
+
+/// Event lines of a block: their kinds, and the events with their lines.
+#[derive(Default)]
+pub(super) struct EventLines {
+    pub(super) kinds: Vec<(Box<str>, Option<i64>)>,
+    pub(super) events: Vec<(u64, EventLine)>,
+}
+
+/// Ledger lines of a block.
+pub(super) type RowLines = Vec<(u64, Row)>;
+
+/// Everything that only writers need, and the snapshot they work on.
+#[derive(Default)]
+pub(super) struct Writer {
+    pub(super) snapshot: Snapshot,
+    pub(super) slots: SlotBook,
+    subjects: Subjects,
+    /// Fingerprints of the documents of exports.
+    documents: HashSet<u128>,
+    places: Places,
+    report: LoadReport,
+}
+
+impl Writer {
+    /// Takes a block of event lines in. `before` lines of the file came before it.
+    pub(super) fn take_events(
+        &mut self,
+        file: &str,
+        before: u64,
+        block: Block<EventLines>,
+        pending: &mut PendingEvents,
+    ) {
+        let Block { lines, blank, parsed: EventLines { kinds, events }, mut rejected } = block;
+        let mut codes: Vec<Option<Kind>> = vec![None; kinds.len()];
+        let mut found = vec![0_u64; kinds.len()];
+        for (line, event) in events {
+            if event.identity.is_some_and(|identity| !self.documents.insert(identity)) {
+                self.report.events.duplicates += 1;
+                continue;
+            }
+            if !event.believed {
+                self.report.events.disbelieved += 1;
+                continue;
+            }
+            if let Some(activity) = event.activity {
+                let (trigger, definition) = &kinds[event.kind];
+                let code = &mut codes[event.kind];
+                *code = code.or_else(|| Kinds::find_or_add(&mut self.snapshot.kinds, trigger, *definition));
+                if let Err(fault) = self.keep(*code, activity, event.at, event.subject, pending) {
+                    rejected.push((line, fault));
+                    continue;
+                }
+                self.report.events.kept += 1;
+            } else {
+                self.report.events.without_activity += 1;
+            }
+            found[event.kind] += 1;
+        }
+        for ((trigger, _), events) in kinds.iter().zip(found).filter(|(_, events)| *events > 0) {
+            self.report.events.count_trigger(trigger, events);
+        }
+        self.report.events.lines += lines;
+        self.report.events.blank += blank;
+        self.report.events.rejected += rejected.len() as u64;
+        self.reject(file, before, rejected);
+    }
+
+    fn keep(
+        &mut self,
+        kind: Option<Kind>,
+        activity: ActivityId,
+        at: i64,
+        subject: Subject,
+        pending: &mut PendingEvents,
+    ) -> Result<(), Fault> {
+        let kind = kind.ok_or(Fault::TooManyKinds)?;
+        let subject = self.subjects.code(subject).ok_or(Fault::TooManySubjects)?;
+        self.report.events.without_subject += u64::from(subject == Code::NOBODY);
+        pending.push(activity, kind, at, subject);
+        Ok(())
+    }
+
+    /// Takes a block of ledger lines in. `before` lines of the file came before it.
+    pub(super) fn take_rows(&mut self, file: &str, before: u64, block: Block<RowLines>, pending: &mut PendingRows) {
+        for (_, row) in block.parsed {
+            match row {
+                Row::Entry(entry) => self.take_entry(entry, pending),
+                Row::Purchase(purchase) => self.take_purchase(purchase, pending),
+            }
+        }
+        self.report.ledger.lines += block.lines;
+        self.report.ledger.blank += block.blank;
+        self.report.ledger.rejected += block.rejected.len() as u64;
+        self.reject(file, before, block.rejected);
+    }
+
+    fn take_entry(&mut self, entry: Entry, pending: &mut PendingRows) {
+        self.report.ledger.entries += 1;
+        pending.push_entry(entry);
+    }
+
+    fn take_purchase(&mut self, purchase: Purchase, pending: &mut PendingRows) {
+        self.report.ledger.purchases += 1;
+        pending.push_purchase(purchase);
+    }
+
+    fn reject(&mut self, file: &str, before: u64, mut rejected: Vec<(u64, Fault)>) {
+        rejected.sort_by_key(|(line, _)| *line);
+        for (line, fault) in rejected {
+            self.report.rejected.push(file, before + line + 1, fault);
+        }
+    }
+
+    /// Puts pending events in front of readers.
+    pub(super) fn commit_events(&mut self, pending: PendingEvents) {
+        if !pending.is_empty() {
+            self.snapshot.events.add(pending);
+        }
+        self.snapshot.subjects = self.subjects.given();
+    }
+
+    /// Puts pending rows in front of readers.
+    pub(super) fn commit_rows(&mut self, pending: PendingRows) {
+        self.report.ledger.replaced += self.places.add(&mut self.snapshot.ledger, pending);
+    }
+
+    pub(super) fn append_events(&mut self, events: Vec<Event>) {
+        let mut pending = PendingEvents::default();
+        let mut rejected = Vec::new();
+        for (place, event) in (0..).zip(events) {
+            let kind = Kinds::find_or_add(&mut self.snapshot.kinds, &event.trigger, event.definition);
+            let session = event.session.as_deref().filter(|session| !session.is_empty());
+            let of_session = || session.map_or(Subject::Nobody, Subject::session);
+            let subject = event.user.map_or_else(of_session, Subject::User);
+            match self.keep(kind, event.activity, kept(event.at), subject, &mut pending) {
+                Err(fault) => rejected.push((place, fault)),
+                Ok(()) => {
+                    self.report.events.added += 1;
+                    self.report.events.count_trigger(&event.trigger, 1);
+                }
+            }
+        }
+        self.reject("append", 0, rejected);
+        self.commit_events(pending);
+    }
+
+    pub(super) fn append_entries(&mut self, entries: Vec<Entry>) {
+        let mut pending = PendingRows::default();
+        entries.into_iter().for_each(|entry| self.take_entry(entry, &mut pending));
+        self.commit_rows(pending);
+    }
+
+    pub(super) fn append_purchases(&mut self, purchases: Vec<Purchase>) {
+        let mut pending = PendingRows::default();
+        let mut rejected = Vec::new();
+        for (place, purchase) in (0..).zip(purchases) {
+            if purchase.price < Money::ZERO {
+                rejected.push((place, Fault::Wrong("price")));
+            } else {
+                self.take_purchase(purchase, &mut pending);
+            }
+        }
+        self.reject("append", 0, rejected);
+        self.commit_rows(pending);
+    }
+
+    pub(super) fn append_slots(&mut self, slots: &[Slot]) {
+        self.slots.change(slots, &mut self.snapshot.counters);
+    }
+
+    pub(super) fn report(&self, now: Instant) -> LoadReport {
+        let mut report = self.report.clone();
+        report.events.future = self.snapshot.events.count(Span { from: micros(now), to: i64::MAX });
+        report
+    }
+
+    /// Bytes of memory the store takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.snapshot.events.bytes()
+            + self.snapshot.ledger.bytes()
+            + self.subjects.bytes()
+            + table(self.documents.capacity(), size_of::<u128>())
+            + self.places.bytes()
+            + self.slots.bytes()
+    }
+}
