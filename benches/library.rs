@@ -1,0 +1,156 @@
+//! What the library itself costs per answer: sources that hand out facts already in memory, so that only request, gather
+//! round, widgets and envelope are left.
+//! Opponents, in the same run: writing the same answer as JSON, and three spawned tasks that do nothing.
+
+use std::{hint::black_box, time::Duration};
+
+use async_trait::async_trait;
+use axon_metrics::{
+    ActivityId, CampaignId, Dashboard, DashboardRequest, Fact, Instant, Measured, MemoryStore, ProductId, SourceError,
+    Widget,
+    catalog::{Activity, ActivityKind, Campaign, Catalog},
+    facts::{
+        BehaviorFacts, History, HourSales, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
+    },
+    source::{BehaviorQuestion, BehaviorSource, LedgerQuestion, LedgerSource, Probe, RealtimeQuestion, RealtimeSource},
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+/// Knows the plan's campaign by heart.
+struct ByHeart;
+
+fn known<T>(value: T, as_of: Instant) -> Fact<T> {
+    Ok(Measured::exact(value, "heart", as_of))
+}
+
+#[async_trait]
+impl BehaviorSource for ByHeart {
+    fn name(&self) -> &'static str {
+        "heart"
+    }
+    async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
+        let frame = &question.frame;
+        let counts = || [1234, 567, 123, 45].map(|count| known(count, frame.as_of)).to_vec();
+        let apart = frame.funnel_activities.iter().filter(|_| frame.by_activity);
+        Ok(BehaviorFacts {
+            steps: StepCounts {
+                current: counts(),
+                previous: if frame.previous.is_some() { counts() } else { Vec::new() },
+                by_activity: apart.map(|id| (*id, counts())).collect(),
+            },
+            inflow: question.inflow.as_ref().map(|inflow| known(vec![31; inflow.hours.len()], frame.as_of)),
+            active: question.active.map(|_| known(12, frame.as_of)),
+        })
+    }
+    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+#[async_trait]
+impl LedgerSource for ByHeart {
+    fn name(&self) -> &'static str {
+        "heart"
+    }
+    async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
+        let as_of = question.frame.as_of;
+        let sales = Sales { orders: 45, quantity: 45, revenue: 1_345_500.into(), buyers: 45, cancelled: Some(3) };
+        let history = |window: axon_metrics::Window| {
+            let hour =
+                |hour| (window.from + chrono_hours(hour), HourSales { orders: 2, quantity: 2, revenue: 59_800.into() });
+            History {
+                since: Some(window.from),
+                hours: (0..4 * 168).map(hour).filter(|(hour, _)| *hour < window.to).collect(),
+            }
+        };
+        Ok(LedgerFacts {
+            steps: StepCounts::default(),
+            sales: question.sales.as_ref().map(|asked| SalesFacts {
+                promotion: known(sales.clone(), as_of),
+                regular: known(sales, as_of),
+                others: known(Vec::new(), as_of),
+                history: asked.history.map(|window| known(history(window), as_of)),
+            }),
+        })
+    }
+    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+fn chrono_hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3600)
+}
+
+#[async_trait]
+impl RealtimeSource for ByHeart {
+    fn name(&self) -> &'static str {
+        "heart"
+    }
+    async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
+        let slots = || Slots {
+            stock: known(Stock::Held(45), question.as_of),
+            members: known(45, question.as_of),
+            derived: false,
+        };
+        Ok(RealtimeFacts { slots: question.activities.iter().map(|id| (*id, slots())).collect() })
+    }
+    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+fn library(criterion: &mut Criterion) {
+    let now: Instant = "2024-11-12T10:30:00Z".parse().expect("an instant");
+    let activity = Activity {
+        id: ActivityId(789),
+        name: "A".into(),
+        kind: ActivityKind::FirstComeFirstServe,
+        start: Some("2024-11-06T00:00:00Z".parse().expect("an instant")),
+        end: None,
+        limit: Some(100),
+        product: Some(ProductId(456)),
+    };
+    let campaign = Campaign {
+        id: CampaignId(123),
+        name: "Spring".into(),
+        start: None,
+        end: None,
+        budget: None,
+        activities: vec![activity],
+    };
+    let catalog = MemoryStore::new(Catalog::new("KRW", vec![campaign]).expect("a catalog"));
+    let dashboard = Dashboard::builder().catalog(catalog).behavior(ByHeart).ledger(ByHeart).realtime(ByHeart).build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let requests = [
+        (
+            "overview, funnel, realtime",
+            DashboardRequest::campaign(123).widgets([Widget::Overview, Widget::Funnel, Widget::Realtime]),
+        ),
+        ("all widgets, compared", DashboardRequest::campaign(123).widgets(Widget::ALL).compare_previous()),
+    ];
+    let mut group = criterion.benchmark_group("library");
+    for (name, request) in requests {
+        group.bench_function(format!("answer: {name}"), |bencher| {
+            bencher.iter(|| runtime.block_on(dashboard.answer(black_box(&request), now)).expect("an answer"));
+        });
+        let answer = runtime.block_on(dashboard.answer(&request, now)).expect("an answer");
+        group.bench_function(format!("opponent: write that answer as JSON: {name}"), |bencher| {
+            bencher.iter(|| serde_json::to_vec(black_box(&answer)).expect("json"));
+        });
+    }
+    group.bench_function("opponent: three spawned tasks that do nothing", |bencher| {
+        bencher.iter(|| {
+            runtime.block_on(async {
+                let tasks = [(); 3].map(|()| tokio::spawn(async {}));
+                for task in tasks {
+                    task.await.expect("a task");
+                }
+            });
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, library);
+criterion_main!(benches);

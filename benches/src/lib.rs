@@ -1,0 +1,137 @@
+//! What the benches share: generated campaigns in a store, of the size that was asked for.
+
+use std::io::{self, Cursor};
+
+use axon_examples::generator::{self, Config, Outputs, Plan, Sink};
+use axon_metrics::{ActivityId, Dashboard, Files, Instant, MemoryStore, Money, ProductId, memory};
+
+/// Whether the benches are only tried out (`cargo test --benches`), not measured.
+pub fn is_trial() -> bool {
+    std::env::args().any(|argument| argument == "--test")
+}
+
+/// A number of events: `full` for a measurement, few for a trial. `AXON_BENCH_EVENTS` sets another one.
+pub fn events(full: u64) -> u64 {
+    let asked = std::env::var("AXON_BENCH_EVENTS").ok().and_then(|text| text.parse().ok());
+    if is_trial() { 5_000 } else { asked.unwrap_or(full) }
+}
+
+/// The generator's plan for so many events.
+///
+/// # Panics
+/// Where the generator refuses the number.
+pub fn plan(events: u64) -> Plan {
+    Plan::new(Config { events, ..Config::default() }).expect("a plan the generator accepts")
+}
+
+/// Event lines, catalog, ledger and realtime as they lie in files.
+///
+/// # Panics
+/// Never: memory does not fail to be written to.
+pub fn files_in_memory(plan: &Plan) -> [Vec<u8>; 4] {
+    let [mut events, mut catalog, mut ledger, mut realtime] = [const { Vec::new() }; 4];
+    let outputs = Outputs { events: &mut events, catalog: &mut catalog, ledger: &mut ledger, realtime: &mut realtime };
+    plan.write(outputs, |_| {}).expect("written to memory");
+    [events, catalog, ledger, realtime]
+}
+
+/// A store of so many generated events, and the instant they end at. Records go straight from the generator to the store,
+/// so that tens of millions need neither disk nor text.
+///
+/// # Panics
+/// Never: the generator's records are valid.
+pub fn store(events: u64) -> (MemoryStore, Instant) {
+    let plan = plan(events);
+    let mut filling = Filling::default();
+    plan.generate(&mut filling, |_| {}).expect("filled");
+    filling.flush();
+    (filling.store.expect("a catalog came first"), plan.config().now)
+}
+
+/// Hands generated records to a store in batches.
+#[derive(Debug, Default)]
+struct Filling {
+    store: Option<MemoryStore>,
+    events: Vec<memory::Event>,
+    entries: Vec<memory::Entry>,
+    purchases: Vec<memory::Purchase>,
+}
+
+const BATCH: usize = 1_000_000;
+
+impl Filling {
+    fn flush(&mut self) {
+        let Some(store) = &self.store else { return };
+        store.append_events(self.events.drain(..));
+        store.append_entries(self.entries.drain(..));
+        store.append_purchases(self.purchases.drain(..));
+    }
+}
+
+impl Sink for Filling {
+    fn catalog(&mut self, catalog: &generator::Catalog) -> io::Result<()> {
+        let catalog = Cursor::new(serde_json::to_vec(catalog)?);
+        self.store = Some(MemoryStore::load(Files::new().catalog_from("catalog", catalog)).map_err(io::Error::other)?);
+        Ok(())
+    }
+
+    fn event(&mut self, event: &generator::Event) -> io::Result<()> {
+        let Some(activity) = event.activity_id else { return Ok(()) };
+        self.events.push(memory::Event {
+            trigger: event.trigger().as_str().into(),
+            definition: event.kind.definition().map(i64::from),
+            at: event.occurred(),
+            activity: ActivityId(activity.get().into()),
+            user: event.user_id.map(|user| user.get().into()),
+            session: event.session.map(|session| session.to_string()),
+        });
+        if self.events.len() >= BATCH {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &generator::Entry) -> io::Result<()> {
+        self.entries.push(memory::Entry {
+            id: entry.id.into(),
+            activity: ActivityId(entry.activity_id.into()),
+            user: entry.user_id.into(),
+            status: entry.status.as_str().into(),
+            created_at: entry.created(),
+        });
+        Ok(())
+    }
+
+    fn purchase(&mut self, purchase: &generator::Purchase) -> io::Result<()> {
+        self.purchases.push(memory::Purchase {
+            id: purchase.id.into(),
+            user: purchase.user_id.into(),
+            product: Some(ProductId(purchase.product_id.into())),
+            activity: purchase.activity_id.map(|id| ActivityId(id.into())),
+            price: Money::from(purchase.price) / Money::ONE_HUNDRED,
+            quantity: purchase.quantity.into(),
+            status: purchase.status.as_str().into(),
+            at: purchase.purchased(),
+        });
+        Ok(())
+    }
+
+    fn realtime(&mut self, slots: &[generator::Slot]) -> io::Result<()> {
+        let Some(store) = &self.store else { return Ok(()) };
+        for slot in slots {
+            let (activity, change) = (ActivityId(slot.activity_id.into()), memory::SlotChange::Taken);
+            store.append_slots(slot.members.iter().map(|user| memory::Slot { activity, user: (*user).into(), change }));
+        }
+        Ok(())
+    }
+}
+
+/// A dashboard that asks one store about everything.
+pub fn dashboard(store: &MemoryStore) -> Dashboard {
+    Dashboard::builder()
+        .catalog(store.clone())
+        .behavior(store.clone())
+        .ledger(store.clone())
+        .realtime(store.clone())
+        .build()
+}

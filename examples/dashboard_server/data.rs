@@ -1,0 +1,105 @@
+//! What the server serves: the files it was given, or generated campaigns.
+
+use std::{
+    collections::BTreeMap,
+    io::{Cursor, IsTerminal as _},
+};
+
+use anyhow::Context as _;
+use axon_examples::generator::{Catalog, Config, Outputs, Plan};
+use axon_metrics::{Dashboard, Files, MemoryStore};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::{Cli, Clock};
+
+/// Of rejected lines, how many are logged; `--check-config` lists more.
+const REJECTIONS_LOGGED: usize = 5;
+
+/// A loaded store, and the generated campaigns if it was filled with some.
+pub(crate) struct Data {
+    pub(crate) store: MemoryStore,
+    pub(crate) generated: Option<Generated>,
+}
+
+/// What was generated: the campaigns, and the slots left of each activity; none for one without a limit.
+pub(crate) struct Generated {
+    pub(crate) catalog: Catalog,
+    pub(crate) stock: BTreeMap<u32, Option<u64>>,
+}
+
+impl Data {
+    pub(crate) fn of(cli: &Cli, clock: &Clock) -> anyhow::Result<Self> {
+        let (files, generated) = match &cli.catalog {
+            Some(catalog) => {
+                let files = Files::new().catalog(catalog);
+                let files = cli.events.iter().fold(files, |files, path| files.events(path));
+                let files = cli.ledger.iter().fold(files, |files, path| files.ledger(path));
+                (cli.realtime.iter().fold(files, |files, path| files.realtime(path)), None)
+            }
+            None => generated(cli, clock)?,
+        };
+        let bar = bar("loading", "{bytes} {bytes_per_sec}");
+        let store = MemoryStore::load(files.zone(cli.zone).on_progress({
+            let bar = bar.clone();
+            move |progress| bar.set_position(progress.bytes)
+        }))?;
+        bar.finish_and_clear();
+        let report = store.report(clock());
+        let events = &report.events;
+        tracing::info!(
+            lines = events.lines,
+            kept = events.kept,
+            duplicates = events.duplicates,
+            future = events.future,
+            without_activity = events.without_activity,
+            without_subject = events.without_subject,
+            ledger_lines = report.ledger.lines,
+            rejected = report.rejected.total,
+            "loaded"
+        );
+        for line in report.rejected.first.iter().take(REJECTIONS_LOGGED) {
+            tracing::warn!(file = %line.file, line = line.line, reason = %line.reason, "a line was rejected");
+        }
+        Ok(Self { store, generated })
+    }
+
+    /// A dashboard that asks the store about everything.
+    pub(crate) fn dashboard(&self, cli: &Cli) -> Dashboard {
+        let store = &self.store;
+        Dashboard::builder()
+            .catalog(store.clone())
+            .behavior(store.clone())
+            .ledger(store.clone())
+            .realtime(store.clone())
+            .zone(cli.zone)
+            .default_mode(cli.default_mode.into())
+            .build()
+    }
+}
+
+fn generated(cli: &Cli, clock: &Clock) -> anyhow::Result<(Files, Option<Generated>)> {
+    let config = Config { events: cli.generate, now: clock(), zone: cli.zone, ..Config::default() };
+    let plan = Plan::new(config).context("the campaigns cannot be generated")?;
+    let (mut events, mut catalog, mut ledger, mut realtime) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let bar = bar("generating", "{pos} events");
+    let outputs = Outputs { events: &mut events, catalog: &mut catalog, ledger: &mut ledger, realtime: &mut realtime };
+    let expected = plan.write(outputs, |progress| bar.set_position(progress.lines))?;
+    bar.finish_and_clear();
+    let files = Files::new()
+        .events_from("generated events", Cursor::new(events))
+        .catalog_from("generated catalog", Cursor::new(catalog))
+        .ledger_from("generated ledger", Cursor::new(ledger))
+        .realtime_from("generated realtime", Cursor::new(realtime));
+    let activities = expected.campaigns.iter().flat_map(|campaign| &campaign.activities);
+    let stock = activities.map(|activity| (activity.activity_id, activity.figures.stock.remaining_stock)).collect();
+    Ok((files, Some(Generated { catalog: plan.catalog().clone(), stock })))
+}
+
+/// A line of progress on standard error; nothing when that is no terminal.
+fn bar(what: &'static str, figures: &str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(&format!("{{spinner}} {{prefix}} {figures} {{elapsed}}"));
+    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())).with_prefix(what)
+}
