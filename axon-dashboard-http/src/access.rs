@@ -20,7 +20,7 @@ const GONE: u16 = 499;
 pub(crate) async fn around(request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     let line = Line::begin(&request, id.clone());
-    let span = info_span!("request", request_id = %id);
+    let span = info_span!(target: "axon_dashboard_http", "request", request_id = %id);
     let mut response = if fits(request.uri()) {
         next.run(request).instrument(span).await
     } else {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axon_metrics::{Mode, Widget};
 use axum::{Router, body::Bytes};
 use serde_json::{Value, json};
 use utoipa::{
@@ -17,22 +18,21 @@ use crate::{
 
 /// An answer as the plan has it; a test compares it with a real one.
 const ANSWER: &str = include_str!("openapi/answer.json");
-const ANSWERS: [&str; 2] = ["/api/v1/dashboard/campaign/{campaignId}", "/api/v1/dashboard/activity/{activityId}"];
-
-/// Real-time metrics of first-come-first-served marketing campaigns: funnel, promotion effect, live stock.
-///
-/// Null is a figure that could not be had, with its reason under `widgets`; it is never 0. Faults are problem details
-/// (RFC 9457), all of them at once.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Axon Metrics dashboard"),
+    info(
+        title = "Axon Metrics dashboard",
+        description = "Real-time metrics of first-come-first-served marketing campaigns: funnel, promotion effect, live \
+            stock.\n\nNull is a figure that could not be had, with its reason under `widgets`; it is never 0. Faults are \
+            problem details (RFC 9457), all of them at once.",
+    ),
     servers((url = ".", description = "Where this document lies.")),
     tags(
         (name = "dashboard", description = "The figures."),
         (name = "catalog", description = "What there is to ask about."),
         (name = "operation", description = "For those who run it."),
     ),
-    components(schemas(ProblemDetails))
+    components(schemas(ProblemDetails, Mode, Widget))
 )]
 struct Document;
 
@@ -44,7 +44,10 @@ pub(crate) fn document(routes: OpenApiRouter<App>) -> (Router<App>, Bytes) {
         schemas.values_mut().for_each(require_nullable);
     }
     let example = serde_json::from_str::<Value>(ANSWER).unwrap_or_default();
-    document["paths"][ANSWERS[0]]["get"]["responses"]["200"]["content"]["application/json"]["example"] = example;
+    let answered = "/paths/~1api~1v1~1dashboard~1campaign~1{campaignId}/get/responses/200/content/application~1json";
+    if let Some(content) = document.pointer_mut(answered) {
+        content["example"] = example;
+    }
     let mut text = serde_json::to_vec_pretty(&document).unwrap_or_default();
     text.push(b'\n');
     (router, text.into())
@@ -52,10 +55,10 @@ pub(crate) fn document(routes: OpenApiRouter<App>) -> (Router<App>, Bytes) {
 
 /// A member that can be null is always there: absence has another meaning, and such members are not nullable.
 fn require_nullable(schema: &mut Value) {
-    for part in schema["allOf"].as_array_mut().into_iter().flatten() {
+    for part in schema.get_mut("allOf").and_then(Value::as_array_mut).into_iter().flatten() {
         require_nullable(part);
     }
-    let Some(properties) = schema["properties"].as_object() else { return };
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
     let nullable = properties.iter().filter(|(_, property)| is_nullable(property)).map(|(name, _)| json!(name));
     let nullable: Vec<Value> = nullable.collect();
     if !nullable.is_empty() {
@@ -91,7 +94,11 @@ impl IntoResponses for Problems {
         let allow =
             HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).description(Some("The path's methods."));
         let all = [
-            ("400", problem("Parameters are wrong: every one is named.").content(MEDIA_TYPE, content(Some(wrong)))),
+            (
+                "400",
+                problem("Parameters are wrong, every one is named; or the campaign has too many activities.")
+                    .content(MEDIA_TYPE, content(Some(wrong))),
+            ),
             ("405", problem("The path has no such method.").header("Allow", allow.build())),
             ("500", problem("The server failed.")),
             (

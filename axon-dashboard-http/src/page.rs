@@ -28,10 +28,10 @@ pub(crate) fn campaigns(list: &CampaignList, base: &str, local: impl Fn(Instant)
         let (start, end) = (date(campaign.start_at, &local), date(campaign.end_at, &local));
         let phase = phase(campaign.phase);
         let activities = activities(&campaign.activities, &base);
-        let _ = write!(
+        let _ = writeln!(
             rows,
             "<tr><td><a href=\"{base}api/v1/dashboard/campaign/{id}\">{id}</a></td><td><bdi>{name}</bdi></td>\
-             <td>{phase}</td><td>{start}</td><td>{end}</td><td>{activities}</td></tr>\n"
+             <td>{phase}</td><td>{start}</td><td>{end}</td><td>{activities}</td></tr>"
         );
     }
     if rows.is_empty() {

@@ -18,8 +18,8 @@ pub fn router(dashboard: Dashboard, options: HttpOptions) -> Router {
     let limited = routes::limited().route_layer(middleware::from_fn_with_state(free, limit::limit));
     let (router, document) = openapi::document(limited.merge(routes::unlimited()));
     router
-        .fallback(|| async { Problem::no_such_path() })
-        .method_not_allowed_fallback(|| async { Problem::wrong_method() })
+        .fallback(async || Problem::no_such_path())
+        .method_not_allowed_fallback(async || Problem::wrong_method())
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_http()))
         .layer(middleware::from_fn(access::around))
         .with_state(App { dashboard, document, clock: options.clock })

@@ -31,7 +31,7 @@ pub(super) struct AnswerParameters {
     widgets: Option<Vec<Widget>>,
     /// The range: today, today and the days before in the business zone, or from `startDate` to `endDate`. Without it, dates
     /// are a custom range.
-    #[param(inline, default = json!("7d"))]
+    #[param(inline)]
     period: Option<PeriodWord>,
     /// The start of a custom range: a date of the business zone, a local date-time in it, or an RFC 3339 instant. Beside
     /// another period it must be well-formed and is not used.
@@ -48,6 +48,7 @@ pub(super) struct AnswerParameters {
 }
 
 #[derive(ToSchema)]
+#[schema(default = json!("7d"))]
 #[expect(dead_code, reason = "only the document is made of it")]
 enum PeriodWord {
     #[schema(rename = "1d")]

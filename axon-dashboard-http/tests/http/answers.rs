@@ -29,6 +29,7 @@ fn assert_contains(ours: &Value, plan: &Value, path: &str) {
 async fn the_plans_own_url_gives_the_plans_own_answer() {
     let reply = get(&app(), PLAN).await;
     assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, "application/json"));
+    assert!(reply.body.starts_with(r#"{"campaignId":123,"period":"7d","timestamp":"2024-11-12T10:30:00Z","#));
     let answer = reply.json();
     let plan = json!({"campaignId": 123, "period": "7d", "timestamp": "2024-11-12T10:30:00Z", "data": {
         "overview": {"totalVisits": 1234, "totalParticipants": 567, "approvedCount": 123, "purchaseCount": 45,

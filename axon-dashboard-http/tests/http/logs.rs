@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use axum::{Router, body::Body, http::Request};
@@ -26,7 +26,13 @@ impl Write for Log {
 }
 
 impl Log {
+    /// To be set for one future. Were it the only one of the process, `tracing` would take other tests' threads, which
+    /// have none, for a reason to switch lines off; so there is one for all that writes nowhere.
     fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+        static FOR_ALL: Once = Once::new();
+        FOR_ALL.call_once(|| {
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::sink).init();
+        });
         let log = self.clone();
         tracing_subscriber::fmt()
             .json()
@@ -85,8 +91,9 @@ async fn a_failure_of_ours_is_a_warning() {
 async fn a_caller_who_went_away_is_a_line_too() {
     let app = Fixture::new(Trouble { behavior: Some(Failure::Hang), ..Trouble::default() }).router();
     let log = Log::default();
-    let asked = tokio::time::timeout(std::time::Duration::from_millis(100), get(&app, CAMPAIGN));
-    assert!(asked.with_subscriber(log.subscriber()).await.is_err());
+    let asked =
+        async { tokio::time::timeout(std::time::Duration::from_millis(100), get(&app, CAMPAIGN)).await.is_err() };
+    assert!(asked.with_subscriber(log.subscriber()).await);
     let lines = log.access();
     assert_eq!((lines.len(), &lines[0]["fields"]["status"]), (1, &499.into()));
 }
