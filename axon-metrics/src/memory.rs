@@ -73,7 +73,7 @@ const NAME: &str = "memory";
 ///     .build();
 /// let now = "2024-11-12T10:30:00Z".parse()?;
 /// let answer = dashboard.answer(&DashboardRequest::campaign(123), now).await?;
-/// assert_eq!(answer.data.overview.and_then(|overview| overview.total_visits), Some(1));
+/// assert_eq!(answer.data.overview.and_then(|overview| overview.totals.total_visits), Some(1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).expect("an answer");
 /// ```

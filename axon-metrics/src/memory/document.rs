@@ -18,6 +18,7 @@ use crate::{
 };
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object with currency and campaigns")]
 struct CatalogFile<'a> {
     currency: String,
     #[serde(borrow)]
@@ -25,7 +26,7 @@ struct CatalogFile<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a campaign")]
 struct CampaignEntry<'a> {
     #[serde(borrow)]
     id: Scalar<'a>,
@@ -41,7 +42,7 @@ struct CampaignEntry<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an activity")]
 struct ActivityEntry<'a> {
     #[serde(borrow)]
     id: Scalar<'a>,
@@ -59,7 +60,7 @@ struct ActivityEntry<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "the slots of an activity")]
 struct SlotsEntry<'a> {
     #[serde(borrow)]
     activity_id: Scalar<'a>,

@@ -1,0 +1,80 @@
+//! Bytes from anywhere as a file of event lines: the report adds up, and what was kept can be asked about.
+//! Run: `cargo +nightly fuzz run event_lines -- -max_total_time=600` in `axon-metrics/`.
+
+#![no_main]
+
+use std::{sync::Arc, time::Duration};
+
+use axon_metrics::{
+    ActivityId, EventRule, Files, Instant, MemoryStore, Window,
+    memory::LISTED,
+    source::{BehaviorQuestion, BehaviorSource, Counting, Frame, InflowQuestion, RealtimeQuestion, RealtimeSource},
+};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let bytes = data.to_vec();
+    // Broken gzip is an error; so is nothing else.
+    let Ok(store) = MemoryStore::load(Files::new().events_from("fuzz", std::io::Cursor::new(bytes))) else {
+        assert!(data.starts_with(&[0x1f, 0x8b]));
+        return;
+    };
+    let report = store.report(Instant::UNIX_EPOCH);
+    let events = &report.events;
+    let parts = [
+        events.blank,
+        events.rejected,
+        events.duplicates,
+        events.disbelieved,
+        events.without_activity,
+        events.kept,
+    ];
+    assert_eq!(events.lines, parts.iter().sum::<u64>());
+    assert_eq!(report.rejected.total, events.rejected);
+    assert_eq!(report.rejected.total, report.rejected.reasons.values().sum::<u64>());
+    assert_eq!(report.rejected.first.len() as u64, report.rejected.total.min(LISTED as u64));
+    assert_eq!(events.triggers.values().sum::<u64>() + events.other_triggers, events.kept + events.without_activity);
+    // No event lies before 1970, so all of them are in its future.
+    assert_eq!(events.future, events.kept);
+    assert!(events.without_subject <= events.kept);
+
+    let activities: Vec<ActivityId> = (0..100).map(ActivityId).collect();
+    let all = Window { from: Instant::UNIX_EPOCH, to: Instant::MAX_UTC };
+    let rules: Vec<EventRule> = events.triggers.keys().map(EventRule::trigger).collect();
+    let ask = |counting| {
+        let frame = Frame {
+            as_of: Instant::MAX_UTC,
+            activities: activities.clone(),
+            funnel_activities: activities.clone(),
+            current: all,
+            previous: Some(all),
+            counting,
+            by_activity: true,
+        };
+        let question = BehaviorQuestion {
+            frame: Arc::new(frame),
+            budget: Duration::from_secs(1),
+            steps: rules.clone(),
+            inflow: Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours: vec![all] }),
+            active: Some(all),
+        };
+        let answer = wait(store.behavior(&question)).expect("an answer");
+        let value = |fact: &axon_metrics::Fact<u64>| fact.as_ref().expect("measured").value;
+        let counts: Vec<u64> = answer.steps.current.iter().map(value).collect();
+        assert_eq!(counts, answer.steps.previous.iter().map(value).collect::<Vec<_>>());
+        counts
+    };
+    let (counts, subjects) = (ask(Counting::Events), ask(Counting::Subjects));
+    assert!(counts.iter().zip(&subjects).all(|(events, subjects)| subjects <= events));
+    assert!(counts.iter().sum::<u64>() <= events.kept);
+    let question = RealtimeQuestion { as_of: Instant::MAX_UTC, budget: Duration::from_secs(1), activities };
+    wait(store.realtime(&question)).expect("an answer");
+});
+
+fn wait<T>(answer: impl Future<Output = T>) -> T {
+    thread_local! {
+        static RUNTIME: tokio::runtime::Runtime =
+            tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    }
+    RUNTIME.with(|runtime| runtime.block_on(answer))
+}

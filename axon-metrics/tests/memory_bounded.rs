@@ -1,0 +1,30 @@
+//! Memory while loading is bounded, whatever the file holds. Alone in its process, whose peak is measured.
+
+#![cfg(target_os = "linux")]
+
+use std::io::Read;
+
+use axon_metrics::{
+    Files, Instant, MemoryStore,
+    memory::{Fault, Rejection},
+};
+
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_line_of_a_gigabyte_is_skipped_without_being_held() {
+    const GOOD: &[u8] = b"{\"triggerType\":\"CLICK\",\"occurredAt\":1,\"properties\":{\"activityId\":77}}\n";
+    let before = peak_kib();
+    let line = std::io::repeat(b'x').take(1 << 30).chain(&b"\n"[..]);
+    let file = GOOD.chain(line).chain(GOOD);
+    let store = MemoryStore::load(Files::new().events_from("long", file)).expect("a store");
+    let report = store.report(Instant::UNIX_EPOCH);
+    assert_eq!((report.events.lines, report.events.kept), (3, 2));
+    assert_eq!(report.rejected.first, [Rejection { file: "long".into(), line: 2, reason: Fault::TooLong }]);
+    let grown = peak_kib() - before;
+    assert!(grown < 32 * 1024, "{grown} KiB");
+}

@@ -1,0 +1,275 @@
+//! Readers and writers at the same time: readers never stop, never see half of what was added together, and never see less
+//! than before.
+
+use std::{
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axon_metrics::{
+    ActivityId, Catalog, EventRule, Instant, LedgerStep, MemoryStore, Money, ProductId, Window,
+    facts::{Fact, Slots, Stock},
+    memory::{Entry, Event, Purchase, Slot, SlotChange},
+    source::{
+        BehaviorQuestion, BehaviorSource, CatalogSource, Counting, Frame, LedgerQuestion, LedgerSource,
+        RealtimeQuestion, RealtimeSource, SalesQuestion,
+    },
+};
+
+const BUDGET: Duration = Duration::from_secs(1);
+const ACTIVITY: ActivityId = ActivityId(77);
+const PRODUCT: ProductId = ProductId(301);
+
+fn at(seconds: i64) -> Instant {
+    Instant::from_timestamp(1_731_000_000 + seconds, 0).expect("an instant")
+}
+
+fn all() -> Window {
+    Window { from: Instant::UNIX_EPOCH, to: at(1_000_000) }
+}
+
+fn frame(counting: Counting) -> Arc<Frame> {
+    Arc::new(Frame {
+        as_of: at(1_000_000),
+        activities: vec![ACTIVITY],
+        funnel_activities: vec![ACTIVITY],
+        current: all(),
+        previous: None,
+        counting,
+        by_activity: false,
+    })
+}
+
+fn value(fact: &Fact<u64>) -> u64 {
+    fact.as_ref().expect("measured").value
+}
+
+fn event(trigger: &str, user: u64, second: i64) -> Event {
+    Event {
+        trigger: trigger.into(),
+        definition: None,
+        at: at(second),
+        activity: ACTIVITY,
+        user: Some(user),
+        session: None,
+    }
+}
+
+async fn events(store: &MemoryStore, counting: Counting) -> [u64; 3] {
+    let steps = ["PAGE_VIEW", "CLICK"].map(EventRule::trigger).to_vec();
+    let question =
+        BehaviorQuestion { frame: frame(counting), budget: BUDGET, steps, inflow: None, active: Some(all()) };
+    let facts = store.behavior(&question).await.expect("an answer");
+    let [views, clicks] = &facts.steps.current[..] else { panic!("two counts") };
+    [value(views), value(clicks), value(facts.active.as_ref().expect("asked"))]
+}
+
+async fn ledger(store: &MemoryStore) -> LedgerSeen {
+    let sales = SalesQuestion { products: vec![PRODUCT], window: all(), history: Some(all()) };
+    let steps = vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase];
+    let question = LedgerQuestion { frame: frame(Counting::Events), budget: BUDGET, steps, sales: Some(sales) };
+    let facts = store.ledger(&question).await.expect("an answer");
+    let [entries, purchases] = &facts.steps.current[..] else { panic!("two counts") };
+    let sales = facts.sales.expect("asked");
+    let promotion = sales.promotion.expect("measured").value;
+    let history = sales.history.expect("asked").expect("measured").value;
+    LedgerSeen {
+        entries: value(entries),
+        purchases: value(purchases),
+        orders: promotion.orders,
+        revenue: promotion.revenue,
+        cancelled: promotion.cancelled.expect("a status"),
+        shop: sales.regular.expect("measured").value.orders,
+        history: history.hours.iter().map(|(_, hour)| hour.orders).sum(),
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct LedgerSeen {
+    entries: u64,
+    purchases: u64,
+    orders: u64,
+    revenue: Money,
+    cancelled: u64,
+    shop: u64,
+    history: u64,
+}
+
+async fn slots(store: &MemoryStore) -> Slots {
+    let question = RealtimeQuestion { as_of: at(1_000_000), budget: BUDGET, activities: vec![ACTIVITY] };
+    store.realtime(&question).await.expect("an answer").slots.remove(0).1
+}
+
+fn purchase(id: u64, activity: Option<ActivityId>, status: &str) -> Purchase {
+    let (user, product) = (id, Some(PRODUCT));
+    let second = i64::try_from(id).expect("small");
+    Purchase { id, user, product, activity, price: Money::TEN, quantity: 2, status: status.into(), at: at(second) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_batch_is_seen_whole_or_not_at_all_and_counts_only_grow() {
+    const BATCHES: u64 = 2_000;
+    let store = MemoryStore::new(Catalog::default());
+    let done = Arc::new(AtomicBool::new(false));
+    let began = Arc::new(Barrier::new(3));
+    let reader = |counting| {
+        let (store, done, began) = (store.clone(), Arc::clone(&done), Arc::clone(&began));
+        tokio::spawn(async move {
+            began.wait();
+            let (mut last, mut answers) = ([0; 3], 0_u64);
+            loop {
+                let last_round = done.load(Ordering::SeqCst);
+                let seen = events(&store, counting).await;
+                // Every batch holds one view and three clicks of one new user.
+                let clicks = if counting == Counting::Events { 3 } else { 1 };
+                assert_eq!(seen, [seen[0], seen[0] * clicks, seen[0]]);
+                assert!(seen[0] >= last[0], "{seen:?} after {last:?}");
+                (last, answers) = (seen, answers + 1);
+                if last_round {
+                    return (last, answers);
+                }
+            }
+        })
+    };
+    let readers = [reader(Counting::Events), reader(Counting::Subjects)];
+    let writer = {
+        let (store, done) = (store.clone(), Arc::clone(&done));
+        std::thread::spawn(move || {
+            began.wait();
+            for user in 0..BATCHES {
+                // Out of order: every third batch lies before the one that came before it.
+                let second = i64::try_from(if user % 3 == 2 { user - 2 } else { user }).expect("small");
+                let click = || event("CLICK", user, second);
+                store.append_events([event("PAGE_VIEW", user, second), click(), click(), click()]);
+            }
+            done.store(true, Ordering::SeqCst);
+        })
+    };
+    for reader in readers {
+        let (last, answers) = reader.await.expect("no panic");
+        assert_eq!(last[0], BATCHES);
+        assert!(answers > 1);
+    }
+    writer.join().expect("no panic");
+    assert_eq!(store.report(at(1000)).events.added, BATCHES * 4);
+}
+
+#[tokio::test]
+async fn a_reader_goes_on_while_a_writer_is_at_work() {
+    let store = MemoryStore::new(Catalog::default());
+    store.append_events([event("CLICK", 1, 0)]);
+    let (sender, wait) = std::sync::mpsc::channel::<()>();
+    // The writer is in the middle of a batch for as long as it is not told to go on.
+    let writer = {
+        let store = store.clone();
+        std::thread::spawn(move || {
+            store.append_events([0, 1].into_iter().map(|part| {
+                if part == 1 {
+                    wait.recv().expect("told");
+                }
+                event("CLICK", 2, 0)
+            }));
+        })
+    };
+    assert_eq!(events(&store, Counting::Events).await, [0, 1, 1]);
+    store.append_events([event("PAGE_VIEW", 1, 0)]);
+    assert_eq!(events(&store, Counting::Events).await, [1, 1, 1]);
+    sender.send(()).expect("told");
+    writer.join().expect("no panic");
+    assert_eq!(events(&store, Counting::Events).await, [1, 3, 2]);
+}
+
+#[tokio::test]
+async fn a_row_takes_the_place_of_the_one_with_its_id_and_is_never_there_twice() {
+    let store = MemoryStore::new(Catalog::default());
+    let shop = || (100..110).map(|id| purchase(id, None, "CONFIRMED"));
+    store.append_purchases((0..10).map(|id| purchase(id, Some(ACTIVITY), "PENDING")).chain(shop()));
+    let entry = |id, status: &str| Entry {
+        id,
+        activity: ACTIVITY,
+        user: id,
+        status: status.into(),
+        created_at: at(i64::try_from(id).expect("small")),
+    };
+    store.append_entries((0..10).map(|id| entry(id, "PENDING")));
+    let seen = |entries, purchases: u64, cancelled, shop| LedgerSeen {
+        entries,
+        purchases,
+        orders: purchases,
+        revenue: Money::from(20 * purchases),
+        cancelled,
+        shop,
+        history: shop,
+    };
+    assert_eq!(ledger(&store).await, seen(0, 0, 0, 10));
+    // Within a batch, too, the last row of an id is the one.
+    store.append_entries([entry(3, "REJECTED"), entry(3, "APPROVED"), entry(4, "APPROVED"), entry(11, "APPROVED")]);
+    store.append_purchases((0..10).map(|id| purchase(id, Some(ACTIVITY), "CONFIRMED")));
+    assert_eq!(ledger(&store).await, seen(3, 10, 0, 10));
+    store.append_entries([entry(4, "REJECTED")]);
+    store.append_purchases([
+        purchase(2, Some(ACTIVITY), "REFUNDED"),
+        purchase(5, Some(ACTIVITY), "CANCELLED"),
+        purchase(7, None, "CONFIRMED"),
+        Purchase { price: -Money::ONE, ..purchase(8, Some(ACTIVITY), "CONFIRMED") },
+    ]);
+    assert_eq!(ledger(&store).await, seen(2, 7, 2, 11));
+    let report = store.report(at(0));
+    assert_eq!((report.ledger.entries, report.ledger.purchases, report.ledger.replaced), (15, 33, 4 + 10 + 3));
+    assert_eq!(report.rejected.total, 1);
+}
+
+#[tokio::test]
+async fn replacing_every_row_of_a_large_ledger_one_batch_at_a_time_takes_no_time() {
+    let store = MemoryStore::new(Catalog::default());
+    let began = std::time::Instant::now();
+    for status in ["PENDING", "CONFIRMED"] {
+        for batch in 0..100 {
+            store.append_purchases((batch * 1000..(batch + 1) * 1000).map(|id| purchase(id, Some(ACTIVITY), status)));
+        }
+    }
+    assert_eq!(ledger(&store).await.orders, 100_000);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_sum_that_money_cannot_hold_is_said_to_be_too_large() {
+    let store = MemoryStore::new(Catalog::default());
+    let dear = |id| Purchase { price: Money::MAX, quantity: 1, ..purchase(id, Some(ACTIVITY), "CONFIRMED") };
+    store.append_purchases([dear(1), dear(2), purchase(3, None, "CONFIRMED")]);
+    let sales = SalesQuestion { products: vec![PRODUCT], window: all(), history: None };
+    let question = LedgerQuestion { frame: frame(Counting::Events), budget: BUDGET, steps: vec![], sales: Some(sales) };
+    let sales = store.ledger(&question).await.expect("an answer").sales.expect("asked");
+    assert!(matches!(sales.promotion, Err(axon_metrics::Missing::TooLarge)));
+    assert_eq!(sales.regular.expect("measured").value.orders, 1);
+}
+
+#[tokio::test]
+async fn slots_are_derived_until_one_is_taken_and_then_counted() {
+    let store = MemoryStore::new(Catalog::default());
+    store.append_events([1, 1, 2].map(|user| event("APPROVED", user, 0)));
+    store.append_events([Event { user: None, session: Some("s".into()), ..event("APPROVED", 0, 0) }]);
+    let seen = |slots: &Slots| {
+        let stock = slots.stock.as_ref().expect("measured").value;
+        (stock, value(&slots.members), slots.derived)
+    };
+    assert_eq!(seen(&slots(&store).await), (Stock::Held(2), 2, true));
+    let slot = |user, change| Slot { activity: ACTIVITY, user, change };
+    let (taken, released) = (SlotChange::Taken, SlotChange::Released);
+    store.append_slots([]);
+    assert!(slots(&store).await.derived);
+    store.append_slots([slot(1, taken), slot(1, taken), slot(2, taken), slot(3, taken), slot(3, released)]);
+    assert_eq!(seen(&slots(&store).await), (Stock::Held(2), 2, false));
+    store.append_slots([slot(9, released), slot(1, released), slot(2, released)]);
+    assert_eq!(seen(&slots(&store).await), (Stock::Held(0), 0, false));
+}
+
+#[tokio::test]
+async fn a_catalog_can_be_put_in_the_place_of_another() {
+    let store = MemoryStore::new(Catalog::default());
+    store.set_catalog(Catalog::new("KRW", vec![]).expect("a catalog"));
+    assert_eq!(store.catalog(BUDGET).await.expect("a catalog").currency(), "KRW");
+}
