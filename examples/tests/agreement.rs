@@ -2,7 +2,6 @@
 //! period and mode, in every form its lines can have.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 #![allow(clippy::cast_possible_truncation, reason = "generated ids are small")]
 
 mod common;
