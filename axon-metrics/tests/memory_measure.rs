@@ -42,7 +42,7 @@ fn lines(events: u64, users: u64) -> String {
         let trigger = TRIGGERS[usize::try_from(dice % 8).expect("small")];
         let activity = 70 + dice / 8 % 8;
         let user = mixed(dice) % users;
-        let who = if dice % 3 == 0 {
+        let who = if dice.is_multiple_of(3) {
             format!(r#""userId":null,"sessionId":"0b6e2a5e-5d1c-4c52-9f0e-{user:012x}""#)
         } else {
             format!(r#""userId":{user},"sessionId":null"#)
