@@ -95,18 +95,21 @@ impl MemoryStore {
     /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is wrong.
     pub fn load(files: Files) -> Result<Self, LoadError> {
         let (writer, reader) = load::load(files)?;
-        let snapshot = ArcSwap::from_pointee(writer.snapshot.clone());
-        Ok(Self { inner: Arc::new(Inner { snapshot, writer: Mutex::new(writer), reader }) })
+        Ok(Self::with(writer, reader))
     }
 
-    /// A store with a catalog and no records. Slots are derived from `APPROVED` events until some are added.
+    /// A store with a catalog and no records. Slots are derived from `APPROVED` events until some are added; lines are read
+    /// as [`Files::new`] has it.
     pub fn new(catalog: Catalog) -> Self {
-        // Without files nothing is read, and so nothing fails.
-        let (writer, reader) = load::load(Files::new()).unwrap_or_else(|error| unreachable!("{error}"));
-        let snapshot = ArcSwap::from_pointee(Snapshot::default());
-        let store = Self { inner: Arc::new(Inner { snapshot, writer: Mutex::new(writer), reader }) };
-        store.set_catalog(catalog);
-        store
+        let Files { zone, purchase_indices, .. } = Files::new();
+        let mut writer = Writer::default();
+        writer.snapshot.catalog = Arc::new(catalog);
+        Self::with(writer, EventReader::new(zone, purchase_indices))
+    }
+
+    fn with(writer: Writer, reader: EventReader) -> Self {
+        let snapshot = ArcSwap::from_pointee(writer.snapshot.clone());
+        Self { inner: Arc::new(Inner { snapshot, writer: Mutex::new(writer), reader }) }
     }
 
     /// Adds events. More kinds of events (trigger type with definition) than 65,535 are refused, and counted in the report.

@@ -13,7 +13,7 @@ use super::report::Fault;
 use crate::catalog::CatalogError;
 
 /// The indices whose `PURCHASE` events are believed, unless others are given.
-pub(super) const PURCHASE_INDICES: [&str; 2] = ["axon.event.commerce", "behavior-events"];
+const PURCHASE_INDICES: [&str; 2] = ["axon.event.commerce", "behavior-events"];
 
 /// The files a store is loaded from. Each may be gzip. Without a catalog every campaign is unknown; without a realtime
 /// file slots are derived from `APPROVED` events.

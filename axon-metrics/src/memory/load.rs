@@ -1,7 +1,6 @@
 //! Loading: each file read, parsed and taken in, one after the other.
 
 use std::{
-    hash::RandomState,
     io::{self, Read},
     sync::{Arc, atomic::Ordering},
 };
@@ -23,7 +22,7 @@ use super::{
 /// A writer with what the files hold, and how it reads event lines from now on.
 pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
     let Files { events, ledger, catalog, realtime, zone, purchase_indices, mut on_progress } = files;
-    let reader = EventReader { zone, purchase_indices, keys: [RandomState::new(), RandomState::new()] };
+    let reader = EventReader::new(zone, purchase_indices);
     let mut writer = Writer::default();
 
     if let Some(input) = catalog {

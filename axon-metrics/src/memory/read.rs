@@ -99,37 +99,41 @@ enum Piece {
 /// Cuts a stream into pieces.
 struct Pieces<R> {
     reader: R,
-    /// The beginning of a line whose end was not read yet.
+    /// What was read and not given out: the beginning of a line whose end was not read yet.
     rest: Vec<u8>,
+    /// How much of it is known to hold no line's end.
+    seen: usize,
     skipping: bool,
     ended: bool,
 }
 
 impl<R: Read> Pieces<R> {
     fn new(reader: R) -> Self {
-        Self { reader, rest: Vec::new(), skipping: false, ended: false }
+        Self { reader, rest: Vec::new(), seen: 0, skipping: false, ended: false }
     }
 
     fn next(&mut self) -> io::Result<Option<Piece>> {
         while !self.ended {
-            let before = self.rest.len();
             self.rest.reserve(BLOCK);
             let read = (&mut self.reader).take(BLOCK as u64).read_to_end(&mut self.rest)?;
             self.ended = read < BLOCK;
             if self.skipping {
                 let end = self.rest.iter().position(|&byte| byte == b'\n');
                 self.rest.drain(..end.map_or(self.rest.len(), |end| end + 1));
+                self.seen = 0;
                 if end.is_some() || self.ended {
                     self.skipping = false;
                     return Ok(Some(Piece::TooLong));
                 }
                 continue;
             }
-            let last = self.rest[before..].iter().rposition(|&byte| byte == b'\n');
-            if let Some(end) = last.map(|last| before + last + 1) {
+            let last = self.rest[self.seen..].iter().rposition(|&byte| byte == b'\n');
+            if let Some(end) = last.map(|last| self.seen + last + 1) {
                 let rest = self.rest.split_off(end);
+                self.seen = rest.len();
                 return Ok(Some(Piece::Lines(std::mem::replace(&mut self.rest, rest))));
             }
+            self.seen = self.rest.len();
             if self.rest.len() > MAX_LINE && !self.ended {
                 self.rest.clear();
                 self.skipping = true;
@@ -223,4 +227,81 @@ pub(super) fn blocks<T: Default + Send>(
         drop(receivers);
         reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives out a few bytes at a time.
+    struct Slow<'a>(&'a [u8], usize);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = buffer.len().min(self.1);
+            self.0.read(&mut buffer[..length])
+        }
+    }
+
+    /// The length of each line, in order; `None` for those too long.
+    fn lengths(bytes: &[u8], at_a_time: usize) -> Vec<Option<usize>> {
+        let parse = |bytes: &[u8]| {
+            Block::<Vec<(u64, usize)>>::parse(bytes, |place, line, lengths| {
+                if line.len() > MAX_LINE {
+                    return Err(Fault::TooLong);
+                }
+                lengths.push((place, line.len()));
+                Ok(())
+            })
+        };
+        let mut lengths = Vec::new();
+        blocks(Slow(bytes, at_a_time), parse, |block| {
+            let mut lines: Vec<(u64, Option<usize>)> =
+                block.parsed.iter().map(|&(place, length)| (place, Some(length))).collect();
+            lines.extend(block.rejected.iter().map(|&(place, _)| (place, None)));
+            lines.sort_unstable();
+            assert_eq!(lines.len() as u64 + block.blank, block.lines);
+            lengths.extend(lines.into_iter().map(|(_, length)| length));
+        })
+        .expect("read");
+        lengths
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn every_line_comes_out_once_and_in_order_however_long_the_others_are(
+            lines in prop::collection::vec(
+                prop_oneof![1_usize..200, BLOCK - 2..BLOCK + 2, MAX_LINE - 2..MAX_LINE + 2, MAX_LINE + BLOCK..3 * MAX_LINE],
+                0..8,
+            ),
+            ends in any::<bool>(),
+            at_a_time in prop_oneof![Just(usize::MAX), 1000_usize..100_000],
+        ) {
+            let mut bytes = lines.iter().map(|&length| vec![b'x'; length]).collect::<Vec<_>>().join(&b'\n');
+            if ends {
+                bytes.push(b'\n');
+            }
+            let expected: Vec<_> = lines.iter().map(|&length| (length <= MAX_LINE).then_some(length)).collect();
+            prop_assert_eq!(lengths(&bytes, at_a_time), expected);
+        }
+    }
+
+    #[test]
+    fn a_failure_while_reading_comes_after_what_was_read() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("broken"))
+            }
+        }
+        let lines = "x\n".repeat(BLOCK);
+        let mut seen = 0;
+        let parse = |bytes: &[u8]| Block::<()>::parse(bytes, |_, _, ()| Ok(()));
+        let result = blocks(lines.as_bytes().chain(Broken), parse, |block| seen += block.lines);
+        assert!(result.is_err());
+        assert_eq!(seen, BLOCK as u64);
+    }
 }

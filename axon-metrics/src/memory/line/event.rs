@@ -80,15 +80,18 @@ pub(in crate::memory) struct EventLine {
 }
 
 /// How event lines are read.
-#[derive(Clone)]
 pub(in crate::memory) struct EventReader {
-    pub(in crate::memory) zone: Tz,
-    pub(in crate::memory) purchase_indices: Vec<String>,
+    zone: Tz,
+    purchase_indices: Vec<String>,
     /// Two keys for the fingerprints of documents, unknown outside.
-    pub(in crate::memory) keys: [RandomState; 2],
+    keys: [RandomState; 2],
 }
 
 impl EventReader {
+    pub(in crate::memory) fn new(zone: Tz, purchase_indices: Vec<String>) -> Self {
+        Self { zone, purchase_indices, keys: [RandomState::new(), RandomState::new()] }
+    }
+
     /// The event of a line; its kind is looked up in, or added to, those of its block.
     pub(in crate::memory) fn read(&self, line: &[u8], kinds: &mut BlockKinds) -> Result<EventLine, Fault> {
         let line: Line<'_> = fields(line)?;

@@ -127,3 +127,41 @@ fn number(text: &str) -> Scalar<'static> {
         text.parse().map_or(Scalar::Other, Scalar::Float)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Scalar<'_> {
+        serde_json::from_str(json).expect("a value")
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_as_a_number_a_float_or_digits() {
+        for json in ["77", "77.0", "7.7E1", "\"77\"", r#"{"$serde_json::private::Number":"77"}"#] {
+            assert_eq!(read(json).id("id"), Ok(Some(77)), "{json}");
+        }
+        assert_eq!(read("18446744073709551615").whole("id"), Ok(Some(u64::MAX)));
+        for json in ["null", "\"\""] {
+            assert_eq!(read(json).id("id"), Ok(None), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_wrong_and_nothing_is_guessed() {
+        for json in
+            ["7.5", "-1", "true", "[1]", "{}", "\"7.0\"", "\" 7\"", "\"+7\"", "1e300", "\"99999999999999999999\""]
+        {
+            assert_eq!(read(json).whole("id"), Err(Fault::Wrong("id")), "{json}");
+        }
+        for json in ["0", "9223372036854775808", "\"0\""] {
+            assert_eq!(read(json).id("id"), Err(Fault::Wrong("id")), "{json}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_read_over_without_a_deep_stack() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(matches!(read(&deep), Scalar::Other));
+    }
+}
