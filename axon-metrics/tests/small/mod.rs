@@ -1,0 +1,167 @@
+//! The plan's campaign 123 with its activity 789, as small as a test needs it: one line per thing that happened.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use axon_metrics::{
+    ActivityId, CampaignId, Dashboard, DashboardAnswer, DashboardBuilder, DashboardRequest, Instant, MemoryStore,
+    ProductId, SourceError,
+    catalog::{Activity, ActivityKind, Campaign, Catalog},
+    facts::{BehaviorFacts, RealtimeFacts},
+    memory::{Event, Purchase},
+    source::{BehaviorQuestion, BehaviorSource, CatalogSource, Probe, RealtimeQuestion, RealtimeSource},
+    widget::WarningCode,
+};
+
+pub(crate) const CAMPAIGN: u64 = 123;
+pub(crate) const ACTIVITY: u64 = 789;
+pub(crate) const PRODUCT: u64 = 456;
+/// 19:30 in Seoul, on a Tuesday.
+pub(crate) const NOW: &str = "2024-11-12T10:30:00Z";
+
+pub(crate) fn at(text: &str) -> Instant {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no instant"))
+}
+
+/// A first-come-first-served activity of 100 slots that runs from the 6th to the 20th of November, in Seoul.
+pub(crate) fn activity(id: u64) -> Activity {
+    Activity {
+        id: ActivityId(id),
+        name: format!("activity {id}"),
+        kind: ActivityKind::FirstComeFirstServe,
+        start: Some(at("2024-11-05T15:00:00Z")),
+        end: Some(at("2024-11-19T15:00:00Z")),
+        limit: Some(100),
+        product: Some(ProductId(PRODUCT)),
+    }
+}
+
+/// The campaign of these activities, with the dates of the first.
+pub(crate) fn catalog(activities: impl IntoIterator<Item = Activity>) -> Catalog {
+    let activities: Vec<Activity> = activities.into_iter().collect();
+    let first = activities.first();
+    let campaign = Campaign {
+        id: CampaignId(CAMPAIGN),
+        name: "campaign".into(),
+        start: first.and_then(|activity| activity.start),
+        end: first.and_then(|activity| activity.end),
+        budget: None,
+        activities,
+    };
+    Catalog::new("KRW", vec![campaign]).expect("ids are there once")
+}
+
+/// A store with the campaign of activity 789 and nothing else.
+pub(crate) fn store() -> MemoryStore {
+    MemoryStore::new(catalog([activity(ACTIVITY)]))
+}
+
+/// Something user `user` did on activity 789; 0 is nobody.
+pub(crate) fn event(trigger: &str, user: u64, when: &str) -> Event {
+    Event {
+        trigger: trigger.into(),
+        definition: None,
+        at: at(when),
+        activity: ActivityId(ACTIVITY),
+        user: (user > 0).then_some(user),
+        session: None,
+    }
+}
+
+/// A confirmed purchase of one unit of product 456 for 29900, in the shop.
+pub(crate) fn shop(id: u64, when: &str) -> Purchase {
+    Purchase {
+        id,
+        user: id,
+        product: Some(ProductId(PRODUCT)),
+        activity: None,
+        price: 29_900.into(),
+        quantity: 1,
+        status: "CONFIRMED".into(),
+        at: at(when),
+    }
+}
+
+/// The same, attributed to activity 789.
+pub(crate) fn sale(id: u64, when: &str) -> Purchase {
+    Purchase { activity: Some(ActivityId(ACTIVITY)), ..shop(id, when) }
+}
+
+pub(crate) fn builder(store: &MemoryStore) -> DashboardBuilder<Arc<dyn CatalogSource>> {
+    let store = store.clone();
+    Dashboard::builder().catalog(store.clone()).behavior(store.clone()).ledger(store.clone()).realtime(store)
+}
+
+pub(crate) async fn answer(store: &MemoryStore, request: DashboardRequest) -> DashboardAnswer {
+    ask(builder(store).build(), request).await
+}
+
+pub(crate) async fn ask(dashboard: Dashboard, request: DashboardRequest) -> DashboardAnswer {
+    dashboard.answer(&request, at(NOW)).await.expect("an answer")
+}
+
+pub(crate) fn campaign() -> DashboardRequest {
+    DashboardRequest::campaign(CAMPAIGN)
+}
+
+/// The four values of the funnel.
+pub(crate) fn values(answer: &DashboardAnswer) -> Vec<Option<u64>> {
+    answer.data.funnel.iter().flat_map(|funnel| &funnel.steps).map(|step| step.value).collect()
+}
+
+/// The four rates of the funnel, as text.
+pub(crate) fn rates(answer: &DashboardAnswer) -> Vec<Option<String>> {
+    let steps = answer.data.funnel.iter().flat_map(|funnel| &funnel.steps);
+    steps.map(|step| step.rate.map(|rate| rate.to_string())).collect()
+}
+
+/// The codes of a widget's warnings, each with its figure.
+pub(crate) fn warnings(answer: &DashboardAnswer, widget: axon_metrics::Widget) -> Vec<(WarningCode, String)> {
+    let all = answer.widgets[&widget].warnings.iter();
+    all.map(|warning| (warning.code, warning.field.clone().unwrap_or_default())).collect()
+}
+
+/// Why a figure of a widget is null: reason and detail as on the wire.
+pub(crate) fn why(answer: &DashboardAnswer, widget: axon_metrics::Widget, field: &str) -> String {
+    let missing = answer.widgets[&widget].missing.iter().find(|missing| missing.field == field);
+    let missing = missing.unwrap_or_else(|| panic!("{field} is not missing"));
+    let reason = serde_json::to_value(missing.reason).expect("a word");
+    let detail = missing.detail.as_deref().map(|detail| format!(" {detail}"));
+    format!("{}{}", reason.as_str().unwrap_or_default(), detail.unwrap_or_default())
+}
+
+/// A store that does not answer.
+#[derive(Debug)]
+pub(crate) struct Down(pub(crate) &'static str);
+
+impl Down {
+    fn error(&self) -> SourceError {
+        SourceError::Unavailable { source_name: self.0.into(), source: "connection refused".into() }
+    }
+}
+
+#[async_trait]
+impl BehaviorSource for Down {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    async fn behavior(&self, _: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
+        Err(self.error())
+    }
+    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+        Err(self.error())
+    }
+}
+
+#[async_trait]
+impl RealtimeSource for Down {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    async fn realtime(&self, _: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
+        Err(self.error())
+    }
+    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+        Err(self.error())
+    }
+}

@@ -1,0 +1,155 @@
+//! The calendar a second time, by looking at the clock on the wall again and again: no arithmetic on offsets.
+
+use chrono::{Datelike, Days, Duration, NaiveDate, NaiveDateTime, Timelike};
+use chrono_tz::Tz;
+
+use super::{Asked, At, Bound, World};
+
+pub(crate) const SECOND: i64 = 1000;
+pub(crate) const MINUTE: i64 = 60 * SECOND;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
+pub(crate) const DAY: i64 = 24 * HOUR;
+/// Clocks change, and hours begin, at whole quarters only (in the zones and years of these worlds).
+const QUARTER: i64 = 15 * MINUTE;
+
+/// What the clock on the wall shows.
+pub(crate) fn local(at: At, zone: Tz) -> NaiveDateTime {
+    at.instant().with_timezone(&zone).naive_local()
+}
+
+/// The first instant at which the clock on the wall shows this time, or, if it skips it, a later one.
+pub(crate) fn first_at(wall: NaiveDateTime, zone: Tz) -> At {
+    let reached = |at: At| local(at, zone) >= wall;
+    // From three hours before the clock would show it if it were never moved.
+    let mut at = At(wall.and_utc().timestamp_millis());
+    at.0 -= (local(at, zone) - wall).num_milliseconds() + 3 * HOUR;
+    while !reached(at) {
+        at.0 += QUARTER;
+    }
+    // Skipped: back to where the clock jumped over it.
+    while local(at, zone) > wall {
+        let minute = At((at.0 - 1).div_euclid(MINUTE) * MINUTE);
+        if !reached(minute) {
+            break;
+        }
+        at = minute;
+    }
+    at
+}
+
+pub(crate) fn start_of_day(day: NaiveDate, zone: Tz) -> At {
+    first_at(day.and_hms_opt(0, 0, 0).unwrap(), zone)
+}
+
+/// So many days before on the calendar, at the same time on the wall.
+pub(crate) fn days_before(at: At, days: u64, zone: Tz) -> At {
+    first_at(local(at, zone) - Days::new(days), zone)
+}
+
+/// The day of the week and the hour the clock shows.
+pub(crate) fn hour_of_week(at: At, zone: Tz) -> (u32, u32) {
+    let wall = local(at, zone);
+    (wall.weekday().num_days_from_monday(), wall.hour())
+}
+
+/// Cut into pieces in each of which the clock shows one hour of one day.
+pub(crate) fn pieces(from: At, to: At) -> impl Iterator<Item = (At, i64)> {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let next = At(((at.0.div_euclid(QUARTER) + 1) * QUARTER).min(to.0));
+        (at < to).then(|| (std::mem::replace(&mut at, next), next))
+    })
+    .map(|(from, to)| (from, to.0 - from.0))
+}
+
+/// Whether a clock hour begins here: the clock shows a full hour, or was just moved.
+fn hour_begins(at: At, zone: Tz) -> bool {
+    let (before, now) = (local(At(at.0 - 1), zone), local(at, zone));
+    let full = now.minute() == 0 && now.second() == 0 && now.nanosecond() == 0;
+    full || now - before != Duration::milliseconds(1)
+}
+
+/// The beginning of the clock hour an instant lies in.
+pub(crate) fn start_of_hour(at: At, zone: Tz) -> At {
+    let mut start = At(at.0.div_euclid(QUARTER) * QUARTER);
+    while !hour_begins(start, zone) {
+        start.0 -= QUARTER;
+    }
+    start
+}
+
+/// The end of the clock hour an instant lies in.
+pub(crate) fn end_of_hour(at: At, zone: Tz) -> At {
+    let mut end = At((at.0.div_euclid(QUARTER) + 1) * QUARTER);
+    while !hour_begins(end, zone) {
+        end.0 += QUARTER;
+    }
+    end
+}
+
+/// `[from, to)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) from: At,
+    pub(crate) to: At,
+}
+
+impl Span {
+    pub(crate) fn holds(self, at: At) -> bool {
+        self.from <= at && at < self.to
+    }
+}
+
+/// A period as asked, cut at the answer's instant, and the one before it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Range {
+    pub(crate) whole: Span,
+    pub(crate) current: Span,
+    pub(crate) previous: Span,
+}
+
+impl Range {
+    pub(crate) fn in_progress(&self) -> bool {
+        self.current.to < self.whole.to
+    }
+}
+
+/// What the question's period means; `None` if it is no range.
+pub(crate) fn range(world: &World) -> Option<Range> {
+    let (zone, as_of) = (world.zone, world.as_of());
+    let (from, to) = match world.question.period {
+        Asked::LastDays(days) => {
+            let today = local(as_of, zone).date();
+            let first = today - Days::new(u64::from(days) - 1);
+            (start_of_day(first, zone), start_of_day(today + Days::new(1), zone))
+        }
+        Asked::Custom(start, end) => {
+            let from = match start {
+                Bound::Day(day) => start_of_day(day, zone),
+                Bound::Local(wall) => first_at(wall, zone),
+                Bound::At(at) => at,
+            };
+            let to = match end {
+                Bound::Day(day) => start_of_day(day + Days::new(1), zone),
+                Bound::Local(wall) => first_at(wall, zone),
+                Bound::At(at) => at,
+            };
+            (from, to)
+        }
+    };
+    let lasts = local(to, zone) - local(from, zone);
+    if from >= to || lasts > Duration::days(400) {
+        return None;
+    }
+    let whole = Span { from, to };
+    let current = Span { from, to: to.min(as_of).max(from) };
+    // The same weekdays, or, if it is longer than a week, as long ago as it lasts; by the clock on the wall.
+    let shift = lasts.max(Duration::days(7));
+    let shifted = |at: At| first_at(local(at, zone) - shift, zone);
+    let mut previous = Span { from: shifted(from), to: shifted(to) };
+    if current.to < to {
+        let elapsed = current.to.0 - from.0;
+        previous.to = previous.to.min(At(previous.from.0 + elapsed));
+    }
+    Some(Range { whole, current, previous })
+}

@@ -1,0 +1,205 @@
+//! Promotion, regular, other promotions and the baseline a second time, purchase by purchase.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde_json::{Value, json};
+
+use super::{
+    At, Purchase, World,
+    clock::{self, HOUR, Range, Span},
+    exact::{Figure, Sum, number},
+    expect::Widget,
+};
+
+pub(crate) fn comparison(world: &World, range: &Range) -> Widget {
+    let mut widget = Widget::default();
+    let scope = world.scope();
+    let products: BTreeSet<u64> = scope.iter().filter_map(|activity| activity.product).collect();
+    let ids: Vec<u64> = scope.iter().map(|activity| activity.id).collect();
+    let span = promoted(world, range.current);
+    let within = |purchase: &&Purchase| span.holds(purchase.at) && purchase.at < world.as_of();
+    let sold: Vec<&Purchase> = world.purchases.iter().filter(within).collect();
+    let same = |purchase: &&&Purchase| products.contains(&purchase.product);
+
+    let absent = match () {
+        () if scope.is_empty() => Some("not_measured:no_activities"),
+        () if products.is_empty() => Some("not_measured:no_products"),
+        () => None,
+    };
+    let promotion: Vec<&Purchase> =
+        sold.iter().filter(|one| one.activity.is_some_and(|id| ids.contains(&id))).copied().collect();
+    let regular: Vec<&Purchase> = sold.iter().filter(same).filter(|one| one.activity.is_none()).copied().collect();
+    let of_promotion = if scope.is_empty() { absent } else { None };
+    let promotion = sales(&mut widget, "promotion", &promotion, of_promotion);
+    let regular = sales(&mut widget, "regular", &regular, absent);
+
+    let mut others: BTreeMap<u64, u64> = BTreeMap::new();
+    for one in sold.iter().filter(same).filter(|one| one.status == "CONFIRMED") {
+        if let Some(id) = one.activity.filter(|id| !ids.contains(id)) {
+            *others.entry(id).or_default() += 1;
+        }
+    }
+    let campaign_of = |id: u64| {
+        let lists = |campaign: &&super::Campaign| campaign.activities.iter().any(|activity| activity.id == id);
+        world.campaigns.iter().find(lists).map(|campaign| campaign.id)
+    };
+    let other = |(id, orders): (u64, u64)| json!({ "campaignId": campaign_of(id), "activityId": id, "orders": orders });
+    let others = absent.map_or_else(|| Ok(Value::from_iter(others.into_iter().map(other))), Err);
+
+    widget.data.insert("promotion".to_owned(), promotion);
+    widget.data.insert("regular".to_owned(), regular);
+    widget.data.insert("currency".to_owned(), json!("KRW"));
+    widget.data.insert("products".to_owned(), json!(products));
+    widget.put("otherPromotions", others);
+    let baseline = baseline(world, &mut widget, span, &products, absent);
+    widget.data.insert("baseline".to_owned(), baseline);
+    widget
+}
+
+/// The part of a span inside the promotion: from the first start to the last end, open where a date is missing.
+fn promoted(world: &World, span: Span) -> Span {
+    let scope = world.scope();
+    let starts: Option<Vec<At>> = scope.iter().map(|activity| activity.start).collect();
+    let ends: Option<Vec<At>> = scope.iter().map(|activity| activity.end).collect();
+    let from = starts.and_then(|starts| starts.into_iter().min()).map_or(span.from, |start| start.max(span.from));
+    let to = ends.and_then(|ends| ends.into_iter().max()).map_or(span.to, |end| end.min(span.to));
+    Span { from, to }
+}
+
+/// Orders, quantity, revenue in hundredths.
+fn totals<'a>(purchases: impl Iterator<Item = &'a Purchase>) -> [i128; 3] {
+    let mut totals = [0; 3];
+    for one in purchases.filter(|one| one.status == "CONFIRMED") {
+        let quantity = i128::from(one.quantity);
+        for (total, more) in totals.iter_mut().zip([1, quantity, quantity * i128::from(one.cents)]) {
+            *total += more;
+        }
+    }
+    totals
+}
+
+fn money(hundredths: i128) -> Value {
+    json!(super::exact::rounded(hundredths, 100, 2))
+}
+
+fn sales(widget: &mut Widget, name: &str, purchases: &[&Purchase], absent: Option<&'static str>) -> Value {
+    let [orders, quantity, revenue] = totals(purchases.iter().copied());
+    let confirmed = purchases.iter().filter(|one| one.status == "CONFIRMED");
+    let buyers = confirmed.map(|one| one.user).collect::<HashSet<_>>().len();
+    let cancelled = purchases.iter().filter(|one| matches!(one.status, "CANCELLED" | "REFUNDED")).count();
+    let mut row = json!({});
+    let figures = [
+        ("orders", json!(orders)),
+        ("quantity", json!(quantity)),
+        ("revenue", money(revenue)),
+        ("buyers", json!(buyers)),
+        ("cancelled", json!(cancelled)),
+    ];
+    for (figure, value) in figures {
+        row[figure] = widget.value(format!("{name}.{figure}"), absent.map_or(Ok(value), Err));
+    }
+    row
+}
+
+fn baseline(
+    world: &World,
+    widget: &mut Widget,
+    span: Span,
+    products: &BTreeSet<u64>,
+    absent: Option<&'static str>,
+) -> Value {
+    let mut row = json!({ "method": null });
+    let expectation = Expectation::of(world, span, products, absent);
+    if let Ok(expectation) = &expectation {
+        row["method"] = json!(expectation.method);
+        if expectation.method != "hour_of_week" {
+            widget.warn("baseline_fallback", "baseline.method");
+        }
+    }
+    let mut figure = |name: &str, figure: Figure| row[name] = widget.value(format!("baseline.{name}"), figure);
+    let sum = |index: usize| expectation.as_ref().map(|found| found.sums[index]).map_err(|why| *why);
+    figure("orders", sum(0).map(|sum| number(&sum.text(1))));
+    figure("quantity", sum(1).map(|sum| number(&sum.text(1))));
+    figure("revenue", sum(2).map(|sum| json!(sum.text(100))));
+    figure("buyers", Err("not_supported"));
+    figure("weeks", expectation.as_ref().map(|found| json!(found.weeks)).map_err(|why| *why));
+    row
+}
+
+struct Expectation {
+    method: &'static str,
+    weeks: u32,
+    sums: [Sum; 3],
+}
+
+impl Expectation {
+    fn of(
+        world: &World,
+        span: Span,
+        products: &BTreeSet<u64>,
+        absent: Option<&'static str>,
+    ) -> Result<Self, &'static str> {
+        let (zone, as_of) = (world.zone, world.as_of());
+        let scope = world.scope();
+        let starts: Option<Vec<At>> = scope.iter().map(|activity| activity.start).collect();
+        let start = starts.and_then(|starts| starts.into_iter().min()).ok_or("no_baseline")?;
+        let end = clock::start_of_hour(start, zone);
+        let asked = clock::days_before(end, 7 * u64::from(world.baseline_weeks), zone);
+        if asked >= as_of {
+            return Err("no_baseline");
+        }
+        absent.map_or(Ok(()), Err)?;
+        // How far back the ledger reaches: its oldest purchase, whatever it is.
+        let since = world.purchases.iter().map(|one| one.at).filter(|at| *at < as_of).min().ok_or("no_baseline")?;
+
+        // Stretches of so many days that are over, and that the ledger reaches back over.
+        let whole = |days: u64, count: u32| -> Vec<Span> {
+            let stretch = |k: u32| Span {
+                from: clock::days_before(end, days * u64::from(k + 1), zone),
+                to: clock::days_before(end, days * u64::from(k), zone),
+            };
+            (0..count).map(stretch).filter(|stretch| since <= stretch.from && stretch.to <= as_of).collect()
+        };
+        let weeks = whole(7, world.baseline_weeks);
+        let (method, stretches) = match weeks.len() {
+            0 => ("mean", whole(1, 7)),
+            1 => ("day_of_week", weeks.clone()),
+            _ => ("hour_of_week", weeks.clone()),
+        };
+        if stretches.is_empty() {
+            return Err("no_baseline");
+        }
+
+        let slot = |at: At| match (method, clock::hour_of_week(at, zone)) {
+            ("mean", _) => (0, 0),
+            ("day_of_week", (day, _)) => (day, 0),
+            (_, slot) => slot,
+        };
+        // Ledgers count by hours from the first one asked for. Where a clock moves by half an hour (Lord Howe) these are no
+        // hours of the clock from then on: a purchase counts where its hour begins.
+        let counted_at = |one: &Purchase| At(asked.0 + (one.at.0 - asked.0).div_euclid(HOUR) * HOUR);
+        let mut inside: BTreeMap<(u32, u32), i128> = BTreeMap::new();
+        for (at, lasts) in clock::pieces(span.from, span.to) {
+            *inside.entry(slot(at)).or_default() += i128::from(lasts);
+        }
+        let mut history: BTreeMap<(u32, u32), (i128, Vec<&Purchase>)> = BTreeMap::new();
+        for stretch in &stretches {
+            for (at, lasts) in clock::pieces(stretch.from, stretch.to) {
+                history.entry(slot(at)).or_default().0 += i128::from(lasts);
+            }
+            let past = |one: &&Purchase| asked <= one.at && one.at < end && one.at < as_of;
+            let sold = world.purchases.iter().filter(past).filter(|one| stretch.holds(counted_at(one)));
+            for one in sold.filter(|one| one.activity.is_none() && products.contains(&one.product)) {
+                history.entry(slot(counted_at(one))).or_default().1.push(one);
+            }
+        }
+        let mut sums = [Sum::ZERO; 3];
+        for (slot, lasts) in inside {
+            let Some((measured, sold)) = history.get(&slot).filter(|(measured, _)| *measured > 0) else { continue };
+            for (sum, total) in sums.iter_mut().zip(totals(sold.iter().copied())) {
+                sum.add(total * lasts, *measured);
+            }
+        }
+        Ok(Self { method, weeks: u32::try_from(weeks.len()).unwrap(), sums })
+    }
+}
