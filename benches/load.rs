@@ -1,11 +1,11 @@
-//! How fast event lines become a store, and what an event costs in memory.
+//! How fast event lines become a store, what an event costs in memory, and how fast a store takes new ones.
 //! Opponents, on the same lines in the same run: counting lines, a typed `serde_json` parse of only the fields that count,
 //! and a parse into `serde_json::Value`. Neither opponent stores anything.
 
 use std::io::Cursor;
 
-use axon_benches::{events, files_in_memory, plan};
-use axon_metrics::{Files, MemoryStore};
+use axon_benches::{events, files_in_memory, plan, store};
+use axon_metrics::{ActivityId, Files, MemoryStore, memory::Event};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize;
 
@@ -64,5 +64,30 @@ fn load(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, load);
+/// Records added to a store that is being read.
+fn append(criterion: &mut Criterion) {
+    let (store, now) = store(events(1_000_000));
+    let event = |number: u64| Event {
+        trigger: "PAGE_VIEW".into(),
+        definition: Some(1),
+        at: now + std::time::Duration::from_micros(number),
+        activity: ActivityId(789 + number % 3),
+        user: Some(number % 100_000),
+        session: None,
+    };
+    let mut group = criterion.benchmark_group("append");
+    group.sample_size(10).throughput(Throughput::Elements(10_000));
+    group.bench_function("ten thousand events together", |bencher| {
+        bencher.iter_batched(
+            || (0..10_000).map(event).collect::<Vec<_>>(),
+            |batch| store.append_events(batch),
+            BatchSize::PerIteration,
+        );
+    });
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("one event", |bencher| bencher.iter(|| store.append_events([event(1)])));
+    group.finish();
+}
+
+criterion_group!(benches, load, append);
 criterion_main!(benches);

@@ -8,4 +8,5 @@ mod headers;
 mod logs;
 mod page;
 mod places;
+mod plan;
 mod schema;

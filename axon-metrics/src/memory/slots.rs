@@ -50,7 +50,7 @@ impl Holders {
 
     /// As Redis does: what is not there begins at 0, what is no integer stays so.
     fn change(&mut self, user: u64, change: SlotChange) {
-        if self.members == Err(Reason::KeyMissing) {
+        if self.members == Err(Reason::KeyMissing) && change == SlotChange::Taken {
             self.members = Ok(HashSet::new());
         }
         let Ok(members) = &mut self.members else { return };
