@@ -70,6 +70,7 @@ prop_compose! {
         ours in vec(activity(), 0..4),
         theirs in vec(activity(), 0..3),
         events in few_or_many(16, 60, ((0..8_usize, option::of(1..3_i64), time(), 0..8_u8), (0..6_u64, 0..5_usize, 0..8_u8, 1..3_u8))),
+        crowd in option::weighted(0.02, (0..3_usize, 0..3_usize, time())),
         entries in vec(row(), 0..8),
         purchases in few_or_many(10, 40, (row(), 1..4_u64, 0..5_i64, 0..4_u32)),
         slots in option::weighted(0.6, vec((option::weighted(0.8, -2..9_i64), option::weighted(0.8, vec(1..9_u64, 0..8))), 3)),
@@ -127,9 +128,24 @@ prop_compose! {
                 activity,
                 user: (user > 0).then_some(user),
                 session: SESSIONS.get(session).copied(),
+                times: 1,
                 // Only a line can name no activity.
                 via: if activity.is_none() && matches!(via, Via::Batch(_)) { Via::Line(0) } else { via },
             });
+        }
+        // Many of the first two steps: rates that are nearly 100 or nearly 0.
+        if let Some((visits, clicks, at)) = crowd {
+            let event = |trigger, more| Event {
+                trigger,
+                definition: world.definition,
+                at: times.at(at),
+                activity: Some(mentioned(0).unwrap_or(UNKNOWN)),
+                user: None,
+                session: None,
+                times: 2000 + more,
+                via: Via::Batch(0),
+            };
+            world.events.extend([event("PAGE_VIEW", visits), event("CLICK", clicks)]);
         }
         for (at, of, user, status, was, via) in entries {
             world.entries.push(Entry {

@@ -37,6 +37,9 @@ pub(crate) fn dashboard(world: &World) -> Dashboard {
         .build()
 }
 
+/// Lines that are no record, in any file.
+const WRONG: [&str; 3] = ["", r#"{"triggerType":"PAGE_VIEW","userId":1,"properties":{"activityId":1}}"#, "{\"kind\":"];
+
 fn store(world: &World) -> MemoryStore {
     let mut dice = Dice(world.shuffle);
     let mut batches: BTreeMap<u8, Batch> = BTreeMap::new();
@@ -44,7 +47,9 @@ fn store(world: &World) -> MemoryStore {
     let mut streamed = Vec::new();
     for (number, event) in world.events.iter().enumerate() {
         match event.via {
-            Via::Batch(batch) => batches.entry(batch).or_default().events.push(appended(event)),
+            Via::Batch(batch) => {
+                batches.entry(batch).or_default().events.extend(std::iter::repeat_n(appended(event), event.times));
+            }
             Via::Line(shape) => lines.events.push(message(event, shape, world.zone).to_string()),
             Via::Stream(shape) => streamed.push(message(event, shape, world.zone).to_string()),
             Via::Document(index, copies) => {
@@ -81,6 +86,8 @@ fn store(world: &World) -> MemoryStore {
     let store = if nothing {
         MemoryStore::new(catalog_value(world))
     } else {
+        lines.events.extend(WRONG.map(str::to_owned));
+        lines.ledger.insert(dice.roll(lines.ledger.len() + 1), WRONG[dice.roll(WRONG.len())].to_owned());
         dice.shuffle(&mut lines.events);
         load(world, &lines)
     };
@@ -242,6 +249,8 @@ fn message(event: &Event, shape: u8, zone: Tz) -> Value {
         message["sessionId"] = json!(event.session);
     }
     match event.activity {
+        // Some trackers send ids as text.
+        Some(id) if shape % 4 == 1 => message["properties"]["activityId"] = json!(id.to_string()),
         Some(id) => message["properties"]["activityId"] = json!(id),
         None if shape.is_multiple_of(2) => message["properties"] = Value::Null,
         None => {}
