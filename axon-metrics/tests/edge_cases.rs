@@ -96,6 +96,17 @@ async fn a_step_larger_than_the_one_before_has_its_true_rate_and_a_warning() {
 }
 
 #[tokio::test]
+async fn a_rate_is_100_only_of_equals_and_0_only_of_nothing() {
+    let store = store();
+    let many = |trigger, count| (0..count).map(move |_| event(trigger, 1, "2024-11-12T09:00:00Z"));
+    store.append_events(many("PAGE_VIEW", 20_001).chain(many("CLICK", 20_000)));
+    store.append_events(many("APPROVED", 1).chain(many("PURCHASE", 1)));
+    let answer = answer(&store, campaign()).await;
+    assert_eq!(rates(&answer), [text("100"), text("99.9"), text("0.1"), text("100")]);
+    assert_eq!(answer.data.overview.unwrap().totals.conversion_rate.map(|rate| rate.to_string()), text("0.01"));
+}
+
+#[tokio::test]
 async fn an_event_at_the_start_counts_and_one_at_the_end_or_at_the_answers_instant_does_not() {
     let store = store();
     // 2024-11-11, in Seoul.

@@ -23,7 +23,7 @@ const SEED: [u8; 16] = *b"the same worlds.";
 #[test]
 fn the_memory_store_answers_as_a_count_record_by_record() {
     let cases = std::env::var("ORACLE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::XorShift, &SEED));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let outcome = runner.run(&world::world(), |world| {

@@ -70,10 +70,12 @@ prop_compose! {
         ours in vec(activity(), 0..4),
         theirs in vec(activity(), 0..3),
         events in few_or_many(16, 60, ((0..8_usize, option::of(1..3_i64), time(), 0..8_u8), (0..6_u64, 0..5_usize, 0..8_u8, 1..3_u8))),
+        crowd in option::weighted(0.02, (0..3_usize, 0..3_usize, time())),
         entries in vec(row(), 0..8),
         purchases in few_or_many(10, 40, (row(), 1..4_u64, 0..5_i64, 0..4_u32)),
         slots in option::weighted(0.6, vec((option::weighted(0.8, -2..9_i64), option::weighted(0.8, vec(1..9_u64, 0..8))), 3)),
         moves in option::weighted(0.3, vec((0..3_usize, 1..9_u64, option::weighted(0.3, Just(()))), 0..16)),
+        files in any::<bool>(),
         shuffle in any::<u64>(),
     ) -> World {
         let (zone, days) = ZONES[place.0];
@@ -119,7 +121,7 @@ prop_compose! {
         let known: Vec<u64> = world.campaigns.iter().flat_map(|one| &one.activities).map(|one| one.id).collect();
         let mentioned = |index: u8| known.get(usize::from(index)).copied().or((index == 6).then_some(UNKNOWN));
         for ((trigger, definition, at, of), (user, session, via, copies)) in events {
-            let (activity, via) = (mentioned(of), event_via(via, copies));
+            let (activity, via) = (mentioned(of), if files { event_via(via, copies) } else { Via::Batch(via % 3) });
             world.events.push(Event {
                 trigger: TRIGGERS[trigger],
                 definition,
@@ -127,9 +129,24 @@ prop_compose! {
                 activity,
                 user: (user > 0).then_some(user),
                 session: SESSIONS.get(session).copied(),
+                times: 1,
                 // Only a line can name no activity.
-                via: if activity.is_none() && matches!(via, Via::Batch(_)) { Via::Line(0) } else { via },
+                via: if activity.is_none() && matches!(via, Via::Batch(_)) { Via::Stream(0) } else { via },
             });
+        }
+        // Many of the first two steps: rates that are nearly 100 or nearly 0.
+        if let Some((visits, clicks, at)) = crowd {
+            let event = |trigger, more| Event {
+                trigger,
+                definition: world.definition,
+                at: times.at(at),
+                activity: Some(mentioned(0).unwrap_or(UNKNOWN)),
+                user: None,
+                session: None,
+                times: 2000 + more,
+                via: Via::Batch(0),
+            };
+            world.events.extend([event("PAGE_VIEW", visits), event("CLICK", clicks)]);
         }
         for (at, of, user, status, was, via) in entries {
             world.entries.push(Entry {
@@ -138,7 +155,7 @@ prop_compose! {
                 status: ENTRY_STATUS[usize::from(status)],
                 at: times.at(at),
                 was: was.map(|(status, at)| (ENTRY_STATUS[usize::from(status)], times.at(at))),
-                via: row_via(via),
+                via: if files { row_via(via) } else { Via::Batch(via % 4) },
             });
         }
         for ((at, of, user, status, was, via), product, price, quantity) in purchases {
@@ -151,7 +168,7 @@ prop_compose! {
                 status: PURCHASE_STATUS[usize::from(status)],
                 at: times.at(at),
                 was: was.map(|(status, at)| (PURCHASE_STATUS[usize::from(status)], times.at(at))),
-                via: row_via(via),
+                via: if files { row_via(via) } else { Via::Batch(via % 4) },
             });
         }
         let activities = &world.campaigns[0].activities;

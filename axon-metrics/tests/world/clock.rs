@@ -47,9 +47,9 @@ pub(crate) fn days_before(at: At, days: u64, zone: Tz) -> At {
 }
 
 /// The day of the week and the hour the clock shows.
-pub(crate) fn hour_of_week(at: At, zone: Tz) -> (u32, u32) {
+pub(crate) fn hour_of_week(at: At, zone: Tz) -> (usize, usize) {
     let wall = local(at, zone);
-    (wall.weekday().num_days_from_monday(), wall.hour())
+    (wall.weekday().num_days_from_monday() as usize, wall.hour() as usize)
 }
 
 /// Cut into pieces in each of which the clock shows one hour of one day.

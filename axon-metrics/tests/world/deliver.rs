@@ -37,6 +37,12 @@ pub(crate) fn dashboard(world: &World) -> Dashboard {
         .build()
 }
 
+/// The batch that is appended before the others.
+const FIRST: u8 = u8::MAX;
+
+/// Lines that are no record, in any file.
+const WRONG: [&str; 3] = ["", r#"{"triggerType":"PAGE_VIEW","userId":1,"properties":{"activityId":1}}"#, "{\"kind\":"];
+
 fn store(world: &World) -> MemoryStore {
     let mut dice = Dice(world.shuffle);
     let mut batches: BTreeMap<u8, Batch> = BTreeMap::new();
@@ -44,7 +50,9 @@ fn store(world: &World) -> MemoryStore {
     let mut streamed = Vec::new();
     for (number, event) in world.events.iter().enumerate() {
         match event.via {
-            Via::Batch(batch) => batches.entry(batch).or_default().events.push(appended(event)),
+            Via::Batch(batch) => {
+                batches.entry(batch).or_default().events.extend(std::iter::repeat_n(appended(event), event.times));
+            }
             Via::Line(shape) => lines.events.push(message(event, shape, world.zone).to_string()),
             Via::Stream(shape) => streamed.push(message(event, shape, world.zone).to_string()),
             Via::Document(index, copies) => {
@@ -53,12 +61,16 @@ fn store(world: &World) -> MemoryStore {
             }
         }
     }
-    // A row that was changed comes twice; its older version never after its newer one.
+    // A row that was changed comes twice; its older version never after its newer one: in the same batch or in the first.
+    let versions = |older: bool, batch: u8, id: u64| if older && id % 2 == 1 { FIRST } else { batch };
     for (id, entry) in (1..).zip(&world.entries) {
         let older = entry.was.map(|(status, at)| Entry { status, at, ..entry.clone() });
-        for version in older.iter().chain([entry]) {
+        for (old, version) in older.iter().map(|older| (true, older)).chain([(false, entry)]) {
             match entry.via {
-                Via::Batch(batch) => batches.entry(batch).or_default().entries.push(entry_row(id, version)),
+                Via::Batch(batch) => {
+                    let batch = batches.entry(versions(old, batch, id)).or_default();
+                    batch.entries.push(entry_row(id, version));
+                }
                 Via::Line(shape) | Via::Stream(shape) | Via::Document(_, shape) => {
                     lines.ledger.push(entry_line(id, version, shape, world.zone))
                 }
@@ -67,9 +79,12 @@ fn store(world: &World) -> MemoryStore {
     }
     for (id, purchase) in (1..).zip(&world.purchases) {
         let older = purchase.was.map(|(status, at)| Purchase { status, at, ..purchase.clone() });
-        for version in older.iter().chain([purchase]) {
+        for (old, version) in older.iter().map(|older| (true, older)).chain([(false, purchase)]) {
             match purchase.via {
-                Via::Batch(batch) => batches.entry(batch).or_default().purchases.push(purchase_row(id, version)),
+                Via::Batch(batch) => {
+                    let batch = batches.entry(versions(old, batch, id)).or_default();
+                    batch.purchases.push(purchase_row(id, version));
+                }
                 Via::Line(shape) | Via::Stream(shape) | Via::Document(_, shape) => {
                     lines.ledger.push(purchase_line(id, version, shape, world.zone))
                 }
@@ -81,12 +96,15 @@ fn store(world: &World) -> MemoryStore {
     let store = if nothing {
         MemoryStore::new(catalog_value(world))
     } else {
+        lines.events.extend(WRONG.map(str::to_owned));
+        lines.ledger.insert(dice.roll(lines.ledger.len() + 1), WRONG[dice.roll(WRONG.len())].to_owned());
         dice.shuffle(&mut lines.events);
         load(world, &lines)
     };
+    let first = batches.remove(&FIRST);
     let mut batches: Vec<Batch> = batches.into_values().collect();
     dice.shuffle(&mut batches);
-    for mut batch in batches {
+    for mut batch in first.into_iter().chain(batches) {
         dice.shuffle(&mut batch.events);
         store.append_events(batch.events);
         store.append_entries(batch.entries);
@@ -242,6 +260,8 @@ fn message(event: &Event, shape: u8, zone: Tz) -> Value {
         message["sessionId"] = json!(event.session);
     }
     match event.activity {
+        // Some trackers send ids as text.
+        Some(id) if shape % 4 == 1 => message["properties"]["activityId"] = json!(id.to_string()),
         Some(id) => message["properties"]["activityId"] = json!(id),
         None if shape.is_multiple_of(2) => message["properties"] = Value::Null,
         None => {}

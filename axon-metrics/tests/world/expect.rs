@@ -140,7 +140,7 @@ fn step(world: &World, step: usize, activities: &[u64], span: Span) -> Vec<Optio
         let defined = step != 0 || world.definition.is_none_or(|wanted| event.definition == Some(wanted));
         // Once, however often the document was loaded.
         if event.trigger == trigger && defined && ours && believed(event) && open(event.at) {
-            found.push(subject(event));
+            found.extend(std::iter::repeat_n(subject(event), event.times));
         }
     }
     found

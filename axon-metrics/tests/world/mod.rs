@@ -121,6 +121,8 @@ pub(crate) struct Event {
     pub(crate) activity: Option<u64>,
     pub(crate) user: Option<u64>,
     pub(crate) session: Option<&'static str>,
+    /// How often it happened; appended ones only.
+    pub(crate) times: usize,
     pub(crate) via: Via,
 }
 

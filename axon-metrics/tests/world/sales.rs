@@ -132,6 +132,14 @@ struct Expectation {
     sums: [Sum; 3],
 }
 
+/// One hour of the week: milliseconds in the window and in the stretches before, and what was sold in these.
+#[derive(Default)]
+struct Slot<'a> {
+    inside: i128,
+    before: i128,
+    sold: Vec<&'a Purchase>,
+}
+
 impl Expectation {
     fn of(
         world: &World,
@@ -171,33 +179,31 @@ impl Expectation {
         }
 
         let slot = |at: At| match (method, clock::hour_of_week(at, zone)) {
-            ("mean", _) => (0, 0),
-            ("day_of_week", (day, _)) => (day, 0),
-            (_, slot) => slot,
+            ("mean", _) => 0,
+            ("day_of_week", (day, _)) => day,
+            (_, (day, hour)) => day * 24 + hour,
         };
         // Ledgers count by hours from the first one asked for. Where a clock moves by half an hour (Lord Howe) these are no
         // hours of the clock from then on: a purchase counts where its hour begins.
         let counted_at = |one: &Purchase| At(asked.0 + (one.at.0 - asked.0).div_euclid(HOUR) * HOUR);
-        let mut inside: BTreeMap<(u32, u32), i128> = BTreeMap::new();
+        let mut slots: Vec<Slot> = (0..7 * 24).map(|_| Slot::default()).collect();
         for (at, lasts) in clock::pieces(span.from, span.to) {
-            *inside.entry(slot(at)).or_default() += i128::from(lasts);
+            slots[slot(at)].inside += i128::from(lasts);
         }
-        let mut history: BTreeMap<(u32, u32), (i128, Vec<&Purchase>)> = BTreeMap::new();
-        for stretch in &stretches {
+        for stretch in stretches.iter().filter(|_| span.from < span.to) {
             for (at, lasts) in clock::pieces(stretch.from, stretch.to) {
-                history.entry(slot(at)).or_default().0 += i128::from(lasts);
+                slots[slot(at)].before += i128::from(lasts);
             }
             let past = |one: &&Purchase| asked <= one.at && one.at < end && one.at < as_of;
             let sold = world.purchases.iter().filter(past).filter(|one| stretch.holds(counted_at(one)));
             for one in sold.filter(|one| one.activity.is_none() && products.contains(&one.product)) {
-                history.entry(slot(counted_at(one))).or_default().1.push(one);
+                slots[slot(counted_at(one))].sold.push(one);
             }
         }
         let mut sums = [Sum::ZERO; 3];
-        for (slot, lasts) in inside {
-            let Some((measured, sold)) = history.get(&slot).filter(|(measured, _)| *measured > 0) else { continue };
-            for (sum, total) in sums.iter_mut().zip(totals(sold.iter().copied())) {
-                sum.add(total * lasts, *measured);
+        for slot in slots.iter().filter(|slot| slot.before > 0) {
+            for (sum, total) in sums.iter_mut().zip(totals(slot.sold.iter().copied())) {
+                sum.add(total * slot.inside, slot.before);
             }
         }
         Ok(Self { method, weeks: u32::try_from(weeks.len()).unwrap(), sums })

@@ -171,7 +171,7 @@ fn inflow(world: &World) -> Figure {
             event.trigger == "PAGE_VIEW" && defined && seen && ours(world, event.activity)
         });
         let state = if to <= as_of { "complete" } else { "in_progress" };
-        buckets.push(json!({ "from": text(from), "to": text(to), "visits": visits.count(), "state": state }));
+        buckets.push(json!({ "from": text(from), "to": text(to), "visits": visits.map(|event| event.times).sum::<usize>(), "state": state }));
         to = from;
         from = clock::start_of_hour(At(from.0 - 1), zone);
     }
