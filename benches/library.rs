@@ -10,9 +10,12 @@ use axon_metrics::{
     Widget,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{
-        BehaviorFacts, History, HourSales, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
+        BehaviorFacts, BucketSales, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
     },
-    source::{BehaviorQuestion, BehaviorSource, LedgerQuestion, LedgerSource, Probe, RealtimeQuestion, RealtimeSource},
+    source::{
+        BehaviorQuestion, BehaviorSource, HistoryQuestion, LedgerQuestion, LedgerSource, Probe, RealtimeQuestion,
+        RealtimeSource,
+    },
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -42,7 +45,7 @@ impl BehaviorSource for ByHeart {
             active: question.active.map(|_| known(12, frame.as_of)),
         })
     }
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -55,13 +58,11 @@ impl LedgerSource for ByHeart {
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let as_of = question.frame.as_of;
         let sales = Sales { orders: 45, quantity: 45, revenue: 1_345_500.into(), buyers: 45, cancelled: Some(3) };
-        let history = |window: axon_metrics::Window| {
-            let hour =
-                |hour| (window.from + chrono_hours(hour), HourSales { orders: 2, quantity: 2, revenue: 59_800.into() });
-            History {
-                since: Some(window.from),
-                hours: (0..4 * 168).map(hour).filter(|(hour, _)| *hour < window.to).collect(),
-            }
+        let history = |asked: HistoryQuestion| {
+            let window = asked.window;
+            let sold = BucketSales { orders: 2, quantity: 2, revenue: 59_800.into() };
+            let buckets = (0..4 * 168).map(|hour| (window.from + asked.bucket * hour, sold));
+            History { since: Some(window.from), buckets: buckets.filter(|(at, _)| *at < window.to).collect() }
         };
         Ok(LedgerFacts {
             steps: StepCounts::default(),
@@ -69,17 +70,13 @@ impl LedgerSource for ByHeart {
                 promotion: known(sales.clone(), as_of),
                 regular: known(sales, as_of),
                 others: known(Vec::new(), as_of),
-                history: asked.history.map(|window| known(history(window), as_of)),
+                history: asked.history.map(|asked| known(history(asked), as_of)),
             }),
         })
     }
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
-}
-
-fn chrono_hours(hours: u64) -> Duration {
-    Duration::from_secs(hours * 3600)
 }
 
 #[async_trait]
@@ -95,7 +92,7 @@ impl RealtimeSource for ByHeart {
         };
         Ok(RealtimeFacts { slots: question.activities.iter().map(|id| (*id, slots())).collect() })
     }
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }

@@ -70,7 +70,7 @@ impl RealtimeSource for Inventory {
         Ok(RealtimeFacts { slots: question.activities.iter().copied().zip(left.into_iter().map(slots)).collect() })
     }
 
-    async fn probe(&self, _budget: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _as_of: Instant, _budget: Duration) -> Result<Probe, SourceError> {
         Ok(Probe { newest: None, findings: vec![("activities".into(), self.left.len().to_string())] })
     }
 }

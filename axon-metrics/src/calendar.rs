@@ -6,7 +6,9 @@
 use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
 
-use crate::{Instant, period::Window};
+use std::time::Duration;
+
+use crate::{Instant, period::Window, rate::gcd};
 
 /// The instant of a local date-time; `None` only beyond the calendar's ends.
 pub(crate) fn instant(local: NaiveDateTime, zone: Tz) -> Option<Instant> {
@@ -79,6 +81,14 @@ pub(crate) fn hours(window: Window, zone: Tz) -> Vec<Hour> {
         }
     }
     hours
+}
+
+/// The longest time that all clock hours of a window are a multiple of: an hour, but where clocks were moved by less.
+pub(crate) fn grain(window: Window, zone: Tz) -> Duration {
+    let spans = spans(window.from.timestamp(), window.to.timestamp(), zone);
+    let moved = spans.windows(2).map(|pair| i128::from(pair[1].offset - pair[0].offset).abs());
+    let seconds = moved.fold(i128::from(HOUR), gcd);
+    Duration::from_secs(u64::try_from(seconds).unwrap_or(1))
 }
 
 /// The clock hour an instant lies in.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::SubsecRound;
 use chrono_tz::Tz;
-use tokio::time::Instant as Monotonic;
+use tokio::{sync::Mutex, time::Instant as Monotonic};
 
 use crate::{
     Instant, Window,
@@ -12,12 +12,11 @@ use crate::{
         AnswerRange, CampaignList, DashboardAnswer, DefinitionState, Health, Seam, SourceHealth, SourceReport,
         SourceState, WidgetState, WidgetStatus,
     },
-    calendar,
+    baseline, calendar,
     catalog::{
         Catalog, Resolved, Scope,
         kept::{AGAIN, FRESH, KeptCatalog, Look},
     },
-    comparison,
     definitions::{Definitions, Mode, Origin, Record, StepRules, catalogue},
     gather::{Sources, ask, gather, settled},
     period::Range,
@@ -37,16 +36,18 @@ const INFLOW_HOURS: usize = 24;
 const ACTIVE_MINUTES: i64 = 5;
 
 /// Answers a marketing dashboard's questions from the sources it was built on. Clones share everything; a dropped
-/// `answer` harms nothing. Needs a tokio runtime.
+/// `answer` harms nothing. Needs a tokio runtime with time enabled.
 #[derive(Clone)]
 pub struct Dashboard {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    catalog: KeptCatalog,
+    catalog: Arc<KeptCatalog>,
     sources: Sources,
     settings: Settings,
+    /// When the sources were last probed, and what they said; held while they are.
+    probed: Mutex<Option<(Monotonic, Health)>>,
     /// The definition's hash for each mode.
     hashes: [String; Mode::ALL.len()],
 }
@@ -103,11 +104,11 @@ impl Dashboard {
     /// [`AnswerError`]: the request is wrong, its scope does not exist or is too large, or nothing could be answered.
     pub async fn answer(&self, request: &DashboardRequest, now: Instant) -> Result<DashboardAnswer, AnswerError> {
         let settings = &self.inner.settings;
-        let deadline = Monotonic::now() + settings.budgets.answer;
+        let deadline = self.deadline();
         let as_of = now.trunc_subsecs(0);
         let range = request.check(settings.mode, as_of, settings.zone)?;
 
-        let look = self.find(request.scope, as_of).await;
+        let look = self.find(request.scope, as_of, deadline).await;
         let Some(catalog) = look.catalog else { return Err(unavailable(vec![look.report])) };
         let Some(scope) = catalog.resolve(request.scope) else {
             return Err(if look.failing {
@@ -144,7 +145,7 @@ impl Dashboard {
     /// [`AnswerError::Unavailable`] if the catalog does not answer and no copy of it is younger than 15 minutes.
     pub async fn campaigns(&self, now: Instant) -> Result<CampaignList, AnswerError> {
         let as_of = now.trunc_subsecs(0);
-        let look = self.look(FRESH, as_of).await;
+        let look = self.look(FRESH, as_of, self.deadline()).await;
         let catalog = look.catalog.ok_or_else(|| unavailable(vec![look.report]))?;
         Ok(CampaignList::new(&catalog, as_of))
     }
@@ -175,13 +176,26 @@ impl Dashboard {
         })
     }
 
-    /// Asks every source whether it answers, all at the same time, each within its budget.
+    /// Asks every source whether it answers, all at the same time, each within its budget; at most once a second, whoever
+    /// asks.
     pub async fn health(&self, now: Instant) -> Health {
+        let mut probed = self.inner.probed.lock().await;
+        match &*probed {
+            Some((at, health)) if at.elapsed() < AGAIN => health.clone(),
+            _ => {
+                let health = self.probe(now.trunc_subsecs(0)).await;
+                *probed = Some((Monotonic::now(), health.clone()));
+                health
+            }
+        }
+    }
+
+    async fn probe(&self, as_of: Instant) -> Health {
         let Inner { sources, settings: Settings { budgets, .. }, catalog, .. } = &*self.inner;
         macro_rules! probe {
             ($source:expr, $seam:expr, $budget:expr) => {{
                 let (source, budget) = (Arc::clone($source), $budget);
-                ask(source.name(), $seam, budget, async move { source.probe(budget).await })
+                ask(source.name(), $seam, budget, async move { source.probe(as_of, budget).await })
             }};
         }
         let asked = [
@@ -190,26 +204,34 @@ impl Dashboard {
             sources.ledger.as_ref().map(|source| probe!(source, Seam::Ledger, budgets.ledger)),
             sources.realtime.as_ref().map(|source| probe!(source, Seam::Realtime, budgets.realtime)),
         ];
-        let look = self.look(FRESH, now.trunc_subsecs(0)).await;
+        let look = self.look(FRESH, as_of, self.deadline()).await;
         let mut health = Health { ready: look.catalog.is_some(), sources: Vec::new() };
         for asked in asked.into_iter().flatten() {
             let (probed, report) = settled(asked).await;
-            health.sources.push(SourceHealth::new(report, probed, now));
+            health.sources.push(SourceHealth::new(report, probed, as_of));
         }
         health
     }
 
+    fn deadline(&self) -> Monotonic {
+        Monotonic::now() + self.inner.settings.budgets.answer
+    }
+
     /// The catalog for a scope: a copy that does not list it is read again, unless that was just done.
-    async fn find(&self, scope: Scope, as_of: Instant) -> Look {
-        let look = self.look(FRESH, as_of).await;
+    async fn find(&self, scope: Scope, as_of: Instant, deadline: Monotonic) -> Look {
+        let look = self.look(FRESH, as_of, deadline).await;
         match &look.catalog {
-            Some(catalog) if catalog.resolve(scope).is_none() => self.look(AGAIN, as_of).await,
+            Some(catalog) if !look.failing && catalog.resolve(scope).is_none() => {
+                self.look(AGAIN, as_of, deadline).await
+            }
             _ => look,
         }
     }
 
-    async fn look(&self, fresh: Duration, as_of: Instant) -> Look {
-        self.inner.catalog.look(fresh, as_of, self.inner.settings.budgets.catalog).await
+    /// The catalog by the deadline, and within its own budget.
+    async fn look(&self, fresh: Duration, as_of: Instant, deadline: Monotonic) -> Look {
+        let deadline = deadline.min(Monotonic::now() + self.inner.settings.budgets.catalog);
+        self.inner.catalog.look(fresh, as_of, deadline).await
     }
 
     fn context<'a>(
@@ -239,7 +261,7 @@ impl Dashboard {
         products.dedup();
         let history = scope
             .promotion_start()
-            .and_then(|start| comparison::history_window(start, as_of, settings.zone, settings.baseline_weeks));
+            .and_then(|start| baseline::history_question(start, as_of, settings.zone, settings.baseline_weeks));
         Context {
             scope,
             currency: catalog.currency(),

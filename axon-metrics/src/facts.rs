@@ -175,18 +175,18 @@ pub struct Sales {
     pub cancelled: Option<u64>,
 }
 
-/// Regular purchases by hour.
+/// Regular purchases over time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
     /// The instant of the ledger's oldest purchase, of any product: how far back it reaches. `None` for an empty ledger.
     pub since: Option<Instant>,
-    /// Hours with at least one purchase, each by its start, oldest first.
-    pub hours: Vec<(Instant, HourSales)>,
+    /// Buckets with at least one purchase, each by its start, oldest first.
+    pub buckets: Vec<(Instant, BucketSales)>,
 }
 
-/// Confirmed regular purchases of one hour.
+/// Confirmed regular purchases of one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct HourSales {
+pub struct BucketSales {
     /// Purchases.
     pub orders: u64,
     /// Units sold.

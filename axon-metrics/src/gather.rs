@@ -4,7 +4,10 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::{task::JoinHandle, time::Instant as Monotonic};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant as Monotonic, timeout_at},
+};
 use tracing::{Instrument, warn};
 
 use crate::{
@@ -118,6 +121,8 @@ pub(crate) struct Asked<T> {
     task: JoinHandle<(Result<T, SourceError>, Duration)>,
     name: &'static str,
     seam: Seam,
+    began: Monotonic,
+    budget: Duration,
 }
 
 impl<T> Drop for Asked<T> {
@@ -132,15 +137,20 @@ pub(crate) fn ask<T: Send + 'static>(
     budget: Duration,
     answer: impl Future<Output = Result<T, SourceError>> + Send + 'static,
 ) -> Asked<T> {
+    let began = Monotonic::now();
     let asked = async move {
-        let began = Monotonic::now();
-        let result = tokio::time::timeout(budget, answer).await.unwrap_or_else(|_| {
-            Err(SourceError::Unavailable { source_name: name.into(), source: TooSlow(budget).into() })
-        });
+        let result = tokio::time::timeout(budget, answer).await.unwrap_or_else(|_| Err(too_slow(name, budget)));
         (result, began.elapsed())
     };
-    Asked { task: tokio::spawn(asked.in_current_span()), name, seam }
+    Asked { task: tokio::spawn(asked.in_current_span()), name, seam, began, budget }
 }
+
+fn too_slow(name: &'static str, budget: Duration) -> SourceError {
+    SourceError::Unavailable { source_name: name.into(), source: TooSlow(budget).into() }
+}
+
+/// How much longer than its budget a source that does not yield is waited for.
+const GRACE: Duration = Duration::from_millis(10);
 
 /// The answer of a source, or why there is none.
 pub(crate) type Settled<T> = Result<T, Missing>;
@@ -154,10 +164,15 @@ async fn settled_or<T>(asked: Option<Asked<T>>, absent: &Missing, reports: &mut 
 
 /// Waits for an answer, and logs a failure.
 pub(crate) async fn settled<T>(mut asked: Asked<T>) -> (Settled<T>, SourceReport) {
-    let (result, took) = (&mut asked.task).await.unwrap_or_else(|_| {
-        let error = SourceError::Unavailable { source_name: asked.name.into(), source: Panicked.into() };
-        (Err(error), Duration::ZERO)
-    });
+    // The task ends at its budget by itself, but for one that blocks its thread: nobody waits for that.
+    let (result, took) = match timeout_at(asked.began + asked.budget + GRACE, &mut asked.task).await {
+        Ok(Ok(answered)) => answered,
+        Ok(Err(_)) => {
+            let error = SourceError::Unavailable { source_name: asked.name.into(), source: Panicked.into() };
+            (Err(error), asked.began.elapsed())
+        }
+        Err(_) => (Err(too_slow(asked.name, asked.budget)), asked.began.elapsed()),
+    };
     let report = SourceReport::new(asked.name, asked.seam, took);
     match result {
         Ok(facts) => (Ok(facts), report),

@@ -2,9 +2,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod answer;
+mod baseline;
 mod calendar;
 pub mod catalog;
-mod comparison;
 mod dashboard;
 pub mod definitions;
 pub mod facts;

@@ -99,7 +99,7 @@ impl MemoryStore {
     }
 
     /// A store with a catalog and no records. Slots are derived from `APPROVED` events until some are added; lines are read
-    /// as [`Files::new`] has it.
+    /// as [`Files::new`] has it. For another zone, [`load`](Self::load) `Files` without a file and set the catalog.
     pub fn new(catalog: Catalog) -> Self {
         let Files { zone, purchase_indices, .. } = Files::new();
         let mut writer = Writer::default();
@@ -197,9 +197,11 @@ impl CatalogSource for MemoryStore {
         Ok(Catalog::clone(&self.snapshot().catalog))
     }
 
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         let campaigns = self.snapshot().catalog.campaigns().len();
-        Ok(Probe { newest: None, findings: vec![("campaigns".into(), campaigns.to_string())] })
+        let zone = self.inner.reader.zone().name();
+        let findings = vec![("campaigns".into(), campaigns.to_string()), ("localTimesReadIn".into(), zone.into())];
+        Ok(Probe { newest: None, findings })
     }
 }
 
@@ -213,10 +215,10 @@ impl BehaviorSource for MemoryStore {
         Ok(behavior::answer(&self.snapshot(), question))
     }
 
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, as_of: Instant, _: Duration) -> Result<Probe, SourceError> {
         let events = &self.snapshot().events;
         let count = events.count(log::Span::ALL);
-        let newest = events.newest().map(log::instant);
+        let newest = events.newest(log::Span::before(as_of)).map(log::instant);
         Ok(Probe { newest, findings: vec![("events".into(), count.to_string())] })
     }
 }
@@ -231,10 +233,10 @@ impl LedgerSource for MemoryStore {
         Ok(sales::answer(&self.snapshot(), question))
     }
 
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, as_of: Instant, _: Duration) -> Result<Probe, SourceError> {
         let ledger = &self.snapshot().ledger;
         let rows = ledger.rows(log::Span::ALL);
-        let newest = ledger.newest().map(log::instant);
+        let newest = ledger.newest(log::Span::before(as_of)).map(log::instant);
         Ok(Probe { newest, findings: vec![("rows".into(), rows.to_string())] })
     }
 }
@@ -249,7 +251,7 @@ impl RealtimeSource for MemoryStore {
         Ok(slots::answer(&self.snapshot(), question))
     }
 
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         let slots = if self.snapshot().counters.is_some() { "counted" } else { "derived" };
         Ok(Probe { newest: None, findings: vec![("slots".into(), slots.to_owned())] })
     }

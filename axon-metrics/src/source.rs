@@ -141,8 +141,18 @@ pub struct SalesQuestion {
     pub products: Vec<ProductId>,
     /// The asked range inside the promotion, up to `as_of`; may be empty.
     pub window: Window,
-    /// Regular purchases by hour before the promotion: whole hours.
-    pub history: Option<Window>,
+    /// Regular purchases before the promotion.
+    pub history: Option<HistoryQuestion>,
+}
+
+/// Regular purchases, summed in buckets of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryQuestion {
+    /// When; starts with a clock hour of the business zone.
+    pub window: Window,
+    /// How long a bucket is: an hour, or less where the zone's clocks were moved by less in the window. The n-th bucket is
+    /// `[window.from + n · bucket, window.from + (n + 1) · bucket)`.
+    pub bucket: Duration,
 }
 
 /// What is true this second.
@@ -159,7 +169,7 @@ pub struct RealtimeQuestion {
 /// What a source found out about its store; for health and the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Probe {
-    /// When the newest record occurred, where the store can tell.
+    /// When the newest record before the instant asked for occurred, where the store can tell.
     pub newest: Option<Instant>,
     /// What was probed, as name and finding (`"occurredAt"`, `"date"`). No ids of users, no secrets.
     pub findings: Vec<(String, String)>,
@@ -180,10 +190,10 @@ pub trait CatalogSource: Send + Sync + 'static {
     /// [`Malformed`](SourceError::Malformed) if the store holds no catalog (two campaigns of one id).
     async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError>;
 
-    /// Whether the store answers, and what it can tell.
+    /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
     /// # Errors
     /// As the question's.
-    async fn probe(&self, budget: Duration) -> Result<Probe, SourceError>;
+    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError>;
 }
 
 /// What visitors did, counted.
@@ -207,10 +217,10 @@ pub trait BehaviorSource: Send + Sync + 'static {
     /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError>;
 
-    /// Whether the store answers, and what it can tell.
+    /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
     /// # Errors
     /// As the question's.
-    async fn probe(&self, budget: Duration) -> Result<Probe, SourceError>;
+    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError>;
 }
 
 /// What the business recorded: approved entries and purchases.
@@ -229,17 +239,17 @@ pub trait LedgerSource: Send + Sync + 'static {
     ///   question's products attributed to no activity. Others: purchases of those products attributed to other activities.
     /// - No rows: a measured 0. No products: regular, others and history are
     ///   [`NotMeasured`](crate::Missing::NotMeasured) with [`NoProducts`](crate::Reason::NoProducts).
-    /// - History: confirmed regular purchases in hours aligned to the start of the history's window.
+    /// - History: confirmed regular purchases in the buckets asked for, those without any left out.
     /// - Freshness: complete up to the time of the read.
     /// # Errors
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
     /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError>;
 
-    /// Whether the store answers, and what it can tell.
+    /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
     /// # Errors
     /// As the question's.
-    async fn probe(&self, budget: Duration) -> Result<Probe, SourceError>;
+    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError>;
 }
 
 /// What is true this second: slots held and those who hold them.
@@ -259,8 +269,8 @@ pub trait RealtimeSource: Send + Sync + 'static {
     /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError>;
 
-    /// Whether the store answers, and what it can tell.
+    /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
     /// # Errors
     /// As the question's.
-    async fn probe(&self, budget: Duration) -> Result<Probe, SourceError>;
+    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError>;
 }

@@ -14,8 +14,8 @@ use axon_metrics::{
     facts::{Fact, Slots, Stock},
     memory::{Entry, Event, Purchase, Slot, SlotChange},
     source::{
-        BehaviorQuestion, BehaviorSource, CatalogSource, Counting, Frame, LedgerQuestion, LedgerSource,
-        RealtimeQuestion, RealtimeSource, SalesQuestion,
+        BehaviorQuestion, BehaviorSource, CatalogSource, Counting, Frame, HistoryQuestion, LedgerQuestion,
+        LedgerSource, RealtimeQuestion, RealtimeSource, SalesQuestion,
     },
 };
 
@@ -68,7 +68,11 @@ async fn events(store: &MemoryStore, counting: Counting) -> [u64; 3] {
 }
 
 async fn ledger(store: &MemoryStore) -> LedgerSeen {
-    let sales = SalesQuestion { products: vec![PRODUCT], window: all(), history: Some(all()) };
+    let sales = SalesQuestion {
+        products: vec![PRODUCT],
+        window: all(),
+        history: Some(HistoryQuestion { window: all(), bucket: Duration::from_secs(3600) }),
+    };
     let steps = vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase];
     let question = LedgerQuestion { frame: frame(Counting::Events), budget: BUDGET, steps, sales: Some(sales) };
     let facts = store.ledger(&question).await.expect("an answer");
@@ -83,7 +87,7 @@ async fn ledger(store: &MemoryStore) -> LedgerSeen {
         revenue: promotion.revenue,
         cancelled: promotion.cancelled.expect("a status"),
         shop: sales.regular.expect("measured").value.orders,
-        history: history.hours.iter().map(|(_, hour)| hour.orders).sum(),
+        history: history.buckets.iter().map(|(_, hour)| hour.orders).sum(),
     }
 }
 

@@ -7,7 +7,7 @@ use axon_metrics::{
     catalog::{Activity, ActivityKind, Campaign},
     facts::{OtherSales, SalesFacts, StepCounts},
     memory::{Entry, Purchase},
-    source::{Counting, Frame, LedgerQuestion, LedgerSource, SalesQuestion},
+    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, LedgerSource, SalesQuestion},
 };
 
 const PRODUCT: ProductId = ProductId(301);
@@ -99,7 +99,11 @@ async fn ask(products: Vec<ProductId>, counting: Counting, as_of: Instant) -> (S
         frame: Arc::new(frame),
         budget: Duration::from_secs(1),
         steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
-        sales: Some(SalesQuestion { products, window: current, history }),
+        sales: Some(SalesQuestion {
+            products,
+            window: current,
+            history: history.map(|window| HistoryQuestion { window, bucket: Duration::from_secs(3600) }),
+        }),
     };
     let facts = store().ledger(&question).await.expect("an answer");
     (facts.steps, facts.sales.expect("asked"))
@@ -126,7 +130,7 @@ async fn history_is_of_the_shop_in_hours_from_its_windows_start() {
     let (_, sales) = ask(vec![PRODUCT], Counting::Events, at(1000)).await;
     let history = sales.history.expect("asked").expect("measured").value;
     assert_eq!(history.since, Some(at(10)));
-    let hours: Vec<_> = history.hours.iter().map(|(hour, sales)| (*hour, sales.orders, sales.revenue)).collect();
+    let hours: Vec<_> = history.buckets.iter().map(|(hour, sales)| (*hour, sales.orders, sales.revenue)).collect();
     assert_eq!(hours, [(at(-10), 2, Money::from(798)), (at(50), 1, Money::from(399))]);
 }
 
@@ -161,5 +165,5 @@ async fn nothing_at_or_after_the_instant_of_the_answer_is_used() {
     assert_eq!(sales.promotion.expect("measured").value.orders, 0);
     let (_, sales) = ask(vec![PRODUCT], Counting::Events, at(10)).await;
     let history = sales.history.expect("asked").expect("measured").value;
-    assert_eq!((history.since, history.hours.len()), (None, 0));
+    assert_eq!((history.since, history.buckets.len()), (None, 0));
 }

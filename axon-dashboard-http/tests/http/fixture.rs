@@ -9,7 +9,7 @@ use axon_metrics::{
     Catalog, Dashboard, Fact, Instant, Measured, Money, SourceError,
     catalog::{Activity, ActivityKind, Campaign},
     facts::{
-        BehaviorFacts, History, HourSales, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
+        BehaviorFacts, BucketSales, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
     },
     source::{
         BehaviorQuestion, BehaviorSource, CatalogSource, LedgerQuestion, LedgerSource, Probe, RealtimeQuestion,
@@ -142,7 +142,7 @@ impl CatalogSource for Fixture {
         }
         Ok(Catalog::new("KRW", self.campaigns.to_vec()).expect("a catalog"))
     }
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         probe("mysql", self.trouble.catalog)
     }
 }
@@ -187,7 +187,7 @@ impl BehaviorSource for Fixture {
             active: question.active.map(|_| count(12)),
         })
     }
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         probe("elasticsearch", self.trouble.behavior.is_some())
     }
 }
@@ -213,21 +213,22 @@ impl LedgerSource for Fixture {
                 promotion: sales(45, 45, 1_345_500, 45, 3),
                 regular: sales(30, 33, 990_000, 28, 1),
                 others: Ok(Measured::exact(Vec::new(), "mysql", as_of)),
-                history: asked.history.map(|window| {
+                history: asked.history.map(|asked| {
+                    let window = asked.window;
                     // The same hour of four weeks.
                     let week = |(week, quantity): (u64, u64)| {
                         let hour = window.from + Duration::from_secs(week * 7 * 86_400 + 12 * 3_600);
-                        (hour, HourSales { orders: 24, quantity, revenue: Money::from(760_000) })
+                        (hour, BucketSales { orders: 24, quantity, revenue: Money::from(760_000) })
                     };
-                    let hours =
+                    let buckets =
                         [25, 26, 25, 26].into_iter().zip(0..).map(|(quantity, at)| week((at, quantity))).collect();
                     let since = Some(window.from - Duration::from_secs(86_400));
-                    Ok(Measured::exact(History { since, hours }, "mysql", as_of))
+                    Ok(Measured::exact(History { since, buckets }, "mysql", as_of))
                 }),
             }),
         })
     }
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         probe("mysql", self.trouble.ledger)
     }
 }
@@ -249,7 +250,7 @@ impl RealtimeSource for Fixture {
         };
         Ok(RealtimeFacts { slots: question.activities.iter().map(|id| (*id, slots())).collect() })
     }
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         probe("redis", self.trouble.realtime)
     }
 }

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Mutex, time::Instant as Monotonic};
+use tokio::{
+    sync::Mutex,
+    time::{Instant as Monotonic, timeout_at},
+};
+use tracing::Instrument;
 
 use super::Catalog;
 use crate::{
@@ -23,8 +27,10 @@ const LAST_GOOD: Duration = Duration::from_secs(15 * 60);
 /// How soon after a failure, or for an unknown id, the source is asked again.
 pub(crate) const AGAIN: Duration = Duration::from_secs(1);
 
+/// The one place that asks for the catalog. Reading goes on when whoever asked for it is gone.
 pub(crate) struct KeptCatalog {
     pub(crate) source: Arc<dyn CatalogSource>,
+    budget: Duration,
     copy: RwLock<Option<Copy>>,
     /// Held while the source is asked, so that it is asked once; when it last failed.
     failed: Mutex<Option<Monotonic>>,
@@ -47,45 +53,43 @@ pub(crate) struct Look {
 }
 
 impl KeptCatalog {
-    pub(crate) fn new(source: Arc<dyn CatalogSource>) -> Self {
-        Self { source, copy: RwLock::new(None), failed: Mutex::new(None) }
+    pub(crate) fn new(source: Arc<dyn CatalogSource>, budget: Duration) -> Self {
+        Self { source, budget, copy: RwLock::new(None), failed: Mutex::new(None) }
     }
 
-    /// The copy, read again if it is older than `fresh`; within `budget`, whoever else is reading it.
-    pub(crate) async fn look(&self, fresh: Duration, as_of: Instant, budget: Duration) -> Look {
+    /// The copy, read again if it is older than `fresh`; by the deadline, whoever else is reading it.
+    pub(crate) async fn look(self: &Arc<Self>, fresh: Duration, as_of: Instant, deadline: Monotonic) -> Look {
         if let Some(copy) = self.copy_younger_than(fresh) {
-            return self.kept(Some(copy), false);
+            return self.told(Some(copy), as_of, false, self.report());
         }
-        let Ok(mut failed) = tokio::time::timeout(budget, self.failed.lock()).await else {
-            return self.kept(self.copy_younger_than(LAST_GOOD), true);
-        };
-        if let Some(copy) = self.copy_younger_than(fresh) {
-            return self.kept(Some(copy), false);
+        let reading = tokio::spawn(Arc::clone(self).read(fresh, as_of).in_current_span());
+        match timeout_at(deadline, reading).await {
+            Ok(Ok((Ok(()), report))) => self.told(self.copy_younger_than(LAST_GOOD), as_of, false, report),
+            Ok(Ok((Err(()), report))) => self.told(self.copy_younger_than(LAST_GOOD), as_of, true, report),
+            _ => self.told(self.copy_younger_than(LAST_GOOD), as_of, true, self.report().failed()),
+        }
+    }
+
+    /// Asks the source, unless somebody else just did.
+    async fn read(self: Arc<Self>, fresh: Duration, as_of: Instant) -> (Result<(), ()>, SourceReport) {
+        let mut failed = self.failed.lock().await;
+        if self.copy_younger_than(fresh).is_some() {
+            return (Ok(()), self.report());
         }
         if failed.is_some_and(|at| at.elapsed() < AGAIN) {
-            return self.kept(self.copy_younger_than(LAST_GOOD), true);
+            return (Err(()), self.report().failed());
         }
-        let source = Arc::clone(&self.source);
-        let asked = ask(source.name(), Seam::Catalog, budget, async move { source.catalog(budget).await });
-        let (result, report) = settled(asked).await;
-        match result {
-            Ok(catalog) => {
-                let catalog = Arc::new(catalog);
-                let copy = Copy { catalog: Arc::clone(&catalog), read: Monotonic::now(), as_of };
-                *self.copy.write().unwrap_or_else(PoisonError::into_inner) = Some(copy);
-                *failed = None;
-                Look { catalog: Some(catalog), failing: false, report: report.read_at(as_of) }
-            }
-            Err(_) => {
-                *failed = Some(Monotonic::now());
-                let copy = self.copy_younger_than(LAST_GOOD);
-                let report = match &copy {
-                    Some(copy) => report.read_at(copy.as_of),
-                    None => report,
-                };
-                Look { catalog: copy.map(|copy| copy.catalog), failing: true, report }
-            }
-        }
+        let (source, budget) = (Arc::clone(&self.source), self.budget);
+        let (result, report) =
+            settled(ask(source.name(), Seam::Catalog, budget, async move { source.catalog(budget).await })).await;
+        let Ok(catalog) = result else {
+            *failed = Some(Monotonic::now());
+            return (Err(()), report);
+        };
+        let copy = Copy { catalog: Arc::new(catalog), read: Monotonic::now(), as_of };
+        *self.copy.write().unwrap_or_else(PoisonError::into_inner) = Some(copy);
+        *failed = None;
+        (Ok(()), report)
     }
 
     fn copy_younger_than(&self, age: Duration) -> Option<Copy> {
@@ -97,9 +101,11 @@ impl KeptCatalog {
         SourceReport::new(self.source.name(), Seam::Catalog, Duration::ZERO)
     }
 
-    fn kept(&self, copy: Option<Copy>, failing: bool) -> Look {
-        let report = copy.as_ref().map_or_else(|| self.report(), |copy| self.report().read_at(copy.as_of));
-        let report = if failing { report.failed() } else { report };
+    fn told(&self, copy: Option<Copy>, as_of: Instant, failing: bool, report: SourceReport) -> Look {
+        let report = match &copy {
+            Some(copy) => report.read_at(copy.as_of.min(as_of)),
+            None => report,
+        };
         Look { catalog: copy.map(|copy| copy.catalog), failing, report }
     }
 }

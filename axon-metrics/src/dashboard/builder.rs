@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
 use super::{Dashboard, Inner};
 use crate::{
@@ -116,8 +117,16 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
             self.sources.realtime.as_ref().map(|source| source.name()),
         ];
         let hashes = Mode::ALL.map(|mode| definition_hash(&self.settings, mode, names));
-        let catalog = KeptCatalog::new(self.catalog);
-        Dashboard { inner: Arc::new(Inner { catalog, sources: self.sources, settings: self.settings, hashes }) }
+        let catalog = Arc::new(KeptCatalog::new(self.catalog, self.settings.budgets.catalog));
+        Dashboard {
+            inner: Arc::new(Inner {
+                catalog,
+                sources: self.sources,
+                settings: self.settings,
+                probed: Mutex::default(),
+                hashes,
+            }),
+        }
     }
 }
 

@@ -95,7 +95,7 @@ fn ledger_facts(question: &LedgerQuestion) -> LedgerFacts {
             others: measured(Vec::new()),
             history: sales
                 .history
-                .map(|_| measured(History { since: Some(as_of() - chrono::Duration::days(90)), hours: vec![] })),
+                .map(|_| measured(History { since: Some(as_of() - chrono::Duration::days(90)), buckets: vec![] })),
         }),
     }
 }
@@ -246,7 +246,7 @@ async fn a_source_that_hangs_costs_only_its_facts_and_no_more_than_its_budget() 
         async fn realtime(&self, _: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
             std::future::pending().await
         }
-        async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
             std::future::pending().await
         }
     }
@@ -273,7 +273,7 @@ async fn sources_are_asked_at_the_same_time() {
             self.0.wait().await;
             Ok(behavior_facts(question))
         }
-        async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
             Ok(Default::default())
         }
     }
@@ -286,7 +286,7 @@ async fn sources_are_asked_at_the_same_time() {
             self.0.wait().await;
             Ok(ledger_facts(question))
         }
-        async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
             Ok(Default::default())
         }
     }
@@ -299,7 +299,7 @@ async fn sources_are_asked_at_the_same_time() {
             self.0.wait().await;
             Ok(realtime_facts(question))
         }
-        async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
             Ok(Default::default())
         }
     }
@@ -344,8 +344,8 @@ async fn a_source_that_sends_something_else_is_not_believed() {
             facts.sales.as_mut().unwrap().promotion = measured(Sales { orders: 1, buyers: 2, ..sold(1) });
         }),
         ("an hour outside the history", |facts| {
-            let hours = vec![(as_of(), crate::facts::HourSales::default())];
-            facts.sales.as_mut().unwrap().history = Some(measured(History { since: None, hours }));
+            let buckets = vec![(as_of(), crate::facts::BucketSales::default())];
+            facts.sales.as_mut().unwrap().history = Some(measured(History { since: None, buckets }));
         }),
     ];
     for (lie, tell) in ledger {
@@ -513,12 +513,68 @@ fn the_hash_tells_apart_what_decides_the_numbers_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_dashboard_is_shared_and_sent_and_its_answers_dropped_at_will() {
+async fn a_dropped_answer_ends_its_questions_and_harms_nothing() {
     fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
-    let dashboard = healthy().build();
+    /// Says when it is asked and when it is dropped, and answers from the second time on.
+    struct Once(tokio::sync::mpsc::UnboundedSender<&'static str>, std::sync::atomic::AtomicBool);
+    struct Dropped(tokio::sync::mpsc::UnboundedSender<&'static str>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _ = self.0.send("dropped");
+        }
+    }
+    #[async_trait::async_trait]
+    impl LedgerSource for Once {
+        fn name(&self) -> &'static str {
+            "mysql"
+        }
+        async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
+            if !self.1.swap(true, std::sync::atomic::Ordering::SeqCst) {
+                let _dropped = Dropped(self.0.clone());
+                let _ = self.0.send("asked");
+                std::future::pending::<()>().await;
+            }
+            Ok(ledger_facts(question))
+        }
+        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
+            Ok(Default::default())
+        }
+    }
+    let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
+    let dashboard = healthy().ledger(Once(say, false.into())).build();
     shared(&dashboard);
-    drop(dashboard.answer(&everything(), now()));
-    dashboard.answer(&everything(), now()).await.unwrap();
+    let request = everything();
+    let mut answer = Box::pin(dashboard.answer(&request, now()));
+    tokio::select! {
+        _ = &mut answer => panic!("the ledger hangs"),
+        asked = said.recv() => assert_eq!(asked, Some("asked")),
+    }
+    drop(answer);
+    assert_eq!(said.recv().await, Some("dropped"));
+    assert_eq!(statuses(&dashboard.answer(&request, now()).await.unwrap()), [Fresh; 5]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_source_that_blocks_its_thread_is_not_waited_for() {
+    struct Blocks;
+    #[async_trait::async_trait]
+    impl RealtimeSource for Blocks {
+        fn name(&self) -> &'static str {
+            "redis"
+        }
+        async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
+            std::thread::sleep(Duration::from_secs(2));
+            Ok(realtime_facts(question))
+        }
+        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
+            Ok(Default::default())
+        }
+    }
+    let dashboard = healthy().realtime(Blocks).build();
+    let began = Monotonic::now();
+    let answer = tokio::spawn(async move { dashboard.answer(&everything(), now()).await }).await.unwrap().unwrap();
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial]);
 }
 
 #[tokio::test]

@@ -52,14 +52,14 @@ pub(super) fn ledger(mut facts: LedgerFacts, question: &LedgerQuestion, name: &s
             capped(fact, as_of);
         }
         capped(&mut sales.others, as_of);
-        if let (Some(fact), Some(window)) = (&mut sales.history, asked.history) {
+        if let (Some(fact), Some(asked)) = (&mut sales.history, asked.history) {
             if let Ok(history) = &fact {
-                let hours = &history.value.hours;
+                let buckets = &history.value.buckets;
                 check.that(
-                    hours.iter().all(|(hour, _)| window.contains(*hour)),
-                    "an hour of history outside the window",
+                    buckets.iter().all(|(start, _)| asked.window.contains(*start)),
+                    "a bucket of history outside the window",
                 )?;
-                check.that(hours.windows(2).all(|pair| pair[0].0 < pair[1].0), "hours of history out of order")?;
+                check.that(buckets.windows(2).all(|pair| pair[0].0 < pair[1].0), "buckets of history out of order")?;
             }
             capped(fact, as_of);
         }

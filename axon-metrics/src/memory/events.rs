@@ -138,8 +138,8 @@ impl Events {
         self.logs().map(|log| log.count(span) as u64).sum()
     }
 
-    pub(super) fn newest(&self) -> Option<i64> {
-        self.logs().filter_map(TimeLog::newest).max()
+    pub(super) fn newest(&self, span: Span) -> Option<i64> {
+        self.logs().filter_map(|log| log.newest(span)).max()
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -104,10 +104,10 @@ impl Ledger {
         self.purchases.values().filter_map(TimeLog::oldest).min()
     }
 
-    /// The time of the newest entry or purchase.
-    pub(super) fn newest(&self) -> Option<i64> {
-        let purchases = self.purchases.values().filter_map(TimeLog::newest);
-        self.entries.values().filter_map(TimeLog::newest).chain(purchases).max()
+    /// The time of the newest entry or purchase of a span.
+    pub(super) fn newest(&self, span: Span) -> Option<i64> {
+        let purchases = self.purchases.values().filter_map(|log| log.newest(span));
+        self.entries.values().filter_map(|log| log.newest(span)).chain(purchases).max()
     }
 
     /// Approved entries and all purchases.

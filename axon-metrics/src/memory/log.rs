@@ -175,8 +175,10 @@ impl<T: Copy> TimeLog<T> {
         self.segments.iter().filter_map(|segment| segment.times.first()).min().copied()
     }
 
-    pub(super) fn newest(&self) -> Option<i64> {
-        self.segments.iter().filter_map(|segment| segment.times.last()).max().copied()
+    /// The newest time before the end of a span.
+    pub(super) fn newest(&self, span: Span) -> Option<i64> {
+        let newest = |segment: &Arc<Segment<T>>| segment.times[segment.range(span)].last().copied();
+        self.segments.iter().filter_map(newest).max()
     }
 
     /// Takes rows out: those at one of the times for which `goes` is true. Only segments that hold one are copied.
@@ -236,7 +238,8 @@ mod tests {
             prop_assert_eq!(log.count(Span { from, to }), expected.len());
             prop_assert_eq!(found, expected);
             let times = || batches.iter().flatten().map(|(time, _)| *time);
-            prop_assert_eq!((log.oldest(), log.newest()), (times().min(), times().max()));
+            let inside = times().filter(|time| (from..to).contains(time)).max();
+            prop_assert_eq!((log.oldest(), log.newest(Span { from, to })), (times().min(), inside));
         }
 
         #[test]

@@ -3,8 +3,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::Duration;
-
 use super::{
     NAME,
     ledger::{Ledger, Outcome, PurchaseRow},
@@ -14,12 +12,10 @@ use super::{
 use crate::{
     ActivityId, Catalog, Instant, Measured, Missing, Money, Reason,
     definitions::LedgerStep,
-    facts::{Fact, History, HourSales, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
+    facts::{BucketSales, Fact, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
     period::Window,
-    source::{Counting, Frame, LedgerQuestion, SalesQuestion},
+    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, SalesQuestion},
 };
-
-const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
 pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFacts {
     let frame = &*question.frame;
@@ -105,8 +101,8 @@ fn sales(ledger: &Ledger, catalog: &Catalog, frame: &Frame, asked: &SalesQuestio
             let others = orders.into_iter().filter(|(_, orders)| *orders > 0).map(other).collect();
             Ok(Measured::exact(others, NAME, frame.as_of))
         },
-        history: asked.history.map(|window| {
-            let history = history(ledger, &products, window, frame.as_of);
+        history: asked.history.map(|asked| {
+            let history = history(ledger, &products, &asked, frame.as_of);
             history.map(|history| Measured::exact(history, NAME, frame.as_of))
         }),
     }
@@ -118,7 +114,7 @@ fn sum<'a>(
     reversed: impl Iterator<Item = &'a TimeLog<PurchaseRow>>,
     span: Span,
 ) -> Result<Sales, Missing> {
-    let mut total = HourSales::default();
+    let mut total = BucketSales::default();
     let mut users = Vec::new();
     for row in confirmed.flat_map(|log| log.slices(span)).flatten() {
         add(&mut total, row)?;
@@ -133,7 +129,7 @@ fn sum<'a>(
     })
 }
 
-fn add(total: &mut HourSales, row: &PurchaseRow) -> Result<(), Missing> {
+fn add(total: &mut BucketSales, row: &PurchaseRow) -> Result<(), Missing> {
     let revenue = row.price.checked_mul(Money::from(row.quantity)).and_then(|paid| total.revenue.checked_add(paid));
     total.orders += 1;
     total.quantity = total.quantity.checked_add(row.quantity).ok_or(Missing::TooLarge)?;
@@ -141,14 +137,21 @@ fn add(total: &mut HourSales, row: &PurchaseRow) -> Result<(), Missing> {
     Ok(())
 }
 
-fn history(ledger: &Ledger, products: &[crate::ProductId], window: Window, as_of: Instant) -> Result<History, Missing> {
-    let span = Span::of(window, as_of);
-    let mut hours = BTreeMap::<i64, HourSales>::new();
+fn history(
+    ledger: &Ledger,
+    products: &[crate::ProductId],
+    asked: &HistoryQuestion,
+    as_of: Instant,
+) -> Result<History, Missing> {
+    let span = Span::of(asked.window, as_of);
+    let length = i64::try_from(asked.bucket.as_micros()).unwrap_or(i64::MAX).max(1);
+    let mut buckets = BTreeMap::<i64, BucketSales>::new();
     for (at, row) in ledger.of_shop(products, Outcome::Confirmed).flat_map(|log| log.timed(span)) {
-        add(hours.entry(at.saturating_sub(span.from) / MICROS_PER_HOUR).or_default(), row)?;
+        add(buckets.entry(at.saturating_sub(span.from) / length).or_default(), row)?;
     }
+    let start = |bucket: i64| instant(span.from.saturating_add(bucket.saturating_mul(length)));
     Ok(History {
         since: ledger.since().filter(|since| *since < micros(as_of)).map(instant),
-        hours: hours.into_iter().map(|(hour, sales)| (window.from + Duration::hours(hour), sales)).collect(),
+        buckets: buckets.into_iter().map(|(bucket, sales)| (start(bucket), sales)).collect(),
     })
 }

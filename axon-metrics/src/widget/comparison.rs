@@ -4,10 +4,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Compute, Context, Facts, Needs, Notes, Warning, WarningCode, notes::value};
-pub use crate::comparison::BaselineMethod;
+pub use crate::baseline::BaselineMethod;
 use crate::{
     ActivityId, CampaignId, Missing, ProductId,
-    comparison::{Expected, expected},
+    baseline::{Expected, expected},
     facts::{Fact, Sales},
     rate::Exact,
 };

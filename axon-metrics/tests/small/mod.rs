@@ -148,7 +148,7 @@ impl BehaviorSource for Down {
     async fn behavior(&self, _: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
         Err(self.error())
     }
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         Err(self.error())
     }
 }
@@ -161,7 +161,7 @@ impl RealtimeSource for Down {
     async fn realtime(&self, _: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
         Err(self.error())
     }
-    async fn probe(&self, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
         Err(self.error())
     }
 }

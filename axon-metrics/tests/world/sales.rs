@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     At, Purchase, World,
-    clock::{self, HOUR, Range, Span},
+    clock::{self, Range, Span},
     exact::{Figure, Sum, number},
     expect::Widget,
 };
@@ -183,9 +183,6 @@ impl Expectation {
             ("day_of_week", (day, _)) => day,
             (_, (day, hour)) => day * 24 + hour,
         };
-        // Ledgers count by hours from the first one asked for. Where a clock moves by half an hour (Lord Howe) these are no
-        // hours of the clock from then on: a purchase counts where its hour begins.
-        let counted_at = |one: &Purchase| At(asked.0 + (one.at.0 - asked.0).div_euclid(HOUR) * HOUR);
         let mut slots: Vec<Slot> = (0..7 * 24).map(|_| Slot::default()).collect();
         for (at, lasts) in clock::pieces(span.from, span.to) {
             slots[slot(at)].inside += i128::from(lasts);
@@ -195,9 +192,9 @@ impl Expectation {
                 slots[slot(at)].before += i128::from(lasts);
             }
             let past = |one: &&Purchase| asked <= one.at && one.at < end && one.at < as_of;
-            let sold = world.purchases.iter().filter(past).filter(|one| stretch.holds(counted_at(one)));
+            let sold = world.purchases.iter().filter(past).filter(|one| stretch.holds(one.at));
             for one in sold.filter(|one| one.activity.is_none() && products.contains(&one.product)) {
-                slots[slot(counted_at(one))].sold.push(one);
+                slots[slot(one.at)].sold.push(one);
             }
         }
         let mut sums = [Sum::ZERO; 3];

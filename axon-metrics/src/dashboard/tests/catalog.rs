@@ -22,7 +22,7 @@ impl CatalogSource for Counted {
         }
         if self.fails.load(Ordering::SeqCst) { Err(refused()) } else { Ok(fcfs()) }
     }
-    async fn probe(&self, _: Duration) -> Result<crate::source::Probe, SourceError> {
+    async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
         Ok(Default::default())
     }
 }
@@ -112,4 +112,47 @@ async fn that_fails_at_first_leaves_no_answer() {
     let source = Counted::default();
     source.fails.store(true, Ordering::SeqCst);
     assert!(matches!(dashboard(&source).answer(&request(), now()).await, Err(AnswerError::Unavailable { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_read_on_for_those_who_wait_when_the_first_who_asked_is_gone() {
+    let source = Counted::default();
+    source.hangs.store(true, Ordering::SeqCst);
+    let dashboard = dashboard(&source);
+    let first = {
+        let dashboard = dashboard.clone();
+        tokio::spawn(async move { dashboard.answer(&request(), now()).await.map(drop) })
+    };
+    tokio::time::sleep(Duration::from_millis(280)).await;
+    let second = {
+        let dashboard = dashboard.clone();
+        tokio::spawn(async move { dashboard.answer(&request(), now()).await.map(drop) })
+    };
+    first.abort();
+    let began = Monotonic::now();
+    assert!(matches!(second.await.unwrap(), Err(AnswerError::Unavailable { .. })));
+    assert!(began.elapsed() <= Duration::from_millis(30), "the read that was under way ended: {:?}", began.elapsed());
+    assert_eq!(source.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_never_younger_than_the_answer() {
+    let dashboard = dashboard(&Counted::default());
+    dashboard.answer(&request(), now()).await.unwrap();
+    let earlier = now() - chrono::Duration::days(10);
+    let answer = dashboard.answer(&request(), earlier).await.unwrap();
+    assert_eq!(answer.sources[0].as_of, Some(answer.timestamp));
+}
+
+#[tokio::test(start_paused = true)]
+async fn and_the_other_sources_are_probed_at_most_once_a_second() {
+    let mut behavior = MockBehaviorSource::new();
+    behavior.expect_name().return_const("elasticsearch");
+    behavior.expect_probe().times(2).returning(|_, _| Ok(crate::source::Probe::default()));
+    let dashboard = Dashboard::builder().catalog(Counted::default()).behavior(behavior).build();
+    for _ in 0..20 {
+        assert!(dashboard.health(now()).await.ready);
+    }
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(dashboard.health(now()).await.sources.len(), 2);
 }

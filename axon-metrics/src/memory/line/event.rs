@@ -92,6 +92,11 @@ impl EventReader {
         Self { zone, purchase_indices, keys: [RandomState::new(), RandomState::new()] }
     }
 
+    /// The zone that local times are read in.
+    pub(in crate::memory) fn zone(&self) -> Tz {
+        self.zone
+    }
+
     /// The event of a line; its kind is looked up in, or added to, those of its block.
     pub(in crate::memory) fn read(&self, line: &[u8], kinds: &mut BlockKinds) -> Result<EventLine, Fault> {
         let line: Line<'_> = fields(line)?;

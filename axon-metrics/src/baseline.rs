@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Instant, Missing, Window, calendar,
-    facts::{History, HourSales},
+    facts::{BucketSales, History},
     rate::{gcd, half_up},
+    source::HistoryQuestion,
 };
 
 /// How an expectation was taken from history.
@@ -38,13 +39,18 @@ pub(crate) struct Expected {
     pub(crate) days: u32,
 }
 
-/// The hours of history to ask for: `weeks` calendar weeks that end with the last full clock hour before the promotion.
+/// The history to ask for: `weeks` calendar weeks that end with the last full clock hour before the promotion.
 /// `None` if they are all yet to come.
-pub(crate) fn history_window(promotion_start: Instant, as_of: Instant, zone: Tz, weeks: u32) -> Option<Window> {
+pub(crate) fn history_question(
+    promotion_start: Instant,
+    as_of: Instant,
+    zone: Tz,
+    weeks: u32,
+) -> Option<HistoryQuestion> {
     let end = calendar::hour(promotion_start, zone).whole.from;
     let from = calendar::days_before(end, 7 * u64::from(weeks), zone)?;
     let window = Window { from, to: end.min(as_of) };
-    (!window.is_empty()).then_some(window)
+    (!window.is_empty()).then(|| HistoryQuestion { window, bucket: calendar::grain(window, zone) })
 }
 
 /// What the shop would have sold in `window` had it gone on as in the whole weeks before the promotion: for each hour of
@@ -86,7 +92,7 @@ pub(crate) fn expected(
     if stretches.is_empty() {
         return Err(Missing::NoBaseline);
     }
-    let means = Means::new(method, history, &stretches, window, zone);
+    let means = Means::new(method, history, &stretches, window, zone)?;
     Ok(Expected {
         orders: means.sum(|sales| Decimal::from(sales.orders)),
         quantity: means.sum(|sales| Decimal::from(sales.quantity)),
@@ -104,14 +110,29 @@ struct Means {
 
 #[derive(Clone, Default)]
 struct Slot {
-    sales: Vec<HourSales>,
+    sold: BucketSales,
     /// Microseconds of history, and of the window, in this slot.
     history: i128,
     window: i128,
 }
 
+impl Slot {
+    fn add(&mut self, sales: &BucketSales) -> Option<()> {
+        self.sold.orders = self.sold.orders.checked_add(sales.orders)?;
+        self.sold.quantity = self.sold.quantity.checked_add(sales.quantity)?;
+        self.sold.revenue = self.sold.revenue.checked_add(sales.revenue)?;
+        Some(())
+    }
+}
+
 impl Means {
-    fn new(method: BaselineMethod, history: &History, stretches: &[Window], window: Window, zone: Tz) -> Self {
+    fn new(
+        method: BaselineMethod,
+        history: &History,
+        stretches: &[Window],
+        window: Window,
+        zone: Tz,
+    ) -> Result<Self, Missing> {
         let slot = |hour_of_week: usize| match method {
             BaselineMethod::HourOfWeek => hour_of_week,
             BaselineMethod::DayOfWeek => hour_of_week / 24,
@@ -119,38 +140,32 @@ impl Means {
         };
         let mut slots = vec![Slot::default(); slot(calendar::HOURS_OF_WEEK - 1) + 1];
         let micros = |hour: &calendar::Hour| i128::from(hour.inside.length().num_microseconds().unwrap_or(0));
-        let mut sold = history.hours.iter().peekable();
+        let mut sold = history.buckets.iter().peekable();
         // Stretches are from the youngest to the oldest.
         for hour in stretches.iter().rev().flat_map(|stretch| calendar::hours(*stretch, zone)) {
             let slot = &mut slots[slot(hour.of_week)];
             slot.history += micros(&hour);
             while sold.next_if(|(at, _)| *at < hour.inside.from).is_some() {}
             while let Some((_, sales)) = sold.next_if(|(at, _)| *at < hour.inside.to) {
-                slot.sales.push(*sales);
+                slot.add(sales).ok_or(Missing::TooLarge)?;
             }
         }
         for hour in calendar::hours(window, zone) {
             slots[slot(hour.of_week)].window += micros(&hour);
         }
-        Self { slots }
+        Ok(Self { slots })
     }
 
     /// The sum over slots of sales × time in the window ÷ time in history, exact, rounded to two decimals.
-    fn sum(&self, pick: impl Fn(&HourSales) -> Decimal) -> Result<Decimal, Missing> {
+    fn sum(&self, pick: impl Fn(&BucketSales) -> Decimal) -> Result<Decimal, Missing> {
         // Two weeks or more hold each hour of the week at least once, since clocks do not go forward twice in them.
-        let used = self.slots.iter().filter(|slot| slot.window > 0 && slot.history > 0);
+        let used = || self.slots.iter().filter(|slot| slot.window > 0 && slot.history > 0);
+        let scale = used().map(|slot| pick(&slot.sold).scale()).max().unwrap_or(0);
         let mut sum = Some((0_i128, 1_i128));
-        let mut scale = 0;
-        let mut parts = Vec::new();
-        for slot in used {
-            let sold = slot.sales.iter().try_fold(Decimal::ZERO, |sum, sales| sum.checked_add(pick(sales)));
-            let sold = sold.ok_or(Missing::TooLarge)?;
-            scale = scale.max(sold.scale());
-            parts.push((sold, slot.window, slot.history));
-        }
-        for (sold, window, history) in parts {
+        for slot in used() {
+            let sold = pick(&slot.sold);
             let mantissa = 10_i128.checked_pow(scale - sold.scale()).and_then(|ten| sold.mantissa().checked_mul(ten));
-            let part = mantissa.and_then(|mantissa| reduced(mantissa.checked_mul(window)?, history));
+            let part = mantissa.and_then(|mantissa| reduced(mantissa.checked_mul(slot.window)?, slot.history));
             sum = sum.zip(part).and_then(|(sum, part)| added(sum, part));
         }
         let hundredths = sum.and_then(|(numerator, denominator)| {
@@ -193,7 +208,7 @@ mod tests {
             if count > 0 {
                 hours.push((
                     hour,
-                    HourSales {
+                    BucketSales {
                         orders: count,
                         quantity: count * 2,
                         revenue: Decimal::new(i64::try_from(count).unwrap() * 1050, 2),
@@ -202,7 +217,7 @@ mod tests {
             }
             hour += Duration::hours(1);
         }
-        History { since: Some(at(since)), hours }
+        History { since: Some(at(since)), buckets: hours }
     }
 
     // A promotion from Monday 00:00 in Seoul.
@@ -213,15 +228,15 @@ mod tests {
         expected(history, at(START), window, at(LATER), Seoul, 4)
     }
     fn weeks() -> Window {
-        history_window(at(START), at(LATER), Seoul, 4).unwrap()
+        history_question(at(START), at(LATER), Seoul, 4).unwrap().window
     }
 
     #[test]
     fn history_is_four_weeks_before_the_promotion() {
         assert_eq!(weeks(), Window { from: at("2024-10-13T15:00:00Z"), to: at(START) });
-        let mid_hour = history_window(at("2024-11-10T15:20:00Z"), at(LATER), Seoul, 4).unwrap();
+        let mid_hour = history_question(at("2024-11-10T15:20:00Z"), at(LATER), Seoul, 4).unwrap().window;
         assert_eq!(mid_hour, weeks());
-        assert_eq!(history_window(at(START), at("2024-10-01T00:00:00Z"), Seoul, 4), None);
+        assert_eq!(history_question(at(START), at("2024-10-01T00:00:00Z"), Seoul, 4), None);
     }
 
     #[test]
@@ -294,7 +309,7 @@ mod tests {
     fn an_hour_the_clocks_skipped_is_no_exposure() {
         // Clocks in Los Angeles went forward on Sunday 2024-03-10 at 02:00. One order in each hour that existed.
         let start = at("2024-03-18T07:00:00Z");
-        let window = history_window(start, at(LATER), Los_Angeles, 4).unwrap();
+        let window = history_question(start, at(LATER), Los_Angeles, 4).unwrap().window;
         assert_eq!(window.length().num_hours(), 4 * 168 - 1);
         let steady = history("2024-01-01T00:00:00Z", window, |_| 1);
         let week = Window { from: start, to: start + Duration::days(7) };
@@ -305,5 +320,34 @@ mod tests {
         let sundays = history("2024-01-01T00:00:00Z", window, |hour| if local_two(hour) { 2 } else { 0 });
         let all = expected(&sundays, start, week, at(LATER), Los_Angeles, 4).unwrap();
         assert_eq!(all.orders.unwrap().to_string(), "2.00");
+    }
+
+    #[test]
+    fn clocks_moved_by_half_an_hour_are_asked_for_in_half_hours() {
+        use chrono_tz::Australia::Lord_Howe;
+        // Clocks on Lord Howe went forward by half an hour on 2024-10-06. One order at 10:15 on each of four Mondays.
+        let start = at("2024-10-20T13:00:00Z");
+        let asked = history_question(start, at(LATER), Lord_Howe, 4).unwrap();
+        assert_eq!(asked.bucket, std::time::Duration::from_secs(1800));
+        assert_eq!(weeks_bucket(), std::time::Duration::from_secs(3600));
+        let mondays = ["2024-09-22T23:45:00Z", "2024-09-29T23:45:00Z", "2024-10-06T23:15:00Z", "2024-10-13T23:15:00Z"];
+        let bucket = |order: &str| {
+            let into = (at(order) - asked.window.from).num_seconds() / 1800 * 1800;
+            let one = BucketSales { orders: 1, ..BucketSales::default() };
+            (asked.window.from + Duration::seconds(into), one)
+        };
+        let history =
+            History { since: Some(at("2024-01-01T00:00:00Z")), buckets: mondays.map(|order| bucket(order)).to_vec() };
+        let orders = |from: &str, to: &str| {
+            let window = Window { from: at(from), to: at(to) };
+            expected(&history, start, window, at(LATER), Lord_Howe, 4).unwrap().orders.unwrap().to_string()
+        };
+        // Monday 2024-10-21, 9 to 10 and 10 to 11.
+        assert_eq!(orders("2024-10-20T22:00:00Z", "2024-10-20T23:00:00Z"), "0.00");
+        assert_eq!(orders("2024-10-20T23:00:00Z", "2024-10-21T00:00:00Z"), "1.00");
+    }
+
+    fn weeks_bucket() -> std::time::Duration {
+        history_question(at(START), at(LATER), Seoul, 4).unwrap().bucket
     }
 }
