@@ -17,11 +17,13 @@ pub(crate) fn limited() -> OpenApiRouter<App> {
         .routes(routes!(answers::campaign))
         .routes(routes!(answers::activity))
         .routes(routes!(catalog::definitions))
-        .routes(routes!(health::readyz))
         .routes(routes!(page::campaigns_page))
 }
 
-/// Routes that answer however busy the others are.
+/// Routes that answer however busy the others are; the sources are probed at most once a second.
 pub(crate) fn unlimited() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(health::livez)).routes(routes!(document::openapi))
+    OpenApiRouter::new()
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(document::openapi))
 }

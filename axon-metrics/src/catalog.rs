@@ -138,17 +138,20 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalog of these campaigns, whose money is of this currency (`"KRW"`).
+    /// A catalog of these campaigns, whose money is of this currency (`"KRW"`). Dates beyond the years 1970 to 9999, with
+    /// which some stores say "for ever", are cut to them.
     /// # Errors
     /// [`CatalogError`] if an id is there twice.
-    pub fn new(currency: impl Into<String>, campaigns: Vec<Campaign>) -> Result<Self, CatalogError> {
+    pub fn new(currency: impl Into<String>, mut campaigns: Vec<Campaign>) -> Result<Self, CatalogError> {
         let mut by_campaign = HashMap::new();
         let mut by_activity = HashMap::new();
-        for (index, campaign) in campaigns.iter().enumerate() {
+        for (index, campaign) in campaigns.iter_mut().enumerate() {
+            cut([&mut campaign.start, &mut campaign.end]);
             if by_campaign.insert(campaign.id, index).is_some() {
                 return Err(CatalogError::CampaignTwice(campaign.id));
             }
-            for (place, activity) in campaign.activities.iter().enumerate() {
+            for (place, activity) in campaign.activities.iter_mut().enumerate() {
+                cut([&mut activity.start, &mut activity.end]);
                 if by_activity.insert(activity.id, (index, place)).is_some() {
                     return Err(CatalogError::ActivityTwice(activity.id));
                 }
@@ -185,6 +188,15 @@ impl Catalog {
                 Some(Resolved { campaign, activities: &campaign.activities[place..=place], level: scope })
             }
         }
+    }
+}
+
+/// Dates that the calendar can be asked about.
+fn cut(dates: [&mut Option<Instant>; 2]) {
+    const LAST: i64 = 253_402_300_799;
+    let (first, last) = (Instant::UNIX_EPOCH, Instant::from_timestamp(LAST, 0).unwrap_or(Instant::MAX_UTC));
+    for date in dates {
+        *date = date.map(|date| date.clamp(first, last));
     }
 }
 
@@ -246,6 +258,31 @@ mod tests {
 
     fn at(text: &str) -> Instant {
         text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn dates_that_mean_for_ever_are_cut_to_the_calendar() {
+        let activity = Activity {
+            id: ActivityId(1),
+            name: String::new(),
+            kind: ActivityKind::FirstComeFirstServe,
+            start: Some(Instant::MIN_UTC),
+            end: Some(Instant::MAX_UTC),
+            limit: None,
+            product: None,
+        };
+        let campaign = Campaign {
+            id: CampaignId(1),
+            name: String::new(),
+            start: None,
+            end: Some(Instant::MAX_UTC),
+            budget: None,
+            activities: vec![activity],
+        };
+        let catalog = Catalog::new("KRW", vec![campaign]).expect("a catalog");
+        let activity = &catalog.campaigns()[0].activities[0];
+        let dates = [activity.start, activity.end].map(|date| date.map(|date| date.to_rfc3339()));
+        assert_eq!(dates, [Some("1970-01-01T00:00:00+00:00".into()), Some("9999-12-31T23:59:59+00:00".into())]);
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub enum Missing {
     TooLarge,
     /// A rate of nothing.
     ZeroDenominator,
-    /// No whole day of history before the promotion.
+    /// The promotion has no start, or there is no whole day of history before it.
     NoBaseline,
     /// An activity without a limit has no stock.
     Unlimited,

@@ -28,9 +28,7 @@ pub(super) async fn livez(_: NoParameters) -> Result<Response, Problem> {
     get, path = "/readyz", tag = "operation", operation_id = "readyz",
     responses((status = 200, description = "Questions can be answered.", body = Health),
         Problems,
-        (status = 503, description = "No question can be answered now (`application/json`), or too many requests at once.",
-            content((Health = "application/json"), (crate::problem::ProblemDetails = "application/problem+json")),
-            headers(("Retry-After" = i64, description = "Seconds to wait; with `overloaded`."))))
+        (status = 503, description = "No question can be answered now.", body = Health))
 )]
 pub(super) async fn readyz(State(app): State<App>, _: NoParameters) -> Result<Response, Problem> {
     let health = app.dashboard.health(app.now()).await;

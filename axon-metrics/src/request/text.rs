@@ -1,6 +1,6 @@
 //! Requests as text: an id and the query's parameters, as they stand in a URL (already percent-decoded).
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, Timelike as _, Utc};
 use chrono_tz::Tz;
 
 use super::{DashboardRequest, Fault, FaultCode, RequestError};
@@ -174,25 +174,31 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Years that a range can lie in.
+const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
+
 fn bound(text: &str) -> Option<Bound> {
-    // chrono also reads signs, blanks and years of other lengths.
+    // chrono also reads signs, blanks, years of other lengths and a second 60.
     let shape = |at: usize, byte: u8| text.as_bytes().get(at) == Some(&byte);
     if !text.is_ascii() || !text.starts_with(|first: char| first.is_ascii_digit()) || !shape(4, b'-') || !shape(7, b'-')
     {
         return None;
     }
     if text.len() == 10 {
-        return NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Bound::Date);
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        return YEARS.contains(&date.year()).then_some(Bound::Date(date));
     }
     if !shape(10, b'T') || text.contains(' ') {
         return None;
     }
+    let plain = |local: &NaiveDateTime| YEARS.contains(&local.year()) && local.nanosecond() < 1_000_000_000;
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
-        return Some(Bound::At(instant.with_timezone(&Utc)));
+        let instant = instant.with_timezone(&Utc);
+        return plain(&instant.naive_utc()).then_some(Bound::At(instant));
     }
     let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
         .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M"));
-    local.ok().map(Bound::Local)
+    local.ok().filter(plain).map(Bound::Local)
 }
 
 impl DashboardRequest {
@@ -361,6 +367,11 @@ mod tests {
             "2024-01-01T25:00",
             "1704067200",
             "12024-01-01",
+            "1969-12-31",
+            "0000-01-01",
+            "2024-01-01T00:00:60",
+            "2024-01-01T00:00:60Z",
+            "9999-12-31T23:00:00-23:59",
         ] {
             assert_eq!(
                 faults(&[("startDate", wrong), ("endDate", "2024-01-31")]),

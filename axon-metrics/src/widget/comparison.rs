@@ -144,7 +144,12 @@ impl SalesFigures {
 
 impl Baseline {
     fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
-        let history = facts.sales.history.as_ref().ok_or(Missing::NoBaseline);
+        let nothing_asked = if context.scope.activities.is_empty() {
+            Missing::NotMeasured(crate::Reason::NoActivities)
+        } else {
+            Missing::NoBaseline
+        };
+        let history = facts.sales.history.as_ref().ok_or(nothing_asked);
         let expected = history.and_then(|history| {
             notes.look_at(history);
             let start = context.scope.promotion_start().ok_or(Missing::NoBaseline)?;
@@ -167,6 +172,7 @@ impl Baseline {
         let buyers = notes.derived("baseline.buyers", Err(Missing::NotSupported));
         let weeks =
             notes.derived("baseline.weeks", expected.as_ref().map(|expected| expected.weeks).map_err(Clone::clone));
-        Self { orders, quantity, revenue, buyers, weeks, method: expected.ok().map(|expected| expected.method) }
+        let method = notes.derived("baseline.method", expected.map(|expected| expected.method));
+        Self { orders, quantity, revenue, buyers, weeks, method }
     }
 }

@@ -62,9 +62,12 @@ impl MissingFigure {
             }
             Missing::TooLarge => (MissingReason::TooLarge, None, None, "more than can be counted".to_owned()),
             Missing::ZeroDenominator => (MissingReason::ZeroDenominator, None, None, "a rate of nothing".to_owned()),
-            Missing::NoBaseline => {
-                (MissingReason::NoBaseline, None, None, "the ledger holds no whole day before the promotion".to_owned())
-            }
+            Missing::NoBaseline => (
+                MissingReason::NoBaseline,
+                None,
+                None,
+                "the promotion has no start, or the ledger holds no whole day before it".to_owned(),
+            ),
             Missing::Unlimited => (MissingReason::Unlimited, None, None, "there is no limit".to_owned()),
             Missing::Unavailable(error) => (
                 MissingReason::Unavailable,

@@ -96,12 +96,8 @@ impl Compute for Realtime {
         let remaining_stock = notes.derived("remainingStock", total(standings.iter().map(|one| one.remaining.clone())));
         let active_users = notes.figure("activeUsers", &facts.active);
         let last_updated = notes.derived("lastUpdated", oldest(reads));
-        // The limit is the catalog's: that it is known says nothing of the sources, so it counts for no status.
-        let initial = total(activities.iter().map(|activity| activity.limit.ok_or(Missing::Unlimited)));
-        let initial_stock = initial.as_ref().ok().copied();
-        if let Err(why) = initial {
-            notes.derived::<u64>("initialStock", Err(why));
-        }
+        let limits = total(activities.iter().map(|activity| activity.limit.ok_or(Missing::Unlimited)));
+        let initial_stock = limit(notes, "initialStock".to_owned(), limits);
         let participants_total =
             notes.derived("participantsTotal", total(standings.iter().map(|one| one.participants.clone())));
         let hourly_inflow = notes.figure("hourlyInflow", &facts.inflow).map(|visits| buckets(context, &visits));
@@ -121,6 +117,14 @@ impl Compute for Realtime {
             hourly_inflow,
             activities,
         }
+    }
+}
+
+/// A limit, or null and why. It is the catalog's: that it is known says nothing of the sources, so it counts for no status.
+fn limit(notes: &mut Notes, field: String, limit: Result<u64, Missing>) -> Option<u64> {
+    match limit {
+        Ok(limit) => Some(limit),
+        Err(why) => notes.derived(field, Err(why)),
     }
 }
 
@@ -256,7 +260,7 @@ impl Standing {
         ActivityStock {
             activity_id: activity.id,
             remaining_stock: notes.derived(field("remainingStock"), self.remaining.clone()),
-            initial_stock: activity.limit,
+            initial_stock: limit(notes, field("initialStock"), activity.limit.ok_or(Missing::Unlimited)),
             participants_total: notes.derived(field("participantsTotal"), self.participants.clone()),
         }
     }
