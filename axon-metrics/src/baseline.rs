@@ -139,20 +139,25 @@ impl Means {
             BaselineMethod::Mean => 0,
         };
         let mut slots = vec![Slot::default(); slot(calendar::HOURS_OF_WEEK - 1) + 1];
-        let micros = |hour: &calendar::Hour| i128::from(hour.inside.length().num_microseconds().unwrap_or(0));
-        let mut sold = history.buckets.iter().peekable();
+        let mut sold = history.buckets.iter().map(|(at, sales)| (at.timestamp_micros(), sales)).peekable();
+        let mut fits = true;
         // Stretches are from the youngest to the oldest.
-        for hour in stretches.iter().rev().flat_map(|stretch| calendar::hours(*stretch, zone)) {
-            let slot = &mut slots[slot(hour.of_week)];
-            slot.history += micros(&hour);
-            while sold.next_if(|(at, _)| *at < hour.inside.from).is_some() {}
-            while let Some((_, sales)) = sold.next_if(|(at, _)| *at < hour.inside.to) {
-                slot.add(sales).ok_or(Missing::TooLarge)?;
-            }
+        for stretch in stretches.iter().rev() {
+            calendar::each_part(*stretch, zone, |from, to, hour_of_week| {
+                let slot = &mut slots[slot(hour_of_week)];
+                slot.history += i128::from(to - from);
+                while sold.next_if(|(at, _)| *at < from).is_some() {}
+                while let Some((_, sales)) = sold.next_if(|(at, _)| *at < to) {
+                    fits &= slot.add(sales).is_some();
+                }
+            });
         }
-        for hour in calendar::hours(window, zone) {
-            slots[slot(hour.of_week)].window += micros(&hour);
+        if !fits {
+            return Err(Missing::TooLarge);
         }
+        calendar::each_part(window, zone, |from, to, hour_of_week| {
+            slots[slot(hour_of_week)].window += i128::from(to - from);
+        });
         Ok(Self { slots })
     }
 
@@ -161,12 +166,20 @@ impl Means {
         // Two weeks or more hold each hour of the week at least once, since clocks do not go forward twice in them.
         let used = || self.slots.iter().filter(|slot| slot.window > 0 && slot.history > 0);
         let scale = used().map(|slot| pick(&slot.sold).scale()).max().unwrap_or(0);
-        let mut sum = Some((0_i128, 1_i128));
+        // Slots of the same time in history are added up first: nearly all of them are.
+        let mut parts: Vec<Fraction> = Vec::new();
         for slot in used() {
             let sold = pick(&slot.sold);
             let mantissa = 10_i128.checked_pow(scale - sold.scale()).and_then(|ten| sold.mantissa().checked_mul(ten));
-            let part = mantissa.and_then(|mantissa| reduced(mantissa.checked_mul(slot.window)?, slot.history));
-            sum = sum.zip(part).and_then(|(sum, part)| added(sum, part));
+            let part = mantissa.and_then(|mantissa| mantissa.checked_mul(slot.window)).ok_or(Missing::TooLarge)?;
+            match parts.iter_mut().find(|(_, history)| *history == slot.history) {
+                Some((sum, _)) => *sum = sum.checked_add(part).ok_or(Missing::TooLarge)?,
+                None => parts.push((part, slot.history)),
+            }
+        }
+        let mut sum = Some((0, 1));
+        for part in parts {
+            sum = sum.zip(reduced(part)).and_then(|(sum, part)| added(sum, part));
         }
         let hundredths = sum.and_then(|(numerator, denominator)| {
             half_up(numerator.checked_mul(100)?, denominator.checked_mul(10_i128.checked_pow(scale)?)?)
@@ -177,7 +190,7 @@ impl Means {
 
 type Fraction = (i128, i128);
 
-fn reduced(numerator: i128, denominator: i128) -> Option<Fraction> {
+fn reduced((numerator, denominator): Fraction) -> Option<Fraction> {
     let divisor = gcd(numerator.abs(), denominator).max(1);
     Some((numerator / divisor, denominator / divisor))
 }
@@ -186,7 +199,7 @@ fn added((a, b): Fraction, (c, d): Fraction) -> Option<Fraction> {
     let common = gcd(b, d);
     let denominator = (b / common).checked_mul(d)?;
     let numerator = a.checked_mul(d / common)?.checked_add(c.checked_mul(b / common)?)?;
-    reduced(numerator, denominator)
+    reduced((numerator, denominator))
 }
 
 #[cfg(test)]

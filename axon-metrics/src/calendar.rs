@@ -60,27 +60,45 @@ const DAY: i64 = 24 * HOUR;
 /// The clock hours that a window touches, oldest first and without gaps. Hours start at local :00, so in zones with offsets
 /// of 30 or 45 minutes they are not UTC's. Empty for an empty window.
 pub(crate) fn hours(window: Window, zone: Tz) -> Vec<Hour> {
-    if window.is_empty() {
-        return Vec::new();
-    }
     let mut hours = Vec::new();
-    for span in spans(window.from.timestamp() - 2 * HOUR, window.to.timestamp() + 2 * HOUR, zone) {
-        let mut clock = (span.from + span.offset).div_euclid(HOUR);
-        loop {
-            let from = (clock * HOUR - span.offset).max(span.from);
-            let to = ((clock + 1) * HOUR - span.offset).min(span.to);
-            if from >= span.to {
-                break;
-            }
-            let whole = Window { from: seconds(from), to: seconds(to) };
-            let inside = Window { from: whole.from.max(window.from), to: whole.to.min(window.to) };
-            if !inside.is_empty() {
-                hours.push(Hour { whole, inside, of_week: hour_of_week(clock) });
-            }
+    each_hour(window, zone, |from, to, of_week| {
+        let whole = Window { from: seconds(from), to: seconds(to) };
+        let inside = Window { from: whole.from.max(window.from), to: whole.to.min(window.to) };
+        hours.push(Hour { whole, inside, of_week });
+    });
+    hours
+}
+
+/// The same as [`hours`] for sums over many of them: the part inside the window, in microseconds since 1970, and the hour
+/// of the week.
+pub(crate) fn each_part(window: Window, zone: Tz, mut take: impl FnMut(i64, i64, usize)) {
+    let (first, last) = (window.from.timestamp_micros(), window.to.timestamp_micros());
+    each_hour(window, zone, |from, to, of_week| {
+        take((from * MICROS).max(first), (to * MICROS).min(last), of_week);
+    });
+}
+
+const MICROS: i64 = 1_000_000;
+
+/// Each clock hour that a window touches: its first second, the second after it, and the hour of the week.
+fn each_hour(window: Window, zone: Tz, mut take: impl FnMut(i64, i64, usize)) {
+    if window.is_empty() {
+        return;
+    }
+    let (first, last) =
+        (window.from.timestamp(), window.to.timestamp() + i64::from(window.to.timestamp_subsec_nanos() > 0));
+    for span in spans(first - 2 * HOUR, last + 2 * HOUR, zone) {
+        let mut clock = (span.from.max(first - HOUR) + span.offset).div_euclid(HOUR);
+        let mut from = (clock * HOUR - span.offset).max(span.from);
+        while from < span.to.min(last) {
             clock += 1;
+            let to = (clock * HOUR - span.offset).min(span.to);
+            if to > first {
+                take(from, to, hour_of_week(clock - 1));
+            }
+            from = to;
         }
     }
-    hours
 }
 
 /// The longest time that all clock hours of a window are a multiple of: an hour, but where clocks were moved by less.
