@@ -1,5 +1,7 @@
 //! Loading files into the embedded store: every shape the platform writes, and everything a file should not hold.
 
+#![cfg(feature = "memory")]
+
 use std::{
     io::{Cursor, Write},
     sync::{Arc, Mutex},
