@@ -1,10 +1,9 @@
 //! The event columns: a log per activity and kind of event, so that counting is two binary searches.
 //! Lives here: kinds, partitions, adding. Lives elsewhere: the questions (`behavior`), logs (`log`), who they are about (`subjects`).
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use ahash::HashMap;
 
 use super::{
     log::{Pending, Span, TimeLog},

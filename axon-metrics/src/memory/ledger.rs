@@ -2,10 +2,9 @@
 //! became of them. Rows have an identity: one of the same id replaces what was there.
 //! Lives here: rows, partitions, adding. Lives elsewhere: the questions (`sales`), logs (`log`).
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use ahash::HashMap;
 
 use super::{
     log::{Pending, Span, TimeLog, kept},
@@ -196,7 +195,7 @@ struct Moves<K, T> {
 
 impl<K, T> Default for Moves<K, T> {
     fn default() -> Self {
-        Self { out: HashMap::new(), into: HashMap::new() }
+        Self { out: HashMap::default(), into: HashMap::default() }
     }
 }
 

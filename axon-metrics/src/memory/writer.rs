@@ -1,7 +1,7 @@
 //! The one who writes: takes records in, and gives readers a new snapshot. Dictionaries, identities and figures that only
 //! writing needs live here; what readers see lives in `snapshot`.
 
-use std::collections::HashSet;
+use ahash::HashSet;
 
 use super::{
     events::{Kind, Kinds, PendingEvents},

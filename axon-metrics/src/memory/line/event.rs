@@ -1,11 +1,9 @@
 //! Event lines: the platform's message as it is, or a line of an Elasticsearch export around it. Fields that are not read
 //! may hold anything.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
-};
+use std::hash::{BuildHasher, RandomState};
 
+use ahash::HashMap;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
