@@ -112,7 +112,8 @@ impl MemoryStore {
         Self { inner: Arc::new(Inner { snapshot, writer: Mutex::new(writer), reader }) }
     }
 
-    /// Adds events. More kinds of events (trigger type with definition) than 65,535 are refused, and counted in the report.
+    /// Adds events. More kinds of events (trigger type with definition) than 65,535 are refused, as are more activities than
+    /// 100,000, and counted in the report.
     pub fn append_events(&self, events: impl IntoIterator<Item = Event>) {
         let events: Vec<Event> = events.into_iter().collect();
         self.write(|writer| writer.append_events(events));

@@ -242,6 +242,20 @@ fn the_first_hundred_wrong_lines_are_listed_and_the_others_counted() {
 }
 
 #[test]
+fn events_of_too_many_activities_are_refused_and_those_known_stay_known() {
+    let line =
+        |id: u32| format!("{{\"triggerType\":\"CLICK\",\"occurredAt\":1,\"properties\":{{\"activityId\":{id}}}}}\n");
+    let store = events(&(1..=100_002).map(line).collect::<String>());
+    let faults = |store: &MemoryStore| store.report(Instant::UNIX_EPOCH).rejected.reasons;
+    assert_eq!(faults(&store), [(Fault::TooManyActivities, 2)].into());
+    store.append_lines("more", text(line(1) + &line(100_001))).expect("lines");
+    assert_eq!(faults(&store), [(Fault::TooManyActivities, 3)].into());
+    assert_eq!(store.report(Instant::UNIX_EPOCH).events.kept, 100_001);
+    // A log with one segment, an activity with one log, and an entry for it: no less than this for each.
+    assert!(store.memory_bytes() > 100_000 * 100, "{}", store.memory_bytes());
+}
+
+#[test]
 fn a_report_is_the_same_however_many_threads_made_it() {
     let mut lines = String::new();
     for line in 0..50_000 {

@@ -115,9 +115,12 @@ impl Ledger {
         entries.chain(self.purchases.values().map(|log| log.count(span))).map(|rows| rows as u64).sum()
     }
 
+    /// Bytes the columns take, with what holds them, about.
     pub(super) fn bytes(&self) -> usize {
+        let logs = self.entries.len() * size_of::<(ActivityId, TimeLog<EntryRow>)>()
+            + self.purchases.len() * size_of::<(Shelf, TimeLog<PurchaseRow>)>();
         let entries = self.entries.values().map(TimeLog::bytes);
-        entries.chain(self.purchases.values().map(TimeLog::bytes)).sum()
+        logs + entries.chain(self.purchases.values().map(TimeLog::bytes)).sum::<usize>()
     }
 }
 

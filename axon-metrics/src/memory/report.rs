@@ -117,6 +117,8 @@ pub enum Fault {
     OutOfRange(&'static str),
     /// There are already as many pairs of trigger type and tracker definition as a store tells apart: 65,535.
     TooManyKinds,
+    /// There are already events of as many activities as a store keeps: 100,000.
+    TooManyActivities,
     /// There are already as many subjects as a store tells apart.
     TooManySubjects,
 }
@@ -134,6 +136,7 @@ impl fmt::Display for Fault {
             Self::Wrong(field) => write!(f, "{field} is not what it should be"),
             Self::OutOfRange(field) => write!(f, "{field} is not within the years 1970 to 9999"),
             Self::TooManyKinds => f.write_str("too many trigger types and tracker definitions"),
+            Self::TooManyActivities => f.write_str("too many activities"),
             Self::TooManySubjects => f.write_str("too many subjects"),
         }
     }

@@ -122,7 +122,7 @@ impl Subjects {
 
 /// Bytes of a hash table: an eighth stays free, and each place has one byte beside it.
 pub(super) fn table(capacity: usize, entry: usize) -> usize {
-    capacity / 7 * 8 * (entry + 1)
+    (capacity * 8).div_ceil(7) * (entry + 1)
 }
 
 fn find_or<K: std::hash::Hash + Eq>(

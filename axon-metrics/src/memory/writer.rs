@@ -4,7 +4,7 @@
 use ahash::HashSet;
 
 use super::{
-    events::{Kind, Kinds, PendingEvents},
+    events::{Kind, Kinds, MAX_ACTIVITIES, PendingEvents},
     ledger::{PendingRows, Places},
     line::{event::EventLine, row::Row},
     log::{Span, kept, micros},
@@ -33,6 +33,8 @@ pub(super) struct Writer {
     pub(super) snapshot: Snapshot,
     pub(super) slots: SlotBook,
     subjects: Subjects,
+    /// Those that events are kept of, or on their way.
+    activities: HashSet<ActivityId>,
     /// Fingerprints of the documents of exports.
     documents: HashSet<u128>,
     places: Places,
@@ -92,8 +94,12 @@ impl Writer {
         pending: &mut PendingEvents,
     ) -> Result<(), Fault> {
         let kind = kind.ok_or(Fault::TooManyKinds)?;
+        if self.activities.len() >= MAX_ACTIVITIES && !self.activities.contains(&activity) {
+            return Err(Fault::TooManyActivities);
+        }
         let subject = self.subjects.code(subject).ok_or(Fault::TooManySubjects)?;
         self.report.events.without_subject += u64::from(subject == Code::NOBODY);
+        self.activities.insert(activity);
         pending.push(activity, kind, at, subject);
         Ok(())
     }
@@ -197,6 +203,7 @@ impl Writer {
         self.snapshot.events.bytes()
             + self.snapshot.ledger.bytes()
             + self.subjects.bytes()
+            + table(self.activities.capacity(), size_of::<ActivityId>())
             + table(self.documents.capacity(), size_of::<u128>())
             + self.places.bytes()
             + self.slots.bytes()
