@@ -53,6 +53,9 @@ use writer::Writer;
 /// The longest line that is read, in bytes. Longer ones are skipped and counted.
 pub const MAX_LINE: usize = 1 << 20;
 
+/// The longest text of an event that is kept, in bytes: a trigger type, a user, a session.
+pub const MAX_TEXT: usize = 256;
+
 /// The store's name in answers, logs and metrics.
 const NAME: &str = "memory";
 
@@ -113,7 +116,7 @@ impl MemoryStore {
     }
 
     /// Adds events. More kinds of events (trigger type with definition) than 65,535 are refused, as are more activities than
-    /// 100,000, and counted in the report.
+    /// 100,000 and texts longer than [`MAX_TEXT`], and counted in the report.
     pub fn append_events(&self, events: impl IntoIterator<Item = Event>) {
         let events: Vec<Event> = events.into_iter().collect();
         self.write(|writer| writer.append_events(events));

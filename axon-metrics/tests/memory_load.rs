@@ -11,7 +11,7 @@ use std::{
 use axon_metrics::{
     ActivityId, Dashboard, DashboardRequest, EventRule, Files, Instant, MemoryStore, Period, Reason, Widget, Window,
     facts::{Missing, Stock},
-    memory::{Fault, LoadError, Rejection},
+    memory::{Event, Fault, LoadError, MAX_TEXT, Rejection},
     source::{BehaviorQuestion, BehaviorSource, Counting, Frame, RealtimeQuestion, RealtimeSource},
 };
 use serde_json::json;
@@ -124,6 +124,30 @@ async fn a_subject_is_the_user_else_the_session_else_nobody() {
     // User 1, user "one", session a, session 1.
     assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (8, 4));
     assert_eq!(store.report(Instant::UNIX_EPOCH).events.without_subject, 2);
+}
+
+#[tokio::test]
+async fn texts_that_are_too_long_are_refused_in_lines_and_records() {
+    let fitting = "s".repeat(MAX_TEXT);
+    let long = fitting.clone() + "s";
+    let line =
+        |who: &str| format!(r#"{{"triggerType":"CLICK","occurredAt":1,{who},"properties":{{"activityId":77}}}}"#);
+    let store = events(&["sessionId", "userId"].map(|field| line(&format!(r#""{field}":"{fitting}""#))).join("\n"));
+    assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (2, 2));
+    let lines = ["sessionId", "userId"].map(|field| line(&format!(r#""{field}":"{long}""#))).join("\n");
+    store.append_lines("long", text(lines)).expect("lines");
+    let event = |trigger: &str, session: &str| Event {
+        trigger: trigger.into(),
+        definition: None,
+        at: Instant::UNIX_EPOCH,
+        activity: ActivityId(77),
+        user: None,
+        session: Some(session.into()),
+    };
+    store.append_events([event("CLICK", &long), event(&long, "s"), event("CLICK", &fitting)]);
+    assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (3, 2));
+    let found: Vec<_> = store.report(Instant::UNIX_EPOCH).rejected.first.iter().map(|found| found.reason).collect();
+    assert_eq!(found, ["sessionId", "userId", "session", "trigger"].map(Fault::TextTooLong));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::{
     log::{Span, kept, micros},
     read::Block,
     records::{Entry, Event, Purchase, Slot},
-    report::{Fault, LoadReport},
+    report::{Fault, LoadReport, short},
     slots::SlotBook,
     snapshot::Snapshot,
     subjects::{Code, Subject, Subjects, table},
@@ -152,11 +152,7 @@ impl Writer {
         let mut pending = PendingEvents::default();
         let mut rejected = Vec::new();
         for (place, event) in (0..).zip(events) {
-            let kind = Kinds::find_or_add(&mut self.snapshot.kinds, &event.trigger, event.definition);
-            let session = event.session.as_deref().filter(|session| !session.is_empty());
-            let of_session = || session.map_or(Subject::Nobody, Subject::session);
-            let subject = event.user.map_or_else(of_session, Subject::User);
-            match self.keep(kind, event.activity, kept(event.at), subject, &mut pending) {
+            match self.append_event(&event, &mut pending) {
                 Err(fault) => rejected.push((place, fault)),
                 Ok(()) => {
                     self.report.events.added += 1;
@@ -166,6 +162,18 @@ impl Writer {
         }
         self.reject("append", 0, rejected);
         self.commit_events(pending);
+    }
+
+    fn append_event(&mut self, event: &Event, pending: &mut PendingEvents) -> Result<(), Fault> {
+        let trigger = short(&event.trigger, "trigger")?;
+        let session = short(event.session.as_deref().unwrap_or_default(), "session")?;
+        let subject = match event.user {
+            Some(user) => Subject::User(user),
+            None if session.is_empty() => Subject::Nobody,
+            None => Subject::session(session),
+        };
+        let kind = Kinds::find_or_add(&mut self.snapshot.kinds, trigger, event.definition);
+        self.keep(kind, event.activity, kept(event.at), subject, pending)
     }
 
     pub(super) fn append_entries(&mut self, entries: Vec<Entry>) {
