@@ -135,7 +135,7 @@ async fn texts_that_are_too_long_are_refused_in_lines_and_records() {
     let store = events(&["sessionId", "userId"].map(|field| line(&format!(r#""{field}":"{fitting}""#))).join("\n"));
     assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (2, 2));
     let lines = ["sessionId", "userId"].map(|field| line(&format!(r#""{field}":"{long}""#))).join("\n");
-    store.append_lines("long", text(lines)).expect("lines");
+    assert_eq!(store.append_lines("long", text(lines)).expect("lines"), 2);
     let event = |trigger: &str, session: &str| Event {
         trigger: trigger.into(),
         definition: None,
@@ -144,7 +144,7 @@ async fn texts_that_are_too_long_are_refused_in_lines_and_records() {
         user: None,
         session: Some(session.into()),
     };
-    store.append_events([event("CLICK", &long), event(&long, "s"), event("CLICK", &fitting)]);
+    assert_eq!(store.append_events([event("CLICK", &long), event(&long, "s"), event("CLICK", &fitting)]), 2);
     assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (3, 2));
     let found: Vec<_> = store.report(Instant::UNIX_EPOCH).rejected.first.iter().map(|found| found.reason).collect();
     assert_eq!(found, ["sessionId", "userId", "session", "trigger"].map(Fault::TextTooLong));

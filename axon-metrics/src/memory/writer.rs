@@ -42,14 +42,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Takes a block of event lines in. `before` lines of the file came before it.
+    /// Takes a block of event lines in. `before` lines of the file came before it. Returns how many were refused.
     pub(super) fn take_events(
         &mut self,
         file: &str,
         before: u64,
         block: Block<EventLines>,
         pending: &mut PendingEvents,
-    ) {
+    ) -> usize {
         let Block { lines, blank, parsed: EventLines { kinds, events }, mut rejected } = block;
         let mut codes: Vec<Option<Kind>> = vec![None; kinds.len()];
         let mut found = vec![0_u64; kinds.len()];
@@ -82,7 +82,7 @@ impl Writer {
         self.report.events.lines += lines;
         self.report.events.blank += blank;
         self.report.events.rejected += rejected.len() as u64;
-        self.reject(file, before, rejected);
+        self.reject(file, before, rejected)
     }
 
     fn keep(
@@ -128,11 +128,13 @@ impl Writer {
         pending.push_purchase(purchase);
     }
 
-    fn reject(&mut self, file: &str, before: u64, mut rejected: Vec<(u64, Fault)>) {
+    fn reject(&mut self, file: &str, before: u64, mut rejected: Vec<(u64, Fault)>) -> usize {
+        let refused = rejected.len();
         rejected.sort_by_key(|(line, _)| *line);
         for (line, fault) in rejected {
             self.report.rejected.push(file, before + line + 1, fault);
         }
+        refused
     }
 
     /// Puts pending events in front of readers.
@@ -148,7 +150,7 @@ impl Writer {
         self.report.ledger.replaced += self.places.add(&mut self.snapshot.ledger, pending);
     }
 
-    pub(super) fn append_events(&mut self, events: Vec<Event>) {
+    pub(super) fn append_events(&mut self, events: Vec<Event>) -> usize {
         let mut pending = PendingEvents::default();
         let mut rejected = Vec::new();
         for (place, event) in (0..).zip(events) {
@@ -160,8 +162,8 @@ impl Writer {
                 }
             }
         }
-        self.reject("append", 0, rejected);
         self.commit_events(pending);
+        self.reject("append", 0, rejected)
     }
 
     fn append_event(&mut self, event: &Event, pending: &mut PendingEvents) -> Result<(), Fault> {
@@ -182,7 +184,7 @@ impl Writer {
         self.commit_rows(pending);
     }
 
-    pub(super) fn append_purchases(&mut self, purchases: Vec<Purchase>) {
+    pub(super) fn append_purchases(&mut self, purchases: Vec<Purchase>) -> usize {
         let mut pending = PendingRows::default();
         let mut rejected = Vec::new();
         for (place, purchase) in (0..).zip(purchases) {
@@ -192,8 +194,8 @@ impl Writer {
                 self.take_purchase(purchase, &mut pending);
             }
         }
-        self.reject("append", 0, rejected);
         self.commit_rows(pending);
+        self.reject("append", 0, rejected)
     }
 
     pub(super) fn append_slots(&mut self, slots: &[Slot]) {
