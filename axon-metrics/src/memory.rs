@@ -53,6 +53,12 @@ use writer::Writer;
 /// The longest line that is read, in bytes. Longer ones are skipped and counted.
 pub const MAX_LINE: usize = 1 << 20;
 
+/// The longest text of an event that is kept, in bytes: a trigger type, a user, a session.
+pub const MAX_TEXT: usize = 256;
+
+/// The largest catalog or realtime file that is read, in bytes, unpacked: each is held as a whole.
+pub const MAX_DOCUMENT: usize = 256 << 20;
+
 /// The store's name in answers, logs and metrics.
 const NAME: &str = "memory";
 
@@ -112,22 +118,24 @@ impl MemoryStore {
         Self { inner: Arc::new(Inner { snapshot, writer: Mutex::new(writer), reader }) }
     }
 
-    /// Adds events. More kinds of events (trigger type with definition) than 65,535 are refused, and counted in the report.
-    pub fn append_events(&self, events: impl IntoIterator<Item = Event>) {
+    /// Adds events. More kinds of events (trigger type with definition) than 65,535 are refused, as are more activities than
+    /// 100,000 and texts longer than [`MAX_TEXT`], and counted in the report. Returns how many were refused.
+    pub fn append_events(&self, events: impl IntoIterator<Item = Event>) -> usize {
         let events: Vec<Event> = events.into_iter().collect();
-        self.write(|writer| writer.append_events(events));
+        self.write(|writer| writer.append_events(events))
     }
 
-    /// Adds entries, each instead of one with its id.
+    /// Adds entries, each instead of one with its id. None is refused.
     pub fn append_entries(&self, entries: impl IntoIterator<Item = Entry>) {
         let entries: Vec<Entry> = entries.into_iter().collect();
         self.write(|writer| writer.append_entries(entries));
     }
 
-    /// Adds purchases, each instead of one with its id. Negative prices are refused, and counted in the report.
-    pub fn append_purchases(&self, purchases: impl IntoIterator<Item = Purchase>) {
+    /// Adds purchases, each instead of one with its id. Negative prices are refused, and counted in the report. Returns how
+    /// many were refused.
+    pub fn append_purchases(&self, purchases: impl IntoIterator<Item = Purchase>) -> usize {
         let purchases: Vec<Purchase> = purchases.into_iter().collect();
-        self.write(|writer| writer.append_purchases(purchases));
+        self.write(|writer| writer.append_purchases(purchases))
     }
 
     /// Moves slots, counter and members together. With the first slot a store without a realtime file begins to count:
@@ -139,18 +147,25 @@ impl MemoryStore {
 
     /// Adds event lines, as a file of events holds them, plain or gzip; `name` stands for them in the report. They take
     /// effect block by block (about 256 KiB of lines), so that a long stream is seen while it is read.
+    /// Returns how many lines were refused.
     /// # Errors
     /// [`LoadError`] if reading fails. The blocks before stay.
-    pub fn append_lines(&self, name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Result<(), LoadError> {
+    pub fn append_lines(
+        &self,
+        name: impl Into<Arc<str>>,
+        reader: impl Read + Send + 'static,
+    ) -> Result<usize, LoadError> {
+        let mut refused = 0;
         let input = files::Input::reader(name, reader);
         let parse = |bytes: &[u8]| load::event_lines(&self.inner.reader, bytes);
         load::lines(input, &mut None, parse, |file, before, block| {
             self.write(|writer| {
                 let mut pending = PendingEvents::default();
-                writer.take_events(file, before, block, &mut pending);
+                refused += writer.take_events(file, before, block, &mut pending);
                 writer.commit_events(pending);
             });
-        })
+        })?;
+        Ok(refused)
     }
 
     /// Puts another catalog in the place of this one. A [`Dashboard`](crate::Dashboard) keeps a catalog for some seconds.
@@ -170,10 +185,11 @@ impl MemoryStore {
         self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).bytes()
     }
 
-    fn write(&self, change: impl FnOnce(&mut Writer)) {
+    fn write<T>(&self, change: impl FnOnce(&mut Writer) -> T) -> T {
         let mut writer = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut writer);
+        let result = change(&mut writer);
         self.inner.snapshot.store(Arc::new(writer.snapshot.clone()));
+        result
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

@@ -1,6 +1,6 @@
 //! Memory while loading is bounded, whatever the file holds. Alone in its process, whose peak is measured.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(feature = "memory", target_os = "linux"))]
 
 use std::io::Read;
 

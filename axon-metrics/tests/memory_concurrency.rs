@@ -1,6 +1,8 @@
 //! Readers and writers at the same time: readers never stop, never see half of what was added together, and never see less
 //! than before.
 
+#![cfg(feature = "memory")]
+
 use std::{
     sync::{
         Arc, Barrier,

@@ -1,5 +1,7 @@
 //! Loading files into the embedded store: every shape the platform writes, and everything a file should not hold.
 
+#![cfg(feature = "memory")]
+
 use std::{
     io::{Cursor, Write},
     sync::{Arc, Mutex},
@@ -9,7 +11,7 @@ use std::{
 use axon_metrics::{
     ActivityId, Dashboard, DashboardRequest, EventRule, Files, Instant, MemoryStore, Period, Reason, Widget, Window,
     facts::{Missing, Stock},
-    memory::{Fault, LoadError, Rejection},
+    memory::{Event, Fault, LoadError, MAX_TEXT, Rejection},
     source::{BehaviorQuestion, BehaviorSource, Counting, Frame, RealtimeQuestion, RealtimeSource},
 };
 use serde_json::json;
@@ -125,6 +127,30 @@ async fn a_subject_is_the_user_else_the_session_else_nobody() {
 }
 
 #[tokio::test]
+async fn texts_that_are_too_long_are_refused_in_lines_and_records() {
+    let fitting = "s".repeat(MAX_TEXT);
+    let long = fitting.clone() + "s";
+    let line =
+        |who: &str| format!(r#"{{"triggerType":"CLICK","occurredAt":1,{who},"properties":{{"activityId":77}}}}"#);
+    let store = events(&["sessionId", "userId"].map(|field| line(&format!(r#""{field}":"{fitting}""#))).join("\n"));
+    assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (2, 2));
+    let lines = ["sessionId", "userId"].map(|field| line(&format!(r#""{field}":"{long}""#))).join("\n");
+    assert_eq!(store.append_lines("long", text(lines)).expect("lines"), 2);
+    let event = |trigger: &str, session: &str| Event {
+        trigger: trigger.into(),
+        definition: None,
+        at: Instant::UNIX_EPOCH,
+        activity: ActivityId(77),
+        user: None,
+        session: Some(session.into()),
+    };
+    assert_eq!(store.append_events([event("CLICK", &long), event(&long, "s"), event("CLICK", &fitting)]), 2);
+    assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (3, 2));
+    let found: Vec<_> = store.report(Instant::UNIX_EPOCH).rejected.first.iter().map(|found| found.reason).collect();
+    assert_eq!(found, ["sessionId", "userId", "session", "trigger"].map(Fault::TextTooLong));
+}
+
+#[tokio::test]
 async fn a_document_of_an_export_counts_once_and_a_plain_line_each_time() {
     let event = r#"{"triggerType":"CLICK","occurredAt":1,"properties":{"activityId":77}}"#;
     let document =
@@ -237,6 +263,20 @@ fn the_first_hundred_wrong_lines_are_listed_and_the_others_counted() {
     assert_eq!((rejected.total, rejected.first.len()), (100_000, 100));
     assert_eq!(rejected.reasons.into_iter().collect::<Vec<_>>(), [(Fault::NotJson, 100_000)]);
     assert!(rejected.first.iter().zip(1..).all(|(rejection, line)| rejection.line == line));
+}
+
+#[test]
+fn events_of_too_many_activities_are_refused_and_those_known_stay_known() {
+    let line =
+        |id: u32| format!("{{\"triggerType\":\"CLICK\",\"occurredAt\":1,\"properties\":{{\"activityId\":{id}}}}}\n");
+    let store = events(&(1..=100_002).map(line).collect::<String>());
+    let faults = |store: &MemoryStore| store.report(Instant::UNIX_EPOCH).rejected.reasons;
+    assert_eq!(faults(&store), [(Fault::TooManyActivities, 2)].into());
+    store.append_lines("more", text(line(1) + &line(100_001))).expect("lines");
+    assert_eq!(faults(&store), [(Fault::TooManyActivities, 3)].into());
+    assert_eq!(store.report(Instant::UNIX_EPOCH).events.kept, 100_001);
+    // A log with one segment, an activity with one log, and an entry for it: no less than this for each.
+    assert!(store.memory_bytes() > 100_000 * 100, "{}", store.memory_bytes());
 }
 
 #[test]

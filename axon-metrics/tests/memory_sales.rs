@@ -1,5 +1,7 @@
 //! Sales as the embedded store answers them: what is the promotion's, the shop's, and other promotions'.
 
+#![cfg(feature = "memory")]
+
 use std::{sync::Arc, time::Duration};
 
 use axon_metrics::{

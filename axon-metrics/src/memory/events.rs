@@ -1,14 +1,13 @@
 //! The event columns: a log per activity and kind of event, so that counting is two binary searches.
 //! Lives here: kinds, partitions, adding. Lives elsewhere: the questions (`behavior`), logs (`log`), who they are about (`subjects`).
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use ahash::HashMap;
 
 use super::{
-    log::{Pending, Span, TimeLog},
-    subjects::Code,
+    log::{Pending, Span, TimeLog, shared},
+    subjects::{Code, table},
 };
 use crate::{ActivityId, definitions::EventRule};
 
@@ -17,6 +16,9 @@ pub(super) type Kind = u16;
 
 /// How many kinds of events a store tells apart.
 pub(super) const MAX_KINDS: usize = u16::MAX as usize;
+
+/// How many activities a store keeps events of. Adding copies a word for each.
+pub(super) const MAX_ACTIVITIES: usize = 100_000;
 
 /// The dictionary of kinds.
 #[derive(Debug, Clone, Default)]
@@ -142,8 +144,14 @@ impl Events {
         self.logs().filter_map(|log| log.newest(span)).max()
     }
 
+    /// Bytes the columns take, with what holds them, about.
     pub(super) fn bytes(&self) -> usize {
-        self.logs().map(TimeLog::bytes).sum()
+        let activity = |events: &Arc<ActivityEvents>| {
+            shared::<ActivityEvents>() + events.logs.capacity() * size_of::<(Kind, TimeLog<Code>)>()
+        };
+        table(self.by_activity.capacity(), size_of::<(ActivityId, Arc<ActivityEvents>)>())
+            + self.by_activity.values().map(activity).sum::<usize>()
+            + self.logs().map(TimeLog::bytes).sum::<usize>()
     }
 }
 

@@ -60,6 +60,14 @@ pub enum LoadError {
         /// What happened.
         source: io::Error,
     },
+    /// The catalog or realtime file is larger, unpacked, than is read ([`MAX_DOCUMENT`](super::MAX_DOCUMENT)).
+    #[error("{file} is larger than {limit} bytes")]
+    TooLarge {
+        /// The file's name.
+        file: Arc<str>,
+        /// The most that is read.
+        limit: usize,
+    },
     /// The catalog or realtime file is not JSON, or not of its documented form.
     #[error("{file}, line {line}, column {column}: {what}")]
     Document {

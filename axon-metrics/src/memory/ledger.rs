@@ -2,10 +2,9 @@
 //! became of them. Rows have an identity: one of the same id replaces what was there.
 //! Lives here: rows, partitions, adding. Lives elsewhere: the questions (`sales`), logs (`log`).
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use ahash::HashMap;
 
 use super::{
     log::{Pending, Span, TimeLog, kept},
@@ -116,9 +115,12 @@ impl Ledger {
         entries.chain(self.purchases.values().map(|log| log.count(span))).map(|rows| rows as u64).sum()
     }
 
+    /// Bytes the columns take, with what holds them, about.
     pub(super) fn bytes(&self) -> usize {
+        let logs = self.entries.len() * size_of::<(ActivityId, TimeLog<EntryRow>)>()
+            + self.purchases.len() * size_of::<(Shelf, TimeLog<PurchaseRow>)>();
         let entries = self.entries.values().map(TimeLog::bytes);
-        entries.chain(self.purchases.values().map(TimeLog::bytes)).sum()
+        logs + entries.chain(self.purchases.values().map(TimeLog::bytes)).sum::<usize>()
     }
 }
 
@@ -196,7 +198,7 @@ struct Moves<K, T> {
 
 impl<K, T> Default for Moves<K, T> {
     fn default() -> Self {
-        Self { out: HashMap::new(), into: HashMap::new() }
+        Self { out: HashMap::default(), into: HashMap::default() }
     }
 }
 

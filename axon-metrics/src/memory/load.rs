@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    document,
+    MAX_DOCUMENT, document,
     events::PendingEvents,
     files::{Files, Input, LoadError, OnProgress, Progress},
     ledger::PendingRows,
@@ -26,11 +26,11 @@ pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
     let mut writer = Writer::default();
 
     if let Some(input) = catalog {
-        let (file, bytes) = whole(input, &mut on_progress)?;
+        let (file, bytes) = whole(input, &mut on_progress, MAX_DOCUMENT)?;
         writer.snapshot.catalog = Arc::new(document::catalog(&file, &bytes, zone)?);
     }
     if let Some(input) = realtime {
-        let (file, bytes) = whole(input, &mut on_progress)?;
+        let (file, bytes) = whole(input, &mut on_progress, MAX_DOCUMENT)?;
         writer.slots = SlotBook::new(document::realtime(&file, &bytes)?);
         writer.snapshot.counters = Some(Arc::new(writer.slots.counters()));
     }
@@ -71,16 +71,20 @@ fn row_lines(zone: chrono_tz::Tz, bytes: &[u8]) -> Block<RowLines> {
     })
 }
 
-/// Reads a document as a whole.
-fn whole(input: Input, on_progress: &mut Option<OnProgress>) -> Result<(Arc<str>, Vec<u8>), LoadError> {
+/// Reads a document as a whole, up to a limit.
+fn whole(input: Input, on_progress: &mut Option<OnProgress>, limit: usize) -> Result<(Arc<str>, Vec<u8>), LoadError> {
     let (file, from) = input.into_parts();
     let read = || -> io::Result<(Vec<u8>, Source)> {
         let mut source = read::open(from)?;
         let mut bytes = Vec::new();
-        source.reader.read_to_end(&mut bytes)?;
+        // One byte more tells a document that is too large from one that just fits.
+        (&mut source.reader).take(limit as u64 + 1).read_to_end(&mut bytes)?;
         Ok((bytes, source))
     };
     let (bytes, source) = read().map_err(|source| LoadError::Unreadable { file: Arc::clone(&file), source })?;
+    if bytes.len() > limit {
+        return Err(LoadError::TooLarge { file, limit });
+    }
     tell(on_progress, &file, &source, 0);
     Ok((file, bytes))
 }
@@ -115,5 +119,24 @@ pub(super) fn lines<T: Default + Send>(
 fn tell(on_progress: &mut Option<OnProgress>, file: &str, source: &Source, lines: u64) {
     if let Some(on_progress) = on_progress {
         on_progress(Progress { file, bytes: source.bytes.load(Ordering::Relaxed), total: source.total, lines });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_may_be_as_large_as_the_limit_packed_or_not() {
+        let mut packed = Vec::new();
+        flate2::read::GzEncoder::new(&[b' '; 1000][..], flate2::Compression::best())
+            .read_to_end(&mut packed)
+            .expect("packed");
+        assert!(packed.len() < 100);
+        for bytes in [packed, vec![b' '; 1000]] {
+            let read = |limit| whole(Input::reader("big", io::Cursor::new(bytes.clone())), &mut None, limit);
+            assert_eq!(read(1000).expect("read").1.len(), 1000);
+            assert_eq!(read(999).expect_err("too large").to_string(), "big is larger than 999 bytes");
+        }
     }
 }

@@ -197,13 +197,19 @@ impl<T: Copy> TimeLog<T> {
         self.segments.retain(|segment| !segment.times.is_empty());
     }
 
-    /// Bytes the columns take.
+    /// Bytes the columns take, with what holds them.
     pub(super) fn bytes(&self) -> usize {
         let bytes = |segment: &Arc<Segment<T>>| {
-            segment.times.capacity() * size_of::<i64>() + segment.rows.capacity() * size_of::<T>()
+            let columns = segment.times.capacity() * size_of::<i64>() + segment.rows.capacity() * size_of::<T>();
+            shared::<Segment<T>>() + columns
         };
-        self.segments.iter().map(bytes).sum()
+        self.segments.capacity() * size_of::<Arc<Segment<T>>>() + self.segments.iter().map(bytes).sum::<usize>()
     }
+}
+
+/// Bytes of a value in an `Arc`: two counts stand beside it.
+pub(super) fn shared<T>() -> usize {
+    2 * size_of::<usize>() + size_of::<T>()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Cursor, Read},
+    io::{self, BufReader, Cursor, Read},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,6 +16,7 @@ use std::{
 };
 
 use flate2::bufread::MultiGzDecoder;
+use memchr::{memchr, memrchr};
 
 use super::{
     MAX_LINE,
@@ -118,7 +119,7 @@ impl<R: Read> Pieces<R> {
             let read = (&mut self.reader).take(BLOCK as u64).read_to_end(&mut self.rest)?;
             self.ended = read < BLOCK;
             if self.skipping {
-                let end = self.rest.iter().position(|&byte| byte == b'\n');
+                let end = memchr(b'\n', &self.rest);
                 self.rest.drain(..end.map_or(self.rest.len(), |end| end + 1));
                 self.seen = 0;
                 if end.is_some() || self.ended {
@@ -127,7 +128,7 @@ impl<R: Read> Pieces<R> {
                 }
                 continue;
             }
-            let last = self.rest[self.seen..].iter().rposition(|&byte| byte == b'\n');
+            let last = memrchr(b'\n', &self.rest[self.seen..]);
             if let Some(end) = last.map(|last| self.seen + last + 1) {
                 let rest = self.rest.split_off(end);
                 self.seen = rest.len();
@@ -159,10 +160,9 @@ impl<T: Default> Block<T> {
     pub(super) fn parse(mut bytes: &[u8], mut parse: impl FnMut(u64, &[u8], &mut T) -> Result<(), Fault>) -> Self {
         let mut block = Self::default();
         while !bytes.is_empty() {
-            let mut rest = bytes;
-            // Reading from memory cannot fail.
-            let length = rest.skip_until(b'\n').unwrap_or(bytes.len());
-            let line = bytes[..length].trim_ascii();
+            let length = memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
+            let (line, rest) = bytes.split_at(length);
+            let line = line.trim_ascii();
             bytes = rest;
             let place = block.lines;
             block.lines += 1;

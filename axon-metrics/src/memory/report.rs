@@ -113,10 +113,14 @@ pub enum Fault {
     Missing(&'static str),
     /// The field holds something else than it should.
     Wrong(&'static str),
+    /// The field is longer than [`MAX_TEXT`](super::MAX_TEXT).
+    TextTooLong(&'static str),
     /// The time is not within the years 1970 to 9999.
     OutOfRange(&'static str),
     /// There are already as many pairs of trigger type and tracker definition as a store tells apart: 65,535.
     TooManyKinds,
+    /// There are already events of as many activities as a store keeps: 100,000.
+    TooManyActivities,
     /// There are already as many subjects as a store tells apart.
     TooManySubjects,
 }
@@ -132,11 +136,18 @@ impl fmt::Display for Fault {
             Self::Twice(field) => write!(f, "{field} names what is there already"),
             Self::Missing(field) => write!(f, "{field} is missing"),
             Self::Wrong(field) => write!(f, "{field} is not what it should be"),
+            Self::TextTooLong(field) => write!(f, "{field} is longer than {} bytes", super::MAX_TEXT),
             Self::OutOfRange(field) => write!(f, "{field} is not within the years 1970 to 9999"),
             Self::TooManyKinds => f.write_str("too many trigger types and tracker definitions"),
+            Self::TooManyActivities => f.write_str("too many activities"),
             Self::TooManySubjects => f.write_str("too many subjects"),
         }
     }
+}
+
+/// A text that may be kept.
+pub(super) fn short<'a>(text: &'a str, field: &'static str) -> Result<&'a str, Fault> {
+    if text.len() > super::MAX_TEXT { Err(Fault::TextTooLong(field)) } else { Ok(text) }
 }
 
 impl Serialize for Fault {

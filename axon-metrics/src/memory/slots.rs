@@ -100,7 +100,10 @@ impl SlotBook {
 
     pub(super) fn bytes(&self) -> usize {
         let members = |holders: &Holders| holders.members.as_ref().map_or(0, HashSet::capacity);
-        self.holders.values().map(|holders| table(members(holders), size_of::<u64>())).sum()
+        let members = self.holders.values().map(|holders| table(members(holders), size_of::<u64>()));
+        // Readers have a table of their own with as many places.
+        let activity = size_of::<(ActivityId, Holders)>() + size_of::<(ActivityId, Counted)>();
+        table(self.holders.capacity(), activity) + members.sum::<usize>()
     }
 }
 

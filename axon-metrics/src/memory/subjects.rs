@@ -1,7 +1,9 @@
 //! The dictionary of subjects: who an event is about becomes a small number, and distinct numbers are counted.
 //! Only writers use the dictionary; readers know numbers alone.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use ahash::HashMap;
 
 /// Who an event is about, as its record says: the user where it names one, else the session.
 #[derive(Clone, PartialEq, Eq)]
@@ -120,7 +122,7 @@ impl Subjects {
 
 /// Bytes of a hash table: an eighth stays free, and each place has one byte beside it.
 pub(super) fn table(capacity: usize, entry: usize) -> usize {
-    capacity / 7 * 8 * (entry + 1)
+    (capacity * 8).div_ceil(7) * (entry + 1)
 }
 
 fn find_or<K: std::hash::Hash + Eq>(
@@ -128,7 +130,6 @@ fn find_or<K: std::hash::Hash + Eq>(
     key: K,
     next: impl FnOnce() -> Option<Code>,
 ) -> Option<Code> {
-    use std::collections::hash_map::Entry;
     match map.entry(key) {
         Entry::Occupied(found) => Some(*found.get()),
         Entry::Vacant(free) => next().map(|code| *free.insert(code)),

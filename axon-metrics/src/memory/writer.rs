@@ -1,16 +1,16 @@
 //! The one who writes: takes records in, and gives readers a new snapshot. Dictionaries, identities and figures that only
 //! writing needs live here; what readers see lives in `snapshot`.
 
-use std::collections::HashSet;
+use ahash::HashSet;
 
 use super::{
-    events::{Kind, Kinds, PendingEvents},
+    events::{Kind, Kinds, MAX_ACTIVITIES, PendingEvents},
     ledger::{PendingRows, Places},
     line::{event::EventLine, row::Row},
     log::{Span, kept, micros},
     read::Block,
     records::{Entry, Event, Purchase, Slot},
-    report::{Fault, LoadReport},
+    report::{Fault, LoadReport, short},
     slots::SlotBook,
     snapshot::Snapshot,
     subjects::{Code, Subject, Subjects, table},
@@ -33,6 +33,8 @@ pub(super) struct Writer {
     pub(super) snapshot: Snapshot,
     pub(super) slots: SlotBook,
     subjects: Subjects,
+    /// Those that events are kept of, or on their way.
+    activities: HashSet<ActivityId>,
     /// Fingerprints of the documents of exports.
     documents: HashSet<u128>,
     places: Places,
@@ -40,14 +42,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Takes a block of event lines in. `before` lines of the file came before it.
+    /// Takes a block of event lines in. `before` lines of the file came before it. Returns how many were refused.
     pub(super) fn take_events(
         &mut self,
         file: &str,
         before: u64,
         block: Block<EventLines>,
         pending: &mut PendingEvents,
-    ) {
+    ) -> usize {
         let Block { lines, blank, parsed: EventLines { kinds, events }, mut rejected } = block;
         let mut codes: Vec<Option<Kind>> = vec![None; kinds.len()];
         let mut found = vec![0_u64; kinds.len()];
@@ -80,7 +82,7 @@ impl Writer {
         self.report.events.lines += lines;
         self.report.events.blank += blank;
         self.report.events.rejected += rejected.len() as u64;
-        self.reject(file, before, rejected);
+        self.reject(file, before, rejected)
     }
 
     fn keep(
@@ -92,8 +94,12 @@ impl Writer {
         pending: &mut PendingEvents,
     ) -> Result<(), Fault> {
         let kind = kind.ok_or(Fault::TooManyKinds)?;
+        if self.activities.len() >= MAX_ACTIVITIES && !self.activities.contains(&activity) {
+            return Err(Fault::TooManyActivities);
+        }
         let subject = self.subjects.code(subject).ok_or(Fault::TooManySubjects)?;
         self.report.events.without_subject += u64::from(subject == Code::NOBODY);
+        self.activities.insert(activity);
         pending.push(activity, kind, at, subject);
         Ok(())
     }
@@ -122,11 +128,13 @@ impl Writer {
         pending.push_purchase(purchase);
     }
 
-    fn reject(&mut self, file: &str, before: u64, mut rejected: Vec<(u64, Fault)>) {
+    fn reject(&mut self, file: &str, before: u64, mut rejected: Vec<(u64, Fault)>) -> usize {
+        let refused = rejected.len();
         rejected.sort_by_key(|(line, _)| *line);
         for (line, fault) in rejected {
             self.report.rejected.push(file, before + line + 1, fault);
         }
+        refused
     }
 
     /// Puts pending events in front of readers.
@@ -142,15 +150,11 @@ impl Writer {
         self.report.ledger.replaced += self.places.add(&mut self.snapshot.ledger, pending);
     }
 
-    pub(super) fn append_events(&mut self, events: Vec<Event>) {
+    pub(super) fn append_events(&mut self, events: Vec<Event>) -> usize {
         let mut pending = PendingEvents::default();
         let mut rejected = Vec::new();
         for (place, event) in (0..).zip(events) {
-            let kind = Kinds::find_or_add(&mut self.snapshot.kinds, &event.trigger, event.definition);
-            let session = event.session.as_deref().filter(|session| !session.is_empty());
-            let of_session = || session.map_or(Subject::Nobody, Subject::session);
-            let subject = event.user.map_or_else(of_session, Subject::User);
-            match self.keep(kind, event.activity, kept(event.at), subject, &mut pending) {
+            match self.append_event(&event, &mut pending) {
                 Err(fault) => rejected.push((place, fault)),
                 Ok(()) => {
                     self.report.events.added += 1;
@@ -158,8 +162,20 @@ impl Writer {
                 }
             }
         }
-        self.reject("append", 0, rejected);
         self.commit_events(pending);
+        self.reject("append", 0, rejected)
+    }
+
+    fn append_event(&mut self, event: &Event, pending: &mut PendingEvents) -> Result<(), Fault> {
+        let trigger = short(&event.trigger, "trigger")?;
+        let session = short(event.session.as_deref().unwrap_or_default(), "session")?;
+        let subject = match event.user {
+            Some(user) => Subject::User(user),
+            None if session.is_empty() => Subject::Nobody,
+            None => Subject::session(session),
+        };
+        let kind = Kinds::find_or_add(&mut self.snapshot.kinds, trigger, event.definition);
+        self.keep(kind, event.activity, kept(event.at), subject, pending)
     }
 
     pub(super) fn append_entries(&mut self, entries: Vec<Entry>) {
@@ -168,7 +184,7 @@ impl Writer {
         self.commit_rows(pending);
     }
 
-    pub(super) fn append_purchases(&mut self, purchases: Vec<Purchase>) {
+    pub(super) fn append_purchases(&mut self, purchases: Vec<Purchase>) -> usize {
         let mut pending = PendingRows::default();
         let mut rejected = Vec::new();
         for (place, purchase) in (0..).zip(purchases) {
@@ -178,8 +194,8 @@ impl Writer {
                 self.take_purchase(purchase, &mut pending);
             }
         }
-        self.reject("append", 0, rejected);
         self.commit_rows(pending);
+        self.reject("append", 0, rejected)
     }
 
     pub(super) fn append_slots(&mut self, slots: &[Slot]) {
@@ -197,6 +213,7 @@ impl Writer {
         self.snapshot.events.bytes()
             + self.snapshot.ledger.bytes()
             + self.subjects.bytes()
+            + table(self.activities.capacity(), size_of::<ActivityId>())
             + table(self.documents.capacity(), size_of::<u128>())
             + self.places.bytes()
             + self.slots.bytes()

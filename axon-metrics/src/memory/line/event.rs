@@ -1,22 +1,21 @@
 //! Event lines: the platform's message as it is, or a line of an Elasticsearch export around it. Fields that are not read
 //! may hold anything.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
-};
+use std::hash::{BuildHasher, RandomState};
 
+use ahash::HashMap;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::{Nested, fields, scalar::Scalar, time::time};
 use crate::{
     ActivityId,
-    memory::{report::Fault, subjects::Subject},
+    memory::{
+        report::{Fault, short},
+        subjects::Subject,
+    },
 };
 
-/// The longest trigger type, in bytes.
-const MAX_TRIGGER: usize = 256;
 /// The trigger type that is believed from some indices only.
 const PURCHASE: &str = "PURCHASE";
 
@@ -113,9 +112,7 @@ impl EventReader {
             },
         };
         let trigger = event.trigger_type.text("triggerType")?.ok_or(Fault::Missing("triggerType"))?;
-        if trigger.len() > MAX_TRIGGER {
-            return Err(Fault::Wrong("triggerType"));
-        }
+        let trigger = short(trigger, "triggerType")?;
         let at = time(&event.occurred_at, "occurredAt", self.zone)?;
         let definition = definition(&event.event_id)?;
         let subject = subject(&event.user_id, &event.session_id)?;
@@ -157,16 +154,21 @@ fn definition(value: &Scalar<'_>) -> Result<Option<i64>, Fault> {
 
 /// The user where there is one, else the session.
 fn subject(user: &Scalar<'_>, session: &Scalar<'_>) -> Result<Subject, Fault> {
+    const SESSION: &str = "sessionId";
+    const USER: &str = "userId";
     let of_session = match session {
         Scalar::Whole(id) => Subject::session(&id.to_string()),
-        session => session.text("sessionId")?.map_or(Subject::Nobody, Subject::session),
+        session => match session.text(SESSION)? {
+            Some(text) => Subject::session(short(text, SESSION)?),
+            None => Subject::Nobody,
+        },
     };
     match user {
         Scalar::Null => Ok(of_session),
         Scalar::Text(text) if text.is_empty() => Ok(of_session),
-        Scalar::Text(text) => Ok(Subject::user(text)),
+        Scalar::Text(text) => short(text, USER).map(Subject::user),
         Scalar::Negative(id) => Ok(Subject::user(&id.to_string())),
-        user => user.whole("userId").map(|id| id.map_or(of_session, Subject::User)),
+        user => user.whole(USER).map(|id| id.map_or(of_session, Subject::User)),
     }
 }
 
