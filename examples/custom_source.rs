@@ -2,17 +2,26 @@
 //! `docs/adapter-guide.md` walks through this file.
 //!
 //! Run: `cargo run --example custom_source`
-//! You should see: the stock and participants of an activity as the inventory service tells them, and the reason why the
-//! stock of another one is missing.
+//! You should see: the stock of an activity as the inventory service tells it, the reason why that of another one is
+//! missing, and, once the service is down, that it does not answer, with the reason in the log.
 
 #![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardRequest, Instant, Measured, MemoryStore, Missing, Reason, SourceError,
-    Widget,
+    ActivityId, AnswerError, CampaignId, Dashboard, DashboardRequest, Instant, Measured, MemoryStore, Missing, Reason,
+    SourceError, Widget,
+    answer::SourceStatus,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{RealtimeFacts, Slots, Stock},
     source::{Probe, RealtimeQuestion, RealtimeSource},
@@ -22,6 +31,8 @@ use axon_metrics::{
 #[derive(Clone)]
 struct Inventory {
     left: Arc<HashMap<ActivityId, i64>>,
+    /// Whether the connection is lost.
+    down: Arc<AtomicBool>,
 }
 
 /// What can go wrong with it. Private, and names the question; converted once into what a caller does next.
@@ -29,7 +40,7 @@ struct Inventory {
 #[error("asking for the stock of {activities} activities")]
 struct AskStock {
     activities: usize,
-    source: std::io::Error,
+    source: io::Error,
 }
 
 impl From<AskStock> for SourceError {
@@ -44,9 +55,8 @@ const NAME: &str = "inventory";
 impl Inventory {
     /// One call for all activities: a source answers a whole question in one round trip.
     async fn stock_of(&self, activities: &[ActivityId]) -> Result<Vec<Option<i64>>, AskStock> {
-        if activities.is_empty() {
-            let source = std::io::Error::other("nothing to ask");
-            return Err(AskStock { activities: 0, source });
+        if self.down.load(Ordering::Relaxed) {
+            return Err(AskStock { activities: activities.len(), source: io::ErrorKind::ConnectionRefused.into() });
         }
         Ok(activities.iter().map(|id| self.left.get(id).copied()).collect())
     }
@@ -71,12 +81,14 @@ impl RealtimeSource for Inventory {
     }
 
     async fn probe(&self, _as_of: Instant, _budget: Duration) -> Result<Probe, SourceError> {
+        self.stock_of(&[]).await?;
         Ok(Probe { newest: None, findings: vec![("activities".into(), self.left.len().to_string())] })
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr).init();
     let now: Instant = "2024-11-12T10:30:00Z".parse()?;
     let activity = |id: u64| Activity {
         id: ActivityId(id),
@@ -91,21 +103,28 @@ async fn main() -> anyhow::Result<()> {
     let campaign =
         Campaign { id: CampaignId(123), name: "Spring".into(), start: None, end: None, budget: None, activities };
     let catalog = MemoryStore::new(Catalog::new("KRW", vec![campaign])?);
-    let inventory = Inventory { left: Arc::new(HashMap::from([(ActivityId(789), 55)])) };
+    let inventory = Inventory { left: Arc::new(HashMap::from([(ActivityId(789), 55)])), down: Arc::default() };
 
-    let dashboard = Dashboard::builder().catalog(catalog).realtime(inventory).build();
-    for id in [789, 790] {
+    let dashboard = Dashboard::builder().catalog(catalog).realtime(inventory.clone()).build();
+    for (id, down) in [(789, false), (790, false), (789, true)] {
+        inventory.down.store(down, Ordering::Relaxed);
         let request = DashboardRequest::activity(id).widgets([Widget::Realtime]);
-        let answer = dashboard.answer(&request, now).await?;
+        let service = if down { "the service is down" } else { "the service answers" };
+        let answer = match dashboard.answer(&request, now).await {
+            Ok(answer) => answer,
+            // The caller learns who did not answer; why is in the log.
+            Err(AnswerError::Unavailable { sources }) => {
+                let silent = sources.iter().find(|source| source.status == SourceStatus::Unavailable);
+                println!("{service}: activity {id}: no answer from {}", silent.map_or("anyone", |source| &source.name));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let stock = answer.data.realtime.and_then(|realtime| realtime.remaining_stock);
-        println!("activity {id}: remaining stock {stock:?}");
+        println!("{service}: activity {id}: remaining stock {stock:?}");
         for missing in &answer.widgets[&Widget::Realtime].missing {
-            println!(
-                "  {} is missing: {:?} {}",
-                missing.field,
-                missing.reason,
-                missing.detail.as_deref().unwrap_or("")
-            );
+            let detail = missing.detail.as_deref().unwrap_or("");
+            println!("  {} is missing: {:?} {detail}", missing.field, missing.reason);
         }
     }
     Ok(())

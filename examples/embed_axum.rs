@@ -1,51 +1,84 @@
 //! Mounts the dashboard's API in an axum service of one's own, behind the service's own login.
 //!
 //! Run: `cargo run --example embed_axum`
-//! You should see: 401 without a token, the funnel with one. The dashboard knows no users: who may see what is decided by
-//! the layer in front of it, here one that lets each team see its own campaigns only.
+//! You should see: 401 for a stranger, the funnel of team A's campaign for team A, and 404 for team A where it asks for
+//! team B's. The dashboard knows no users: who may see what is decided by the layer in front of it, here one that leads
+//! each team to a dashboard of its own, so that no other campaign exists there.
 
 #![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
 
+use std::{collections::HashMap, sync::Arc};
+
 use axon_dashboard_http::{HttpOptions, router};
-use axon_metrics::{Dashboard, MemoryStore, catalog::Catalog};
+use axon_metrics::{
+    ActivityId, CampaignId, Dashboard, Instant, MemoryStore,
+    catalog::{Activity, ActivityKind, Campaign, Catalog},
+    memory::Event,
+};
 use axum::{
     Router,
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::{StatusCode, header::AUTHORIZATION},
-    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use tower::ServiceExt as _;
 
-/// The service's own login: one dashboard per tenant, so that nobody reads the campaigns of another.
-async fn require_token(request: Request, next: Next) -> Response {
+/// The routers of the teams by their tokens.
+type Teams = Arc<HashMap<&'static str, Router>>;
+
+/// The service's own login: a token leads to its team's dashboard, and only there.
+async fn login(State(teams): State<Teams>, request: Request) -> Response {
     let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match token {
-        Some("Bearer team-a") => next.run(request).await,
-        _ => (StatusCode::UNAUTHORIZED, "who are you?").into_response(),
-    }
+    let Some(team) = token.and_then(|token| teams.get(token.strip_prefix("Bearer ")?)) else {
+        return (StatusCode::UNAUTHORIZED, "who are you?").into_response();
+    };
+    team.clone().oneshot(request).await.into_response()
 }
 
-fn service(dashboard: Dashboard) -> Router {
-    let metrics = router(dashboard, HttpOptions::default()).layer(middleware::from_fn(require_token));
+fn service(teams: Teams) -> Router {
+    let metrics = Router::new().fallback(login).with_state(teams);
     Router::new().route("/", axum::routing::get(|| async { "the service itself" })).nest("/metrics-api", metrics)
+}
+
+/// A team's API: one campaign with so many visitors, of whom every second clicks, in a store of its own.
+fn team(campaign: u64, visitors: u64, now: Instant) -> anyhow::Result<Router> {
+    let (activity, hour) = (ActivityId(campaign * 10), chrono::Duration::hours(1));
+    let kind = ActivityKind::FirstComeFirstServe;
+    let name = format!("Campaign {campaign}");
+    let (start, limit) = (Some(now - hour), Some(100));
+    let activities = vec![Activity { id: activity, name: name.clone(), kind, start, end: None, limit, product: None }];
+    let campaign = Campaign { id: CampaignId(campaign), name, start: None, end: None, budget: None, activities };
+    let store = MemoryStore::new(Catalog::new("KRW", vec![campaign])?);
+    let event = |trigger: &str, user| Event {
+        trigger: trigger.into(),
+        definition: None,
+        at: now - hour / 2,
+        activity,
+        user: Some(user),
+        session: None,
+    };
+    store.append_events((1..=visitors).map(|user| event("PAGE_VIEW", user)));
+    store.append_events((1..=visitors / 2).map(|user| event("CLICK", user)));
+    let dashboard = Dashboard::builder().catalog(store.clone()).behavior(store).build();
+    Ok(router(dashboard, HttpOptions::default().with_clock(move || now)))
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let store = MemoryStore::new(Catalog::new("KRW", Vec::new())?);
-    let dashboard = Dashboard::builder().catalog(store.clone()).behavior(store).build();
-    let service = service(dashboard);
+    let now: Instant = "2024-11-12T10:30:00Z".parse()?;
+    let service = service(Arc::new(HashMap::from([("team-a", team(1, 40, now)?), ("team-b", team(2, 7, now)?)])));
 
-    let path = "/metrics-api/api/v1/dashboard/campaigns";
-    let stranger = Request::get(path).body(Body::empty())?;
-    let friend = Request::get(path).header(AUTHORIZATION, "Bearer team-a").body(Body::empty())?;
-    for (who, request) in [("without a token", stranger), ("with one", friend)] {
+    for (who, token, campaign) in
+        [("a stranger", "guess", 1), ("team A", "team-a", 1), ("team A about team B's campaign", "team-a", 2)]
+    {
+        let request = Request::get(format!("/metrics-api/api/v1/dashboard/campaign/{campaign}?widgets=funnel"))
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::empty())?;
         let response = service.clone().oneshot(request).await?;
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), 1 << 20).await?;
-        println!("{who}: {status} {}", String::from_utf8_lossy(&body));
+        println!("{who}: {status} {}\n", String::from_utf8_lossy(&body));
     }
     Ok(())
 }

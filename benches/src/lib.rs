@@ -5,9 +5,11 @@ use std::io::{self, Cursor};
 use axon_examples::generator::{self, Config, Outputs, Plan, Sink};
 use axon_metrics::{ActivityId, Dashboard, Files, Instant, MemoryStore, Money, ProductId, memory};
 
-/// Whether the benches are only tried out (`cargo test --benches`), not measured.
+/// Whether the benches are only tried out, not measured. Benches have no harness that `cargo test --all-targets` could tell
+/// so: it starts them without any argument, and only `cargo bench` passes `--bench`. Criterion decides in the same way.
 pub fn is_trial() -> bool {
-    std::env::args().any(|argument| argument == "--test")
+    let given = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    given("--test") || !given("--bench")
 }
 
 /// A number of events: `full` for a measurement, few for a trial. `AXON_BENCH_EVENTS` sets another one.

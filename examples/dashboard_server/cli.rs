@@ -35,8 +35,8 @@ pub(crate) struct Cli {
     /// Instant to start the clock at, RFC 3339; it runs on from there [default: the current time]
     #[arg(long, value_name = "INSTANT")]
     pub(crate) now: Option<Instant>,
-    /// Number of events to generate when no files are given
-    #[arg(long, value_name = "N", default_value_t = 200_000, conflicts_with = "catalog")]
+    /// Number of events to generate when no files are given, 1000 to 5000000
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = generated, conflicts_with = "catalog")]
     pub(crate) generate: u64,
     /// Serve generated campaigns as they are, without new visitors
     #[arg(long, conflicts_with = "catalog")]
@@ -85,6 +85,16 @@ impl Cli {
         let ahead = self.now.map_or(chrono::Duration::zero(), |now| now - Utc::now());
         Arc::new(move || Utc::now() + ahead)
     }
+}
+
+/// So many events as campaigns can live on and as memory holds twice, as lines and as a store.
+fn generated(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| (1_000..=5_000_000).contains(number));
+    number.ok_or_else(|| {
+        "not a number from 1000 to 5000000; for more events write files with the `generate` example and serve them with \
+         --catalog, --events, --ledger and --realtime"
+            .into()
+    })
 }
 
 /// The parser's complaint without its usage text.

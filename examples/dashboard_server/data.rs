@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeMap,
     io::{Cursor, IsTerminal as _},
+    path::Path,
 };
 
 use anyhow::Context as _;
 use axon_examples::generator::{Catalog, Config, Outputs, Plan};
 use axon_metrics::{Dashboard, Files, MemoryStore};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use crate::cli::{Cli, Clock};
 
@@ -29,19 +30,28 @@ pub(crate) struct Generated {
 
 impl Data {
     pub(crate) fn of(cli: &Cli, clock: &Clock) -> anyhow::Result<Self> {
-        let (files, generated) = match &cli.catalog {
+        let (files, bytes, generated) = match &cli.catalog {
             Some(catalog) => {
+                let paths = [catalog].into_iter().chain(&cli.events).chain(&cli.ledger).chain(&cli.realtime);
+                let bytes = paths.map(|path| size(path)).sum();
                 let files = Files::new().catalog(catalog);
                 let files = cli.events.iter().fold(files, |files, path| files.events(path));
                 let files = cli.ledger.iter().fold(files, |files, path| files.ledger(path));
-                (cli.realtime.iter().fold(files, |files, path| files.realtime(path)), None)
+                (cli.realtime.iter().fold(files, |files, path| files.realtime(path)), bytes, None)
             }
             None => generated(cli, clock)?,
         };
-        let bar = bar("loading", "{bytes} {bytes_per_sec}");
+        let bar = bar("loading", bytes, "{bytes} {bytes_per_sec}");
         let store = MemoryStore::load(files.zone(cli.zone).on_progress({
-            let bar = bar.clone();
-            move |progress| bar.set_position(progress.bytes)
+            let (bar, mut done, mut file, mut read) = (bar.clone(), 0, String::new(), 0);
+            move |progress| {
+                // Files are told of one after the other, each from its own beginning.
+                if progress.file != file || progress.bytes < read {
+                    (done, file) = (done + read, progress.file.to_owned());
+                }
+                read = progress.bytes;
+                bar.set_position(done + read);
+            }
         }))?;
         bar.finish_and_clear();
         let report = store.report(clock());
@@ -77,14 +87,15 @@ impl Data {
     }
 }
 
-fn generated(cli: &Cli, clock: &Clock) -> anyhow::Result<(Files, Option<Generated>)> {
+fn generated(cli: &Cli, clock: &Clock) -> anyhow::Result<(Files, Option<u64>, Option<Generated>)> {
     let config = Config { events: cli.generate, now: clock(), zone: cli.zone, ..Config::default() };
-    let plan = Plan::new(config).context("the campaigns cannot be generated")?;
+    let plan = Plan::new(config.clone()).context("the campaigns cannot be generated")?;
     let (mut events, mut catalog, mut ledger, mut realtime) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let bar = bar("generating", "{pos} events");
+    let bar = bar("generating", Some(config.events), "{human_pos} events");
     let outputs = Outputs { events: &mut events, catalog: &mut catalog, ledger: &mut ledger, realtime: &mut realtime };
     let expected = plan.write(outputs, |progress| bar.set_position(progress.lines))?;
     bar.finish_and_clear();
+    let bytes = [&events, &catalog, &ledger, &realtime].map(|file| file.len() as u64).iter().sum();
     let files = Files::new()
         .events_from("generated events", Cursor::new(events))
         .catalog_from("generated catalog", Cursor::new(catalog))
@@ -92,14 +103,24 @@ fn generated(cli: &Cli, clock: &Clock) -> anyhow::Result<(Files, Option<Generate
         .realtime_from("generated realtime", Cursor::new(realtime));
     let activities = expected.campaigns.iter().flat_map(|campaign| &campaign.activities);
     let stock = activities.map(|activity| (activity.activity_id, activity.figures.stock.remaining_stock)).collect();
-    Ok((files, Some(Generated { catalog: plan.catalog().clone(), stock })))
+    Ok((files, Some(bytes), Some(Generated { catalog: plan.catalog().clone(), stock })))
 }
 
-/// A line of progress on standard error; nothing when that is no terminal.
-fn bar(what: &'static str, figures: &str) -> ProgressBar {
+/// A file's bytes; `None` where it has no end that is known, as a pipe, or is not there.
+fn size(path: &Path) -> Option<u64> {
+    path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
+}
+
+/// A bar on standard error, where there is no total a spinner; nothing when that is no terminal.
+fn bar(what: &'static str, total: Option<u64>, figures: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template(&format!("{{spinner}} {{prefix}} {figures} {{elapsed}}"));
-    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())).with_prefix(what)
+    let (bar, sign) = match total {
+        Some(total) => (ProgressBar::new(total), "[{bar:30}] {percent:>3} %"),
+        None => (ProgressBar::new_spinner(), "{spinner}"),
+    };
+    let style = ProgressStyle::with_template(&format!("{{prefix:<10}} {sign} {figures} {{elapsed}}"));
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.with_style(style).with_prefix(what).with_finish(ProgressFinish::AndClear)
 }

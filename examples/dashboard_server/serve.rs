@@ -24,7 +24,8 @@ pub(crate) async fn serve(cli: &Cli, data: Data, dashboard: Dashboard, clock: Cl
     let app = router(dashboard, HttpOptions::default().with_clock(move || now()));
 
     let mut out = std::io::stdout();
-    writeln!(out, "dashboard on http://{address}/ (Ctrl-C stops it)")?;
+    writeln!(out, "dashboard on http://{address}/")?;
+    writeln!(out, "stop it with Ctrl-C, or: kill {}", std::process::id())?;
     if let Some(first) = campaigns.first() {
         let id = first.campaign_id;
         writeln!(out, "try: curl 'http://{address}/api/v1/dashboard/campaign/{id}?widgets=overview,funnel,realtime'")?;

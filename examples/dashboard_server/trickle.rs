@@ -10,6 +10,7 @@ use axon_metrics::{
     ActivityId, Instant, MemoryStore, Money, ProductId,
     memory::{Entry, Event, Purchase, Slot, SlotChange},
 };
+use tokio::time::MissedTickBehavior;
 
 use crate::cli::Clock;
 
@@ -48,6 +49,8 @@ pub(crate) async fn run(store: MemoryStore, catalog: Catalog, stock: BTreeMap<u3
     let mut visitors = Visitors { random: fastrand::Rng::with_seed(1), next_user: FIRST_USER, next_row: FIRST_ROW };
     let mut paying: VecDeque<Vec<(usize, u64)>> = VecDeque::new();
     let mut tick = tokio::time::interval(Duration::from_secs(1));
+    // After a pause (a machine that slept) the missed seconds' visitors do not come all at once.
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tick.tick().await;
         let now = clock();

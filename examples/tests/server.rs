@@ -7,12 +7,14 @@ use std::{
     net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    sync::mpsc::{self, Receiver},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-/// The example binary lies beside the folder of the test's own.
+/// The server's binary, in a folder beside this test's own: `cargo test -p axon-examples` builds the package's examples
+/// too. With `--test server` alone it is the one built last, and `--all-targets` builds none, only their unit tests.
 fn binary() -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
@@ -23,6 +25,8 @@ fn binary() -> Command {
 struct Server {
     process: Child,
     address: String,
+    /// All that was logged, once the process has ended.
+    log: Receiver<String>,
 }
 
 impl Server {
@@ -39,15 +43,14 @@ impl Server {
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
         let address = first.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect(&first).to_owned();
         // Nobody may wait for a full pipe.
-        let mut log = process.stderr.take().unwrap();
-        let (send, receive) = std::sync::mpsc::channel();
+        let mut stderr = process.stderr.take().unwrap();
+        let (send, log) = mpsc::channel();
         std::thread::spawn(move || {
             let mut text = String::new();
-            let _ = log.read_to_string(&mut text);
+            let _ = stderr.read_to_string(&mut text);
             let _ = send.send(text);
         });
-        LOGS.with(|logs| logs.replace(Some(receive)));
-        Self { process, address }
+        Self { process, address, log }
     }
 
     fn get(&self, path: &str) -> (u16, String) {
@@ -69,16 +72,13 @@ impl Server {
     /// Sends a signal; the exit code, the seconds it took, and the log.
     fn stop(mut self, signal: &str) -> (Option<i32>, Duration, String) {
         let began = Instant::now();
-        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
+        // The shell's own `kill`: a small machine has no program of that name.
+        let sent = Command::new("sh").args(["-c", &format!("kill {signal} {}", self.process.id())]).status().unwrap();
         assert!(sent.success());
         let code = self.process.wait().unwrap().code();
-        let log = LOGS.with(|logs| logs.take()).unwrap().recv_timeout(Duration::from_secs(10)).unwrap();
+        let log = self.log.recv_timeout(Duration::from_secs(10)).unwrap();
         (code, began.elapsed(), log)
     }
-}
-
-thread_local! {
-    static LOGS: std::cell::RefCell<Option<std::sync::mpsc::Receiver<String>>> = const { std::cell::RefCell::new(None) };
 }
 
 impl Drop for Server {
@@ -162,6 +162,8 @@ fn what_is_wrong_is_said_in_one_line() {
         (vec!["--zone", "Mars/Olympus"], "--zone"),
         (vec!["--default-mode", "ordered"], "--default-mode"),
         (vec!["--now", "yesterday"], "--now"),
+        (vec!["--generate", "999"], "1000 to 5000000"),
+        (vec!["--generate", "5000001"], "`generate` example"),
         (vec!["--events", "events.ndjson"], "--catalog"),
     ] {
         let said = complaint(&arguments);
