@@ -349,8 +349,7 @@ mod tests {
             let one = BucketSales { orders: 1, ..BucketSales::default() };
             (asked.window.from + Duration::seconds(into), one)
         };
-        let history =
-            History { since: Some(at("2024-01-01T00:00:00Z")), buckets: mondays.map(|order| bucket(order)).to_vec() };
+        let history = History { since: Some(at("2024-01-01T00:00:00Z")), buckets: mondays.map(bucket).to_vec() };
         let orders = |from: &str, to: &str| {
             let window = Window { from: at(from), to: at(to) };
             expected(&history, start, window, at(LATER), Lord_Howe, 4).unwrap().orders.unwrap().to_string()
