@@ -21,7 +21,7 @@ use crate::{
     gather::{Sources, ask, gather, settled},
     period::Range,
     request::{DashboardRequest, RequestError},
-    source::{Frame, SalesQuestion},
+    source::{Counting, Frame, SalesQuestion},
     widget::{Context, Data, Needs, Notes, Warning, WarningCode},
 };
 
@@ -252,8 +252,9 @@ impl Dashboard {
             funnel_activities: funnel.map(|activity| activity.id).collect(),
             current: range.window,
             previous: request.compare_previous.then(|| range.previous()).flatten(),
-            // A mode that no source counts was refused with the request.
-            counting: mode.counting().unwrap_or(crate::source::Counting::Events),
+            // A mode that no source counts was refused with the request. Activities apart are always counted as events, so
+            // nobody counts people for them alone.
+            counting: mode.counting().filter(|_| needs.steps).unwrap_or(Counting::Events),
             by_activity: needs.by_activity,
         };
         let mut products: Vec<_> = scope.activities.iter().filter_map(|activity| activity.product).collect();
