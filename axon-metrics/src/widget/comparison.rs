@@ -144,17 +144,11 @@ impl SalesFigures {
 
 impl Baseline {
     fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
-        let nothing_asked = if context.scope.activities.is_empty() {
-            Missing::NotMeasured(crate::Reason::NoActivities)
+        let expected = if context.scope.activities.is_empty() {
+            Err(Missing::NotMeasured(crate::Reason::NoActivities))
         } else {
-            Missing::NoBaseline
+            expected_of(context, facts, notes)
         };
-        let history = facts.sales.history.as_ref().ok_or(nothing_asked);
-        let expected = history.and_then(|history| {
-            notes.look_at(history);
-            let start = context.scope.promotion_start().ok_or(Missing::NoBaseline)?;
-            expected(&value(history)?, start, context.sales.window, context.as_of, context.zone, context.baseline_weeks)
-        });
         if let Ok(Expected { method, weeks, days, .. }) = &expected
             && *method != BaselineMethod::HourOfWeek
         {
@@ -175,4 +169,12 @@ impl Baseline {
         let method = notes.derived("baseline.method", expected.map(|expected| expected.method));
         Self { orders, quantity, revenue, buyers, weeks, method }
     }
+}
+
+fn expected_of(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Result<Expected, Missing> {
+    let start = context.scope.promotion_start().ok_or(Missing::NoBaseline)?;
+    let history = facts.sales.history.as_ref().ok_or(Missing::NoBaseline)?;
+    notes.look_at(history);
+    let history = history.as_ref().map_err(Clone::clone)?;
+    expected(&history.value, start, context.sales.window, context.as_of, context.zone, context.baseline_weeks)
 }

@@ -108,13 +108,10 @@ fn baseline(
     products: &BTreeSet<u64>,
     absent: Option<&'static str>,
 ) -> Value {
-    let mut row = json!({ "method": null });
+    let mut row = json!({});
     let expectation = Expectation::of(world, span, products, absent);
-    if let Ok(expectation) = &expectation {
-        row["method"] = json!(expectation.method);
-        if expectation.method != "hour_of_week" {
-            widget.warn("baseline_fallback", "baseline.method");
-        }
+    if expectation.as_ref().is_ok_and(|found| found.method != "hour_of_week") {
+        widget.warn("baseline_fallback", "baseline.method");
     }
     let mut figure = |name: &str, figure: Figure| row[name] = widget.value(format!("baseline.{name}"), figure);
     let sum = |index: usize| expectation.as_ref().map(|found| found.sums[index]).map_err(|why| *why);
@@ -122,6 +119,7 @@ fn baseline(
     figure("quantity", sum(1).map(|sum| number(&sum.text(1))));
     figure("revenue", sum(2).map(|sum| json!(sum.text(100))));
     figure("buyers", Err("not_supported"));
+    figure("method", expectation.as_ref().map(|found| json!(found.method)).map_err(|why| *why));
     figure("weeks", expectation.as_ref().map(|found| json!(found.weeks)).map_err(|why| *why));
     row
 }
@@ -149,6 +147,9 @@ impl Expectation {
     ) -> Result<Self, &'static str> {
         let (zone, as_of) = (world.zone, world.as_of());
         let scope = world.scope();
+        if scope.is_empty() {
+            return Err("not_measured:no_activities");
+        }
         let starts: Option<Vec<At>> = scope.iter().map(|activity| activity.start).collect();
         let start = starts.and_then(|starts| starts.into_iter().min()).ok_or("no_baseline")?;
         let end = clock::start_of_hour(start, zone);

@@ -22,7 +22,9 @@ pub(crate) fn realtime(world: &World) -> Widget {
         let left = remaining_of(world, activity, &path, &mut widget);
         let people = participants_of(world, activity);
         if !single {
-            let mut row = json!({ "activityId": activity.id, "initialStock": activity.limit });
+            let mut row = json!({ "activityId": activity.id });
+            let limit = activity.limit.map(|limit| json!(limit)).ok_or("unlimited");
+            row["initialStock"] = widget.value(format!("{path}initialStock"), limit);
             row["remainingStock"] = widget.value(format!("{path}remainingStock"), left.clone());
             row["participantsTotal"] = widget.value(format!("{path}participantsTotal"), people.clone());
             rows.push(row);
