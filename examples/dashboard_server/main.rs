@@ -9,7 +9,7 @@ mod data;
 mod serve;
 mod trickle;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
@@ -47,7 +47,8 @@ fn failed(message: String, code: u8) -> ExitCode {
 
 fn log_to_stderr(format: cli::LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colour = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
     match format {
         cli::LogFormat::Text => log.init(),
         cli::LogFormat::Json => log.json().init(),
