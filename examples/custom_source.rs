@@ -1,7 +1,7 @@
 //! A source of one's own: a store that the library has no adapter for, as the source of stock.
 //! `docs/adapter-guide.md` walks through this file.
 //!
-//! Run: `cargo run --example custom_source`
+//! Run: `cargo run -p axon-examples --example custom_source`
 //! You should see: the stock of an activity as the inventory service tells it, the reason why that of another one is
 //! missing, and, once the service is down, that it does not answer, with the reason in the log.
 
@@ -9,7 +9,7 @@
 
 use std::{
     collections::HashMap,
-    io,
+    io::{self, IsTerminal as _},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -88,7 +88,12 @@ impl RealtimeSource for Inventory {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr).init();
+    let colour = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .init();
     let now: Instant = "2024-11-12T10:30:00Z".parse()?;
     let activity = |id: u64| Activity {
         id: ActivityId(id),
@@ -121,10 +126,11 @@ async fn main() -> anyhow::Result<()> {
             Err(error) => return Err(error.into()),
         };
         let stock = answer.data.realtime.and_then(|realtime| realtime.remaining_stock);
-        println!("{service}: activity {id}: remaining stock {stock:?}");
+        let stock = stock.map_or("unknown".to_owned(), |stock| stock.to_string());
+        println!("{service}: activity {id}: remaining stock {stock}");
         for missing in &answer.widgets[&Widget::Realtime].missing {
-            let detail = missing.detail.as_deref().unwrap_or("");
-            println!("  {} is missing: {:?} {detail}", missing.field, missing.reason);
+            let detail = missing.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+            println!("  {} is missing: {}{detail}", missing.field, missing.message);
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Mounts the dashboard's API in an axum service of one's own, behind the service's own login.
 //!
-//! Run: `cargo run --example embed_axum`
+//! Run: `cargo run -p axon-examples --example embed_axum`
 //! You should see: 401 for a stranger, the funnel of team A's campaign for team A, and 404 for team A where it asks for
 //! team B's. The dashboard knows no users: who may see what is decided by the layer in front of it, here one that leads
 //! each team to a dashboard of its own, so that no other campaign exists there.

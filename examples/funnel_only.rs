@@ -1,6 +1,6 @@
 //! Computes a funnel's rates without any store, runtime or I/O: only the exact arithmetic.
 //!
-//! Run: `cargo run --example funnel_only`
+//! Run: `cargo run -p axon-examples --example funnel_only`
 //! You should see: 100, 45.9, 21.7 and 36.6 percent, and 3.65 percent of visitors who bought.
 
 #![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]

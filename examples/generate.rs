@@ -1,7 +1,7 @@
 //! Generates realistic data of first-come-first-served campaigns, and the totals a dashboard must
 //! show for it.
 //!
-//! Run: `cargo run --release --example generate -- --out /tmp/axon --events 1M --gzip`
+//! Run: `cargo run --release -p axon-examples --example generate -- --out /tmp/axon --events 1M --gzip`
 //!
 //! You should see a progress bar and one line that says what was written: `events.ndjson`,
 //! `catalog.json`, `ledger.ndjson`, `realtime.json`, and `expected.json` with the totals as of

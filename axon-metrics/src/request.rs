@@ -108,7 +108,7 @@ impl DashboardRequest {
             faults.push(Fault::new(
                 "mode",
                 FaultCode::NotSupported,
-                format!("mode {} is not supported yet", mode.code()),
+                format!("mode {} is not supported yet; count and unique are", mode.code()),
             ));
         }
         match self.period.resolve(as_of, zone) {

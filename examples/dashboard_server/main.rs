@@ -1,6 +1,6 @@
 //! The dashboard server: the HTTP API over the embedded store, in one binary.
 //!
-//! Run: `cargo run --release --example dashboard_server`, or `scripts/demo`.
+//! Run: `cargo run --release -p axon-examples --example dashboard_server`, or `scripts/demo`.
 //! You should see: the address and a curl line. Without files it serves generated campaigns with a live trickle of
 //! visitors, so that realtime figures move; with `--catalog`, `--events`, `--ledger`, `--realtime` it serves yours.
 

@@ -113,7 +113,8 @@ impl<'a> Reader<'a> {
         let found = words.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning);
         if found.is_none() {
             let list: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            self.fault(name, FaultCode::UnknownValue, format!("{name} must be one of {}", list.join(", ")));
+            let one_of = if list.len() > 1 { "one of " } else { "" };
+            self.fault(name, FaultCode::UnknownValue, format!("{name} must be {one_of}{}", list.join(", ")));
         }
         found
     }
