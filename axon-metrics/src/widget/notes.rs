@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Instant,
-    facts::{Fact, Missing},
+    facts::{Fact, Missing, Reason},
     source::SourceError,
 };
 
@@ -51,12 +51,9 @@ pub struct MissingFigure {
 impl MissingFigure {
     fn new(field: String, why: &Missing) -> Self {
         let (reason, detail, source, message) = match why {
-            Missing::NotMeasured(reason) => (
-                MissingReason::NotMeasured,
-                Some(word(reason)),
-                None,
-                "the store has nothing to measure it from".to_owned(),
-            ),
+            Missing::NotMeasured(reason) => {
+                (MissingReason::NotMeasured, Some(word(reason)), None, not_measured(*reason).to_owned())
+            }
             Missing::NotSupported => {
                 (MissingReason::NotSupported, None, None, "the figure has no meaning here".to_owned())
             }
@@ -77,6 +74,18 @@ impl MissingFigure {
             ),
         };
         Self { field, reason, detail, source, message }
+    }
+}
+
+fn not_measured(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NoSource => "no source of this kind is connected",
+        Reason::NoActivities => "the campaign has no activities yet",
+        Reason::NoProducts => "none of the activities sells a product",
+        Reason::NoStatus => "the store keeps no status of purchases",
+        Reason::TimeResolution => "times are stored too coarsely for so short a window",
+        Reason::BadValue => "the store holds something that is no number",
+        Reason::KeyMissing | Reason::NoIndex => "the store has nothing to measure it from",
     }
 }
 
