@@ -132,13 +132,10 @@ impl WidgetState {
             _ if notes.partial => WidgetStatus::Partial,
             _ => WidgetStatus::Fresh,
         };
-        Self {
-            status,
-            as_of: notes.complete_to,
-            age_ms: notes.complete_to.map(|complete_to| (as_of - complete_to).num_milliseconds()),
-            missing: notes.missing,
-            warnings: notes.warnings,
-        }
+        let complete_to = notes.complete_to;
+        let age_ms = complete_to.map(|complete_to| (as_of - complete_to).num_milliseconds());
+        let (missing, warnings) = notes.into_warnings();
+        Self { status, as_of: complete_to, age_ms, missing, warnings }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the stores said: each fact is measured, or missing with a typed reason. No rates here, and no zero that was an error.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,12 +22,24 @@ pub struct Measured<T> {
     pub precision: Precision,
     /// The source answered without some of its parts (a shard, a time-out): the value may be too small.
     pub partial: bool,
+    /// How far the store lags behind what happens is assumed, not measured; `complete_to` rests on it.
+    pub lag_assumed: bool,
+    /// How coarsely the store keeps times, where that can move records across the window's bounds.
+    pub time_step: Option<Duration>,
 }
 
 impl<T> Measured<T> {
     /// A whole and exact value.
     pub fn exact(value: T, source: impl Into<Arc<str>>, complete_to: Instant) -> Self {
-        Self { value, source: source.into(), complete_to, precision: Precision::Exact, partial: false }
+        Self {
+            value,
+            source: source.into(),
+            complete_to,
+            precision: Precision::Exact,
+            partial: false,
+            lag_assumed: false,
+            time_step: None,
+        }
     }
 
     /// The same measurement of another value, computed from this one.
@@ -38,6 +50,8 @@ impl<T> Measured<T> {
             complete_to: self.complete_to,
             precision: self.precision,
             partial: self.partial,
+            lag_assumed: self.lag_assumed,
+            time_step: self.time_step,
         }
     }
 }
@@ -88,6 +102,8 @@ pub enum Reason {
     TimeResolution,
     /// The store has no such index or table.
     NoIndex,
+    /// The index is there and has never received a record.
+    NoRecords,
     /// No source of this kind is connected.
     NoSource,
     /// The store keeps no status of purchases.

@@ -1,9 +1,21 @@
-//! Mocks of the sources, for tests of what stands on them.
+//! For tests: mocks of the sources, and the conformance suites that every source passes.
 //!
 //! ```
 //! use axon_metrics::testing::MockRealtimeSource;
 //! let mut redis = MockRealtimeSource::new();
 //! redis.expect_name().return_const("redis");
 //! ```
+//!
+//! # Conformance
+//! A suite is a macro that makes one test of each sentence of a trait's documentation. It is given a type that knows how to
+//! put records into a store of its own kind: [`BehaviorStore`], [`LedgerStore`], [`RealtimeStore`] or [`CatalogStore`].
+//! Each test asks for a store of its own, so tests may run at the same time. A store that needs a server says `None` when
+//! there is none: the test is skipped, loudly.
 
 pub use crate::source::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource};
+
+mod records;
+mod stores;
+
+pub use records::{Entry, Event, Purchase, SlotRecord};
+pub use stores::{BehaviorStore, CatalogStore, FaultyStore, LedgerStore, RealtimeStore, server_url};

@@ -1,6 +1,6 @@
 //! What goes beside a widget's data: which figures are missing and why, warnings, and how fresh and whole the facts were.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,7 @@ fn not_measured(reason: Reason) -> &'static str {
         Reason::NoStatus => "the store keeps no status of purchases",
         Reason::TimeResolution => "times are stored too coarsely for so short a window",
         Reason::BadValue => "the store holds something that is no number",
+        Reason::NoRecords => "the store has never received a record of this kind",
         Reason::KeyMissing | Reason::NoIndex => "the store has nothing to measure it from",
     }
 }
@@ -174,6 +175,10 @@ pub(crate) struct Notes {
     pub(crate) lost: usize,
     /// Whether a fact came from an incomplete reply.
     pub(crate) partial: bool,
+    /// Whether how far a fact is complete was assumed.
+    lag_assumed: bool,
+    /// The coarsest time of the facts used.
+    time_step: Option<Duration>,
 }
 
 impl Notes {
@@ -199,6 +204,8 @@ impl Notes {
     pub(crate) fn look_at<T>(&mut self, fact: &Fact<T>) {
         if let Ok(measured) = fact {
             self.partial |= measured.partial;
+            self.lag_assumed |= measured.lag_assumed;
+            self.time_step = self.time_step.max(measured.time_step);
             self.complete_to =
                 Some(self.complete_to.map_or(measured.complete_to, |oldest| oldest.min(measured.complete_to)));
         }
@@ -206,6 +213,20 @@ impl Notes {
 
     pub(crate) fn warn(&mut self, warning: Warning) {
         self.warnings.push(warning);
+    }
+
+    /// All warnings: those of the widget, and what the facts it used have in common.
+    pub(crate) fn into_warnings(mut self) -> (Vec<MissingFigure>, Vec<Warning>) {
+        if let Some(step) = self.time_step {
+            let message = "times are stored too coarsely to be exact at the bounds of a window";
+            let seconds = i64::try_from(step.as_secs()).ok();
+            self.warn(Warning::new(WarningCode::TimeResolution, message).with("seconds", seconds));
+        }
+        if self.lag_assumed {
+            let message = "how far the store lags behind is assumed, not measured";
+            self.warn(Warning::new(WarningCode::AssumedLag, message));
+        }
+        (self.missing, self.warnings)
     }
 }
 

@@ -1,0 +1,90 @@
+//! What a store must be able to do to be put to the tests.
+
+use std::{fmt::Debug, io::Write as _, time::Duration};
+
+use async_trait::async_trait;
+
+use super::records::{Entry, Event, Purchase, SlotRecord};
+use crate::{
+    catalog::{Campaign, Catalog},
+    facts::Stock,
+    source::{BehaviorSource, CatalogSource, LedgerSource, RealtimeSource},
+};
+
+/// The address of a server for tests from an environment variable; without it, says on standard error that a test is
+/// skipped (`SKIPPED: ...`), which the gate counts.
+pub fn server_url(variable: &str) -> Option<String> {
+    let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
+    if url.is_none() {
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        // Written past the capture of test output.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {variable} is not set");
+    }
+    url
+}
+
+/// A store of visitors' events.
+#[async_trait]
+pub trait BehaviorStore: Send + Sync {
+    /// The source over it.
+    type Source: BehaviorSource + Debug;
+
+    /// How coarsely it keeps times: bounds are tested with events this far on either side. Zero: to the second.
+    const TIME_STEP: Duration;
+
+    /// Whether it can tell what happened in the last five minutes; where it cannot, active subjects must be
+    /// [`TimeResolution`](crate::Reason::TimeResolution).
+    const TELLS_ACTIVE: bool;
+
+    /// A source over a store that holds exactly these events; `None` without a server.
+    async fn holding(events: &[Event]) -> Option<Self::Source>;
+}
+
+/// A store of entries and purchases.
+#[async_trait]
+pub trait LedgerStore: Send + Sync {
+    /// The source over it.
+    type Source: LedgerSource + Debug;
+
+    /// Whether it keeps the status of purchases.
+    const HAS_STATUS: bool;
+
+    /// A source over a store that holds exactly these campaigns and rows; `None` without a server.
+    async fn holding(campaigns: &[Campaign], entries: &[Entry], purchases: &[Purchase]) -> Option<Self::Source>;
+}
+
+/// A store of counters and members.
+#[async_trait]
+pub trait RealtimeStore: Send + Sync {
+    /// The source over it.
+    type Source: RealtimeSource + Debug;
+
+    /// What a counter of this value means to the source.
+    fn stock(counter: i64) -> Stock;
+
+    /// A source over a store that holds exactly these; `None` without a server.
+    async fn holding(slots: &[SlotRecord]) -> Option<Self::Source>;
+}
+
+/// A store of campaigns.
+#[async_trait]
+pub trait CatalogStore: Send + Sync {
+    /// The source over it.
+    type Source: CatalogSource + Debug;
+
+    /// A source over a store that holds exactly this catalog; `None` without a server.
+    async fn holding(catalog: &Catalog) -> Option<Self::Source>;
+}
+
+/// A source over a store that misbehaves on the wire.
+#[async_trait]
+pub trait FaultyStore: Send + Sync {
+    /// The source over it.
+    type Source: Debug;
+
+    /// Connections are accepted, and nothing is ever answered.
+    async fn silent() -> Self::Source;
+
+    /// Every question is answered with bytes that mean nothing.
+    async fn garbled() -> Self::Source;
+}
