@@ -14,8 +14,27 @@
 
 pub use crate::source::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource};
 
+pub mod behavior;
+pub mod catalog;
+pub mod ledger;
+pub mod realtime;
 mod records;
 mod stores;
+mod world;
 
 pub use records::{Entry, Event, Purchase, SlotRecord};
-pub use stores::{BehaviorStore, CatalogStore, FaultyStore, LedgerStore, RealtimeStore, server_url};
+pub use stores::{AbsentStore, BehaviorStore, CatalogStore, FaultyStore, LedgerStore, RealtimeStore, server_url};
+
+/// One test per sentence of a suite.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_sentence {
+    ($suite:ident, $store:ty: $($sentence:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $sentence() {
+                $crate::testing::$suite::$sentence::<$store>().await;
+            }
+        )*
+    };
+}

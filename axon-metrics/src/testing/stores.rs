@@ -88,3 +88,13 @@ pub trait FaultyStore: Send + Sync {
     /// Every question is answered with bytes that mean nothing.
     async fn garbled() -> Self::Source;
 }
+
+/// A source over a server that has no place for its records: no such index, no such table.
+#[async_trait]
+pub trait AbsentStore: Send + Sync {
+    /// The source over it.
+    type Source: Debug;
+
+    /// The server answers, and has nothing to read from; `None` without a server.
+    async fn absent() -> Option<Self::Source>;
+}

@@ -1,0 +1,409 @@
+//! The suite of [`BehaviorSource`]: one test per sentence of its documentation.
+
+use std::{fmt::Debug, time::Duration};
+
+use super::{
+    records::Event,
+    stores::{AbsentStore, BehaviorStore, FaultyStore},
+    world::{BUDGET, DAY, HOUR, at, event, frame, ids, measured, shared, values, vouched, well_named, window},
+};
+use crate::{
+    Missing, Reason,
+    definitions::EventRule,
+    facts::BehaviorFacts,
+    source::{BehaviorQuestion, BehaviorSource, Counting, Frame, InflowQuestion, SourceError},
+};
+
+fn steps(frame: Frame, triggers: &[&str]) -> BehaviorQuestion {
+    let steps = triggers.iter().map(|trigger| EventRule::trigger(*trigger)).collect();
+    BehaviorQuestion { frame: shared(frame), budget: BUDGET, steps, inflow: None, active: None }
+}
+
+async fn ask(source: &impl BehaviorSource, question: &BehaviorQuestion) -> BehaviorFacts {
+    source.behavior(question).await.expect("an answer")
+}
+
+/// The counts of the current window.
+async fn counts<S: BehaviorStore>(events: &[Event], question: &BehaviorQuestion) -> Option<Vec<u64>> {
+    let source = S::holding(events).await?;
+    Some(values(&ask(&source, question).await.steps.current))
+}
+
+/// How far from a bound an event must lie to be on one side of it for certain.
+fn margin<S: BehaviorStore>() -> i64 {
+    2 * i64::try_from(S::TIME_STEP.as_secs()).expect("a short time step")
+}
+
+/// The source's name is lower case, without blanks.
+pub async fn the_name_is_lower_case_without_blanks<S: BehaviorStore>() {
+    let Some(source) = S::holding(&[]).await else { return };
+    well_named(source.name());
+}
+
+/// Unit: events.
+pub async fn events_are_counted_in_events<S: BehaviorStore>() {
+    let events = [event("CLICK", -HOUR, 1), event("CLICK", -2 * HOUR, 1), event("CLICK", -3 * HOUR, 2)];
+    let question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    let Some(found) = counts::<S>(&events, &question).await else { return };
+    assert_eq!(found, [3]);
+}
+
+/// Unit: distinct recorded subjects: the user, else the session; an event with neither has no subject.
+pub async fn distinct_recorded_subjects_are_counted_in_subjects<S: BehaviorStore>() {
+    let events = [
+        event("CLICK", -HOUR, 1),
+        event("CLICK", -2 * HOUR, 1),
+        event("CLICK", -3 * HOUR, 2),
+        event("CLICK", -HOUR, 0).anonymous(Some("a")),
+        event("CLICK", -2 * HOUR, 0).anonymous(Some("a")),
+        event("CLICK", -3 * HOUR, 0).anonymous(Some("b")),
+        event("CLICK", -4 * HOUR, 0).anonymous(None),
+        Event { session: Some("a"), ..event("CLICK", -5 * HOUR, 3) },
+    ];
+    let question = steps(frame(&[7], window(-DAY, 0), Counting::Subjects), &["CLICK"]);
+    let Some(found) = counts::<S>(&events, &question).await else { return };
+    assert_eq!(found, [5], "users 1, 2, 3 and sessions a, b");
+}
+
+/// An event belongs to the activity it names.
+pub async fn an_event_belongs_to_the_activity_it_names<S: BehaviorStore>() {
+    let nowhere = Event { activity: None, ..event("CLICK", -HOUR, 3) };
+    let events = [event("CLICK", -HOUR, 1), event("CLICK", -HOUR, 2).of(8), nowhere];
+    let question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    let Some(found) = counts::<S>(&events, &question).await else { return };
+    assert_eq!(found, [1]);
+}
+
+/// A step counts over the union of the funnel activities, so distinct subjects of several activities are not a sum.
+pub async fn a_step_counts_over_the_union_of_the_funnel_activities<S: BehaviorStore>() {
+    let events = [
+        event("CLICK", -HOUR, 1),
+        event("CLICK", -HOUR, 1).of(8),
+        event("CLICK", -HOUR, 2).of(8),
+        event("CLICK", -HOUR, 3).of(9),
+    ];
+    let union = |counting| {
+        let frame = Frame { funnel_activities: ids(&[7, 8]), ..frame(&[7, 8, 9], window(-DAY, 0), counting) };
+        steps(frame, &["CLICK"])
+    };
+    let Some(source) = S::holding(&events).await else { return };
+    assert_eq!(values(&ask(&source, &union(Counting::Events)).await.steps.current), [3]);
+    assert_eq!(values(&ask(&source, &union(Counting::Subjects)).await.steps.current), [2]);
+}
+
+/// Window: `[from, to)` on the time the event occurred.
+pub async fn a_window_holds_its_first_instant_and_not_its_last<S: BehaviorStore>() {
+    let (from, to, margin) = (-2 * DAY, -DAY, margin::<S>());
+    let events = [
+        event("CLICK", from - 1 - margin, 1),
+        event("CLICK", from + margin, 2),
+        event("CLICK", to - 1 - margin, 3),
+        event("CLICK", to + margin, 4),
+    ];
+    let Some(source) = S::holding(&events).await else { return };
+    for counting in [Counting::Events, Counting::Subjects] {
+        let question = steps(frame(&[7], window(from, to), counting), &["CLICK"]);
+        assert_eq!(values(&ask(&source, &question).await.steps.current), [2], "{counting:?}");
+    }
+}
+
+/// Events at or after the frame's `as_of` are not used.
+pub async fn events_at_or_after_as_of_are_not_used<S: BehaviorStore>() {
+    let margin = margin::<S>();
+    let events = [event("CLICK", -1 - margin, 1), event("CLICK", margin, 2), event("CLICK", HOUR, 3)];
+    let Some(source) = S::holding(&events).await else { return };
+    let question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    assert_eq!(values(&ask(&source, &question).await.steps.current), [1]);
+}
+
+/// One count per step and window, in the order asked.
+pub async fn one_count_per_step_and_window_in_the_order_asked<S: BehaviorStore>() {
+    let mut events = vec![event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1), event("APPROVED", -3 * DAY, 1)];
+    events.extend((0..3).map(|n| event("PAGE_VIEW", -HOUR - n, 1)));
+    events.extend((0..2).map(|n| event("CLICK", -3 * DAY - n, 1)));
+    let frame = Frame { previous: Some(window(-4 * DAY, -2 * DAY)), ..frame(&[7], window(-DAY, 0), Counting::Events) };
+    let question = steps(frame, &["PURCHASE", "PAGE_VIEW", "APPROVED", "CLICK"]);
+    let Some(source) = S::holding(&events).await else { return };
+    let facts = ask(&source, &question).await;
+    assert_eq!(values(&facts.steps.current), [1, 3, 0, 1]);
+    assert_eq!(values(&facts.steps.previous), [0, 0, 1, 2]);
+    assert!(facts.steps.by_activity.is_empty() && facts.inflow.is_none() && facts.active.is_none());
+}
+
+/// Each funnel activity apart is counted in events, whatever the counting, from the current window.
+pub async fn each_activity_apart_is_counted_in_events<S: BehaviorStore>() {
+    let events = [
+        event("CLICK", -HOUR, 1),
+        event("CLICK", -2 * HOUR, 1),
+        event("CLICK", -3 * DAY, 1),
+        event("CLICK", -HOUR, 1).of(8),
+        event("PURCHASE", -HOUR, 1).of(8),
+        event("CLICK", -HOUR, 1).of(9),
+    ];
+    let Some(source) = S::holding(&events).await else { return };
+    for counting in [Counting::Events, Counting::Subjects] {
+        let frame = Frame {
+            funnel_activities: ids(&[8, 7]),
+            by_activity: true,
+            ..frame(&[7, 8, 9], window(-DAY, 0), counting)
+        };
+        let facts = ask(&source, &steps(frame, &["CLICK", "PURCHASE"])).await;
+        let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
+        assert_eq!(apart, [(8, vec![1, 1]), (7, vec![2, 0])], "{counting:?}");
+    }
+}
+
+/// A rule may name several triggers, and be narrowed to tracker definitions.
+pub async fn a_rule_may_name_triggers_and_definitions<S: BehaviorStore>() {
+    let other = Event { definition: Some(2), ..event("PAGE_VIEW", -HOUR, 1) };
+    let none = Event { definition: None, ..event("PAGE_VIEW", -HOUR, 1) };
+    let events = [event("PAGE_VIEW", -HOUR, 1), other, none, event("SCROLL", -HOUR, 1), event("STAY", -HOUR, 1)];
+    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["PAGE_VIEW"]);
+    question.steps.push(EventRule::trigger("PAGE_VIEW").of_definitions([2]));
+    question.steps.push(EventRule { triggers: vec!["SCROLL".into(), "STAY".into()], definitions: Vec::new() });
+    let Some(found) = counts::<S>(&events, &question).await else { return };
+    assert_eq!(found, [3, 1, 2]);
+}
+
+/// A purchase is believed only from where the store believes purchases; elsewhere it makes nobody active either.
+pub async fn a_purchase_from_elsewhere_is_not_believed<S: BehaviorStore>() {
+    let forged = Event { forged: true, ..event("PURCHASE", -60, 2) };
+    let events = [event("PURCHASE", -60 - margin::<S>(), 1), forged, event("CLICK", -DAY, 3)];
+    let mut question = steps(frame(&[7], window(-2 * DAY, 0), Counting::Events), &["PURCHASE"]);
+    question.active = Some(window(-300, 0));
+    let Some(source) = S::holding(&events).await else { return };
+    let facts = ask(&source, &question).await;
+    assert_eq!(values(&facts.steps.current), [1]);
+    if S::TELLS_ACTIVE {
+        assert_eq!(measured(&facts.active.expect("asked for")), 1);
+    }
+}
+
+/// No events: a measured 0.
+pub async fn no_events_are_a_measured_zero<S: BehaviorStore>() {
+    let frame = Frame { by_activity: true, ..frame(&[8], window(-DAY, 0), Counting::Subjects) };
+    let mut question = steps(frame, &["CLICK", "PURCHASE"]);
+    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![window(-HOUR, -HOUR / 2)] });
+    let other = [event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)];
+    let Some(source) = S::holding(&other).await else { return };
+    let facts = ask(&source, &question).await;
+    assert_eq!(values(&facts.steps.current), [0, 0]);
+    assert_eq!(values(&facts.steps.by_activity[0].1), [0, 0]);
+    assert_eq!(measured(&facts.inflow.expect("asked for")), [0]);
+}
+
+/// No activities: a measured 0.
+pub async fn no_activities_are_a_measured_zero<S: BehaviorStore>() {
+    let Some(source) = S::holding(&[event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)]).await else { return };
+    for counting in [Counting::Events, Counting::Subjects] {
+        let question = steps(frame(&[], window(-DAY, 0), counting), &["CLICK", "PURCHASE"]);
+        assert_eq!(values(&ask(&source, &question).await.steps.current), [0, 0]);
+    }
+}
+
+/// An empty window: a measured 0.
+pub async fn an_empty_window_is_a_measured_zero<S: BehaviorStore>() {
+    let events = [event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)];
+    let mut question = steps(frame(&[7], window(-HOUR, -HOUR), Counting::Events), &["CLICK"]);
+    let hours = vec![window(-HOUR - 1800, -1800), window(-1800, -1800)];
+    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours });
+    let Some(source) = S::holding(&events).await else { return };
+    let facts = ask(&source, &question).await;
+    assert_eq!(values(&facts.steps.current), [0]);
+    assert_eq!(measured(&facts.inflow.expect("asked for")), [1, 0]);
+}
+
+/// Inflow: events per hour of all activities, oldest first; the last hour may be cut.
+pub async fn inflow_counts_events_of_all_activities_per_hour<S: BehaviorStore>() {
+    // The hours are those of a clock: 07:00, 08:00, 09:00, and 10:00 up to 10:30.
+    let hours: Vec<_> = [-12_600, -9_000, -5_400].map(|from| window(from, from + HOUR)).to_vec();
+    let hours = [hours, vec![window(-1_800, 0)]].concat();
+    let events = [
+        event("PAGE_VIEW", -14_400, 1),
+        event("PAGE_VIEW", -11_000, 1),
+        event("PAGE_VIEW", -11_000, 1),
+        event("PAGE_VIEW", -4_000, 1).of(9),
+        event("CLICK", -4_000, 1),
+        event("PAGE_VIEW", -900, 1),
+        event("PAGE_VIEW", 900, 1),
+    ];
+    let whole = frame(&[7, 9], window(-DAY, 0), Counting::Events);
+    let short = frame(&[7, 9], window(-2 * HOUR, 0), Counting::Subjects);
+    let Some(source) = S::holding(&events).await else { return };
+    for mut frame in [whole, short] {
+        frame.funnel_activities = ids(&[7]);
+        let mut question = steps(frame, &["PAGE_VIEW"]);
+        question.inflow = Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours: hours.clone() });
+        let facts = ask(&source, &question).await;
+        assert_eq!(measured(&facts.inflow.expect("asked for")), [2, 0, 1, 1]);
+    }
+}
+
+/// Hours of a zone that is half an hour off are counted as they are asked for.
+pub async fn inflow_follows_the_hours_asked_for<S: BehaviorStore>() {
+    // 08:45 to 09:45, and 09:45 up to 10:30.
+    let hours = vec![window(-6_300, -2_700), window(-2_700, 0)];
+    let events = [event("PAGE_VIEW", -5_400, 1), event("PAGE_VIEW", -3_200, 1), event("PAGE_VIEW", -2_200, 1)];
+    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &[]);
+    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours });
+    let Some(source) = S::holding(&events).await else { return };
+    assert_eq!(measured(&ask(&source, &question).await.inflow.expect("asked for")), [2, 1]);
+}
+
+/// Active: distinct subjects of all activities with any event in the window.
+pub async fn active_subjects_are_distinct_over_all_activities<S: BehaviorStore>() {
+    let events = [
+        event("PAGE_VIEW", -200, 1),
+        event("STAY", -100, 1).of(9),
+        event("PURCHASE", -100, 2).of(9),
+        event("CLICK", -1, 0).anonymous(Some("a")),
+        event("CLICK", -1, 0).anonymous(None),
+        event("CLICK", -301, 3),
+        event("CLICK", 0, 4),
+        event("CLICK", -1, 5).of(10),
+    ];
+    let mut question = steps(frame(&[7, 9], window(-DAY, 0), Counting::Events), &[]);
+    question.active = Some(window(-300, 0));
+    let Some(source) = S::holding(&events).await else { return };
+    let active = ask(&source, &question).await.active.expect("asked for");
+    if S::TELLS_ACTIVE {
+        assert_eq!(measured(&active), 3, "users 1 and 2, and session a");
+    } else {
+        assert!(matches!(active, Err(Missing::NotMeasured(Reason::TimeResolution))), "{active:?}");
+    }
+}
+
+/// Freshness: each fact says how far it is complete.
+pub async fn each_fact_says_how_far_it_is_complete<S: BehaviorStore>() {
+    let frame = Frame {
+        previous: Some(window(-4 * DAY, -2 * DAY)),
+        by_activity: true,
+        ..frame(&[7], window(-DAY, 0), Counting::Subjects)
+    };
+    let mut question = steps(frame, &["CLICK"]);
+    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![window(-1_800, 0)] });
+    question.active = Some(window(-300, 0));
+    let events = [event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)];
+    let Some(source) = S::holding(&events).await else { return };
+    let facts = ask(&source, &question).await;
+    let name = source.name();
+    facts.steps.all().for_each(|fact| vouched(fact, name));
+    vouched(&facts.inflow.expect("asked for"), name);
+    if S::TELLS_ACTIVE {
+        vouched(&facts.active.expect("asked for"), name);
+    }
+}
+
+/// Several hundred activities are one question.
+pub async fn a_thousand_activities_are_one_question<S: BehaviorStore>() {
+    let activities: Vec<u64> = (1..=1_000).collect();
+    let events = [event("CLICK", -HOUR, 1), event("CLICK", -HOUR, 1).of(1_000), event("CLICK", -HOUR, 2).of(1_001)];
+    let frame = Frame { by_activity: true, ..frame(&activities, window(-DAY, 0), Counting::Subjects) };
+    let Some(source) = S::holding(&events).await else { return };
+    let facts = ask(&source, &steps(frame, &["CLICK"])).await;
+    assert_eq!(values(&facts.steps.current), [1]);
+    let apart = facts.steps.by_activity.iter().filter(|(_, counts)| values(counts) != [0]);
+    assert_eq!(apart.map(|(id, counts)| (id.0, values(counts))).collect::<Vec<_>>(), [(7, vec![1]), (1_000, vec![1])]);
+}
+
+/// The newest record of a probe is one before the instant asked for.
+pub async fn the_newest_record_of_a_probe_is_before_its_instant<S: BehaviorStore>() {
+    let margin = margin::<S>();
+    let newest = -300 - margin;
+    let events = [event("CLICK", -DAY, 1), event("CLICK", newest, 1), event("CLICK", margin, 2)];
+    let Some(source) = S::holding(&events).await else { return };
+    let found = source.probe(at(0), BUDGET).await.expect("a probe").newest.expect("a newest record");
+    let off = (found - at(newest)).num_seconds().abs();
+    assert!(off <= margin, "the newest record occurred at {}, not at {found}", at(newest));
+}
+
+/// Nothing to read them from: not measured, never 0.
+pub async fn nothing_to_read_from_is_not_measured<S: AbsentStore>()
+where
+    S::Source: BehaviorSource,
+{
+    let Some(source) = S::absent().await else { return };
+    let frame = Frame { by_activity: true, ..frame(&[7], window(-DAY, 0), Counting::Events) };
+    let mut question = steps(frame, &["CLICK", "PURCHASE"]);
+    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![window(-1_800, 0)] });
+    question.active = Some(window(-300, 0));
+    let facts = ask(&source, &question).await;
+    let missing = |fact: &dyn Debug, why: Option<&Missing>| {
+        assert!(matches!(why, Some(Missing::NotMeasured(_))), "{fact:?}");
+    };
+    facts.steps.all().for_each(|fact| missing(fact, fact.as_ref().err()));
+    let (inflow, active) = (facts.inflow.expect("asked for"), facts.active.expect("asked for"));
+    missing(&inflow, inflow.as_ref().err());
+    missing(&active, active.as_ref().err());
+}
+
+const SHORT: Duration = Duration::from_millis(400);
+
+/// Unavailable if no answer came within the budget.
+pub async fn silence_is_unavailable_within_the_budget<S: FaultyStore>()
+where
+    S::Source: BehaviorSource,
+{
+    let source = S::silent().await;
+    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    question.budget = SHORT;
+    let asked = super::world::within(SHORT, source.behavior(&question)).await;
+    assert!(matches!(asked, Err(SourceError::Unavailable { .. })), "{asked:?}");
+    let probed = super::world::within(SHORT, source.probe(at(0), SHORT)).await;
+    assert!(matches!(probed, Err(SourceError::Unavailable { .. })), "{probed:?}");
+}
+
+/// Malformed if the answer is not what was asked; a stream of nonsense may be a connection that is broken.
+pub async fn nonsense_is_an_error_and_no_number<S: FaultyStore>()
+where
+    S::Source: BehaviorSource,
+{
+    let source = S::garbled().await;
+    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    question.budget = SHORT;
+    let asked = super::world::within(SHORT, source.behavior(&question)).await;
+    super::world::refused(asked.map(|_| ()));
+}
+
+/// Makes a test of every sentence of [`BehaviorSource`](crate::source::BehaviorSource), for a
+/// [`BehaviorStore`](crate::testing::BehaviorStore). Needs tokio with `macros` and `rt`.
+#[macro_export]
+macro_rules! behavior_source_conformance {
+    ($store:ty) => {
+        $crate::__each_sentence!(behavior, $store:
+            the_name_is_lower_case_without_blanks
+            events_are_counted_in_events
+            distinct_recorded_subjects_are_counted_in_subjects
+            an_event_belongs_to_the_activity_it_names
+            a_step_counts_over_the_union_of_the_funnel_activities
+            a_window_holds_its_first_instant_and_not_its_last
+            events_at_or_after_as_of_are_not_used
+            one_count_per_step_and_window_in_the_order_asked
+            each_activity_apart_is_counted_in_events
+            a_rule_may_name_triggers_and_definitions
+            a_purchase_from_elsewhere_is_not_believed
+            no_events_are_a_measured_zero
+            no_activities_are_a_measured_zero
+            an_empty_window_is_a_measured_zero
+            inflow_counts_events_of_all_activities_per_hour
+            inflow_follows_the_hours_asked_for
+            active_subjects_are_distinct_over_all_activities
+            each_fact_says_how_far_it_is_complete
+            a_thousand_activities_are_one_question
+            the_newest_record_of_a_probe_is_before_its_instant
+        );
+    };
+}
+
+/// Makes tests of what a [`BehaviorSource`](crate::source::BehaviorSource) over a server says when that server has no place
+/// for events ([`AbsentStore`](crate::testing::AbsentStore)) or misbehaves ([`FaultyStore`](crate::testing::FaultyStore)).
+#[macro_export]
+macro_rules! behavior_server_conformance {
+    ($store:ty) => {
+        $crate::__each_sentence!(behavior, $store:
+            nothing_to_read_from_is_not_measured
+            silence_is_unavailable_within_the_budget
+            nonsense_is_an_error_and_no_number
+        );
+    };
+}

@@ -1,0 +1,141 @@
+//! The suite of [`CatalogSource`]: one test per sentence of its documentation.
+
+use std::time::Duration;
+
+use super::{
+    stores::{CatalogStore, FaultyStore},
+    world::{self, BUDGET, DAY, at, well_named},
+};
+use crate::{
+    ActivityId, CampaignId, Money, ProductId,
+    catalog::{Activity, ActivityKind, Campaign, Catalog},
+    source::{CatalogSource, SourceError},
+};
+
+fn activity(id: u64, kind: &str) -> Activity {
+    Activity {
+        id: ActivityId(id),
+        name: format!("선착순 \"{id}\" \\ 🎁"),
+        kind: kind.to_owned().into(),
+        start: Some(at(-DAY)),
+        end: Some(at(DAY)),
+        limit: Some(100),
+        product: Some(ProductId(5)),
+    }
+}
+
+fn campaign(id: u64, activities: Vec<Activity>) -> Campaign {
+    Campaign {
+        id: CampaignId(id),
+        name: format!("캠페인 {id}"),
+        start: Some(at(-DAY)),
+        end: Some(at(DAY)),
+        budget: Some(Money::new(50_000_025, 2)),
+        activities,
+    }
+}
+
+/// What the source says of a catalog, in the order of ids.
+async fn told<S: CatalogStore>(campaigns: Vec<Campaign>) -> Option<Vec<Campaign>> {
+    let held = Catalog::new("KRW", campaigns).expect("a catalog");
+    let catalog = S::holding(&held).await?.catalog(BUDGET).await.expect("an answer");
+    assert_eq!(catalog.currency(), "KRW");
+    let mut campaigns = catalog.campaigns().to_vec();
+    campaigns.sort_by_key(|campaign| campaign.id);
+    campaigns.iter_mut().for_each(|campaign| campaign.activities.sort_by_key(|activity| activity.id));
+    Some(campaigns)
+}
+
+/// The source's name is lower case, without blanks.
+pub async fn the_name_is_lower_case_without_blanks<S: CatalogStore>() {
+    let Some(source) = S::holding(&Catalog::default()).await else { return };
+    well_named(source.name());
+}
+
+/// Every campaign with its activities: names, kinds, dates, limits, products, budgets.
+pub async fn every_campaign_comes_with_its_activities<S: CatalogStore>() {
+    let kinds = ["FIRST_COME_FIRST_SERVE", "COUPON", "GIVEAWAY"];
+    let activities: Vec<_> = kinds.iter().zip(7..).map(|(kind, id)| activity(id, kind)).collect();
+    assert_eq!(activities[0].kind, ActivityKind::FirstComeFirstServe);
+    let campaigns = vec![campaign(1, activities), campaign(2, vec![activity(20, kinds[0])])];
+    let Some(told) = told::<S>(campaigns.clone()).await else { return };
+    assert_eq!(told, campaigns);
+}
+
+/// A campaign may have no activities.
+pub async fn a_campaign_may_have_no_activities<S: CatalogStore>() {
+    let campaigns = vec![campaign(1, Vec::new()), campaign(2, vec![activity(7, "COUPON")])];
+    let Some(told) = told::<S>(campaigns.clone()).await else { return };
+    assert_eq!(told, campaigns);
+}
+
+/// What has no date, limit, product or budget has none.
+pub async fn what_is_not_there_is_none<S: CatalogStore>() {
+    let bare = Activity { limit: None, product: None, ..activity(7, "COUPON") };
+    let campaigns = vec![Campaign { start: None, end: None, budget: None, ..campaign(1, vec![bare]) }];
+    let Some(told) = told::<S>(campaigns.clone()).await else { return };
+    assert_eq!(told, campaigns);
+}
+
+/// No campaigns: an empty catalog.
+pub async fn no_campaigns_are_an_empty_catalog<S: CatalogStore>() {
+    let Some(told) = told::<S>(Vec::new()).await else { return };
+    assert!(told.is_empty(), "{told:?}");
+}
+
+/// A probe says that the store answers.
+pub async fn a_probe_says_that_the_store_answers<S: CatalogStore>() {
+    let Some(source) = S::holding(&Catalog::default()).await else { return };
+    source.probe(at(0), BUDGET).await.expect("a probe");
+}
+
+const SHORT: Duration = Duration::from_millis(400);
+
+/// Unavailable if no answer came within the budget.
+pub async fn silence_is_unavailable_within_the_budget<S: FaultyStore>()
+where
+    S::Source: CatalogSource,
+{
+    let source = S::silent().await;
+    let asked = world::within(SHORT, source.catalog(SHORT)).await;
+    assert!(matches!(asked, Err(SourceError::Unavailable { .. })), "{asked:?}");
+    let probed = world::within(SHORT, source.probe(at(0), SHORT)).await;
+    assert!(matches!(probed, Err(SourceError::Unavailable { .. })), "{probed:?}");
+}
+
+/// A stream of nonsense is an error, and no catalog.
+pub async fn nonsense_is_an_error_and_no_catalog<S: FaultyStore>()
+where
+    S::Source: CatalogSource,
+{
+    let source = S::garbled().await;
+    world::refused(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
+}
+
+/// Makes a test of every sentence of [`CatalogSource`](crate::source::CatalogSource), for a
+/// [`CatalogStore`](crate::testing::CatalogStore). Needs tokio with `macros` and `rt`.
+#[macro_export]
+macro_rules! catalog_source_conformance {
+    ($store:ty) => {
+        $crate::__each_sentence!(catalog, $store:
+            the_name_is_lower_case_without_blanks
+            every_campaign_comes_with_its_activities
+            a_campaign_may_have_no_activities
+            what_is_not_there_is_none
+            no_campaigns_are_an_empty_catalog
+            a_probe_says_that_the_store_answers
+        );
+    };
+}
+
+/// Makes tests of what a [`CatalogSource`](crate::source::CatalogSource) over a server says when that server misbehaves
+/// ([`FaultyStore`](crate::testing::FaultyStore)).
+#[macro_export]
+macro_rules! catalog_server_conformance {
+    ($store:ty) => {
+        $crate::__each_sentence!(catalog, $store:
+            silence_is_unavailable_within_the_budget
+            nonsense_is_an_error_and_no_catalog
+        );
+    };
+}

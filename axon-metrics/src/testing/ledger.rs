@@ -1,0 +1,420 @@
+//! The suite of [`LedgerSource`]: one test per sentence of its documentation.
+
+use std::time::Duration;
+
+use super::{
+    records::{Entry, Purchase},
+    stores::{AbsentStore, FaultyStore, LedgerStore},
+    world::{self, BUDGET, DAY, HOUR, at, frame, ids, measured, shared, values, vouched, well_named, window},
+};
+use crate::{
+    ActivityId, CampaignId, Missing, Money, ProductId, Reason,
+    catalog::{Activity, ActivityKind, Campaign},
+    definitions::LedgerStep,
+    facts::{BucketSales, LedgerFacts, OtherSales, Sales, SalesFacts},
+    period::Window,
+    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, LedgerSource, SalesQuestion, SourceError},
+};
+
+const STEPS: [LedgerStep; 2] = [LedgerStep::ApprovedEntry, LedgerStep::Purchase];
+
+fn activity(id: u64) -> Activity {
+    Activity {
+        id: ActivityId(id),
+        name: format!("activity {id}"),
+        kind: ActivityKind::FirstComeFirstServe,
+        start: Some(at(-DAY)),
+        end: Some(at(DAY)),
+        limit: Some(100),
+        product: Some(ProductId(5)),
+    }
+}
+
+/// Campaign 1 has the activities 7 and 8, campaign 2 has 9.
+fn campaigns() -> Vec<Campaign> {
+    let campaign = |id, activities: Vec<Activity>| Campaign {
+        id: CampaignId(id),
+        name: format!("campaign {id}"),
+        start: Some(at(-DAY)),
+        end: Some(at(DAY)),
+        budget: None,
+        activities,
+    };
+    vec![campaign(1, vec![activity(7), activity(8)]), campaign(2, vec![activity(9)])]
+}
+
+/// An approved entry of activity 7.
+fn entry(id: u64, seconds: i64, user: u64) -> Entry {
+    Entry { id, activity: ActivityId(7), user, status: "APPROVED", created_at: at(seconds) }
+}
+
+/// A confirmed purchase of product 5 through activity 7, one piece for 12,900.
+fn purchase(id: u64, seconds: i64, user: u64) -> Purchase {
+    Purchase {
+        id,
+        user,
+        product: ProductId(5),
+        activity: Some(ActivityId(7)),
+        price: Money::from(12_900),
+        quantity: 1,
+        status: "CONFIRMED",
+        at: at(seconds),
+    }
+}
+
+fn shop(id: u64, seconds: i64, user: u64) -> Purchase {
+    Purchase { activity: None, ..purchase(id, seconds, user) }
+}
+
+fn steps(frame: Frame) -> LedgerQuestion {
+    LedgerQuestion { frame: shared(frame), budget: BUDGET, steps: STEPS.to_vec(), sales: None }
+}
+
+fn sales(activities: &[u64], window: Window, history: Option<HistoryQuestion>) -> LedgerQuestion {
+    let sales = SalesQuestion { products: vec![ProductId(5), ProductId(6)], window, history };
+    let frame = shared(frame(activities, window, Counting::Events));
+    LedgerQuestion { frame, budget: BUDGET, steps: Vec::new(), sales: Some(sales) }
+}
+
+async fn ask(source: &impl LedgerSource, question: &LedgerQuestion) -> LedgerFacts {
+    source.ledger(question).await.expect("an answer")
+}
+
+async fn sold<S: LedgerStore>(purchases: &[Purchase], question: &LedgerQuestion) -> Option<SalesFacts> {
+    let source = S::holding(&campaigns(), &[], purchases).await?;
+    Some(ask(&source, question).await.sales.expect("asked for"))
+}
+
+/// The source's name is lower case, without blanks.
+pub async fn the_name_is_lower_case_without_blanks<S: LedgerStore>() {
+    let Some(source) = S::holding(&[], &[], &[]).await else { return };
+    well_named(source.name());
+}
+
+/// Unit: rows, or distinct users.
+pub async fn rows_are_counted_or_distinct_users<S: LedgerStore>() {
+    let of = |mut entry: Entry, activity| {
+        entry.activity = ActivityId(activity);
+        entry
+    };
+    let entries = [entry(1, -HOUR, 1), of(entry(2, -HOUR, 1), 8), entry(3, -HOUR, 2), of(entry(4, -HOUR, 3), 9)];
+    let other = |purchase: Purchase, activity| Purchase { activity: Some(ActivityId(activity)), ..purchase };
+    let purchases = [purchase(1, -HOUR, 1), other(purchase(2, -HOUR, 1), 8), other(purchase(3, -HOUR, 2), 9)];
+    let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
+    for (counting, wanted) in [(Counting::Events, [3, 2]), (Counting::Subjects, [2, 1])] {
+        let question = steps(frame(&[7, 8], window(-DAY, 0), counting));
+        assert_eq!(values(&ask(&source, &question).await.steps.current), wanted, "{counting:?}");
+    }
+}
+
+/// One count per step and window, in the order asked; each activity apart in rows, whatever the counting.
+pub async fn one_count_per_step_window_and_activity<S: LedgerStore>() {
+    let entries = [entry(1, -HOUR, 1), entry(2, -2 * HOUR, 2), entry(3, -3 * DAY, 3)];
+    let other = Purchase { activity: Some(ActivityId(8)), ..purchase(2, -HOUR, 1) };
+    let purchases = [purchase(1, -HOUR, 1), other, purchase(3, -3 * DAY, 3), purchase(4, -3 * DAY, 4)];
+    let frame = Frame {
+        previous: Some(window(-4 * DAY, -2 * DAY)),
+        by_activity: true,
+        funnel_activities: ids(&[8, 7]),
+        ..frame(&[7, 8, 9], window(-DAY, 0), Counting::Subjects)
+    };
+    let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
+    let facts = ask(&source, &LedgerQuestion { steps: vec![STEPS[1], STEPS[0]], ..steps(frame) }).await;
+    assert_eq!(values(&facts.steps.current), [1, 2]);
+    assert_eq!(values(&facts.steps.previous), [2, 1]);
+    let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
+    assert_eq!(apart, [(8, vec![1, 0]), (7, vec![1, 2])]);
+    assert!(facts.sales.is_none());
+}
+
+/// Money is exact: unit price times quantity, to the last digit.
+pub async fn money_is_exact<S: LedgerStore>() {
+    let price = |text: &str| text.parse::<Money>().expect("money");
+    let purchases = [
+        Purchase { price: price("99999999.99"), quantity: 2_147_483, ..purchase(1, -HOUR, 1) },
+        Purchase { price: price("0.01"), quantity: 3, ..purchase(2, -HOUR, 2) },
+        Purchase { price: price("0.10"), ..purchase(3, -HOUR, 3) },
+    ];
+    let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0), None)).await else { return };
+    let found = measured(&found.promotion);
+    let wanted = Sales {
+        orders: 3,
+        quantity: 2_147_487,
+        revenue: price("214748299978525.30"),
+        buyers: 3,
+        cancelled: S::HAS_STATUS.then_some(0),
+    };
+    assert_eq!(found, wanted);
+}
+
+/// Window: `[from, to)`; entries by the time they were created, purchases by the time of purchase.
+pub async fn a_window_holds_its_first_instant_and_not_its_last<S: LedgerStore>() {
+    let (from, to) = (-2 * DAY, -DAY);
+    let times = [from - 1, from, to - 1, to];
+    let entries: Vec<_> = times.iter().zip(1..).map(|(at, id)| entry(id, *at, id)).collect();
+    let regular = times.iter().zip(11..).map(|(at, id)| shop(id, *at, id));
+    let purchases: Vec<_> = times.iter().zip(1..).map(|(at, id)| purchase(id, *at, id)).chain(regular).collect();
+    let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
+    let question = steps(frame(&[7], window(from, to), Counting::Events));
+    assert_eq!(values(&ask(&source, &question).await.steps.current), [2, 2]);
+    let sales = ask(&source, &sales(&[7], window(from, to), None)).await.sales.expect("asked for");
+    assert_eq!((measured(&sales.promotion).orders, measured(&sales.regular).orders), (2, 2));
+}
+
+/// Bounds within a second count as they are.
+pub async fn bounds_within_a_second_count_as_they_are<S: LedgerStore>() {
+    let milli = |millis: i64| at(-HOUR) + chrono::Duration::milliseconds(millis);
+    let purchases: Vec<_> =
+        [0, 250, 500, 750].iter().zip(1..).map(|(ms, id)| Purchase { at: milli(*ms), ..purchase(id, 0, id) }).collect();
+    let window = Window { from: milli(250), to: milli(750) };
+    let Some(found) = sold::<S>(&purchases, &sales(&[7], window, None)).await else { return };
+    assert_eq!(measured(&found.promotion).orders, 2);
+}
+
+/// Status: approved entries; confirmed purchases.
+pub async fn approved_entries_and_confirmed_purchases_count<S: LedgerStore>() {
+    let entries = ["PENDING", "REJECTED", "DUPLICATED", "APPROVED"];
+    let entries: Vec<_> =
+        entries.iter().zip(1..).map(|(status, id)| Entry { status, ..entry(id, -HOUR, id) }).collect();
+    let statuses: &[&'static str] =
+        if S::HAS_STATUS { &["CONFIRMED", "CANCELLED", "REFUNDED", "PENDING"] } else { &["CONFIRMED"] };
+    let rows = |first: u64, row: fn(u64, i64, u64) -> Purchase| {
+        let made = statuses.iter().zip(first..).map(move |(status, id)| Purchase { status, ..row(id, -HOUR, id) });
+        made.collect::<Vec<_>>()
+    };
+    let purchases = [rows(1, purchase), rows(11, shop)].concat();
+    let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
+    let question = steps(frame(&[7], window(-DAY, 0), Counting::Events));
+    assert_eq!(values(&ask(&source, &question).await.steps.current), [1, 1]);
+    let sales = ask(&source, &sales(&[7], window(-DAY, 0), None)).await.sales.expect("asked for");
+    for fact in [&sales.promotion, &sales.regular] {
+        let sum = measured(fact);
+        assert_eq!((sum.orders, sum.quantity, sum.buyers, sum.revenue), (1, 1, 1, Money::from(12_900)));
+        assert_eq!(sum.cancelled, S::HAS_STATUS.then_some(2), "cancelled and refunded stand beside, where known");
+    }
+}
+
+/// Promotion: purchases attributed to the frame's activities, whatever they sell.
+pub async fn the_promotion_is_what_the_activities_sold<S: LedgerStore>() {
+    let other = Purchase { product: ProductId(99), quantity: 4, ..purchase(2, -HOUR, 2) };
+    let elsewhere = Purchase { activity: Some(ActivityId(9)), ..purchase(3, -HOUR, 3) };
+    let again = Purchase { activity: Some(ActivityId(8)), ..purchase(4, -HOUR, 1) };
+    let purchases = [purchase(1, -HOUR, 1), other, elsewhere, again, shop(5, -HOUR, 5)];
+    let Some(found) = sold::<S>(&purchases, &sales(&[7, 8], window(-DAY, 0), None)).await else { return };
+    let found = measured(&found.promotion);
+    assert_eq!((found.orders, found.quantity, found.buyers), (3, 6, 2));
+    assert_eq!(found.revenue, Money::from(12_900 * 6));
+}
+
+/// Regular: purchases of the question's products attributed to no activity.
+pub async fn regular_is_what_the_shop_sold_of_the_products<S: LedgerStore>() {
+    let sixth = Purchase { product: ProductId(6), quantity: 2, ..shop(2, -HOUR, 1) };
+    let foreign = Purchase { product: ProductId(99), ..shop(3, -HOUR, 3) };
+    let purchases = [shop(1, -HOUR, 1), sixth, foreign, purchase(4, -HOUR, 4), shop(5, -2 * DAY, 5)];
+    let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0), None)).await else { return };
+    let found = measured(&found.regular);
+    assert_eq!((found.orders, found.quantity, found.buyers), (2, 3, 1));
+    assert_eq!(found.revenue, Money::from(12_900 * 3));
+}
+
+/// Others: purchases of those products attributed to other activities, with the campaign where the store knows it.
+pub async fn others_are_purchases_of_the_products_by_other_activities<S: LedgerStore>() {
+    let of = |id, activity| Purchase { activity: Some(ActivityId(activity)), ..purchase(id, -HOUR, id) };
+    let foreign = Purchase { product: ProductId(99), ..of(6, 10) };
+    let earlier = Purchase { at: at(-2 * DAY), ..of(7, 9) };
+    let purchases = [of(1, 7), of(2, 9), of(3, 9), of(4, 8), of(5, 77), foreign, earlier];
+    let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0), None)).await else { return };
+    let other = |campaign: Option<u64>, id, orders| OtherSales {
+        campaign: campaign.map(CampaignId),
+        activity: ActivityId(id),
+        orders,
+    };
+    assert_eq!(measured(&found.others), [other(Some(1), 8, 1), other(Some(2), 9, 2), other(None, 77, 1)]);
+}
+
+/// No rows: a measured 0.
+pub async fn no_rows_are_a_measured_zero<S: LedgerStore>() {
+    let Some(source) = S::holding(&campaigns(), &[], &[]).await else { return };
+    for counting in [Counting::Events, Counting::Subjects] {
+        let frame = Frame { by_activity: true, ..frame(&[7], window(-DAY, 0), counting) };
+        let facts = ask(&source, &steps(frame)).await;
+        assert_eq!(values(&facts.steps.current), [0, 0]);
+        assert_eq!(values(&facts.steps.by_activity[0].1), [0, 0]);
+    }
+    let history = HistoryQuestion { window: window(-2 * DAY, -DAY), bucket: Duration::from_secs(3_600) };
+    let sales = ask(&source, &sales(&[7], window(-DAY, 0), Some(history))).await.sales.expect("asked for");
+    let nothing = Sales { cancelled: S::HAS_STATUS.then_some(0), ..Sales::default() };
+    assert_eq!((measured(&sales.promotion), measured(&sales.regular)), (nothing.clone(), nothing));
+    assert_eq!(measured(&sales.others), []);
+    let history = measured(&sales.history.expect("asked for"));
+    assert_eq!((history.since, history.buckets), (None, Vec::new()));
+}
+
+/// An empty window, or no activities: a measured 0.
+pub async fn an_empty_window_is_a_measured_zero<S: LedgerStore>() {
+    let Some(source) = S::holding(&campaigns(), &[entry(1, -HOUR, 1)], &[purchase(1, -HOUR, 1)]).await else { return };
+    let empty = window(-HOUR, -HOUR);
+    assert_eq!(values(&ask(&source, &steps(frame(&[7], empty, Counting::Events))).await.steps.current), [0, 0]);
+    let none = steps(frame(&[], window(-DAY, 0), Counting::Subjects));
+    assert_eq!(values(&ask(&source, &none).await.steps.current), [0, 0]);
+    let sales = ask(&source, &sales(&[7], empty, None)).await.sales.expect("asked for");
+    assert_eq!((measured(&sales.promotion).orders, measured(&sales.regular).orders), (0, 0));
+}
+
+/// No products: regular, others and history are not measured, with `no_products`.
+pub async fn without_products_only_the_promotion_is_measured<S: LedgerStore>() {
+    let history = HistoryQuestion { window: window(-2 * DAY, -DAY), bucket: Duration::from_secs(3_600) };
+    let mut question = sales(&[7], window(-DAY, 0), Some(history));
+    question.sales.as_mut().expect("asked for").products.clear();
+    let Some(found) = sold::<S>(&[purchase(1, -HOUR, 1), shop(2, -HOUR, 1)], &question).await else { return };
+    assert_eq!(measured(&found.promotion).orders, 1);
+    let no_products = |missing: Option<Missing>| {
+        assert!(matches!(missing, Some(Missing::NotMeasured(Reason::NoProducts))), "{missing:?}");
+    };
+    no_products(found.regular.err());
+    no_products(found.others.err());
+    no_products(found.history.expect("asked for").err());
+}
+
+/// History: confirmed regular purchases in the buckets asked for, those without any left out.
+pub async fn history_comes_in_the_buckets_asked_for<S: LedgerStore>() {
+    let from = -7 * DAY;
+    let cancelled = S::HAS_STATUS.then(|| Purchase { status: "CANCELLED", ..shop(20, from + 10, 9) });
+    let mut purchases = vec![
+        shop(1, from - 1, 1),
+        shop(2, from, 1),
+        Purchase { quantity: 2, ..shop(3, from + 1_799, 2) },
+        Purchase { product: ProductId(6), ..shop(4, from + 1_800, 3) },
+        Purchase { product: ProductId(99), ..shop(5, from + 4_000, 3) },
+        purchase(6, from + 4_000, 3),
+        shop(7, from + DAY - 1, 4),
+        shop(8, from + DAY, 5),
+    ];
+    purchases.extend(cancelled);
+    let history = |bucket| HistoryQuestion { window: window(from, from + DAY), bucket: Duration::from_secs(bucket) };
+    let Some(source) = S::holding(&campaigns(), &[], &purchases).await else { return };
+    let bucket = |seconds, orders, quantity: i64| {
+        let quantity_sold = u64::try_from(quantity).expect("a quantity");
+        (at(seconds), BucketSales { orders, quantity: quantity_sold, revenue: Money::from(12_900 * quantity) })
+    };
+    for (length, wanted) in [
+        (3_600, vec![bucket(from, 3, 4), bucket(from + DAY - HOUR, 1, 1)]),
+        (1_800, vec![bucket(from, 2, 3), bucket(from + 1_800, 1, 1), bucket(from + DAY - 1_800, 1, 1)]),
+    ] {
+        let question = sales(&[7], window(-DAY, 0), Some(history(length)));
+        let found = ask(&source, &question).await.sales.expect("asked for").history.expect("asked for");
+        assert_eq!(measured(&found).buckets, wanted, "buckets of {length} s");
+    }
+}
+
+/// History reaches back to the ledger's oldest purchase, of any product.
+pub async fn history_reaches_back_to_the_oldest_purchase<S: LedgerStore>() {
+    let oldest = Purchase { product: ProductId(99), ..purchase(1, -30 * DAY, 1) };
+    let history = HistoryQuestion { window: window(-7 * DAY, -6 * DAY), bucket: Duration::from_secs(3_600) };
+    let question = sales(&[7], window(-DAY, 0), Some(history));
+    let Some(found) = sold::<S>(&[shop(2, -HOUR, 2), oldest], &question).await else { return };
+    assert_eq!(measured(&found.history.expect("asked for")).since, Some(at(-30 * DAY)));
+}
+
+/// Freshness: complete up to the time of the read.
+pub async fn facts_are_complete_up_to_the_read<S: LedgerStore>() {
+    let history = HistoryQuestion { window: window(-2 * DAY, -DAY), bucket: Duration::from_secs(3_600) };
+    let question = LedgerQuestion { steps: STEPS.to_vec(), ..sales(&[7], window(-DAY, 0), Some(history)) };
+    let Some(source) = S::holding(&campaigns(), &[entry(1, -HOUR, 1)], &[purchase(1, -HOUR, 1)]).await else { return };
+    let (name, facts) = (source.name(), ask(&source, &question).await);
+    facts.steps.all().for_each(|fact| vouched(fact, name));
+    let sales = facts.sales.expect("asked for");
+    vouched(&sales.promotion, name);
+    vouched(&sales.regular, name);
+    vouched(&sales.others, name);
+    vouched(&sales.history.expect("asked for"), name);
+}
+
+/// The newest record of a probe is one before the instant asked for.
+pub async fn the_newest_record_of_a_probe_is_before_its_instant<S: LedgerStore>() {
+    let purchases = [purchase(1, -DAY, 1), shop(2, -90, 2), purchase(3, 10, 3)];
+    let Some(source) = S::holding(&campaigns(), &[], &purchases).await else { return };
+    assert_eq!(source.probe(at(0), BUDGET).await.expect("a probe").newest, Some(at(-90)));
+}
+
+/// Nothing to read them from: not measured, never 0.
+pub async fn nothing_to_read_from_is_not_measured<S: AbsentStore>()
+where
+    S::Source: LedgerSource,
+{
+    let Some(source) = S::absent().await else { return };
+    let question = LedgerQuestion { steps: STEPS.to_vec(), ..sales(&[7], window(-DAY, 0), None) };
+    let facts = ask(&source, &question).await;
+    for fact in facts.steps.all() {
+        assert!(matches!(fact, Err(Missing::NotMeasured(_))), "{fact:?}");
+    }
+    let sales = facts.sales.expect("asked for");
+    assert!(matches!(sales.promotion, Err(Missing::NotMeasured(_))), "{:?}", sales.promotion);
+    assert!(matches!(sales.regular, Err(Missing::NotMeasured(_))), "{:?}", sales.regular);
+    assert!(matches!(sales.others, Err(Missing::NotMeasured(_))), "{:?}", sales.others);
+}
+
+const SHORT: Duration = Duration::from_millis(400);
+
+/// Unavailable if no answer came within the budget.
+pub async fn silence_is_unavailable_within_the_budget<S: FaultyStore>()
+where
+    S::Source: LedgerSource,
+{
+    let source = S::silent().await;
+    let question = LedgerQuestion { budget: SHORT, ..steps(frame(&[7], window(-DAY, 0), Counting::Events)) };
+    let asked = world::within(SHORT, source.ledger(&question)).await;
+    assert!(matches!(asked, Err(SourceError::Unavailable { .. })), "{asked:?}");
+    let probed = world::within(SHORT, source.probe(at(0), SHORT)).await;
+    assert!(matches!(probed, Err(SourceError::Unavailable { .. })), "{probed:?}");
+}
+
+/// Malformed if the answer is not what was asked; a stream of nonsense may be a connection that is broken.
+pub async fn nonsense_is_an_error_and_no_number<S: FaultyStore>()
+where
+    S::Source: LedgerSource,
+{
+    let source = S::garbled().await;
+    let question = LedgerQuestion { budget: SHORT, ..steps(frame(&[7], window(-DAY, 0), Counting::Events)) };
+    world::refused(world::within(SHORT, source.ledger(&question)).await.map(|_| ()));
+}
+
+/// Makes a test of every sentence of [`LedgerSource`](crate::source::LedgerSource), for a
+/// [`LedgerStore`](crate::testing::LedgerStore). Needs tokio with `macros` and `rt`.
+#[macro_export]
+macro_rules! ledger_source_conformance {
+    ($store:ty) => {
+        $crate::__each_sentence!(ledger, $store:
+            the_name_is_lower_case_without_blanks
+            rows_are_counted_or_distinct_users
+            one_count_per_step_window_and_activity
+            money_is_exact
+            a_window_holds_its_first_instant_and_not_its_last
+            bounds_within_a_second_count_as_they_are
+            approved_entries_and_confirmed_purchases_count
+            the_promotion_is_what_the_activities_sold
+            regular_is_what_the_shop_sold_of_the_products
+            others_are_purchases_of_the_products_by_other_activities
+            no_rows_are_a_measured_zero
+            an_empty_window_is_a_measured_zero
+            without_products_only_the_promotion_is_measured
+            history_comes_in_the_buckets_asked_for
+            history_reaches_back_to_the_oldest_purchase
+            facts_are_complete_up_to_the_read
+            the_newest_record_of_a_probe_is_before_its_instant
+        );
+    };
+}
+
+/// Makes tests of what a [`LedgerSource`](crate::source::LedgerSource) over a server says when that server has no place for
+/// rows ([`AbsentStore`](crate::testing::AbsentStore)) or misbehaves ([`FaultyStore`](crate::testing::FaultyStore)).
+#[macro_export]
+macro_rules! ledger_server_conformance {
+    ($store:ty) => {
+        $crate::__each_sentence!(ledger, $store:
+            nothing_to_read_from_is_not_measured
+            silence_is_unavailable_within_the_budget
+            nonsense_is_an_error_and_no_number
+        );
+    };
+}
