@@ -401,6 +401,25 @@ async fn an_incomplete_reply_is_partial_with_its_numbers() {
 }
 
 #[tokio::test]
+async fn a_coarse_time_and_an_assumed_lag_are_said_beside_the_widgets_that_rest_on_them() {
+    let source = behavior_source(|question| {
+        let mut facts = behavior_facts(question);
+        for fact in facts.steps.current.iter_mut().flatten() {
+            (fact.lag_assumed, fact.time_step) = (true, Some(Duration::from_secs(128)));
+        }
+        Ok(facts)
+    });
+    let answer = answered(healthy().behavior(source)).await;
+    let warnings = |widget| {
+        let warnings = answer.widgets[&widget].warnings.iter();
+        warnings.map(|warning| (warning.code, warning.data.get("seconds").copied().flatten())).collect::<Vec<_>>()
+    };
+    let both = [(WarningCode::TimeResolution, Some(128)), (WarningCode::AssumedLag, None)];
+    assert_eq!((warnings(Widget::Overview), warnings(Widget::Funnel)), (both.to_vec(), both.to_vec()));
+    assert_eq!((warnings(Widget::Comparison), warnings(Widget::Realtime)), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
 async fn one_lost_count_costs_itself_and_the_rates_that_need_it() {
     let source = behavior_source(|question| {
         let mut facts = behavior_facts(question);
