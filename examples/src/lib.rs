@@ -1,8 +1,9 @@
-//! What the examples share. Lives here: the generator of campaign data, and a proxy that breaks connections on purpose.
-//! Each example says in its own header what it shows, how to run it and what you should see.
+//! What the examples share. Lives here: the generator of campaign data, real stores filled with it, and a proxy that breaks
+//! connections on purpose. Each example says in its own header what it shows, how to run it and what you should see.
 
 pub mod fault_proxy;
 pub mod generator;
+pub mod stores;
 
 /// The project's readme, so that its example is compiled.
 #[cfg(doctest)]
