@@ -3,6 +3,7 @@
 //! the generator's records on their way to them (`feed`), all stores at once (`load`).
 
 pub mod feed;
+pub mod redis;
 
 use std::{fmt, str::FromStr};
 
