@@ -121,7 +121,10 @@ impl Loader {
             // An activity without members costs something, too.
             waiting += 10;
         }
-        pipeline.exec_async(&mut self.connection).await?;
+        // The driver takes nothing for a mistake.
+        if !pipeline.is_empty() {
+            pipeline.exec_async(&mut self.connection).await?;
+        }
         progress(slots.len());
         Ok(())
     }
