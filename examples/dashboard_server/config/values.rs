@@ -147,14 +147,18 @@ impl StepText {
             _ => {}
         }
         let Some(rule) = self.0.trim().strip_prefix("event ") else {
-            bail!("{:?} is none of `event TRIGGER,...`, `event TRIGGER,... of DEFINITION,...`, `approved entries`, `purchases`", self.0)
+            bail!(
+                "{:?} is none of `event TRIGGER,...`, `event TRIGGER,... of DEFINITION,...`, `approved entries`, `purchases`",
+                self.0
+            )
         };
         let (triggers, definitions) = rule.split_once(" of ").unwrap_or((rule, ""));
         let triggers: Vec<String> = parts(triggers).map(str::to_owned).collect();
         if triggers.is_empty() {
             bail!("{:?} names no trigger", self.0);
         }
-        let number = |text: &str| text.parse::<i64>().map_err(|_| anyhow::anyhow!("{text:?} is no number of a definition"));
+        let number =
+            |text: &str| text.parse::<i64>().map_err(|_| anyhow::anyhow!("{text:?} is no number of a definition"));
         let definitions = parts(definitions).map(number).collect::<Result<_, _>>()?;
         Ok(Record::Event(EventRule { triggers, definitions }))
     }
