@@ -1,6 +1,7 @@
-//! What the examples share. Lives here: the generator of campaign data. Each example says in its
-//! own header what it shows, how to run it and what you should see.
+//! What the examples share. Lives here: the generator of campaign data, and a proxy that breaks connections on purpose.
+//! Each example says in its own header what it shows, how to run it and what you should see.
 
+pub mod fault_proxy;
 pub mod generator;
 
 /// The project's readme, so that its example is compiled.
