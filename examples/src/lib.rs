@@ -2,6 +2,7 @@
 //! own header what it shows, how to run it and what you should see.
 
 pub mod generator;
+pub mod stores;
 
 /// The project's readme, so that its example is compiled.
 #[cfg(doctest)]
