@@ -36,6 +36,12 @@ pub(crate) struct Held {
     url: String,
 }
 
+impl Held {
+    pub(crate) fn new(source: EsBehavior, indices: Vec<String>, client: Elasticsearch, url: String) -> Self {
+        Self { source, indices, client, url }
+    }
+}
+
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.source.fmt(f)
