@@ -3,6 +3,7 @@
 
 pub mod fault_proxy;
 pub mod generator;
+pub mod stores;
 
 /// The project's readme, so that its example is compiled.
 #[cfg(doctest)]
