@@ -12,11 +12,6 @@ fi
 # own FOLDER...: gives folders to the servers' user.
 own() { [ -z "$server_user" ] || chown -R "$server_user:$server_user" "$@"; }
 
-# usable FOLDER: it can be made and written, and the servers' user can come there (a home folder is often closed).
-usable() {
-  mkdir -p "$1" 2>/dev/null && [ -w "$1" ] && [ -O "$1" ] && chmod 755 "$1" && "${as_server[@]}" test -x "$1"
-}
-
 # choose_folders: sets `cache` and `run`.
 choose_folders() {
   local user_cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
@@ -29,7 +24,8 @@ choose_folders() {
   cache=$(realpath -m "$cache") run=$(realpath -m "$run")
 }
 
-# reachable FOLDER: as usable, said of the nearest folder that is there, so that nothing is made yet.
+# reachable FOLDER: this user can make and write it, and the servers' user can come there (a home folder is often closed).
+# Said of the nearest folder that is there; nothing is made.
 reachable() {
   local folder=$1
   [ -n "$folder" ] || return 1
@@ -40,8 +36,10 @@ reachable() {
 prepare_folders() {
   local folder
   for folder in "$cache" "$run"; do
-    usable "$folder" || fail "$folder is not usable: it must be this user's, and open on the way for the user of the servers
-(${server_user:-$(id -u)}). Name another one in AXON_SERVICES_CACHE or AXON_SERVICES_RUN"
+    # Anyone may write to the folder for temporary files: what lies there must be ours.
+    reachable "$folder" && mkdir -p "$folder" && [ -O "$folder" ] && chmod 755 "$folder" &&
+      reachable "$folder" || fail "$folder is not usable: this user must own it, and user ${server_user:-$(id -u)}, \
+who the servers are, must be able to come there. Name another one in AXON_SERVICES_CACHE or AXON_SERVICES_RUN"
   done
 }
 
