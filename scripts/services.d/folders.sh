@@ -36,10 +36,11 @@ reachable() {
 prepare_folders() {
   local folder
   for folder in "$cache" "$run"; do
+    reachable "$(dirname "$folder")" && mkdir -p "$folder"
     # Anyone may write to the folder for temporary files: what lies there must be ours.
-    reachable "$folder" && mkdir -p "$folder" && [ -O "$folder" ] && chmod 755 "$folder" &&
-      reachable "$folder" || fail "$folder is not usable: this user must own it, and user ${server_user:-$(id -u)}, \
-who the servers are, must be able to come there. Name another one in AXON_SERVICES_CACHE or AXON_SERVICES_RUN"
+    [ -d "$folder" ] && [ -O "$folder" ] && chmod 755 "$folder" && reachable "$folder" ||
+      fail "$folder is not usable: this user must own it, and user ${server_user:-$(id -u)}, who the servers are, must be \
+able to come there. Name another one in AXON_SERVICES_CACHE or AXON_SERVICES_RUN"
   done
 }
 
