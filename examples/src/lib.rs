@@ -1,6 +1,7 @@
 //! What the examples share. Lives here: the generator of campaign data, and real stores filled with it. Each example says
 //! in its own header what it shows, how to run it and what you should see.
 
+pub mod arguments;
 pub mod generator;
 pub mod stores;
 
