@@ -1,9 +1,12 @@
 //! Generated records in real stores: Elasticsearch, MySQL or MariaDB, and Redis, as the platform fills them.
-//! Lives here: how a platform has laid out its data. Lives elsewhere: what each store is given and how (a module per store),
-//! the generator's records on their way to them (`feed`), all stores at once (`load`).
+//! Lives here: how a platform has laid out its data. Lives elsewhere: what that means to one store (a module per store), one
+//! run of the generator into all of them (`load`), what is there before it (`existing`).
 
-pub mod feed;
+pub mod elasticsearch;
+pub mod existing;
+pub mod load;
 pub mod redis;
+pub mod sql;
 
 use std::{fmt, str::FromStr};
 
@@ -20,8 +23,8 @@ pub enum Layout {
     /// pipeline writes them that fits the template; `axon.event.commerce` is as before. Purchases have a status. Redis as
     /// before.
     Aug2026,
-    /// `plan`. One index, `behavior-events`, mapped by its first documents. Purchases have a status. Redis:
-    /// `campaign:{activityId}:remaining`, which holds what is left instead of what is taken, and
+    /// `plan`. One index, `behavior-events`, mapped by its first documents. Approvals are read from entries; purchases have
+    /// no status. Redis: `campaign:{activityId}:remaining`, which holds what is left instead of what is taken, and
     /// `campaignActivity:{activityId}:participants`.
     Plan,
     /// `rejected`. As `aug-2026`, but the pipeline still writes seconds, which the template refuses: the behaviour index
