@@ -1,1 +1,20 @@
 #![doc = include_str!("../README.md")]
+
+mod catalog;
+mod error;
+mod findings;
+mod ledger;
+mod offsets;
+mod options;
+mod pool;
+mod row;
+mod store;
+mod stored;
+
+pub use catalog::MySqlCatalog;
+pub use ledger::MySqlLedger;
+pub use options::MySqlOptions;
+pub use pool::{DEFAULT_STATEMENT_LIMIT, pool_options, pool_options_with};
+
+/// The store's name in answers, logs and metrics, of MariaDB too: which of the two it is, health says.
+const NAME: &str = "mysql";

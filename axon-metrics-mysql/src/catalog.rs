@@ -1,0 +1,193 @@
+//! The catalog: campaigns with their activities, in one statement.
+//! Lives here: the statement, and its rows as a catalog. Lives elsewhere: how long it is kept (the core).
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use axon_metrics::{
+    ActivityId, CampaignId, Catalog, Instant, MAX_ID, ProductId,
+    catalog::{Activity, ActivityKind, Campaign},
+    source::{CatalogSource, Probe, SourceError},
+};
+use sqlx::MySqlPool;
+use tokio::time::Instant as Monotonic;
+
+use crate::{
+    NAME,
+    error::{Asking, Cause},
+    findings,
+    options::MySqlOptions,
+    row::{Amount, Cells, Row, Unreadable},
+    store::{Store, shape::Shape},
+};
+
+/// What exists: campaigns, their activities, limits, dates and products, from `campaigns` and `campaign_activities`.
+/// Clones share everything.
+///
+/// - Every status is listed, as the embedded store does: a draft or an ended campaign can be looked at.
+/// - A limit of 0 is a limit of 0; so is a negative one, since the platform admits nobody then. None is no limit.
+/// - A date of `0000-00-00` is no date. An activity of a campaign that is not there is not listed; neither is a row whose
+///   id is no id (0 or negative), which health counts.
+#[derive(Debug, Clone)]
+pub struct MySqlCatalog {
+    store: Store,
+    options: Arc<MySqlOptions>,
+}
+
+impl MySqlCatalog {
+    /// The catalog in the database of this pool; [`pool_options`](crate::pool_options) makes a good one. Nothing is asked
+    /// before the first question.
+    pub fn new(pool: MySqlPool) -> Self {
+        Self::with_options(pool, MySqlOptions::default())
+    }
+
+    /// The same, read as the options say.
+    pub fn with_options(pool: MySqlPool, options: MySqlOptions) -> Self {
+        Self { store: Store::new(pool), options: Arc::new(options) }
+    }
+
+    async fn read(&self, shape: &Shape, deadline: Monotonic) -> Result<Listed, Cause> {
+        listed(&self.store.ask(shape, STATEMENT, deadline).await?, &self.options)
+    }
+}
+
+#[async_trait]
+impl CatalogSource for MySqlCatalog {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError> {
+        let deadline = Monotonic::now() + budget;
+        let shape = self.store.shape(deadline).await.map_err(|cause| cause.in_asking(Asking::Tables))?;
+        let read = self.read(&shape, deadline).await;
+        Ok(read.map_err(|cause| cause.in_asking(Asking::Catalog))?.catalog)
+    }
+
+    async fn probe(&self, _: Instant, budget: Duration) -> Result<Probe, SourceError> {
+        let deadline = Monotonic::now() + budget;
+        let shape = self.store.look(deadline).await.map_err(|cause| cause.in_asking(Asking::Tables))?;
+        let read = self.read(&shape, deadline).await.map_err(|cause| cause.in_asking(Asking::Catalog))?;
+        Ok(findings::of_catalog(&shape, &self.options, &read.catalog, read.skipped))
+    }
+}
+
+/// All of both tables, which are small: no index helps. What is text in one schema and an enumeration in another comes as
+/// text from both.
+const STATEMENT: &str = "SELECT c.id, c.name, c.start_at, c.end_at, c.budget, \
+    a.id, a.name, CAST(a.activity_type AS CHAR), a.start_date, a.end_date, a.limit_count, a.product_id \
+    FROM campaigns AS c LEFT JOIN campaign_activities AS a ON a.campaign_id = c.id ORDER BY c.id, a.id";
+
+/// A catalog, and how many rows could not be listed.
+#[derive(Debug)]
+struct Listed {
+    catalog: Catalog,
+    skipped: usize,
+}
+
+fn listed(rows: &[Row], options: &MySqlOptions) -> Result<Listed, Cause> {
+    let mut campaigns: Vec<Campaign> = Vec::new();
+    let mut skipped = 0;
+    for row in rows {
+        let mut cells = row.cells();
+        let Some((campaign, activity)) = read(&mut cells, options)? else {
+            skipped += 1;
+            continue;
+        };
+        if campaigns.last().is_none_or(|last| last.id != campaign.id) {
+            campaigns.push(campaign);
+        }
+        match (activity, campaigns.last_mut()) {
+            (Some(Some(activity)), Some(campaign)) => campaign.activities.push(activity),
+            (Some(None), _) => skipped += 1,
+            _ => {}
+        }
+    }
+    Ok(Listed { catalog: Catalog::new(options.currency.clone(), campaigns)?, skipped })
+}
+
+/// An activity, if the row has one, and if its id is an id.
+type Listing = Option<Option<Activity>>;
+
+fn read(cells: &mut Cells<'_>, options: &MySqlOptions) -> Result<Option<(Campaign, Listing)>, Unreadable> {
+    let clock = options.schedule;
+    let date = |cells: &mut Cells<'_>, column| -> Result<_, Unreadable> {
+        Ok(cells.time(column)?.and_then(|wall| clock.instant(wall)))
+    };
+    let Some(id) = id(cells.text("campaigns.id")?) else { return Ok(None) };
+    let campaign = Campaign {
+        id: CampaignId(id),
+        name: cells.some_text("campaigns.name")?.to_owned(),
+        start: date(cells, "campaigns.start_at")?,
+        end: date(cells, "campaigns.end_at")?,
+        // No figure is made of it: one that is beyond our decimals is none.
+        budget: cells.amount("campaigns.budget")?.and_then(|amount| match amount {
+            Amount::Exact(money) => Some(money),
+            Amount::TooLarge => None,
+        }),
+        activities: Vec::new(),
+    };
+    let Some(activity) = cells.text("campaign_activities.id")? else { return Ok(Some((campaign, None))) };
+    let Some(activity) = self::id(Some(activity)) else { return Ok(Some((campaign, Some(None)))) };
+    let activity = Activity {
+        id: ActivityId(activity),
+        name: cells.some_text("campaign_activities.name")?.to_owned(),
+        kind: ActivityKind::from(cells.some_text("campaign_activities.activity_type")?.to_owned()),
+        start: date(cells, "campaign_activities.start_date")?,
+        end: date(cells, "campaign_activities.end_date")?,
+        limit: cells.whole("campaign_activities.limit_count")?.map(|limit| u64::try_from(limit).unwrap_or(0)),
+        product: self::id(cells.text("campaign_activities.product_id")?).map(ProductId),
+    };
+    Ok(Some((campaign, Some(Some(activity)))))
+}
+
+/// An id, if it is one: a signed and an unsigned column can both hold what is none.
+fn id(text: Option<&str>) -> Option<u64> {
+    text?.parse().ok().filter(|id| (1..=MAX_ID).contains(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(activity: [&str; 7]) -> Row {
+        let [id, name, kind, start, end, limit, product] = activity;
+        let campaign = ["123", "Spring", "2024-11-06 00:00:00.000000", "NULL", "500000.25"];
+        Row::of(&[&campaign[..], &[id, name, kind, start, end, limit, product]].concat())
+    }
+
+    #[test]
+    fn dates_are_read_in_the_configured_offset() {
+        let rows = [row(["77", "Chair", "FIRST_COME_FIRST_SERVE", "2024-11-06 09:00:00", "NULL", "100", "456"])];
+        let listed = listed(&rows, &MySqlOptions::default()).expect("a catalog");
+        let campaign = &listed.catalog.campaigns()[0];
+        let told = |date: Option<Instant>| date.map(|date| date.to_rfc3339());
+        assert_eq!(told(campaign.start), Some("2024-11-05T15:00:00+00:00".to_owned()));
+        assert_eq!(told(campaign.activities[0].start), Some("2024-11-06T00:00:00+00:00".to_owned()));
+        assert_eq!(campaign.activities[0].end, None);
+    }
+
+    #[test]
+    fn hostile_rows_are_skipped_or_read_as_the_platform_would() {
+        let none = "NULL";
+        let rows = [
+            row(["0", "Zero", "COUPON", none, none, none, none]),
+            row(["-5", "Below", "COUPON", none, none, none, none]),
+            row(["7", "Closed", "SOMETHING_NEW", "0000-00-00 00:00:00", none, "-1", "0"]),
+            row(["8", "Open", "COUPON", none, none, none, none]),
+        ];
+        let listed = listed(&rows, &MySqlOptions::default()).expect("a catalog");
+        assert_eq!(listed.skipped, 2);
+        let activities = &listed.catalog.campaigns()[0].activities;
+        assert_eq!(activities.iter().map(|activity| activity.limit).collect::<Vec<_>>(), [Some(0), None]);
+        assert_eq!((activities[0].start, activities[0].product), (None, None));
+        assert_eq!(activities[0].kind.as_str(), "SOMETHING_NEW");
+    }
+
+    #[test]
+    fn one_id_twice_is_no_catalog() {
+        let chair = || row(["77", "Chair", "COUPON", "NULL", "NULL", "NULL", "NULL"]);
+        let error = listed(&[chair(), chair()], &MySqlOptions::default()).expect_err("no catalog");
+        assert!(matches!(error, Cause::NoCatalog(_)), "{error:?}");
+    }
+}

@@ -1,0 +1,285 @@
+//! Why a question failed: what was being asked, and what came instead. The one conversion to the seam's error.
+//!
+//! Causes go to a log, and messages of a server name users and hosts: only those known not to are passed on.
+
+use std::fmt;
+
+use axon_metrics::SourceError;
+use sqlx::mysql::MySqlDatabaseError;
+
+use crate::{NAME, row::Unreadable};
+
+/// A question that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{asking}")]
+pub(crate) struct Failed {
+    pub(crate) asking: Asking,
+    #[source]
+    pub(crate) cause: Cause,
+}
+
+/// What was being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    Catalog,
+    /// Steps, and the promotion's sales.
+    Attributed,
+    /// Sales of the shop and of others, and history.
+    Products,
+    Tables,
+    Health,
+}
+
+impl Asking {
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Catalog => "campaigns with their activities",
+            Self::Attributed => "counts and sums of activities",
+            Self::Products => "sums of products",
+            Self::Tables => "tables and columns",
+            Self::Health => "newest rows and session settings",
+        }
+    }
+}
+
+impl fmt::Display for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Catalog => "reading campaigns and activities",
+            Self::Attributed => "counting rows of activities",
+            Self::Products => "summing purchases of products",
+            Self::Tables => "looking which tables and columns there are",
+            Self::Health => "looking at the newest rows",
+        })
+    }
+}
+
+/// What came instead of an answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Cause {
+    #[error("no answer in time")]
+    TooSlow,
+    #[error("no connection of the pool was free in time")]
+    PoolBusy,
+    #[error("no connection could be made")]
+    NoConnection(#[source] Box<Cause>),
+    #[error("the TLS handshake failed: {0}")]
+    Tls(&'static str),
+    #[error("{0}")]
+    Server(ServerFault),
+    #[error(transparent)]
+    Driver(sqlx::Error),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("{0}")]
+    Wrong(&'static str),
+    #[error(transparent)]
+    NoCatalog(#[from] axon_metrics::catalog::CatalogError),
+}
+
+impl Cause {
+    /// The connection is gone, and another may do.
+    pub(crate) fn lost_connection(&self) -> bool {
+        match self {
+            Self::Driver(error) => matches!(error, sqlx::Error::Io(_)),
+            Self::Server(fault) => matches!(fault.number, IDLE_TOO_LONG | CONNECTION_KILLED),
+            _ => false,
+        }
+    }
+
+    /// The tables are not what they were when they were probed.
+    pub(crate) fn is_of_tables(&self) -> bool {
+        matches!(self, Self::Server(fault) if matches!(fault.number, NO_TABLE | NO_COLUMN | COLUMN_DENIED))
+    }
+
+    pub(crate) fn in_asking(self, asking: Asking) -> Failed {
+        Failed { asking, cause: self }
+    }
+}
+
+impl From<sqlx::Error> for Cause {
+    fn from(error: sqlx::Error) -> Self {
+        if let Some(fault) = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>())
+        {
+            return Self::Server(ServerFault::of(fault));
+        }
+        match error {
+            // Its text can name the host.
+            sqlx::Error::Tls(error) => Self::Tls(tls(&error.to_string())),
+            sqlx::Error::PoolTimedOut => Self::PoolBusy,
+            other => Self::Driver(other),
+        }
+    }
+}
+
+fn tls(text: &str) -> &'static str {
+    const KNOWN: [&str; 5] =
+        ["UnknownIssuer", "Expired", "NotValidForName", "NotValidYet", "server does not support TLS"];
+    KNOWN.into_iter().find(|known| text.contains(known)).unwrap_or("refused")
+}
+
+/// What a server says is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServerFault {
+    pub(crate) number: u16,
+    state: String,
+    /// Where it names neither users nor hosts.
+    message: Option<String>,
+    /// The table it speaks of, if it is one of ours.
+    table: Option<&'static str>,
+}
+
+/// The tables this crate reads; those whose names hold another's first.
+const TABLES: [&str; 4] = ["campaign_activity_entries", "campaign_activities", "campaigns", "purchases"];
+
+const NO_COLUMN: u16 = 1054;
+const NO_TABLE: u16 = 1146;
+const TABLE_DENIED: u16 = 1142;
+const COLUMN_DENIED: u16 = 1143;
+const IDLE_TOO_LONG: u16 = 4031;
+const CONNECTION_KILLED: u16 = 1927;
+
+impl ServerFault {
+    fn of(fault: &MySqlDatabaseError) -> Self {
+        Self::new(fault.number(), fault.code().unwrap_or_default(), fault.message())
+    }
+
+    fn new(number: u16, state: &str, message: &str) -> Self {
+        // No database, unknown table, column, function or variable, syntax, interrupted, time is up.
+        const HARMLESS: [u16; 11] = [1046, 1049, 1054, 1064, 1146, 1176, 1193, 1305, 1317, 1969, 3024];
+        Self {
+            number,
+            state: state.to_owned(),
+            message: HARMLESS.contains(&number).then(|| message.to_owned()),
+            table: TABLES.into_iter().find(|table| message.contains(table)),
+        }
+    }
+
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self.kind(), Kind::Denied(_))
+    }
+
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self.number, NO_TABLE | NO_COLUMN)
+    }
+
+    fn kind(&self) -> Kind {
+        match self.number {
+            TABLE_DENIED | COLUMN_DENIED => {
+                Kind::Denied(format!("SELECT on {}", self.table.unwrap_or("the tables it asked")))
+            }
+            1044 => Kind::Denied("the database is not for this user".to_owned()),
+            // User or password; host not allowed or blocked; password expired; account locked, on either server.
+            1045 | 1129 | 1130 | 1524 | 1698 | 1820 | 1862 | 3118 | 4151 => {
+                Kind::Denied(format!("the login (server error {})", self.number))
+            }
+            1227 => Kind::Denied("a privilege of the server (server error 1227)".to_owned()),
+            // Too many connections: of all, of this user, per hour.
+            1040 | 1203 | 1226 => Kind::Overloaded,
+            // Time is up, interrupted, shutting down, lost on the way, or waiting for a lock.
+            3024 | 1969 | 1317 | 1053 | 1158..=1161 | 1205 | 1213 | IDLE_TOO_LONG | CONNECTION_KILLED => {
+                Kind::Unavailable
+            }
+            _ => Kind::Malformed,
+        }
+    }
+}
+
+impl fmt::Display for ServerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "server error {} ({})", self.number, self.state)?;
+        self.message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
+    }
+}
+
+/// What a caller does about it.
+enum Kind {
+    Unavailable,
+    Overloaded,
+    Malformed,
+    Denied(String),
+}
+
+impl Cause {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::TooSlow | Self::PoolBusy | Self::Tls(_) => Kind::Unavailable,
+            // A login that was refused is that, wherever it happened.
+            Self::NoConnection(cause) => match cause.kind() {
+                Kind::Malformed => Kind::Unavailable,
+                kind => kind,
+            },
+            Self::Server(fault) => fault.kind(),
+            Self::Driver(error) => match error {
+                sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Kind::Unavailable,
+                // An unknown error of the driver lands here and is seen.
+                _ => Kind::Malformed,
+            },
+            Self::Unreadable(_) | Self::Wrong(_) | Self::NoCatalog(_) => Kind::Malformed,
+        }
+    }
+}
+
+impl From<Failed> for SourceError {
+    fn from(failed: Failed) -> Self {
+        let source_name = NAME.into();
+        match failed.cause.kind() {
+            Kind::Unavailable => Self::Unavailable { source_name, source: failed.into() },
+            Kind::Overloaded => Self::Overloaded { source_name },
+            Kind::Malformed => {
+                Self::Malformed { source_name, expected: failed.asking.expected(), source: failed.into() }
+            }
+            Kind::Denied(missing) => Self::Denied { source_name, missing },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(number: u16, message: &str) -> SourceError {
+        Cause::Server(ServerFault::new(number, "42000", message)).in_asking(Asking::Attributed).into()
+    }
+
+    /// All that a log would print.
+    fn chain(error: &SourceError) -> String {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        text
+    }
+
+    #[test]
+    fn a_denial_names_the_right_that_is_missing_and_nobody() {
+        let error =
+            told(1142, "SELECT command denied to user 'axon_ro'@'10.0.0.7' for table 'campaign_activity_entries'");
+        assert_eq!(chain(&error), "mysql refused: SELECT on campaign_activity_entries");
+        let error = told(1045, "Access denied for user 'axon_ro'@'10.0.0.7' (using password: YES)");
+        assert_eq!(chain(&error), "mysql refused: the login (server error 1045)");
+    }
+
+    #[test]
+    fn messages_that_name_hosts_are_kept_back() {
+        let error = told(1040, "Too many connections");
+        assert!(matches!(error, SourceError::Overloaded { .. }), "{error:?}");
+        let error = told(9999, "something about '10.0.0.7'");
+        assert_eq!(
+            chain(&error),
+            "mysql sent something else than counts and sums of activities: counting rows of activities: server error 9999 (42000)"
+        );
+    }
+
+    #[test]
+    fn a_statement_that_the_server_stopped_is_unavailable() {
+        for number in [3024, 1969, 1317] {
+            let error = told(number, "time is up");
+            assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
+        }
+        let refused = Cause::NoConnection(Box::new(Cause::Wrong("nonsense"))).in_asking(Asking::Tables).into();
+        assert!(matches!(refused, SourceError::Unavailable { .. }), "{refused:?}");
+    }
+}

@@ -1,0 +1,236 @@
+//! The two statements of a ledger question, as text. Pure.
+//! Lives here: which rows are read, by which index, and how they are grouped. Lives elsewhere: how values are spelt
+//! (`stored`), what the rows mean (`line`, `facts`).
+//!
+//! Every part of a statement gives the columns of [`Line`](super::line::Line), in their order.
+
+use axon_metrics::{
+    ActivityId, LedgerStep, Window,
+    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, SalesQuestion},
+};
+
+use super::line::Part;
+use crate::{
+    options::MySqlOptions,
+    store::shape::Shape,
+    stored::{Bound, Clock, OneOf},
+};
+
+/// What is asked; `None` where nothing has to be.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Statements {
+    pub(super) by_activity: Option<String>,
+    pub(super) by_product: Option<String>,
+}
+
+impl Statements {
+    pub(super) fn of(question: &LedgerQuestion, shape: &Shape, options: &MySqlOptions) -> Self {
+        let text = Text { frame: &question.frame, shape, options };
+        Self { by_activity: text.by_activity(question), by_product: text.by_product(question) }
+    }
+}
+
+/// The sums of purchases. Each has a name that the parts below give it.
+const SUMS: &str = "COUNT(CASE WHEN confirmed THEN 1 END) AS orders, \
+    COUNT(DISTINCT CASE WHEN confirmed AND buyer THEN user_id END) AS users, \
+    COUNT(CASE WHEN reversed THEN 1 END) AS reversed, \
+    COUNT(CASE WHEN confirmed AND odd THEN 1 END) AS odd, \
+    SUM(CASE WHEN confirmed THEN quantity END) AS quantity, \
+    SUM(CASE WHEN confirmed THEN price * quantity END) AS revenue";
+
+/// The columns of a purchase that the sums are made of. A price or quantity that is negative or missing is odd.
+fn purchase(shape: &Shape) -> String {
+    let [confirmed, reversed] = match shape.status.is_there() {
+        true => ["status = 'CONFIRMED'", "status IN ('CANCELLED', 'REFUNDED')"],
+        false => ["TRUE", "FALSE"],
+    };
+    format!(
+        "{confirmed} AS confirmed, {reversed} AS reversed, \
+         COALESCE(price < 0 OR quantity < 0, TRUE) AS odd, user_id, price, quantity"
+    )
+}
+
+/// `[from, to)` in a column; `None` if nothing can lie inside.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    from: Bound,
+    to: Bound,
+}
+
+impl Span {
+    fn of(window: Window, frame: &Frame, clock: Clock) -> Option<Self> {
+        let window = Window { to: window.to.min(frame.as_of), ..window };
+        (!window.is_empty()).then(|| Self { from: clock.bound(window.from), to: clock.bound(window.to) })
+    }
+
+    fn holds(self, column: &str) -> String {
+        let Self { from, to } = self;
+        format!("{column} >= {from} AND {column} < {to}")
+    }
+}
+
+struct Text<'a> {
+    frame: &'a Frame,
+    shape: &'a Shape,
+    options: &'a MySqlOptions,
+}
+
+impl Text<'_> {
+    /// Steps, and the promotion's sales: all that is found by activity.
+    ///
+    /// Purchases by `idx_purchase_activity_status_period` (activity, status, time); in a store without status by
+    /// `idx_purchase_activity_lookup` or `uk_campaign_purchase_user`, which begin with the activity. Entries by
+    /// `uk_campaign_activity_entry_activity_user`; a store without that key reads the whole table.
+    fn by_activity(&self, question: &LedgerQuestion) -> Option<String> {
+        let mut parts = Vec::new();
+        for (step, now, before) in [
+            (LedgerStep::ApprovedEntry, Part::EntriesNow, Part::EntriesBefore),
+            (LedgerStep::Purchase, Part::PurchasesNow, Part::PurchasesBefore),
+        ] {
+            if question.steps.contains(&step) {
+                parts.extend(self.step(step, now, self.frame.current, self.frame.by_activity));
+                parts.extend(self.frame.previous.and_then(|window| self.step(step, before, window, false)));
+            }
+        }
+        parts.extend(question.sales.as_ref().and_then(|asked| self.promotion(asked)));
+        (!parts.is_empty()).then(|| parts.join(" UNION ALL "))
+    }
+
+    /// The rows of a step in a window: their number, and their distinct users if asked; with the activities apart, the
+    /// total is the row without one.
+    fn step(&self, step: LedgerStep, part: Part, window: Window, apart: bool) -> Option<String> {
+        let (table, status, column, clock) = match step {
+            LedgerStep::ApprovedEntry if self.shape.entries.is_there() => {
+                ("campaign_activity_entries", "status = 'APPROVED' AND ", "created_at", self.options.created)
+            }
+            LedgerStep::Purchase if self.purchases() => {
+                let confirmed = if self.shape.status.is_there() { "status = 'CONFIRMED' AND " } else { "" };
+                ("purchases", confirmed, "purchase_at", self.options.purchase)
+            }
+            LedgerStep::ApprovedEntry | LedgerStep::Purchase => return None,
+        };
+        let activities = activities(&self.frame.funnel_activities)?;
+        let within = Span::of(window, self.frame, clock)?.holds(column);
+        let users = match self.frame.counting {
+            Counting::Events => "NULL",
+            Counting::Subjects => "COUNT(DISTINCT user_id)",
+        };
+        let (activity, group) = match apart {
+            true => ("campaign_activity_id", " GROUP BY campaign_activity_id WITH ROLLUP"),
+            false => ("NULL", ""),
+        };
+        Some(format!(
+            "SELECT {part} AS part, {activity} AS activity, NULL AS slot, NULL AS campaign, COUNT(*) AS orders, \
+             {users} AS users, NULL AS reversed, NULL AS odd, NULL AS quantity, NULL AS revenue, NULL AS oldest \
+             FROM {table} WHERE {activities} AND {status}{within}{group}",
+            part = part.number()
+        ))
+    }
+
+    fn promotion(&self, asked: &SalesQuestion) -> Option<String> {
+        if !self.purchases() {
+            return None;
+        }
+        let activities = activities(&self.frame.activities)?;
+        let within = Span::of(asked.window, self.frame, self.options.purchase)?.holds("purchase_at");
+        let known = match self.shape.status.is_there() {
+            true => "status IN ('CONFIRMED', 'CANCELLED', 'REFUNDED') AND ",
+            false => "",
+        };
+        Some(format!(
+            "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, {SUMS}, NULL AS oldest \
+             FROM (SELECT {purchase}, TRUE AS buyer FROM purchases WHERE {activities} AND {known}{within}) AS p",
+            part = Part::Promotion.number(),
+            purchase = purchase(self.shape),
+        ))
+    }
+
+    /// What is found by product: sales of no activity and of all, the history, and how far back purchases reach.
+    ///
+    /// No index of the platform begins with the product, so this reads the table once, whatever it is asked; with an
+    /// index on (product, time, ...) it reads what it needs. How far back purchases reach is found by jumps in
+    /// `idx_purchase_activity_lookup`.
+    fn by_product(&self, question: &LedgerQuestion) -> Option<String> {
+        let asked = question.sales.as_ref().filter(|asked| !asked.products.is_empty() && self.purchases())?;
+        let products = OneOf::new("product_id", asked.products.iter().map(|product| product.0));
+        let window = Span::of(asked.window, self.frame, self.options.purchase);
+        let history = asked.history.as_ref().and_then(|asked| self.history(asked));
+        let mut parts = match (window, history) {
+            // One pass serves both, as long as no purchase lies in both.
+            (Some(window), Some(history)) if apart(asked) => vec![self.sales(&products, Some(window), Some(history))],
+            (window, history) => {
+                let window = window.map(|window| self.sales(&products, Some(window), None));
+                window.into_iter().chain(history.map(|history| self.sales(&products, None, Some(history)))).collect()
+            }
+        };
+        if asked.history.is_some() {
+            parts.push(oldest());
+        }
+        (!parts.is_empty()).then(|| parts.join(" UNION ALL "))
+    }
+
+    /// The history's span, and the length of its buckets in microseconds.
+    fn history(&self, asked: &HistoryQuestion) -> Option<(Span, u128)> {
+        Span::of(asked.window, self.frame, self.options.purchase).map(|span| (span, asked.bucket.as_micros().max(1)))
+    }
+
+    /// Sales in a window by activity, and those of no activity in the buckets of history.
+    ///
+    /// Two things are hidden from the optimiser on purpose. With `campaign_activity_id IS NULL` in plain sight, both
+    /// servers look up each purchase of the shop through an index that begins with the activity, and grouped by that
+    /// column, all purchases in its order: many times the cost of reading the table once.
+    fn sales(&self, products: &OneOf, window: Option<Span>, history: Option<(Span, u128)>) -> String {
+        const ACTIVITY: &str = "COALESCE(campaign_activity_id, -1)";
+        let in_window = window.map_or("FALSE".to_owned(), |span| format!("({})", span.holds("purchase_at")));
+        let slot = history.map_or("NULL".to_owned(), |(span, length)| {
+            let (from, within) = (span.from, span.holds("purchase_at"));
+            format!(
+                "CASE WHEN {ACTIVITY} = -1 AND {within} \
+                 THEN TIMESTAMPDIFF(MICROSECOND, {from}, purchase_at) DIV {length} END"
+            )
+        });
+        let spans = || window.into_iter().chain(history.map(|(span, _)| span)).map(|span| span.holds("purchase_at"));
+        let reach = spans().collect::<Vec<_>>().join(" OR ");
+        let known = self.shape.activities.is_there();
+        let (campaign, join) = match known {
+            true => ("a.campaign_id", " LEFT JOIN campaign_activities AS a ON a.id = g.activity"),
+            false => ("NULL", ""),
+        };
+        format!(
+            "SELECT {part} AS part, g.activity, g.slot, {campaign} AS campaign, g.orders, g.users, g.reversed, g.odd, \
+             g.quantity, g.revenue, NULL AS oldest FROM (SELECT activity, slot, {SUMS} FROM (\
+             SELECT {ACTIVITY} AS activity, {slot} AS slot, {in_window} AS in_window, \
+             {in_window} AND {ACTIVITY} = -1 AS buyer, {purchase} \
+             FROM purchases WHERE {products} AND ({reach})) AS p \
+             WHERE in_window OR slot IS NOT NULL GROUP BY activity, slot) AS g{join}",
+            part = Part::Sales.number(),
+            purchase = purchase(self.shape),
+        )
+    }
+
+    /// Whether purchases can be read, and which of them count.
+    fn purchases(&self) -> bool {
+        self.shape.purchases.is_there() && !matches!(self.shape.status, crate::store::shape::Part::Refused(_))
+    }
+}
+
+/// `None` without activities: then there is nothing to read.
+fn activities(activities: &[ActivityId]) -> Option<OneOf> {
+    let one_of = || OneOf::new("campaign_activity_id", activities.iter().map(|activity| activity.0));
+    (!activities.is_empty()).then(one_of)
+}
+
+/// Whether no instant lies in both the window and the history.
+fn apart(asked: &SalesQuestion) -> bool {
+    asked.history.is_none_or(|history| history.window.to <= asked.window.from || asked.window.to <= history.window.from)
+}
+
+/// The oldest purchase of all. One jump for each activity, instead of a look at each purchase.
+fn oldest() -> String {
+    format!(
+        "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, 0 AS orders, NULL AS users, \
+         NULL AS reversed, NULL AS odd, NULL AS quantity, NULL AS revenue, MIN(oldest) AS oldest FROM (\
+         SELECT MIN(purchase_at) AS oldest FROM purchases GROUP BY campaign_activity_id, purchase_type) AS o",
+        part = Part::Oldest.number()
+    )
+}

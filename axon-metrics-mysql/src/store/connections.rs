@@ -1,0 +1,239 @@
+//! Statements on connections of the caller's pool, each ended by its deadline.
+//! Lives here: taking, keeping and giving back connections, one retry, what becomes of a connection whose reply nobody
+//! waits for. Lives elsewhere: what is asked.
+//!
+//! The driver leaves three things to its callers. It has no time-outs. It pings a connection whenever it is given back,
+//! which is a second round trip after each answer: so the one or two connections a question needs are kept for some seconds. And a connection
+//! whose query was dropped must first take the rest of the reply; if the peer has gone silently, that never ends, and the
+//! pool has one place less: so it gets a second, and is closed.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::TryStreamExt as _;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySql, MySqlPool, pool::PoolConnection};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep, timeout, timeout_at},
+};
+
+use crate::{error::Cause, row::Row};
+
+/// More rows than any question has answers: activities, campaigns, or hours of history.
+const MAX_ROWS: usize = 200_000;
+/// How many connections are kept, of a pool that has at least twice as many.
+const KEPT: usize = 2;
+/// How long a connection is kept after its last use.
+const LINGER: Duration = Duration::from_secs(5);
+/// How long it is kept in all, so that the pool can close what is too old.
+const TENURE: Duration = Duration::from_secs(60);
+/// How long a connection has to take the rest of a reply; longer than servers are given to answer.
+const REST: Duration = Duration::from_secs(1);
+/// How long an idle connection has to answer a ping, once another one has not answered.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(200);
+/// How long it may take to find out why no connection could be made.
+const REASON: Duration = Duration::from_millis(100);
+
+/// The pool, and the connections that are kept. Clones share them.
+#[derive(Clone)]
+pub(super) struct Connections {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: MySqlPool,
+    kept: Mutex<Vec<Kept>>,
+    tickets: AtomicU64,
+}
+
+struct Kept {
+    connection: PoolConnection<MySql>,
+    taken: Instant,
+    ticket: u64,
+}
+
+impl Connections {
+    pub(super) fn new(pool: MySqlPool) -> Self {
+        Self { inner: Arc::new(Inner { pool, kept: Mutex::default(), tickets: AtomicU64::new(0) }) }
+    }
+
+    /// The rows of a statement. Where the connection turns out to be dead, asks once more on a new one.
+    pub(super) async fn ask(&self, statement: String, deadline: Instant) -> Result<Vec<Row>, Cause> {
+        let asked = self.try_ask(statement.clone(), deadline).await;
+        match asked {
+            Err(cause) if cause.lost_connection() => {
+                // One that has died is seldom alone: the server was restarted, or something between has cut all.
+                self.close_idle();
+                self.try_ask(statement, deadline).await
+            }
+            asked => asked,
+        }
+    }
+
+    async fn try_ask(&self, statement: String, deadline: Instant) -> Result<Vec<Row>, Cause> {
+        let mut lease = self.lease(deadline).await?;
+        let answer = match timeout_at(deadline, lease.fetch(statement)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                drop(lease);
+                self.look_for_dead();
+                return Err(Cause::TooSlow);
+            }
+        };
+        // What the server said in its own words left the connection as it was.
+        lease.clean = matches!(&answer, Ok(_) | Err(Cause::Server(_)));
+        if answer.as_ref().is_err_and(Cause::lost_connection) {
+            lease.close();
+        }
+        answer
+    }
+
+    /// A connection that was kept, or one of the pool.
+    async fn lease(&self, deadline: Instant) -> Result<Lease, Cause> {
+        let kept = self.kept().pop();
+        if let Some(Kept { connection, taken, .. }) = kept {
+            return Ok(Lease { connection: Some(connection), taken, clean: false, home: self.clone() });
+        }
+        // A quarter of the time is left to find out why there is none.
+        let wait = deadline.saturating_duration_since(Instant::now()) * 3 / 4;
+        match timeout(wait, self.inner.pool.acquire()).await {
+            Ok(Ok(connection)) => {
+                Ok(Lease { connection: Some(connection), taken: Instant::now(), clean: false, home: self.clone() })
+            }
+            Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => Err(self.why_none(deadline).await),
+            Ok(Err(error)) => Err(Cause::NoConnection(Box::new(error.into()))),
+        }
+    }
+
+    /// Why the pool had no connection in time. It does not tell a server that refuses from connections that are all in
+    /// use, so one is made beside it.
+    async fn why_none(&self, deadline: Instant) -> Cause {
+        let pool = &self.inner.pool;
+        if pool.size() >= pool.options().get_max_connections() {
+            return Cause::PoolBusy;
+        }
+        let options = pool.connect_options();
+        let end = deadline.min(Instant::now() + REASON);
+        match timeout_at(end, options.connect()).await {
+            Ok(Err(error)) => Cause::NoConnection(Box::new(error.into())),
+            Ok(Ok(_)) => Cause::PoolBusy,
+            Err(_) => Cause::NoConnection(Box::new(Cause::TooSlow)),
+        }
+    }
+
+    /// Closes what lies idle, here and in the pool.
+    fn close_idle(&self) {
+        let kept = std::mem::take(&mut *self.kept());
+        kept.into_iter().for_each(|kept| drop(kept.connection.detach()));
+        while let Some(idle) = self.inner.pool.try_acquire() {
+            drop(idle.detach());
+        }
+    }
+
+    /// Beside the questions: closes what lies idle and gives no sign of life. The peer may have gone without a word, and
+    /// each such connection would cost a question its whole time.
+    fn look_for_dead(&self) {
+        let mut idle: Vec<PoolConnection<MySql>> =
+            std::mem::take(&mut *self.kept()).into_iter().map(|kept| kept.connection).collect();
+        while let Some(connection) = self.inner.pool.try_acquire() {
+            idle.push(connection);
+        }
+        for connection in idle {
+            give_back(connection, SIGN_OF_LIFE);
+        }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {
+        self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a connection for the next question, for a while.
+    fn keep(&self, connection: PoolConnection<MySql>, taken: Instant) {
+        let pool = &self.inner.pool;
+        let enough = usize::try_from(pool.options().get_max_connections()).is_ok_and(|most| most >= 2 * KEPT);
+        let ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed);
+        let mut kept = self.kept();
+        if !enough
+            || kept.len() >= KEPT
+            || taken.elapsed() > TENURE
+            || pool.is_closed()
+            || Handle::try_current().is_err()
+        {
+            drop(kept);
+            return give_back(connection, REST);
+        }
+        kept.push(Kept { connection, taken, ticket });
+        drop(kept);
+        let (home, mut closed) = (Arc::downgrade(&self.inner), pool.close_event());
+        tokio::spawn(async move {
+            // Also when the pool is being closed, which waits for all of its connections.
+            let _ = closed.do_until(sleep(LINGER)).await;
+            if let Some(kept) = Weak::upgrade(&home).and_then(|inner| Self { inner }.take(ticket)) {
+                give_back(kept.connection, REST);
+            }
+        });
+    }
+
+    fn take(&self, ticket: u64) -> Option<Kept> {
+        let mut kept = self.kept();
+        let place = kept.iter().position(|kept| kept.ticket == ticket)?;
+        Some(kept.swap_remove(place))
+    }
+}
+
+/// Gives a connection back to the pool as soon as it answers a ping, or closes it.
+fn give_back(mut connection: PoolConnection<MySql>, within: Duration) {
+    let Ok(runtime) = Handle::try_current() else { return };
+    runtime.spawn(async move {
+        match timeout(within, connection.ping()).await {
+            Ok(Ok(())) => drop(connection),
+            Ok(Err(_)) | Err(_) => drop(connection.detach()),
+        }
+    });
+}
+
+/// A connection in use. However it ends, the pool does not lose its place.
+struct Lease {
+    connection: Option<PoolConnection<MySql>>,
+    taken: Instant,
+    /// Whether the last reply was taken as a whole.
+    clean: bool,
+    home: Connections,
+}
+
+impl Lease {
+    async fn fetch(&mut self, statement: String) -> Result<Vec<Row>, Cause> {
+        let connection = self.connection.as_mut().ok_or(Cause::PoolBusy)?;
+        // Safe: made of constants of this crate, whole numbers and times (`stored`).
+        let mut rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(&mut **connection);
+        let mut found = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            if found.len() == MAX_ROWS {
+                return Err(Cause::Wrong("more rows than were asked for"));
+            }
+            found.push(Row::read(&row)?);
+        }
+        Ok(found)
+    }
+
+    fn close(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        match self.connection.take() {
+            Some(connection) if self.clean => self.home.keep(connection, self.taken),
+            Some(connection) => give_back(connection, REST),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a server is and holds: kind and version, the session's limit, which of our tables and columns are there.
+//! Lives here: the probe and what it found. Lives elsewhere: when it is made (`store`), what follows (`ledger`).
+//!
+//! A server shows a user only what he may read, so a table that is not listed may be one that is not granted. What is
+//! missing is therefore asked for once: only a server that says that there is no such table has none.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{connections::Connections, flavor::Flavor};
+use crate::{
+    error::{Cause, ServerFault},
+    row::Row,
+};
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    pub(crate) flavor: Flavor,
+    pub(crate) version: String,
+    /// The limit the session has by itself.
+    pub(crate) limit: Option<Duration>,
+    pub(crate) read_only: bool,
+    pub(crate) purchases: Part,
+    /// The column `purchases.status`.
+    pub(crate) status: Part,
+    pub(crate) entries: Part,
+    pub(crate) campaigns: Part,
+    pub(crate) activities: Part,
+}
+
+/// A table or a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    There,
+    /// The server says that there is none.
+    Absent,
+    /// The server does not say, or does not let us read it.
+    Refused(ServerFault),
+}
+
+impl Part {
+    pub(crate) fn is_there(&self) -> bool {
+        *self == Self::There
+    }
+}
+
+impl Shape {
+    /// Whether nothing is missing that could still be added.
+    pub(crate) fn is_whole(&self) -> bool {
+        [&self.purchases, &self.entries, &self.campaigns, &self.activities].into_iter().all(Part::is_there)
+            && !matches!(self.status, Part::Refused(_))
+    }
+}
+
+const PURCHASES: &str = "purchases";
+const ENTRIES: &str = "campaign_activity_entries";
+const CAMPAIGNS: &str = "campaigns";
+const ACTIVITIES: &str = "campaign_activities";
+
+/// Session and columns in one reply. Names are aliased: MySQL spells those of its information schema in upper case.
+/// The schema is that of the connection: another one of the same server may hold tables of the same names.
+fn columns(flavor: Flavor) -> String {
+    let [limit, read_only] = flavor.session();
+    format!(
+        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, CAST({read_only} AS CHAR) AS two \
+         UNION ALL SELECT 'column', c.table_name, c.column_name FROM information_schema.columns AS c \
+         WHERE c.table_schema = DATABASE() \
+         AND c.table_name IN ('{PURCHASES}', '{ENTRIES}', '{CAMPAIGNS}', '{ACTIVITIES}')"
+    )
+}
+
+/// Looks. Two statements, and one more for each thing that is missing.
+pub(super) async fn probe(connections: &Connections, deadline: Instant) -> Result<Shape, Cause> {
+    let version = connections.ask("SELECT VERSION()".to_owned(), deadline).await?;
+    let version = version.first().ok_or(Cause::Wrong("no version"))?.cells().some_text("version")?.to_owned();
+    let flavor = Flavor::of(&version);
+    let rows = connections.ask(columns(flavor), deadline).await?;
+    let seen = Seen::read(&rows)?;
+    let part = async |table: &'static str, column: Option<&'static str>| -> Result<Part, Cause> {
+        if seen.has(table, column) {
+            return Ok(Part::There);
+        }
+        let statement = format!("SELECT {} FROM {table} LIMIT 0", column.unwrap_or("1"));
+        match connections.ask(statement, deadline).await {
+            Ok(_) => Ok(Part::There),
+            Err(Cause::Server(fault)) if fault.is_absence() => Ok(Part::Absent),
+            Err(Cause::Server(fault)) if fault.is_denial() => Ok(Part::Refused(fault)),
+            Err(cause) => Err(cause),
+        }
+    };
+    let purchases = part(PURCHASES, None).await?;
+    Ok(Shape {
+        status: if purchases.is_there() { part(PURCHASES, Some("status")).await? } else { purchases.clone() },
+        purchases,
+        entries: part(ENTRIES, None).await?,
+        campaigns: part(CAMPAIGNS, None).await?,
+        activities: part(ACTIVITIES, None).await?,
+        limit: seen.limit,
+        read_only: seen.read_only,
+        flavor,
+        version,
+    })
+}
+
+/// What the server listed.
+#[derive(Debug, Default)]
+struct Seen {
+    limit: Option<Duration>,
+    read_only: bool,
+    columns: Vec<(String, String)>,
+}
+
+impl Seen {
+    fn read(rows: &[Row]) -> Result<Self, Cause> {
+        let mut seen = Self::default();
+        for row in rows {
+            let mut cells = row.cells();
+            let (what, one, two) = (cells.some_text("what")?, cells.some_text("one")?, cells.some_text("two")?);
+            match what {
+                "session" => {
+                    let seconds: f64 = one.parse().map_err(|_| Cause::Wrong("a limit that is no number"))?;
+                    seen.limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
+                    seen.read_only = two == "1";
+                }
+                _ => seen.columns.push((one.to_ascii_lowercase(), two.to_ascii_lowercase())),
+            }
+        }
+        Ok(seen)
+    }
+
+    fn has(&self, table: &str, column: Option<&str>) -> bool {
+        self.columns.iter().any(|(t, c)| t == table && column.is_none_or(|column| c == column))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_found_in_whatever_case() {
+        let rows = [
+            Row::of(&["session", "0.8000", "1"]),
+            Row::of(&["column", "purchases", "ID"]),
+            Row::of(&["column", "purchases", "STATUS"]),
+        ];
+        let seen = Seen::read(&rows).expect("read");
+        assert_eq!((seen.limit, seen.read_only), (Some(Duration::from_millis(800)), true));
+        assert!(seen.has("purchases", Some("status")) && !seen.has("campaigns", None));
+    }
+
+    #[test]
+    fn no_limit_is_none() {
+        let seen = Seen::read(&[Row::of(&["session", "0.0000", "0"])]).expect("read");
+        assert_eq!((seen.limit, seen.read_only), (None, false));
+    }
+}

@@ -1,0 +1,156 @@
+//! Times and ids as they stand in a statement and in a row.
+//! Lives here: the only values that ever enter the text of a statement, each spelt by its own type. Lives elsewhere: the
+//! statements (`ledger::statement`, `catalog`), the meaning of an offset (`offsets`).
+//!
+//! Statements travel as text and not as prepared ones: a list of ids of another length would be another prepared
+//! statement on every connection, and the first use of each costs a second round trip. What enters the text is whole
+//! numbers and times, both spelt here, so there is nothing to escape.
+
+use std::fmt;
+
+use axon_metrics::Instant;
+use chrono::{FixedOffset, NaiveDateTime, TimeDelta};
+
+/// Reads and writes the wall clock of an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Clock {
+    ahead: TimeDelta,
+}
+
+impl Clock {
+    pub(crate) const SEOUL: Self = Self { ahead: TimeDelta::hours(9) };
+
+    pub(crate) fn at(offset: FixedOffset) -> Self {
+        Self::ahead(TimeDelta::seconds(i64::from(offset.local_minus_utc())))
+    }
+
+    pub(crate) const fn ahead(ahead: TimeDelta) -> Self {
+        Self { ahead }
+    }
+
+    /// A bound in a statement. One that lies between two microseconds is the later one: `[from, to)` holds the same times.
+    pub(crate) fn bound(self, instant: Instant) -> Bound {
+        let between = i64::from(instant.timestamp_subsec_nanos() % 1_000);
+        let whole = if between == 0 { TimeDelta::zero() } else { TimeDelta::nanoseconds(1_000 - between) };
+        let wall = instant.naive_utc().checked_add_signed(whole).and_then(|utc| utc.checked_add_signed(self.ahead));
+        Bound(wall.unwrap_or(LAST).clamp(FIRST, LAST))
+    }
+
+    /// The instant at which the clock shows what a column holds; `None` beyond what the calendar reaches.
+    pub(crate) fn instant(self, wall: NaiveDateTime) -> Option<Instant> {
+        wall.checked_sub_signed(self.ahead).map(|utc| utc.and_utc())
+    }
+}
+
+/// `+09:00`.
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.ahead.num_seconds();
+        let (hours, minutes) = (seconds.abs() / 3_600, seconds.abs() / 60 % 60);
+        write!(f, "{}{hours:02}:{minutes:02}", if seconds < 0 { '-' } else { '+' })
+    }
+}
+
+/// What a `DATETIME` can hold.
+const FIRST: NaiveDateTime = wall(1000, 1, 1, (0, 0, 0));
+const LAST: NaiveDateTime = wall(9999, 12, 31, (23, 59, 59));
+
+const fn wall(year: i32, month: u32, day: u32, (hour, minute, second): (u32, u32, u32)) -> NaiveDateTime {
+    let date = chrono::NaiveDate::from_ymd_opt(year, month, day).expect("a date of the calendar");
+    date.and_hms_opt(hour, minute, second).expect("a time of the day")
+}
+
+/// A wall clock in a statement: `TIMESTAMP'2024-11-06 00:00:00.000000'`, typed, so that it is read once and not per row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound(NaiveDateTime);
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TIMESTAMP'{}'", self.0.format("%Y-%m-%d %H:%M:%S%.6f"))
+    }
+}
+
+/// That a column is one of some ids: `(c IN (1,2) OR c IN (3))`; of none, it never is.
+///
+/// In parts of 500, because MariaDB makes a subquery of a list of 1,000 and then reads the whole table.
+#[derive(Debug, Clone)]
+pub(crate) struct OneOf {
+    column: &'static str,
+    ids: Vec<u64>,
+}
+
+const PART: usize = 500;
+
+impl OneOf {
+    pub(crate) fn new(column: &'static str, ids: impl IntoIterator<Item = u64>) -> Self {
+        let mut ids: Vec<u64> = ids.into_iter().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Self { column, ids }
+    }
+}
+
+impl fmt::Display for OneOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.ids.is_empty() {
+            return f.write_str("FALSE");
+        }
+        for (place, part) in self.ids.chunks(PART).enumerate() {
+            write!(f, "{}{} IN (", if place == 0 { "(" } else { " OR " }, self.column)?;
+            for (place, id) in part.iter().enumerate() {
+                write!(f, "{}{id}", if place == 0 { "" } else { "," })?;
+            }
+            f.write_str(")")?;
+        }
+        f.write_str(")")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Instant {
+        text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn a_bound_is_the_wall_clock_of_its_offset_to_the_microsecond() {
+        let text = |instant: &str| Clock::SEOUL.bound(at(instant)).to_string();
+        assert_eq!(text("2024-11-05T15:00:00Z"), "TIMESTAMP'2024-11-06 00:00:00.000000'");
+        assert_eq!(text("2024-11-05T15:00:00.000001Z"), "TIMESTAMP'2024-11-06 00:00:00.000001'");
+        assert_eq!(text("2024-11-05T15:00:00.000001001Z"), "TIMESTAMP'2024-11-06 00:00:00.000002'");
+        assert_eq!(text("2024-12-31T14:59:59.999999999Z"), "TIMESTAMP'2025-01-01 00:00:00.000000'");
+    }
+
+    #[test]
+    fn bounds_beyond_the_calendar_are_cut_to_what_a_column_holds() {
+        assert_eq!(Clock::SEOUL.bound(Instant::MAX_UTC).to_string(), "TIMESTAMP'9999-12-31 23:59:59.000000'");
+        assert_eq!(Clock::SEOUL.bound(Instant::MIN_UTC).to_string(), "TIMESTAMP'1000-01-01 00:00:00.000000'");
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let instant = at("2024-11-05T15:00:00.123456Z");
+        for hours in [-5, 0, 9, 18] {
+            let clock = Clock::ahead(TimeDelta::hours(hours));
+            assert_eq!(clock.instant(clock.bound(instant).0), Some(instant), "{clock}");
+        }
+    }
+
+    #[test]
+    fn an_offset_is_spelt_with_its_sign() {
+        let text = |seconds| Clock::ahead(TimeDelta::seconds(seconds)).to_string();
+        assert_eq!([text(64_800), text(0), text(-19_800)], ["+18:00", "+00:00", "-05:30"]);
+    }
+
+    #[test]
+    fn ids_are_listed_once_and_in_parts() {
+        let list = |ids: &[u64]| OneOf::new("c", ids.iter().copied()).to_string();
+        assert_eq!(list(&[]), "FALSE");
+        assert_eq!(list(&[3, 1, 3]), "(c IN (1,3))");
+        let many = OneOf::new("c", 1..=1_001).to_string();
+        assert_eq!(many.matches(" IN (").count(), 3);
+        assert!(many.contains("500) OR c IN (501,") && many.ends_with("1001))"), "{many}");
+    }
+}

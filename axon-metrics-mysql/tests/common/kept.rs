@@ -1,0 +1,49 @@
+//! A source together with the database it reads, which is dropped with it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axon_metrics::{
+    Catalog, Instant, SourceError,
+    facts::LedgerFacts,
+    source::{CatalogSource, LedgerQuestion, LedgerSource, Probe},
+};
+
+use super::Database;
+
+/// A source and its database.
+#[derive(Debug)]
+pub(crate) struct Kept<S> {
+    pub(crate) source: S,
+    pub(crate) database: Database,
+}
+
+#[async_trait]
+impl<S: LedgerSource> LedgerSource for Kept<S> {
+    fn name(&self) -> &'static str {
+        self.source.name()
+    }
+
+    async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
+        self.source.ledger(question).await
+    }
+
+    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError> {
+        self.source.probe(as_of, budget).await
+    }
+}
+
+#[async_trait]
+impl<S: CatalogSource> CatalogSource for Kept<S> {
+    fn name(&self) -> &'static str {
+        self.source.name()
+    }
+
+    async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError> {
+        self.source.catalog(budget).await
+    }
+
+    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError> {
+        self.source.probe(as_of, budget).await
+    }
+}

@@ -1,0 +1,121 @@
+//! What the tests share: databases of their own on real servers, in both generations of tables, and servers that misbehave.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+pub(crate) mod kept;
+pub(crate) mod misbehaving;
+pub(crate) mod stores;
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use axon_examples::stores::{
+    Layout,
+    sql::{Clocks, SqlStore},
+};
+use axon_metrics::testing::server_url;
+use axon_metrics_mysql::pool_options_with;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
+
+/// A server of one kind.
+pub(crate) trait Server: Send + Sync {
+    /// Where its address is.
+    const VARIABLE: &'static str;
+    /// A word of its own version.
+    const NAME: &'static str;
+}
+
+pub(crate) struct MySql;
+impl Server for MySql {
+    const VARIABLE: &'static str = "AXON_TEST_MYSQL_URL";
+    const NAME: &'static str = "MySQL";
+}
+
+pub(crate) struct MariaDb;
+impl Server for MariaDb {
+    const VARIABLE: &'static str = "AXON_TEST_MARIADB_URL";
+    const NAME: &'static str = "MariaDB";
+}
+
+/// Longer than a busy machine needs; where the limit itself is tested, tests say so.
+pub(crate) const PATIENT: Duration = Duration::from_secs(20);
+
+/// A name that no other test has.
+pub(crate) fn unique(prefix: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{prefix}_{:08x}_{}_{next}", u32::try_from(now >> 10 & 0xffff_ffff).unwrap(), std::process::id())
+}
+
+/// A database that is dropped with this, whatever becomes of the test.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) store: SqlStore,
+    url: String,
+    name: String,
+}
+
+impl Database {
+    pub(crate) async fn create<S: Server>(layout: Layout) -> Option<Self> {
+        Self::with_clocks::<S>(layout, Clocks::default()).await
+    }
+
+    pub(crate) async fn with_clocks<S: Server>(layout: Layout, clocks: Clocks) -> Option<Self> {
+        let url = server_url(S::VARIABLE)?;
+        let name = unique("axon_test");
+        let store = SqlStore::create(&url, &name, layout, clocks).await.unwrap();
+        Some(Self { store, url, name })
+    }
+
+    /// A pool as we advise it, with a limit that does not matter.
+    pub(crate) fn pool(&self) -> MySqlPool {
+        pool_to(self.store.connect_options())
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) async fn run(&self, statements: &str) {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute_many(self.store.pool()).collect_all().await;
+    }
+}
+
+/// Runs all statements of a text.
+pub(crate) trait CollectAll {
+    async fn collect_all(self);
+}
+
+impl<S, T> CollectAll for S
+where
+    S: futures_util::Stream<Item = Result<T, sqlx::Error>> + Unpin,
+{
+    async fn collect_all(mut self) {
+        use futures_util::TryStreamExt as _;
+        while self.try_next().await.unwrap().is_some() {}
+    }
+}
+
+pub(crate) fn pool_to(options: MySqlConnectOptions) -> MySqlPool {
+    pool_options_with(PATIENT).connect_lazy_with(options)
+}
+
+impl Drop for Database {
+    /// On a thread with a runtime of its own: the test's may be gone.
+    fn drop(&mut self) {
+        let (url, name) = (self.url.clone(), self.name.clone());
+        let dropped = std::thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+                let pool = MySqlPool::connect(&url).await.unwrap();
+                let statement = format!("DROP DATABASE IF EXISTS {name}");
+                sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
+                pool.close().await;
+            });
+        });
+        let _ = dropped.join();
+    }
+}

@@ -1,0 +1,156 @@
+//! The four stores that are put to the tests: both servers, each with the tables of both generations.
+
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use axon_examples::stores::{
+    Layout,
+    sql::{ActivityRow, CampaignRow, EntryRow, PurchaseRow},
+};
+use axon_metrics::{
+    Catalog,
+    catalog::{Activity, Campaign},
+    testing::{AbsentStore, CatalogStore, Entry, FaultyStore, LedgerStore, Purchase},
+};
+use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
+
+use super::{Database, Server, kept::Kept, misbehaving};
+
+/// The tables of December 2025 on a server.
+pub(crate) struct Old<S>(PhantomData<S>);
+/// The tables of August 2026 on a server.
+pub(crate) struct New<S>(PhantomData<S>);
+
+/// Which tables.
+pub(crate) trait Generation: Send + Sync {
+    type Server: Server;
+    const LAYOUT: Layout;
+    const HAS_STATUS: bool;
+}
+
+impl<S: Server> Generation for Old<S> {
+    type Server = S;
+    const LAYOUT: Layout = Layout::Dec2025;
+    const HAS_STATUS: bool = false;
+}
+
+impl<S: Server> Generation for New<S> {
+    type Server = S;
+    const LAYOUT: Layout = Layout::Aug2026;
+    const HAS_STATUS: bool = true;
+}
+
+async fn insert_campaigns(database: &Database, campaigns: &[Campaign]) {
+    let row = |campaign: &Campaign| CampaignRow {
+        id: campaign.id.0,
+        name: campaign.name.clone(),
+        start: campaign.start,
+        end: campaign.end,
+        budget: campaign.budget.map(|budget| budget.to_string()),
+    };
+    database.store.insert_campaigns(campaigns.iter().map(row).collect()).await.unwrap();
+    let row = |campaign: &Campaign, activity: &Activity| ActivityRow {
+        id: activity.id.0,
+        campaign: campaign.id.0,
+        product: activity.product.map(|product| product.0),
+        name: activity.name.clone(),
+        limit: activity.limit,
+        status: "ACTIVE".into(),
+        start: activity.start,
+        end: activity.end,
+        kind: activity.kind.as_str().to_owned().into(),
+        price: "12900.00".into(),
+    };
+    let rows = campaigns.iter().flat_map(|campaign| campaign.activities.iter().map(|of| row(campaign, of)));
+    database.store.insert_activities(rows.collect()).await.unwrap();
+}
+
+#[async_trait]
+impl<G: Generation> LedgerStore for Of<G> {
+    type Source = Kept<MySqlLedger>;
+    const HAS_STATUS: bool = G::HAS_STATUS;
+
+    async fn holding(campaigns: &[Campaign], entries: &[Entry], purchases: &[Purchase]) -> Option<Self::Source> {
+        let database = Database::create::<G::Server>(G::LAYOUT).await?;
+        insert_campaigns(&database, campaigns).await;
+        let row = |entry: &Entry| EntryRow {
+            id: entry.id,
+            activity: entry.activity.0,
+            user: entry.user,
+            status: entry.status,
+            created_at: entry.created_at,
+        };
+        database.store.insert_entries(entries.iter().map(row).collect()).await.unwrap();
+        let row = |purchase: &Purchase| PurchaseRow {
+            id: purchase.id,
+            user: purchase.user,
+            product: purchase.product.0,
+            activity: purchase.activity.map(|activity| activity.0),
+            price: purchase.price.to_string(),
+            quantity: purchase.quantity.into(),
+            status: purchase.status,
+            at: purchase.at,
+        };
+        database.store.insert_purchases(purchases.iter().map(row).collect()).await.unwrap();
+        Some(Kept { source: MySqlLedger::new(database.pool()), database })
+    }
+}
+
+#[async_trait]
+impl<G: Generation> CatalogStore for Of<G> {
+    type Source = Kept<MySqlCatalog>;
+
+    async fn holding(catalog: &Catalog) -> Option<Self::Source> {
+        let database = Database::create::<G::Server>(G::LAYOUT).await?;
+        insert_campaigns(&database, catalog.campaigns()).await;
+        Some(Kept { source: MySqlCatalog::new(database.pool()), database })
+    }
+}
+
+/// A store with the tables of a generation.
+pub(crate) struct Of<G>(PhantomData<G>);
+
+/// A server: one without tables, and one that misbehaves.
+pub(crate) struct On<S>(PhantomData<S>);
+
+#[async_trait]
+impl<S: Server> AbsentStore for On<S> {
+    type Source = Kept<MySqlLedger>;
+
+    async fn absent() -> Option<Self::Source> {
+        let database = Database::create::<S>(Layout::Dec2025).await?;
+        for table in axon_examples::stores::sql::TABLES {
+            database.run(&format!("DROP TABLE {table}")).await;
+        }
+        Some(Kept { source: MySqlLedger::new(database.pool()), database })
+    }
+}
+
+#[async_trait]
+impl<S: Server> FaultyStore for On<S> {
+    type Source = MySqlLedger;
+
+    async fn silent() -> MySqlLedger {
+        MySqlLedger::new(misbehaving::silent().await)
+    }
+
+    async fn garbled() -> MySqlLedger {
+        MySqlLedger::new(misbehaving::garbled().await)
+    }
+}
+
+/// The catalog of a server that misbehaves.
+pub(crate) struct CatalogOn<S>(PhantomData<S>);
+
+#[async_trait]
+impl<S: Server> FaultyStore for CatalogOn<S> {
+    type Source = MySqlCatalog;
+
+    async fn silent() -> MySqlCatalog {
+        MySqlCatalog::new(misbehaving::silent().await)
+    }
+
+    async fn garbled() -> MySqlCatalog {
+        MySqlCatalog::new(misbehaving::garbled().await)
+    }
+}
