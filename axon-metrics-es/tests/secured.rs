@@ -1,7 +1,7 @@
 //! Least privileges, on a server with security: a user who may read the indices and nothing else.
 //!
 //! `AXON_TEST_ELASTICSEARCH_SECURED_URL` names the server with that user and the password: the role that the readme describes,
-//! over `axontest-*`. `AXON_TEST_ELASTICSEARCH_SECURED_OWNER` is the `user:password` of one who may make and drop indices.
+//! over `axon-test-*`. `AXON_TEST_ELASTICSEARCH_ADMIN_URL` names it with one who may make and drop indices.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -41,12 +41,11 @@ fn question() -> BehaviorQuestion {
     }
 }
 
-/// The server as the reader has it, and a client of its owner.
+/// The server as the reader has it, and a client of who makes its indices.
 fn server() -> Option<(String, Elasticsearch)> {
     let url = server_url("AXON_TEST_ELASTICSEARCH_SECURED_URL")?;
-    let owner = server_url("AXON_TEST_ELASTICSEARCH_SECURED_OWNER")?;
-    let client = store::client(&as_user(&url, &owner)).unwrap();
-    Some((url, client))
+    let admin = server_url("AXON_TEST_ELASTICSEARCH_ADMIN_URL")?;
+    Some((url, store::client(&admin).unwrap()))
 }
 
 fn credentials(url: &str) -> &str {
