@@ -14,6 +14,7 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
+use tracing::warn;
 
 use crate::{error::Fault, shape::Shapes};
 
@@ -97,8 +98,10 @@ impl Kept {
                     let wait = if shapes.settled() { interval } else { interval.min(SOON) };
                     state.known = Some(Known { shapes: Arc::clone(shapes), look_again: Instant::now() + wait });
                 }
-                Err(_) => {
+                Err(fault) => {
+                    // A question that waits for it tells of the fault itself.
                     if let Some(known) = &mut state.known {
+                        warn!(cause = %fault, "elasticsearch's indices could not be looked at again");
                         known.look_again = Instant::now() + interval.min(SOON);
                     }
                 }

@@ -86,7 +86,7 @@ impl Drop for Held {
 pub(crate) fn unique(name: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros();
-    format!("axontest-{now:x}-{}-{}.{name}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!("axon-test-{now:x}-{}-{}.{name}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// An index to be made: its mappings, and how a document is written for it.
