@@ -76,7 +76,7 @@ const ACTIVITIES: &str = "campaign_activities";
 fn columns(flavor: Flavor) -> String {
     let [limit, read_only] = flavor.session();
     format!(
-        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, CAST({read_only} AS CHAR) AS two \
+        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, IF({read_only}, 'yes', 'no') AS two \
          UNION ALL SELECT 'column', c.table_name, c.column_name FROM information_schema.columns AS c \
          WHERE c.table_schema = DATABASE() \
          AND c.table_name IN ('{PURCHASES}', '{ENTRIES}', '{CAMPAIGNS}', '{ACTIVITIES}')"
@@ -160,7 +160,7 @@ impl Seen {
                 "session" => {
                     let seconds: f64 = one.parse().map_err(|_| Cause::Wrong("a limit that is no number"))?;
                     seen.limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
-                    seen.read_only = two == "1";
+                    seen.read_only = two == "yes";
                 }
                 _ => seen.columns.push((one.to_ascii_lowercase(), two.to_ascii_lowercase())),
             }
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn what_is_listed_is_found_in_whatever_case() {
         let rows = [
-            Row::of(&["session", "0.8000", "1"]),
+            Row::of(&["session", "0.8000", "yes"]),
             Row::of(&["column", "purchases", "ID"]),
             Row::of(&["column", "purchases", "STATUS"]),
         ];
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn no_limit_is_none() {
-        let seen = Seen::read(&[Row::of(&["session", "0.0000", "0"])]).expect("read");
+        let seen = Seen::read(&[Row::of(&["session", "0.0000", "no"])]).expect("read");
         assert_eq!((seen.limit, seen.read_only), (None, false));
     }
 }
