@@ -15,7 +15,7 @@ use tokio::time::Instant as Monotonic;
 
 use crate::{
     NAME,
-    error::{Asking, Cause, Failed},
+    error::{Asking, Cause},
     findings,
     options::MySqlOptions,
     store::{Store, shape::Shape},
@@ -23,6 +23,8 @@ use crate::{
 
 mod facts;
 mod line;
+#[cfg(test)]
+mod plans;
 mod statement;
 
 use facts::Told;
@@ -82,7 +84,7 @@ impl LedgerSource for MySqlLedger {
 
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let deadline = deadline(question.budget);
-        let looked = |cause: Cause| Failed::from(cause.in_asking(Asking::Tables));
+        let looked = |cause: Cause| cause.in_asking(Asking::Tables);
         let mut shape = self.store.shape(deadline).await.map_err(looked)?;
         let mut told = self.ask(&shape, question, deadline).await;
         if told.0.is_of_tables() || told.1.is_of_tables() {

@@ -21,7 +21,7 @@ use connections::Connections;
 use shape::Shape;
 
 /// How long a probed shape is believed before it is probed again, beside the questions.
-const BELIEVED: Duration = Duration::from_secs(300);
+const BELIEVED: Duration = Duration::from_secs(60);
 /// The same where something was missing: an operator may be adding it.
 const DOUBTED: Duration = Duration::from_secs(15);
 /// How long a probe beside the questions may take.

@@ -41,7 +41,7 @@ impl Flavor {
         }
     }
 
-    /// The session's own limit, in seconds, and whether it may write (0 or 1).
+    /// The session's own limit, in seconds, and whether it is read-only.
     pub(crate) fn session(self) -> [&'static str; 2] {
         match self {
             Self::MySql => ["@@SESSION.max_execution_time / 1000", "@@SESSION.transaction_read_only"],

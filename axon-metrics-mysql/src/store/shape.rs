@@ -25,9 +25,21 @@ pub(crate) struct Shape {
     pub(crate) purchases: Part,
     /// The column `purchases.status`.
     pub(crate) status: Part,
+    pub(crate) types: Types,
     pub(crate) entries: Part,
     pub(crate) campaigns: Part,
     pub(crate) activities: Part,
+}
+
+/// The types of purchases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Types {
+    /// There are no others than the platform's two.
+    Known,
+    /// There may be others.
+    More,
+    /// There is no such column.
+    None,
 }
 
 /// A table or a column.
@@ -64,7 +76,7 @@ const ACTIVITIES: &str = "campaign_activities";
 fn columns(flavor: Flavor) -> String {
     let [limit, read_only] = flavor.session();
     format!(
-        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, CAST({read_only} AS CHAR) AS two \
+        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, IF({read_only}, 'yes', 'no') AS two \
          UNION ALL SELECT 'column', c.table_name, c.column_name FROM information_schema.columns AS c \
          WHERE c.table_schema = DATABASE() \
          AND c.table_name IN ('{PURCHASES}', '{ENTRIES}', '{CAMPAIGNS}', '{ACTIVITIES}')"
@@ -91,8 +103,15 @@ pub(super) async fn probe(connections: &Connections, deadline: Instant) -> Resul
         }
     };
     let purchases = part(PURCHASES, None).await?;
+    let status = if purchases.is_there() { part(PURCHASES, Some("status")).await? } else { purchases.clone() };
+    let types = match (&status, seen.has(PURCHASES, Some("purchase_type"))) {
+        (_, false) => Types::None,
+        (Part::Absent, true) if purchases.is_there() => types(connections, deadline).await,
+        _ => Types::More,
+    };
     Ok(Shape {
-        status: if purchases.is_there() { part(PURCHASES, Some("status")).await? } else { purchases.clone() },
+        status,
+        types,
         purchases,
         entries: part(ENTRIES, None).await?,
         campaigns: part(CAMPAIGNS, None).await?,
@@ -103,6 +122,25 @@ pub(super) async fn probe(connections: &Connections, deadline: Instant) -> Resul
         version,
     })
 }
+
+/// Which types purchases have, found by jumps in `idx_purchase_activity_lookup`. Asked where nothing but the type stands
+/// between activity and time in an index. Not knowing is no failure: then no type is named.
+async fn types(connections: &Connections, deadline: Instant) -> Types {
+    const TYPES: &str = "SELECT GROUP_CONCAT(DISTINCT purchase_type) FROM \
+        (SELECT purchase_type FROM purchases GROUP BY campaign_activity_id, purchase_type) AS t";
+    let deadline = deadline.min(Instant::now() + JUMPS);
+    match connections.ask(TYPES.to_owned(), deadline).await {
+        Ok(rows) => {
+            let found = rows.first().and_then(|row| row.cells().text("types").ok().flatten().map(str::to_owned));
+            let known = |kind: &str| ["CAMPAIGNACTIVITY", "SHOP", ""].contains(&kind);
+            if found.unwrap_or_default().split(',').all(known) { Types::Known } else { Types::More }
+        }
+        Err(_) => Types::More,
+    }
+}
+
+/// How long that may take.
+const JUMPS: Duration = Duration::from_millis(200);
 
 /// What the server listed.
 #[derive(Debug, Default)]
@@ -122,7 +160,7 @@ impl Seen {
                 "session" => {
                     let seconds: f64 = one.parse().map_err(|_| Cause::Wrong("a limit that is no number"))?;
                     seen.limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
-                    seen.read_only = two == "1";
+                    seen.read_only = two == "yes";
                 }
                 _ => seen.columns.push((one.to_ascii_lowercase(), two.to_ascii_lowercase())),
             }
@@ -142,7 +180,7 @@ mod tests {
     #[test]
     fn what_is_listed_is_found_in_whatever_case() {
         let rows = [
-            Row::of(&["session", "0.8000", "1"]),
+            Row::of(&["session", "0.8000", "yes"]),
             Row::of(&["column", "purchases", "ID"]),
             Row::of(&["column", "purchases", "STATUS"]),
         ];
@@ -153,7 +191,7 @@ mod tests {
 
     #[test]
     fn no_limit_is_none() {
-        let seen = Seen::read(&[Row::of(&["session", "0.0000", "0"])]).expect("read");
+        let seen = Seen::read(&[Row::of(&["session", "0.0000", "no"])]).expect("read");
         assert_eq!((seen.limit, seen.read_only), (None, false));
     }
 }

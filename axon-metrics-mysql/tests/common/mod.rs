@@ -5,6 +5,8 @@
 
 pub(crate) mod kept;
 pub(crate) mod misbehaving;
+pub(crate) mod proxy;
+pub(crate) mod questions;
 pub(crate) mod stores;
 
 use std::{
@@ -80,23 +82,9 @@ impl Database {
         &self.name
     }
 
+    /// Runs statements, all of a text.
     pub(crate) async fn run(&self, statements: &str) {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute_many(self.store.pool()).collect_all().await;
-    }
-}
-
-/// Runs all statements of a text.
-pub(crate) trait CollectAll {
-    async fn collect_all(self);
-}
-
-impl<S, T> CollectAll for S
-where
-    S: futures_util::Stream<Item = Result<T, sqlx::Error>> + Unpin,
-{
-    async fn collect_all(mut self) {
-        use futures_util::TryStreamExt as _;
-        while self.try_next().await.unwrap().is_some() {}
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).fetch_all(self.store.pool()).await.unwrap();
     }
 }
 

@@ -1,0 +1,99 @@
+//! Questions the tests ask, around the plan's instant.
+
+use std::{sync::Arc, time::Duration};
+
+use axon_examples::stores::sql::{ActivityRow, CampaignRow, EntryRow, PurchaseRow};
+use axon_metrics::{
+    ActivityId, Instant, LedgerStep, ProductId, Window,
+    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, SalesQuestion},
+};
+use chrono::TimeDelta;
+
+use super::Database;
+
+/// An instant by its distance from the one answers are made for, in seconds.
+pub(crate) fn at(seconds: i64) -> Instant {
+    "2024-11-12T10:30:00Z".parse::<Instant>().unwrap() + TimeDelta::seconds(seconds)
+}
+
+pub(crate) const HOUR: i64 = 3_600;
+pub(crate) const DAY: i64 = 24 * HOUR;
+
+/// The steps of the last day, of activities 1 to n.
+pub(crate) fn steps(activities: u64, budget: Duration) -> LedgerQuestion {
+    let activities: Vec<ActivityId> = (1..=activities).map(ActivityId).collect();
+    let frame = Frame {
+        as_of: at(0),
+        activities: activities.clone(),
+        funnel_activities: activities,
+        current: Window { from: at(-DAY), to: at(0) },
+        previous: Some(Window { from: at(-2 * DAY), to: at(-DAY) }),
+        counting: Counting::Events,
+        by_activity: false,
+    };
+    LedgerQuestion {
+        frame: Arc::new(frame),
+        budget,
+        steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
+        sales: None,
+    }
+}
+
+/// The same with sales of product 5, and a week of history.
+pub(crate) fn sales(activities: u64, budget: Duration) -> LedgerQuestion {
+    let window = Window { from: at(-8 * DAY), to: at(-DAY) };
+    let history = HistoryQuestion { window, bucket: Duration::from_secs(3_600) };
+    let sales = SalesQuestion {
+        products: vec![ProductId(5)],
+        window: Window { from: at(-DAY), to: at(0) },
+        history: Some(history),
+    };
+    LedgerQuestion { sales: Some(sales), ..steps(activities, budget) }
+}
+
+pub(crate) fn purchase(id: u64, seconds: i64, activity: Option<u64>) -> PurchaseRow {
+    PurchaseRow {
+        id,
+        user: id,
+        product: 5,
+        activity,
+        price: "12900.00".to_owned(),
+        quantity: 1,
+        status: "CONFIRMED",
+        at: at(seconds),
+    }
+}
+
+pub(crate) fn activity(id: u64) -> ActivityRow {
+    ActivityRow {
+        id,
+        campaign: 1,
+        product: Some(5),
+        name: format!("activity {id}"),
+        limit: Some(100),
+        status: "ACTIVE".into(),
+        start: Some(at(-DAY)),
+        end: Some(at(DAY)),
+        kind: "FIRST_COME_FIRST_SERVE".into(),
+        price: "12900.00".into(),
+    }
+}
+
+/// Campaign 1 with activity 1, which sold two; the shop sold three, of which two in the week before; another activity one.
+pub(crate) async fn fill(database: &Database) {
+    let campaign = CampaignRow { id: 1, name: "Spring".to_owned(), start: Some(at(-DAY)), end: None, budget: None };
+    let store = &database.store;
+    store.insert_campaigns(vec![campaign]).await.unwrap();
+    store.insert_activities(vec![activity(1), activity(2_000)]).await.unwrap();
+    let entry = |id| EntryRow { id, activity: 1, user: id, status: "APPROVED", created_at: at(-HOUR) };
+    store.insert_entries(vec![entry(1), entry(2), entry(3)]).await.unwrap();
+    let rows = [
+        purchase(1, -HOUR, Some(1)),
+        purchase(2, -HOUR, Some(1)),
+        purchase(3, -HOUR, None),
+        purchase(4, -2 * DAY, None),
+        purchase(5, -2 * DAY, None),
+        purchase(6, -HOUR, Some(2_000)),
+    ];
+    store.insert_purchases(rows.to_vec()).await.unwrap();
+}

@@ -1,0 +1,212 @@
+//! Rows and tables that no sound platform would hold: what they make of a figure is missing and named, never wrong.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use axon_examples::stores::Layout;
+use axon_metrics::{
+    ActivityId, Missing, Money, Reason,
+    facts::SalesFacts,
+    source::{CatalogSource, LedgerSource},
+};
+use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
+use common::{
+    Database, MariaDb, MySql, PATIENT, Server,
+    questions::{DAY, HOUR, activity, at, fill, purchase, sales, steps},
+};
+use sqlx::Connection as _;
+
+async fn sold(database: &Database) -> SalesFacts {
+    MySqlLedger::new(database.pool()).ledger(&sales(1, PATIENT)).await.unwrap().sales.unwrap()
+}
+
+fn bad<T: std::fmt::Debug>(fact: axon_metrics::Fact<T>) {
+    assert!(matches!(fact, Err(Missing::NotMeasured(Reason::BadValue))), "{fact:?}");
+}
+
+async fn odd_prices_and_quantities<S: Server>(layout: Layout) {
+    let Some(database) = Database::create::<S>(layout).await else { return };
+    fill(&database).await;
+    let mut odd = purchase(11, -HOUR, Some(1));
+    odd.quantity = -1;
+    database.store.insert_purchases(vec![odd]).await.unwrap();
+    let found = sold(&database).await;
+    bad(found.promotion);
+    assert_eq!(found.regular.unwrap().value.orders, 1, "the shop's are whole");
+
+    database.run("DELETE FROM purchases WHERE id = 11; ALTER TABLE purchases MODIFY price DECIMAL(38, 2) NULL").await;
+    database.run("INSERT INTO purchases (id, user_id, product_id, purchase_type, price, quantity, purchase_at) \
+        VALUES (12, 12, 5, 'SHOP', NULL, 1, '2024-11-12 18:30:00'), (13, 13, 5, 'SHOP', -0.01, 1, '2024-11-10 19:00:00')").await;
+    let found = sold(&database).await;
+    bad(found.regular);
+    bad(found.history.unwrap());
+    assert_eq!(found.others.unwrap().value.len(), 1, "orders of others are no sums");
+
+    let largest = "999999999999999999999999999999999999.99";
+    database.run(&format!("UPDATE purchases SET price = {largest} WHERE id IN (12, 13)")).await;
+    let found = sold(&database).await;
+    assert!(matches!(found.regular, Err(Missing::TooLarge)), "{:?}", found.regular);
+    assert!(matches!(found.history, Some(Err(Missing::TooLarge))), "{:?}", found.history);
+
+    // Counts need no price.
+    let facts = MySqlLedger::new(database.pool()).ledger(&steps(1, PATIENT)).await.unwrap();
+    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2);
+}
+
+#[tokio::test]
+async fn on_mysql_an_odd_row_makes_its_sum_missing_and_no_other() {
+    odd_prices_and_quantities::<MySql>(Layout::Aug2026).await;
+}
+
+#[tokio::test]
+async fn on_mariadb_an_odd_row_makes_its_sum_missing_and_no_other() {
+    odd_prices_and_quantities::<MariaDb>(Layout::Dec2025).await;
+}
+
+/// By the platform the type says it, too; where the two differ, the activity counts.
+async fn types_that_contradict_the_activity<S: Server>(layout: Layout) {
+    let Some(database) = Database::create::<S>(layout).await else { return };
+    fill(&database).await;
+    database.run("INSERT INTO purchases (id, user_id, product_id, campaign_activity_id, purchase_type, price, quantity, purchase_at) \
+        VALUES (21, 21, 5, 1, 'SHOP', 1, 1, '2024-11-12 18:30:00'), (22, 22, 5, NULL, 'CAMPAIGNACTIVITY', 1, 1, '2024-11-12 18:30:00'), \
+        (23, 23, 5, 1, 'GIFT', 1, 1, '2024-11-12 18:30:00')").await;
+    let found = sold(&database).await;
+    assert_eq!((found.promotion.unwrap().value.orders, found.regular.unwrap().value.orders), (4, 2));
+    let facts = MySqlLedger::new(database.pool()).ledger(&steps(1, PATIENT)).await.unwrap();
+    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 4);
+}
+
+#[tokio::test]
+async fn on_mysql_the_activity_counts_and_not_the_type() {
+    types_that_contradict_the_activity::<MySql>(Layout::Dec2025).await;
+    types_that_contradict_the_activity::<MySql>(Layout::Aug2026).await;
+}
+
+#[tokio::test]
+async fn on_mariadb_the_activity_counts_and_not_the_type() {
+    types_that_contradict_the_activity::<MariaDb>(Layout::Dec2025).await;
+    types_that_contradict_the_activity::<MariaDb>(Layout::Aug2026).await;
+}
+
+/// Enumerations instead of texts, unsigned ids, dates that are not there.
+async fn other_column_types<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    database
+        .run(
+            "ALTER TABLE purchases MODIFY status ENUM('CONFIRMED', 'CANCELLED') NOT NULL, \
+        MODIFY purchase_type ENUM('CAMPAIGNACTIVITY', 'SHOP') NOT NULL, MODIFY campaign_activity_id BIGINT UNSIGNED, \
+        MODIFY user_id BIGINT UNSIGNED NOT NULL, MODIFY product_id BIGINT UNSIGNED NOT NULL",
+        )
+        .await;
+    database.run("ALTER TABLE campaign_activity_entries MODIFY status ENUM('PENDING', 'APPROVED') NOT NULL").await;
+    database
+        .run(
+            "ALTER TABLE campaign_activities MODIFY id BIGINT UNSIGNED NOT NULL, \
+        MODIFY activity_type ENUM('FIRST_COME_FIRST_SERVE', 'NEW_KIND') NOT NULL, \
+        MODIFY start_date DATETIME(6) NULL, MODIFY end_date DATETIME NULL",
+        )
+        .await;
+    database.run("UPDATE campaign_activities SET start_date = NULL, limit_count = 0 WHERE id = 1").await;
+    database.run("UPDATE campaign_activities SET activity_type = 'NEW_KIND', limit_count = -5 WHERE id = 2000").await;
+    // An activity of no campaign, and one whose id is none of ours.
+    let orphan = axon_examples::stores::sql::ActivityRow { campaign: 999, ..activity(3) };
+    database.store.insert_activities(vec![orphan]).await.unwrap();
+    database.run("UPDATE campaign_activities SET id = 18446744073709551615 WHERE id = 3").await;
+    let orphan = axon_examples::stores::sql::ActivityRow { campaign: 999, ..activity(4) };
+    database.store.insert_activities(vec![orphan]).await.unwrap();
+
+    let source = MySqlCatalog::new(database.pool());
+    let catalog = source.catalog(PATIENT).await.unwrap();
+    let activities = &catalog.campaigns()[0].activities;
+    assert_eq!(activities.len(), 2);
+    assert_eq!((activities[0].start, activities[0].limit), (None, Some(0)));
+    assert_eq!((activities[1].kind.as_str(), activities[1].limit), ("NEW_KIND", Some(0)));
+    assert!(catalog.campaign_of(ActivityId(4)).is_none(), "an activity of no campaign is not listed");
+
+    let ledger = MySqlLedger::new(database.pool());
+    let facts = ledger.ledger(&sales(1, PATIENT)).await.unwrap();
+    let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
+    assert_eq!(counts, [3, 2]);
+    let found = facts.sales.unwrap();
+    let promotion = found.promotion.unwrap().value;
+    assert_eq!((promotion.orders, promotion.revenue, promotion.cancelled), (2, Money::from(25_800), Some(0)));
+    assert_eq!(found.others.unwrap().value.len(), 1);
+}
+
+#[tokio::test]
+async fn mysql_is_read_whatever_the_types_of_its_columns() {
+    other_column_types::<MySql>().await;
+}
+
+#[tokio::test]
+async fn mariadb_is_read_whatever_the_types_of_its_columns() {
+    other_column_types::<MariaDb>().await;
+}
+
+/// The other schema of the same server has a status, this one has none.
+async fn another_schema<S: Server>() {
+    let Some(old) = Database::create::<S>(Layout::Dec2025).await else { return };
+    let new = Database::create::<S>(Layout::Aug2026).await.unwrap();
+    for database in [&old, &new] {
+        fill(database).await;
+    }
+    new.store.insert_purchases(vec![purchase(31, -HOUR, Some(1)), purchase(32, -DAY / 2, Some(1))]).await.unwrap();
+    let (of_old, of_new) = (sold(&old).await.promotion.unwrap().value, sold(&new).await.promotion.unwrap().value);
+    assert_eq!((of_old.orders, of_old.cancelled), (2, None));
+    assert_eq!((of_new.orders, of_new.cancelled), (4, Some(0)));
+}
+
+#[tokio::test]
+async fn on_mysql_another_schema_of_the_server_does_not_count() {
+    another_schema::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_another_schema_of_the_server_does_not_count() {
+    another_schema::<MariaDb>().await;
+}
+
+/// A column goes, a table goes, while the source is in use.
+async fn tables_that_change<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let ledger = MySqlLedger::new(database.pool());
+    let cancelled = |facts: axon_metrics::facts::LedgerFacts| facts.sales.unwrap().promotion.unwrap().value.cancelled;
+    assert_eq!(cancelled(ledger.ledger(&sales(1, PATIENT)).await.unwrap()), Some(0));
+    database.run("ALTER TABLE purchases DROP KEY idx_purchase_activity_status_period, DROP COLUMN status").await;
+    assert_eq!(cancelled(ledger.ledger(&sales(1, PATIENT)).await.unwrap()), None);
+    database.run("DROP TABLE campaign_activity_entries").await;
+    let facts = ledger.ledger(&steps(1, PATIENT)).await.unwrap();
+    assert!(matches!(facts.steps.current[0], Err(Missing::NotMeasured(Reason::NoIndex))), "{:?}", facts.steps.current);
+    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2);
+}
+
+#[tokio::test]
+async fn on_mysql_tables_may_change_while_they_are_read() {
+    tables_that_change::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_tables_may_change_while_they_are_read() {
+    tables_that_change::<MariaDb>().await;
+}
+
+/// `0000-00-00`, which older servers allowed.
+#[tokio::test]
+async fn a_zero_date_is_no_date() {
+    let Some(database) = Database::create::<MariaDb>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let mut connection = sqlx::MySqlConnection::connect_with(&database.store.connect_options()).await.unwrap();
+    sqlx::raw_sql(
+        "SET SESSION sql_mode = ''; UPDATE campaigns SET start_at = '0000-00-00', end_at = '9999-12-31 23:59:59'",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let catalog = MySqlCatalog::new(database.pool()).catalog(PATIENT).await.unwrap();
+    let campaign = &catalog.campaigns()[0];
+    assert_eq!(campaign.start, None);
+    assert!(campaign.end.unwrap() > at(0));
+}

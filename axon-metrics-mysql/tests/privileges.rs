@@ -1,0 +1,166 @@
+//! The least rights: a user who may read five tables answers everything, and the servers' own logs show no write.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use axon_examples::stores::{Layout, sql::TABLES};
+use axon_metrics::{
+    Missing, SourceError,
+    source::{CatalogSource, LedgerSource},
+};
+use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
+use common::{
+    Database, MariaDb, MySql, PATIENT, Server, pool_to,
+    questions::{at, fill, sales, steps},
+    unique,
+};
+use sqlx::{MySqlPool, mysql::MySqlConnectOptions};
+
+/// A user of this test, who is dropped with it.
+struct Reader {
+    name: String,
+    options: MySqlConnectOptions,
+}
+
+impl Reader {
+    async fn of(database: &Database) -> Self {
+        let name = unique("ro").chars().take(30).collect::<String>();
+        let options = database.store.create_reader(&name, "a_password").await.unwrap();
+        Self { name, options }
+    }
+
+    async fn drop(self, database: &Database) {
+        database.run(&format!("DROP USER '{}'@'%'", self.name)).await;
+    }
+}
+
+/// All that the sources ask, by a pool.
+async fn ask_everything(pool: &MySqlPool) {
+    let (ledger, catalog) = (MySqlLedger::new(pool.clone()), MySqlCatalog::new(pool.clone()));
+    assert_eq!(catalog.catalog(PATIENT).await.unwrap().campaigns().len(), 1);
+    let facts = ledger.ledger(&sales(1, PATIENT)).await.unwrap();
+    assert_eq!(facts.steps.current[0].as_ref().unwrap().value, 3);
+    let sold = facts.sales.unwrap();
+    assert_eq!((sold.promotion.unwrap().value.orders, sold.regular.unwrap().value.orders), (2, 1));
+    ledger.probe(at(0), PATIENT).await.unwrap();
+    catalog.probe(at(0), PATIENT).await.unwrap();
+}
+
+async fn five_tables_are_enough<S: Server>(layout: Layout) {
+    let Some(database) = Database::create::<S>(layout).await else { return };
+    fill(&database).await;
+    let reader = Reader::of(&database).await;
+    let pool = pool_to(reader.options.clone());
+    ask_everything(&pool).await;
+
+    // The session refuses writes before the user's rights do: 1792 is a read-only transaction, 1142 a missing right.
+    let error = sqlx::query("DELETE FROM purchases").execute(&pool).await.expect_err("refused");
+    let number = error.as_database_error().unwrap().downcast_ref::<sqlx::mysql::MySqlDatabaseError>().number();
+    assert!([1142, 1792].contains(&number), "{error}");
+    pool.close().await;
+    reader.drop(&database).await;
+}
+
+#[tokio::test]
+async fn on_mysql_five_tables_are_enough() {
+    five_tables_are_enough::<MySql>(Layout::Aug2026).await;
+}
+
+#[tokio::test]
+async fn on_mariadb_five_tables_are_enough() {
+    five_tables_are_enough::<MariaDb>(Layout::Dec2025).await;
+}
+
+async fn what_is_not_granted_is_named<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let reader = Reader::of(&database).await;
+    let revoke = |table: &str| format!("REVOKE SELECT ON {}.{table} FROM '{}'@'%'", database.name(), reader.name);
+    let pool = pool_to(reader.options.clone());
+
+    database.run(&revoke("campaign_activity_entries")).await;
+    let ledger = MySqlLedger::new(pool.clone());
+    let facts = ledger.ledger(&sales(1, PATIENT)).await.unwrap();
+    let Err(Missing::Unavailable(error)) = &facts.steps.current[0] else { panic!("{:?}", facts.steps.current) };
+    assert_eq!(error.to_string(), "mysql refused: SELECT on campaign_activity_entries");
+    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2, "purchases stay");
+
+    database.run(&revoke("campaigns")).await;
+    let error = MySqlCatalog::new(pool.clone()).catalog(PATIENT).await.expect_err("refused");
+    assert_eq!(error.to_string(), "mysql refused: SELECT on campaigns");
+    assert!(matches!(error, SourceError::Denied { .. }));
+
+    // A right taken away while we look: the next answer says so, and none is 0.
+    let ledger = MySqlLedger::new(pool.clone());
+    ledger.ledger(&steps(1, PATIENT)).await.unwrap();
+    database.run(&revoke("purchases")).await;
+    let error = ledger.ledger(&steps(1, PATIENT)).await.expect_err("refused");
+    assert_eq!(error.to_string(), "mysql refused: SELECT on purchases");
+    let probe = ledger.probe(at(0), PATIENT).await.unwrap();
+    let told = probe.findings.iter().find(|(name, _)| name == "purchases").unwrap();
+    assert!(told.1.starts_with("not readable: server error 1142") && !told.1.contains(&reader.name), "{told:?}");
+    pool.close().await;
+    reader.drop(&database).await;
+}
+
+#[tokio::test]
+async fn on_mysql_what_is_not_granted_is_named() {
+    what_is_not_granted_is_named::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_what_is_not_granted_is_named() {
+    what_is_not_granted_is_named::<MariaDb>().await;
+}
+
+/// What a server's general log has of a user.
+async fn logged(database: &Database, user: &str) -> Vec<String> {
+    let statement = format!(
+        "SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log \
+         WHERE command_type IN ('Query', 'Execute', 'Prepare') AND user_host LIKE '{user}%' ORDER BY event_time"
+    );
+    let rows: Vec<(String,)> =
+        sqlx::query_as(sqlx::AssertSqlSafe(statement)).fetch_all(database.store.pool()).await.unwrap();
+    rows.into_iter().map(|(statement,)| statement).collect()
+}
+
+/// Needs a user who may set global variables, as that of the tests is.
+async fn nothing_is_written<S: Server>(layout: Layout) {
+    let Some(database) = Database::create::<S>(layout).await else { return };
+    fill(&database).await;
+    let reader = Reader::of(&database).await;
+    let setting: (i64, String) = sqlx::query_as("SELECT @@GLOBAL.general_log, @@GLOBAL.log_output")
+        .fetch_one(database.store.pool())
+        .await
+        .unwrap();
+    database.run("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = 1").await;
+    let pool = pool_to(reader.options.clone());
+    ask_everything(&pool).await;
+    let logged = logged(&database, &reader.name).await;
+    let (on, output) = setting;
+    database.run(&format!("SET GLOBAL general_log = {on}; SET GLOBAL log_output = '{output}'")).await;
+    pool.close().await;
+    reader.drop(&database).await;
+
+    assert!(logged.len() > 8, "{logged:#?}");
+    for statement in &logged {
+        let first = statement.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        // `SET` concerns the session, or this statement alone.
+        assert!(["SELECT", "SET"].contains(&first.as_str()), "{statement}");
+        assert!(!statement.to_ascii_uppercase().contains("GLOBAL"), "{statement}");
+        let tables = TABLES.iter().filter(|table| statement.contains(**table)).count();
+        let known = ["VERSION()", "information_schema.columns", "SET ", "UTC_TIMESTAMP"];
+        assert!(tables > 0 || known.iter().any(|known| statement.contains(known)), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_of_mysql_shows_no_write() {
+    nothing_is_written::<MySql>(Layout::Aug2026).await;
+}
+
+#[tokio::test]
+async fn the_log_of_mariadb_shows_no_write() {
+    nothing_is_written::<MariaDb>(Layout::Dec2025).await;
+}
