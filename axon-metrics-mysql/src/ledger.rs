@@ -23,6 +23,8 @@ use crate::{
 
 mod facts;
 mod line;
+#[cfg(test)]
+mod plans;
 mod statement;
 
 use facts::Told;

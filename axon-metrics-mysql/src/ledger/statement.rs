@@ -12,7 +12,7 @@ use axon_metrics::{
 use super::line::Part;
 use crate::{
     options::MySqlOptions,
-    store::shape::Shape,
+    store::shape::{self, Shape, Types},
     stored::{Bound, Clock, OneOf},
 };
 
@@ -79,8 +79,8 @@ impl Text<'_> {
     /// Steps, and the promotion's sales: all that is found by activity.
     ///
     /// Purchases by `idx_purchase_activity_status_period` (activity, status, time); in a store without status by
-    /// `idx_purchase_activity_lookup` or `uk_campaign_purchase_user`, which begin with the activity. Entries by
-    /// `uk_campaign_activity_entry_activity_user`; a store without that key reads the whole table.
+    /// `idx_purchase_activity_lookup` (activity, type, time). Entries by `uk_campaign_activity_entry_activity_user`; a
+    /// store without that key reads the whole table.
     fn by_activity(&self, question: &LedgerQuestion) -> Option<String> {
         let mut parts = Vec::new();
         for (step, now, before) in [
@@ -99,13 +99,13 @@ impl Text<'_> {
     /// The rows of a step in a window: their number, and their distinct users if asked; with the activities apart, the
     /// total is the row without one.
     fn step(&self, step: LedgerStep, part: Part, window: Window, apart: bool) -> Option<String> {
-        let (table, status, column, clock) = match step {
+        let (table, known, column, clock) = match step {
             LedgerStep::ApprovedEntry if self.shape.entries.is_there() => {
                 ("campaign_activity_entries", "status = 'APPROVED' AND ", "created_at", self.options.created)
             }
             LedgerStep::Purchase if self.purchases() => {
-                let confirmed = if self.shape.status.is_there() { "status = 'CONFIRMED' AND " } else { "" };
-                ("purchases", confirmed, "purchase_at", self.options.purchase)
+                let confirmed = self.shape.status.is_there().then_some("status = 'CONFIRMED' AND ");
+                ("purchases", confirmed.unwrap_or(self.of_any_type()), "purchase_at", self.options.purchase)
             }
             LedgerStep::ApprovedEntry | LedgerStep::Purchase => return None,
         };
@@ -115,14 +115,15 @@ impl Text<'_> {
             Counting::Events => "NULL",
             Counting::Subjects => "COUNT(DISTINCT user_id)",
         };
+        // By an expression: by the column itself, a server may go through all rows in the order of an index.
         let (activity, group) = match apart {
-            true => ("campaign_activity_id", " GROUP BY campaign_activity_id WITH ROLLUP"),
+            true => ("COALESCE(campaign_activity_id, -1)", " GROUP BY activity WITH ROLLUP"),
             false => ("NULL", ""),
         };
         Some(format!(
-            "SELECT {part} AS part, {activity} AS activity, NULL AS slot, NULL AS campaign, COUNT(*) AS orders, \
+            "SELECT {part} AS part, activity, NULL AS slot, NULL AS campaign, COUNT(*) AS orders, \
              {users} AS users, NULL AS reversed, NULL AS odd, NULL AS quantity, NULL AS revenue, NULL AS oldest \
-             FROM {table} WHERE {activities} AND {status}{within}{group}",
+             FROM (SELECT {activity} AS activity, user_id FROM {table} WHERE {activities} AND {known}{within}) AS r{group}",
             part = part.number()
         ))
     }
@@ -135,7 +136,7 @@ impl Text<'_> {
         let within = Span::of(asked.window, self.frame, self.options.purchase)?.holds("purchase_at");
         let known = match self.shape.status.is_there() {
             true => "status IN ('CONFIRMED', 'CANCELLED', 'REFUNDED') AND ",
-            false => "",
+            false => self.of_any_type(),
         };
         Some(format!(
             "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, {SUMS}, NULL AS oldest \
@@ -164,7 +165,7 @@ impl Text<'_> {
             }
         };
         if asked.history.is_some() {
-            parts.push(oldest());
+            parts.push(oldest(self.shape.types));
         }
         (!parts.is_empty()).then(|| parts.join(" UNION ALL "))
     }
@@ -208,9 +209,17 @@ impl Text<'_> {
         )
     }
 
+    /// The types there are, spelt out: without, the time in the index behind them would be of no use.
+    fn of_any_type(&self) -> &'static str {
+        match self.shape.types {
+            Types::Known => "purchase_type IN ('CAMPAIGNACTIVITY', 'SHOP') AND ",
+            Types::More | Types::None => "",
+        }
+    }
+
     /// Whether purchases can be read, and which of them count.
     fn purchases(&self) -> bool {
-        self.shape.purchases.is_there() && !matches!(self.shape.status, crate::store::shape::Part::Refused(_))
+        self.shape.purchases.is_there() && !matches!(self.shape.status, shape::Part::Refused(_))
     }
 }
 
@@ -225,12 +234,13 @@ fn apart(asked: &SalesQuestion) -> bool {
     asked.history.is_none_or(|history| history.window.to <= asked.window.from || asked.window.to <= history.window.from)
 }
 
-/// The oldest purchase of all. One jump for each activity, instead of a look at each purchase.
-fn oldest() -> String {
+/// The oldest purchase of all. A jump for each activity and type, instead of a look at each purchase.
+fn oldest(types: Types) -> String {
+    let kind = if types == Types::None { "" } else { ", purchase_type" };
     format!(
         "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, 0 AS orders, NULL AS users, \
          NULL AS reversed, NULL AS odd, NULL AS quantity, NULL AS revenue, MIN(oldest) AS oldest FROM (\
-         SELECT MIN(purchase_at) AS oldest FROM purchases GROUP BY campaign_activity_id, purchase_type) AS o",
+         SELECT MIN(purchase_at) AS oldest FROM purchases GROUP BY campaign_activity_id{kind}) AS o",
         part = Part::Oldest.number()
     )
 }

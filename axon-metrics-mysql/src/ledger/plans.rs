@@ -1,0 +1,189 @@
+//! Which index each statement uses, asked of both servers by `EXPLAIN`, with rows enough to choose by.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use axon_examples::stores::{
+    Layout,
+    sql::{Clocks, SqlStore},
+};
+use axon_metrics::{
+    ActivityId, LedgerStep, ProductId, Window,
+    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, SalesQuestion},
+    testing::server_url,
+};
+use sqlx::{Row as _, mysql::MySqlRow};
+use tokio::time::Instant;
+
+use super::statement::Statements;
+use crate::{
+    options::MySqlOptions,
+    pool::pool_options_with,
+    store::{Store, flavor::Flavor, shape::Shape},
+};
+
+const MYSQL: &str = "AXON_TEST_MYSQL_URL";
+const MARIADB: &str = "AXON_TEST_MARIADB_URL";
+const PATIENT: Duration = Duration::from_secs(60);
+
+const STATUS_PERIOD: &str = "purchases by idx_purchase_activity_status_period";
+const LOOKUP: &str = "purchases by idx_purchase_activity_lookup";
+const ENTRIES: &str = "campaign_activity_entries by uk_campaign_activity_entry_activity_user";
+const WHOLE_ENTRIES: &str = "campaign_activity_entries as a whole";
+const WHOLE_TABLE: &str = "purchases as a whole";
+const ACTIVITIES: &str = "a by PRIMARY";
+
+/// 60,000 purchases over 70 days, of which seven in ten are the shop's, of 100 products and 30 activities;
+/// 20,000 entries of 300.
+const ROWS: &str = "
+    CREATE TABLE digits (n INT NOT NULL PRIMARY KEY);
+    INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9);
+    CREATE TABLE numbers (n INT NOT NULL PRIMARY KEY);
+    INSERT INTO numbers SELECT a.n + 10 * b.n + 100 * c.n + 1000 * d.n + 10000 * e.n
+        FROM digits a, digits b, digits c, digits d, digits e WHERE e.n < 6;
+    INSERT INTO campaign_activities (id, campaign_id, product_id, name, status, start_date, end_date, activity_type, price, quantity)
+        SELECT n + 1, n DIV 10 + 1, n % 100 + 1, 'A', 'ACTIVE', '2024-09-01', '2024-12-01', 'FIRST_COME_FIRST_SERVE', 1, 1
+        FROM numbers WHERE n < 1000;
+    INSERT INTO purchases (user_id, product_id, campaign_activity_id, purchase_type, price, quantity, purchase_at)
+        SELECT n * 7 % 20011 + 1, n * 13 % 100 + 1, IF(n % 10 < 7, NULL, n DIV 10 % 30 + 1),
+            IF(n % 10 < 7, 'SHOP', 'CAMPAIGNACTIVITY'), 12900, 1, TIMESTAMPADD(SECOND, n * 100, '2024-09-01')
+        FROM numbers;
+    INSERT INTO campaign_activity_entries (campaign_activity_id, status, user_id, requested_at, created_at)
+        SELECT n % 300 + 1, 'APPROVED', n DIV 300 + 1, TIMESTAMPADD(SECOND, n * 300, '2024-09-01'),
+            TIMESTAMPADD(SECOND, n * 300, '2024-09-01') FROM numbers WHERE n < 20000;
+    ANALYZE TABLE purchases, campaign_activity_entries, campaign_activities";
+
+struct Tables {
+    store: SqlStore,
+    shape: Arc<Shape>,
+}
+
+async fn tables(server: &str, layout: Layout, more: &str) -> Option<Tables> {
+    let url = server_url(server)?;
+    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_nanos();
+    let store = SqlStore::create(&url, &format!("axon_plans_{now}"), layout, Clocks::default()).await.unwrap();
+    for statement in format!("{ROWS}{more}").split(';') {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).fetch_all(store.pool()).await.unwrap();
+    }
+    let pool = pool_options_with(PATIENT).connect_lazy_with(store.connect_options());
+    let shape = Store::new(pool).look(Instant::now() + PATIENT).await.unwrap();
+    Some(Tables { store, shape })
+}
+
+fn at(text: &str) -> axon_metrics::Instant {
+    text.parse().unwrap()
+}
+
+/// A week with the one before it, or with eight weeks of history, of so many activities and of ten products.
+fn question(activities: u64, counting: Counting) -> LedgerQuestion {
+    let activities: Vec<ActivityId> = (1..=activities).map(ActivityId).collect();
+    let current = Window { from: at("2024-10-31T15:00:00Z"), to: at("2024-11-07T15:00:00Z") };
+    let frame = Frame {
+        as_of: at("2024-11-09T15:00:00Z"),
+        funnel_activities: activities.clone(),
+        activities,
+        current,
+        previous: Some(Window { from: at("2024-10-24T15:00:00Z"), to: current.from }),
+        counting,
+        by_activity: true,
+    };
+    let history = Window { from: at("2024-09-05T15:00:00Z"), to: at("2024-10-31T15:00:00Z") };
+    LedgerQuestion {
+        frame: Arc::new(frame),
+        budget: PATIENT,
+        steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
+        sales: Some(SalesQuestion {
+            products: (1..=10).map(ProductId).collect(),
+            window: current,
+            history: Some(HistoryQuestion { window: history, bucket: Duration::from_secs(3_600) }),
+        }),
+    }
+}
+
+impl Tables {
+    /// The tables a statement reads, each with its index.
+    async fn plan(&self, statement: &str) -> BTreeSet<String> {
+        let explain = match self.shape.flavor {
+            Flavor::MySql => "EXPLAIN FORMAT=TRADITIONAL",
+            Flavor::MariaDb => "EXPLAIN",
+        };
+        let explain = format!("{explain} {statement}");
+        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(explain)).fetch_all(self.store.pool()).await.unwrap();
+        let read = |row: &MySqlRow| {
+            let text = |column: &str| row.get_unchecked::<Option<String>, _>(column);
+            let table = text("table").filter(|table| !table.starts_with('<'))?;
+            Some(text("key").map_or(format!("{table} as a whole"), |key| format!("{table} by {key}")))
+        };
+        rows.iter().filter_map(read).collect()
+    }
+
+    /// Where the plans differ from those wanted.
+    async fn differences(&self, by_activity: &[&str], by_product: &[&str]) -> Vec<String> {
+        let mut found = Vec::new();
+        for activities in [1, 20, 1_000] {
+            for counting in [Counting::Events, Counting::Subjects] {
+                let question = question(activities, counting);
+                let statements = Statements::of(&question, &self.shape, &MySqlOptions::default());
+                let mut plan = self.plan(&statements.by_activity.unwrap()).await;
+                let as_wanted = if activities == 1_000 {
+                    // All there are, and more: to read a table as a whole can be the cheaper way.
+                    plan.retain(|line| !line.ends_with("as a whole") && !by_activity.contains(&line.as_str()));
+                    plan.is_empty()
+                } else {
+                    plan.iter().eq(by_activity)
+                };
+                found.extend((!as_wanted).then(|| format!("{activities} activities, {counting:?}: {plan:?}")));
+                let plan = self.plan(&statements.by_product.unwrap()).await;
+                let as_wanted = plan.iter().eq(by_product);
+                found.extend((!as_wanted).then(|| format!("{activities} activities, {counting:?}: {plan:?}")));
+            }
+        }
+        found
+    }
+}
+
+async fn plans(server: &str, layout: Layout, more: &str, by_activity: &[&str], by_product: &[&str]) {
+    let Some(tables) = tables(server, layout, more).await else { return };
+    let differences = tables.differences(by_activity, by_product).await;
+    tables.store.drop().await.unwrap();
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+/// What an owner can add, and what it then does.
+const SUGGESTED: &str = ";
+    ALTER TABLE purchases ADD KEY idx_purchase_product_period
+        (product_id, purchase_at, campaign_activity_id, status, user_id, price, quantity);
+    ANALYZE TABLE purchases";
+
+#[tokio::test]
+async fn mysql_of_august_2026_reads_by_the_named_indexes() {
+    plans(MYSQL, Layout::Aug2026, "", &[ENTRIES, STATUS_PERIOD], &[ACTIVITIES, WHOLE_TABLE, LOOKUP]).await;
+}
+
+#[tokio::test]
+async fn mariadb_of_august_2026_reads_by_the_named_indexes() {
+    plans(MARIADB, Layout::Aug2026, "", &[ENTRIES, STATUS_PERIOD], &[ACTIVITIES, WHOLE_TABLE, LOOKUP]).await;
+}
+
+#[tokio::test]
+async fn mysql_of_december_2025_reads_by_the_named_indexes() {
+    plans(MYSQL, Layout::Dec2025, "", &[WHOLE_ENTRIES, LOOKUP], &[ACTIVITIES, WHOLE_TABLE, LOOKUP]).await;
+}
+
+#[tokio::test]
+async fn mariadb_of_december_2025_reads_by_the_named_indexes() {
+    plans(MARIADB, Layout::Dec2025, "", &[WHOLE_ENTRIES, LOOKUP], &[ACTIVITIES, WHOLE_TABLE, LOOKUP]).await;
+}
+
+const BY_PRODUCT: &str = "purchases by idx_purchase_product_period";
+
+#[tokio::test]
+async fn mysql_uses_the_index_we_suggest() {
+    plans(MYSQL, Layout::Aug2026, SUGGESTED, &[ENTRIES, STATUS_PERIOD], &[ACTIVITIES, LOOKUP, BY_PRODUCT]).await;
+}
+
+#[tokio::test]
+async fn mariadb_uses_the_index_we_suggest() {
+    plans(MARIADB, Layout::Aug2026, SUGGESTED, &[ENTRIES, STATUS_PERIOD], &[ACTIVITIES, LOOKUP, BY_PRODUCT]).await;
+}
