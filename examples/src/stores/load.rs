@@ -21,8 +21,11 @@ const ROWS: usize = 2_000;
 /// Batches of rows that may wait for it.
 const WAITING: usize = 4;
 
+/// Which events are wanted.
+pub type Keep = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
+
 /// Where records go. A store that is `None` is left out.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Targets {
     /// Elasticsearch, and what its indices are called.
     pub elasticsearch: Option<(Elasticsearch, Indices)>,
@@ -30,6 +33,15 @@ pub struct Targets {
     pub sql: Option<SqlTarget>,
     /// Redis, and what its keys are called.
     pub redis: Option<(::redis::Client, Keys)>,
+    /// Events that go anywhere; `None` for all.
+    pub keep: Option<Keep>,
+}
+
+impl fmt::Debug for Targets {
+    /// Without clients, which may name users and passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Targets").field("sql", &self.sql).finish_non_exhaustive()
+    }
 }
 
 /// A database of MySQL or MariaDB.
@@ -127,7 +139,8 @@ impl Targets {
         let (rows, inserting) = self.start_rows(&catalog, layout, &progress).await?;
 
         let forged = layout.has_commerce_index();
-        let mut sender = Sender { forged, events, rows, waiting: Rows::default(), slots: Vec::new() };
+        let keep = self.keep.clone();
+        let mut sender = Sender { forged, keep, events, rows, waiting: Rows::default(), slots: Vec::new() };
         let generating = tokio::task::spawn_blocking(move || (plan.generate(&mut sender, |_| {}), sender));
         let (expected, sender) = generating.await.map_err(|broken| LoadError::Generator(io::Error::other(broken)))?;
         let Sender { events, rows, slots, .. } = sender;
@@ -208,6 +221,7 @@ struct Rows {
 struct Sender {
     /// Whether purchases that the purchase service did not send are wanted.
     forged: bool,
+    keep: Option<Keep>,
     events: Option<EventLoader>,
     rows: Option<mpsc::Sender<Rows>>,
     waiting: Rows,
@@ -233,8 +247,9 @@ impl Sink for Sender {
     }
 
     fn event(&mut self, event: &Event) -> io::Result<()> {
+        let wanted = (self.forged || !event.is_forged()) && self.keep.as_ref().is_none_or(|keep| keep(event));
         match &mut self.events {
-            Some(events) if self.forged || !event.is_forged() => events.event(event),
+            Some(events) if wanted => events.event(event),
             _ => Ok(()),
         }
     }
