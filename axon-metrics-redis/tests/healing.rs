@@ -156,6 +156,24 @@ async fn a_password_refused_while_reconnecting_heals() {
 }
 
 #[tokio::test]
+async fn a_question_under_way_when_the_server_dies_is_an_error_in_time_and_heals() {
+    for fault in [Fault::Reset, Fault::Close, Fault::Refuse, Fault::Blackhole, Fault::Garbage] {
+        let Some(drill) = Drill::begin().await else { return };
+        drill.proxy.set(Fault::Latency(Duration::from_millis(100)));
+        let source = drill.source.clone();
+        let asked = tokio::spawn(async move {
+            let started = Instant::now();
+            (ask(&source, ACTIVITY).await, started.elapsed())
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drill.proxy.set(fault);
+        let (asked, took) = asked.await.unwrap();
+        assert!(asked.is_err() && took <= BUDGET + GRACE, "{fault}: {took:?} {asked:?}");
+        drill.heals(&format!("{fault} during a question")).await;
+    }
+}
+
+#[tokio::test]
 async fn a_connection_closed_while_idle_costs_no_question() {
     let Some(drill) = Drill::begin().await else { return };
     for _ in 0..20 {
