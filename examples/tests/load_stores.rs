@@ -54,7 +54,7 @@ struct Stores {
 
 impl Stores {
     fn named(layout: Layout, sql: &str) -> Option<Self> {
-        let name = format!("axontest_load_{:08x}", fastrand::u32(..));
+        let name = format!("axon_test_load_{:08x}", fastrand::u32(..));
         let (elasticsearch, sql, redis) = (server_url(ELASTICSEARCH)?, server_url(sql)?, server_url(REDIS)?);
         Some(Self { layout, elasticsearch, sql, redis, name })
     }

@@ -83,7 +83,7 @@ start_elasticsearch_secured() {
   local folder=$run/elasticsearch-secured user
   configure elasticsearch-secured 'xpack.security.enabled: true' \
     'xpack.security.http.ssl.enabled: false' 'xpack.security.transport.ssl.enabled: false'
-  printf '%s\n' 'axon_metrics_read:' '  indices:' '    - names: ["axon.event.*", "behavior-events", "axontest-*"]' \
+  printf '%s\n' 'axon_metrics_read:' '  indices:' '    - names: ["axon.event.*", "behavior-events", "axon-test-*"]' \
     '      privileges: ["read"]' >"$folder/config/roles.yml"
   (
     umask 077
