@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
+use axon_examples::arguments::{instant, number};
 use axon_examples::generator::{Config, Expected, Outputs, Plan, TimeFormat};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -202,26 +203,4 @@ impl Write for Lines {
             Self::Gzip(encoder) => encoder.flush(),
         }
     }
-}
-
-/// A whole number, perhaps in thousands (`k`) or millions (`M`).
-fn number(text: &str) -> Result<u64, String> {
-    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
-        Some(digits) => (digits, 1_000),
-        None => match text.strip_suffix(['m', 'M']) {
-            Some(digits) => (digits, 1_000_000),
-            None => (text, 1),
-        },
-    };
-    digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|count| count.checked_mul(unit))
-        .ok_or_else(|| "must be a whole number such as 20000, 200k or 5M".to_owned())
-}
-
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|instant| instant.to_utc())
-        .map_err(|_| "must be an instant such as 2024-11-12T10:30:00Z".to_owned())
 }

@@ -1,1 +1,20 @@
 #![doc = include_str!("../README.md")]
+
+mod answer;
+mod behavior;
+mod clock;
+mod error;
+mod kept;
+mod options;
+mod page;
+mod plan;
+mod probe;
+mod query;
+mod reading;
+mod reply;
+mod shape;
+mod transport;
+
+pub use behavior::EsBehavior;
+pub use options::{EsOptions, OptionsError};
+pub use page::NotATemplate;

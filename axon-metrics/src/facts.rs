@@ -114,6 +114,21 @@ pub enum Reason {
     NoProducts,
 }
 
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 9] = [
+        Self::KeyMissing,
+        Self::BadValue,
+        Self::TimeResolution,
+        Self::NoIndex,
+        Self::NoRecords,
+        Self::NoSource,
+        Self::NoStatus,
+        Self::NoActivities,
+        Self::NoProducts,
+    ];
+}
+
 /// One count per step rule, in the order asked.
 #[derive(Debug, Clone, Default)]
 pub struct StepCounts {

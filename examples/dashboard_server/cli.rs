@@ -2,15 +2,25 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use axon_metrics::{Instant, Mode};
+use anyhow::ensure;
+use axon_metrics::Instant;
 use chrono::Utc;
 use chrono_tz::Tz;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 
-/// Serves the campaign dashboard's API from the embedded store. Without files it generates campaigns and lets them live.
+use crate::config::{Config, CountingMode, LogFormat};
+
+/// Serves the campaign dashboard's API: from Elasticsearch, MySQL and Redis where a configuration names them, else from
+/// the embedded store. Without files that one generates campaigns and lets them live.
 #[derive(Debug, Parser)]
 #[command(name = "dashboard_server", version)]
 pub(crate) struct Cli {
+    /// Settings, TOML; every key can also be given in the environment (mysql.url as AXON_DASHBOARD__MYSQL__URL), which wins
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print every setting with its value, as a file that can be given back, and stop
+    #[arg(long)]
+    pub(crate) print_config: bool,
     /// Event messages, one JSON object per line, plain or gzip; may repeat
     #[arg(long, value_name = "FILE", requires = "catalog")]
     pub(crate) events: Vec<PathBuf>,
@@ -23,67 +33,68 @@ pub(crate) struct Cli {
     /// Counters and members per activity, JSON; without it both are derived from approval events
     #[arg(long, value_name = "FILE", requires = "catalog")]
     pub(crate) realtime: Option<PathBuf>,
-    /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: SocketAddr,
-    /// Business zone: where days and hours begin, and what local times in files mean
-    #[arg(long, value_name = "ZONE", default_value = "Asia/Seoul")]
-    pub(crate) zone: Tz,
-    /// How the funnel counts where a request does not say
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = CountingMode::Count)]
-    pub(crate) default_mode: CountingMode,
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Business zone: where days and hours begin, and what local times in files mean [default: Asia/Seoul]
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<Tz>,
+    /// How the funnel counts where a request does not say [default: count]
+    #[arg(long, value_name = "MODE", value_enum)]
+    default_mode: Option<CountingMode>,
     /// Instant to start the clock at, RFC 3339; it runs on from there [default: the current time]
     #[arg(long, value_name = "INSTANT")]
     pub(crate) now: Option<Instant>,
-    /// Number of events to generate when no files are given, 1000 to 5000000
-    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = generated, conflicts_with = "catalog")]
-    pub(crate) generate: u64,
+    /// Number of events to generate when no files are given, 1000 to 5000000 [default: 200000]
+    #[arg(long, value_name = "N", value_parser = generated, conflicts_with = "catalog")]
+    generate: Option<u64>,
     /// Serve generated campaigns as they are, without new visitors
     #[arg(long, conflicts_with = "catalog")]
     pub(crate) still: bool,
-    /// How log lines are written, to standard error; RUST_LOG sets what is logged
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub(crate) log_format: LogFormat,
-    /// Load everything, ask every source, print what was found, and stop
+    /// How log lines are written, to standard error; RUST_LOG sets what is logged [default: text]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    log_format: Option<LogFormat>,
+    /// Load everything, connect to every store, print what was found, and stop; fails if one does not answer
     #[arg(long)]
     pub(crate) check_config: bool,
-}
-
-/// The modes that can be a default today.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum CountingMode {
-    /// Number of events
-    Count,
-    /// Distinct people
-    Unique,
-}
-
-/// Forms of log lines.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object per line
-    Json,
-}
-
-impl From<CountingMode> for Mode {
-    fn from(mode: CountingMode) -> Self {
-        match mode {
-            CountingMode::Count => Self::Count,
-            CountingMode::Unique => Self::Unique,
-        }
-    }
 }
 
 /// The server's clock: the machine's, or one that was started elsewhere and runs on.
 pub(crate) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 impl Cli {
+    /// The settings: of the file, the environment and, above both, the command line.
+    /// # Errors
+    /// Says what is wrong with a setting, or that it contradicts the command line.
+    pub(crate) fn settings(&self) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref())?;
+        set(&mut config.listen, self.listen);
+        set(&mut config.zone, self.zone);
+        set(&mut config.default_mode, self.default_mode);
+        set(&mut config.log_format, self.log_format);
+        let embedded = self.catalog.is_some() || self.generate.is_some() || self.still;
+        ensure!(
+            !(config.has_stores() && embedded),
+            "stores are configured, so the server has no store of its own for files or generated campaigns"
+        );
+        Ok(config)
+    }
+
+    /// Number of events to generate.
+    pub(crate) fn generate(&self) -> u64 {
+        self.generate.unwrap_or(200_000)
+    }
+
     /// The clock, started now.
     pub(crate) fn clock(&self) -> Clock {
         let ahead = self.now.map_or(chrono::Duration::zero(), |now| now - Utc::now());
         Arc::new(move || Utc::now() + ahead)
+    }
+}
+
+fn set<T>(setting: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *setting = given;
     }
 }
 

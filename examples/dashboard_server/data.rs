@@ -1,4 +1,4 @@
-//! What the server serves: the files it was given, or generated campaigns.
+//! What the server serves where no store is configured: the files it was given, or generated campaigns.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,10 @@ use axon_examples::generator::{Catalog, Config, Outputs, Plan};
 use axon_metrics::{Dashboard, Files, MemoryStore};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
-use crate::cli::{Cli, Clock};
+use crate::{
+    cli::{Cli, Clock},
+    config,
+};
 
 /// Of rejected lines, how many are logged; `--check-config` lists more.
 const REJECTIONS_LOGGED: usize = 5;
@@ -29,7 +32,7 @@ pub(crate) struct Generated {
 }
 
 impl Data {
-    pub(crate) fn of(cli: &Cli, clock: &Clock) -> anyhow::Result<Self> {
+    pub(crate) fn of(cli: &Cli, settings: &config::Config, clock: &Clock) -> anyhow::Result<Self> {
         let (files, bytes, generated) = match &cli.catalog {
             Some(catalog) => {
                 let paths = [catalog].into_iter().chain(&cli.events).chain(&cli.ledger).chain(&cli.realtime);
@@ -39,10 +42,10 @@ impl Data {
                 let files = cli.ledger.iter().fold(files, |files, path| files.ledger(path));
                 (cli.realtime.iter().fold(files, |files, path| files.realtime(path)), bytes, None)
             }
-            None => generated(cli, clock)?,
+            None => generated(cli, settings, clock)?,
         };
         let bar = bar("loading", bytes, "{bytes} {bytes_per_sec}");
-        let store = MemoryStore::load(files.zone(cli.zone).on_progress({
+        let store = MemoryStore::load(files.zone(settings.zone).on_progress({
             let (bar, mut done, mut file, mut read) = (bar.clone(), 0, String::new(), 0);
             move |progress| {
                 // Files are told of one after the other, each from its own beginning.
@@ -74,21 +77,23 @@ impl Data {
     }
 
     /// A dashboard that asks the store about everything.
-    pub(crate) fn dashboard(&self, cli: &Cli) -> Dashboard {
+    pub(crate) fn dashboard(&self, settings: &config::Config) -> anyhow::Result<Dashboard> {
         let store = &self.store;
-        Dashboard::builder()
+        let dashboard = Dashboard::builder()
             .catalog(store.clone())
             .behavior(store.clone())
             .ledger(store.clone())
-            .realtime(store.clone())
-            .zone(cli.zone)
-            .default_mode(cli.default_mode.into())
-            .build()
+            .realtime(store.clone());
+        Ok(settings.apply(dashboard)?.build())
     }
 }
 
-fn generated(cli: &Cli, clock: &Clock) -> anyhow::Result<(Files, Option<u64>, Option<Generated>)> {
-    let config = Config { events: cli.generate, now: clock(), zone: cli.zone, ..Config::default() };
+fn generated(
+    cli: &Cli,
+    settings: &config::Config,
+    clock: &Clock,
+) -> anyhow::Result<(Files, Option<u64>, Option<Generated>)> {
+    let config = Config { events: cli.generate(), now: clock(), zone: settings.zone, ..Config::default() };
     let plan = Plan::new(config.clone()).context("the campaigns cannot be generated")?;
     let (mut events, mut catalog, mut ledger, mut realtime) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let bar = bar("generating", Some(config.events), "{human_pos} events");

@@ -1,15 +1,22 @@
-//! The dashboard server: the HTTP API over the embedded store, in one binary.
+//! The dashboard server in one binary: the HTTP API over Elasticsearch, MySQL and Redis, or over the embedded store.
 //!
 //! Run: `cargo run --release -p axon-examples --example dashboard_server`, or `scripts/demo`.
 //! You should see: the address and a curl line. Without files it serves generated campaigns with a live trickle of
-//! visitors, so that realtime figures move; with `--catalog`, `--events`, `--ledger`, `--realtime` it serves yours.
+//! visitors, so that realtime figures move; with `--catalog`, `--events`, `--ledger`, `--realtime` it serves yours; with
+//! `--config` it asks your stores (`docs/operate/`).
 
 mod cli;
+mod config;
 mod data;
 mod serve;
+mod stores;
 mod trickle;
 
-use std::{io::IsTerminal as _, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
@@ -20,37 +27,55 @@ fn main() -> ExitCode {
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => return failed(cli::one_line(&error), 2),
     };
-    log_to_stderr(cli.log_format);
-    match run(&cli) {
+    match cli.settings().and_then(|settings| run(&cli, &settings)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(format!("{error:#}"), 1),
     }
 }
 
 #[tokio::main]
-async fn run(cli: &cli::Cli) -> anyhow::Result<()> {
-    let clock = cli.clock();
-    let data = data::Data::of(cli, &clock)?;
-    let dashboard = data.dashboard(cli);
-    if cli.check_config {
-        return serve::check(&data, &dashboard, &clock).await;
+async fn run(cli: &cli::Cli, settings: &config::Config) -> anyhow::Result<()> {
+    if cli.print_config {
+        return Ok(writeln!(std::io::stdout(), "{}", settings.print()?.trim_end())?);
     }
-    serve::serve(cli, data, dashboard, clock).await
+    log_to_stderr(settings.log_format);
+    let clock = cli.clock();
+    if settings.has_stores() {
+        let dashboard = stores::dashboard(settings)?;
+        return if cli.check_config {
+            serve::check(None, &dashboard, &clock).await
+        } else {
+            serve::serve(settings, dashboard, clock, async {}).await
+        };
+    }
+    let data = data::Data::of(cli, settings, &clock)?;
+    let dashboard = data.dashboard(settings)?;
+    if cli.check_config {
+        return serve::check(Some(data.store.report(clock())), &dashboard, &clock).await;
+    }
+    let visitors = data.generated.filter(|_| !cli.still);
+    let life = visitors.map(|made| trickle::run(data.store, made.catalog, made.stock, Arc::clone(&clock)));
+    serve::serve(settings, dashboard, clock, async {
+        if let Some(life) = life {
+            life.await;
+        }
+    })
+    .await
 }
 
 /// One clear line, and a code that says that something is wrong.
 fn failed(message: String, code: u8) -> ExitCode {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "error: {message}");
+    let line: Vec<&str> = message.split_whitespace().collect();
+    let _ = writeln!(std::io::stderr(), "error: {}", line.join(" "));
     ExitCode::from(code)
 }
 
-fn log_to_stderr(format: cli::LogFormat) {
+fn log_to_stderr(format: config::LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colour = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
     match format {
-        cli::LogFormat::Text => log.init(),
-        cli::LogFormat::Json => log.json().init(),
+        config::LogFormat::Text => log.init(),
+        config::LogFormat::Json => log.json().init(),
     }
 }

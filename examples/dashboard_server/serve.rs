@@ -4,24 +4,31 @@ use std::{io::Write as _, time::Duration};
 
 use anyhow::{Context as _, bail};
 use axon_dashboard_http::{HttpOptions, router};
-use axon_metrics::Dashboard;
+use axon_metrics::{Dashboard, answer::SourceStatus, memory::LoadReport};
 use tokio::net::TcpListener;
 
-use crate::{
-    cli::{Cli, Clock},
-    data::Data,
-    trickle,
-};
+use crate::{cli::Clock, config::Config};
 
 /// How long requests under way may take to end when the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
-pub(crate) async fn serve(cli: &Cli, data: Data, dashboard: Dashboard, clock: Clock) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(cli.listen).await.with_context(|| format!("cannot listen on {}", cli.listen))?;
+/// Serves until told to stop; `life` runs beside.
+pub(crate) async fn serve(
+    settings: &Config,
+    dashboard: Dashboard,
+    clock: Clock,
+    life: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let listen = settings.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    let campaigns = dashboard.campaigns(clock()).await.context("the catalog does not answer")?.campaigns;
-    let now = std::sync::Arc::clone(&clock);
-    let app = router(dashboard, HttpOptions::default().with_clock(move || now()));
+    // A store that is down now may come back: until then /readyz says so.
+    let campaigns = dashboard.campaigns(clock()).await.map(|list| list.campaigns).unwrap_or_else(|error| {
+        tracing::warn!("the catalog does not answer yet: {error}");
+        Vec::new()
+    });
+    let options = HttpOptions::default().with_clock(move || clock()).with_max_concurrent(settings.max_concurrent);
+    let app = router(dashboard, options);
 
     let mut out = std::io::stdout();
     writeln!(out, "dashboard on http://{address}/")?;
@@ -32,9 +39,7 @@ pub(crate) async fn serve(cli: &Cli, data: Data, dashboard: Dashboard, clock: Cl
     }
     out.flush()?;
 
-    if let Some(generated) = data.generated.filter(|_| !cli.still) {
-        tokio::spawn(trickle::run(data.store, generated.catalog, generated.stock, clock));
-    }
+    tokio::spawn(life);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
         told_to_stop().await;
@@ -65,13 +70,18 @@ async fn told_to_stop() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-/// Says what was loaded and how each source does; an error if the server could not answer.
-pub(crate) async fn check(data: &Data, dashboard: &Dashboard, clock: &Clock) -> anyhow::Result<()> {
+/// Says what was loaded and how each source does; an error if one does not answer.
+pub(crate) async fn check(loaded: Option<LoadReport>, dashboard: &Dashboard, clock: &Clock) -> anyhow::Result<()> {
     let health = dashboard.health(clock()).await;
-    let found = serde_json::json!({ "loaded": data.store.report(clock()), "health": health });
+    let mut found = serde_json::json!({ "health": health });
+    if let Some(loaded) = loaded {
+        found["loaded"] = serde_json::to_value(loaded)?;
+    }
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&found)?)?;
-    if !health.ready {
-        bail!("the catalog does not answer");
+    let down = health.sources.iter().filter(|source| source.status != SourceStatus::Ok);
+    let down: Vec<String> = down.map(|source| format!("{} ({})", source.name, source.seam.name())).collect();
+    if !health.ready || !down.is_empty() {
+        bail!("no answer from {}", down.join(", "));
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
-//! What the examples share. Lives here: the generator of campaign data, and real stores filled with it. Each example says
-//! in its own header what it shows, how to run it and what you should see.
+//! What the examples share. Lives here: the generator of campaign data, real stores filled with it, and a proxy that breaks
+//! connections on purpose. Each example says in its own header what it shows, how to run it and what you should see.
 
+pub mod arguments;
+pub mod fault_proxy;
 pub mod generator;
 pub mod stores;
 

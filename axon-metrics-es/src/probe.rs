@@ -1,0 +1,217 @@
+//! Finding out what the indices can tell: how their fields are mapped, how many records they hold, in which unit their times
+//! are. Lives here: what is asked, and what the answers mean. Lives elsewhere: when it is asked (`kept`).
+//!
+//! Two requests: the mapped types, which say nothing of an index that is missing or hidden for want of a right; then one
+//! search per index, which says which of the two it is, counts records, and counts times by the unit that they must be in.
+
+use std::collections::BTreeMap;
+
+use axon_metrics::Instant;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    clock::{self, Clock, Kept, Units},
+    error::Fault,
+    options::EsOptions,
+    reply::{self, Outcome, Searched},
+    shape::{
+        ACTIVITY, DEFINITION, Index, NAMES, Names, PAGE, PROPERTIES, SESSION, Shape, Shapes, State, TRIGGER, USER,
+    },
+};
+
+/// The names of the indices, each once, in their order.
+pub(crate) fn indices(options: &EsOptions) -> Vec<&str> {
+    let mut names: Vec<&str> =
+        options.event_indices.iter().chain(&options.purchase_indices).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The fields whose types are asked for.
+pub(crate) fn fields() -> String {
+    let named = NAMES.iter().flat_map(|names| [names.plain, names.keyword]);
+    named.chain([clock::FIELD, PROPERTIES]).collect::<Vec<_>>().join(",")
+}
+
+/// The mapped types, by field and index.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Types {
+    indices: Vec<String>,
+    by_field: BTreeMap<String, Vec<Mapped>>,
+}
+
+/// A type, and the indices in which the field has it; without a list in all of them.
+type Mapped = (String, Option<Vec<String>>);
+
+impl Types {
+    /// # Errors
+    /// [`Fault::Wrong`] if the answer is about an index that was not asked for: the name given is an alias.
+    pub(crate) fn read(body: &[u8], asked: &[&str]) -> Result<Self, Fault> {
+        #[derive(Deserialize)]
+        struct Capabilities {
+            indices: Vec<String>,
+            #[serde(default)]
+            fields: BTreeMap<String, BTreeMap<String, Capability>>,
+        }
+        #[derive(Deserialize)]
+        struct Capability {
+            r#type: String,
+            indices: Option<Vec<String>>,
+        }
+        let found: Capabilities = reply::typed(body, "fields")?;
+        if found.indices.iter().any(|index| !asked.contains(&index.as_str())) {
+            return Err(Fault::Wrong("a configured name is an alias, not the name of an index"));
+        }
+        let by_field = found.fields.into_iter().map(|(field, types)| {
+            (field, types.into_values().map(|capability| (capability.r#type, capability.indices)).collect())
+        });
+        Ok(Self { indices: found.indices, by_field: by_field.collect() })
+    }
+
+    fn has(&self, index: &str) -> bool {
+        self.indices.iter().any(|found| found == index)
+    }
+
+    /// The type of a field in an index; `None` if it is not mapped there.
+    fn of(&self, field: &str, index: &str) -> Option<&str> {
+        let types = self.by_field.get(field)?;
+        let holds =
+            |(_, indices): &&Mapped| indices.as_ref().is_none_or(|indices| indices.iter().any(|name| name == index));
+        types.iter().find(holds).map(|(kind, _)| kind.as_str()).filter(|kind| *kind != "unmapped")
+    }
+
+    fn kept(&self, index: &str) -> Option<Kept> {
+        match self.of(clock::FIELD, index)? {
+            "date" | "date_nanos" => Some(Kept::Date),
+            "long" => Some(Kept::Whole),
+            "double" => Some(Kept::Double),
+            "float" => Some(Kept::Float),
+            _ => None,
+        }
+    }
+}
+
+/// The oldest and the newest second that a time can be taken for: 2001 and 2286. In other units the same digits mean times
+/// a thousand times as far from 1970, so that units cannot be confused.
+const SECONDS: (i64, i64) = (1_000_000_000, 10_000_000_000);
+
+/// One search per index: how many records, and how many with a time in each unit.
+pub(crate) fn counting(indices: &[&str], types: &Types) -> String {
+    let mut lines = String::new();
+    for index in indices {
+        let mut body = json!({"size": 0, "track_total_hits": true});
+        if let Some(kept) = types.kept(index) {
+            let within = |units: Units| {
+                let (from, to) = (SECONDS.0 * units.per_second(), SECONDS.1 * units.per_second());
+                Clock::between(kept, from, to)
+            };
+            body["aggs"] = json!({"units": {"filters": {"filters": Units::ALL.map(within)}}});
+        }
+        line(&mut lines, &json!({"index": [index]}));
+        line(&mut lines, &body);
+    }
+    lines
+}
+
+/// One search per readable index: the newest time before an instant.
+pub(crate) fn newest(shapes: &Shapes, before: Instant) -> (String, Vec<Clock>) {
+    let (mut lines, mut clocks) = (String::new(), Vec::new());
+    for index in &shapes.indices {
+        if let State::Readable { shape, .. } = &index.state {
+            line(&mut lines, &json!({"index": [index.name]}));
+            line(
+                &mut lines,
+                &json!({
+                    "size": 0, "track_total_hits": true, "query": {"bool": {"filter": [shape.clock.before(before)]}},
+                    "aggs": {"newest": {"max": {"field": clock::FIELD}}},
+                }),
+            );
+            clocks.push(shape.clock);
+        }
+    }
+    (lines, clocks)
+}
+
+/// Adds a line of a request.
+pub(crate) fn line(lines: &mut String, value: &Value) {
+    lines.push_str(&value.to_string());
+    lines.push('\n');
+}
+
+/// What the counts say of each index.
+pub(crate) fn shapes(
+    options: &EsOptions,
+    indices: &[&str],
+    types: &Types,
+    counted: Vec<Outcome<Searched>>,
+) -> Result<Shapes, Fault> {
+    let index = |(name, counted): (&&str, Outcome<Searched>)| {
+        let named = |names: &[String]| names.iter().any(|listed| listed == name);
+        Ok(Index {
+            name: (*name).to_owned(),
+            events: named(&options.event_indices),
+            purchases: named(&options.purchase_indices),
+            state: state(name, types, counted, !options.page_templates.is_empty())?,
+        })
+    };
+    Ok(Shapes { indices: indices.iter().zip(counted).map(index).collect::<Result<_, Fault>>()? })
+}
+
+fn state(index: &str, types: &Types, counted: Outcome<Searched>, pages: bool) -> Result<State, Fault> {
+    let counted = match counted {
+        Ok(counted) => counted,
+        Err(fault) if reply::is_missing_index(&fault) => return Ok(State::Missing),
+        Err(fault) => return Err(fault),
+    };
+    if counted.partial {
+        return Err(Fault::Changed("an index could not be probed as a whole"));
+    }
+    if !types.has(index) {
+        return Err(Fault::Changed("an index came into being while it was probed"));
+    }
+    if counted.total == 0 {
+        return Ok(State::Empty);
+    }
+    let unreadable = |why| Ok(State::Unreadable(why));
+    let field = |names: &Names| names.field(types.of(names.plain, index), types.of(names.keyword, index));
+    let Some(trigger) = field(&TRIGGER).filter(|field| field.mapped) else {
+        return unreadable("triggerType is mapped neither as keyword nor with one beside it");
+    };
+    if !matches!(types.of(PROPERTIES, index), None | Some("object")) {
+        return unreadable("properties is mapped as something else than an object");
+    }
+    let Some(activity) = field(&ACTIVITY) else {
+        return unreadable("properties.activityId is mapped in a form that ids cannot be found in");
+    };
+    let Some(kept) = types.kept(index) else {
+        return unreadable("occurredAt is mapped neither as date nor as long, double or float");
+    };
+    let units = counted.units.ok_or(Fault::Wrong("the counts by unit are missing"))?;
+    let page = field(&PAGE);
+    if pages && page.is_none() {
+        return unreadable("pageUrl is mapped neither as keyword nor with one beside it");
+    }
+    let (most, per_second) = units
+        .iter()
+        .zip(Units::ALL)
+        .fold((0, Units::Millis), |most, (count, units)| if *count > most.0 { (*count, units) } else { most });
+    if most == 0 {
+        return unreadable("occurredAt holds no time between 2001 and 2286 in any unit");
+    }
+    Ok(State::Readable {
+        shape: Shape {
+            trigger,
+            activity,
+            clock: Clock { kept, per_second },
+            user: field(&USER),
+            session: field(&SESSION),
+            definition: field(&DEFINITION),
+            page,
+        },
+        records: counted.total,
+        strange: units.iter().sum::<u64>().saturating_sub(most),
+        shards: counted.shards,
+    })
+}

@@ -1,0 +1,152 @@
+//! Which indices a search reads, and what it may believe of each. Pure.
+//!
+//! Purchases are believed from the purchase indices only, and everything else comes from the event indices; an index may be
+//! both. A rule that asks for both kinds reads both, each for its own. A kind whose indices are all missing or empty makes the
+//! whole rule not measured: the other kind alone would be a smaller number.
+
+use axon_metrics::{EventRule, Reason};
+
+use crate::{
+    clock::Clock,
+    shape::{Field, Index, Shape, Shapes, State},
+};
+
+/// The trigger type that only some indices are believed.
+pub(crate) const PURCHASE: &str = "PURCHASE";
+
+/// The indices of a search.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Reading {
+    /// Those of one shape, asked for the same triggers, together.
+    pub(crate) groups: Vec<Group>,
+    /// Their names, in order.
+    pub(crate) indices: Vec<String>,
+    /// The primary shards they have together.
+    pub(crate) shards: u64,
+    /// So many records keep their times in another unit than most that the counts are too small.
+    pub(crate) strange: bool,
+}
+
+/// Indices of one shape.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Group {
+    pub(crate) indices: Vec<String>,
+    pub(crate) shape: Shape,
+    pub(crate) triggers: Triggers,
+}
+
+/// Which trigger types count.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Triggers {
+    /// These, in order.
+    Only(Vec<String>),
+    Any,
+    AnyButPurchases,
+}
+
+/// The fields of distinct subjects.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Distinct {
+    pub(crate) user: Field,
+    pub(crate) session: Field,
+}
+
+/// What a rule reads.
+pub(crate) fn of_rule(rule: &EventRule, shapes: &Shapes) -> Result<Reading, Reason> {
+    let mut others: Vec<String> = rule.triggers.iter().filter(|trigger| *trigger != PURCHASE).cloned().collect();
+    others.sort_unstable();
+    others.dedup();
+    let purchases = rule.triggers.iter().any(|trigger| trigger == PURCHASE);
+    if !others.is_empty() {
+        readable(shapes, |index| index.events)?;
+    }
+    if purchases {
+        readable(shapes, |index| index.purchases)?;
+    }
+    let reading = reading(shapes, |index| {
+        let mut triggers = if index.events { others.clone() } else { Vec::new() };
+        if purchases && index.purchases {
+            triggers.push(PURCHASE.to_owned());
+        }
+        (!triggers.is_empty()).then_some(Triggers::Only(triggers))
+    });
+    let narrowed = !rule.definitions.is_empty();
+    if narrowed && reading.groups.iter().any(|group| group.shape.definition.is_none()) {
+        return Err(Reason::BadValue);
+    }
+    Ok(reading)
+}
+
+/// What any event reads. Purchase indices come into being with the first purchase: until then there is none to miss.
+pub(crate) fn of_any(shapes: &Shapes) -> Result<Reading, Reason> {
+    readable(shapes, |index| index.events)?;
+    if shapes.indices.iter().any(|index| matches!(index.state, State::Unreadable(_))) {
+        return Err(Reason::BadValue);
+    }
+    Ok(reading(shapes, |index| Some(if index.purchases { Triggers::Any } else { Triggers::AnyButPurchases })))
+}
+
+/// Whether there is something to read in the indices of a kind.
+fn readable(shapes: &Shapes, of_kind: impl Fn(&Index) -> bool) -> Result<(), Reason> {
+    let states = || shapes.indices.iter().filter(|index| of_kind(index)).map(|index| &index.state);
+    if states().any(|state| matches!(state, State::Unreadable(_))) {
+        Err(Reason::BadValue)
+    } else if states().any(|state| matches!(state, State::Readable { .. })) {
+        Ok(())
+    } else if states().any(|state| *state == State::Empty) {
+        Err(Reason::NoRecords)
+    } else {
+        Err(Reason::NoIndex)
+    }
+}
+
+fn reading(shapes: &Shapes, triggers: impl Fn(&Index) -> Option<Triggers>) -> Reading {
+    let mut reading = Reading { groups: Vec::new(), indices: Vec::new(), shards: 0, strange: false };
+    for index in &shapes.indices {
+        let State::Readable { shape, records, strange, shards } = &index.state else { continue };
+        let Some(triggers) = triggers(index) else { continue };
+        reading.indices.push(index.name.clone());
+        reading.shards += shards;
+        // A single record from a visitor's broken clock is no reason to call every figure incomplete.
+        reading.strange |= strange.saturating_mul(1_000) > *records;
+        match reading.groups.iter_mut().find(|group| group.shape == *shape && group.triggers == triggers) {
+            Some(group) => group.indices.push(index.name.clone()),
+            None => {
+                reading.groups.push(Group { indices: vec![index.name.clone()], shape: *shape, triggers });
+            }
+        }
+    }
+    reading
+}
+
+impl Reading {
+    /// The clock of all indices, if it is one.
+    pub(crate) fn clock(&self) -> Option<Clock> {
+        one(self.groups.iter().map(|group| group.shape.clock))
+    }
+
+    /// The activity's field, if it is one in all indices.
+    pub(crate) fn activity(&self) -> Option<&'static str> {
+        one(self.groups.iter().map(|group| group.shape.activity.name))
+    }
+
+    /// The fields of distinct subjects. Where they differ between indices the same person would count twice.
+    pub(crate) fn distinct(&self) -> Result<Distinct, Reason> {
+        let common = |field: fn(&Shape) -> Option<Field>| {
+            let fields: Option<Vec<Field>> = self.groups.iter().map(|group| field(&group.shape)).collect();
+            let fields = fields.ok_or(Reason::BadValue)?;
+            let mapped = fields.iter().filter(|field| field.mapped).copied();
+            // Where no record has the field, any name finds nothing.
+            let unmapped = fields.first().copied();
+            if fields.iter().any(|field| field.mapped) { one(mapped) } else { unmapped }.ok_or(Reason::BadValue)
+        };
+        Ok(Distinct { user: common(|shape| shape.user)?, session: common(|shape| shape.session)? })
+    }
+}
+
+/// The value, if all are the same.
+fn one<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Option<T> {
+    let mut values = values.into_iter();
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
+}

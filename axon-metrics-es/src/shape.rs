@@ -1,0 +1,195 @@
+//! What an index can tell: which of its fields hold what, and in which form.
+//! Lives here: the forms, and how they are read off the mapped types. Lives elsewhere: asking for the types (`probe`),
+//! queries over the fields (`query`).
+//!
+//! A field that no record ever had is not mapped. A trigger type and a time are in every event: an index with records and
+//! without these cannot be read. The others may be in none (the platform's sessions often are): they are read by the name that
+//! they would get, which finds nothing.
+
+use crate::clock::Clock;
+
+/// A field that can be matched and counted exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) form: Form,
+    /// Whether any record has it.
+    pub(crate) mapped: bool,
+}
+
+/// What a field's values are to a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Whole,
+    Decimal,
+    Text,
+}
+
+/// The name of a field, and of the keyword beside it that a dynamic mapping makes for texts.
+pub(crate) struct Names {
+    pub(crate) plain: &'static str,
+    pub(crate) keyword: &'static str,
+    /// The form of the values where the mapping does not say.
+    usual: Form,
+}
+
+macro_rules! names {
+    ($($name:ident = $plain:literal: $form:ident;)*) => {
+        $(pub(crate) const $name: Names =
+            Names { plain: $plain, keyword: concat!($plain, ".keyword"), usual: Form::$form };)*
+        /// All fields that are asked about by name and keyword.
+        pub(crate) const NAMES: [&Names; [$($plain),*].len()] = [$(&$name),*];
+    };
+}
+
+names! {
+    TRIGGER = "triggerType": Text;
+    ACTIVITY = "properties.activityId": Whole;
+    USER = "userId": Whole;
+    SESSION = "sessionId": Text;
+    DEFINITION = "eventId": Whole;
+    PAGE = "pageUrl": Text;
+}
+
+/// The object that the activity's id lies in.
+pub(crate) const PROPERTIES: &str = "properties";
+
+impl Names {
+    /// The field as it can be used with these mapped types; `None` if it is mapped in a form that cannot be used.
+    pub(crate) fn field(&self, plain: Option<&str>, keyword: Option<&str>) -> Option<Field> {
+        let field = |name, form| Some(Field { name, form, mapped: true });
+        match plain {
+            None | Some("unmapped") => {
+                let name = if self.usual == Form::Text { self.keyword } else { self.plain };
+                Some(Field { name, form: self.usual, mapped: false })
+            }
+            Some("long" | "integer" | "short" | "byte") => field(self.plain, Form::Whole),
+            Some("double") => field(self.plain, Form::Decimal),
+            Some("keyword" | "constant_keyword" | "wildcard") => field(self.plain, Form::Text),
+            Some("text" | "match_only_text") if keyword == Some("keyword") => field(self.keyword, Form::Text),
+            Some(_) => None,
+        }
+    }
+}
+
+/// The fields of an index that holds records. `None`: the field is mapped in a form that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) trigger: Field,
+    pub(crate) activity: Field,
+    pub(crate) clock: Clock,
+    pub(crate) user: Option<Field>,
+    pub(crate) session: Option<Field>,
+    pub(crate) definition: Option<Field>,
+    pub(crate) page: Option<Field>,
+}
+
+/// What was found out about one index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Index {
+    pub(crate) name: String,
+    /// Events but purchases are read from it.
+    pub(crate) events: bool,
+    /// Purchases are read from it.
+    pub(crate) purchases: bool,
+    pub(crate) state: State,
+}
+
+/// What an index is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    Missing,
+    Empty,
+    /// It has records, and they cannot be told.
+    Unreadable(&'static str),
+    Readable {
+        shape: Shape,
+        records: u64,
+        /// Records whose times are in another unit than most.
+        strange: u64,
+        shards: u64,
+    },
+}
+
+/// What was found out about all indices, in the order of their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shapes {
+    pub(crate) indices: Vec<Index>,
+}
+
+impl Shapes {
+    /// Whether this is how it will stay: an index that is missing or empty, or whose records name no activity yet, may
+    /// change at any moment.
+    pub(crate) fn settled(&self) -> bool {
+        self.indices.iter().all(|index| match &index.state {
+            State::Missing | State::Empty | State::Unreadable(_) => false,
+            State::Readable { shape, .. } => shape.activity.mapped,
+        })
+    }
+
+    /// For health and the log.
+    pub(crate) fn findings(&self) -> Vec<(String, String)> {
+        let mut findings = Vec::new();
+        for index in &self.indices {
+            let name = &index.name;
+            let mut found = |what: &str, finding: String| findings.push((format!("{name}{what}"), finding));
+            match &index.state {
+                State::Missing => found("", "no such index".to_owned()),
+                State::Empty => found("", "no records".to_owned()),
+                State::Unreadable(why) => found("", format!("cannot be read: {why}")),
+                State::Readable { shape, records, strange, .. } => {
+                    found(".records", records.to_string());
+                    found(".occurredAt", shape.clock.finding().to_owned());
+                    if *strange > 0 {
+                        found(".occurredAt.otherUnits", format!("{strange} records, not counted"));
+                    }
+                    found(".triggerType", shape.trigger.finding());
+                    found(".activityId", shape.activity.finding());
+                    for (what, field) in [(".userId", shape.user), (".sessionId", shape.session)] {
+                        found(what, field.map_or_else(|| "cannot be counted".to_owned(), Field::finding));
+                    }
+                }
+            }
+        }
+        findings
+    }
+}
+
+impl Field {
+    fn finding(self) -> String {
+        match (self.mapped, self.form) {
+            (false, _) => "in no record".to_owned(),
+            (true, Form::Whole) => "whole number".to_owned(),
+            (true, Form::Decimal) => "double".to_owned(),
+            (true, Form::Text) if self.name.ends_with(".keyword") => "text with keyword".to_owned(),
+            (true, Form::Text) => "keyword".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_by_the_keyword_beside_it() {
+        let field = TRIGGER.field(Some("text"), Some("keyword")).unwrap();
+        assert_eq!((field.name, field.form), ("triggerType.keyword", Form::Text));
+        assert_eq!(TRIGGER.field(Some("text"), None), None);
+        assert_eq!(TRIGGER.field(Some("keyword"), None).unwrap().name, "triggerType");
+    }
+
+    #[test]
+    fn a_field_that_no_record_has_is_read_by_the_name_it_would_get() {
+        let session = SESSION.field(None, None).unwrap();
+        assert_eq!((session.name, session.mapped), ("sessionId.keyword", false));
+        assert_eq!(USER.field(Some("unmapped"), Some("unmapped")).unwrap().name, "userId");
+    }
+
+    #[test]
+    fn numbers_that_lose_digits_are_not_used_as_ids() {
+        for form in ["float", "half_float", "scaled_float", "unsigned_long", "boolean", "flattened", "object"] {
+            assert_eq!(USER.field(Some(form), None), None, "{form}");
+        }
+    }
+}

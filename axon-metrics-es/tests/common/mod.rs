@@ -1,0 +1,230 @@
+//! What the tests share: indices of their own on a real server, filled and dropped.
+#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+pub(crate) mod scripted;
+
+use std::{
+    fmt,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    ops::Deref,
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use axon_examples::stores::elasticsearch::{self as store, Bulk, mapping};
+use axon_metrics::{
+    Instant, SourceError,
+    facts::BehaviorFacts,
+    source::{BehaviorQuestion, BehaviorSource, Probe},
+    testing::{Event, server_url},
+};
+use axon_metrics_es::{EsBehavior, EsOptions};
+use elasticsearch::Elasticsearch;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+pub(crate) const SERVER: &str = "AXON_TEST_ELASTICSEARCH_URL";
+
+/// A source over indices that are dropped with it.
+pub(crate) struct Held {
+    pub(crate) source: EsBehavior,
+    pub(crate) indices: Vec<String>,
+    pub(crate) client: Elasticsearch,
+    url: String,
+}
+
+impl Held {
+    pub(crate) fn new(source: EsBehavior, indices: Vec<String>, client: Elasticsearch, url: String) -> Self {
+        Self { source, indices, client, url }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+impl Deref for Held {
+    type Target = EsBehavior;
+    fn deref(&self) -> &EsBehavior {
+        &self.source
+    }
+}
+
+#[async_trait]
+impl BehaviorSource for Held {
+    fn name(&self) -> &'static str {
+        self.source.name()
+    }
+    async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
+        self.source.behavior(question).await
+    }
+    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError> {
+        self.source.probe(as_of, budget).await
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(address) = self.url.strip_prefix("http://") else { return };
+        let address = address.rsplit('@').next().unwrap_or(address).trim_end_matches('/');
+        let Ok(mut stream) = TcpStream::connect(address) else { return };
+        let names = self.indices.join(",");
+        let request =
+            format!("DELETE /{names}?ignore_unavailable=true HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        if stream.write_all(request.as_bytes()).is_ok() {
+            let _ = stream.read(&mut [0; 64]);
+        }
+    }
+}
+
+/// A name that no other test uses.
+pub(crate) fn unique(name: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros();
+    format!("axon-test-{now:x}-{}-{}.{name}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// An index to be made: its mappings, and how a document is written for it.
+pub(crate) struct Index<'a> {
+    pub(crate) mappings: Value,
+    pub(crate) documents: Vec<Value>,
+    pub(crate) events: bool,
+    pub(crate) purchases: bool,
+    pub(crate) name: &'a str,
+}
+
+impl<'a> Index<'a> {
+    pub(crate) fn of_events(name: &'a str, mappings: Value, documents: Vec<Value>) -> Self {
+        Self { mappings, documents, events: true, purchases: false, name }
+    }
+    pub(crate) fn of_purchases(name: &'a str, mappings: Value, documents: Vec<Value>) -> Self {
+        Self { mappings, documents, events: false, purchases: true, name }
+    }
+    pub(crate) fn of_both(name: &'a str, mappings: Value, documents: Vec<Value>) -> Self {
+        Self { mappings, documents, events: true, purchases: true, name }
+    }
+}
+
+/// A source over these indices; `None` without a server.
+pub(crate) async fn holding(indices: Vec<Index<'_>>) -> Option<Held> {
+    holding_with(indices, |options| options).await
+}
+
+/// The same with other options.
+pub(crate) async fn holding_with(
+    indices: Vec<Index<'_>>,
+    options: impl FnOnce(EsOptions) -> EsOptions,
+) -> Option<Held> {
+    let url = server_url(SERVER)?;
+    let client = store::client(&url).unwrap();
+    let (mut events, mut purchases, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    let mut making = JoinSet::new();
+    for index in indices {
+        let name = unique(index.name);
+        if index.events {
+            events.push(name.clone());
+        }
+        if index.purchases {
+            purchases.push(name.clone());
+        }
+        // No mappings at all: the index is only named, not made.
+        if !index.mappings.is_null() {
+            let (client, name) = (client.clone(), name.clone());
+            making.spawn(async move {
+                store::create_index(&client, &name, index.mappings).await.unwrap();
+                write(&client, &name, &index.documents).await;
+            });
+        }
+        names.push(name);
+    }
+    making.join_all().await;
+    let options = options(EsOptions::default().with_event_indices(events).with_purchase_indices(purchases));
+    let source = EsBehavior::with_options(client.clone(), options).unwrap();
+    Some(Held { source, indices: names, client, url })
+}
+
+/// Writes documents and makes them visible.
+pub(crate) async fn write(client: &Elasticsearch, index: &str, documents: &[Value]) {
+    for some in documents.chunks(20_000) {
+        let mut bulk = Bulk::default();
+        for document in some {
+            bulk.document(index, None, |out| out.extend_from_slice(document.to_string().as_bytes()));
+        }
+        bulk.send(client, |_, _| false).await.unwrap();
+    }
+    store::refresh(client, [index]).await.unwrap();
+}
+
+/// How an index of a test keeps times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// Float seconds, as the dynamic mapping makes them.
+    Float,
+    /// The template's date, from ISO texts.
+    Date,
+    /// Double seconds.
+    Double,
+    /// Long milliseconds.
+    Millis,
+    /// Milliseconds taken for seconds: dates in the year 58143.
+    Late,
+    /// Seconds taken for milliseconds: dates in 1970.
+    Early,
+}
+
+impl Time {
+    pub(crate) fn mappings(self) -> Value {
+        let of = |kind: Value| {
+            let mut mappings = mapping::dynamic();
+            mappings["properties"]["occurredAt"] = kind;
+            mappings
+        };
+        match self {
+            Self::Float => mapping::dynamic(),
+            Self::Date => mapping::template(),
+            Self::Double => of(json!({"type": "double"})),
+            Self::Millis => of(json!({"type": "long"})),
+            Self::Late => of(json!({"type": "date", "format": "epoch_second||epoch_millis"})),
+            Self::Early => of(json!({"type": "date"})),
+        }
+    }
+
+    pub(crate) fn value(self, at: Instant) -> Value {
+        match self {
+            Self::Float | Self::Double => json!(at.timestamp_millis() as f64 / 1e3),
+            Self::Date => json!(at.to_rfc3339()),
+            Self::Millis | Self::Late => json!(at.timestamp_millis()),
+            Self::Early => json!(at.timestamp()),
+        }
+    }
+}
+
+/// The platform's message.
+pub(crate) fn document(event: &Event, time: Time) -> Value {
+    let mut properties = json!({});
+    if let Some(activity) = event.activity {
+        properties["activityId"] = json!(activity.0);
+    }
+    json!({
+        "eventId": event.definition, "triggerType": event.trigger, "occurredAt": time.value(event.at),
+        "userId": event.user, "sessionId": event.session, "properties": properties,
+    })
+}
+
+/// The events in an index for behaviour and one for purchases.
+pub(crate) async fn platform(events: &[Event], time: Time) -> Option<Held> {
+    let documents = |purchases: bool| -> Vec<Value> {
+        let here = |event: &&Event| (event.trigger == "PURCHASE" && !event.forged) == purchases;
+        events.iter().filter(here).map(|event| document(event, time)).collect()
+    };
+    holding(vec![
+        Index::of_events("behavior", time.mappings(), documents(false)),
+        Index::of_purchases("commerce", time.mappings(), documents(true)),
+    ])
+    .await
+}

@@ -1,0 +1,236 @@
+//! A server that answers as it is told, and keeps what it was asked.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axon_examples::stores::elasticsearch::client;
+use axon_metrics_es::{EsBehavior, EsOptions};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+/// An answer: a status and a body, or bytes that are no HTTP at all.
+#[derive(Debug, Clone)]
+pub(crate) enum Canned {
+    Sized(u16, Vec<u8>),
+    Chunked(u16, Vec<u8>),
+    /// A length that is not that of the body, after which the connection is closed.
+    Cut(u16, usize, Vec<u8>),
+    Raw(Vec<u8>),
+    /// Nothing, for this long; then the connection is closed.
+    Silence(Duration),
+}
+
+impl Canned {
+    pub(crate) fn json(body: &Value) -> Self {
+        Self::Chunked(200, body.to_string().into())
+    }
+}
+
+/// What was asked: path with query, and body.
+pub(crate) type Asked = (String, String);
+
+pub(crate) struct Scripted {
+    pub(crate) url: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Scripted {
+    /// Answers each request by its number, path and body.
+    pub(crate) async fn start(answer: impl Fn(usize, &str, &str) -> Canned + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&log), Arc::clone(&answer)));
+            }
+        });
+        Self { url, asked }
+    }
+
+    /// A server over indices with these mapped types and counts, which answers questions as told. The first two requests
+    /// are those that look at the indices.
+    pub(crate) async fn over(indices: Vec<Mapped>, answer: impl Fn(&str) -> Canned + Send + Sync + 'static) -> Self {
+        Self::start(move |_, path, body| {
+            if path.contains("_field_caps") {
+                Canned::json(&field_caps(&indices))
+            } else if body.contains("\"units\"") || !body.contains("\"query\"") {
+                Canned::json(&counts(&indices))
+            } else {
+                answer(body)
+            }
+        })
+        .await
+    }
+
+    pub(crate) fn source(&self, options: EsOptions) -> EsBehavior {
+        EsBehavior::with_options(client(&self.url).unwrap(), options).unwrap()
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// The bodies of the questions, without those that look at the indices.
+    pub(crate) fn questions(&self) -> Vec<String> {
+        let asked =
+            self.asked().into_iter().filter(|(path, body)| path.contains("_msearch") && body.contains("\"query\""));
+        asked.map(|(_, body)| body).filter(|body| !body.contains("\"units\"")).collect()
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    log: Arc<Mutex<Vec<Asked>>>,
+    answer: Arc<impl Fn(usize, &str, &str) -> Canned + Send + Sync + 'static>,
+) {
+    let mut buffer = Vec::new();
+    loop {
+        let head = loop {
+            if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if stream.read_buf(&mut buffer).await.unwrap_or(0) == 0 {
+                return;
+            }
+        };
+        let text = String::from_utf8_lossy(&buffer[..head]).into_owned();
+        let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
+        let length = text
+            .to_lowercase()
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.split("\r\n").next().and_then(|length| length.parse::<usize>().ok()));
+        let end = head + length.unwrap_or(0);
+        while buffer.len() < end {
+            if stream.read_buf(&mut buffer).await.unwrap_or(0) == 0 {
+                return;
+            }
+        }
+        let body = String::from_utf8_lossy(&buffer[head..end]).into_owned();
+        buffer.drain(..end);
+        let number = {
+            let mut log = log.lock().unwrap();
+            log.push((path.clone(), body.clone()));
+            log.len() - 1
+        };
+        let (bytes, close) = match answer(number, &path, &body) {
+            Canned::Raw(bytes) => (bytes, true),
+            Canned::Sized(status, body) => {
+                ([head_of(status, &format!("content-length: {}", body.len())), body].concat(), false)
+            }
+            Canned::Cut(status, length, body) => {
+                ([head_of(status, &format!("content-length: {length}")), body].concat(), true)
+            }
+            Canned::Chunked(status, body) => {
+                let mut bytes = head_of(status, "transfer-encoding: chunked");
+                for chunk in body.chunks(16 << 10) {
+                    bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                    bytes.extend_from_slice(chunk);
+                    bytes.extend_from_slice(b"\r\n");
+                }
+                bytes.extend_from_slice(b"0\r\n\r\n");
+                (bytes, false)
+            }
+            Canned::Silence(time) => {
+                tokio::time::sleep(time).await;
+                return;
+            }
+        };
+        if stream.write_all(&bytes).await.is_err() || close {
+            let _ = stream.shutdown().await;
+            return;
+        }
+    }
+}
+
+fn head_of(status: u16, length: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status} Some\r\ncontent-type: application/json\r\n{length}\r\n\r\n").into_bytes()
+}
+
+/// An index as a scripted server has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Mapped {
+    pub(crate) name: &'static str,
+    /// Field and type.
+    pub(crate) types: Vec<(&'static str, &'static str)>,
+    pub(crate) shards: u64,
+    pub(crate) records: u64,
+    /// Records whose times are in seconds, milliseconds, microseconds.
+    pub(crate) units: [u64; 3],
+}
+
+const TEXTS: [&str; 3] = ["triggerType", "sessionId", "pageUrl"];
+
+impl Mapped {
+    /// By its first document, with times of this type.
+    pub(crate) fn dynamic(name: &'static str, time: &'static str) -> Self {
+        let mut types = vec![("occurredAt", time), ("userId", "long"), ("eventId", "long")];
+        types.extend([("properties", "object"), ("properties.activityId", "long")]);
+        types.extend(TEXTS.map(|text| (text, "text")));
+        types.extend([
+            ("triggerType.keyword", "keyword"),
+            ("sessionId.keyword", "keyword"),
+            ("pageUrl.keyword", "keyword"),
+        ]);
+        Self { name, types, shards: 1, records: 1_000, units: [1_000, 0, 0] }
+    }
+
+    /// By the platform's template.
+    pub(crate) fn template(name: &'static str) -> Self {
+        let mut types = vec![("occurredAt", "date"), ("userId", "long"), ("eventId", "long")];
+        types.extend([("properties", "object"), ("properties.activityId", "long")]);
+        types.extend(TEXTS.map(|text| (text, "keyword")));
+        Self { name, types, shards: 1, records: 1_000, units: [0, 1_000, 0] }
+    }
+
+    pub(crate) fn counted_in(mut self, units: [u64; 3]) -> Self {
+        self.units = units;
+        self
+    }
+
+    pub(crate) fn with_shards(mut self, shards: u64) -> Self {
+        self.shards = shards;
+        self
+    }
+}
+
+fn field_caps(indices: &[Mapped]) -> Value {
+    let mut fields = json!({});
+    let names: Vec<_> = indices.iter().map(|index| index.name).collect();
+    for index in indices {
+        for (field, kind) in &index.types {
+            let entry = &mut fields[*field][*kind];
+            if entry.is_null() {
+                *entry = json!({"type": kind, "indices": []});
+            }
+            entry["indices"].as_array_mut().unwrap().push(json!(index.name));
+        }
+    }
+    json!({"indices": names, "fields": fields})
+}
+
+fn counts(indices: &[Mapped]) -> Value {
+    let count = |index: &Mapped| {
+        let units: Vec<_> = index.units.iter().map(|count| json!({"doc_count": count})).collect();
+        json!({
+            "status": 200, "timed_out": false, "_shards": shards(index.shards),
+            "hits": {"total": {"value": index.records, "relation": "eq"}}, "aggregations": {"units": {"buckets": units}},
+        })
+    };
+    // In the order of the names, as asked.
+    let mut indices = indices.to_vec();
+    indices.sort_by_key(|index| index.name);
+    json!({"responses": indices.iter().map(count).collect::<Vec<_>>()})
+}
+
+/// All of this many shards answered.
+pub(crate) fn shards(total: u64) -> Value {
+    json!({"total": total, "successful": total, "skipped": 0, "failed": 0})
+}

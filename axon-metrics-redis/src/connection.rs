@@ -1,0 +1,185 @@
+//! A connection that heals: made when first needed, thrown away whenever in doubt, made anew in the background.
+//!
+//! The driver's own manager never recovers from a garbled reply or from a password that was refused while it reconnected, and
+//! never notices a connection that went dead without a sign. Here each of them is one more reason for a new connection.
+//!
+//! Lives here: asking. Lives elsewhere: when to connect and whom to let wait (`standing`), how to connect and what travels
+//! (`wire`), what replies mean (`reply`).
+
+mod standing;
+mod wire;
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout_at},
+};
+use tracing::{debug, info};
+
+pub(crate) use self::{standing::Pace, wire::Dial};
+use self::{
+    standing::{Next, Standing},
+    wire::Wire,
+};
+use crate::{command::Command, error::Trouble, reply::Reply};
+
+/// The one connection that all questions share. Clones share it too.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    dial: Dial,
+    standing: watch::Sender<Standing<Wire>>,
+}
+
+impl Connection {
+    pub(crate) fn new(dial: Dial, pace: Pace) -> Self {
+        Self { shared: Arc::new(Shared { dial, standing: watch::Sender::new(Standing::new(pace)) }) }
+    }
+
+    /// Whether there is a connection now.
+    pub(crate) fn is_open(&self) -> bool {
+        self.shared.standing.borrow().is_open()
+    }
+
+    pub(crate) fn dial(&self) -> &Dial {
+        &self.shared.dial
+    }
+
+    /// Asks all at once, and waits for one reply to each. What becomes of the connection is seen to even if nobody waits for
+    /// the replies any more, so that a caller that gives up early does not keep a dead connection alive.
+    pub(crate) async fn ask(&self, commands: Vec<Command>, budget: Duration) -> Result<Vec<Reply>, Trouble> {
+        let (connection, deadline) = (self.clone(), Instant::now() + budget);
+        let asking = tokio::spawn(async move { connection.ask_until(&commands, deadline).await });
+        // Only a panic ends it otherwise, and then nothing is known.
+        asking.await.unwrap_or(Err(Trouble::Closed))
+    }
+
+    async fn ask_until(&self, commands: &[Command], deadline: Instant) -> Result<Vec<Reply>, Trouble> {
+        let mut asked_before = false;
+        loop {
+            let (mut wire, generation) = self.connected(deadline).await?;
+            match wire.ask(commands, deadline).await {
+                Ok(replies) => {
+                    // On a cluster some nodes may have failed: what the others said is good.
+                    let doubt =
+                        replies.iter().find_map(|reply| reply.as_ref().err().filter(|it| it.doubts_connection()));
+                    match doubt.cloned() {
+                        Some(trouble) => self.doubt(generation, trouble, true),
+                        None => self.standing(|standing| standing.answered(generation)),
+                    }
+                    return Ok(replies);
+                }
+                Err(trouble) => {
+                    self.doubt(generation, trouble.clone(), false);
+                    if asked_before || !trouble.lost_connection() {
+                        return Err(trouble);
+                    }
+                    // Reads can be repeated. A connection that was closed while idle is found out only by asking.
+                    asked_before = true;
+                }
+            }
+        }
+    }
+
+    /// A connection, and its generation.
+    async fn connected(&self, deadline: Instant) -> Result<(Wire, u64), Trouble> {
+        // The second time there is a connection, or it is known why not; unless a try was abandoned.
+        for _ in 0..3 {
+            let mut changes = self.shared.standing.subscribe();
+            match self.standing(|standing| standing.next(Instant::now())) {
+                Next::Use(wire, generation) => return Ok((wire, generation)),
+                Next::Fail(trouble) => return Err(trouble),
+                Next::Connect => self.connect_after(Duration::ZERO),
+                Next::Wait => {}
+            }
+            let settled = timeout_at(deadline, changes.wait_for(Standing::is_settled)).await;
+            // Whether for good or bad is seen at the start.
+            if settled.is_err() {
+                break;
+            }
+        }
+        Err(Trouble::NotConnected)
+    }
+
+    /// A connection is in doubt; while some of it is of use it serves until there is a new one.
+    fn doubt(&self, generation: u64, trouble: Trouble, of_use: bool) {
+        let told = trouble.clone();
+        let pause = self.standing(|standing| standing.doubted(generation, trouble, of_use, fastrand::f64()));
+        if let Some(pause) = pause {
+            debug!("connecting to redis anew: {told}");
+            self.connect_after(pause);
+        }
+    }
+
+    /// Makes a connection in the background, trying until there is one or nobody wants it.
+    fn connect_after(&self, pause: Duration) {
+        let trying = Trying { shared: Arc::downgrade(&self.shared), ended: false };
+        tokio::spawn(async move { trying.until_connected(pause).await });
+    }
+
+    /// Looks at how it stands, and changes it.
+    fn standing<T>(&self, change: impl FnOnce(&mut Standing<Wire>) -> T) -> T {
+        self.shared.standing(change)
+    }
+}
+
+impl Shared {
+    fn standing<T>(&self, change: impl FnOnce(&mut Standing<Wire>) -> T) -> T {
+        let mut result = None;
+        self.standing.send_modify(|standing| result = Some(change(standing)));
+        // `send_modify` calls what it is given exactly once, before it returns.
+        result.expect("changed")
+    }
+}
+
+/// A connection that is being made. If that ends early, by a panic or because the runtime ends, the next who asks begins anew.
+struct Trying {
+    shared: Weak<Shared>,
+    ended: bool,
+}
+
+impl Trying {
+    async fn until_connected(mut self, mut pause: Duration) {
+        loop {
+            sleep(pause).await;
+            let Some(shared) = self.shared.upgrade() else { return };
+            let made = shared.dial.connect().await;
+            match made {
+                Ok(wire) => {
+                    // Before anybody can find the new connection broken, and have another one made.
+                    self.ended = true;
+                    let failures = shared.standing(|standing| standing.connected(wire));
+                    info!(failures, "connected to redis");
+                    return;
+                }
+                Err(trouble) => {
+                    let told = trouble.clone();
+                    match shared.standing(|standing| standing.refused(trouble, Instant::now(), fastrand::f64())) {
+                        Some(next) => pause = next,
+                        None => {
+                            self.ended = true;
+                            return;
+                        }
+                    }
+                    // Each question says so too; what nobody asks about is of no interest.
+                    debug!("no connection to redis: {told}");
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Trying {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade().filter(|_| !self.ended) {
+            shared.standing(Standing::given_up);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! One page of the dashboard against the page of the platform's own, on the same warm servers and the same data.
+//!
+//! Run: `scripts/bench stores`, which starts real servers; or `cargo bench -p axon-benches --bench stores` with the
+//! addresses in the environment. You should see, for each generation of the platform's dashboard, for events and for
+//! people: time and processor time of both, and how many times less ours takes.
+//!
+//! Each page is asked for an instant of its own, far enough from the one before that the bounds of a window differ even on
+//! times that are kept as floats, so that no server can answer from its cache. The platform's waits for each
+//! request before it sends the next, as it does; its own Java is not in the figures, only what its stores do for it.
+
+#[path = "stores/peer.rs"]
+mod peer;
+#[path = "../examples/tests/common/platform.rs"]
+mod platform;
+#[path = "stores/process.rs"]
+mod process;
+
+use std::{
+    fmt,
+    future::Future,
+    io::Write as _,
+    time::{Duration, Instant},
+};
+
+use axon_benches::is_trial;
+use axon_examples::{
+    fault_proxy::{Fault, FaultProxy},
+    generator::Config,
+    stores::Layout,
+};
+use axon_metrics::{Budgets, DashboardRequest, Mode, Widget};
+use elasticsearch::http::{Method, headers::HeaderMap, transport::Transport};
+use peer::{Generation, Request};
+use platform::{Addresses, Platform};
+use process::Process;
+use redis::AsyncCommands as _;
+use sqlx::{Executor as _, MySqlPool, mysql::MySqlPoolOptions};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+const EVENTS: u64 = 1_000_000;
+const ROUNDS: usize = 30;
+/// Rounds before those that are measured: connections are made and programs are compiled.
+const WARM_UP: usize = 10;
+/// How far away Elasticsearch, MySQL and Redis are in the last tables.
+const DISTANCES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(5), Duration::from_millis(1)];
+/// Between the instants of two pages: more than the step of a float that holds seconds.
+const APART: chrono::Duration = chrono::Duration::seconds(131);
+const LONG: Duration = Duration::from_secs(30);
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let (events, rounds) = if is_trial() { (20_000, 2) } else { (axon_benches::events(EVENTS), ROUNDS) };
+    let config = Config { events, ..Config::default() };
+    // The platform's requests find something in the mapping only that Elasticsearch makes by itself.
+    let (mapped, rest) = (Layout::Dec2025, Layout::Aug2026);
+    let loaded = Platform::load_as(mapped, rest, config, "AXON_TEST_MYSQL_URL", None).await;
+    let Some(platform) = loaded else { return Ok(()) };
+    let compared = Comparison::of(&platform).run(rounds).await;
+    platform.remove().await;
+    compared
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// The two dashboards on one platform.
+struct Comparison<'a> {
+    platform: &'a Platform,
+    /// The activity with the most visits.
+    activity: u64,
+    processes: Vec<Process>,
+}
+
+impl<'a> Comparison<'a> {
+    fn of(platform: &'a Platform) -> Self {
+        let activities = platform.expected.campaigns.iter().flat_map(|campaign| &campaign.activities);
+        let with_funnel = activities.filter(|activity| activity.figures.funnel);
+        let busiest = with_funnel.max_by_key(|activity| activity.figures.periods.week.counts[0]).expect("an activity");
+        let Addresses { elasticsearch, sql, redis } = platform.addresses;
+        let servers =
+            [elasticsearch, sql, redis].map(|server| Process::listening_on(server.port()).expect("a server here"));
+        let processes = servers.into_iter().chain([Process::own()]).collect();
+        Self { platform, activity: busiest.activity_id.into(), processes }
+    }
+
+    async fn run(&self, rounds: usize) -> Result<(), Error> {
+        say(
+            "one page: time (median, 95th of 100), processor time of Elasticsearch, MySQL, Redis, this process (medians)",
+        );
+        let near = &self.platform.addresses;
+        for people in [false, true] {
+            for generation in [Generation::First, Generation::Second] {
+                self.compare(near, generation, people, rounds).await?;
+            }
+        }
+        say("the same, Elasticsearch 20 ms away, MySQL 5 ms, Redis 1 ms");
+        let proxy = async |upstream, distance| {
+            let proxy = FaultProxy::start(upstream).await?;
+            proxy.set(Fault::Latency(distance));
+            Ok::<_, Error>(proxy)
+        };
+        let elasticsearch = proxy(near.elasticsearch, DISTANCES[0]).await?;
+        let sql = proxy(near.sql, DISTANCES[1]).await?;
+        let redis = proxy(near.redis, DISTANCES[2]).await?;
+        let far = Addresses { elasticsearch: elasticsearch.address(), sql: sql.address(), redis: redis.address() };
+        for generation in [Generation::First, Generation::Second] {
+            self.compare(&far, generation, false, rounds.min(10)).await?;
+        }
+        Ok(())
+    }
+
+    /// Both pages in turn, each for an instant of its own.
+    async fn compare(&self, at: &Addresses, generation: Generation, people: bool, rounds: usize) -> Result<(), Error> {
+        let peer = Peer::connect(self.platform, at).await?;
+        let budgets = Budgets { answer: LONG, catalog: LONG, behavior: LONG, ledger: LONG, realtime: LONG };
+        let dashboard = self.platform.dashboard(at, budgets);
+        let request = DashboardRequest::activity(self.activity)
+            .widgets([Widget::Overview, Widget::Funnel, Widget::Realtime])
+            .mode(if people { Mode::Unique } else { Mode::Count })
+            .compare_previous();
+        let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+        for round in 0..rounds + WARM_UP {
+            let as_of = self.platform.expected.as_of - APART * 2 * i32::try_from(round)?;
+            let page = peer::page(generation, self.activity, as_of.timestamp(), people);
+            let peer_cost = self.cost(peer.load(page)).await?;
+            let as_of = as_of - APART;
+            let our_cost = self.cost(async {
+                let answer = dashboard.answer(&request, as_of).await?;
+                let visits = answer.data.overview.and_then(|overview| overview.totals.total_visits);
+                if visits.is_some_and(|visits| visits > 0) { Ok(()) } else { Err("no visits were counted".into()) }
+            });
+            let our_cost = our_cost.await?;
+            if round >= WARM_UP {
+                theirs.push(peer_cost);
+                ours.push(our_cost);
+            }
+        }
+        let (theirs, ours) = (Summary::of(&theirs), Summary::of(&ours));
+        let counted = if people { "people" } else { "events" };
+        say(&format!("{} of the platform, {counted}", generation.name()));
+        say(&format!("  platform {theirs}"));
+        say(&format!("  ours     {ours}"));
+        say(&format!("  {}", theirs.against(&ours)));
+        Ok(())
+    }
+
+    /// Time and processor time of one page.
+    async fn cost(&self, page: impl Future<Output = Result<(), Error>>) -> Result<Cost, Error> {
+        let spent = || self.processes.iter().map(|process| process.cpu_nanos()).collect::<Vec<_>>();
+        let (before, began) = (spent(), Instant::now());
+        page.await?;
+        let wall = began.elapsed();
+        // A server goes on for a moment after it has answered.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let spent = spent().iter().zip(before).map(|(after, before)| after.saturating_sub(before)).collect();
+        Ok(Cost { wall, spent })
+    }
+}
+
+/// The platform's dashboard, as far as its stores see it.
+struct Peer {
+    search: Transport,
+    indices: String,
+    sql: MySqlPool,
+    redis: redis::aio::MultiplexedConnection,
+    prefix: String,
+}
+
+impl Peer {
+    async fn connect(platform: &Platform, at: &Addresses) -> Result<Self, Error> {
+        let indices: Vec<&str> = platform.indices.names().collect();
+        let sql = platform.options(at);
+        Ok(Self {
+            search: Transport::single_node(&format!("http://{}", at.elasticsearch))?,
+            indices: indices.join(","),
+            sql: MySqlPoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(sql).await?,
+            redis: redis::Client::open(format!("redis://{}/", at.redis))?.get_multiplexed_async_connection().await?,
+            prefix: platform.keys.counter().replace("campaign:{activityId}:counter", ""),
+        })
+    }
+
+    /// Its requests, each sent when the one before is answered.
+    async fn load(&self, page: Vec<Request>) -> Result<(), Error> {
+        for request in page {
+            match request {
+                Request::Search(body) => {
+                    let path = format!("/{}/_search", self.indices);
+                    let query = Some(&[("typed_keys", "true")]);
+                    let mut headers = HeaderMap::new();
+                    headers.insert("content-type", "application/json".parse()?);
+                    let reply = self.search.send(Method::Post, &path, headers, query, Some(body), None).await?;
+                    if !reply.status_code().is_success() {
+                        return Err(reply.text().await?.into());
+                    }
+                    reply.bytes().await?;
+                }
+                Request::Sql(statement) => {
+                    let rows = self.sql.fetch_all(sqlx::raw_sql(sqlx::AssertSqlSafe(statement))).await?;
+                    std::hint::black_box(rows.len());
+                }
+                Request::Get(key) => {
+                    let value: Option<i64> = self.redis.clone().get(format!("{}{key}", self.prefix)).await?;
+                    std::hint::black_box(value);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What one page took: time, and processor time of each process, in nanoseconds.
+struct Cost {
+    wall: Duration,
+    spent: Vec<u64>,
+}
+
+/// What many pages took, in milliseconds.
+struct Summary {
+    median: f64,
+    late: f64,
+    spent: Vec<f64>,
+}
+
+impl Summary {
+    fn of(costs: &[Cost]) -> Self {
+        let mut walls: Vec<f64> = costs.iter().map(|cost| cost.wall.as_secs_f64() * 1e3).collect();
+        walls.sort_by(f64::total_cmp);
+        let spent = (0..costs[0].spent.len()).map(|process| {
+            let mut spent: Vec<f64> =
+                costs.iter().map(|cost| Duration::from_nanos(cost.spent[process]).as_secs_f64() * 1e3).collect();
+            spent.sort_by(f64::total_cmp);
+            spent[spent.len() / 2]
+        });
+        Self { median: walls[walls.len() / 2], late: walls[walls.len() * 19 / 20], spent: spent.collect() }
+    }
+
+    /// How many times the other's is in this.
+    fn against(&self, other: &Self) -> String {
+        let stores = |summary: &Self| summary.spent[..3].iter().sum::<f64>();
+        format!(
+            "times less: time {:.1}, Elasticsearch's processor {:.1}, all stores' {:.1}",
+            self.median / other.median,
+            self.spent[0] / other.spent[0],
+            stores(self) / stores(other),
+        )
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:7.1} ms {:7.1} ms, processor", self.median, self.late)?;
+        self.spent.iter().try_for_each(|spent| write!(f, " {spent:6.1} ms"))
+    }
+}

@@ -1,0 +1,289 @@
+//! Every setting of the server: its defaults, and how a file and the environment change them.
+//! Lives here: keys and where their values come from. Lives elsewhere: what a value may be (`config/values`), the command
+//! line (`cli`), what is done with it (`stores`, `serve`).
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use anyhow::Context as _;
+use axon_metrics::{Budgets, DashboardBuilder, StepRules};
+use chrono::FixedOffset;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+mod values;
+
+pub(crate) use values::{CountingMode, LogFormat, Profile, Secret, StockCounts, Url};
+
+/// The beginning of environment variables: `AXON_DASHBOARD__MYSQL__URL` is the key `mysql.url`.
+const ENVIRONMENT: &str = "AXON_DASHBOARD";
+
+/// The server's settings. A store without a `url` is not connected; without any the server has a store of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// What the platform's data looks like; decides the defaults of names and steps.
+    pub(crate) profile: Profile,
+    pub(crate) listen: SocketAddr,
+    #[serde(with = "values::as_text")]
+    pub(crate) zone: Tz,
+    pub(crate) default_mode: CountingMode,
+    pub(crate) log_format: LogFormat,
+    /// Requests answered at the same time; more are refused.
+    pub(crate) max_concurrent: usize,
+    /// Whole weeks of history before a promotion that its baseline is taken from.
+    pub(crate) baseline_weeks: u32,
+    pub(crate) steps: Steps,
+    pub(crate) budgets: Milliseconds,
+    pub(crate) elasticsearch: Elasticsearch,
+    pub(crate) mysql: MySql,
+    pub(crate) redis: Redis,
+}
+
+/// What each step of the funnel counts: `event PAGE_VIEW`, `event PAGE_VIEW,SCREEN_VIEW of 3,4`, `approved entries`, `purchases`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Steps {
+    visit: values::StepText,
+    engage: values::StepText,
+    approve: values::StepText,
+    purchase: values::StepText,
+}
+
+/// Time limits.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Milliseconds {
+    answer_ms: u64,
+    catalog_ms: u64,
+    behavior_ms: u64,
+    ledger_ms: u64,
+    realtime_ms: u64,
+    connect_ms: u64,
+}
+
+/// Where visitors' events lie.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Elasticsearch {
+    pub(crate) url: Url,
+    pub(crate) username: String,
+    pub(crate) password: Secret,
+    pub(crate) password_file: String,
+    /// An encoded API key, instead of a user.
+    pub(crate) api_key: Secret,
+    pub(crate) api_key_file: String,
+    /// Certificates of the authority that signed the server's, PEM; empty for the public ones.
+    pub(crate) ca_file: String,
+    #[serde(deserialize_with = "values::list")]
+    pub(crate) event_indices: Vec<String>,
+    #[serde(deserialize_with = "values::list")]
+    pub(crate) purchase_indices: Vec<String>,
+    /// Addresses of an activity's pages, `{id}` for its id. The default makes up for an empty list, which layers lose.
+    #[serde(default, deserialize_with = "values::list")]
+    pub(crate) page_urls: Vec<String>,
+    pub(crate) ingest_lag_ms: u64,
+    /// Whether the lag was measured; an assumed one is said beside the figures.
+    pub(crate) ingest_lag_measured: bool,
+}
+
+/// Where campaigns, entries and purchases lie.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MySql {
+    pub(crate) url: Url,
+    pub(crate) password: Secret,
+    pub(crate) password_file: String,
+    pub(crate) max_connections: u32,
+    pub(crate) currency: String,
+    #[serde(with = "values::as_text")]
+    pub(crate) purchase_offset: FixedOffset,
+    #[serde(with = "values::as_text")]
+    pub(crate) created_offset: FixedOffset,
+    #[serde(with = "values::as_text")]
+    pub(crate) schedule_offset: FixedOffset,
+}
+
+/// Where stock and participants lie.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Redis {
+    pub(crate) url: Url,
+    pub(crate) password: Secret,
+    pub(crate) password_file: String,
+    pub(crate) stock_key: String,
+    pub(crate) stock_counts: StockCounts,
+    pub(crate) members_key: String,
+}
+
+impl Config {
+    /// The defaults of a profile.
+    fn of(profile: Profile) -> Self {
+        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        let plan = profile == Profile::Plan;
+        let (events, purchases, approve) = if plan {
+            (["behavior-events"], ["behavior-events"], "approved entries")
+        } else {
+            (["axon.event.behavior"], ["axon.event.commerce"], "event APPROVED")
+        };
+        let (stock, counts, members) = if plan {
+            ("campaign:{activityId}:remaining", StockCounts::Remaining, "campaignActivity:{activityId}:participants")
+        } else {
+            ("campaign:{activityId}:counter", StockCounts::Held, "campaign:{activityId}:users")
+        };
+        let seoul = FixedOffset::east_opt(9 * 3_600).expect("nine hours are an offset");
+        Self {
+            profile,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            zone: chrono_tz::Asia::Seoul,
+            default_mode: CountingMode::Count,
+            log_format: LogFormat::Text,
+            max_concurrent: 1_024,
+            baseline_weeks: 4,
+            steps: Steps {
+                visit: "event PAGE_VIEW".into(),
+                engage: "event CLICK".into(),
+                approve: approve.into(),
+                purchase: "event PURCHASE".into(),
+            },
+            budgets: Milliseconds {
+                answer_ms: 1_000,
+                catalog_ms: 300,
+                behavior_ms: 800,
+                ledger_ms: 800,
+                realtime_ms: 150,
+                connect_ms: 200,
+            },
+            elasticsearch: Elasticsearch {
+                url: Url::default(),
+                username: String::new(),
+                password: Secret::default(),
+                password_file: String::new(),
+                api_key: Secret::default(),
+                api_key_file: String::new(),
+                ca_file: String::new(),
+                event_indices: texts(&events),
+                purchase_indices: texts(&purchases),
+                page_urls: Vec::new(),
+                ingest_lag_ms: 2_000,
+                ingest_lag_measured: false,
+            },
+            mysql: MySql {
+                url: Url::default(),
+                password: Secret::default(),
+                password_file: String::new(),
+                max_connections: 8,
+                currency: "KRW".into(),
+                purchase_offset: seoul,
+                created_offset: seoul,
+                schedule_offset: seoul,
+            },
+            redis: Redis {
+                url: Url::default(),
+                password: Secret::default(),
+                password_file: String::new(),
+                stock_key: stock.into(),
+                stock_counts: counts,
+                members_key: members.into(),
+            },
+        }
+    }
+
+    /// The settings: defaults of the profile, changed by the file, changed by the environment.
+    /// # Errors
+    /// Says which key is unknown or wrong, and where it came from.
+    pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        #[derive(Deserialize)]
+        struct Chosen {
+            profile: Option<Profile>,
+        }
+        let chosen: Chosen = given(config::Config::builder(), file)?.try_deserialize()?;
+        let defaults = config::Config::try_from(&Self::of(chosen.profile.unwrap_or_default()))?;
+        let config: Self = given(config::Config::builder().add_source(defaults), file)?.try_deserialize()?;
+        config.steps.rules().context("steps")?;
+        config.with_files()
+    }
+
+    /// Secrets that lie in files are read; one given twice is an error.
+    fn with_files(mut self) -> anyhow::Result<Self> {
+        let secrets = [
+            (&mut self.elasticsearch.password, &self.elasticsearch.password_file, "elasticsearch.password"),
+            (&mut self.elasticsearch.api_key, &self.elasticsearch.api_key_file, "elasticsearch.api_key"),
+            (&mut self.mysql.password, &self.mysql.password_file, "mysql.password"),
+            (&mut self.redis.password, &self.redis.password_file, "redis.password"),
+        ];
+        for (secret, file, key) in secrets {
+            if file.is_empty() {
+                continue;
+            }
+            anyhow::ensure!(secret.is_empty(), "{key} and {key}_file are both given");
+            let text = std::fs::read_to_string(file).with_context(|| format!("{key}_file: cannot read {file}"))?;
+            *secret = text.trim_end_matches(['\r', '\n']).to_owned().into();
+        }
+        Ok(self)
+    }
+
+    /// Whether any store is connected.
+    pub(crate) fn has_stores(&self) -> bool {
+        [&self.elasticsearch.url, &self.mysql.url, &self.redis.url].iter().any(|url| !url.is_empty())
+    }
+
+    /// A dashboard with these settings.
+    pub(crate) fn apply<C>(&self, builder: DashboardBuilder<C>) -> anyhow::Result<DashboardBuilder<C>> {
+        Ok(builder
+            .zone(self.zone)
+            .default_mode(self.default_mode.into())
+            .step_rules(self.steps.rules()?)
+            .budgets(self.budgets.budgets())
+            .baseline_weeks(self.baseline_weeks))
+    }
+
+    /// Every key with its value, as a file that can be given back; secrets are not shown.
+    pub(crate) fn print(&self) -> anyhow::Result<String> {
+        Ok(toml::to_string(self)?)
+    }
+}
+
+/// The file's and the environment's values on top of what is there.
+fn given(
+    builder: config::ConfigBuilder<config::builder::DefaultState>,
+    file: Option<&Path>,
+) -> anyhow::Result<config::Config> {
+    let environment = config::Environment::with_prefix(ENVIRONMENT).prefix_separator("__").separator("__");
+    let builder = match file {
+        Some(path) => builder.add_source(config::File::from(path).format(config::FileFormat::Toml)),
+        None => builder,
+    };
+    Ok(builder.add_source(environment).build()?)
+}
+
+impl Steps {
+    /// The rules that the texts mean.
+    pub(crate) fn rules(&self) -> anyhow::Result<StepRules> {
+        let rule = |key, text: &values::StepText| text.record().with_context(|| format!("steps.{key}"));
+        Ok(StepRules {
+            visit: rule("visit", &self.visit)?,
+            engage: rule("engage", &self.engage)?,
+            approve: rule("approve", &self.approve)?,
+            purchase: rule("purchase", &self.purchase)?,
+        })
+    }
+}
+
+impl Milliseconds {
+    /// What sources may take.
+    pub(crate) fn budgets(&self) -> Budgets {
+        let ms = Duration::from_millis;
+        Budgets {
+            answer: ms(self.answer_ms),
+            catalog: ms(self.catalog_ms),
+            behavior: ms(self.behavior_ms),
+            ledger: ms(self.ledger_ms),
+            realtime: ms(self.realtime_ms),
+        }
+    }
+
+    /// What making a connection may take.
+    pub(crate) fn connect(&self) -> Duration {
+        Duration::from_millis(self.connect_ms)
+    }
+}

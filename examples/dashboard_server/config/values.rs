@@ -1,0 +1,201 @@
+//! What a setting's value may be, and how it is written.
+
+use std::{fmt, str::FromStr};
+
+use anyhow::bail;
+use axon_metrics::{EventRule, LedgerStep, Mode, Record};
+use clap::ValueEnum;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// What the platform's data looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Profile {
+    /// As the platform stores it.
+    #[default]
+    Platform,
+    /// As the plan lays it out.
+    Plan,
+}
+
+/// The modes that can be a default today.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CountingMode {
+    /// Number of events
+    Count,
+    /// Distinct people
+    Unique,
+}
+
+impl From<CountingMode> for Mode {
+    fn from(mode: CountingMode) -> Self {
+        match mode {
+            CountingMode::Count => Self::Count,
+            CountingMode::Unique => Self::Unique,
+        }
+    }
+}
+
+/// Forms of log lines.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// What the stock key counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StockCounts {
+    /// Slots taken.
+    Held,
+    /// Slots left.
+    Remaining,
+}
+
+/// An address; shown without its password.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Url(String);
+
+impl Url {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The address as it was given, password included.
+    pub(crate) fn exposed(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str(&self.0) };
+        let host_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        match rest[..host_ends].rsplit_once('@') {
+            Some((user, _)) if user.contains(':') => {
+                let name = user.split(':').next().unwrap_or_default();
+                write!(f, "{scheme}://{name}:***{}", &rest[user.len()..])
+            }
+            _ => f.write_str(&self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Serialize for Url {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Something that is never shown.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Secret(SecretString);
+
+impl Secret {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.exposed().is_empty()
+    }
+
+    pub(crate) fn exposed(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl From<String> for Secret {
+    fn from(secret: String) -> Self {
+        Self(secret.into())
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if self.is_empty() { "" } else { "***" })
+    }
+}
+
+/// What a step counts, as text.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct StepText(String);
+
+impl From<&str> for StepText {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl StepText {
+    /// The kind of record that the text means.
+    pub(crate) fn record(&self) -> anyhow::Result<Record> {
+        match self.0.trim() {
+            "approved entries" => return Ok(Record::Ledger(LedgerStep::ApprovedEntry)),
+            "purchases" => return Ok(Record::Ledger(LedgerStep::Purchase)),
+            _ => {}
+        }
+        let Some(rule) = self.0.trim().strip_prefix("event ") else {
+            bail!(
+                "{:?} is none of `event TRIGGER,...`, `event TRIGGER,... of DEFINITION,...`, `approved entries`, `purchases`",
+                self.0
+            )
+        };
+        let (triggers, definitions) = rule.split_once(" of ").unwrap_or((rule, ""));
+        let triggers: Vec<String> = parts(triggers).map(str::to_owned).collect();
+        if triggers.is_empty() {
+            bail!("{:?} names no trigger", self.0);
+        }
+        let number =
+            |text: &str| text.parse::<i64>().map_err(|_| anyhow::anyhow!("{text:?} is no number of a definition"));
+        let definitions = parts(definitions).map(number).collect::<Result<_, _>>()?;
+        Ok(Record::Event(EventRule { triggers, definitions }))
+    }
+}
+
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// A list, or one text with commas between, as the environment has it.
+pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Many(Vec<String>),
+        One(String),
+    }
+    Ok(match Given::deserialize(deserializer)? {
+        Given::Many(texts) => texts,
+        Given::One(text) => parts(&text).map(str::to_owned).collect(),
+    })
+}
+
+/// Values that are written as they are shown.
+pub(super) mod as_text {
+    use super::*;
+
+    pub(crate) fn serialize<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: FromStr<Err: fmt::Display>,
+        D: Deserializer<'de>,
+    {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|error| D::Error::custom(format!("{text:?}: {error}")))
+    }
+}

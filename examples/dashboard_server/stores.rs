@@ -1,0 +1,115 @@
+//! The dashboard over the stores that are configured. Nothing is asked of them yet: a store that is down when the server
+//! starts is asked again by each question.
+
+use std::{str::FromStr as _, time::Duration};
+
+use anyhow::{Context as _, anyhow, ensure};
+use axon_metrics::Dashboard;
+use axon_metrics_es::{EsBehavior, EsOptions};
+use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
+use axon_metrics_redis::{RedisKeys, RedisOptions, RedisRealtime, StockKey};
+use elasticsearch::{
+    auth::Credentials,
+    cert::{Certificate, CertificateValidation},
+    http::{
+        Url,
+        transport::{SingleNodeConnectionPool, TransportBuilder},
+    },
+};
+use redis::IntoConnectionInfo as _;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
+
+use crate::config::{self, Config, StockCounts};
+
+/// A dashboard that asks every store with an address. Must be called inside a tokio runtime.
+/// # Errors
+/// Says which setting cannot be used. Addresses and secrets are not repeated.
+pub(crate) fn dashboard(settings: &Config) -> anyhow::Result<Dashboard> {
+    ensure!(!settings.mysql.url.is_empty(), "mysql.url is missing: the catalog lies there");
+    let pool = mysql(settings)?;
+    let tables = tables(&settings.mysql);
+    let builder = Dashboard::builder()
+        .catalog(MySqlCatalog::with_options(pool.clone(), tables.clone()))
+        .ledger(MySqlLedger::with_options(pool, tables));
+    let mut builder = settings.apply(builder)?;
+    if !settings.elasticsearch.url.is_empty() {
+        builder = builder.behavior(elasticsearch(settings)?);
+    }
+    if !settings.redis.url.is_empty() {
+        builder = builder.realtime(redis(settings)?);
+    }
+    Ok(builder.build())
+}
+
+fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
+    let config = &settings.elasticsearch;
+    let url = Url::parse(config.url.exposed()).map_err(|why| anyhow!("elasticsearch.url is no address: {why}"))?;
+    let mut transport = TransportBuilder::new(SingleNodeConnectionPool::new(url)).disable_proxy();
+    let key = config.api_key.exposed();
+    if !key.is_empty() {
+        ensure!(config.username.is_empty(), "elasticsearch.api_key and elasticsearch.username are both given");
+        transport = transport.auth(Credentials::EncodedApiKey(key.to_owned()));
+    } else if !config.username.is_empty() {
+        transport = transport.auth(Credentials::Basic(config.username.clone(), config.password.exposed().to_owned()));
+    }
+    if !config.ca_file.is_empty() {
+        let pem = std::fs::read(&config.ca_file)
+            .with_context(|| format!("elasticsearch.ca_file: cannot read {}", config.ca_file))?;
+        let authority = Certificate::from_pem(&pem).context("elasticsearch.ca_file holds no certificate")?;
+        transport = transport.cert_validation(CertificateValidation::Full(authority));
+    }
+    let transport = transport.build().context("elasticsearch")?;
+
+    let lag = Duration::from_millis(config.ingest_lag_ms);
+    let options = EsOptions::default()
+        .with_event_indices(&config.event_indices)
+        .with_purchase_indices(&config.purchase_indices)
+        .with_page_templates(&config.page_urls)
+        .with_search_timeout(settings.budgets.budgets().behavior * 7 / 8);
+    let options =
+        if config.ingest_lag_measured { options.with_measured_ingest_lag(lag) } else { options.with_ingest_lag(lag) };
+    EsBehavior::with_options(elasticsearch::Elasticsearch::new(transport), options).context("elasticsearch")
+}
+
+fn mysql(settings: &Config) -> anyhow::Result<MySqlPool> {
+    let config = &settings.mysql;
+    let mut server = MySqlConnectOptions::from_str(config.url.exposed())
+        .map_err(|_| anyhow!("mysql.url is no address such as mysql://user@host:3306/database"))?;
+    if !config.password.is_empty() {
+        server = server.password(config.password.exposed());
+    }
+    let pool = axon_metrics_mysql::pool_options_with(settings.budgets.budgets().ledger);
+    Ok(pool.max_connections(config.max_connections).connect_lazy_with(server))
+}
+
+fn tables(config: &config::MySql) -> MySqlOptions {
+    MySqlOptions::default()
+        .with_currency(&config.currency)
+        .with_purchase_offset(config.purchase_offset)
+        .with_created_offset(config.created_offset)
+        .with_schedule_offset(config.schedule_offset)
+}
+
+fn redis(settings: &Config) -> anyhow::Result<RedisRealtime> {
+    let config = &settings.redis;
+    let mut server = config
+        .url
+        .exposed()
+        .into_connection_info()
+        .map_err(|_| anyhow!("redis.url is no address such as redis://host:6379/0"))?;
+    if !config.password.is_empty() {
+        let login = server.redis_settings().clone().set_password(config.password.exposed());
+        server = server.set_redis_settings(login);
+    }
+    let client = redis::Client::open(server).map_err(|_| anyhow!("redis.url cannot be used"))?;
+    let stock = config.stock_key.parse().context("redis.stock_key")?;
+    let keys = RedisKeys {
+        stock: match config.stock_counts {
+            StockCounts::Held => StockKey::Held(stock),
+            StockCounts::Remaining => StockKey::Remaining(stock),
+        },
+        members: config.members_key.parse().context("redis.members_key")?,
+    };
+    let options = RedisOptions::default().with_keys(keys).with_connect_timeout(settings.budgets.connect());
+    Ok(RedisRealtime::with_options(client, options))
+}

@@ -1,0 +1,263 @@
+//! Fills real stores with generated campaigns, laid out as the platform does it, to try the product on servers of one's own.
+//!
+//! Run, with any of the three servers (`scripts/services up` starts some, `scripts/services env` names them):
+//! ```sh
+//! cargo run --release -p axon-examples --example load_stores -- --layout aug-2026 \
+//!     --elasticsearch http://127.0.0.1:9200 --mysql mysql://root@127.0.0.1:3306/ --redis redis://127.0.0.1:6379/ --events 1M
+//! ```
+//!
+//! You should see a progress bar for each store, one line that says what was loaded, and the names to point a server at.
+//! What is there already is not touched, unless `--replace` says so. The same seed, `--now` and layout load the same records.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, bail};
+use axon_examples::arguments::{instant, number};
+use axon_examples::generator::{Config, Plan};
+use axon_examples::stores::existing::Existing;
+use axon_examples::stores::load::{Loaded, SqlTarget, Store, Targets};
+use axon_examples::stores::{Layout, elasticsearch, redis::Keys, sql::Clocks};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// Fills real stores with generated campaigns.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How the stores are laid out: as the platform of December 2025 has them, of August 2026, as its plan says, or as
+    /// August 2026 with a pipeline whose documents the index refuses.
+    #[arg(long, value_parser = PossibleValuesParser::new(Layout::ALL.map(Layout::as_str)).try_map(|name| name.parse::<Layout>()))]
+    layout: Layout,
+    /// Elasticsearch to fill, perhaps with a user and a password: http://127.0.0.1:9200.
+    #[arg(long, value_name = "URL", hide_env_values = true, env = "AXON_LOAD_ELASTICSEARCH_URL")]
+    elasticsearch: Option<String>,
+    /// MySQL or MariaDB to fill: mysql://root@127.0.0.1:3306/. The user must be allowed to make databases.
+    #[arg(long, value_name = "URL", hide_env_values = true, env = "AXON_LOAD_MYSQL_URL")]
+    mysql: Option<String>,
+    /// Redis to fill: redis://127.0.0.1:6379/0.
+    #[arg(long, value_name = "URL", hide_env_values = true, env = "AXON_LOAD_REDIS_URL")]
+    redis: Option<String>,
+    /// Deliveries of events; 1k and 50M are understood.
+    #[arg(long, value_name = "N", default_value = "200000", value_parser = number)]
+    events: u64,
+    /// Start of the random stream.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Instant at which the data ends, RFC 3339 [default: the current time].
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    now: Option<DateTime<Utc>>,
+    /// Whole days of history before the day of --now.
+    #[arg(long, value_name = "D", default_value_t = 42)]
+    days: u32,
+    /// Number of campaigns; six are one of each sort.
+    #[arg(long, value_name = "C", default_value_t = 6)]
+    campaigns: u32,
+    /// IANA zone of calendar days and hours. Times in MySQL are written by the clock of Seoul whatever it is.
+    #[arg(long, value_name = "ZONE", default_value = "Asia/Seoul")]
+    zone: Tz,
+    /// Text before the names of all indices.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    index_prefix: String,
+    /// Database to make.
+    #[arg(long, value_name = "NAME", default_value = "axon_db")]
+    database: String,
+    /// Text before the names of all keys.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    key_prefix: String,
+    /// Drop indices, database and keys of these names first.
+    #[arg(long)]
+    replace: bool,
+    /// Write the totals that a dashboard must show, as of --now, to this file.
+    #[arg(long, value_name = "FILE")]
+    expected: Option<PathBuf>,
+    /// No progress and no closing lines.
+    #[arg(long)]
+    quiet: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(&arguments))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let plan = Plan::new(Config {
+        seed: arguments.seed,
+        events: arguments.events,
+        now: arguments.now.unwrap_or_else(|| SystemTime::now().into()),
+        days: arguments.days,
+        campaigns: arguments.campaigns,
+        zone: arguments.zone,
+        // Stores keep identities; the layout says how times are spelt.
+        export: true,
+        ..Config::default()
+    })?;
+    let targets = targets(arguments)?;
+    refuse(&targets.existing(plan.catalog()).await?, arguments.replace)?;
+    let bars = Bars::new(arguments);
+    let loaded = targets.load(plan, arguments.layout, Arc::new(move |store, count| bars.set(store, count))).await?;
+    if let Some(path) = &arguments.expected {
+        let mut totals = serde_json::to_vec_pretty(&loaded.expected)?;
+        totals.push(b'\n');
+        fs::write(path, totals).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if !arguments.quiet {
+        eprintln!("{}", summary(arguments, &loaded, started.elapsed()));
+        eprint!("{}", names(arguments, &loaded));
+    }
+    Ok(())
+}
+
+fn targets(arguments: &Arguments) -> anyhow::Result<Targets> {
+    let mut targets = Targets::default();
+    if let Some(url) = &arguments.elasticsearch {
+        let indices = elasticsearch::Indices::new(arguments.layout).prefixed(&arguments.index_prefix);
+        let client =
+            elasticsearch::client(url).context("--elasticsearch is no address such as http://127.0.0.1:9200")?;
+        targets.elasticsearch = Some((client, indices));
+    }
+    if let Some(url) = arguments.mysql.clone() {
+        targets.sql = Some(SqlTarget { url, database: arguments.database.clone(), clocks: Clocks::default() });
+    }
+    if let Some(url) = &arguments.redis {
+        let client =
+            redis::Client::open(url.as_str()).context("--redis is no address such as redis://127.0.0.1:6379/0")?;
+        targets.redis = Some((client, Keys::of(arguments.layout).with_prefix(&arguments.key_prefix)));
+    }
+    if targets.elasticsearch.is_none() && targets.sql.is_none() && targets.redis.is_none() {
+        bail!("there is nothing to fill: name --elasticsearch, --mysql or --redis");
+    }
+    Ok(targets)
+}
+
+/// What is there stays there, unless it is to be replaced; what loading did not make is never dropped.
+fn refuse(existing: &Existing, replace: bool) -> anyhow::Result<()> {
+    if !existing.foreign.is_empty() {
+        let (first, count) = (existing.foreign[0].as_str(), existing.foreign.len());
+        bail!(
+            "{first} is not of this program ({count} such in all), so its database is not replaced: name another one"
+        );
+    }
+    if !existing.replaced.is_empty() && !replace {
+        bail!("{} there already: --replace drops what is there", listed(&existing.replaced));
+    }
+    Ok(())
+}
+
+fn listed(names: &[String]) -> String {
+    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+}
+
+fn summary(arguments: &Arguments, loaded: &Loaded, took: Duration) -> String {
+    let mut parts = Vec::new();
+    if let Some(documents) = loaded.documents {
+        let rejected = match documents.rejected {
+            0 => String::new(),
+            rejected => format!(" ({rejected} refused by the index, as this layout has it)"),
+        };
+        parts.push(format!("{} documents{rejected}", documents.taken));
+    }
+    if let Some(rows) = loaded.rows {
+        parts.push(format!("{} entries and purchases", rows.rows));
+    }
+    if let Some(activities) = loaded.activities {
+        parts.push(format!("stock of {activities} activities"));
+    }
+    let as_of = loaded.expected.as_of.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let seconds = took.as_secs_f64();
+    format!("loaded {} in the layout {}, as of {as_of}, in {seconds:.1} s", parts.join(", "), arguments.layout)
+}
+
+/// What a server must be told to read this.
+fn names(arguments: &Arguments, loaded: &Loaded) -> String {
+    let layout = arguments.layout;
+    let profile = if layout == Layout::Plan { "plan" } else { "platform" };
+    let as_of = loaded.expected.as_of.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let mut lines = format!("  profile {profile}, zone {}, clock started at {as_of}\n", arguments.zone);
+    if arguments.elasticsearch.is_some() {
+        let indices = elasticsearch::Indices::new(layout).prefixed(&arguments.index_prefix);
+        lines += &format!("  Elasticsearch: events in {}, purchases in {}\n", indices.behavior, indices.commerce);
+    }
+    if arguments.mysql.is_some() {
+        lines += &format!("  MySQL: database {}, all times at +09:00\n", arguments.database);
+    }
+    if arguments.redis.is_some() {
+        let keys = Keys::of(layout).with_prefix(&arguments.key_prefix);
+        let holds = if keys.counts_down() { "slots left" } else { "slots taken" };
+        lines += &format!("  Redis: {holds} in {}, members in {}\n", keys.counter(), keys.members());
+    }
+    lines
+}
+
+/// A bar for each store. The database's length is not known beforehand.
+struct Bars {
+    bars: HashMap<Store, ProgressBar>,
+    _all: MultiProgress,
+}
+
+impl Bars {
+    fn new(arguments: &Arguments) -> Self {
+        let all = MultiProgress::new();
+        let mut bars = HashMap::new();
+        let seen = !arguments.quiet && io::stderr().is_terminal();
+        let stores = [
+            (Store::Elasticsearch, arguments.elasticsearch.is_some(), Some(arguments.events), "documents"),
+            (Store::Sql, arguments.mysql.is_some(), None, "rows"),
+            (Store::Redis, arguments.redis.is_some(), None, "activities"),
+        ];
+        for (store, _, length, unit) in stores.into_iter().filter(|(_, asked, ..)| seen && *asked) {
+            let template = match length {
+                Some(_) => {
+                    format!("{store:13} {{bar:30}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left")
+                }
+                None => format!("{store:13} {{spinner}} {{human_pos}} {unit}"),
+            };
+            let bar = all.add(length.map_or_else(ProgressBar::no_length, ProgressBar::new));
+            if let Ok(style) = ProgressStyle::with_template(&template) {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bars.insert(store, bar);
+        }
+        Self { bars, _all: all }
+    }
+
+    fn set(&self, store: Store, count: u64) {
+        if let Some(bar) = self.bars.get(&store) {
+            bar.set_position(count);
+        }
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.bars.values().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+/// An error with its causes; a cause that its message names already is not said again.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said = if said.is_empty() { cause } else { format!("{said}: {cause}") };
+        }
+    }
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}

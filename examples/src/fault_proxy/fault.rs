@@ -1,0 +1,141 @@
+//! What can go wrong between a client and a server, and how it is written.
+
+use std::{fmt, num::NonZeroUsize, str::FromStr, time::Duration};
+
+/// What a proxy does to its connections. Written as in the table of [`Fault::from_str`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fault {
+    /// Nothing: all bytes pass.
+    #[default]
+    None,
+    /// Every byte of a reply arrives this much later; how many pass at a time is not limited.
+    Latency(Duration),
+    /// Connections are accepted and nothing passes either way. What was sent meanwhile is passed on once the fault is over,
+    /// as a network does that lost its packets for a while.
+    Blackhole,
+    /// Connections open when the fault is set are dead from then on and for good, without a sign: writes succeed, nothing is
+    /// answered. New ones work. So a firewall does that forgets its connections.
+    HalfOpen,
+    /// Open connections are reset (RST) at once, new ones as soon as they are accepted.
+    Reset,
+    /// Open connections are closed (FIN) at once, new ones as soon as they are accepted.
+    Close,
+    /// Of each reply - what the server sends between two requests - so many bytes arrive, then the connection is closed.
+    /// Shorter replies pass.
+    Cut {
+        /// Bytes of a reply that arrive.
+        after_bytes: u64,
+    },
+    /// Replies arrive a few bytes at a time.
+    Drip {
+        /// How many at a time.
+        bytes: NonZeroUsize,
+        /// The time between two pieces.
+        every: Duration,
+    },
+    /// Each reply is replaced by as many bytes that look random; equal on every connection and in every run.
+    Garbage,
+    /// The port is closed, and so are open connections, as if the server's process had ended. The port is opened again when
+    /// another fault, or none, is set.
+    Refuse,
+}
+
+/// A text that is no fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no fault: none, latency=300ms, blackhole, half-open, reset, close, cut=BYTES, drip=BYTES/20ms, garbage, refuse"
+)]
+pub struct FaultError(String);
+
+impl FromStr for Fault {
+    type Err = FaultError;
+
+    /// Reads a fault, as `Display` writes it:
+    ///
+    /// | text | fault |
+    /// |---|---|
+    /// | `none`, `blackhole`, `half-open`, `reset`, `close`, `garbage`, `refuse` | the variant of that name |
+    /// | `latency=300ms`, `latency=2s` | [`Latency`](Fault::Latency) |
+    /// | `cut=100` | [`Cut`](Fault::Cut) after 100 bytes |
+    /// | `drip=1/20ms` | [`Drip`](Fault::Drip), a byte each 20 ms |
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        let fault = match text.trim().split_once('=') {
+            None => match text.trim() {
+                "none" => Some(Self::None),
+                "blackhole" => Some(Self::Blackhole),
+                "half-open" => Some(Self::HalfOpen),
+                "reset" => Some(Self::Reset),
+                "close" => Some(Self::Close),
+                "garbage" => Some(Self::Garbage),
+                "refuse" => Some(Self::Refuse),
+                _ => None,
+            },
+            Some(("latency", delay)) => duration(delay).map(Self::Latency),
+            Some(("cut", bytes)) => bytes.parse().ok().map(|after_bytes| Self::Cut { after_bytes }),
+            Some(("drip", pace)) => pace
+                .split_once('/')
+                .and_then(|(bytes, every)| Some(Self::Drip { bytes: bytes.parse().ok()?, every: duration(every)? })),
+            Some(_) => None,
+        };
+        fault.ok_or_else(|| FaultError(text.to_owned()))
+    }
+}
+
+/// `20ms` or `2s`, whole numbers.
+fn duration(text: &str) -> Option<Duration> {
+    if let Some(millis) = text.strip_suffix("ms") {
+        millis.parse().ok().map(Duration::from_millis)
+    } else {
+        text.strip_suffix('s')?.parse().ok().map(Duration::from_secs)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Latency(delay) => write!(f, "latency={}ms", delay.as_millis()),
+            Self::Blackhole => f.write_str("blackhole"),
+            Self::HalfOpen => f.write_str("half-open"),
+            Self::Reset => f.write_str("reset"),
+            Self::Close => f.write_str("close"),
+            Self::Cut { after_bytes } => write!(f, "cut={after_bytes}"),
+            Self::Drip { bytes, every } => write!(f, "drip={bytes}/{}ms", every.as_millis()),
+            Self::Garbage => f.write_str("garbage"),
+            Self::Refuse => f.write_str("refuse"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_read_as_it_is_written() {
+        for text in [
+            "none",
+            "latency=300ms",
+            "blackhole",
+            "half-open",
+            "reset",
+            "close",
+            "cut=100",
+            "drip=1/20ms",
+            "garbage",
+            "refuse",
+        ] {
+            assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
+        }
+        assert_eq!("latency=2s".parse(), Ok(Fault::Latency(Duration::from_secs(2))));
+    }
+
+    #[test]
+    fn a_text_that_is_no_fault_is_told_what_one_is() {
+        for text in ["", "slow", "latency", "latency=300", "latency=-1ms", "cut=x", "drip=0/20ms", "drip=1", "reset=1"]
+        {
+            let error = text.parse::<Fault>().unwrap_err().to_string();
+            assert!(error.contains("drip=BYTES/20ms"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What all connections are told: the fault in force, and which of them are over. Pure.
+
+use super::Fault;
+
+/// How a connection ends before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// RST.
+    Reset,
+    /// FIN.
+    Close,
+    /// Without a sign: nothing is answered any more.
+    Silence,
+}
+
+/// Connections are numbered in the order in which they were accepted; those that were open at some moment are those with a
+/// lower number than the next.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    pub(super) fault: Fault,
+    next: u64,
+    /// Connections with a lower number are over, and how.
+    over: Option<(u64, Ending)>,
+    /// Connections with a lower number are dead.
+    dead_below: u64,
+}
+
+impl Orders {
+    /// The number of a new connection.
+    pub(super) fn number(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        number
+    }
+
+    pub(super) fn set(&mut self, fault: Fault) {
+        self.fault = fault;
+        match fault {
+            Fault::HalfOpen => self.dead_below = self.next,
+            Fault::Reset => self.end_all(Ending::Reset),
+            Fault::Close | Fault::Refuse => self.end_all(Ending::Close),
+            Fault::None
+            | Fault::Latency(_)
+            | Fault::Blackhole
+            | Fault::Cut { .. }
+            | Fault::Drip { .. }
+            | Fault::Garbage => {}
+        }
+    }
+
+    pub(super) fn end_all(&mut self, how: Ending) {
+        self.over = Some((self.next, how));
+    }
+
+    /// Whether and how a connection ends now.
+    pub(super) fn ending(&self, number: u64) -> Option<Ending> {
+        match (self.over, self.fault) {
+            (Some((below, how)), _) if number < below => Some(how),
+            (_, Fault::Reset) => Some(Ending::Reset),
+            (_, Fault::Close | Fault::Refuse) => Some(Ending::Close),
+            _ if number < self.dead_below => Some(Ending::Silence),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_open_when_it_was_reset_ends_so_even_if_it_hears_of_it_late() {
+        let mut orders = Orders::default();
+        let old = orders.number();
+        orders.set(Fault::Reset);
+        orders.set(Fault::None);
+        let new = orders.number();
+        assert_eq!((orders.ending(old), orders.ending(new)), (Some(Ending::Reset), None));
+    }
+
+    #[test]
+    fn a_half_open_connection_stays_dead_when_the_fault_is_over() {
+        let mut orders = Orders::default();
+        let old = orders.number();
+        orders.set(Fault::HalfOpen);
+        let new = orders.number();
+        orders.set(Fault::None);
+        assert_eq!((orders.ending(old), orders.ending(new)), (Some(Ending::Silence), None));
+    }
+}

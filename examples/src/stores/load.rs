@@ -1,0 +1,279 @@
+//! One run of the generator into several stores at the same time. The generator is a plain loop, the stores are
+//! asynchronous: it runs on a thread of its own, and waits where a store is slower than it.
+//! Lives here: who gets which record. Lives elsewhere: how a store is laid out and written, what is there already (`existing`).
+
+use std::{fmt, io, sync::Arc};
+
+use ::elasticsearch::Elasticsearch;
+use ::redis::RedisError;
+use tokio::sync::mpsc;
+
+use super::{
+    Layout,
+    elasticsearch::{EventLoader, Indices, StoreError, Written},
+    redis::{Keys, Loader},
+    sql::{Clocks, EntryRow, Inserted, PurchaseRow, SqlStore},
+};
+use crate::generator::{Catalog, Entry, Event, Expected, Plan, Purchase, Sink, Slot};
+
+/// Rows that go to the database at once.
+const ROWS: usize = 2_000;
+/// Batches of rows that may wait for it.
+const WAITING: usize = 4;
+
+/// Which events are wanted.
+pub type Keep = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
+
+/// Where records go. A store that is `None` is left out.
+#[derive(Clone, Default)]
+pub struct Targets {
+    /// Elasticsearch, and what its indices are called.
+    pub elasticsearch: Option<(Elasticsearch, Indices)>,
+    /// MySQL or MariaDB.
+    pub sql: Option<SqlTarget>,
+    /// Redis, and what its keys are called.
+    pub redis: Option<(::redis::Client, Keys)>,
+    /// Events that go anywhere; `None` for all.
+    pub keep: Option<Keep>,
+}
+
+impl fmt::Debug for Targets {
+    /// Without clients, which may name users and passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Targets").field("sql", &self.sql).finish_non_exhaustive()
+    }
+}
+
+/// A database of MySQL or MariaDB.
+#[derive(Clone)]
+pub struct SqlTarget {
+    /// The server, perhaps with a user and a password.
+    pub url: String,
+    /// The name of the database.
+    pub database: String,
+    /// The wall clocks its times are written by.
+    pub clocks: Clocks,
+}
+
+impl fmt::Debug for SqlTarget {
+    /// Without the address, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlTarget").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+/// The kinds of stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Store {
+    /// Elasticsearch; its progress is in documents sent.
+    Elasticsearch,
+    /// MySQL or MariaDB; in rows.
+    Sql,
+    /// Redis; in activities.
+    Redis,
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Elasticsearch => "Elasticsearch",
+            Self::Sql => "MySQL",
+            Self::Redis => "Redis",
+        })
+    }
+}
+
+/// Told how much a store has taken so far.
+pub type Progress = Arc<dyn Fn(Store, u64) + Send + Sync>;
+
+/// What was loaded.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The totals a dashboard must show; where the layout lets a store refuse its documents, not what they would count.
+    pub expected: Expected,
+    /// Documents.
+    pub documents: Option<Written>,
+    /// Entries and purchases.
+    pub rows: Option<Inserted>,
+    /// Activities with a counter or members.
+    pub activities: Option<usize>,
+}
+
+/// Why stores could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Elasticsearch's part.
+    #[error(transparent)]
+    Elasticsearch(#[from] StoreError),
+    /// The database's part.
+    #[error("MySQL: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// Redis' part.
+    #[error("Redis: {0}")]
+    Redis(#[from] RedisError),
+    /// The generator stopped.
+    #[error("the generator stopped")]
+    Generator(#[source] io::Error),
+}
+
+impl Targets {
+    /// Makes the stores of a layout, in the place of what is there, and fills them with the records of a plan. The plan
+    /// should be made with `export`, since stores keep identities.
+    ///
+    /// Where a layout has no index of its own for purchases, those that the purchase service did not send could not be told
+    /// from the rest: they are left out.
+    /// # Errors
+    /// The first store that fails; the others are left as they are then.
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn load(&self, plan: Plan, layout: Layout, progress: Progress) -> Result<Loaded, LoadError> {
+        let catalog = plan.catalog().clone();
+        // All that can be refused at once is asked for before the first record.
+        let mut redis = match &self.redis {
+            Some((client, keys)) => Some(Loader::connect(client, keys.clone()).await?),
+            None => None,
+        };
+        let events = self.start_events(&plan, layout, &progress).await?;
+        let (rows, inserting) = self.start_rows(&catalog, layout, &progress).await?;
+
+        let forged = layout.has_commerce_index();
+        let keep = self.keep.clone();
+        let mut sender = Sender { forged, keep, events, rows, waiting: Rows::default(), slots: Vec::new() };
+        let generating = tokio::task::spawn_blocking(move || (plan.generate(&mut sender, |_| {}), sender));
+        let (expected, sender) = generating.await.map_err(|broken| LoadError::Generator(io::Error::other(broken)))?;
+        let Sender { events, rows, slots, .. } = sender;
+        drop(rows);
+        // A store that failed has stopped the generator: its reason comes first.
+        let rows = match inserting {
+            Some(inserting) => Some(inserting.await.map_err(|broken| LoadError::Generator(io::Error::other(broken)))??),
+            None => None,
+        };
+        let documents = match events {
+            Some(events) => Some(events.finish().await?),
+            None => None,
+        };
+        let expected = expected.map_err(LoadError::Generator)?;
+        if let Some(redis) = &mut redis {
+            redis.delete(&catalog).await?;
+            redis.load(&catalog, &slots, |done| progress(Store::Redis, as_u64(done))).await?;
+        }
+        Ok(Loaded { expected, documents, rows, activities: redis.map(|_| slots.len()) })
+    }
+
+    async fn start_events(
+        &self,
+        plan: &Plan,
+        layout: Layout,
+        progress: &Progress,
+    ) -> Result<Option<EventLoader>, LoadError> {
+        let Some((client, indices)) = &self.elasticsearch else { return Ok(None) };
+        super::elasticsearch::create(client, layout, indices).await?;
+        let progress = progress.clone();
+        let told = move |documents| progress(Store::Elasticsearch, documents);
+        Ok(Some(EventLoader::start(client, layout, indices, plan.config(), told)))
+    }
+
+    async fn start_rows(
+        &self,
+        catalog: &Catalog,
+        layout: Layout,
+        progress: &Progress,
+    ) -> Result<(Option<mpsc::Sender<Rows>>, Option<Inserting>), LoadError> {
+        let Some(SqlTarget { url, database, clocks }) = &self.sql else { return Ok((None, None)) };
+        let store = SqlStore::create(url, database, layout, *clocks).await?;
+        store.insert_catalog(catalog).await?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let inserting = tokio::spawn(insert(store, receiver, progress.clone()));
+        Ok((Some(sender), Some(inserting)))
+    }
+}
+
+type Inserting = tokio::task::JoinHandle<Result<Inserted, sqlx::Error>>;
+
+/// Inserts rows until there are no more.
+async fn insert(
+    store: SqlStore,
+    mut batches: mpsc::Receiver<Rows>,
+    progress: Progress,
+) -> Result<Inserted, sqlx::Error> {
+    let mut all = Inserted::default();
+    while let Some(batch) = batches.recv().await {
+        let entries = store.insert_entries(batch.entries).await?;
+        let purchases = store.insert_purchases(batch.purchases).await?;
+        all.rows += entries.rows + purchases.rows;
+        all.left_out += entries.left_out + purchases.left_out;
+        progress(Store::Sql, all.rows);
+    }
+    store.analyze().await?;
+    Ok(all)
+}
+
+/// Rows of the ledger on their way.
+#[derive(Debug, Default)]
+struct Rows {
+    entries: Vec<EntryRow>,
+    purchases: Vec<PurchaseRow>,
+}
+
+/// The generator's end. Blocks where a store has enough to do.
+struct Sender {
+    /// Whether purchases that the purchase service did not send are wanted.
+    forged: bool,
+    keep: Option<Keep>,
+    events: Option<EventLoader>,
+    rows: Option<mpsc::Sender<Rows>>,
+    waiting: Rows,
+    slots: Vec<Slot>,
+}
+
+impl Sender {
+    fn send_rows(&mut self, least: usize) -> io::Result<()> {
+        let Some(rows) = &self.rows else { return Ok(()) };
+        if self.waiting.entries.len() + self.waiting.purchases.len() < least {
+            return Ok(());
+        }
+        let batch = std::mem::take(&mut self.waiting);
+        rows.blocking_send(batch)
+            .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the database takes no more rows"))
+    }
+}
+
+impl Sink for Sender {
+    /// Was inserted before the first record.
+    fn catalog(&mut self, _: &Catalog) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        let wanted = (self.forged || !event.is_forged()) && self.keep.as_ref().is_none_or(|keep| keep(event));
+        match &mut self.events {
+            Some(events) if wanted => events.event(event),
+            _ => Ok(()),
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry) -> io::Result<()> {
+        if self.rows.is_some() {
+            self.waiting.entries.push(entry.into());
+        }
+        self.send_rows(ROWS)
+    }
+
+    fn purchase(&mut self, purchase: &Purchase) -> io::Result<()> {
+        if self.rows.is_some() {
+            self.waiting.purchases.push(purchase.into());
+        }
+        self.send_rows(ROWS)
+    }
+
+    fn realtime(&mut self, slots: &[Slot]) -> io::Result<()> {
+        self.slots = slots.to_vec();
+        self.send_rows(1)
+    }
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

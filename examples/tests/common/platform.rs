@@ -1,0 +1,178 @@
+//! A platform's data in real stores, under names of its own, and the dashboard over them, as a server would connect it.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axon_examples::{
+    generator::{Catalog, Config, Event, Expected, Plan},
+    stores::{
+        Layout,
+        elasticsearch::{self, Indices},
+        load::{Keep, Progress, SqlTarget, Targets},
+        redis::{Keys, Loader},
+        sql::Clocks,
+    },
+};
+use axon_metrics::{Budgets, Dashboard, LedgerStep, Record, StepRules, testing::server_url};
+use axon_metrics_es::{EsBehavior, EsOptions};
+use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
+use axon_metrics_redis::{RedisKeys, RedisOptions, RedisRealtime, StockKey};
+use sqlx::{Executor as _, mysql::MySqlConnectOptions};
+
+/// Where a dashboard finds each server.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses {
+    pub(crate) elasticsearch: SocketAddr,
+    pub(crate) sql: SocketAddr,
+    pub(crate) redis: SocketAddr,
+}
+
+/// Loaded stores.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    pub(crate) layout: Layout,
+    pub(crate) addresses: Addresses,
+    pub(crate) expected: Expected,
+    pub(crate) catalog: Catalog,
+    pub(crate) indices: Indices,
+    pub(crate) database: String,
+    pub(crate) keys: Keys,
+    targets: Targets,
+    sql: MySqlConnectOptions,
+}
+
+/// The part of an address that a proxy can stand before.
+fn host(url: &str) -> SocketAddr {
+    let rest = url.split_once("://").unwrap().1;
+    let authority = rest.split(['/', '?']).next().unwrap();
+    authority.rsplit('@').next().unwrap().parse().unwrap()
+}
+
+/// A word that no other test has.
+fn unique() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    format!("t{time}x{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Platform {
+    /// Generates records and puts them into the servers that the environment names, the database being that of `sql`.
+    /// `None`, and a loud word, if one is missing. With `keep`, only those events.
+    pub(crate) async fn load(layout: Layout, config: Config, sql: &str, keep: Option<Keep>) -> Option<Self> {
+        Self::load_as(layout, layout, config, sql, keep).await
+    }
+
+    /// The same with events in another layout than the rest.
+    pub(crate) async fn load_as(
+        events: Layout,
+        layout: Layout,
+        config: Config,
+        sql: &str,
+        keep: Option<Keep>,
+    ) -> Option<Self> {
+        let urls = (server_url("AXON_TEST_ELASTICSEARCH_URL"), server_url(sql), server_url("AXON_TEST_REDIS_URL"));
+        let (Some(es), Some(sql), Some(redis)) = urls else { return None };
+        let name = unique();
+        let plan = Plan::new(Config { export: true, ..config }).unwrap();
+        let catalog = plan.catalog().clone();
+        let indices = Indices::new(events).prefixed(&format!("axon-test-{name}-"));
+        let database = format!("axon_test_{name}");
+        let keys = Keys::of(layout).with_prefix(format!("axon-test-{name}:"));
+        let targets = Targets {
+            elasticsearch: Some((elasticsearch::client(&es).unwrap(), indices.clone())),
+            sql: Some(SqlTarget { url: sql.clone(), database: database.clone(), clocks: Clocks::default() }),
+            redis: Some((redis::Client::open(redis.as_str()).unwrap(), keys.clone())),
+            keep,
+        };
+        let quiet: Progress = Arc::new(|_, _| {});
+        let behavior = Targets { sql: None, redis: None, ..targets.clone() };
+        let loaded = if events == layout {
+            targets.load(plan, layout, quiet).await.unwrap()
+        } else {
+            behavior.load(plan.clone(), events, Arc::clone(&quiet)).await.unwrap();
+            Targets { elasticsearch: None, ..targets.clone() }.load(plan, layout, quiet).await.unwrap()
+        };
+        let addresses = Addresses { elasticsearch: host(&es), sql: host(&sql), redis: host(&redis) };
+        let sql = sql.parse::<MySqlConnectOptions>().unwrap().database(&database);
+        let expected = loaded.expected;
+        Some(Self { layout, addresses, expected, catalog, indices, database, keys, targets, sql })
+    }
+
+    /// The dashboard over the servers at these addresses, with budgets that a busy machine keeps.
+    pub(crate) fn patient_dashboard(&self) -> Dashboard {
+        let long = Duration::from_secs(30);
+        let patient = Budgets { answer: long, catalog: long, behavior: long, ledger: long, realtime: long };
+        self.dashboard(&self.addresses, patient)
+    }
+
+    /// The dashboard over the servers at these addresses.
+    pub(crate) fn dashboard(&self, addresses: &Addresses, budgets: Budgets) -> Dashboard {
+        let client = elasticsearch::client(&format!("http://{}", addresses.elasticsearch)).unwrap();
+        let options = EsOptions::default()
+            .with_event_indices([&self.indices.behavior])
+            .with_purchase_indices([&self.indices.commerce])
+            .with_search_timeout(budgets.behavior * 7 / 8);
+        let behavior = EsBehavior::with_options(client, options).unwrap();
+        let pool = axon_metrics_mysql::pool_options_with(budgets.ledger).connect_lazy_with(self.options(addresses));
+        let stock = self.keys.counter().parse().unwrap();
+        let keys = RedisKeys {
+            stock: if self.keys.counts_down() { StockKey::Remaining(stock) } else { StockKey::Held(stock) },
+            members: self.keys.members().parse().unwrap(),
+        };
+        let client = redis::Client::open(format!("redis://{}/", addresses.redis)).unwrap();
+        Dashboard::builder()
+            .catalog(MySqlCatalog::with_options(pool.clone(), MySqlOptions::default()))
+            .behavior(behavior)
+            .ledger(MySqlLedger::with_options(pool, MySqlOptions::default()))
+            .realtime(RedisRealtime::with_options(client, RedisOptions::default().with_keys(keys)))
+            .zone(self.expected.setting.zone.parse().unwrap())
+            .step_rules(rules(self.layout))
+            .budgets(budgets)
+            .build()
+    }
+
+    /// Takes everything out of the servers again.
+    pub(crate) async fn remove(self) {
+        let (client, indices) = self.targets.elasticsearch.as_ref().unwrap();
+        elasticsearch::drop_all(client, indices).await.unwrap();
+        let drop = format!("DROP DATABASE {}", self.database);
+        self.pool().await.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(drop))).await.unwrap();
+        let (client, keys) = self.targets.redis.as_ref().unwrap();
+        Loader::connect(client, keys.clone()).await.unwrap().delete(&self.catalog).await.unwrap();
+    }
+}
+
+/// What the steps of a layout count.
+pub(crate) fn rules(layout: Layout) -> StepRules {
+    let mut rules = StepRules::default();
+    if layout == Layout::Plan {
+        rules.approve = Record::Ledger(LedgerStep::ApprovedEntry);
+    }
+    rules
+}
+
+/// Events that are kept, where purchases that the purchase service did not send are not.
+pub(crate) fn unforged(event: &Event) -> bool {
+    !event.is_forged()
+}
+
+impl Platform {
+    /// The database at another address.
+    pub(crate) fn options(&self, addresses: &Addresses) -> MySqlConnectOptions {
+        self.sql.clone().host(&addresses.sql.ip().to_string()).port(addresses.sql.port())
+    }
+
+    /// Connections with all rights to the database.
+    pub(crate) async fn pool(&self) -> sqlx::MySqlPool {
+        sqlx::mysql::MySqlPoolOptions::new().max_connections(1).connect_with(self.sql.clone()).await.unwrap()
+    }
+}

@@ -1,0 +1,110 @@
+//! Two answers to one question: the real stores' must be the embedded store's, but for what the stores say they cannot tell
+//! and for what they say is estimated.
+
+use axon_metrics::{
+    Mode, Reason, Widget,
+    answer::{DashboardAnswer, Seam, WidgetStatus},
+    widget::{MissingReason, OverviewFigures},
+};
+
+/// What the real stores' layout cannot tell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Blind {
+    /// Who was active in the last five minutes.
+    pub(crate) active: bool,
+    /// The status of purchases.
+    pub(crate) status: bool,
+}
+
+/// Fails where the real answer is not the exact one.
+pub(crate) fn same(mut real: DashboardAnswer, mut exact: DashboardAnswer, blind: Blind, what: &str) {
+    for (widget, state) in &real.widgets {
+        assert_eq!(state.status, WidgetStatus::Fresh, "{what}: {widget:?} {:?}", state.missing);
+    }
+    assert_eq!((real.range.from, real.range.to), (exact.range.from, exact.range.to), "{what}");
+    if blind.active && real.data.realtime.is_some() {
+        not_measured(&real, Widget::Realtime, "activeUsers", Reason::TimeResolution, what);
+        clear_active(&mut exact);
+    }
+    if blind.status && real.data.comparison.is_some() {
+        not_measured(&real, Widget::Comparison, "promotion.cancelled", Reason::NoStatus, what);
+        clear_cancelled(&mut exact);
+    }
+    let within = stated(&real);
+    let counted = real.data.overview.as_ref().is_some_and(|overview| overview.totals.total_visits.is_some());
+    assert!(within.is_some() || real.mode == Mode::Count || !counted, "{what}: people are said to be counted exactly");
+    people(&mut real, &mut exact, within.unwrap_or(0.0), what);
+    assert_eq!(real.data, exact.data, "{what}");
+}
+
+fn not_measured(answer: &DashboardAnswer, widget: Widget, field: &str, reason: Reason, what: &str) {
+    let told = answer.widgets[&widget].missing.iter().find(|missing| missing.field == field);
+    let told = told.unwrap_or_else(|| panic!("{what}: nothing is said of {field}"));
+    let word = serde_json::to_value(reason).unwrap();
+    assert_eq!((told.reason, told.detail.as_deref()), (MissingReason::NotMeasured, word.as_str()), "{what}: {field}");
+}
+
+fn clear_active(answer: &mut DashboardAnswer) {
+    if let Some(realtime) = &mut answer.data.realtime {
+        realtime.active_users = None;
+    }
+}
+
+fn clear_cancelled(answer: &mut DashboardAnswer) {
+    if let Some(comparison) = &mut answer.data.comparison {
+        comparison.promotion.cancelled = None;
+        comparison.regular.cancelled = None;
+    }
+}
+
+/// The largest error that the answer states of its counts of people; `None` for exact ones.
+fn stated(answer: &DashboardAnswer) -> Option<f64> {
+    let behavior = answer.sources.iter().find(|source| source.seam == Seam::Behavior)?;
+    match behavior.precision.as_deref() {
+        Some("within 0.05 %") => Some(0.000_5),
+        Some("within 1 %") => Some(0.01),
+        _ => None,
+    }
+}
+
+/// Compares counts of people within the stated error; those that pass are made equal, as are rates, which rest on them.
+fn people(real: &mut DashboardAnswer, exact: &mut DashboardAnswer, within: f64, what: &str) {
+    let close = |real: &mut Option<u64>, exact: Option<u64>| {
+        if let (Some(told), Some(counted)) = (*real, exact) {
+            #[expect(clippy::cast_precision_loss, reason = "counts of people")]
+            let (off, most) = (told.abs_diff(counted) as f64, counted as f64 * within);
+            assert!(off <= most, "{what}: {told} is more than {within} off {counted}");
+            *real = exact;
+        }
+    };
+    if let (Some(real), Some(exact)) = (&mut real.data.realtime, &exact.data.realtime) {
+        close(&mut real.active_users, exact.active_users);
+    }
+    if real.mode == Mode::Count {
+        return;
+    }
+    let totals = |real: &mut OverviewFigures, exact: &OverviewFigures| {
+        close(&mut real.total_visits, exact.total_visits);
+        close(&mut real.total_participants, exact.total_participants);
+        close(&mut real.approved_count, exact.approved_count);
+        close(&mut real.purchase_count, exact.purchase_count);
+        real.conversion_rate = exact.conversion_rate;
+    };
+    if let (Some(real), Some(exact)) = (&mut real.data.overview, &exact.data.overview) {
+        totals(&mut real.totals, &exact.totals);
+        if let (Some(real), Some(exact)) = (&mut real.previous, &exact.previous) {
+            totals(real, exact);
+        }
+        real.change = exact.change.clone();
+    }
+    if let (Some(real), Some(exact)) = (&mut real.data.funnel, &exact.data.funnel) {
+        for (real, exact) in real.steps.iter_mut().zip(&exact.steps) {
+            close(&mut real.value, exact.value);
+            (real.rate, real.rate_from_first) = (exact.rate, exact.rate_from_first);
+            if let (Some(real), Some(exact)) = (&mut real.previous, &exact.previous) {
+                close(&mut real.value, exact.value);
+                real.rate = exact.rate;
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The server binary over real stores: configured by file and environment, checked, asked, and started while a store is away.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "common/platform.rs"]
+mod platform;
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use axon_examples::{
+    fault_proxy::{Fault, FaultProxy},
+    generator::Config,
+    stores::Layout,
+};
+use platform::Platform;
+use serde_json::Value;
+
+const SECRET: &str = "s3cr3t-canary";
+
+fn binary() -> Command {
+    let mut path: PathBuf = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    let mut command = Command::new(path.join("examples/dashboard_server"));
+    command.env("RUST_LOG", "info");
+    command
+}
+
+/// The settings for a platform, as an operator writes them.
+fn settings(platform: &Platform, redis: std::net::SocketAddr) -> String {
+    let profile = if platform.layout == Layout::Plan { "plan" } else { "platform" };
+    let at = &platform.addresses;
+    format!(
+        r#"
+profile = "{profile}"
+listen = "127.0.0.1:0"
+
+[budgets]
+answer_ms = 5000
+catalog_ms = 4000
+behavior_ms = 4000
+ledger_ms = 4000
+realtime_ms = 1000
+
+[elasticsearch]
+url = "http://{}"
+event_indices = ["{}"]
+purchase_indices = ["{}"]
+
+[mysql]
+url = "mysql://root@{}/{}"
+
+[redis]
+url = "redis://{redis}/0"
+stock_key = "{}"
+members_key = "{}"
+"#,
+        at.elasticsearch,
+        platform.indices.behavior,
+        platform.indices.commerce,
+        at.sql,
+        platform.database,
+        platform.keys.counter(),
+        platform.keys.members(),
+    )
+}
+
+/// What each layout is told of in the check.
+async fn answered(layout: Layout, sql: &str) {
+    let config = Config { events: 5_000, ..Config::default() };
+    let Some(platform) = Platform::load(layout, config, sql, None).await else { return };
+    let now = platform.expected.as_of.to_rfc3339();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dashboard.toml");
+    let redis = FaultProxy::start(platform.addresses.redis).await.unwrap();
+    std::fs::write(&file, settings(&platform, redis.address())).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+
+    let check = || binary().args(["--config", &file, "--check-config", "--now", &now]).output().unwrap();
+    let checked = tokio::task::block_in_place(check);
+    let said = text(&checked);
+    assert!(checked.status.success(), "{said}");
+    let found: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let sources = found["health"]["sources"].as_array().unwrap();
+    let names: Vec<_> =
+        sources.iter().map(|source| (source["seam"].as_str().unwrap(), source["status"].as_str())).collect();
+    let ok = Some("ok");
+    assert_eq!(names, [("catalog", ok), ("behavior", ok), ("ledger", ok), ("realtime", ok)], "{said}");
+    let probed = |seam: &str| {
+        let source = sources.iter().find(|source| source["seam"] == seam).unwrap();
+        source["probed"].as_object().unwrap().values().map(Value::to_string).collect::<String>()
+    };
+    assert!(probed("behavior").contains(if layout == Layout::Aug2026 { "date" } else { "float" }), "{said}");
+    assert!(probed("ledger").contains("+09:00"), "{said}");
+    assert!(sources[1]["dataAgeMs"].as_i64().unwrap() > 0 && sources[2]["dataAgeMs"].as_i64().is_some(), "{said}");
+
+    // Redis is away when the server starts: it serves the rest, says so, and has it as soon as it is back.
+    redis.set(Fault::Refuse);
+    let refused = tokio::task::block_in_place(check);
+    let complaint = String::from_utf8(refused.stderr.clone()).unwrap();
+    assert!(!refused.status.success() && complaint.contains("no answer from redis (realtime)"), "{complaint}");
+    let server = Server::start(&["--config", &file, "--now", &now]);
+    let campaign = platform.catalog.campaigns[0].id;
+    let page = format!("/api/v1/dashboard/campaign/{campaign}?widgets=overview,funnel,comparison,realtime");
+    let (status, answer) = tokio::task::block_in_place(|| server.get(&page));
+    assert_eq!(status, 200, "{answer}");
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let expected = &platform.expected.campaigns[0].figures;
+    let visits = answer["data"]["overview"]["totalVisits"].as_u64().unwrap();
+    // As many as were generated, but for what a float cannot tell.
+    assert!(visits.abs_diff(expected.periods.week.counts[0]) * 50 <= visits, "{visits} visits");
+    assert_eq!(answer["data"]["comparison"]["promotion"]["orders"], expected.periods.week.sales.promotion.orders);
+    assert_eq!(answer["data"]["realtime"]["remainingStock"], Value::Null);
+    assert_eq!(answer["widgets"]["realtime"]["status"], "partial");
+    redis.set(Fault::None);
+    let began = Instant::now();
+    let stock = loop {
+        let (_, answer) = tokio::task::block_in_place(|| server.get(&page));
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let stock = answer["data"]["realtime"]["participantsTotal"].as_u64();
+        if stock.is_some() || began.elapsed() > Duration::from_secs(5) {
+            break stock;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(stock, Some(expected.stock.participants_total));
+    let (status, ready) = tokio::task::block_in_place(|| server.get("/readyz"));
+    assert!(status == 200 && ready.contains("elasticsearch") && ready.contains("mysql"), "{ready}");
+    drop(server);
+    platform.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platforms_stores_are_served_from_a_file_of_settings() {
+    answered(Layout::Aug2026, "AXON_TEST_MYSQL_URL").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_older_platform_is_served_too() {
+    answered(Layout::Dec2025, "AXON_TEST_MARIADB_URL").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plans_layout_is_served_by_its_profile() {
+    answered(Layout::Plan, "AXON_TEST_MARIADB_URL").await;
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_secrets_are_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let password = file("password", &format!("{SECRET}\n"));
+    let config = file(
+        "dashboard.toml",
+        &format!(
+            "zone = \"UTC\"\n[mysql]\nurl = \"mysql://axon_ro:{SECRET}@127.0.0.1:1/axon_db\"\n[redis]\nurl = \"redis://127.0.0.1:1\"\npassword_file = \"{password}\"\n[elasticsearch]\nurl = \"http://127.0.0.1:1\"\napi_key = \"{SECRET}\"\n"
+        ),
+    );
+    let run = |arguments: &[&str]| {
+        let mut command = binary();
+        command.args(["--config", &config]).args(arguments).env("AXON_DASHBOARD__ZONE", "Europe/Paris");
+        command.env("RUST_LOG", "trace").output().unwrap()
+    };
+    let printed = run(&["--print-config"]);
+    let settings = String::from_utf8(printed.stdout).unwrap();
+    assert!(settings.contains("zone = \"Europe/Paris\"") && settings.contains("axon_ro:***@"), "{settings}");
+    assert!(!settings.contains(SECRET) && settings.matches("***").count() == 3, "{settings}");
+
+    // Nothing listens there: each store is named, and nothing of what is secret, whatever is logged.
+    let checked = run(&["--check-config"]);
+    let said = text(&checked);
+    assert!(!checked.status.success());
+    for store in ["mysql (catalog)", "elasticsearch (behavior)", "mysql (ledger)", "redis (realtime)"] {
+        assert!(said.contains(store), "{said}");
+    }
+    assert!(!said.contains(SECRET), "{said}");
+}
+
+#[test]
+fn a_wrong_setting_is_named_in_one_line() {
+    let complaint = |variables: &[(&str, &str)]| {
+        let output = binary().envs(variables.iter().copied()).arg("--check-config").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.lines().count() == 1 && said.starts_with("error: "), "{said}");
+        said
+    };
+    let sql = ("AXON_DASHBOARD__MYSQL__URL", "mysql://u:s3cr3t@127.0.0.1:1/d");
+    for (variables, word) in [
+        (vec![("AXON_DASHBOARD__ZONE", "Mars")], "zone"),
+        (vec![("AXON_DASHBOARD__MYSQ__URL", "x")], "mysq"),
+        (vec![("AXON_DASHBOARD__BUDGETS__ANSWER_MS", "soon")], "budgets.answer_ms"),
+        (vec![("AXON_DASHBOARD__REDIS__URL", "redis://127.0.0.1:1")], "mysql.url"),
+        (vec![("AXON_DASHBOARD__MYSQL__URL", "s3cr3t")], "mysql.url"),
+        (vec![sql, ("AXON_DASHBOARD__ELASTICSEARCH__URL", "s3cr3t")], "elasticsearch.url"),
+        (
+            vec![
+                sql,
+                ("AXON_DASHBOARD__ELASTICSEARCH__URL", "http://127.0.0.1:1"),
+                ("AXON_DASHBOARD__ELASTICSEARCH__EVENT_INDICES", "axon.*"),
+            ],
+            "axon.*",
+        ),
+        (vec![sql, ("AXON_DASHBOARD__REDIS__URL", "s3cr3t")], "redis.url"),
+        (
+            vec![
+                sql,
+                ("AXON_DASHBOARD__REDIS__URL", "redis://127.0.0.1:1"),
+                ("AXON_DASHBOARD__REDIS__STOCK_KEY", "stock"),
+            ],
+            "redis.stock_key",
+        ),
+        (vec![sql, ("AXON_DASHBOARD__MYSQL__PASSWORD_FILE", "/nowhere")], "/nowhere"),
+        (vec![("AXON_DASHBOARD__STEPS__VISIT", "visits")], "steps.visit"),
+    ] {
+        let said = complaint(&variables);
+        assert!(said.contains(word) && !said.contains("s3cr3t"), "{said}");
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        let mut process = binary().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
+        let address = first.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect(&first).to_owned();
+        Self { process, address }
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
