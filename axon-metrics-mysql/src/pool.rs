@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use sqlx::{Executor as _, mysql::MySqlPoolOptions};
+use sqlx::{Connection as _, Executor as _, mysql::MySqlPoolOptions};
+use tokio::time::timeout;
 
 use crate::store::flavor::Flavor;
 
 /// The statement limit of [`pool_options`]: the largest budget of the seams that use the pool, by default 800 ms.
 pub const DEFAULT_STATEMENT_LIMIT: Duration = Duration::from_millis(800);
+
+/// How much longer than the limit a reply may take to arrive.
+const REST: Duration = Duration::from_millis(250);
 
 /// [`pool_options_with`] the limit [`DEFAULT_STATEMENT_LIMIT`].
 /// ```no_run
@@ -20,7 +24,7 @@ pub fn pool_options() -> MySqlPoolOptions {
 }
 
 /// Options for a pool whose connections cannot hurt the server or the dashboard. Change what you like, but keep
-/// `after_connect`.
+/// `after_connect` and `after_release`.
 ///
 /// - **Statement limit**, set as each connection is made: `MAX_EXECUTION_TIME` on MySQL, `max_statement_time` on MariaDB.
 ///   A query whose caller has gone keeps running on the server, and keeps its connection, until it ends or meets the limit.
@@ -28,6 +32,8 @@ pub fn pool_options() -> MySqlPoolOptions {
 /// - **No ping before use** (`test_before_acquire`): sqlx would ask the server whether it is there before each statement,
 ///   which makes two round trips of every question. The sources notice a dead connection when they use it, throw it away
 ///   with the other idle ones, and ask again on a new one.
+/// - **A connection that is given back has as long as the limit, and a quarter of a second, to answer**, or is closed. sqlx
+///   pings it without an end: after a query that was dropped at the wrong moment the pool would have one place less for good.
 /// - **`acquire_timeout`** is half the limit, so that a caller hears of a server that is down before its own time is over.
 /// - At most 8 connections, closed after 5 minutes without use and replaced after 30.
 ///
@@ -39,6 +45,10 @@ pub fn pool_options_with(limit: Duration) -> MySqlPoolOptions {
         .idle_timeout(Duration::from_secs(300))
         .max_lifetime(Duration::from_secs(1_800))
         .test_before_acquire(false)
+        .after_release(move |connection, _| {
+            let answers = timeout(limit + REST, connection.ping());
+            Box::pin(async move { Ok(matches!(answers.await, Ok(Ok(())))) })
+        })
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 let version: String = sqlx::query_scalar("SELECT VERSION()").fetch_one(&mut *connection).await?;

@@ -67,3 +67,18 @@ async fn connections_are_given_back_after_some_seconds() {
     // Closing waits for all connections, so those that are kept come back at once.
     tokio::time::timeout(Duration::from_secs(2), pool.close()).await.expect("closed");
 }
+
+#[test]
+fn a_source_may_outlive_its_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let asked = runtime.block_on(async {
+        let database = Database::create::<MariaDb>(Layout::Aug2026).await?;
+        let ledger = MySqlLedger::new(database.pool());
+        ledger.ledger(&sales(1, PATIENT)).await.unwrap();
+        Some((ledger, database))
+    });
+    drop(runtime);
+    let Some((ledger, database)) = asked else { return };
+    drop(ledger);
+    drop(database);
+}

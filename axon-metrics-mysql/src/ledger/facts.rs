@@ -293,3 +293,90 @@ fn start(asked: &HistoryQuestion, slot: u64) -> Option<Instant> {
     let slots = i32::try_from(slot).ok()?;
     asked.window.from.checked_add_signed(length.checked_mul(slots)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{row::Row, store::shape::Types};
+
+    fn at(text: &str) -> Instant {
+        text.parse().expect("an instant")
+    }
+
+    fn shape() -> Shape {
+        Shape {
+            flavor: crate::store::flavor::Flavor::MySql,
+            version: "9.7.4".to_owned(),
+            limit: None,
+            read_only: true,
+            purchases: Place::There,
+            status: Place::There,
+            types: Types::More,
+            entries: Place::There,
+            campaigns: Place::There,
+            activities: Place::There,
+        }
+    }
+
+    fn question() -> LedgerQuestion {
+        let current = Window { from: at("2024-11-11T10:30:00Z"), to: at("2024-11-12T10:30:00Z") };
+        let history = Window { from: at("2024-11-10T15:00:00Z"), to: at("2024-11-11T10:00:00Z") };
+        let frame = Frame {
+            as_of: current.to,
+            activities: vec![ActivityId(77)],
+            funnel_activities: vec![ActivityId(77)],
+            current,
+            previous: None,
+            counting: Counting::Events,
+            by_activity: false,
+        };
+        let bucket = std::time::Duration::from_secs(3_600);
+        let history = Some(HistoryQuestion { window: history, bucket });
+        LedgerQuestion {
+            frame: Arc::new(frame),
+            budget: std::time::Duration::from_millis(800),
+            steps: vec![LedgerStep::Purchase],
+            sales: Some(SalesQuestion { products: vec![axon_metrics::ProductId(456)], window: current, history }),
+        }
+    }
+
+    /// What is made of replies, given as text.
+    fn told(by_activity: &[&str], by_product: &[&str]) -> Result<LedgerFacts, SourceError> {
+        let lines = |rows: &[&str]| {
+            let line = |row: &&str| Line::read(&Row::of(&row.split(' ').collect::<Vec<_>>())).expect("a line");
+            Told::Lines(rows.iter().map(line).collect())
+        };
+        let options = MySqlOptions::default();
+        facts(&question(), &shape(), &options, (lines(by_activity), lines(by_product)))
+    }
+
+    const STEP: &str = "3 NULL NULL NULL 45 NULL NULL NULL NULL NULL NULL";
+    const PROMOTION: &str = "5 NULL NULL NULL 45 45 3 0 45 1345500.00 NULL";
+    const OLDEST: &str = "7 NULL NULL NULL 0 NULL NULL NULL NULL NULL NULL";
+
+    #[test]
+    fn a_whole_reply_is_measured() {
+        let history = "6 -1 2 NULL 2 0 0 0 3 38700.00 NULL";
+        let facts = told(&[STEP, PROMOTION], &[history, OLDEST]).expect("facts");
+        assert_eq!(facts.steps.current[0].as_ref().expect("a count").value, 45);
+        let sales = facts.sales.expect("sales");
+        assert_eq!(sales.promotion.expect("sums").value.cancelled, Some(3));
+        assert_eq!(sales.regular.expect("no rows").value.orders, 0);
+        let history = sales.history.expect("asked").expect("history").value;
+        assert_eq!((history.since, history.buckets.len()), (None, 1));
+        assert_eq!(history.buckets[0].0, at("2024-11-10T17:00:00Z"));
+    }
+
+    #[test]
+    fn a_reply_that_lacks_a_line_is_malformed_and_not_zero() {
+        for (by_activity, by_product) in [
+            (&[PROMOTION][..], &[OLDEST][..]),
+            (&[STEP], &[OLDEST]),
+            (&[STEP, PROMOTION], &[]),
+            (&[STEP, PROMOTION], &["6 -1 9999 NULL 2 0 0 0 3 38700.00 NULL", OLDEST]),
+        ] {
+            let error = told(by_activity, by_product).expect_err("malformed");
+            assert!(matches!(error, SourceError::Malformed { .. }), "{error:?}");
+        }
+    }
+}

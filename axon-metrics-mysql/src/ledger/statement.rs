@@ -50,6 +50,9 @@ fn purchase(shape: &Shape) -> String {
     )
 }
 
+/// The activity, hidden from the optimiser; -1 for none.
+const ACTIVITY: &str = "COALESCE(campaign_activity_id, -1)";
+
 /// `[from, to)` in a column; `None` if nothing can lie inside.
 #[derive(Debug, Clone, Copy)]
 struct Span {
@@ -117,13 +120,14 @@ impl Text<'_> {
         };
         // By an expression: by the column itself, a server may go through all rows in the order of an index.
         let (activity, group) = match apart {
-            true => ("COALESCE(campaign_activity_id, -1)", " GROUP BY activity WITH ROLLUP"),
-            false => ("NULL", ""),
+            true => ("activity", " GROUP BY activity WITH ROLLUP"),
+            false => ("NULL AS activity", ""),
         };
         Some(format!(
-            "SELECT {part} AS part, activity, NULL AS slot, NULL AS campaign, COUNT(*) AS orders, \
+            "SELECT {part} AS part, {activity}, NULL AS slot, NULL AS campaign, COUNT(*) AS orders, \
              {users} AS users, NULL AS reversed, NULL AS odd, NULL AS quantity, NULL AS revenue, NULL AS oldest \
-             FROM (SELECT {activity} AS activity, user_id FROM {table} WHERE {activities} AND {known}{within}) AS r{group}",
+             FROM (SELECT {ACTIVITY} AS activity, user_id FROM {table} \
+             WHERE {activities} AND {known}{within}) AS r{group}",
             part = part.number()
         ))
     }
@@ -181,7 +185,6 @@ impl Text<'_> {
     /// servers look up each purchase of the shop through an index that begins with the activity, and grouped by that
     /// column, all purchases in its order: many times the cost of reading the table once.
     fn sales(&self, products: &OneOf, window: Option<Span>, history: Option<(Span, u128)>) -> String {
-        const ACTIVITY: &str = "COALESCE(campaign_activity_id, -1)";
         let in_window = window.map_or("FALSE".to_owned(), |span| format!("({})", span.holds("purchase_at")));
         let slot = history.map_or("NULL".to_owned(), |(span, length)| {
             let (from, within) = (span.from, span.holds("purchase_at"));

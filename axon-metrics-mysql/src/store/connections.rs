@@ -51,6 +51,13 @@ struct Inner {
     tickets: AtomicU64,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
+        kept.drain(..).for_each(|kept| give_back(kept.connection, REST));
+    }
+}
+
 struct Kept {
     connection: PoolConnection<MySql>,
     taken: Instant,
@@ -188,7 +195,8 @@ impl Connections {
 
 /// Gives a connection back to the pool as soon as it answers a ping, or closes it.
 fn give_back(mut connection: PoolConnection<MySql>, within: Duration) {
-    let Ok(runtime) = Handle::try_current() else { return };
+    // Outside a runtime the pool cannot take it back, and would panic.
+    let Ok(runtime) = Handle::try_current() else { return drop(connection.detach()) };
     runtime.spawn(async move {
         match timeout(within, connection.ping()).await {
             Ok(Ok(())) => drop(connection),
