@@ -17,6 +17,9 @@ pub(crate) use values::{CountingMode, LogFormat, Profile, Secret, StockCounts, U
 /// The beginning of environment variables: `AXON_DASHBOARD__MYSQL__URL` is the key `mysql.url`.
 const ENVIRONMENT: &str = "AXON_DASHBOARD";
 
+/// A store that lags an hour behind is no store for a live dashboard.
+const MAX_LAG_MS: u64 = 3_600_000;
+
 /// The server's settings. A store without a `url` is not connected; without any the server has a store of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,7 +61,6 @@ pub(crate) struct Milliseconds {
     behavior_ms: u64,
     ledger_ms: u64,
     realtime_ms: u64,
-    connect_ms: u64,
 }
 
 /// Where visitors' events lie.
@@ -113,6 +115,8 @@ pub(crate) struct Redis {
     pub(crate) stock_key: String,
     pub(crate) stock_counts: StockCounts,
     pub(crate) members_key: String,
+    /// How long making a connection may take.
+    pub(crate) connect_ms: u64,
 }
 
 impl Config {
@@ -151,7 +155,6 @@ impl Config {
                 behavior_ms: 800,
                 ledger_ms: 800,
                 realtime_ms: 150,
-                connect_ms: 200,
             },
             elasticsearch: Elasticsearch {
                 url: Url::default(),
@@ -184,6 +187,7 @@ impl Config {
                 stock_key: stock.into(),
                 stock_counts: counts,
                 members_key: members.into(),
+                connect_ms: 200,
             },
         }
     }
@@ -200,6 +204,8 @@ impl Config {
         let defaults = config::Config::try_from(&Self::of(chosen.profile.unwrap_or_default()))?;
         let config: Self = given(config::Config::builder().add_source(defaults), file)?.try_deserialize()?;
         config.steps.rules().context("steps")?;
+        let lag = config.elasticsearch.ingest_lag_ms;
+        anyhow::ensure!(lag <= MAX_LAG_MS, "elasticsearch.ingest_lag_ms must be at most {MAX_LAG_MS}, not {lag}");
         config.with_files()
     }
 
@@ -280,10 +286,5 @@ impl Milliseconds {
             ledger: ms(self.ledger_ms),
             realtime: ms(self.realtime_ms),
         }
-    }
-
-    /// What making a connection may take.
-    pub(crate) fn connect(&self) -> Duration {
-        Duration::from_millis(self.connect_ms)
     }
 }

@@ -45,12 +45,14 @@ fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
     let config = &settings.elasticsearch;
     let url = Url::parse(config.url.exposed()).map_err(|why| anyhow!("elasticsearch.url is no address: {why}"))?;
     let mut transport = TransportBuilder::new(SingleNodeConnectionPool::new(url)).disable_proxy();
+    let password = config.password.exposed();
+    ensure!(password.is_empty() || !config.username.is_empty(), "elasticsearch.password needs elasticsearch.username");
     let key = config.api_key.exposed();
     if !key.is_empty() {
         ensure!(config.username.is_empty(), "elasticsearch.api_key and elasticsearch.username are both given");
         transport = transport.auth(Credentials::EncodedApiKey(key.to_owned()));
     } else if !config.username.is_empty() {
-        transport = transport.auth(Credentials::Basic(config.username.clone(), config.password.exposed().to_owned()));
+        transport = transport.auth(Credentials::Basic(config.username.clone(), password.to_owned()));
     }
     if !config.ca_file.is_empty() {
         let pem = std::fs::read(&config.ca_file)
@@ -78,7 +80,9 @@ fn mysql(settings: &Config) -> anyhow::Result<MySqlPool> {
     if !config.password.is_empty() {
         server = server.password(config.password.exposed());
     }
-    let pool = axon_metrics_mysql::pool_options_with(settings.budgets.budgets().ledger);
+    // The pool serves both: a statement may take what the more patient of them waits.
+    let budgets = settings.budgets.budgets();
+    let pool = axon_metrics_mysql::pool_options_with(budgets.ledger.max(budgets.catalog));
     Ok(pool.max_connections(config.max_connections).connect_lazy_with(server))
 }
 
@@ -110,6 +114,7 @@ fn redis(settings: &Config) -> anyhow::Result<RedisRealtime> {
         },
         members: config.members_key.parse().context("redis.members_key")?,
     };
-    let options = RedisOptions::default().with_keys(keys).with_connect_timeout(settings.budgets.connect());
+    let options =
+        RedisOptions::default().with_keys(keys).with_connect_timeout(Duration::from_millis(config.connect_ms));
     Ok(RedisRealtime::with_options(client, options))
 }

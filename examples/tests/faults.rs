@@ -1,5 +1,5 @@
 //! One store at a time breaks in front of a running dashboard: refused, hung, slow, garbled, killed while it answers.
-//! The other widgets stay, the failure is named, nothing is another number, the answer comes in time, and all is well again
+//! (Killed: its connections end and its port is closed, as the kernel does for a process that died.) The other widgets stay, the failure is named, nothing is another number, the answer comes in time, and all is well again
 //! within two seconds after the store is.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]

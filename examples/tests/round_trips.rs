@@ -124,13 +124,13 @@ async fn an_answer_takes_as_long_as_the_slowest_store() {
         .widgets([Widget::Overview, Widget::Funnel, Widget::Realtime])
         .compare_previous();
     counted.answer(&request).await;
-    let (far, near) = (Duration::from_millis(400), Duration::from_millis(300));
+    let (far, near) = (Duration::from_millis(400), Duration::from_millis(350));
     counted.elasticsearch.set(Fault::Latency(far));
     counted.sql.set(Fault::Latency(near));
     counted.redis.set(Fault::Latency(near));
     let began = std::time::Instant::now();
     counted.answer(&request).await;
     let took = began.elapsed();
-    assert!(far <= took && took < far + near, "{took:?}: the legs add up");
+    assert!(far <= took && took < near * 2 - Duration::from_millis(100), "{took:?}: two legs follow each other");
     counted.platform.remove().await;
 }

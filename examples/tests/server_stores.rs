@@ -221,9 +221,52 @@ fn a_wrong_setting_is_named_in_one_line() {
         ),
         (vec![sql, ("AXON_DASHBOARD__MYSQL__PASSWORD_FILE", "/nowhere")], "/nowhere"),
         (vec![("AXON_DASHBOARD__STEPS__VISIT", "visits")], "steps.visit"),
+        (vec![("AXON_DASHBOARD__ELASTICSEARCH__INGEST_LAG_MS", "99999999999")], "ingest_lag_ms"),
+        (
+            vec![
+                sql,
+                ("AXON_DASHBOARD__ELASTICSEARCH__URL", "http://127.0.0.1:1"),
+                ("AXON_DASHBOARD__ELASTICSEARCH__PASSWORD", "s3cr3t"),
+            ],
+            "elasticsearch.username",
+        ),
     ] {
         let said = complaint(&variables);
         assert!(said.contains(word) && !said.contains("s3cr3t"), "{said}");
+    }
+}
+
+/// A setting as it is printed when it is given so.
+fn printed(key: &str, value: &str) -> String {
+    let output = binary().env(key, value).arg("--print-config").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn an_address_is_printed_without_its_password_whatever_that_is_made_of() {
+    for (given, shown) in [
+        ("mysql://axon_ro@db:3306/axon", "mysql://axon_ro@db:3306/axon"),
+        ("mysql://axon_ro:s3cr3t@db/axon?x=1", "mysql://axon_ro:***@db/axon?x=1"),
+        ("mysql://u:s3/cr?3#t@x@db/axon", "mysql://u:***@db/axon"),
+        ("redis://:s3cr3t@host/0", "redis://:***@host/0"),
+        ("https://s3cr3t@host", "https://***@host"),
+        ("u:s3cr3t@host", "u:***@host"),
+        ("http://127.0.0.1:9200", "http://127.0.0.1:9200"),
+    ] {
+        let settings = printed("AXON_DASHBOARD__MYSQL__URL", given);
+        assert!(settings.lines().any(|line| line == format!("url = \"{shown}\"")), "{given}: {settings}");
+    }
+}
+
+#[test]
+fn steps_are_kinds_of_records() {
+    for step in ["event PAGE_VIEW,VIEW of 3,4", "event X", "approved entries", "purchases"] {
+        assert!(printed("AXON_DASHBOARD__STEPS__VISIT", step).contains(step));
+    }
+    for wrong in ["", "event", "event ,", "event X of y", "PAGE_VIEW", "entries"] {
+        let output = binary().env("AXON_DASHBOARD__STEPS__VISIT", wrong).arg("--print-config").output().unwrap();
+        assert!(!output.status.success() && text(&output).contains("steps.visit"), "{wrong:?}: {}", text(&output));
     }
 }
 

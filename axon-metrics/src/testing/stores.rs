@@ -17,8 +17,9 @@ pub fn server_url(variable: &str) -> Option<String> {
     let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
     if url.is_none() {
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        // Written past the capture of test output.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {variable} is not set");
+        // Written past the capture of test output, on a line of its own, in one piece.
+        let line = format!("\nSKIPPED: {test}: {variable} is not set\n");
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
     url
 }

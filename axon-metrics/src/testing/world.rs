@@ -114,7 +114,7 @@ pub(super) fn well_named(name: &str) {
 
 /// What comes of a question, which must not take much longer than its budget.
 pub(super) async fn within<T>(budget: Duration, asked: impl Future<Output = T>) -> T {
-    let slack = Duration::from_millis(600);
+    let slack = Duration::from_millis(300);
     tokio::time::timeout(budget + slack, asked).await.expect("an answer or an error within the budget")
 }
 

@@ -198,7 +198,10 @@ impl Standing {
                 Ok(0)
             }
             (Err(counter), Ok(members)) if absent(counter) => {
-                standing.drift(None, Some(*members));
+                // What is left cannot be counted where there is no limit.
+                if activity.limit.is_some() {
+                    standing.drift(None, Some(*members));
+                }
                 Ok(i64::try_from(*members).unwrap_or(i64::MAX))
             }
             (Err(why), _) => Err(why.clone()),

@@ -131,7 +131,10 @@ pub(crate) fn remaining_of(world: &World, activity: &Activity, path: &str, widge
             Ok(counter)
         }
         Some((None, Some(members))) => {
-            widget.warn("counter_drift", &field);
+            // Where there is no limit, nothing has to be counted.
+            if activity.limit.is_some() {
+                widget.warn("counter_drift", &field);
+            }
             Ok(members)
         }
     };

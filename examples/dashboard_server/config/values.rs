@@ -75,16 +75,19 @@ impl Url {
 }
 
 impl fmt::Display for Url {
+    /// All that may be a secret is hidden: a password, and a lone word before the host, which some servers take for one;
+    /// of a database it is the user. A password may hold any character, so what is hidden ends with the last `@`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str(&self.0) };
-        let host_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        match rest[..host_ends].rsplit_once('@') {
-            Some((user, _)) if user.contains(':') => {
-                let name = user.split(':').next().unwrap_or_default();
-                write!(f, "{scheme}://{name}:***{}", &rest[user.len()..])
-            }
-            _ => f.write_str(&self.0),
-        }
+        let Some((login, host)) = self.0.rsplit_once('@') else { return f.write_str(&self.0) };
+        let (scheme, login) = login.split_once("://").map_or(("", login), |(scheme, login)| (scheme, login));
+        let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+        let user = match login.split_once(':') {
+            Some((user, _)) if plain(user) => format!("{user}:***"),
+            None if plain(login) && scheme == "mysql" => login.to_owned(),
+            _ => "***".to_owned(),
+        };
+        let slashes = if scheme.is_empty() { "" } else { "://" };
+        write!(f, "{scheme}{slashes}{user}@{host}")
     }
 }
 

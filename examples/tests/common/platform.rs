@@ -13,7 +13,7 @@ use std::{
 };
 
 use axon_examples::{
-    generator::{Catalog, Config, Event, Expected, Plan},
+    generator::{Catalog, Config, Expected, Plan},
     stores::{
         Layout,
         elasticsearch::{self, Indices},
@@ -46,6 +46,8 @@ pub(crate) struct Platform {
     pub(crate) indices: Indices,
     pub(crate) database: String,
     pub(crate) keys: Keys,
+    /// Documents that Elasticsearch took.
+    pub(crate) documents: u64,
     targets: Targets,
     sql: MySqlConnectOptions,
 }
@@ -95,16 +97,13 @@ impl Platform {
         };
         let quiet: Progress = Arc::new(|_, _| {});
         let behavior = Targets { sql: None, redis: None, ..targets.clone() };
-        let loaded = if events == layout {
-            targets.load(plan, layout, quiet).await.unwrap()
-        } else {
-            behavior.load(plan.clone(), events, Arc::clone(&quiet)).await.unwrap();
-            Targets { elasticsearch: None, ..targets.clone() }.load(plan, layout, quiet).await.unwrap()
-        };
+        let written = behavior.load(plan.clone(), events, Arc::clone(&quiet)).await.unwrap();
+        let rest = Targets { elasticsearch: None, ..targets.clone() };
+        let loaded = rest.load(plan, layout, quiet).await.unwrap();
         let addresses = Addresses { elasticsearch: host(&es), sql: host(&sql), redis: host(&redis) };
         let sql = sql.parse::<MySqlConnectOptions>().unwrap().database(&database);
-        let expected = loaded.expected;
-        Some(Self { layout, addresses, expected, catalog, indices, database, keys, targets, sql })
+        let (expected, documents) = (loaded.expected, written.documents.unwrap().taken);
+        Some(Self { layout, addresses, documents, expected, catalog, indices, database, keys, targets, sql })
     }
 
     /// The dashboard over the servers at these addresses, with budgets that a busy machine keeps.
@@ -158,11 +157,6 @@ pub(crate) fn rules(layout: Layout) -> StepRules {
         rules.approve = Record::Ledger(LedgerStep::ApprovedEntry);
     }
     rules
-}
-
-/// Events that are kept, where purchases that the purchase service did not send are not.
-pub(crate) fn unforged(event: &Event) -> bool {
-    !event.is_forged()
 }
 
 impl Platform {

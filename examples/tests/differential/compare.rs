@@ -3,8 +3,8 @@
 
 use axon_metrics::{
     Mode, Reason, Widget,
-    answer::{DashboardAnswer, Seam, WidgetStatus},
-    widget::{MissingReason, OverviewFigures},
+    answer::{DashboardAnswer, Seam, WidgetState, WidgetStatus},
+    widget::{MissingReason, OverviewFigures, Warning, WarningCode},
 };
 
 /// What the real stores' layout cannot tell.
@@ -30,11 +30,32 @@ pub(crate) fn same(mut real: DashboardAnswer, mut exact: DashboardAnswer, blind:
         not_measured(&real, Widget::Comparison, "promotion.cancelled", Reason::NoStatus, what);
         clear_cancelled(&mut exact);
     }
+    same_notes(&real, &exact, blind, what);
     let within = stated(&real);
     let counted = real.data.overview.as_ref().is_some_and(|overview| overview.totals.total_visits.is_some());
     assert!(within.is_some() || real.mode == Mode::Count || !counted, "{what}: people are said to be counted exactly");
     people(&mut real, &mut exact, within.unwrap_or(0.0), what);
     assert_eq!(real.data, exact.data, "{what}");
+}
+
+/// The same figures are missing for the same reasons, and the same is warned of, but for what the stores are blind to and
+/// say of their lag and their times.
+fn same_notes(real: &DashboardAnswer, exact: &DashboardAnswer, blind: Blind, what: &str) {
+    let blind_to = |field: &str| blind.active && field == "activeUsers" || blind.status && field.ends_with("cancelled");
+    for (widget, state) in &real.widgets {
+        let missing = |state: &WidgetState| {
+            let told = state.missing.iter().filter(|missing| !blind_to(&missing.field));
+            told.map(|missing| (missing.field.clone(), missing.reason, missing.detail.clone())).collect::<Vec<_>>()
+        };
+        let warnings = |state: &WidgetState| {
+            let own =
+                |warning: &&Warning| !matches!(warning.code, WarningCode::AssumedLag | WarningCode::TimeResolution);
+            state.warnings.iter().filter(own).map(|warning| (warning.code, warning.field.clone())).collect::<Vec<_>>()
+        };
+        let (told, wanted) = (state, &exact.widgets[widget]);
+        assert_eq!(missing(told), missing(wanted), "{what}: {widget:?}");
+        assert_eq!(warnings(told), warnings(wanted), "{what}: {widget:?}");
+    }
 }
 
 fn not_measured(answer: &DashboardAnswer, widget: Widget, field: &str, reason: Reason, what: &str) {

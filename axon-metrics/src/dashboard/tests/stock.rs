@@ -87,3 +87,9 @@ async fn of_a_campaign_is_the_sum_and_one_that_is_unknown_makes_it_missing_and_i
     let (_, warnings, _) = told(two(), vec![slots(45, 45), slots(103, 103)]).await;
     assert_eq!(warnings, [(WarningCode::Oversold, Some("activities[2].remainingStock".to_owned()))]);
 }
+#[tokio::test]
+async fn without_a_limit_no_counter_of_what_is_left_is_missed() {
+    let unlimited = Activity { limit: None, ..activity(789, "FIRST_COME_FIRST_SERVE") };
+    let (realtime, warnings, _) = told(vec![unlimited], vec![of(Err(ABSENT), Ok(45))]).await;
+    assert_eq!((realtime.remaining_stock, realtime.participants_total, warnings), (None, Some(45), vec![]));
+}
