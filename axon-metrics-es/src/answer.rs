@@ -102,7 +102,7 @@ fn check(item: &Item, found: Searched) -> Outcome<Found> {
     });
     let apart = item.apart.then(|| match &item.activities[..] {
         [_] => Ok(vec![found.total]),
-        ids => by_activity(ids, found.activities.as_ref(), found.total),
+        ids => by_activity(ids, &found),
     });
     Ok(Found {
         total: found.total,
@@ -140,17 +140,22 @@ fn by_hour(hours: &Hours, found: &reply::Hours) -> Outcome<Vec<u64>> {
     if sum == Some(found.total) { Ok(counts) } else { Err(Fault::Wrong("the hours do not add up")) }
 }
 
-fn by_activity(ids: &[u64], found: Option<&Vec<(Option<u64>, u64)>>, total: u64) -> Outcome<Vec<u64>> {
-    let found = found.ok_or(Fault::Wrong("the counts by activity are missing"))?;
+fn by_activity(ids: &[u64], found: &Searched) -> Outcome<Vec<u64>> {
+    let counted = found.activities.as_ref().ok_or(Fault::Wrong("the counts by activity are missing"))?;
     let wrong = Fault::Wrong("the counts by activity are not those asked for");
-    if found.iter().any(|(_, count)| *count > total) {
+    if counted.iter().any(|(_, count)| *count > found.total) {
         return Err(wrong);
     }
-    if found.len() == ids.len() && found.iter().all(|(key, _)| key.is_none()) {
-        return Ok(found.iter().map(|(_, count)| *count).collect());
+    // Every event that was found is of one of them at least; of a search that broke off not all need be counted apart.
+    let sum = counted.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+    if sum < found.total && !found.partial {
+        return Err(Fault::Wrong("the counts by activity do not add up"));
     }
-    let mut counts: HashMap<u64, u64> = HashMap::with_capacity(found.len());
-    for (key, count) in found {
+    if counted.len() == ids.len() && counted.iter().all(|(key, _)| key.is_none()) {
+        return Ok(counted.iter().map(|(_, count)| *count).collect());
+    }
+    let mut counts: HashMap<u64, u64> = HashMap::with_capacity(counted.len());
+    for (key, count) in counted {
         let key = key.filter(|key| ids.binary_search(key).is_ok()).ok_or_else(|| wrong.clone())?;
         if counts.insert(key, *count).is_some() {
             return Err(wrong);

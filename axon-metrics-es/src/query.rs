@@ -95,10 +95,9 @@ fn each_hour(item: &Item, hours: &Hours) -> Value {
 /// Counts by activity. All ids are asked for, and no others, so that no shard has to leave one out.
 fn each_activity(item: &Item, templates: &[PageTemplate]) -> Value {
     match item.reading.activity() {
-        Some(name) if templates.is_empty() => {
-            let field = item.reading.groups[0].shape.activity;
+        Some(field) if templates.is_empty() => {
             let include: Vec<_> = item.activities.iter().map(|id| value(field, *id)).collect();
-            json!({"terms": {"field": name, "size": include.len(), "include": include}})
+            json!({"terms": {"field": field.name, "size": include.len(), "include": include}})
         }
         _ => {
             let activity = |id: &u64| each(&item.reading.groups, |group| belongs(group, &[*id], templates));

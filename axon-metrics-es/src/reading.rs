@@ -125,9 +125,9 @@ impl Reading {
         one(self.groups.iter().map(|group| group.shape.clock))
     }
 
-    /// The activity's field, if it is one in all indices.
-    pub(crate) fn activity(&self) -> Option<&'static str> {
-        one(self.groups.iter().map(|group| group.shape.activity.name))
+    /// The activity's field, if it is one in all indices, by its form too.
+    pub(crate) fn activity(&self) -> Option<Field> {
+        one(self.groups.iter().map(|group| group.shape.activity))
     }
 
     /// The fields of distinct subjects. Where they differ between indices the same person would count twice.

@@ -249,6 +249,22 @@ async fn subjects_are_not_added_up_over_fields_of_two_kinds() {
 }
 
 #[tokio::test]
+async fn activities_are_told_apart_over_ids_of_two_kinds() {
+    let eight = Event { activity: Some(ActivityId(8)), ..click(-3_600, 2) };
+    let mut keywords = mapping::dynamic();
+    keywords["properties"]["properties"]["properties"]["activityId"] = json!({"type": "keyword"});
+    let indices = vec![
+        Index::of_both("number", mapping::dynamic(), documents(Time::Float, &[click(-3_600, 1), eight])),
+        Index::of_both("keyword", keywords, documents(Time::Float, &[click(-3_600, 1), click(-3_600, 3)])),
+    ];
+    let Some(source) = holding(indices).await else { return };
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [4]);
+    let facts = source.behavior(&clicks(Counting::Events)).await.unwrap();
+    let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, value(&counts[0]))).collect();
+    assert_eq!(apart, [(7, 3), (8, 1)]);
+}
+
+#[tokio::test]
 async fn hours_that_lie_on_no_grid_are_counted_as_asked() {
     // As where the clocks are moved by half an hour.
     let bounds = [-9_000, -5_400, -3_600, -1_800, 0];
