@@ -193,6 +193,10 @@ fn state(index: &str, types: &Types, counted: Outcome<Searched>, pages: bool) ->
     if pages && page.is_none() {
         return unreadable("pageUrl is mapped neither as keyword nor with one beside it");
     }
+    let by_page = pages && page.is_some_and(|page| page.mapped);
+    if !activity.mapped && !by_page {
+        return Ok(State::Nameless);
+    }
     let (most, per_second) = units
         .iter()
         .zip(Units::ALL)

@@ -1,8 +1,8 @@
 //! Which indices a search reads, and what it may believe of each. Pure.
 //!
 //! Purchases are believed from the purchase indices only, and everything else comes from the event indices; an index may be
-//! both. A rule that asks for both kinds reads both, each for its own. A kind whose indices are all missing or empty makes the
-//! whole rule not measured: the other kind alone would be a smaller number.
+//! both. A rule that asks for both kinds reads both, each for its own. A kind whose indices are all missing, empty or without an
+//! activity's id makes the whole rule not measured: the other kind alone would be a smaller number.
 
 use axon_metrics::{EventRule, Reason};
 
@@ -93,7 +93,7 @@ fn readable(shapes: &Shapes, of_kind: impl Fn(&Index) -> bool) -> Result<(), Rea
         Err(Reason::BadValue)
     } else if states().any(|state| matches!(state, State::Readable { .. })) {
         Ok(())
-    } else if states().any(|state| *state == State::Empty) {
+    } else if states().any(|state| matches!(state, State::Empty | State::Nameless)) {
         Err(Reason::NoRecords)
     } else {
         Err(Reason::NoIndex)
@@ -131,7 +131,12 @@ impl Reading {
     }
 
     /// The fields of distinct subjects. Where they differ between indices the same person would count twice.
+    /// Where neither of them is in the mapping, whoever did something cannot be told at all.
     pub(crate) fn distinct(&self) -> Result<Distinct, Reason> {
+        let unknown = |field: Option<Field>| field.is_some_and(|field| !field.mapped);
+        if self.groups.iter().any(|group| unknown(group.shape.user) && unknown(group.shape.session)) {
+            return Err(Reason::BadValue);
+        }
         let common = |field: fn(&Shape) -> Option<Field>| {
             let fields: Option<Vec<Field>> = self.groups.iter().map(|group| field(&group.shape)).collect();
             let fields = fields.ok_or(Reason::BadValue)?;

@@ -282,21 +282,77 @@ async fn hours_that_lie_on_no_grid_are_counted_as_asked() {
 }
 
 #[tokio::test]
-async fn fields_that_no_record_has_hold_nothing() {
+async fn an_index_is_not_measured_until_a_record_names_an_activity() {
     let nobody = Event { user: None, activity: None, definition: None, ..click(-60, 0) };
     let mut mappings = Time::Double.mappings();
     for field in ["userId", "eventId", "properties"] {
         mappings["properties"].as_object_mut().unwrap().remove(field);
     }
     let index = Index::of_both("bare", mappings, documents(Time::Double, &[nobody]));
-    let Some(source) = holding(vec![index]).await else { return };
-    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [0]);
-    assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [0]);
-    assert_eq!(finding(&source, ".activityId").await, "in no record");
-    // The first record that has them is found, before the index is looked at again.
+    let soon = Duration::from_millis(50);
+    let Some(source) = holding_with(vec![index], |options| options.with_probe_interval(soon)).await else { return };
+    for counting in [Counting::Events, Counting::Subjects] {
+        let facts = source.behavior(&clicks(counting)).await.unwrap();
+        assert_eq!(reason(&facts.steps.current[0]), Reason::NoRecords);
+    }
+    assert!(finding(&source, "bare").await.starts_with("no record"));
     write(&source.client, &source.indices[0], &documents(Time::Double, &[click(-50, 1), anonymous(-40, "a")])).await;
+    tokio::time::sleep(2 * soon).await;
+    let _ = source.behavior(&clicks(Counting::Events)).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(counted(&source, &clicks(Counting::Events)).await, [2]);
     assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [2]);
+}
+
+#[tokio::test]
+async fn fields_that_no_record_has_hold_nothing() {
+    let nobody = Event { user: None, definition: None, ..anonymous(-60, "a") };
+    let mut mappings = Time::Double.mappings();
+    for field in ["userId", "eventId"] {
+        mappings["properties"].as_object_mut().unwrap().remove(field);
+    }
+    let index = Index::of_both("anonymous", mappings, documents(Time::Double, &[nobody]));
+    let Some(source) = holding(vec![index]).await else { return };
+    assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [1]);
+    assert_eq!(finding(&source, ".userId").await, "in no record");
+    // The first record that has them is found, before the index is looked at again.
+    write(&source.client, &source.indices[0], &documents(Time::Double, &[click(-50, 1), anonymous(-40, "b")])).await;
+    assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [3]);
+}
+
+#[tokio::test]
+async fn activities_that_are_in_no_mapping_are_not_counted_as_none() {
+    let with = |properties: Value| {
+        let mut mappings = mapping::template();
+        mappings["properties"]["properties"] = properties;
+        mappings
+    };
+    let events = documents(Time::Date, &[click(-60, 1)]);
+    for properties in [json!({"type": "object", "dynamic": false}), json!({"type": "object", "enabled": false})] {
+        let index = Index::of_both("left-out", with(properties.clone()), events.clone());
+        let Some(source) = holding(vec![index]).await else { return };
+        for counting in [Counting::Events, Counting::Subjects] {
+            let facts = source.behavior(&clicks(counting)).await.unwrap();
+            assert_eq!(reason(&facts.steps.current[0]), Reason::NoRecords, "{properties}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn subjects_that_are_in_no_mapping_are_not_counted_as_none() {
+    let mut mappings = mapping::template();
+    mappings["dynamic"] = json!(false);
+    for field in ["userId", "sessionId"] {
+        mappings["properties"].as_object_mut().unwrap().remove(field);
+    }
+    let index = Index::of_both("nobody", mappings, documents(Time::Date, &[click(-60, 1), anonymous(-50, "a")]));
+    let Some(source) = holding(vec![index]).await else { return };
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [2]);
+    let mut question = clicks(Counting::Subjects);
+    question.active = Some(Window { from: at(-300), to: at(0) });
+    let facts = source.behavior(&question).await.unwrap();
+    assert_eq!(reason(&facts.steps.current[0]), Reason::BadValue);
+    assert_eq!(reason(&facts.active.unwrap()), Reason::BadValue);
 }
 
 #[tokio::test]
