@@ -109,7 +109,7 @@ fn check(item: &Item, found: Searched) -> Outcome<Found> {
         subjects: subjects.transpose()?,
         hours: hours.transpose()?,
         apart: apart.transpose()?,
-        partial: found.partial || item.reading.strange,
+        partial: found.partial || item.reading.strange || item.reading.lacking,
         failed: found.failed,
     })
 }

@@ -142,18 +142,55 @@ async fn an_index_that_is_dropped_and_made_anew_is_looked_at_again() {
     assert_eq!(counted(&source, &question).await, [2]);
 }
 
+/// What was counted, by something that may be too small.
+fn partial(fact: &Fact<u64>) -> u64 {
+    let measured = fact.as_ref().unwrap_or_else(|why| panic!("not measured: {why:?}"));
+    assert!(measured.partial);
+    measured.value
+}
+
 #[tokio::test]
-async fn of_several_event_indices_those_that_are_there_are_counted() {
+async fn of_several_indices_those_that_can_be_read_are_counted_and_said_to_be_a_part() {
+    let events = documents(Time::Date, &[click(-60, 1), purchase(-60, 2)]);
+    let mut nameless = mapping::template();
+    nameless["properties"]["properties"] = json!({"type": "object", "dynamic": false});
+    let others = [
+        ("absent", Value::Null, vec![], "no such index"),
+        ("empty", mapping::template(), vec![], "no records"),
+        ("nameless", nameless, events.clone(), "no record in which"),
+    ];
+    for (other, mappings, documents, found) in others {
+        let indices = vec![
+            Index::of_both("there", mapping::template(), events.clone()),
+            Index::of_both(other, mappings, documents),
+        ];
+        let Some(source) = holding(indices).await else { return };
+        let mut question = question(Counting::Subjects, &[&["CLICK"], &["PURCHASE"]]);
+        question.active = Some(Window { from: at(-300), to: at(0) });
+        let hour = Window { from: at(-3_600), to: at(0) };
+        question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![hour] });
+        let facts = source.behavior(&question).await.unwrap();
+        assert_eq!(facts.steps.current.iter().map(partial).collect::<Vec<_>>(), [1, 1], "{other}");
+        assert_eq!(partial(&facts.steps.by_activity[0].1[0]), 1, "{other}");
+        assert_eq!(partial(&facts.active.unwrap()), 2, "{other}");
+        assert!(facts.inflow.unwrap().unwrap().partial, "{other}");
+        assert!(finding(&source, other).await.starts_with(found));
+    }
+}
+
+#[tokio::test]
+async fn no_purchase_yet_is_nothing_that_lacks_of_who_was_active() {
     let events = documents(Time::Date, &[click(-60, 1)]);
-    let indices =
-        vec![Index::of_events("there", mapping::template(), events), Index::of_events("absent", Value::Null, vec![])];
+    let indices = vec![
+        Index::of_events("behavior", mapping::template(), events),
+        Index::of_purchases("commerce", Value::Null, vec![]),
+    ];
     let Some(source) = holding(indices).await else { return };
-    let mut question = clicks(Counting::Subjects);
+    let mut question = clicks(Counting::Events);
     question.active = Some(Window { from: at(-300), to: at(0) });
     let facts = source.behavior(&question).await.unwrap();
     assert_eq!(value(&facts.steps.current[0]), 1);
     assert_eq!(value(&facts.active.unwrap()), 1);
-    assert_eq!(finding(&source, "absent").await, "no such index");
 }
 
 #[tokio::test]
