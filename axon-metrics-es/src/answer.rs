@@ -28,6 +28,8 @@ pub(crate) const QUERY: &str = "counting events";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Known {
     Right,
+    /// Nothing was found at all: as it would be if an index were mapped in another way by now.
+    Nothing,
     /// A search was refused, or a shard of it: perhaps since a mapping changed.
     Doubtful,
     Wrong,
@@ -48,7 +50,8 @@ pub(crate) fn facts(
         Ok(found) if found.failed => Known::Doubtful,
         _ => Known::Right,
     });
-    let known = known.max().unwrap_or(Known::Right);
+    let nothing = if nothing(plan, &found) { Known::Nothing } else { Known::Right };
+    let known = known.max().unwrap_or(Known::Right).max(nothing);
     let gone = |item: &Item, fault: &Fault| reply::is_missing_index(fault) && item.reading.indices.len() == 1;
     let faults = plan.items.iter().zip(&found).map(|(item, found)| match found {
         Err(fault) if !gone(item, fault) => Some(fault),
@@ -68,6 +71,21 @@ pub(crate) fn facts(
     });
     let said = Said { plan, results: results.collect(), as_of, lag, name: NAME.into() };
     (Ok(said.facts()), known)
+}
+
+/// Whether no search found anything. Purchases are rare: that there are none says nothing, and that there are some says nothing
+/// of other events' index.
+fn nothing(plan: &Plan, found: &[Outcome<Found>]) -> bool {
+    let totals = |of: fn(&Item) -> bool| {
+        plan.items.iter().zip(found).filter(move |(item, _)| of(item)).map(|(_, found)| match found {
+            Ok(found) => found.total,
+            Err(_) => 0,
+        })
+    };
+    let others = |item: &Item| !item.reading.is_of_purchases_only();
+    let any = plan.items.iter().any(others);
+    let of: fn(&Item) -> bool = if any { others } else { |_| true };
+    found.iter().any(Result::is_ok) && totals(of).all(|total| total == 0)
 }
 
 /// What a search found, checked against what was asked.

@@ -136,6 +136,12 @@ impl Reading {
         one(self.groups.iter().map(|group| group.shape.clock))
     }
 
+    /// Whether nothing but purchases is read.
+    pub(crate) fn is_of_purchases_only(&self) -> bool {
+        let only = |group: &Group| matches!(&group.triggers, Triggers::Only(triggers) if *triggers == [PURCHASE]);
+        self.groups.iter().all(only)
+    }
+
     /// The activity's field, if it is one in all indices, by its form too.
     pub(crate) fn activity(&self) -> Option<Field> {
         one(self.groups.iter().map(|group| group.shape.activity))

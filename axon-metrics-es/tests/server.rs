@@ -142,6 +142,35 @@ async fn an_index_that_is_dropped_and_made_anew_is_looked_at_again() {
     assert_eq!(counted(&source, &question).await, [2]);
 }
 
+/// An index of floats that was asked about, and is dropped and made anew with dates and two clicks before anybody asks again.
+async fn remade_unseen(interval: Duration) -> Option<common::Held> {
+    let events = documents(Time::Float, &[click(-3_600, 1)]);
+    let indices = vec![Index::of_both("remade", mapping::dynamic(), events)];
+    let source = holding_with(indices, |options| options.with_probe_interval(interval)).await?;
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [1]);
+    let index = &source.indices[0];
+    store::drop_index(&source.client, index).await.unwrap();
+    store::create_index(&source.client, index, mapping::template()).await.unwrap();
+    write(&source.client, index, &documents(Time::Date, &[click(-3_600, 1), click(-3_600, 2)])).await;
+    Some(source)
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn an_index_that_was_made_anew_unseen_is_not_read_as_it_was() {
+    let Some(source) = remade_unseen(MINUTE).await else { return };
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [2], "nothing at all is looked at again");
+}
+
+#[tokio::test]
+async fn what_health_finds_answers_rest_on() {
+    let Some(source) = remade_unseen(MINUTE).await else { return };
+    assert_eq!(finding(&source, ".occurredAt").await, "date");
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [2]);
+}
+
 /// What was counted, by something that may be too small.
 fn partial(fact: &Fact<u64>) -> u64 {
     let measured = fact.as_ref().unwrap_or_else(|why| panic!("not measured: {why:?}"));
