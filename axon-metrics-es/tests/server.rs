@@ -281,6 +281,32 @@ async fn ids_that_were_mapped_as_text_are_found() {
 }
 
 #[tokio::test]
+async fn an_empty_text_is_nobody() {
+    for (what, mappings) in [("texts", quoted()), ("keywords", mapping::template()), ("numbers", mapping::dynamic())] {
+        let numbers = what != "texts";
+        let user = |id: &str| if numbers { id.parse::<u64>().map_or(Value::Null, |id| json!(id)) } else { json!(id) };
+        let time = if what == "keywords" { Time::Date } else { Time::Float };
+        let subject = |id: &str, session: Value| {
+            let mut event = document(&click(-3_600, 0), time);
+            (event["userId"], event["sessionId"]) = (user(id), session);
+            event
+        };
+        let events = vec![
+            subject("1", json!("a")),
+            subject("1", json!("")),
+            subject("", json!("b")),
+            subject("", json!("c")),
+            subject("", json!("")),
+            subject("", Value::Null),
+            subject("2", Value::Null),
+        ];
+        let Some(source) = holding(vec![Index::of_both("blank", mappings, events)]).await else { return };
+        assert_eq!(counted(&source, &clicks(Counting::Events)).await, [7], "{what}");
+        assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [4], "{what}: 1, 2, b and c");
+    }
+}
+
+#[tokio::test]
 async fn indices_that_keep_times_in_different_ways_are_counted_together() {
     // On either side of the end of 09:00's hour, far enough for a float.
     let events = [click(-3_600, 1), click(-3_600, 2), click(-7_200, 2)];
