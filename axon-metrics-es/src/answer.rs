@@ -28,6 +28,8 @@ pub(crate) const QUERY: &str = "counting events";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Known {
     Right,
+    /// Nothing was found at all: as it would be if an index were mapped in another way by now.
+    Nothing,
     /// A search was refused, or a shard of it: perhaps since a mapping changed.
     Doubtful,
     Wrong,
@@ -48,7 +50,8 @@ pub(crate) fn facts(
         Ok(found) if found.failed => Known::Doubtful,
         _ => Known::Right,
     });
-    let known = known.max().unwrap_or(Known::Right);
+    let nothing = if nothing(plan, &found) { Known::Nothing } else { Known::Right };
+    let known = known.max().unwrap_or(Known::Right).max(nothing);
     let gone = |item: &Item, fault: &Fault| reply::is_missing_index(fault) && item.reading.indices.len() == 1;
     let faults = plan.items.iter().zip(&found).map(|(item, found)| match found {
         Err(fault) if !gone(item, fault) => Some(fault),
@@ -68,6 +71,21 @@ pub(crate) fn facts(
     });
     let said = Said { plan, results: results.collect(), as_of, lag, name: NAME.into() };
     (Ok(said.facts()), known)
+}
+
+/// Whether no search found anything. Purchases are rare: that there are none says nothing, and that there are some says nothing
+/// of other events' index.
+fn nothing(plan: &Plan, found: &[Outcome<Found>]) -> bool {
+    let totals = |of: fn(&Item) -> bool| {
+        plan.items.iter().zip(found).filter(move |(item, _)| of(item)).map(|(_, found)| match found {
+            Ok(found) => found.total,
+            Err(_) => 0,
+        })
+    };
+    let others = |item: &Item| !item.reading.is_of_purchases_only();
+    let any = plan.items.iter().any(others);
+    let of: fn(&Item) -> bool = if any { others } else { |_| true };
+    found.iter().any(Result::is_ok) && totals(of).all(|total| total == 0)
 }
 
 /// What a search found, checked against what was asked.
@@ -102,14 +120,14 @@ fn check(item: &Item, found: Searched) -> Outcome<Found> {
     });
     let apart = item.apart.then(|| match &item.activities[..] {
         [_] => Ok(vec![found.total]),
-        ids => by_activity(ids, found.activities.as_ref(), found.total),
+        ids => by_activity(ids, &found),
     });
     Ok(Found {
         total: found.total,
         subjects: subjects.transpose()?,
         hours: hours.transpose()?,
         apart: apart.transpose()?,
-        partial: found.partial || item.reading.strange,
+        partial: found.partial || item.reading.strange || item.reading.lacking,
         failed: found.failed,
     })
 }
@@ -140,17 +158,22 @@ fn by_hour(hours: &Hours, found: &reply::Hours) -> Outcome<Vec<u64>> {
     if sum == Some(found.total) { Ok(counts) } else { Err(Fault::Wrong("the hours do not add up")) }
 }
 
-fn by_activity(ids: &[u64], found: Option<&Vec<(Option<u64>, u64)>>, total: u64) -> Outcome<Vec<u64>> {
-    let found = found.ok_or(Fault::Wrong("the counts by activity are missing"))?;
+fn by_activity(ids: &[u64], found: &Searched) -> Outcome<Vec<u64>> {
+    let counted = found.activities.as_ref().ok_or(Fault::Wrong("the counts by activity are missing"))?;
     let wrong = Fault::Wrong("the counts by activity are not those asked for");
-    if found.iter().any(|(_, count)| *count > total) {
+    if counted.iter().any(|(_, count)| *count > found.total) {
         return Err(wrong);
     }
-    if found.len() == ids.len() && found.iter().all(|(key, _)| key.is_none()) {
-        return Ok(found.iter().map(|(_, count)| *count).collect());
+    // Every event that was found is of one of them at least; of a search that broke off not all need be counted apart.
+    let sum = counted.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+    if sum < found.total && !found.partial {
+        return Err(Fault::Wrong("the counts by activity do not add up"));
     }
-    let mut counts: HashMap<u64, u64> = HashMap::with_capacity(found.len());
-    for (key, count) in found {
+    if counted.len() == ids.len() && counted.iter().all(|(key, _)| key.is_none()) {
+        return Ok(counted.iter().map(|(_, count)| *count).collect());
+    }
+    let mut counts: HashMap<u64, u64> = HashMap::with_capacity(counted.len());
+    for (key, count) in counted {
         let key = key.filter(|key| ids.binary_search(key).is_ok()).ok_or_else(|| wrong.clone())?;
         if counts.insert(key, *count).is_some() {
             return Err(wrong);

@@ -15,10 +15,11 @@ use tokio::time::Instant as Monotonic;
 use crate::{
     answer::{self, Known, Lag},
     error::{Asking, Fault, NAME},
-    kept::Kept,
+    kept::{Kept, LONGEST_LOOK},
     options::{EsOptions, OptionsError},
     page::PageTemplate,
-    plan, probe, query,
+    plan::{self, Plan},
+    probe, query,
     reply::{self, FILTER},
     shape::Shapes,
     transport::Transport,
@@ -27,7 +28,8 @@ use crate::{
 /// What visitors did, from Elasticsearch. Clones share everything.
 ///
 /// One question is one request, once the indices are known: the first question asks for their mapping first, and from time to
-/// time a task of its own does so again.
+/// time a task of its own does so again. A question that nobody asked for some minutes, and an answer that nothing happened at
+/// all, wait for that.
 #[derive(Clone)]
 pub struct EsBehavior {
     inner: Arc<Inner>,
@@ -46,9 +48,6 @@ impl fmt::Debug for EsBehavior {
         f.debug_struct("EsBehavior").field("options", &self.inner.options).finish_non_exhaustive()
     }
 }
-
-/// How long a look at the indices may take, whatever a question that waits for it has left.
-const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 impl EsBehavior {
     /// The platform's indices, through this client. Nothing is asked yet.
@@ -69,18 +68,48 @@ impl EsBehavior {
         Self { inner: Arc::new(Inner { transport, options, templates, kept: Arc::default() }) }
     }
 
-    async fn shapes(&self, deadline: Monotonic) -> Result<Arc<Shapes>, Fault> {
-        let look = || {
-            let inner = Arc::clone(&self.inner);
-            async move { inner.look().await }
-        };
-        self.inner.kept.shapes(self.inner.options.probe_interval, deadline, look).await
+    /// What looks at the indices, in a task that may outlive a question.
+    fn look(&self) -> impl Future<Output = Result<Shapes, Fault>> + Send + use<> {
+        let inner = Arc::clone(&self.inner);
+        async move { inner.look().await }
     }
 
     async fn facts(&self, question: &BehaviorQuestion, deadline: Monotonic) -> Result<BehaviorFacts, Asking> {
-        let shapes = self.shapes(deadline).await.map_err(|fault| Asking { query: PROBING, fault })?;
-        let inner = &*self.inner;
+        let probing = |fault| Asking { query: PROBING, fault };
+        let (kept, interval) = (&self.inner.kept, self.inner.options.probe_interval);
+        let shapes = kept.shapes(interval, deadline, || self.look()).await.map_err(probing)?;
         let plan = plan::plan(question, &shapes);
+        let (facts, known) = self.asked(&plan, question, deadline).await?;
+        if known != Known::Nothing {
+            self.heed(known, &shapes);
+            return facts;
+        }
+        let shapes = kept.confirmed(interval, deadline, || self.look()).await.map_err(probing)?;
+        let confirmed = plan::plan(question, &shapes);
+        if confirmed == plan {
+            return facts;
+        }
+        let (facts, known) = self.asked(&confirmed, question, deadline).await?;
+        self.heed(known, &shapes);
+        facts
+    }
+
+    fn heed(&self, known: Known, shapes: &Arc<Shapes>) {
+        match known {
+            Known::Right | Known::Nothing => {}
+            Known::Doubtful => self.inner.kept.doubt(shapes),
+            Known::Wrong => self.inner.kept.forget(shapes),
+        }
+    }
+
+    /// The one request of a plan, and what its answer says of it.
+    async fn asked(
+        &self,
+        plan: &Plan,
+        question: &BehaviorQuestion,
+        deadline: Monotonic,
+    ) -> Result<(Result<BehaviorFacts, Asking>, Known), Asking> {
+        let inner = &*self.inner;
         let asked = async {
             if plan.items.is_empty() {
                 return Ok(Vec::new());
@@ -92,13 +121,8 @@ impl EsBehavior {
         let asking = |fault| Asking { query: answer::QUERY, fault };
         let outcomes = asked.await.map_err(asking)?;
         let lag = Lag { lag: inner.options.ingest_lag, assumed: inner.options.lag_assumed };
-        let (facts, known) = answer::facts(&plan, outcomes, question.frame.as_of, lag);
-        match known {
-            Known::Right => {}
-            Known::Doubtful => inner.kept.doubt(&shapes),
-            Known::Wrong => inner.kept.forget(&shapes),
-        }
-        facts.map_err(asking)
+        let (facts, known) = answer::facts(plan, outcomes, question.frame.as_of, lag);
+        Ok((facts.map_err(asking), known))
     }
 
     async fn newest(&self, as_of: Instant, budget: Duration) -> Result<Probe, Asking> {
@@ -107,7 +131,9 @@ impl EsBehavior {
         let inner = &*self.inner;
         // Health looks for itself: what is kept may be from before an outage.
         let looked = tokio::time::timeout_at(deadline, inner.look()).await;
-        let shapes = looked.unwrap_or(Err(Fault::TooSlow(budget))).map_err(asking)?;
+        let shapes = Arc::new(looked.unwrap_or(Err(Fault::TooSlow(budget))).map_err(asking)?);
+        // Answers must not rest on something else than health tells of.
+        inner.kept.learn(Arc::clone(&shapes), inner.options.probe_interval);
         let (lines, clocks) = probe::newest(&shapes, as_of);
         let mut newest = None;
         if !clocks.is_empty() {
@@ -133,7 +159,7 @@ fn left(deadline: Monotonic) -> Duration {
 impl Inner {
     /// Finds out what the indices can tell, in two requests.
     async fn look(&self) -> Result<Shapes, Fault> {
-        let deadline = Monotonic::now() + PROBE_LIMIT;
+        let deadline = Monotonic::now() + LONGEST_LOOK;
         let indices = probe::indices(&self.options);
         let types = self.transport.field_caps(&indices.join(","), &probe::fields(), left(deadline)).await?;
         let types = probe::Types::read(&reply::good(types)?, &indices)?;

@@ -1,8 +1,9 @@
 //! What was found out about the indices is kept, and found out anew from time to time.
 //! Lives here: when that happens, and that it happens once. Lives elsewhere: how (`behavior`), what it means (`shape`).
 //!
-//! Only the first question waits for it. Later ones use what is kept while a task of its own looks again. A task goes on if the
-//! question that began it is given up.
+//! The first question waits for it. Later ones use what is kept while a task of its own looks again, unless nobody has asked
+//! for so long that anything may have happened to the indices since: then a question waits as the first one does. A task goes on
+//! if the question that began it is given up.
 
 use std::{
     future::Future,
@@ -16,7 +17,7 @@ use tokio::{
 };
 use tracing::warn;
 
-use crate::{error::Fault, shape::Shapes};
+use crate::{error::Fault, probe, shape::Shapes};
 
 /// What a task found, once it has.
 type Found = Option<Result<Arc<Shapes>, Fault>>;
@@ -37,11 +38,25 @@ struct State {
 #[derive(Debug, Clone)]
 struct Known {
     shapes: Arc<Shapes>,
+    found: Instant,
     look_again: Instant,
+    /// From then on nothing is believed of it.
+    stale: Instant,
+}
+
+impl Known {
+    fn now(shapes: Arc<Shapes>, interval: Duration) -> Self {
+        let wait = if shapes.settled() { interval } else { interval.min(SOON) };
+        let found = Instant::now();
+        Self { shapes, found, look_again: found + wait, stale: found + 2 * wait + LONGEST_LOOK }
+    }
 }
 
 /// How soon one looks again at indices that are about to change, or that could not be looked at.
 const SOON: Duration = Duration::from_secs(5);
+
+/// How long a look may take, whatever a question that waits for it has left.
+pub(crate) const LONGEST_LOOK: Duration = Duration::from_secs(5);
 
 impl Kept {
     /// The shapes of the indices, by `look` if they are not known.
@@ -55,9 +70,41 @@ impl Kept {
         F: Future<Output = Result<Shapes, Fault>> + Send + 'static,
     {
         let began = Instant::now();
+        let fresh = |known: &Known| began < known.stale;
+        self.found(fresh, interval, deadline, look).await
+    }
+
+    /// The shapes as they are now, unless these were found within the last seconds: for an answer that says of everything
+    /// that there is none, which it would as well if an index were another one than it was.
+    pub(crate) async fn confirmed<F>(
+        self: &Arc<Self>,
+        interval: Duration,
+        deadline: Instant,
+        look: impl FnOnce() -> F,
+    ) -> Result<Arc<Shapes>, Fault>
+    where
+        F: Future<Output = Result<Shapes, Fault>> + Send + 'static,
+    {
+        let began = Instant::now();
+        let fresh = |known: &Known| began < known.found + SOON;
+        self.found(fresh, interval, deadline, look).await
+    }
+
+    /// What is known, if it is fresh enough, else what `look` finds.
+    async fn found<F>(
+        self: &Arc<Self>,
+        fresh: impl Fn(&Known) -> bool,
+        interval: Duration,
+        deadline: Instant,
+        look: impl FnOnce() -> F,
+    ) -> Result<Arc<Shapes>, Fault>
+    where
+        F: Future<Output = Result<Shapes, Fault>> + Send + 'static,
+    {
+        let began = Instant::now();
         let mut looking = {
             let mut state = self.state();
-            let known = state.known.clone();
+            let known = state.known.clone().filter(fresh);
             let due = known.as_ref().is_none_or(|known| known.look_again <= began);
             let under_way = state.looking.clone();
             let looking = match under_way {
@@ -94,20 +141,25 @@ impl Kept {
         {
             let mut state = self.state();
             match &found {
-                Ok(shapes) => {
-                    let wait = if shapes.settled() { interval } else { interval.min(SOON) };
-                    state.known = Some(Known { shapes: Arc::clone(shapes), look_again: Instant::now() + wait });
-                }
+                Ok(shapes) => state.known = Some(Known::now(Arc::clone(shapes), interval)),
                 Err(fault) => {
                     // A question that waits for it tells of the fault itself.
                     if let Some(known) = &mut state.known {
                         warn!(cause = %fault, "elasticsearch's indices could not be looked at again");
                         known.look_again = Instant::now() + interval.min(SOON);
+                        if *fault == probe::IN_PART {
+                            known.stale = known.look_again + interval + LONGEST_LOOK;
+                        }
                     }
                 }
             }
         }
         tell.send_replace(Some(found));
+    }
+
+    /// Somebody else looked, too.
+    pub(crate) fn learn(&self, shapes: Arc<Shapes>, interval: Duration) {
+        self.state().known = Some(Known::now(shapes, interval));
     }
 
     /// These shapes turned out to be wrong: the next question looks again.
@@ -206,6 +258,38 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(looks.so_far(), 2);
         assert!(!Arc::ptr_eq(&first, &ask(&kept, &looks, true, 0).await.unwrap()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_after_a_long_time_waits_for_a_new_look() {
+        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
+        let first = ask(&kept, &looks, true, 800).await.unwrap();
+        tokio::time::sleep(2 * MINUTE + LONGEST_LOOK).await;
+        assert_eq!(ask(&kept, &looks, true, 50).await, Err(Fault::TooSlow(Duration::from_millis(50))));
+        assert!(!Arc::ptr_eq(&first, &ask(&kept, &looks, true, 800).await.unwrap()));
+        assert_eq!(looks.so_far(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_doubtful_answer_is_confirmed_once_in_a_while() {
+        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
+        let confirm = async || kept.confirmed(MINUTE, Instant::now() + SOON, || looks.look(true)).await.unwrap();
+        let first = ask(&kept, &looks, true, 800).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &confirm().await), "just looked");
+        tokio::time::sleep(SOON).await;
+        let second = confirm().await;
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&second, &confirm().await));
+        assert_eq!(looks.so_far(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_another_found_is_used() {
+        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
+        ask(&kept, &looks, true, 800).await.unwrap();
+        let learnt = Arc::new(Shapes { indices: Vec::new() });
+        kept.learn(Arc::clone(&learnt), MINUTE);
+        assert!(Arc::ptr_eq(&learnt, &ask(&kept, &looks, true, 0).await.unwrap()));
     }
 
     #[tokio::test(start_paused = true)]

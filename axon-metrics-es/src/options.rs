@@ -46,7 +46,7 @@ impl EsOptions {
     }
 
     /// Where all events but purchases lie. Names of indices, not patterns or aliases. Those that are missing are looked
-    /// for again from time to time. Defaults to `axon.event.behavior`.
+    /// for again from time to time; figures are partial while one of several is missing or empty. Defaults to `axon.event.behavior`.
     #[must_use]
     pub fn with_event_indices(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.event_indices = names.into_iter().map(Into::into).collect();

@@ -134,6 +134,9 @@ pub(crate) fn newest(shapes: &Shapes, before: Instant) -> (String, Vec<Clock>) {
     (lines, clocks)
 }
 
+/// Shards are missing. What answers say meanwhile is partial, whatever is known of the mapping.
+pub(crate) const IN_PART: Fault = Fault::Changed("an index could not be probed as a whole");
+
 /// Adds a line of a request.
 pub(crate) fn line(lines: &mut String, value: &Value) {
     lines.push_str(&value.to_string());
@@ -166,7 +169,7 @@ fn state(index: &str, types: &Types, counted: Outcome<Searched>, pages: bool) ->
         Err(fault) => return Err(fault),
     };
     if counted.partial {
-        return Err(Fault::Changed("an index could not be probed as a whole"));
+        return Err(IN_PART);
     }
     if !types.has(index) {
         return Err(Fault::Changed("an index came into being while it was probed"));
@@ -192,6 +195,10 @@ fn state(index: &str, types: &Types, counted: Outcome<Searched>, pages: bool) ->
     let page = field(&PAGE);
     if pages && page.is_none() {
         return unreadable("pageUrl is mapped neither as keyword nor with one beside it");
+    }
+    let by_page = pages && page.is_some_and(|page| page.mapped);
+    if !activity.mapped && !by_page {
+        return Ok(State::Nameless);
     }
     let (most, per_second) = units
         .iter()

@@ -59,12 +59,8 @@ fn search(item: &Item, templates: &[PageTemplate], timeout: &str) -> Value {
 
 fn aggregations(item: &Item, templates: &[PageTemplate]) -> Value {
     let mut aggregations = json!({});
-    if let Some(Distinct { user, session }) = item.distinct {
-        let distinct =
-            |field: Field| json!({"cardinality": {"field": field.name, "precision_threshold": PRECISION_THRESHOLD}});
-        aggregations["users"] = distinct(user);
-        // Those without a user are others than those with one: the two counts can be added.
-        aggregations["anonymous"] = json!({"missing": {"field": user.name}, "aggs": {"sessions": distinct(session)}});
+    if let Some(distinct) = item.distinct {
+        subjects(&mut aggregations, distinct);
     }
     if let Some(hours) = &item.hours {
         aggregations["hours"] = json!({
@@ -76,6 +72,34 @@ fn aggregations(item: &Item, templates: &[PageTemplate]) -> Value {
         aggregations["activities"] = each_activity(item, templates);
     }
     aggregations
+}
+
+/// Those with a user, and those without one by their sessions: they are others, so the two counts can be added. An empty text
+/// is nobody's.
+fn subjects(aggregations: &mut Value, Distinct { user, session }: Distinct) {
+    let distinct =
+        |field: Field| json!({"cardinality": {"field": field.name, "precision_threshold": PRECISION_THRESHOLD}});
+    let empty = |field: Field| json!({"term": {field.name: ""}});
+    if user.form == Form::Text {
+        let named = json!({"bool": {"must_not": [empty(user)]}});
+        aggregations["named"] = json!({"filter": named, "aggs": {"users": distinct(user)}});
+    } else {
+        aggregations["users"] = distinct(user);
+    }
+    let known = json!({"exists": {"field": user.name}});
+    let mut bool = json!({});
+    let mut none = Vec::new();
+    if user.form == Form::Text {
+        let unknown = json!({"bool": {"must_not": [known]}});
+        bool["filter"] = json!([{"bool": {"should": [unknown, empty(user)], "minimum_should_match": 1}}]);
+    } else {
+        none.push(known);
+    }
+    if session.form == Form::Text {
+        none.push(empty(session));
+    }
+    bool["must_not"] = none.into();
+    aggregations["anonymous"] = json!({"filter": {"bool": bool}, "aggs": {"sessions": distinct(session)}});
 }
 
 fn each_hour(item: &Item, hours: &Hours) -> Value {
@@ -95,10 +119,9 @@ fn each_hour(item: &Item, hours: &Hours) -> Value {
 /// Counts by activity. All ids are asked for, and no others, so that no shard has to leave one out.
 fn each_activity(item: &Item, templates: &[PageTemplate]) -> Value {
     match item.reading.activity() {
-        Some(name) if templates.is_empty() => {
-            let field = item.reading.groups[0].shape.activity;
+        Some(field) if templates.is_empty() => {
             let include: Vec<_> = item.activities.iter().map(|id| value(field, *id)).collect();
-            json!({"terms": {"field": name, "size": include.len(), "include": include}})
+            json!({"terms": {"field": field.name, "size": include.len(), "include": include}})
         }
         _ => {
             let activity = |id: &u64| each(&item.reading.groups, |group| belongs(group, &[*id], templates));

@@ -1,8 +1,9 @@
 //! Which indices a search reads, and what it may believe of each. Pure.
 //!
 //! Purchases are believed from the purchase indices only, and everything else comes from the event indices; an index may be
-//! both. A rule that asks for both kinds reads both, each for its own. A kind whose indices are all missing or empty makes the
-//! whole rule not measured: the other kind alone would be a smaller number.
+//! both. A rule that asks for both kinds reads both, each for its own. A kind whose indices are all missing, empty or without an
+//! activity's id makes the whole rule not measured: the other kind alone would be a smaller number. One index among several of a kind
+//! that has nothing to read makes it partial: whether it should have something cannot be told.
 
 use axon_metrics::{EventRule, Reason};
 
@@ -25,6 +26,8 @@ pub(crate) struct Reading {
     pub(crate) shards: u64,
     /// So many records keep their times in another unit than most that the counts are too small.
     pub(crate) strange: bool,
+    /// An index that belongs to them has nothing to read: the counts are those of the others, and may be too small.
+    pub(crate) lacking: bool,
 }
 
 /// Indices of one shape.
@@ -83,7 +86,12 @@ pub(crate) fn of_any(shapes: &Shapes) -> Result<Reading, Reason> {
     if shapes.indices.iter().any(|index| matches!(index.state, State::Unreadable(_))) {
         return Err(Reason::BadValue);
     }
-    Ok(reading(shapes, |index| Some(if index.purchases { Triggers::Any } else { Triggers::AnyButPurchases })))
+    let to_come = |index: &Index| !index.events && matches!(index.state, State::Missing | State::Empty);
+    Ok(reading(shapes, |index| match index.purchases {
+        _ if to_come(index) => None,
+        true => Some(Triggers::Any),
+        false => Some(Triggers::AnyButPurchases),
+    }))
 }
 
 /// Whether there is something to read in the indices of a kind.
@@ -93,7 +101,7 @@ fn readable(shapes: &Shapes, of_kind: impl Fn(&Index) -> bool) -> Result<(), Rea
         Err(Reason::BadValue)
     } else if states().any(|state| matches!(state, State::Readable { .. })) {
         Ok(())
-    } else if states().any(|state| *state == State::Empty) {
+    } else if states().any(|state| matches!(state, State::Empty | State::Nameless)) {
         Err(Reason::NoRecords)
     } else {
         Err(Reason::NoIndex)
@@ -101,10 +109,13 @@ fn readable(shapes: &Shapes, of_kind: impl Fn(&Index) -> bool) -> Result<(), Rea
 }
 
 fn reading(shapes: &Shapes, triggers: impl Fn(&Index) -> Option<Triggers>) -> Reading {
-    let mut reading = Reading { groups: Vec::new(), indices: Vec::new(), shards: 0, strange: false };
+    let mut reading = Reading { groups: Vec::new(), indices: Vec::new(), shards: 0, strange: false, lacking: false };
     for index in &shapes.indices {
-        let State::Readable { shape, records, strange, shards } = &index.state else { continue };
         let Some(triggers) = triggers(index) else { continue };
+        let State::Readable { shape, records, strange, shards } = &index.state else {
+            reading.lacking = true;
+            continue;
+        };
         reading.indices.push(index.name.clone());
         reading.shards += shards;
         // A single record from a visitor's broken clock is no reason to call every figure incomplete.
@@ -125,13 +136,24 @@ impl Reading {
         one(self.groups.iter().map(|group| group.shape.clock))
     }
 
-    /// The activity's field, if it is one in all indices.
-    pub(crate) fn activity(&self) -> Option<&'static str> {
-        one(self.groups.iter().map(|group| group.shape.activity.name))
+    /// Whether nothing but purchases is read.
+    pub(crate) fn is_of_purchases_only(&self) -> bool {
+        let only = |group: &Group| matches!(&group.triggers, Triggers::Only(triggers) if *triggers == [PURCHASE]);
+        self.groups.iter().all(only)
+    }
+
+    /// The activity's field, if it is one in all indices, by its form too.
+    pub(crate) fn activity(&self) -> Option<Field> {
+        one(self.groups.iter().map(|group| group.shape.activity))
     }
 
     /// The fields of distinct subjects. Where they differ between indices the same person would count twice.
+    /// Where neither of them is in the mapping, whoever did something cannot be told at all.
     pub(crate) fn distinct(&self) -> Result<Distinct, Reason> {
+        let unknown = |field: Option<Field>| field.is_some_and(|field| !field.mapped);
+        if self.groups.iter().any(|group| unknown(group.shape.user) && unknown(group.shape.session)) {
+            return Err(Reason::BadValue);
+        }
         let common = |field: fn(&Shape) -> Option<Field>| {
             let fields: Option<Vec<Field>> = self.groups.iter().map(|group| field(&group.shape)).collect();
             let fields = fields.ok_or(Reason::BadValue)?;

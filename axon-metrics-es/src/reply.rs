@@ -115,7 +115,7 @@ fn search(index: usize, reply: &str) -> Outcome<Searched> {
         partial: timed_out || shards.failed > 0 || shards.successful < shards.total,
         failed: shards.failed > 0,
         shards: shards.total,
-        users: aggregations.users.map(|count| count.value),
+        users: aggregations.users.or(aggregations.named.map(|group| group.users)).map(|count| count.value),
         sessions: aggregations.anonymous.map(|group| group.sessions.value),
         hours: aggregations.hours.map(|group| Hours {
             total: group.doc_count,
@@ -175,6 +175,7 @@ struct Total {
 #[derive(Deserialize, Default)]
 struct Aggregations {
     users: Option<Count>,
+    named: Option<Named>,
     anonymous: Option<Anonymous>,
     hours: Option<HourGroup>,
     activities: Option<Groups>,
@@ -185,6 +186,11 @@ struct Aggregations {
 #[derive(Deserialize)]
 struct Count {
     value: u64,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    users: Count,
 }
 
 #[derive(Deserialize)]

@@ -3,8 +3,9 @@
 //! queries over the fields (`query`).
 //!
 //! A field that no record ever had is not mapped. A trigger type and a time are in every event: an index with records and
-//! without these cannot be read. The others may be in none (the platform's sessions often are): they are read by the name that
-//! they would get, which finds nothing.
+//! without these cannot be read. The same holds for one without any activity's id: whether no record has one, or the mapping
+//! leaves them out (`dynamic: false`), cannot be told. The others may be in none (the platform's sessions often are): they are
+//! read by the name that they would get, which finds nothing.
 
 use crate::clock::Clock;
 
@@ -100,6 +101,8 @@ pub(crate) struct Index {
 pub(crate) enum State {
     Missing,
     Empty,
+    /// It has records, and no activity's id can be found in any: there is none, or they are not indexed.
+    Nameless,
     /// It has records, and they cannot be told.
     Unreadable(&'static str),
     Readable {
@@ -122,7 +125,7 @@ impl Shapes {
     /// change at any moment.
     pub(crate) fn settled(&self) -> bool {
         self.indices.iter().all(|index| match &index.state {
-            State::Missing | State::Empty | State::Unreadable(_) => false,
+            State::Missing | State::Empty | State::Nameless | State::Unreadable(_) => false,
             State::Readable { shape, .. } => shape.activity.mapped,
         })
     }
@@ -136,6 +139,7 @@ impl Shapes {
             match &index.state {
                 State::Missing => found("", "no such index".to_owned()),
                 State::Empty => found("", "no records".to_owned()),
+                State::Nameless => found("", "no record in which an activity's id can be found".to_owned()),
                 State::Unreadable(why) => found("", format!("cannot be read: {why}")),
                 State::Readable { shape, records, strange, .. } => {
                     found(".records", records.to_string());

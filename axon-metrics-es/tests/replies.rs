@@ -153,7 +153,7 @@ const RECORDED: [(&str, u64, Verdict, Verdict); 48] = [
     ("too_many_buckets_composite", 1, Malformed, Malformed),
     ("unassigned_shard_alone", 1, Unavailable, Unavailable),
     ("unassigned_shard_with_other", 2, Partial(1_000_000), Malformed),
-    // A plain count needs no field that is not mapped: it is right. The next test is about the rest.
+    // A plain count needs no field that is not mapped: it is right.
     ("unmapped_field_silent_zero", 1, Whole(1_000_000), Malformed),
     ("vnd_v8_header", 1, Malformed, Malformed),
     ("vnd_v9_header", 1, Malformed, Malformed),
@@ -314,6 +314,14 @@ async fn a_reply_with_one_thing_wrong_is_not_believed() {
         ("an activity twice", "/aggregations/activities/buckets/0/key", json!(77), Malformed),
         ("an activity that is none", "/aggregations/activities/buckets/0/key", json!("77a"), Malformed),
         ("half an activity", "/aggregations/activities/buckets/0/key", json!(77.5), Malformed),
+        ("an activity with less than its own", "/aggregations/activities/buckets/0/doc_count", json!(6), Malformed),
+        (
+            "an activity left out without a word",
+            "/aggregations/activities/buckets",
+            json!([{"key": 78, "doc_count": 7}]),
+            Malformed,
+        ),
+        ("no activity at all", "/aggregations/activities/buckets", json!([]), Malformed),
         ("an activity with more than all", "/aggregations/activities/buckets/0/doc_count", json!(11), Malformed),
     ];
     for (what, place, value, expected) in wrong {

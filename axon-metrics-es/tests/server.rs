@@ -142,18 +142,84 @@ async fn an_index_that_is_dropped_and_made_anew_is_looked_at_again() {
     assert_eq!(counted(&source, &question).await, [2]);
 }
 
+/// An index of floats that was asked about, and is dropped and made anew with dates and two clicks before anybody asks again.
+async fn remade_unseen(interval: Duration) -> Option<common::Held> {
+    let events = documents(Time::Float, &[click(-3_600, 1)]);
+    let indices = vec![Index::of_both("remade", mapping::dynamic(), events)];
+    let source = holding_with(indices, |options| options.with_probe_interval(interval)).await?;
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [1]);
+    let index = &source.indices[0];
+    store::drop_index(&source.client, index).await.unwrap();
+    store::create_index(&source.client, index, mapping::template()).await.unwrap();
+    write(&source.client, index, &documents(Time::Date, &[click(-3_600, 1), click(-3_600, 2)])).await;
+    Some(source)
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
 #[tokio::test]
-async fn of_several_event_indices_those_that_are_there_are_counted() {
+async fn an_index_that_was_made_anew_unseen_is_not_read_as_it_was() {
+    let Some(source) = remade_unseen(MINUTE).await else { return };
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [2], "nothing at all is looked at again");
+}
+
+#[tokio::test]
+async fn what_health_finds_answers_rest_on() {
+    let Some(source) = remade_unseen(MINUTE).await else { return };
+    assert_eq!(finding(&source, ".occurredAt").await, "date");
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [2]);
+}
+
+/// What was counted, by something that may be too small.
+fn partial(fact: &Fact<u64>) -> u64 {
+    let measured = fact.as_ref().unwrap_or_else(|why| panic!("not measured: {why:?}"));
+    assert!(measured.partial);
+    measured.value
+}
+
+#[tokio::test]
+async fn of_several_indices_those_that_can_be_read_are_counted_and_said_to_be_a_part() {
+    let events = documents(Time::Date, &[click(-60, 1), purchase(-60, 2)]);
+    let mut nameless = mapping::template();
+    nameless["properties"]["properties"] = json!({"type": "object", "dynamic": false});
+    let others = [
+        ("absent", Value::Null, vec![], "no such index"),
+        ("empty", mapping::template(), vec![], "no records"),
+        ("nameless", nameless, events.clone(), "no record in which"),
+    ];
+    for (other, mappings, documents, found) in others {
+        let indices = vec![
+            Index::of_both("there", mapping::template(), events.clone()),
+            Index::of_both(other, mappings, documents),
+        ];
+        let Some(source) = holding(indices).await else { return };
+        let mut question = question(Counting::Subjects, &[&["CLICK"], &["PURCHASE"]]);
+        question.active = Some(Window { from: at(-300), to: at(0) });
+        let hour = Window { from: at(-3_600), to: at(0) };
+        question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![hour] });
+        let facts = source.behavior(&question).await.unwrap();
+        assert_eq!(facts.steps.current.iter().map(partial).collect::<Vec<_>>(), [1, 1], "{other}");
+        assert_eq!(partial(&facts.steps.by_activity[0].1[0]), 1, "{other}");
+        assert_eq!(partial(&facts.active.unwrap()), 2, "{other}");
+        assert!(facts.inflow.unwrap().unwrap().partial, "{other}");
+        assert!(finding(&source, other).await.starts_with(found));
+    }
+}
+
+#[tokio::test]
+async fn no_purchase_yet_is_nothing_that_lacks_of_who_was_active() {
     let events = documents(Time::Date, &[click(-60, 1)]);
-    let indices =
-        vec![Index::of_events("there", mapping::template(), events), Index::of_events("absent", Value::Null, vec![])];
+    let indices = vec![
+        Index::of_events("behavior", mapping::template(), events),
+        Index::of_purchases("commerce", Value::Null, vec![]),
+    ];
     let Some(source) = holding(indices).await else { return };
-    let mut question = clicks(Counting::Subjects);
+    let mut question = clicks(Counting::Events);
     question.active = Some(Window { from: at(-300), to: at(0) });
     let facts = source.behavior(&question).await.unwrap();
     assert_eq!(value(&facts.steps.current[0]), 1);
     assert_eq!(value(&facts.active.unwrap()), 1);
-    assert_eq!(finding(&source, "absent").await, "no such index");
 }
 
 #[tokio::test]
@@ -215,6 +281,32 @@ async fn ids_that_were_mapped_as_text_are_found() {
 }
 
 #[tokio::test]
+async fn an_empty_text_is_nobody() {
+    for (what, mappings) in [("texts", quoted()), ("keywords", mapping::template()), ("numbers", mapping::dynamic())] {
+        let numbers = what != "texts";
+        let user = |id: &str| if numbers { id.parse::<u64>().map_or(Value::Null, |id| json!(id)) } else { json!(id) };
+        let time = if what == "keywords" { Time::Date } else { Time::Float };
+        let subject = |id: &str, session: Value| {
+            let mut event = document(&click(-3_600, 0), time);
+            (event["userId"], event["sessionId"]) = (user(id), session);
+            event
+        };
+        let events = vec![
+            subject("1", json!("a")),
+            subject("1", json!("")),
+            subject("", json!("b")),
+            subject("", json!("c")),
+            subject("", json!("")),
+            subject("", Value::Null),
+            subject("2", Value::Null),
+        ];
+        let Some(source) = holding(vec![Index::of_both("blank", mappings, events)]).await else { return };
+        assert_eq!(counted(&source, &clicks(Counting::Events)).await, [7], "{what}");
+        assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [4], "{what}: 1, 2, b and c");
+    }
+}
+
+#[tokio::test]
 async fn indices_that_keep_times_in_different_ways_are_counted_together() {
     // On either side of the end of 09:00's hour, far enough for a float.
     let events = [click(-3_600, 1), click(-3_600, 2), click(-7_200, 2)];
@@ -249,6 +341,22 @@ async fn subjects_are_not_added_up_over_fields_of_two_kinds() {
 }
 
 #[tokio::test]
+async fn activities_are_told_apart_over_ids_of_two_kinds() {
+    let eight = Event { activity: Some(ActivityId(8)), ..click(-3_600, 2) };
+    let mut keywords = mapping::dynamic();
+    keywords["properties"]["properties"]["properties"]["activityId"] = json!({"type": "keyword"});
+    let indices = vec![
+        Index::of_both("number", mapping::dynamic(), documents(Time::Float, &[click(-3_600, 1), eight])),
+        Index::of_both("keyword", keywords, documents(Time::Float, &[click(-3_600, 1), click(-3_600, 3)])),
+    ];
+    let Some(source) = holding(indices).await else { return };
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [4]);
+    let facts = source.behavior(&clicks(Counting::Events)).await.unwrap();
+    let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, value(&counts[0]))).collect();
+    assert_eq!(apart, [(7, 3), (8, 1)]);
+}
+
+#[tokio::test]
 async fn hours_that_lie_on_no_grid_are_counted_as_asked() {
     // As where the clocks are moved by half an hour.
     let bounds = [-9_000, -5_400, -3_600, -1_800, 0];
@@ -266,21 +374,77 @@ async fn hours_that_lie_on_no_grid_are_counted_as_asked() {
 }
 
 #[tokio::test]
-async fn fields_that_no_record_has_hold_nothing() {
+async fn an_index_is_not_measured_until_a_record_names_an_activity() {
     let nobody = Event { user: None, activity: None, definition: None, ..click(-60, 0) };
     let mut mappings = Time::Double.mappings();
     for field in ["userId", "eventId", "properties"] {
         mappings["properties"].as_object_mut().unwrap().remove(field);
     }
     let index = Index::of_both("bare", mappings, documents(Time::Double, &[nobody]));
-    let Some(source) = holding(vec![index]).await else { return };
-    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [0]);
-    assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [0]);
-    assert_eq!(finding(&source, ".activityId").await, "in no record");
-    // The first record that has them is found, before the index is looked at again.
+    let soon = Duration::from_millis(50);
+    let Some(source) = holding_with(vec![index], |options| options.with_probe_interval(soon)).await else { return };
+    for counting in [Counting::Events, Counting::Subjects] {
+        let facts = source.behavior(&clicks(counting)).await.unwrap();
+        assert_eq!(reason(&facts.steps.current[0]), Reason::NoRecords);
+    }
+    assert!(finding(&source, "bare").await.starts_with("no record"));
     write(&source.client, &source.indices[0], &documents(Time::Double, &[click(-50, 1), anonymous(-40, "a")])).await;
+    tokio::time::sleep(2 * soon).await;
+    let _ = source.behavior(&clicks(Counting::Events)).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(counted(&source, &clicks(Counting::Events)).await, [2]);
     assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [2]);
+}
+
+#[tokio::test]
+async fn fields_that_no_record_has_hold_nothing() {
+    let nobody = Event { user: None, definition: None, ..anonymous(-60, "a") };
+    let mut mappings = Time::Double.mappings();
+    for field in ["userId", "eventId"] {
+        mappings["properties"].as_object_mut().unwrap().remove(field);
+    }
+    let index = Index::of_both("anonymous", mappings, documents(Time::Double, &[nobody]));
+    let Some(source) = holding(vec![index]).await else { return };
+    assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [1]);
+    assert_eq!(finding(&source, ".userId").await, "in no record");
+    // The first record that has them is found, before the index is looked at again.
+    write(&source.client, &source.indices[0], &documents(Time::Double, &[click(-50, 1), anonymous(-40, "b")])).await;
+    assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [3]);
+}
+
+#[tokio::test]
+async fn activities_that_are_in_no_mapping_are_not_counted_as_none() {
+    let with = |properties: Value| {
+        let mut mappings = mapping::template();
+        mappings["properties"]["properties"] = properties;
+        mappings
+    };
+    let events = documents(Time::Date, &[click(-60, 1)]);
+    for properties in [json!({"type": "object", "dynamic": false}), json!({"type": "object", "enabled": false})] {
+        let index = Index::of_both("left-out", with(properties.clone()), events.clone());
+        let Some(source) = holding(vec![index]).await else { return };
+        for counting in [Counting::Events, Counting::Subjects] {
+            let facts = source.behavior(&clicks(counting)).await.unwrap();
+            assert_eq!(reason(&facts.steps.current[0]), Reason::NoRecords, "{properties}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn subjects_that_are_in_no_mapping_are_not_counted_as_none() {
+    let mut mappings = mapping::template();
+    mappings["dynamic"] = json!(false);
+    for field in ["userId", "sessionId"] {
+        mappings["properties"].as_object_mut().unwrap().remove(field);
+    }
+    let index = Index::of_both("nobody", mappings, documents(Time::Date, &[click(-60, 1), anonymous(-50, "a")]));
+    let Some(source) = holding(vec![index]).await else { return };
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [2]);
+    let mut question = clicks(Counting::Subjects);
+    question.active = Some(Window { from: at(-300), to: at(0) });
+    let facts = source.behavior(&question).await.unwrap();
+    assert_eq!(reason(&facts.steps.current[0]), Reason::BadValue);
+    assert_eq!(reason(&facts.active.unwrap()), Reason::BadValue);
 }
 
 #[tokio::test]
