@@ -18,7 +18,10 @@ use crate::{
     findings,
     options::MySqlOptions,
     row::{Amount, Cells, Row, Unreadable},
-    store::{Store, shape::Shape},
+    store::{
+        Store,
+        shape::{Shape, Time},
+    },
 };
 
 /// What exists: campaigns, their activities, limits, dates and products, from `campaigns` and `campaign_activities`.
@@ -47,7 +50,7 @@ impl MySqlCatalog {
     }
 
     async fn read(&self, shape: &Shape, deadline: Monotonic) -> Result<Listed, Cause> {
-        listed(&self.store.ask(shape, STATEMENT, deadline).await?, &self.options)
+        listed(&self.store.ask(shape, STATEMENT, deadline).await?, shape, &self.options)
     }
 }
 
@@ -85,12 +88,12 @@ struct Listed {
     skipped: usize,
 }
 
-fn listed(rows: &[Row], options: &MySqlOptions) -> Result<Listed, Cause> {
+fn listed(rows: &[Row], shape: &Shape, options: &MySqlOptions) -> Result<Listed, Cause> {
     let mut campaigns: Vec<Campaign> = Vec::new();
     let mut skipped = 0;
     for row in rows {
         let mut cells = row.cells();
-        let Some((campaign, activity)) = read(&mut cells, options)? else {
+        let Some((campaign, activity)) = read(&mut cells, shape, options)? else {
             skipped += 1;
             continue;
         };
@@ -109,17 +112,20 @@ fn listed(rows: &[Row], options: &MySqlOptions) -> Result<Listed, Cause> {
 /// An activity, if the row has one, and if its id is an id.
 type Listing = Option<Option<Activity>>;
 
-fn read(cells: &mut Cells<'_>, options: &MySqlOptions) -> Result<Option<(Campaign, Listing)>, Unreadable> {
-    let clock = options.schedule;
-    let date = |cells: &mut Cells<'_>, column| -> Result<_, Unreadable> {
-        Ok(cells.time(column)?.and_then(|wall| clock.instant(wall)))
+fn read(
+    cells: &mut Cells<'_>,
+    shape: &Shape,
+    options: &MySqlOptions,
+) -> Result<Option<(Campaign, Listing)>, Unreadable> {
+    let date = |cells: &mut Cells<'_>, of: Time, column| -> Result<_, Unreadable> {
+        Ok(cells.time(column)?.and_then(|wall| shape.clock(of, options.schedule).instant(wall)))
     };
     let Some(id) = id(cells.text("campaigns.id")?) else { return Ok(None) };
     let campaign = Campaign {
         id: CampaignId(id),
         name: cells.some_text("campaigns.name")?.to_owned(),
-        start: date(cells, "campaigns.start_at")?,
-        end: date(cells, "campaigns.end_at")?,
+        start: date(cells, Time::CampaignStart, "campaigns.start_at")?,
+        end: date(cells, Time::CampaignEnd, "campaigns.end_at")?,
         // No figure is made of it: one that is beyond our decimals is none.
         budget: cells.amount("campaigns.budget")?.and_then(|amount| match amount {
             Amount::Exact(money) => Some(money),
@@ -133,8 +139,8 @@ fn read(cells: &mut Cells<'_>, options: &MySqlOptions) -> Result<Option<(Campaig
         id: ActivityId(activity),
         name: cells.some_text("campaign_activities.name")?.to_owned(),
         kind: ActivityKind::from(cells.some_text("campaign_activities.activity_type")?.to_owned()),
-        start: date(cells, "campaign_activities.start_date")?,
-        end: date(cells, "campaign_activities.end_date")?,
+        start: date(cells, Time::ActivityStart, "campaign_activities.start_date")?,
+        end: date(cells, Time::ActivityEnd, "campaign_activities.end_date")?,
         limit: cells.whole("campaign_activities.limit_count")?.map(|limit| u64::try_from(limit).unwrap_or(0)),
         product: self::id(cells.text("campaign_activities.product_id")?).map(ProductId),
     };
@@ -159,7 +165,7 @@ mod tests {
     #[test]
     fn dates_are_read_in_the_configured_offset() {
         let rows = [row(["77", "Chair", "FIRST_COME_FIRST_SERVE", "2024-11-06 09:00:00", "NULL", "100", "456"])];
-        let listed = listed(&rows, &MySqlOptions::default()).expect("a catalog");
+        let listed = listed(&rows, &Shape::of_mysql(), &MySqlOptions::default()).expect("a catalog");
         let campaign = &listed.catalog.campaigns()[0];
         let told = |date: Option<Instant>| date.map(|date| date.to_rfc3339());
         assert_eq!(told(campaign.start), Some("2024-11-05T15:00:00+00:00".to_owned()));
@@ -176,7 +182,7 @@ mod tests {
             row(["7", "Closed", "SOMETHING_NEW", "0000-00-00 00:00:00", none, "-1", "0"]),
             row(["8", "Open", "COUPON", none, none, none, none]),
         ];
-        let listed = listed(&rows, &MySqlOptions::default()).expect("a catalog");
+        let listed = listed(&rows, &Shape::of_mysql(), &MySqlOptions::default()).expect("a catalog");
         assert_eq!(listed.skipped, 2);
         let activities = &listed.catalog.campaigns()[0].activities;
         assert_eq!(activities.iter().map(|activity| activity.limit).collect::<Vec<_>>(), [Some(0), None]);
@@ -187,7 +193,7 @@ mod tests {
     #[test]
     fn one_id_twice_is_no_catalog() {
         let chair = || row(["77", "Chair", "COUPON", "NULL", "NULL", "NULL", "NULL"]);
-        let error = listed(&[chair(), chair()], &MySqlOptions::default()).expect_err("no catalog");
+        let error = listed(&[chair(), chair()], &Shape::of_mysql(), &MySqlOptions::default()).expect_err("no catalog");
         assert!(matches!(error, Cause::NoCatalog(_)), "{error:?}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Causes go to a log, and messages of a server name users and hosts: only those known not to are passed on.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use axon_metrics::SourceError;
 use sqlx::mysql::MySqlDatabaseError;
@@ -75,6 +75,9 @@ pub(crate) enum Cause {
     Wrong(&'static str),
     #[error(transparent)]
     NoCatalog(#[from] axon_metrics::catalog::CatalogError),
+    /// What several questions waited for.
+    #[error(transparent)]
+    Shared(Arc<Cause>),
 }
 
 impl Cause {
@@ -83,6 +86,7 @@ impl Cause {
         match self {
             Self::Driver(error) => matches!(error, sqlx::Error::Io(_)),
             Self::Server(fault) => matches!(fault.number, IDLE_TOO_LONG | CONNECTION_KILLED),
+            Self::Shared(cause) => cause.lost_connection(),
             _ => false,
         }
     }
@@ -210,6 +214,7 @@ impl Cause {
                 kind => kind,
             },
             Self::Server(fault) => fault.kind(),
+            Self::Shared(cause) => cause.kind(),
             Self::Driver(error) => match error {
                 sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Kind::Unavailable,
                 // An unknown error of the driver lands here and is seen.

@@ -10,7 +10,8 @@ use crate::{
     offsets::verdict,
     options::MySqlOptions,
     row::Row,
-    store::shape::{Part, Shape},
+    store::shape::{Part, Shape, Time},
+    stored::Clock,
 };
 
 /// How many of the newest rows are looked at: no index begins with a time, but ids rise with it.
@@ -27,10 +28,15 @@ pub(crate) fn newest(shape: &Shape, options: &MySqlOptions, as_of: Instant) -> S
         ));
     };
     if shape.purchases.is_there() {
-        add("purchase", "purchases", "purchase_at", options.purchase.bound(as_of));
+        add("purchase", "purchases", "purchase_at", shape.clock(Time::Purchase, options.purchase).bound(as_of));
     }
     if shape.entries.is_there() {
-        add("entry", "campaign_activity_entries", "created_at", options.created.bound(as_of));
+        add(
+            "entry",
+            "campaign_activity_entries",
+            "created_at",
+            shape.clock(Time::EntryCreated, options.created).bound(as_of),
+        );
     }
     statement
 }
@@ -62,9 +68,13 @@ impl Newest {
 }
 
 pub(crate) fn of_ledger(shape: &Shape, options: &MySqlOptions, seen: &Newest) -> Probe {
-    let purchase = seen.purchase[1].and_then(|wall| options.purchase.instant(wall));
-    let entry = seen.entry[1].and_then(|wall| options.created.instant(wall));
+    let purchase = seen.purchase[1].and_then(|wall| shape.clock(Time::Purchase, options.purchase).instant(wall));
+    let entry = seen.entry[1].and_then(|wall| shape.clock(Time::EntryCreated, options.created).instant(wall));
     let mut findings = of_server(shape);
+    let offset = |column: Time, configured: Clock, newest: Option<NaiveDateTime>| match shape.zoned.contains(&column) {
+        true => ZONED.to_owned(),
+        false => verdict(configured, newest, seen.now),
+    };
     let status = match &shape.status {
         Part::There => "kept: confirmed purchases count",
         Part::Absent if shape.purchases.is_there() => {
@@ -76,8 +86,8 @@ pub(crate) fn of_ledger(shape: &Shape, options: &MySqlOptions, seen: &Newest) ->
         ("purchases".to_owned(), place(&shape.purchases)),
         ("purchaseStatus".to_owned(), status.to_owned()),
         ("entries".to_owned(), place(&shape.entries)),
-        ("purchaseOffset".to_owned(), verdict(options.purchase, seen.purchase[0], seen.now)),
-        ("createdOffset".to_owned(), verdict(options.created, seen.entry[0], seen.now)),
+        ("purchaseOffset".to_owned(), offset(Time::Purchase, options.purchase, seen.purchase[0])),
+        ("createdOffset".to_owned(), offset(Time::EntryCreated, options.created, seen.entry[0])),
     ]);
     Probe { newest: purchase.max(entry), findings }
 }
@@ -85,16 +95,26 @@ pub(crate) fn of_ledger(shape: &Shape, options: &MySqlOptions, seen: &Newest) ->
 pub(crate) fn of_catalog(shape: &Shape, options: &MySqlOptions, catalog: &Catalog, skipped: usize) -> Probe {
     let activities: usize = catalog.campaigns().iter().map(|campaign| campaign.activities.len()).sum();
     let mut findings = of_server(shape);
+    const DATES: [Time; 4] = [Time::CampaignStart, Time::CampaignEnd, Time::ActivityStart, Time::ActivityEnd];
+    let configured = format!("{} configured; dates to come cannot tell", options.schedule);
+    let offset = match DATES.iter().filter(|column| shape.zoned.contains(column)).count() {
+        0 => configured,
+        all if all == DATES.len() => ZONED.to_owned(),
+        some => format!("{configured}; {some} of the {} columns: {ZONED}", DATES.len()),
+    };
     findings.extend([
         ("campaigns".to_owned(), catalog.campaigns().len().to_string()),
         ("activities".to_owned(), activities.to_string()),
-        ("scheduleOffset".to_owned(), format!("{} configured; dates to come cannot tell", options.schedule)),
+        ("scheduleOffset".to_owned(), offset),
     ]);
     if skipped > 0 {
         findings.push(("skipped".to_owned(), format!("{skipped} rows whose id is no id")));
     }
     Probe { newest: None, findings }
 }
+
+/// What is said in the place of an offset.
+const ZONED: &str = "TIMESTAMP, read as UTC whatever is configured";
 
 fn of_server(shape: &Shape) -> Vec<(String, String)> {
     let limit = match shape.limit {

@@ -21,6 +21,8 @@ use crate::{
     store::{Store, shape::Shape},
 };
 
+#[cfg(test)]
+mod aged;
 mod facts;
 mod line;
 #[cfg(test)]
@@ -88,7 +90,7 @@ impl LedgerSource for MySqlLedger {
         let mut shape = self.store.shape(deadline).await.map_err(looked)?;
         let mut told = self.ask(&shape, question, deadline).await;
         if told.0.is_of_tables() || told.1.is_of_tables() {
-            shape = self.store.look(deadline).await.map_err(looked)?;
+            shape = self.store.look_after(&shape, deadline).await.map_err(looked)?;
             told = self.ask(&shape, question, deadline).await;
         }
         facts::facts(question, &shape, &self.options, told)

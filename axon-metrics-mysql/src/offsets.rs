@@ -8,7 +8,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use crate::stored::Clock;
 
 /// The wall clocks that the platform's rows were written in: that of Seoul, UTC, and that of Seoul shifted once too often.
-const HYPOTHESES: [Clock; 3] = [Clock::SEOUL, Clock::ahead(TimeDelta::zero()), Clock::ahead(TimeDelta::hours(18))];
+const HYPOTHESES: [Clock; 3] = [Clock::SEOUL, Clock::UTC, Clock::ahead(TimeDelta::hours(18))];
 /// Clocks of servers and clients differ.
 const SLACK: TimeDelta = TimeDelta::minutes(2);
 /// A row younger than this is new.

@@ -7,7 +7,7 @@ use crate::stored::Clock;
 /// How the tables are read.
 ///
 /// The platform's columns are `DATETIME`: a wall clock without a zone. Which one, depends on what wrote them, so each
-/// group of columns has an offset of its own. Health says what the newest rows suggest; nothing is switched by itself.
+/// group of columns has an offset of its own. A column that is a `TIMESTAMP` keeps instants, and its offset is not used. Health says what the newest rows suggest; nothing is switched by itself.
 /// ```
 /// use axon_metrics_mysql::MySqlOptions;
 /// use chrono::FixedOffset;

@@ -1,31 +1,22 @@
 //! The server as both sources see it: what it is and holds, and statements that end with their deadline.
-//! Lives here: asking with the server's own limit, and looking again when the tables have changed. Lives in the modules
-//! below: connections, what was probed, the two kinds of server.
+//! Lives here: asking with the server's own limit. Lives in the modules below: connections, what is probed and when, the two
+//! kinds of server.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc};
 
 use sqlx::MySqlPool;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::{error::Cause, row::Row};
 
 mod connections;
 pub(crate) mod flavor;
+mod kept;
 pub(crate) mod shape;
 
 use connections::Connections;
+use kept::Kept;
 use shape::Shape;
-
-/// How long a probed shape is believed before it is probed again, beside the questions.
-const BELIEVED: Duration = Duration::from_secs(60);
-/// The same where something was missing: an operator may be adding it.
-const DOUBTED: Duration = Duration::from_secs(15);
-/// How long a probe beside the questions may take.
-const PROBE: Duration = Duration::from_secs(2);
 
 /// A server and what is known of it. Clones share everything.
 #[derive(Clone)]
@@ -35,14 +26,7 @@ pub(crate) struct Store {
 
 struct Inner {
     connections: Connections,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    shape: Option<Arc<Shape>>,
-    /// When to look again.
-    next: Option<Instant>,
+    kept: Kept,
 }
 
 impl fmt::Debug for Store {
@@ -53,7 +37,7 @@ impl fmt::Debug for Store {
 
 impl Store {
     pub(crate) fn new(pool: MySqlPool) -> Self {
-        let inner = Inner { connections: Connections::new(pool), known: Mutex::default() };
+        let inner = Inner { connections: Connections::new(pool), kept: Kept::default() };
         Self { inner: Arc::new(inner) }
     }
 
@@ -64,40 +48,30 @@ impl Store {
         self.inner.connections.ask(shape.flavor.limited(select, limit), deadline).await
     }
 
-    /// What the server is and holds: probed at the first question, then kept, and now and then looked at again.
+    /// What the server is and holds, as it is kept; probed at the first question, and now and then.
     pub(crate) async fn shape(&self, deadline: Instant) -> Result<Arc<Shape>, Cause> {
-        let (known, due) = {
-            let mut known = self.known();
-            let now = Instant::now();
-            let due = known.shape.is_some() && known.next.is_none_or(|next| next <= now);
-            if due {
-                known.next = Some(now + DOUBTED);
-            }
-            (known.shape.clone(), due)
-        };
-        if due {
-            let store = self.clone();
-            tokio::spawn(async move {
-                // One that fails is tried again soon; the questions themselves say what is wrong.
-                let _ = store.look(Instant::now() + PROBE).await;
-            });
-        }
-        match known {
-            Some(shape) => Ok(shape),
-            None => self.look(deadline).await,
-        }
+        self.inner.kept.shape(deadline, |deadline| self.probe(deadline)).await
     }
 
-    /// Probes now, and keeps what was found.
+    /// What the server is and holds now, which is kept.
     pub(crate) async fn look(&self, deadline: Instant) -> Result<Arc<Shape>, Cause> {
-        let shape = timeout_at(deadline, shape::probe(&self.inner.connections, deadline)).await;
-        let shape = Arc::new(shape.unwrap_or(Err(Cause::TooSlow))?);
-        let again = if shape.is_whole() { BELIEVED } else { DOUBTED };
-        *self.known() = Known { shape: Some(Arc::clone(&shape)), next: Some(Instant::now() + again) };
-        Ok(shape)
+        self.inner.kept.look(deadline, |deadline| self.probe(deadline)).await
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same, after the tables turned out to be others.
+    pub(crate) async fn look_after(&self, wrong: &Arc<Shape>, deadline: Instant) -> Result<Arc<Shape>, Cause> {
+        self.inner.kept.forget(wrong);
+        self.shape(deadline).await
+    }
+
+    fn probe(&self, deadline: Instant) -> impl Future<Output = Result<Shape, Cause>> + Send + use<> {
+        let connections = self.inner.connections.clone();
+        async move { shape::probe(&connections, deadline).await }
+    }
+
+    /// As if nobody had asked for this long.
+    #[cfg(test)]
+    pub(crate) fn age(&self, by: std::time::Duration) {
+        self.inner.kept.age(by);
     }
 }

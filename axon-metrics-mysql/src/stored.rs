@@ -19,6 +19,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) const SEOUL: Self = Self { ahead: TimeDelta::hours(9) };
+    pub(crate) const UTC: Self = Self { ahead: TimeDelta::zero() };
 
     pub(crate) fn at(offset: FixedOffset) -> Self {
         Self::ahead(TimeDelta::seconds(i64::from(offset.local_minus_utc())))

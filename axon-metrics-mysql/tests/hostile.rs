@@ -4,11 +4,13 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use axon_examples::stores::Layout;
 use axon_metrics::{
-    ActivityId, Missing, Money, Reason,
+    ActivityId, Missing, Money, Reason, Window,
     facts::SalesFacts,
-    source::{CatalogSource, LedgerSource},
+    source::{CatalogSource, Frame, LedgerSource, Probe},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
@@ -133,6 +135,41 @@ async fn other_column_types<S: Server>() {
     let promotion = found.promotion.unwrap().value;
     assert_eq!((promotion.orders, promotion.revenue, promotion.cancelled), (2, Money::from(25_800), Some(0)));
     assert_eq!(found.others.unwrap().value.len(), 1);
+
+    // The same instants in columns that keep instants; the loader wrote them by the clock of Seoul.
+    database
+        .run(
+            "SET time_zone = '+09:00'; ALTER TABLE purchases MODIFY purchase_at TIMESTAMP(6) NOT NULL; \
+        ALTER TABLE campaign_activity_entries MODIFY created_at TIMESTAMP NOT NULL; \
+        ALTER TABLE campaigns MODIFY start_at TIMESTAMP NULL; SET time_zone = '+00:00'",
+        )
+        .await;
+    let source = MySqlCatalog::new(database.pool());
+    let probe = source.probe(at(0), PATIENT).await.unwrap();
+    assert!(
+        told(&probe, "scheduleOffset").ends_with("1 of the 4 columns: TIMESTAMP, read as UTC whatever is configured")
+    );
+    let again = source.catalog(PATIENT).await.unwrap();
+    assert_eq!(again.campaigns(), catalog.campaigns());
+    assert_eq!(again.campaigns()[0].start, Some(at(-DAY)));
+    for window in [2 * HOUR, DAY] {
+        let mut question = sales(1, PATIENT);
+        let frame = Frame { current: Window { from: at(-window), to: at(0) }, ..Frame::clone(&question.frame) };
+        question.frame = Arc::new(frame);
+        let facts = MySqlLedger::new(database.pool()).ledger(&question).await.unwrap();
+        let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
+        assert_eq!(counts, [3, 2]);
+        let history = facts.sales.unwrap().history.unwrap().unwrap().value;
+        assert_eq!((history.since, history.buckets[0].0), (Some(at(-2 * DAY)), at(-2 * DAY)));
+    }
+    let probe = ledger.probe(at(0), PATIENT).await.unwrap();
+    assert_eq!(told(&probe, "purchaseOffset"), "TIMESTAMP, read as UTC whatever is configured");
+    assert_eq!(told(&probe, "createdOffset"), "TIMESTAMP, read as UTC whatever is configured");
+    assert_eq!(probe.newest, Some(at(-HOUR)));
+}
+
+fn told<'a>(probe: &'a Probe, name: &str) -> &'a str {
+    &probe.findings.iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name}: {probe:#?}")).1
 }
 
 #[tokio::test]

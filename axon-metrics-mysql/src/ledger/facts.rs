@@ -17,7 +17,7 @@ use crate::{
     error::{Asking, Cause, Failed},
     options::MySqlOptions,
     row::Amount,
-    store::shape::{Part as Place, Shape},
+    store::shape::{Part as Place, Shape, Time},
 };
 
 /// What became of a statement.
@@ -237,7 +237,8 @@ impl Facts<'_> {
 
     fn history(&self, lines: &[Line], asked: &HistoryQuestion) -> Checked<Result<History, Missing>> {
         let oldest = lines.iter().find(|line| line.part == Part::Oldest).ok_or("an oldest purchase that is missing")?;
-        let since = oldest.oldest.and_then(|wall| self.options.purchase.instant(wall));
+        let since =
+            oldest.oldest.and_then(|wall| self.shape.clock(Time::Purchase, self.options.purchase).instant(wall));
         let mut buckets = BTreeMap::new();
         for line in lines.iter().filter(|line| line.part == Part::Sales && line.orders > 0) {
             let Some(slot) = line.slot else { continue };
@@ -297,25 +298,10 @@ fn start(asked: &HistoryQuestion, slot: u64) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{row::Row, store::shape::Types};
+    use crate::row::Row;
 
     fn at(text: &str) -> Instant {
         text.parse().expect("an instant")
-    }
-
-    fn shape() -> Shape {
-        Shape {
-            flavor: crate::store::flavor::Flavor::MySql,
-            version: "9.7.4".to_owned(),
-            limit: None,
-            read_only: true,
-            purchases: Place::There,
-            status: Place::There,
-            types: Types::More,
-            entries: Place::There,
-            campaigns: Place::There,
-            activities: Place::There,
-        }
     }
 
     fn question() -> LedgerQuestion {
@@ -347,7 +333,7 @@ mod tests {
             Told::Lines(rows.iter().map(line).collect())
         };
         let options = MySqlOptions::default();
-        facts(&question(), &shape(), &options, (lines(by_activity), lines(by_product)))
+        facts(&question(), &Shape::of_mysql(), &options, (lines(by_activity), lines(by_product)))
     }
 
     const STEP: &str = "3 NULL NULL NULL 45 NULL NULL NULL NULL NULL NULL";

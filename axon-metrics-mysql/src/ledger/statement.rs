@@ -12,7 +12,7 @@ use axon_metrics::{
 use super::line::Part;
 use crate::{
     options::MySqlOptions,
-    store::shape::{self, Shape, Types},
+    store::shape::{self, Shape, Time, Types},
     stored::{Bound, Clock, OneOf},
 };
 
@@ -104,11 +104,11 @@ impl Text<'_> {
     fn step(&self, step: LedgerStep, part: Part, window: Window, apart: bool) -> Option<String> {
         let (table, known, column, clock) = match step {
             LedgerStep::ApprovedEntry if self.shape.entries.is_there() => {
-                ("campaign_activity_entries", "status = 'APPROVED' AND ", "created_at", self.options.created)
+                ("campaign_activity_entries", "status = 'APPROVED' AND ", "created_at", self.created())
             }
             LedgerStep::Purchase if self.purchases() => {
                 let confirmed = self.shape.status.is_there().then_some("status = 'CONFIRMED' AND ");
-                ("purchases", confirmed.unwrap_or(self.of_any_type()), "purchase_at", self.options.purchase)
+                ("purchases", confirmed.unwrap_or(self.of_any_type()), "purchase_at", self.purchased())
             }
             LedgerStep::ApprovedEntry | LedgerStep::Purchase => return None,
         };
@@ -137,7 +137,7 @@ impl Text<'_> {
             return None;
         }
         let activities = activities(&self.frame.activities)?;
-        let within = Span::of(asked.window, self.frame, self.options.purchase)?.holds("purchase_at");
+        let within = Span::of(asked.window, self.frame, self.purchased())?.holds("purchase_at");
         let known = match self.shape.status.is_there() {
             true => "status IN ('CONFIRMED', 'CANCELLED', 'REFUNDED') AND ",
             false => self.of_any_type(),
@@ -158,7 +158,7 @@ impl Text<'_> {
     fn by_product(&self, question: &LedgerQuestion) -> Option<String> {
         let asked = question.sales.as_ref().filter(|asked| !asked.products.is_empty() && self.purchases())?;
         let products = OneOf::new("product_id", asked.products.iter().map(|product| product.0));
-        let window = Span::of(asked.window, self.frame, self.options.purchase);
+        let window = Span::of(asked.window, self.frame, self.purchased());
         let history = asked.history.as_ref().and_then(|asked| self.history(asked));
         let mut parts = match (window, history) {
             // One pass serves both, as long as no purchase lies in both.
@@ -176,7 +176,7 @@ impl Text<'_> {
 
     /// The history's span, and the length of its buckets in microseconds.
     fn history(&self, asked: &HistoryQuestion) -> Option<(Span, u128)> {
-        Span::of(asked.window, self.frame, self.options.purchase).map(|span| (span, asked.bucket.as_micros().max(1)))
+        Span::of(asked.window, self.frame, self.purchased()).map(|span| (span, asked.bucket.as_micros().max(1)))
     }
 
     /// Sales in a window by activity, and those of no activity in the buckets of history.
@@ -218,6 +218,16 @@ impl Text<'_> {
             Types::Known => "purchase_type IN ('CAMPAIGNACTIVITY', 'SHOP') AND ",
             Types::More | Types::None => "",
         }
+    }
+
+    /// The clock of `purchases.purchase_at`.
+    fn purchased(&self) -> Clock {
+        self.shape.clock(Time::Purchase, self.options.purchase)
+    }
+
+    /// The clock of `campaign_activity_entries.created_at`.
+    fn created(&self) -> Clock {
+        self.shape.clock(Time::EntryCreated, self.options.created)
     }
 
     /// Whether purchases can be read, and which of them count.

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::TryStreamExt as _;
+use futures_util::{TryStreamExt as _, future::join_all};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySql, MySqlPool, pool::PoolConnection};
 use tokio::{
     runtime::Handle,
@@ -36,6 +36,8 @@ const TENURE: Duration = Duration::from_secs(60);
 const REST: Duration = Duration::from_secs(1);
 /// How long an idle connection has to answer a ping, once another one has not answered.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(200);
+/// How often at most one looks for dead connections.
+const LOOKED: Duration = Duration::from_secs(1);
 /// How long it may take to find out why no connection could be made.
 const REASON: Duration = Duration::from_millis(100);
 
@@ -49,6 +51,8 @@ struct Inner {
     pool: MySqlPool,
     kept: Mutex<Vec<Kept>>,
     tickets: AtomicU64,
+    /// When one last looked for dead ones.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl Drop for Inner {
@@ -66,7 +70,8 @@ struct Kept {
 
 impl Connections {
     pub(super) fn new(pool: MySqlPool) -> Self {
-        Self { inner: Arc::new(Inner { pool, kept: Mutex::default(), tickets: AtomicU64::new(0) }) }
+        let inner = Inner { pool, kept: Mutex::default(), tickets: AtomicU64::new(0), looked: Mutex::default() };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The rows of a statement. Where the connection turns out to be dead, asks once more on a new one.
@@ -144,15 +149,28 @@ impl Connections {
 
     /// Beside the questions: closes what lies idle and gives no sign of life. The peer may have gone without a word, and
     /// each such connection would cost a question its whole time.
+    ///
+    /// The pool is the caller's, who may need it now, and a question may just have been a slow one. So half of what lies
+    /// idle is looked at, once in a while, and the other half only if something was dead.
     fn look_for_dead(&self) {
+        {
+            let mut looked = self.inner.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            if looked.is_some_and(|looked| looked.elapsed() < LOOKED) {
+                return;
+            }
+            *looked = Some(Instant::now());
+        }
+        let pool = self.inner.pool.clone();
         let mut idle: Vec<PoolConnection<MySql>> =
             std::mem::take(&mut *self.kept()).into_iter().map(|kept| kept.connection).collect();
-        while let Some(connection) = self.inner.pool.try_acquire() {
-            idle.push(connection);
-        }
-        for connection in idle {
-            give_back(connection, SIGN_OF_LIFE);
-        }
+        let half = pool.num_idle().div_ceil(2);
+        idle.extend(std::iter::from_fn(|| pool.try_acquire()).take(half));
+        tokio::spawn(async move {
+            let signs = join_all(idle.into_iter().map(|connection| settle(connection, SIGN_OF_LIFE))).await;
+            if signs.contains(&false) {
+                std::iter::from_fn(|| pool.try_acquire()).for_each(|connection| give_back(connection, SIGN_OF_LIFE));
+            }
+        });
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {
@@ -194,15 +212,20 @@ impl Connections {
 }
 
 /// Gives a connection back to the pool as soon as it answers a ping, or closes it.
-fn give_back(mut connection: PoolConnection<MySql>, within: Duration) {
+fn give_back(connection: PoolConnection<MySql>, within: Duration) {
     // Outside a runtime the pool cannot take it back, and would panic.
     let Ok(runtime) = Handle::try_current() else { return drop(connection.detach()) };
-    runtime.spawn(async move {
-        match timeout(within, connection.ping()).await {
-            Ok(Ok(())) => drop(connection),
-            Ok(Err(_)) | Err(_) => drop(connection.detach()),
-        }
-    });
+    runtime.spawn(settle(connection, within));
+}
+
+/// The same; says whether it answered.
+async fn settle(mut connection: PoolConnection<MySql>, within: Duration) -> bool {
+    let answers = matches!(timeout(within, connection.ping()).await, Ok(Ok(())));
+    match answers {
+        true => drop(connection),
+        false => drop(connection.detach()),
+    }
+    answers
 }
 
 /// A connection in use. However it ends, the pool does not lose its place.
@@ -242,6 +265,41 @@ impl Drop for Lease {
             Some(connection) if self.clean => self.home.keep(connection, self.taken),
             Some(connection) => give_back(connection, REST),
             None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use axon_metrics::testing::server_url;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_for_dead_connections_leaves_the_caller_half_of_the_idle_ones() {
+        for variable in ["AXON_TEST_MYSQL_URL", "AXON_TEST_MARIADB_URL"] {
+            let Some(url) = server_url(variable) else { continue };
+            let pool = crate::pool_options().connect(&url).await.unwrap();
+            let mut hold = Vec::new();
+            for _ in 0..6 {
+                hold.push(pool.acquire().await.unwrap());
+            }
+            drop(hold);
+            while pool.num_idle() < 6 {
+                sleep(Duration::from_millis(10)).await;
+            }
+            let connections = Connections::new(pool.clone());
+            connections.look_for_dead();
+            assert_eq!(pool.num_idle(), 3);
+            connections.look_for_dead();
+            assert_eq!(pool.num_idle(), 3, "not twice within a second");
+            while pool.num_idle() < 6 {
+                sleep(Duration::from_millis(10)).await;
+            }
+            assert_eq!(pool.size(), 6, "none was dead");
+            pool.close().await;
         }
     }
 }

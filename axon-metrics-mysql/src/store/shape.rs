@@ -12,6 +12,7 @@ use super::{connections::Connections, flavor::Flavor};
 use crate::{
     error::{Cause, ServerFault},
     row::Row,
+    stored::Clock,
 };
 
 /// What was found.
@@ -29,6 +30,30 @@ pub(crate) struct Shape {
     pub(crate) entries: Part,
     pub(crate) campaigns: Part,
     pub(crate) activities: Part,
+    /// The columns that are `TIMESTAMP`.
+    pub(crate) zoned: Vec<Time>,
+}
+
+/// A column of times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    Purchase,
+    EntryCreated,
+    CampaignStart,
+    CampaignEnd,
+    ActivityStart,
+    ActivityEnd,
+}
+
+impl Time {
+    const ALL: [(Self, &'static str, &'static str); 6] = [
+        (Self::Purchase, PURCHASES, "purchase_at"),
+        (Self::EntryCreated, ENTRIES, "created_at"),
+        (Self::CampaignStart, CAMPAIGNS, "start_at"),
+        (Self::CampaignEnd, CAMPAIGNS, "end_at"),
+        (Self::ActivityStart, ACTIVITIES, "start_date"),
+        (Self::ActivityEnd, ACTIVITIES, "end_date"),
+    ];
 }
 
 /// The types of purchases.
@@ -64,6 +89,12 @@ impl Shape {
         [&self.purchases, &self.entries, &self.campaigns, &self.activities].into_iter().all(Part::is_there)
             && !matches!(self.status, Part::Refused(_))
     }
+
+    /// The clock of a column: the configured one of a `DATETIME`. A `TIMESTAMP` is an instant, which the server shows by
+    /// the clock of the session; sqlx makes that UTC.
+    pub(crate) fn clock(&self, column: Time, configured: Clock) -> Clock {
+        if self.zoned.contains(&column) { Clock::UTC } else { configured }
+    }
 }
 
 const PURCHASES: &str = "purchases";
@@ -76,8 +107,8 @@ const ACTIVITIES: &str = "campaign_activities";
 fn columns(flavor: Flavor) -> String {
     let [limit, read_only] = flavor.session();
     format!(
-        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, IF({read_only}, 'yes', 'no') AS two \
-         UNION ALL SELECT 'column', c.table_name, c.column_name FROM information_schema.columns AS c \
+        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, IF({read_only}, 'yes', 'no') AS two, '' AS kind \
+         UNION ALL SELECT 'column', c.table_name, c.column_name, c.data_type FROM information_schema.columns AS c \
          WHERE c.table_schema = DATABASE() \
          AND c.table_name IN ('{PURCHASES}', '{ENTRIES}', '{CAMPAIGNS}', '{ACTIVITIES}')"
     )
@@ -116,6 +147,7 @@ pub(super) async fn probe(connections: &Connections, deadline: Instant) -> Resul
         entries: part(ENTRIES, None).await?,
         campaigns: part(CAMPAIGNS, None).await?,
         activities: part(ACTIVITIES, None).await?,
+        zoned: seen.zoned(),
         limit: seen.limit,
         read_only: seen.read_only,
         flavor,
@@ -147,7 +179,8 @@ const JUMPS: Duration = Duration::from_millis(200);
 struct Seen {
     limit: Option<Duration>,
     read_only: bool,
-    columns: Vec<(String, String)>,
+    /// Tables, columns, and their types.
+    columns: Vec<[String; 3]>,
 }
 
 impl Seen {
@@ -162,14 +195,44 @@ impl Seen {
                     seen.limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
                     seen.read_only = two == "yes";
                 }
-                _ => seen.columns.push((one.to_ascii_lowercase(), two.to_ascii_lowercase())),
+                _ => {
+                    let kind = cells.some_text("kind")?;
+                    seen.columns.push([one, two, kind].map(str::to_ascii_lowercase));
+                }
             }
         }
         Ok(seen)
     }
 
     fn has(&self, table: &str, column: Option<&str>) -> bool {
-        self.columns.iter().any(|(t, c)| t == table && column.is_none_or(|column| c == column))
+        self.columns.iter().any(|[t, c, _]| t == table && column.is_none_or(|column| c == column))
+    }
+
+    fn zoned(&self) -> Vec<Time> {
+        let is_zoned = |table: &str, column: &str| {
+            self.columns.iter().any(|[t, c, kind]| t == table && c == column && kind == "timestamp")
+        };
+        Time::ALL.into_iter().filter(|(_, table, column)| is_zoned(table, column)).map(|(time, ..)| time).collect()
+    }
+}
+
+#[cfg(test)]
+impl Shape {
+    /// A MySQL with all tables of August 2026.
+    pub(crate) fn of_mysql() -> Self {
+        Self {
+            flavor: Flavor::MySql,
+            version: "9.7.4".to_owned(),
+            limit: None,
+            read_only: true,
+            purchases: Part::There,
+            status: Part::There,
+            types: Types::More,
+            entries: Part::There,
+            campaigns: Part::There,
+            activities: Part::There,
+            zoned: Vec::new(),
+        }
     }
 }
 
@@ -180,18 +243,21 @@ mod tests {
     #[test]
     fn what_is_listed_is_found_in_whatever_case() {
         let rows = [
-            Row::of(&["session", "0.8000", "yes"]),
-            Row::of(&["column", "purchases", "ID"]),
-            Row::of(&["column", "purchases", "STATUS"]),
+            Row::of(&["session", "0.8000", "yes", ""]),
+            Row::of(&["column", "purchases", "ID", "bigint"]),
+            Row::of(&["column", "purchases", "STATUS", "varchar"]),
+            Row::of(&["column", "purchases", "PURCHASE_AT", "TIMESTAMP"]),
+            Row::of(&["column", "campaign_activity_entries", "created_at", "datetime"]),
         ];
         let seen = Seen::read(&rows).expect("read");
         assert_eq!((seen.limit, seen.read_only), (Some(Duration::from_millis(800)), true));
         assert!(seen.has("purchases", Some("status")) && !seen.has("campaigns", None));
+        assert_eq!(seen.zoned(), [Time::Purchase]);
     }
 
     #[test]
     fn no_limit_is_none() {
-        let seen = Seen::read(&[Row::of(&["session", "0.0000", "no"])]).expect("read");
+        let seen = Seen::read(&[Row::of(&["session", "0.0000", "no", ""])]).expect("read");
         assert_eq!((seen.limit, seen.read_only), (None, false));
     }
 }

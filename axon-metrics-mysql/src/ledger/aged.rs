@@ -1,0 +1,78 @@
+//! What is kept of the tables grows old, asked of both servers.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{sync::Arc, time::Duration};
+
+use axon_examples::stores::{
+    Layout,
+    sql::{Clocks, PurchaseRow, SqlStore},
+};
+use axon_metrics::{
+    ActivityId, Instant, LedgerStep, Window,
+    source::{Counting, Frame, LedgerQuestion, LedgerSource},
+    testing::server_url,
+};
+use chrono::TimeDelta;
+
+use super::MySqlLedger;
+
+fn question(as_of: Instant) -> LedgerQuestion {
+    let frame = Frame {
+        as_of,
+        activities: vec![ActivityId(1)],
+        funnel_activities: vec![ActivityId(1)],
+        current: Window { from: as_of - TimeDelta::hours(1), to: as_of },
+        previous: None,
+        counting: Counting::Events,
+        by_activity: false,
+    };
+    LedgerQuestion {
+        frame: Arc::new(frame),
+        budget: Duration::from_secs(20),
+        steps: vec![LedgerStep::Purchase],
+        sales: None,
+    }
+}
+
+/// A status of purchases is added overnight, and one of the two is cancelled.
+async fn overnight(server: &str) {
+    let Some(url) = server_url(server) else { return };
+    let name = format!("axon_aged_{}_{}", std::process::id(), server.len());
+    let store = SqlStore::create(&url, &name, Layout::Dec2025, Clocks::default()).await.unwrap();
+    let as_of: Instant = "2024-11-12T10:30:00Z".parse().unwrap();
+    let purchase = |id| PurchaseRow {
+        id,
+        user: id,
+        product: 5,
+        activity: Some(1),
+        price: "12900.00".to_owned(),
+        quantity: 1,
+        status: "CONFIRMED",
+        at: as_of - TimeDelta::minutes(5),
+    };
+    store.insert_purchases(vec![purchase(1), purchase(2)]).await.unwrap();
+    let ledger = MySqlLedger::new(store.pool().clone());
+    let orders = async || ledger.ledger(&question(as_of)).await.unwrap().steps.current[0].as_ref().unwrap().value;
+    assert_eq!(orders().await, 2);
+    sqlx::raw_sql(
+        "ALTER TABLE purchases ADD status VARCHAR(20) NOT NULL DEFAULT 'CONFIRMED'; \
+         UPDATE purchases SET status = 'CANCELLED' WHERE id = 2",
+    )
+    .execute(store.pool())
+    .await
+    .unwrap();
+    ledger.store.age(Duration::from_secs(300));
+    assert_eq!(orders().await, 1, "the first answer of the day");
+    store.drop().await.unwrap();
+}
+
+#[tokio::test]
+async fn mysql_is_looked_at_again_after_a_silence_before_it_answers() {
+    overnight("AXON_TEST_MYSQL_URL").await;
+}
+
+#[tokio::test]
+async fn mariadb_is_looked_at_again_after_a_silence_before_it_answers() {
+    overnight("AXON_TEST_MARIADB_URL").await;
+}
