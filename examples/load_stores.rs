@@ -3,15 +3,21 @@
 //! Run, with any of the three servers (`scripts/services up` starts some, `scripts/services env` names them):
 //! ```sh
 //! cargo run --release -p axon-examples --example load_stores -- --layout aug-2026 \
-//!     --elasticsearch http://127.0.0.1:9200 --mysql mysql://root@127.0.0.1:3306/ --redis redis://127.0.0.1:6379/ --events 1M
+//!     --elasticsearch http://127.0.0.1:9200 --mysql mysql://root@127.0.0.1:3306/ --redis redis://127.0.0.1:6379/ \
+//!     --events 1M > dashboard.toml
+//! cargo run --release -p axon-examples --example dashboard_server -- --config dashboard.toml --check-config
 //! ```
 //!
-//! You should see a progress bar for each store, one line that says what was loaded, and the names to point a server at.
-//! What is there already is not touched, unless `--replace` says so. The same seed, `--now` and layout load the same records.
+//! You should see a progress bar for each store, one line that says what was loaded, and what the server found there. The
+//! settings that point it there are all that is written to standard output. What is there already is not touched, unless
+//! `--replace` says so. The same seed, `--now` and layout load the same records.
+
+#[path = "load_stores/settings.rs"]
+mod settings;
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,7 +35,7 @@ use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-/// Fills real stores with generated campaigns.
+/// Fills real stores with generated campaigns, and writes the settings of a server that reads them.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How the stores are laid out: as the platform of December 2025 has them, of August 2026, as its plan says, or as
@@ -78,7 +84,7 @@ struct Arguments {
     /// Write the totals that a dashboard must show, as of --now, to this file.
     #[arg(long, value_name = "FILE")]
     expected: Option<PathBuf>,
-    /// No progress and no closing lines.
+    /// No progress and no closing line; the settings are written nevertheless.
     #[arg(long)]
     quiet: bool,
 }
@@ -119,9 +125,19 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if !arguments.quiet {
         eprintln!("{}", summary(arguments, &loaded, started.elapsed()));
-        eprint!("{}", names(arguments, &loaded));
     }
-    Ok(())
+    let settings = settings::toml(&settings::Target {
+        layout: arguments.layout,
+        as_of: loaded.expected.as_of,
+        zone: arguments.zone,
+        elasticsearch: arguments.elasticsearch.as_deref(),
+        index_prefix: &arguments.index_prefix,
+        mysql: arguments.mysql.as_deref(),
+        database: &arguments.database,
+        redis: arguments.redis.as_deref(),
+        key_prefix: &arguments.key_prefix,
+    })?;
+    io::stdout().write_all(settings.as_bytes()).context("cannot write the settings to standard output")
 }
 
 fn targets(arguments: &Arguments) -> anyhow::Result<Targets> {
@@ -182,27 +198,6 @@ fn summary(arguments: &Arguments, loaded: &Loaded, took: Duration) -> String {
     let as_of = loaded.expected.as_of.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let seconds = took.as_secs_f64();
     format!("loaded {} in the layout {}, as of {as_of}, in {seconds:.1} s", parts.join(", "), arguments.layout)
-}
-
-/// What a server must be told to read this.
-fn names(arguments: &Arguments, loaded: &Loaded) -> String {
-    let layout = arguments.layout;
-    let profile = if layout == Layout::Plan { "plan" } else { "platform" };
-    let as_of = loaded.expected.as_of.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    let mut lines = format!("  profile {profile}, zone {}, clock started at {as_of}\n", arguments.zone);
-    if arguments.elasticsearch.is_some() {
-        let indices = elasticsearch::Indices::new(layout).prefixed(&arguments.index_prefix);
-        lines += &format!("  Elasticsearch: events in {}, purchases in {}\n", indices.behavior, indices.commerce);
-    }
-    if arguments.mysql.is_some() {
-        lines += &format!("  MySQL: database {}, all times at +09:00\n", arguments.database);
-    }
-    if arguments.redis.is_some() {
-        let keys = Keys::of(layout).with_prefix(&arguments.key_prefix);
-        let holds = if keys.counts_down() { "slots left" } else { "slots taken" };
-        lines += &format!("  Redis: {holds} in {}, members in {}\n", keys.counter(), keys.members());
-    }
-    lines
 }
 
 /// A bar for each store. The database's length is not known beforehand.

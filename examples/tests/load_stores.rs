@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../load_stores/settings.rs"]
+mod settings;
+
 use std::{
     collections::BTreeMap,
     net::TcpListener,
@@ -28,15 +31,20 @@ const MYSQL: &str = "AXON_TEST_MYSQL_URL";
 const MARIADB: &str = "AXON_TEST_MARIADB_URL";
 const REDIS: &str = "AXON_TEST_REDIS_URL";
 
-/// The command's binary, in a folder beside this test's own: `cargo test -p axon-examples` builds the package's examples
-/// too.
-fn binary() -> Command {
+const AS_OF: &str = "2024-11-12T10:30:00Z";
+
+/// An example's binary, in a folder beside this test's own: `cargo test -p axon-examples` builds the package's examples too.
+fn example(name: &str) -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
-    let mut command = Command::new(path.join("examples/load_stores"));
-    command.args(["--now", "2024-11-12T10:30:00Z"]);
+    let mut command = Command::new(path.join("examples").join(name));
+    command.args(["--now", AS_OF]);
     command
+}
+
+fn binary() -> Command {
+    example("load_stores")
 }
 
 fn said(output: &Output) -> String {
@@ -149,8 +157,31 @@ async fn fills(layout: Layout, sql: &str) {
         holds_events(stores, &expected.load.events_by_trigger).await;
         holds_rows(stores, &made).await;
         holds_slots(stores, &made).await;
+        points_the_server_at_it(stores, &output.stdout);
     })
     .await;
+}
+
+/// What the command wrote to standard output is a configuration, and the server finds everything by it.
+fn points_the_server_at_it(stores: &Stores, written: &[u8]) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), written).unwrap();
+    let mut server = example("dashboard_server");
+    server.args(["--check-config", "--config"]).arg(file.path());
+    // Time enough for a busy machine, which is not what is shown here.
+    for seam in ["ANSWER", "CATALOG", "BEHAVIOR", "LEDGER", "REALTIME", "CONNECT"] {
+        server.env(format!("AXON_DASHBOARD__BUDGETS__{seam}_MS"), "5000");
+    }
+    let checked = server.output().unwrap();
+    assert!(checked.status.success(), "{}\n{}", String::from_utf8_lossy(written), said(&checked));
+    let found: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let sources = found["health"]["sources"].as_array().unwrap();
+    let statuses: Vec<_> = sources.iter().map(|source| source["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["ok"; 4], "{found}");
+    // The newest event, be it a purchase, and the newest entry or purchase.
+    assert!(sources[1]["dataAgeMs"].is_u64() && sources[2]["dataAgeMs"].is_u64(), "{found}");
+    let behavior = &sources[1]["probed"][stores.indices().behavior];
+    assert_eq!(behavior == "no records", stores.layout == Layout::Rejected, "{found}");
 }
 
 async fn holds_events(stores: &Stores, by_trigger: &BTreeMap<String, u64>) {
@@ -299,4 +330,90 @@ fn nothing_to_fill_is_a_mistake() {
     let output = binary().args(["--layout", "plan"]).output().unwrap();
     assert!(!output.status.success());
     assert!(said(&output).contains("--elasticsearch, --mysql or --redis"), "{}", said(&output));
+}
+
+/// The settings for data in all three stores, under the names of the layout.
+fn usual(layout: Layout) -> settings::Target<'static> {
+    settings::Target {
+        layout,
+        as_of: AS_OF.parse().unwrap(),
+        zone: chrono_tz::Asia::Seoul,
+        elasticsearch: Some("http://127.0.0.1:9200"),
+        index_prefix: "",
+        mysql: Some("mysql://root@127.0.0.1:3306/"),
+        database: "axon_db",
+        redis: Some("redis://127.0.0.1:6379/0"),
+        key_prefix: "",
+    }
+}
+
+#[test]
+fn only_what_differs_from_the_profiles_defaults_is_written() {
+    for (layout, profile) in [
+        (Layout::Dec2025, "platform"),
+        (Layout::Aug2026, "platform"),
+        (Layout::Rejected, "platform"),
+        (Layout::Plan, "plan"),
+    ] {
+        let written: toml::Table = settings::toml(&usual(layout)).unwrap().parse().unwrap();
+        let wanted = toml::toml! {
+            [elasticsearch]
+            url = "http://127.0.0.1:9200/"
+            [mysql]
+            url = "mysql://root@127.0.0.1:3306/axon_db"
+            [redis]
+            url = "redis://127.0.0.1:6379/0"
+        };
+        let mut wanted = wanted;
+        wanted.insert("profile".into(), profile.into());
+        assert_eq!(written, wanted);
+        defaults_are(layout, profile);
+    }
+    let moved = settings::Target { zone: chrono_tz::UTC, ..usual(Layout::Plan) };
+    assert!(settings::toml(&moved).unwrap().contains("zone = \"UTC\""));
+}
+
+/// The names that were not written are what the server believes without them.
+fn defaults_are(layout: Layout, profile: &str) {
+    let printed = example("dashboard_server").arg("--print-config").env("AXON_DASHBOARD__PROFILE", profile).output();
+    let believed: toml::Table = String::from_utf8(printed.unwrap().stdout).unwrap().parse().unwrap();
+    let (indices, keys) = (Indices::new(layout), Keys::of(layout));
+    assert_eq!(believed["zone"].as_str(), Some("Asia/Seoul"));
+    assert_eq!(believed["elasticsearch"]["event_indices"], vec![indices.behavior].into());
+    assert_eq!(believed["elasticsearch"]["purchase_indices"], vec![indices.commerce].into());
+    assert_eq!(believed["redis"]["stock_key"].as_str(), Some(keys.counter().as_str()));
+    assert_eq!(believed["redis"]["members_key"].as_str(), Some(keys.members().as_str()));
+    let counts = if keys.counts_down() { "remaining" } else { "held" };
+    assert_eq!(believed["redis"]["stock_counts"].as_str(), Some(counts));
+}
+
+#[test]
+fn passwords_are_left_out_of_the_settings_which_say_so() {
+    let secret = settings::Target {
+        elasticsearch: Some("http://el+astic%40home:canary@127.0.0.1:9200"),
+        mysql: Some("mysql://axon_ro:canary@db:3306/other?ssl-mode=REQUIRED"),
+        redis: Some("redis://:canary@127.0.0.1:6379/0"),
+        ..usual(Layout::Aug2026)
+    };
+    let text = settings::toml(&secret).unwrap();
+    assert!(!text.contains("canary"), "{text}");
+    for store in ["ELASTICSEARCH", "MYSQL", "REDIS"] {
+        assert!(text.contains(&format!("AXON_DASHBOARD__{store}__PASSWORD")), "{text}");
+    }
+    let written: toml::Table = text.parse().unwrap();
+    assert_eq!(written["elasticsearch"]["url"].as_str(), Some("http://127.0.0.1:9200/"));
+    assert_eq!(written["elasticsearch"]["username"].as_str(), Some("el+astic@home"));
+    assert_eq!(written["mysql"]["url"].as_str(), Some("mysql://axon_ro@db:3306/axon_db?ssl-mode=REQUIRED"));
+    assert_eq!(written["redis"]["url"].as_str(), Some("redis://127.0.0.1:6379/0"));
+
+    let socket = settings::Target { redis: Some("redis+unix:///run/redis?db=1&pass=canary"), ..usual(Layout::Aug2026) };
+    let text = settings::toml(&socket).unwrap();
+    assert!(!text.contains("canary") && text.contains("redis+unix:///run/redis?db=1\""), "{text}");
+    assert!(!settings::toml(&usual(Layout::Plan)).unwrap().contains("PASSWORD"));
+}
+
+#[test]
+fn settings_without_a_database_say_that_the_server_needs_one() {
+    let text = settings::toml(&settings::Target { mysql: None, ..usual(Layout::Aug2026) }).unwrap();
+    assert!(text.contains("# Without mysql.url the server refuses to start") && !text.contains("[mysql]"), "{text}");
 }

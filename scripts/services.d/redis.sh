@@ -1,4 +1,4 @@
-# Redis 7. Sourced by scripts/services.
+# Redis 7, once alone and once as a cluster of three. Sourced by scripts/services.
 
 fetch_redis() { once redis-debian-12 debian redis bookworm redis-server; }
 
@@ -18,3 +18,73 @@ answers_redis() {
 }
 
 urls_redis() { echo "AXON_TEST_REDIS_URL=redis://127.0.0.1:$(port redis)/0"; }
+
+# The cluster: three processes, one service. Each has a port for clients and one for the others, all of them ports that
+# nobody is given for an outgoing connection, which those that Redis would choose (10000 higher) are not.
+fetch_redis_cluster() { fetch_redis; }
+
+readonly cluster_nodes=(1 2 3)
+cluster_port() { if [ "$1" = 1 ]; then port redis-cluster; else port redis-cluster "$1-"; fi; }
+
+# A shell leads the three, and ends with all of them as soon as one ends.
+start_redis_cluster() {
+  local node folder=$run/redis-cluster each=()
+  for node in "${cluster_nodes[@]}"; do
+    [ "$node" = 1 ] || keep_port redis-cluster "$node-"
+    keep_port redis-cluster "$node-bus-"
+    # They keep no data, so they must not remember a cluster either.
+    rm -rf "${folder:?}/$node"
+    mkdir "$folder/$node"
+    each+=("$(cluster_port "$node")" "$(port redis-cluster "$node-bus-")" "$folder/$node")
+  done
+  own "$folder"
+  # Without its title in place of its environment, by which a process is known.
+  inside redis-debian-12 usr/bin/redis-server --bind 127.0.0.1 --save '' --appendonly no --set-proc-title no \
+    --cluster-enabled yes --cluster-announce-ip 127.0.0.1
+  # shellcheck disable=SC2016
+  launch redis-cluster bash -c '
+    end() { kill $(jobs -p) 2>/dev/null; wait; exit; }
+    trap end TERM
+    each=("${@:1:9}")
+    for n in 0 3 6; do
+      "${@:10}" --port "${each[n]}" --cluster-port "${each[n + 1]}" --dir "${each[n + 2]}" &
+    done
+    wait -n
+    end' redis-cluster "${each[@]}" "${command_line[@]}"
+}
+
+# redis_says PORT COMMAND...: the replies to some commands.
+redis_says() {
+  (
+    exec 3<>"/dev/tcp/127.0.0.1/$1"
+    printf '%s\r\n' "${@:2}" QUIT >&3
+    timeout 2 cat <&3 | tr -d '\r'
+  )
+}
+
+# All three are processes of ours, and each sees a whole cluster. Those that are still alone are told of each other.
+answers_redis_cluster() {
+  local node said ours whole=yes
+  ours=$(members redis-cluster)
+  for node in "${cluster_nodes[@]}"; do
+    said=$(redis_says "$(cluster_port "$node")" 'INFO server' 'CLUSTER INFO') || return 1
+    grep -qxF "$(sed -n 's/^process_id://p' <<<"$said")" <<<"$ours" || return 1
+    grep -qx 'cluster_state:ok' <<<"$said" && grep -qx 'cluster_known_nodes:3' <<<"$said" || whole=
+    ! grep -qx 'cluster_slots_assigned:0' <<<"$said" || join_redis_cluster "$node" || return 1
+  done
+  [ -n "$whole" ]
+}
+
+# join_redis_cluster NODE: gives it a third of the slots and, unless it is the first, has it meet the first.
+join_redis_cluster() {
+  local node=$1 from=$((16384 * ($1 - 1) / 3)) to=$((16384 * $1 / 3 - 1)) commands
+  commands=("CLUSTER ADDSLOTSRANGE $from $to" "CLUSTER SET-CONFIG-EPOCH $node")
+  [ "$node" = 1 ] || commands+=("CLUSTER MEET 127.0.0.1 $(cluster_port 1) $(port redis-cluster 1-bus-)")
+  ! redis_says "$(cluster_port "$node")" "${commands[@]}" | grep '^-' >&2
+}
+
+urls_redis_cluster() {
+  local node urls=()
+  for node in "${cluster_nodes[@]}"; do urls+=("redis://127.0.0.1:$(cluster_port "$node")"); done
+  (IFS=, && echo "AXON_TEST_REDIS_CLUSTER_URLS=${urls[*]}")
+}
