@@ -127,7 +127,7 @@ fn check(item: &Item, found: Searched) -> Outcome<Found> {
         subjects: subjects.transpose()?,
         hours: hours.transpose()?,
         apart: apart.transpose()?,
-        partial: found.partial || item.reading.strange || item.reading.lacking,
+        partial: found.partial || item.reading.lacking,
         failed: found.failed,
     })
 }
@@ -244,7 +244,7 @@ impl Said<'_> {
         };
         let (value, precision) = read(item, found).ok_or_else(missing)?;
         let bounds = bounds(item);
-        let steps = item.reading.groups.iter().filter_map(|group| group.shape.clock.step(&bounds));
+        let steps = item.reading.groups.iter().filter_map(|group| group.shape.times.step(&bounds));
         Ok(Measured {
             value,
             source: Arc::clone(&self.name),

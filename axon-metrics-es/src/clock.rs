@@ -1,5 +1,6 @@
 //! How an index keeps the time of an event, and how windows are written for it.
-//! Lives here: instants as stored numbers, bounds, hours. Lives elsewhere: finding out which clock an index has (`shape`).
+//! Lives here: instants as stored numbers, bounds, hours. Lives elsewhere: finding out which clock an index has (`probe`), several in one
+//! index (`times`).
 //!
 //! A clock is the type of the field and the number of its units in a second. A date counts milliseconds; where a pipeline
 //! let it take seconds for milliseconds, or milliseconds for seconds, its dates lie in 1970 or in the year 58143 and one

@@ -13,6 +13,7 @@ mod query;
 mod reading;
 mod reply;
 mod shape;
+mod times;
 mod transport;
 
 pub use behavior::EsBehavior;

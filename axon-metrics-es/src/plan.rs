@@ -100,9 +100,9 @@ impl Planner<'_> {
         }
         let reading = reading::of_rule(rule, self.shapes).and_then(|reading| {
             let too_short = |group: &Group| {
-                let clock = group.shape.clock;
-                let step = clock.step(&[window]).and_then(|step| TimeDelta::from_std(step).ok());
-                clock.kept == Kept::Float && step.is_some_and(|step| window.length() < step * FEWEST_STEPS)
+                let times = group.shape.times;
+                let step = times.step(&[window]).and_then(|step| TimeDelta::from_std(step).ok());
+                times.most.kept == Kept::Float && step.is_some_and(|step| window.length() < step * FEWEST_STEPS)
             };
             if reading.groups.iter().any(too_short) { Err(Reason::TimeResolution) } else { Ok(reading) }
         });
@@ -147,7 +147,7 @@ impl Planner<'_> {
             return Place::Zero;
         }
         let reading = reading::of_any(self.shapes).and_then(|reading| {
-            let coarse = reading.groups.iter().any(|group| group.shape.clock.kept == Kept::Float);
+            let coarse = reading.groups.iter().any(|group| group.shape.times.most.kept == Kept::Float);
             if coarse { Err(Reason::TimeResolution) } else { Ok(reading) }
         });
         self.item(reading, &activities, &[], window, true, false)

@@ -18,6 +18,7 @@ use crate::{
     shape::{
         ACTIVITY, DEFINITION, Index, NAMES, Names, PAGE, PROPERTIES, SESSION, Shape, Shapes, State, TRIGGER, USER,
     },
+    times::{SECONDS, Times},
 };
 
 /// The names of the indices, each once, in their order.
@@ -93,10 +94,6 @@ impl Types {
     }
 }
 
-/// The oldest and the newest second that a time can be taken for: 2001 and 2286. In other units the same digits mean times
-/// a thousand times as far from 1970, so that units cannot be confused.
-const SECONDS: (i64, i64) = (1_000_000_000, 10_000_000_000);
-
 /// One search per index: how many records, and how many with a time in each unit.
 pub(crate) fn counting(indices: &[&str], types: &Types) -> String {
     let mut lines = String::new();
@@ -115,20 +112,22 @@ pub(crate) fn counting(indices: &[&str], types: &Types) -> String {
     lines
 }
 
-/// One search per readable index: the newest time before an instant.
+/// One search per readable index and unit: the newest time before an instant.
 pub(crate) fn newest(shapes: &Shapes, before: Instant) -> (String, Vec<Clock>) {
     let (mut lines, mut clocks) = (String::new(), Vec::new());
     for index in &shapes.indices {
         if let State::Readable { shape, .. } = &index.state {
-            line(&mut lines, &json!({"index": [index.name]}));
-            line(
-                &mut lines,
-                &json!({
-                    "size": 0, "track_total_hits": true, "query": {"bool": {"filter": [shape.clock.before(before)]}},
-                    "aggs": {"newest": {"max": {"field": clock::FIELD}}},
-                }),
-            );
-            clocks.push(shape.clock);
+            for clock in shape.times.clocks() {
+                line(&mut lines, &json!({"index": [index.name]}));
+                line(
+                    &mut lines,
+                    &json!({
+                        "size": 0, "track_total_hits": true, "query": {"bool": {"filter": [clock.before(before)]}},
+                        "aggs": {"newest": {"max": {"field": clock::FIELD}}},
+                    }),
+                );
+                clocks.push(clock);
+            }
         }
     }
     (lines, clocks)
@@ -200,25 +199,23 @@ fn state(index: &str, types: &Types, counted: Outcome<Searched>, pages: bool) ->
     if !activity.mapped && !by_page {
         return Ok(State::Nameless);
     }
-    let (most, per_second) = units
-        .iter()
-        .zip(Units::ALL)
-        .fold((0, Units::Millis), |most, (count, units)| if *count > most.0 { (*count, units) } else { most });
-    if most == 0 {
+    let wrong = || Fault::Wrong("the counts by unit are not those asked for");
+    let units = <[u64; 3]>::try_from(units).map_err(|_| wrong())?;
+    let Some(times) = Times::new(kept, units) else {
         return unreadable("occurredAt holds no time between 2001 and 2286 in any unit");
-    }
+    };
     Ok(State::Readable {
         shape: Shape {
             trigger,
             activity,
-            clock: Clock { kept, per_second },
+            times,
             user: field(&USER),
             session: field(&SESSION),
             definition: field(&DEFINITION),
             page,
         },
         records: counted.total,
-        strange: units.iter().sum::<u64>().saturating_sub(most),
+        others: units.iter().sum::<u64>().saturating_sub(units.iter().copied().max().unwrap_or(0)),
         shards: counted.shards,
     })
 }

@@ -34,7 +34,7 @@ pub(crate) fn lines(items: &[Item], templates: &[PageTemplate], timeout: Duratio
 fn search(item: &Item, templates: &[PageTemplate], timeout: &str) -> Value {
     let filter = each(&item.reading.groups, |group| {
         let mut filter = vec![belongs(group, &item.activities, templates)];
-        filter.push(group.shape.clock.within(item.window, item.open));
+        filter.push(group.shape.times.within(item.window, item.open));
         let trigger = group.shape.trigger.name;
         let mut bool = json!({});
         match &group.triggers {
@@ -64,7 +64,7 @@ fn aggregations(item: &Item, templates: &[PageTemplate]) -> Value {
     }
     if let Some(hours) = &item.hours {
         aggregations["hours"] = json!({
-            "filter": each(&item.reading.groups, |group| group.shape.clock.within(hours.whole, hours.open)),
+            "filter": each(&item.reading.groups, |group| group.shape.times.within(hours.whole, hours.open)),
             "aggs": {"each": each_hour(item, hours)},
         });
     }
@@ -111,7 +111,7 @@ fn each_hour(item: &Item, hours: &Hours) -> Value {
             return json!({"match_none": {}});
         }
         let open = hours.open && window.to == hours.whole.to;
-        each(&item.reading.groups, |group| group.shape.clock.within(*window, open))
+        each(&item.reading.groups, |group| group.shape.times.within(*window, open))
     };
     json!({"filters": {"filters": hours.windows.iter().map(hour).collect::<Vec<_>>()}})
 }

@@ -10,6 +10,7 @@ use axon_metrics::{EventRule, Reason};
 use crate::{
     clock::Clock,
     shape::{Field, Index, Shape, Shapes, State},
+    times::Times,
 };
 
 /// The trigger type that only some indices are believed.
@@ -24,8 +25,6 @@ pub(crate) struct Reading {
     pub(crate) indices: Vec<String>,
     /// The primary shards they have together.
     pub(crate) shards: u64,
-    /// So many records keep their times in another unit than most that the counts are too small.
-    pub(crate) strange: bool,
     /// An index that belongs to them has nothing to read: the counts are those of the others, and may be too small.
     pub(crate) lacking: bool,
 }
@@ -109,17 +108,15 @@ fn readable(shapes: &Shapes, of_kind: impl Fn(&Index) -> bool) -> Result<(), Rea
 }
 
 fn reading(shapes: &Shapes, triggers: impl Fn(&Index) -> Option<Triggers>) -> Reading {
-    let mut reading = Reading { groups: Vec::new(), indices: Vec::new(), shards: 0, strange: false, lacking: false };
+    let mut reading = Reading { groups: Vec::new(), indices: Vec::new(), shards: 0, lacking: false };
     for index in &shapes.indices {
         let Some(triggers) = triggers(index) else { continue };
-        let State::Readable { shape, records, strange, shards } = &index.state else {
+        let State::Readable { shape, shards, .. } = &index.state else {
             reading.lacking = true;
             continue;
         };
         reading.indices.push(index.name.clone());
         reading.shards += shards;
-        // A single record from a visitor's broken clock is no reason to call every figure incomplete.
-        reading.strange |= strange.saturating_mul(1_000) > *records;
         match reading.groups.iter_mut().find(|group| group.shape == *shape && group.triggers == triggers) {
             Some(group) => group.indices.push(index.name.clone()),
             None => {
@@ -133,7 +130,7 @@ fn reading(shapes: &Shapes, triggers: impl Fn(&Index) -> Option<Triggers>) -> Re
 impl Reading {
     /// The clock of all indices, if it is one.
     pub(crate) fn clock(&self) -> Option<Clock> {
-        one(self.groups.iter().map(|group| group.shape.clock))
+        one(self.groups.iter().map(|group| group.shape.times)).and_then(Times::only)
     }
 
     /// Whether nothing but purchases is read.

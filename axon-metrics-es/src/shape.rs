@@ -7,7 +7,7 @@
 //! leaves them out (`dynamic: false`), cannot be told. The others may be in none (the platform's sessions often are): they are
 //! read by the name that they would get, which finds nothing.
 
-use crate::clock::Clock;
+use crate::times::Times;
 
 /// A field that can be matched and counted exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Names {
 pub(crate) struct Shape {
     pub(crate) trigger: Field,
     pub(crate) activity: Field,
-    pub(crate) clock: Clock,
+    pub(crate) times: Times,
     pub(crate) user: Option<Field>,
     pub(crate) session: Option<Field>,
     pub(crate) definition: Option<Field>,
@@ -109,7 +109,7 @@ pub(crate) enum State {
         shape: Shape,
         records: u64,
         /// Records whose times are in another unit than most.
-        strange: u64,
+        others: u64,
         shards: u64,
     },
 }
@@ -141,11 +141,11 @@ impl Shapes {
                 State::Empty => found("", "no records".to_owned()),
                 State::Nameless => found("", "no record in which an activity's id can be found".to_owned()),
                 State::Unreadable(why) => found("", format!("cannot be read: {why}")),
-                State::Readable { shape, records, strange, .. } => {
+                State::Readable { shape, records, others, .. } => {
                     found(".records", records.to_string());
-                    found(".occurredAt", shape.clock.finding().to_owned());
-                    if *strange > 0 {
-                        found(".occurredAt.otherUnits", format!("{strange} records, not counted"));
+                    found(".occurredAt", shape.times.most.finding().to_owned());
+                    if *others > 0 {
+                        found(".occurredAt.otherUnits", format!("{others} records, each read in its own"));
                     }
                     found(".triggerType", shape.trigger.finding());
                     found(".activityId", shape.activity.finding());

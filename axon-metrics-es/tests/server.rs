@@ -475,28 +475,48 @@ async fn a_mapping_that_would_give_silent_zeros_is_not_measured() {
 }
 
 #[tokio::test]
-async fn times_in_no_known_unit_are_not_measured_and_a_few_odd_ones_change_nothing() {
+async fn times_in_no_known_unit_are_not_measured() {
     let mut old = documents(Time::Double, &[click(-60, 1)]);
     old[0]["occurredAt"] = json!(17.5);
     let Some(source) = holding(vec![Index::of_both("old", Time::Double.mappings(), old)]).await else { return };
     let facts = source.behavior(&clicks(Counting::Events)).await.unwrap();
     assert_eq!(reason(&facts.steps.current[0]), Reason::BadValue);
+}
 
-    let mut events = documents(Time::Double, &vec![click(-60, 1); 3_000]);
-    events[0]["occurredAt"] = json!(AS_OF * 1_000);
-    let Some(source) = holding(vec![Index::of_both("few", Time::Double.mappings(), events.clone())]).await else {
-        return;
-    };
-    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [2_999]);
-    assert_eq!(finding(&source, ".otherUnits").await, "1 records, not counted");
-
-    for event in events.iter_mut().take(30) {
-        event["occurredAt"] = json!(AS_OF * 1_000);
+#[tokio::test]
+async fn times_in_two_units_are_each_read_in_their_own() {
+    let early = |second: i64| json!(AS_OF + second);
+    let hours = [-10_800, -7_200, -3_600].map(|from| Window { from: at(from), to: at(from + 3_600) });
+    // As where a pipeline took seconds for milliseconds, and was repaired: the fewer records are the newer ones.
+    let old: Vec<Event> = (0..50).map(|_| click(-7_300, 1)).chain([click(3_600, 9), click(-90_000, 9)]).collect();
+    let new = [click(-60, 2), click(-3_000, 3), click(-4_000, 3), click(3_600, 9), click(-90_000, 9)];
+    for time in [Time::Date, Time::Early, Time::Millis, Time::Double] {
+        let mut events = documents(Time::Millis, &new);
+        events.extend(documents(Time::Millis, &old).into_iter().zip(&old).map(|(mut document, event)| {
+            document["occurredAt"] = early((event.at - at(0)).num_seconds());
+            document
+        }));
+        let Some(source) = holding(vec![Index::of_both("repaired", time.mappings(), events)]).await else { return };
+        let mut question = clicks(Counting::Events);
+        question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: hours.into() });
+        question.active = Some(Window { from: at(-300), to: at(0) });
+        assert_eq!(counted(&source, &question).await, [53], "{time:?}");
+        let facts = source.behavior(&question).await.unwrap();
+        assert_eq!(facts.inflow.unwrap().unwrap().value, [50, 1, 2], "{time:?}");
+        assert_eq!(value(&facts.active.unwrap()), 1, "{time:?}");
+        assert_eq!(finding(&source, ".otherUnits").await, "5 records, each read in its own");
+        let newest = source.probe(at(0), Duration::from_secs(20)).await.unwrap().newest;
+        assert_eq!(newest, Some(at(-60)), "{time:?}");
     }
-    let Some(source) = holding(vec![Index::of_both("many", Time::Double.mappings(), events)]).await else { return };
-    let facts = source.behavior(&clicks(Counting::Events)).await.unwrap();
-    let measured = facts.steps.current[0].as_ref().unwrap();
-    assert_eq!((measured.value, measured.partial), (2_970, true));
+}
+
+#[tokio::test]
+async fn a_single_forged_time_changes_nothing() {
+    let mut events = documents(Time::Double, &vec![click(-60, 1); 3_000]);
+    events[0]["occurredAt"] = json!((AS_OF + 86_400) * 1_000);
+    events[1]["occurredAt"] = json!(-17);
+    let Some(source) = holding(vec![Index::of_both("few", Time::Double.mappings(), events)]).await else { return };
+    assert_eq!(counted(&source, &clicks(Counting::Events)).await, [2_998]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod loader;
 pub mod mapping;
 
 pub use bulk::{Bulk, Written};
-pub use loader::{EventLoader, load};
+pub use loader::EventLoader;
 
 use elasticsearch::{
     Elasticsearch,

@@ -8,9 +8,7 @@ use elasticsearch::Elasticsearch;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{Bulk, Indices, Layout, StoreError, Written, call, refresh};
-use crate::generator::{
-    Catalog, Config, Entry, Event, Expected, MessageWriter, Plan, Purchase, Sink, Slot, TimeFormat, Topic,
-};
+use crate::generator::{Catalog, Config, Entry, Event, MessageWriter, Purchase, Sink, Slot, TimeFormat, Topic};
 
 /// Bytes of a batch.
 const BATCH: usize = 5 << 20;
@@ -41,12 +39,11 @@ impl EventLoader {
         progress: impl FnMut(u64) + Send + 'static,
     ) -> Self {
         let spelt = |time_format| MessageWriter::new(&Config { time_format, ..config.clone() });
-        let behavior = if layout == Layout::Aug2026 { TimeFormat::Iso } else { TimeFormat::Scientific };
         let (batches, full) = mpsc::channel(2);
         let writing = tokio::spawn(write(client.clone(), layout, indices.clone(), full, progress));
         Self {
             indices: indices.clone(),
-            behavior: spelt(behavior),
+            behavior: spelt(layout.behavior_time()),
             commerce: spelt(TimeFormat::Scientific),
             batch: Bulk::default(),
             id: String::new(),
@@ -144,26 +141,4 @@ impl Sink for EventLoader {
     fn realtime(&mut self, _: &[Slot]) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Makes the indices of a layout and fills them with a plan's events. Says what a dashboard must show for the plan, and what
-/// became of the documents. The plan should be made with `export`, since the store keeps identities.
-/// # Errors
-/// The first that the server said.
-pub async fn load(
-    client: &Elasticsearch,
-    layout: Layout,
-    indices: &Indices,
-    plan: Plan,
-    progress: impl FnMut(u64) + Send + 'static,
-) -> Result<(Expected, Written), StoreError> {
-    super::create(client, layout, indices).await?;
-    let mut loader = EventLoader::start(client, layout, indices, plan.config(), progress);
-    let generating = tokio::task::spawn_blocking(move || {
-        let expected = plan.generate(&mut loader, |_| {});
-        (expected, loader)
-    });
-    let (expected, loader) = generating.await.map_err(|_| StoreError::BrokeOff)?;
-    let written = loader.finish().await?;
-    Ok((expected.map_err(|_| StoreError::BrokeOff)?, written))
 }
