@@ -77,7 +77,7 @@ impl CatalogSource for MySqlCatalog {
 
 /// All of both tables, which are small: no index helps. What is text in one schema and an enumeration in another comes as
 /// text from both.
-const STATEMENT: &str = "SELECT c.id, c.name, c.start_at, c.end_at, c.budget, \
+pub(crate) const STATEMENT: &str = "SELECT c.id, c.name, c.start_at, c.end_at, c.budget, \
     a.id, a.name, CAST(a.activity_type AS CHAR), a.start_date, a.end_date, a.limit_count, a.product_id \
     FROM campaigns AS c LEFT JOIN campaign_activities AS a ON a.campaign_id = c.id ORDER BY c.id, a.id";
 

@@ -17,14 +17,15 @@ use crate::{
 /// How many of the newest rows are looked at: no index begins with a time, but ids rise with it.
 const LOOKED_AT: u32 = 1_000;
 
-/// For purchases and entries the newest time of all and the newest before an instant, and the server's clock.
+/// For purchases and entries the newest time of all and the newest before an instant, and the server's clock. Both by
+/// `PRIMARY`, from its end; with the bound in plain sight, MySQL reads another index as a whole.
 pub(crate) fn newest(shape: &Shape, options: &MySqlOptions, as_of: Instant) -> String {
     let mut statement = "SELECT 'now' AS what, UTC_TIMESTAMP(6) AS newest, NULL AS before_it".to_owned();
     let mut add = |what: &str, table: &str, column: &str, bound| {
         statement.push_str(&format!(
             " UNION ALL SELECT '{what}', (SELECT MAX(t) FROM (SELECT {column} AS t FROM {table} \
              ORDER BY id DESC LIMIT {LOOKED_AT}) AS a), (SELECT MAX(t) FROM (SELECT {column} AS t FROM {table} \
-             WHERE {column} < {bound} ORDER BY id DESC LIMIT {LOOKED_AT}) AS b)"
+             WHERE COALESCE({column}) < {bound} ORDER BY id DESC LIMIT {LOOKED_AT}) AS b)"
         ));
     };
     if shape.purchases.is_there() {

@@ -6,11 +6,14 @@ mod common;
 
 use std::sync::Arc;
 
-use axon_examples::stores::Layout;
+use axon_examples::stores::{
+    Layout,
+    sql::{EntryRow, PurchaseRow},
+};
 use axon_metrics::{
     ActivityId, Missing, Money, Reason, Window,
     facts::SalesFacts,
-    source::{CatalogSource, Frame, LedgerSource, Probe},
+    source::{CatalogSource, Counting, Frame, LedgerSource, Probe},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
@@ -70,13 +73,21 @@ async fn on_mariadb_an_odd_row_makes_its_sum_missing_and_no_other() {
 async fn types_that_contradict_the_activity<S: Server>(layout: Layout) {
     let Some(database) = Database::create::<S>(layout).await else { return };
     fill(&database).await;
+    let ledger = MySqlLedger::new(database.pool());
+    ledger.ledger(&steps(1, PATIENT)).await.unwrap();
     database.run("INSERT INTO purchases (id, user_id, product_id, campaign_activity_id, purchase_type, price, quantity, purchase_at) \
         VALUES (21, 21, 5, 1, 'SHOP', 1, 1, '2024-11-12 18:30:00'), (22, 22, 5, NULL, 'CAMPAIGNACTIVITY', 1, 1, '2024-11-12 18:30:00'), \
         (23, 23, 5, 1, 'GIFT', 1, 1, '2024-11-12 18:30:00')").await;
     let found = sold(&database).await;
     assert_eq!((found.promotion.unwrap().value.orders, found.regular.unwrap().value.orders), (4, 2));
-    let facts = MySqlLedger::new(database.pool()).ledger(&steps(1, PATIENT)).await.unwrap();
-    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 4);
+    let purchases = async || ledger.ledger(&steps(1, PATIENT)).await.unwrap().steps.current[1].as_ref().unwrap().value;
+    assert_eq!(purchases().await, 4);
+    // A type that nobody has seen before, none, and one that compares as the platform's.
+    database.run("INSERT INTO purchases (id, user_id, product_id, campaign_activity_id, purchase_type, price, quantity, purchase_at) \
+        VALUES (24, 24, 5, 1, 'LOTTERY', 1, 1, '2024-11-12 18:30:00'), (25, 25, 5, 1, '', 1, 1, '2024-11-12 18:30:00'), \
+        (26, 26, 5, 1, 'shop', 1, 1, '2024-11-12 18:30:00'), (27, 27, 5, 1, 'A', 1, 1, '2024-10-12 18:30:00')").await;
+    assert_eq!(purchases().await, 7);
+    assert_eq!(sold(&database).await.promotion.unwrap().value.orders, 7);
 }
 
 #[tokio::test]
@@ -89,6 +100,39 @@ async fn on_mysql_the_activity_counts_and_not_the_type() {
 async fn on_mariadb_the_activity_counts_and_not_the_type() {
     types_that_contradict_the_activity::<MariaDb>(Layout::Dec2025).await;
     types_that_contradict_the_activity::<MariaDb>(Layout::Aug2026).await;
+}
+
+/// Most collations take these for the platform's statuses; the embedded store, which compares to the letter, does not.
+async fn statuses_of_another_spelling<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let spelt = |(id, status)| PurchaseRow { status, ..purchase(id, -HOUR, Some(1)) };
+    let rows = [(41, "confirmed"), (42, "CONFIRMED "), (43, "Cancelled"), (44, "REFUNDED ")].map(spelt);
+    let shop = PurchaseRow { status: "Confirmed", ..purchase(45, -HOUR, None) };
+    database.store.insert_purchases(rows.into_iter().chain([shop]).collect()).await.unwrap();
+    let entry = |(id, status)| EntryRow { id, activity: 1, user: id, status, created_at: at(-HOUR) };
+    database.store.insert_entries([(41, "approved"), (42, "APPROVED ")].map(entry).to_vec()).await.unwrap();
+    for counting in [Counting::Events, Counting::Subjects] {
+        let mut question = sales(1, PATIENT);
+        question.frame = Arc::new(Frame { counting, by_activity: true, ..Frame::clone(&question.frame) });
+        let facts = MySqlLedger::new(database.pool()).ledger(&question).await.unwrap();
+        let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
+        assert_eq!(counts, [3, 2]);
+        let found = facts.sales.unwrap();
+        let promotion = found.promotion.unwrap().value;
+        assert_eq!((promotion.orders, promotion.cancelled), (2, Some(0)));
+        assert_eq!(found.regular.unwrap().value.orders, 1);
+    }
+}
+
+#[tokio::test]
+async fn on_mysql_a_status_counts_to_the_letter() {
+    statuses_of_another_spelling::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_a_status_counts_to_the_letter() {
+    statuses_of_another_spelling::<MariaDb>().await;
 }
 
 /// Enumerations instead of texts, unsigned ids, dates that are not there.

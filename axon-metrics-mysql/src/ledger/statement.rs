@@ -12,7 +12,7 @@ use axon_metrics::{
 use super::line::Part;
 use crate::{
     options::MySqlOptions,
-    store::shape::{self, Shape, Time, Types},
+    store::shape::{self, Shape, Time},
     stored::{Bound, Clock, OneOf},
 };
 
@@ -41,14 +41,18 @@ const SUMS: &str = "COUNT(CASE WHEN confirmed THEN 1 END) AS orders, \
 /// The columns of a purchase that the sums are made of. A price or quantity that is negative or missing is odd.
 fn purchase(shape: &Shape) -> String {
     let [confirmed, reversed] = match shape.status.is_there() {
-        true => ["status = 'CONFIRMED'", "status IN ('CANCELLED', 'REFUNDED')"],
-        false => ["TRUE", "FALSE"],
+        true => [format!("{EXACT_STATUS} = 'CONFIRMED'"), format!("{EXACT_STATUS} IN ('CANCELLED', 'REFUNDED')")],
+        false => ["TRUE", "FALSE"].map(str::to_owned),
     };
     format!(
         "{confirmed} AS confirmed, {reversed} AS reversed, \
          COALESCE(price < 0 OR quantity < 0, TRUE) AS odd, user_id, price, quantity"
     )
 }
+
+/// The status to the letter: by most collations `confirmed` and `CONFIRMED ` are `CONFIRMED`. It stands beside a
+/// comparison of the column itself, which finds the rows by index.
+const EXACT_STATUS: &str = "CAST(CONVERT(status USING utf8mb4) AS BINARY)";
 
 /// The activity, hidden from the optimiser; -1 for none.
 const ACTIVITY: &str = "COALESCE(campaign_activity_id, -1)";
@@ -102,18 +106,22 @@ impl Text<'_> {
     /// The rows of a step in a window: their number, and their distinct users if asked; with the activities apart, the
     /// total is the row without one.
     fn step(&self, step: LedgerStep, part: Part, window: Window, apart: bool) -> Option<String> {
-        let (table, known, column, clock) = match step {
+        let activities = activities(&self.frame.funnel_activities)?;
+        let (table, within) = match step {
             LedgerStep::ApprovedEntry if self.shape.entries.is_there() => {
-                ("campaign_activity_entries", "status = 'APPROVED' AND ", "created_at", self.created())
+                let within = Span::of(window, self.frame, self.created())?.holds("created_at");
+                ("campaign_activity_entries", format!("{within} AND {}", exactly("APPROVED")))
             }
             LedgerStep::Purchase if self.purchases() => {
-                let confirmed = self.shape.status.is_there().then_some("status = 'CONFIRMED' AND ");
-                ("purchases", confirmed.unwrap_or(self.of_any_type()), "purchase_at", self.purchased())
+                let span = Span::of(window, self.frame, self.purchased())?;
+                let within = match self.shape.status.is_there() {
+                    true => format!("{} AND {}", span.holds("purchase_at"), exactly("CONFIRMED")),
+                    false => self.of_any_type(span),
+                };
+                ("purchases", within)
             }
             LedgerStep::ApprovedEntry | LedgerStep::Purchase => return None,
         };
-        let activities = activities(&self.frame.funnel_activities)?;
-        let within = Span::of(window, self.frame, clock)?.holds(column);
         let users = match self.frame.counting {
             Counting::Events => "NULL",
             Counting::Subjects => "COUNT(DISTINCT user_id)",
@@ -127,7 +135,7 @@ impl Text<'_> {
             "SELECT {part} AS part, {activity}, NULL AS slot, NULL AS campaign, COUNT(*) AS orders, \
              {users} AS users, NULL AS reversed, NULL AS odd, NULL AS quantity, NULL AS revenue, NULL AS oldest \
              FROM (SELECT {ACTIVITY} AS activity, user_id FROM {table} \
-             WHERE {activities} AND {known}{within}) AS r{group}",
+             WHERE {activities} AND {within}) AS r{group}",
             part = part.number()
         ))
     }
@@ -137,14 +145,14 @@ impl Text<'_> {
             return None;
         }
         let activities = activities(&self.frame.activities)?;
-        let within = Span::of(asked.window, self.frame, self.purchased())?.holds("purchase_at");
-        let known = match self.shape.status.is_there() {
-            true => "status IN ('CONFIRMED', 'CANCELLED', 'REFUNDED') AND ",
-            false => self.of_any_type(),
+        let span = Span::of(asked.window, self.frame, self.purchased())?;
+        let within = match self.shape.status.is_there() {
+            true => format!("{} AND status IN ('CONFIRMED', 'CANCELLED', 'REFUNDED')", span.holds("purchase_at")),
+            false => self.of_any_type(span),
         };
         Some(format!(
             "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, {SUMS}, NULL AS oldest \
-             FROM (SELECT {purchase}, TRUE AS buyer FROM purchases WHERE {activities} AND {known}{within}) AS p",
+             FROM (SELECT {purchase}, TRUE AS buyer FROM purchases WHERE {activities} AND {within}) AS p",
             part = Part::Promotion.number(),
             purchase = purchase(self.shape),
         ))
@@ -169,7 +177,7 @@ impl Text<'_> {
             }
         };
         if asked.history.is_some() {
-            parts.push(oldest(self.shape.types));
+            parts.push(oldest(self.shape.typed));
         }
         (!parts.is_empty()).then(|| parts.join(" UNION ALL "))
     }
@@ -212,12 +220,20 @@ impl Text<'_> {
         )
     }
 
-    /// The types there are, spelt out: without, the time in the index behind them would be of no use.
-    fn of_any_type(&self) -> &'static str {
-        match self.shape.types {
-            Types::Known => "purchase_type IN ('CAMPAIGNACTIVITY', 'SHOP') AND ",
-            Types::More | Types::None => "",
+    /// In the span, of whatever type. With the platform's two spelt out, the time behind them in the index finds the rows;
+    /// without, it would be of no use. There can be others at any time: the time of those is hidden from the optimiser, which
+    /// else sees that the two halves together are all types.
+    fn of_any_type(&self, span: Span) -> String {
+        const TYPES: &str = "('CAMPAIGNACTIVITY', 'SHOP')";
+        let within = span.holds("purchase_at");
+        if !self.shape.typed {
+            return within;
         }
+        let others = span.holds("COALESCE(purchase_at)");
+        format!(
+            "(purchase_type IN {TYPES} AND {within} \
+             OR (purchase_type NOT IN {TYPES} OR purchase_type IS NULL) AND {others})"
+        )
     }
 
     /// The clock of `purchases.purchase_at`.
@@ -236,6 +252,11 @@ impl Text<'_> {
     }
 }
 
+/// That a status is this one, by the index and to the letter.
+fn exactly(status: &str) -> String {
+    format!("status = '{status}' AND {EXACT_STATUS} = '{status}'")
+}
+
 /// `None` without activities: then there is nothing to read.
 fn activities(activities: &[ActivityId]) -> Option<OneOf> {
     let one_of = || OneOf::new("campaign_activity_id", activities.iter().map(|activity| activity.0));
@@ -248,8 +269,8 @@ fn apart(asked: &SalesQuestion) -> bool {
 }
 
 /// The oldest purchase of all. A jump for each activity and type, instead of a look at each purchase.
-fn oldest(types: Types) -> String {
-    let kind = if types == Types::None { "" } else { ", purchase_type" };
+fn oldest(typed: bool) -> String {
+    let kind = if typed { ", purchase_type" } else { "" };
     format!(
         "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, 0 AS orders, NULL AS users, \
          NULL AS reversed, NULL AS odd, NULL AS quantity, NULL AS revenue, MIN(oldest) AS oldest FROM (\

@@ -26,7 +26,8 @@ pub(crate) struct Shape {
     pub(crate) purchases: Part,
     /// The column `purchases.status`.
     pub(crate) status: Part,
-    pub(crate) types: Types,
+    /// Whether purchases have a type.
+    pub(crate) typed: bool,
     pub(crate) entries: Part,
     pub(crate) campaigns: Part,
     pub(crate) activities: Part,
@@ -54,17 +55,6 @@ impl Time {
         (Self::ActivityStart, ACTIVITIES, "start_date"),
         (Self::ActivityEnd, ACTIVITIES, "end_date"),
     ];
-}
-
-/// The types of purchases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Types {
-    /// There are no others than the platform's two.
-    Known,
-    /// There may be others.
-    More,
-    /// There is no such column.
-    None,
 }
 
 /// A table or a column.
@@ -135,14 +125,9 @@ pub(super) async fn probe(connections: &Connections, deadline: Instant) -> Resul
     };
     let purchases = part(PURCHASES, None).await?;
     let status = if purchases.is_there() { part(PURCHASES, Some("status")).await? } else { purchases.clone() };
-    let types = match (&status, seen.has(PURCHASES, Some("purchase_type"))) {
-        (_, false) => Types::None,
-        (Part::Absent, true) if purchases.is_there() => types(connections, deadline).await,
-        _ => Types::More,
-    };
     Ok(Shape {
         status,
-        types,
+        typed: seen.has(PURCHASES, Some("purchase_type")),
         purchases,
         entries: part(ENTRIES, None).await?,
         campaigns: part(CAMPAIGNS, None).await?,
@@ -154,25 +139,6 @@ pub(super) async fn probe(connections: &Connections, deadline: Instant) -> Resul
         version,
     })
 }
-
-/// Which types purchases have, found by jumps in `idx_purchase_activity_lookup`. Asked where nothing but the type stands
-/// between activity and time in an index. Not knowing is no failure: then no type is named.
-async fn types(connections: &Connections, deadline: Instant) -> Types {
-    const TYPES: &str = "SELECT GROUP_CONCAT(DISTINCT purchase_type) FROM \
-        (SELECT purchase_type FROM purchases GROUP BY campaign_activity_id, purchase_type) AS t";
-    let deadline = deadline.min(Instant::now() + JUMPS);
-    match connections.ask(TYPES.to_owned(), deadline).await {
-        Ok(rows) => {
-            let found = rows.first().and_then(|row| row.cells().text("types").ok().flatten().map(str::to_owned));
-            let known = |kind: &str| ["CAMPAIGNACTIVITY", "SHOP", ""].contains(&kind);
-            if found.unwrap_or_default().split(',').all(known) { Types::Known } else { Types::More }
-        }
-        Err(_) => Types::More,
-    }
-}
-
-/// How long that may take.
-const JUMPS: Duration = Duration::from_millis(200);
 
 /// What the server listed.
 #[derive(Debug, Default)]
@@ -227,7 +193,7 @@ impl Shape {
             read_only: true,
             purchases: Part::There,
             status: Part::There,
-            types: Types::More,
+            typed: true,
             entries: Part::There,
             campaigns: Part::There,
             activities: Part::There,

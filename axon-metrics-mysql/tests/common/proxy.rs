@@ -1,4 +1,5 @@
-//! A proxy in front of a server: counts what is asked, and can let connections go dead without a word.
+//! A proxy in front of a server that knows its protocol: it counts commands, and pings among them, apart from handshakes,
+//! where the one of the examples counts changes of direction. It also lets only the connections there are go silent.
 
 use std::sync::{
     Arc,
