@@ -1,5 +1,5 @@
 //! A proxy in front of a server that knows its protocol: it counts commands, and pings among them, apart from handshakes,
-//! where the one of the examples counts changes of direction. It also lets only the connections there are go silent.
+//! where the one of the examples counts round trips. It also lets only the connections there are go silent.
 
 use std::sync::{
     Arc,
