@@ -17,7 +17,6 @@ mod process;
 
 use std::{
     fmt,
-    future::Future,
     io::Write as _,
     time::{Duration, Instant},
 };
@@ -39,9 +38,12 @@ use sqlx::{Executor as _, MySqlPool, mysql::MySqlPoolOptions};
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 const EVENTS: u64 = 1_000_000;
-const ROUNDS: usize = 30;
-/// Rounds before those that are measured: connections are made and programs are compiled.
-const WARM_UP: usize = 10;
+/// Pages of one dashboard that follow each other, before the other's turn: what one leaves a server to clean up is not put
+/// down to the other.
+const BLOCK: usize = 10;
+const BLOCKS: usize = 5;
+/// How long a server may go on after a block.
+const SETTLE: Duration = Duration::from_millis(300);
 /// How far away Elasticsearch, MySQL and Redis are in the last tables.
 const DISTANCES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(5), Duration::from_millis(1)];
 /// Between the instants of two pages: more than the step of a float that holds seconds.
@@ -50,13 +52,13 @@ const LONG: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let (events, rounds) = if is_trial() { (20_000, 2) } else { (axon_benches::events(EVENTS), ROUNDS) };
+    let (events, blocks) = if is_trial() { (20_000, 1) } else { (axon_benches::events(EVENTS), BLOCKS) };
     let config = Config { events, ..Config::default() };
     // The platform's requests find something in the mapping only that Elasticsearch makes by itself.
     let (mapped, rest) = (Layout::Dec2025, Layout::Aug2026);
     let loaded = Platform::load_as(mapped, rest, config, "AXON_TEST_MYSQL_URL", None).await;
     let Some(platform) = loaded else { return Ok(()) };
-    let compared = Comparison::of(&platform).run(rounds).await;
+    let compared = Comparison::of(&platform).run(blocks).await;
     platform.remove().await;
     compared
 }
@@ -85,14 +87,14 @@ impl<'a> Comparison<'a> {
         Self { platform, activity: busiest.activity_id.into(), processes }
     }
 
-    async fn run(&self, rounds: usize) -> Result<(), Error> {
+    async fn run(&self, blocks: usize) -> Result<(), Error> {
         say(
             "one page: time (median, 95th of 100), processor time of Elasticsearch, MySQL, Redis, this process (medians)",
         );
         let near = &self.platform.addresses;
         for people in [false, true] {
             for generation in [Generation::First, Generation::Second] {
-                self.compare(near, generation, people, rounds).await?;
+                self.compare(near, generation, people, blocks).await?;
             }
         }
         say("the same, Elasticsearch 20 ms away, MySQL 5 ms, Redis 1 ms");
@@ -106,13 +108,13 @@ impl<'a> Comparison<'a> {
         let redis = proxy(near.redis, DISTANCES[2]).await?;
         let far = Addresses { elasticsearch: elasticsearch.address(), sql: sql.address(), redis: redis.address() };
         for generation in [Generation::First, Generation::Second] {
-            self.compare(&far, generation, false, rounds.min(10)).await?;
+            self.compare(&far, generation, false, blocks.min(2)).await?;
         }
         Ok(())
     }
 
-    /// Both pages in turn, each for an instant of its own.
-    async fn compare(&self, at: &Addresses, generation: Generation, people: bool, rounds: usize) -> Result<(), Error> {
+    /// Both dashboards in turn, each page for an instant of its own.
+    async fn compare(&self, at: &Addresses, generation: Generation, people: bool, blocks: usize) -> Result<(), Error> {
         let peer = Peer::connect(self.platform, at).await?;
         let budgets = Budgets { answer: LONG, catalog: LONG, behavior: LONG, ledger: LONG, realtime: LONG };
         let dashboard = self.platform.dashboard(at, budgets);
@@ -120,21 +122,25 @@ impl<'a> Comparison<'a> {
             .widgets([Widget::Overview, Widget::Funnel, Widget::Realtime])
             .mode(if people { Mode::Unique } else { Mode::Count })
             .compare_previous();
+        let mut instants = (0..).map(|page: i32| self.platform.expected.as_of - APART * page);
         let (mut theirs, mut ours) = (Vec::new(), Vec::new());
-        for round in 0..rounds + WARM_UP {
-            let as_of = self.platform.expected.as_of - APART * 2 * i32::try_from(round)?;
-            let page = peer::page(generation, self.activity, as_of.timestamp(), people);
-            let peer_cost = self.cost(peer.load(page)).await?;
-            let as_of = as_of - APART;
-            let our_cost = self.cost(async {
+        for block in 0..blocks + 1 {
+            let pages: Vec<_> = instants.by_ref().take(2 * BLOCK).collect();
+            let (before, after) = pages.split_at(BLOCK);
+            let their_block = self.block(before, async |as_of| {
+                peer.load(peer::page(generation, self.activity, as_of.timestamp(), people)).await
+            });
+            let their_block = their_block.await?;
+            let our_block = self.block(after, async |as_of| {
                 let answer = dashboard.answer(&request, as_of).await?;
                 let visits = answer.data.overview.and_then(|overview| overview.totals.total_visits);
                 if visits.is_some_and(|visits| visits > 0) { Ok(()) } else { Err("no visits were counted".into()) }
             });
-            let our_cost = our_cost.await?;
-            if round >= WARM_UP {
-                theirs.push(peer_cost);
-                ours.push(our_cost);
+            let our_block = our_block.await?;
+            // The first makes connections, and lets servers compile what they run.
+            if block > 0 {
+                theirs.push(their_block);
+                ours.push(our_block);
             }
         }
         let (theirs, ours) = (Summary::of(&theirs), Summary::of(&ours));
@@ -146,16 +152,24 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// Time and processor time of one page.
-    async fn cost(&self, page: impl Future<Output = Result<(), Error>>) -> Result<Cost, Error> {
+    /// Pages one after the other, and what servers still do for them when they are answered.
+    async fn block(
+        &self,
+        instants: &[axon_metrics::Instant],
+        mut page: impl AsyncFnMut(axon_metrics::Instant) -> Result<(), Error>,
+    ) -> Result<Block, Error> {
         let spent = || self.processes.iter().map(|process| process.cpu_nanos()).collect::<Vec<_>>();
-        let (before, began) = (spent(), Instant::now());
-        page.await?;
-        let wall = began.elapsed();
-        // A server goes on for a moment after it has answered.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        let spent = spent().iter().zip(before).map(|(after, before)| after.saturating_sub(before)).collect();
-        Ok(Cost { wall, spent })
+        let before = spent();
+        let mut walls = Vec::new();
+        for as_of in instants {
+            let began = Instant::now();
+            page(*as_of).await?;
+            walls.push(began.elapsed());
+        }
+        tokio::time::sleep(SETTLE).await;
+        let pages = u64::try_from(instants.len())?;
+        let spent = spent().iter().zip(before).map(|(after, before)| after.saturating_sub(before) / pages).collect();
+        Ok(Block { walls, spent })
     }
 }
 
@@ -210,9 +224,9 @@ impl Peer {
     }
 }
 
-/// What one page took: time, and processor time of each process, in nanoseconds.
-struct Cost {
-    wall: Duration,
+/// What pages took: the time of each, and the mean processor time of each process for one, in nanoseconds.
+struct Block {
+    walls: Vec<Duration>,
     spent: Vec<u64>,
 }
 
@@ -224,12 +238,13 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(costs: &[Cost]) -> Self {
-        let mut walls: Vec<f64> = costs.iter().map(|cost| cost.wall.as_secs_f64() * 1e3).collect();
+    fn of(blocks: &[Block]) -> Self {
+        let mut walls: Vec<f64> =
+            blocks.iter().flat_map(|block| &block.walls).map(|wall| wall.as_secs_f64() * 1e3).collect();
         walls.sort_by(f64::total_cmp);
-        let spent = (0..costs[0].spent.len()).map(|process| {
+        let spent = (0..blocks[0].spent.len()).map(|process| {
             let mut spent: Vec<f64> =
-                costs.iter().map(|cost| Duration::from_nanos(cost.spent[process]).as_secs_f64() * 1e3).collect();
+                blocks.iter().map(|block| Duration::from_nanos(block.spent[process]).as_secs_f64() * 1e3).collect();
             spent.sort_by(f64::total_cmp);
             spent[spent.len() / 2]
         });

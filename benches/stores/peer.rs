@@ -39,8 +39,8 @@ pub(crate) enum Request {
 /// A window in seconds since 1970.
 type Seconds = (i64, i64);
 
-/// The page of one activity for seven days up to `end`; with `people`, each step also counts distinct users, which the
-/// platform's dashboard never did.
+/// The page of one activity for seven days up to `end`; with `people`, each step also counts distinct people, users and the
+/// sessions of those without one, which the platform's dashboard never did.
 pub(crate) fn page(generation: Generation, activity: u64, end: i64, people: bool) -> Vec<Request> {
     let sql = |text: &str| Request::Sql(text.to_owned());
     let (current, previous) = ((end - WEEK, end), (end - 2 * WEEK, end - WEEK));
@@ -94,7 +94,7 @@ fn range(generation: Generation, (from, to): Seconds) -> String {
 fn search(generation: Generation, activity: u64, trigger: &str, window: Seconds, people: bool) -> Request {
     let (activity, range) = (of_activity(generation, activity), range(generation, window));
     let users = if people {
-        r#","aggregations":{"users":{"cardinality":{"field":"userId","precision_threshold":40000}}}"#
+        r#","aggregations":{"users":{"cardinality":{"field":"userId","precision_threshold":40000}},"anonymous":{"missing":{"field":"userId"},"aggregations":{"sessions":{"cardinality":{"field":"sessionId.keyword","precision_threshold":40000}}}}}"#
     } else {
         ""
     };
