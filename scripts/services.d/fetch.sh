@@ -26,12 +26,10 @@ mirrors() {
     echo "${MIRROR%/}"
     return
   fi
-  {
-    # Both forms of sources: `deb http://.. suite main` and `URIs: http://..`.
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-      grep -E '^[[:space:]]*(deb|URIs:)[[:space:]]' | grep -oE 'https?://[^] ]+/debian/?([[:space:]]|$)' | sed -E 's,/?[[:space:]]*$,,'
-    echo http://deb.debian.org/debian
-  } | awk '!seen[$0]++'
+  # Both forms of sources: `deb http://.. suite main` and `URIs: http://..`.
+  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    grep -E '^[[:space:]]*(deb|URIs:)[[:space:]]' | grep -oE 'https?://[^] ]+/debian/?([[:space:]]|$)' |
+    sed -E 's,/?[[:space:]]*$,,' | awk '!seen[$0]++'
 }
 
 # debian SERVICE SUITE PACKAGE ROOT: downloads a package with all it depends on, and unpacks it.
@@ -56,7 +54,7 @@ debian() {
     fi
     note "$service" "not to be had from ${mirror%%/debian*}: $(grep -E '^(E|Err):?' "$log" | tail -n 1 || true)"
   done
-  note "$service" "cannot be fetched: see $log (no network? MIRROR names another mirror)"
+  note "$service" "cannot be fetched: see $log (no network, or no mirror in the apt sources? MIRROR names another one)"
   return 1
 }
 
