@@ -80,6 +80,33 @@ pub enum AnswerError {
         /// How each source did.
         sources: Vec<SourceState>,
     },
+    /// More is asked than can be answered in time. Asking again later may work.
+    #[error("more is asked than can be answered in time")]
+    Overloaded {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+}
+
+/// An answer with how long it may be shown.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TimedAnswer {
+    /// The answer.
+    pub answer: DashboardAnswer,
+    /// Until then it is as good as a new one.
+    pub fresh_until: Instant,
+    /// From `fresh_until` until then it may be shown while a new one is made.
+    pub usable_until: Instant,
+}
+
+/// Whether a caller waits for fresh figures where kept ones may still be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Takes what may be shown; what is no longer fresh is loaded behind.
+    Usable,
+    /// Waits until what is shown is fresh.
+    Fresh,
 }
 
 impl Dashboard {
@@ -138,6 +165,19 @@ impl Dashboard {
             return Err(unavailable(reports));
         }
         Ok(self.envelope(request, &context, data, widgets, reports))
+    }
+
+    /// [`Self::answer`], with how long the answer may be shown. It ends early where its range or a phase changes.
+    /// # Errors
+    /// As [`Self::answer`].
+    pub async fn timed(
+        &self,
+        request: &DashboardRequest,
+        now: Instant,
+        _patience: Patience,
+    ) -> Result<TimedAnswer, AnswerError> {
+        let answer = self.answer(request, now).await?;
+        Ok(TimedAnswer { answer, fresh_until: now, usable_until: now })
     }
 
     /// All campaigns with their activities, as of `now`.

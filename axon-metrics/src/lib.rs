@@ -3,6 +3,7 @@
 
 pub mod answer;
 mod baseline;
+pub mod cache;
 mod calendar;
 pub mod catalog;
 mod dashboard;
@@ -13,6 +14,7 @@ mod id;
 #[cfg(feature = "memory")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memory")))]
 pub mod memory;
+pub mod observe;
 pub mod period;
 pub mod rate;
 pub mod request;
@@ -23,8 +25,9 @@ pub mod testing;
 pub mod widget;
 
 pub use answer::{DashboardAnswer, Health};
+pub use cache::{DashboardCache, Lifetimes};
 pub use catalog::{Catalog, Phase, Scope};
-pub use dashboard::{AnswerError, Dashboard, DashboardBuilder, MAX_ACTIVITIES};
+pub use dashboard::{AnswerError, Dashboard, DashboardBuilder, MAX_ACTIVITIES, Patience, TimedAnswer};
 pub use definitions::{EventRule, LedgerStep, Mode, Record, StepRules};
 pub use facts::{Fact, Measured, Missing, Precision, Reason};
 pub use gather::Budgets;
