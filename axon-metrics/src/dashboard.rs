@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use tokio::{sync::Mutex, time::Instant as Monotonic};
 
 use crate::{
-    Instant, Window,
+    DashboardCache, Instant, Window,
     answer::{
         AnswerRange, CampaignList, DashboardAnswer, DefinitionState, Health, Seam, SourceHealth, SourceReport,
         SourceState, WidgetState, WidgetStatus,
@@ -50,6 +50,7 @@ struct Inner {
     probed: Mutex<Option<(Monotonic, Health)>>,
     /// The definition's hash for each mode.
     hashes: [String; Mode::ALL.len()],
+    shared: Option<Arc<dyn DashboardCache>>,
 }
 
 impl std::fmt::Debug for Dashboard {
@@ -167,7 +168,12 @@ impl Dashboard {
         Ok(self.envelope(request, &context, data, widgets, reports))
     }
 
-    /// [`Self::answer`], with how long the answer may be shown. It ends early where its range or a phase changes.
+    /// [`Self::answer`], with how long the answer may be shown: the shortest time of its widgets, and at the latest until a
+    /// phase or the range changes. Where nothing is kept, or a load took longer than its figures last, both times are not
+    /// after `now`. Figures lost to a source that failed may be shown for a quarter of a second.
+    ///
+    /// With [`Patience::Usable`] a caller waits only for what is not kept, or no longer usable; what is no longer fresh is
+    /// loaded behind. A caller that goes away ends no load that others may need.
     /// # Errors
     /// As [`Self::answer`].
     pub async fn timed(

@@ -45,12 +45,21 @@ pub struct Budgets {
     pub ledger: Duration,
     /// What is true this second. Defaults to 150 ms.
     pub realtime: Duration,
+    /// The shared cache, each time. Defaults to 50 ms.
+    pub cache: Duration,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
         let ms = Duration::from_millis;
-        Self { answer: ms(1000), catalog: ms(300), behavior: ms(800), ledger: ms(800), realtime: ms(150) }
+        Self {
+            answer: ms(1000),
+            catalog: ms(300),
+            behavior: ms(800),
+            ledger: ms(800),
+            realtime: ms(150),
+            cache: ms(50),
+        }
     }
 }
 

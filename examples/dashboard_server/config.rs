@@ -285,6 +285,7 @@ impl Milliseconds {
             behavior: ms(self.behavior_ms),
             ledger: ms(self.ledger_ms),
             realtime: ms(self.realtime_ms),
+            ..Budgets::default()
         }
     }
 }

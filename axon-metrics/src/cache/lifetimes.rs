@@ -20,6 +20,14 @@ pub struct Lifetimes {
     pub stale: Duration,
 }
 
+impl Lifetimes {
+    /// Nothing is kept: each answer asks the sources, and no two answers share a load.
+    pub const fn none() -> Self {
+        let none = Duration::ZERO;
+        Self { live: none, over: none, settled: none, lateness: none, refresh: none, stale: none }
+    }
+}
+
 impl Default for Lifetimes {
     fn default() -> Self {
         let seconds = Duration::from_secs;

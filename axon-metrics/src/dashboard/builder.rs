@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use super::{Dashboard, Inner};
 use crate::{
+    DashboardCache, Lifetimes,
     catalog::kept::KeptCatalog,
     definitions::{Mode, Record, StepRules},
     gather::{Budgets, Sources},
@@ -23,6 +24,8 @@ pub(super) struct Settings {
     pub(super) rules: StepRules,
     pub(super) budgets: Budgets,
     pub(super) baseline_weeks: u32,
+    pub(super) tenant: String,
+    pub(super) lifetimes: Lifetimes,
 }
 
 /// Builds a [`Dashboard`]. Only the catalog is required: facts without a source are said to be missing.
@@ -30,6 +33,7 @@ pub(super) struct Settings {
 pub struct DashboardBuilder<C> {
     catalog: C,
     sources: Sources,
+    shared: Option<Arc<dyn DashboardCache>>,
     pub(super) settings: Settings,
 }
 
@@ -47,15 +51,19 @@ impl DashboardBuilder<()> {
             rules: StepRules::default(),
             budgets: Budgets::default(),
             baseline_weeks: 4,
+            tenant: String::new(),
+            lifetimes: Lifetimes::default(),
         };
-        Self { catalog: (), sources: Sources { behavior: None, ledger: None, realtime: None }, settings }
+        let sources = Sources { behavior: None, ledger: None, realtime: None };
+        Self { catalog: (), sources, shared: None, settings }
     }
 }
 
 impl<C> DashboardBuilder<C> {
     /// Where campaigns and activities are listed. Required.
     pub fn catalog(self, source: impl CatalogSource) -> DashboardBuilder<Arc<dyn CatalogSource>> {
-        DashboardBuilder { catalog: Arc::new(source), sources: self.sources, settings: self.settings }
+        let Self { sources, shared, settings, .. } = self;
+        DashboardBuilder { catalog: Arc::new(source), sources, shared, settings }
     }
 
     /// What visitors did. Defaults to none: steps of events are missing.
@@ -105,6 +113,25 @@ impl<C> DashboardBuilder<C> {
         self.settings.baseline_weeks = weeks.clamp(1, MAX_BASELINE_WEEKS);
         self
     }
+
+    /// A cache that several processes share, or several dashboards of one. Dashboards that share one and differ in what
+    /// their sources read must differ in [`tenant`](Self::tenant). Defaults to none: widgets are kept in process only.
+    pub fn shared_cache(mut self, cache: impl DashboardCache) -> Self {
+        self.shared = Some(Arc::new(cache));
+        self
+    }
+
+    /// Whose figures these are: part of every cache key, and of nothing else. Defaults to the empty name.
+    pub fn tenant(mut self, name: impl Into<String>) -> Self {
+        self.settings.tenant = name.into();
+        self
+    }
+
+    /// How long finished widgets are kept. Defaults to [`Lifetimes::default`].
+    pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
+        self.settings.lifetimes = lifetimes;
+        self
+    }
 }
 
 impl DashboardBuilder<Arc<dyn CatalogSource>> {
@@ -125,6 +152,7 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
                 settings: self.settings,
                 probed: Mutex::default(),
                 hashes,
+                shared: self.shared,
             }),
         }
     }
