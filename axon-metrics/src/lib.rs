@@ -10,6 +10,7 @@ mod dashboard;
 pub mod definitions;
 pub mod facts;
 mod gather;
+mod guard;
 mod id;
 #[cfg(feature = "memory")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memory")))]

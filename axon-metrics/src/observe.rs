@@ -66,3 +66,9 @@ pub fn load(outcome: &'static str, took: Duration) {
     #[cfg(not(feature = "metrics"))]
     let _ = (outcome, took);
 }
+
+/// Counts a load that was refused since it could not be done in time: `axon_admission_refused_total`.
+pub fn admission_refused() {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("axon_admission_refused_total").increment(1);
+}

@@ -26,6 +26,8 @@ pub(super) struct Settings {
     pub(super) baseline_weeks: u32,
     pub(super) tenant: String,
     pub(super) lifetimes: Lifetimes,
+    #[allow(dead_code, reason = "what loads is yet to ask it")]
+    pub(super) max_loads: usize,
 }
 
 /// Builds a [`Dashboard`]. Only the catalog is required: facts without a source are said to be missing.
@@ -53,6 +55,7 @@ impl DashboardBuilder<()> {
             baseline_weeks: 4,
             tenant: String::new(),
             lifetimes: Lifetimes::default(),
+            max_loads: 64,
         };
         let sources = Sources { behavior: None, ledger: None, realtime: None };
         Self { catalog: (), sources, shared: None, settings }
@@ -130,6 +133,13 @@ impl<C> DashboardBuilder<C> {
     /// How long finished widgets are kept. Defaults to [`Lifetimes::default`].
     pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
         self.settings.lifetimes = lifetimes;
+        self
+    }
+
+    /// How many loads of answers run at once, at least 1. More wait for their turn; those whose turn would not come in time
+    /// are refused at once, as [`Overloaded`](crate::AnswerError::Overloaded). Defaults to 64.
+    pub fn max_loads(mut self, loads: usize) -> Self {
+        self.settings.max_loads = loads.max(1);
         self
     }
 }

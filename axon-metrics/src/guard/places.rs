@@ -1,0 +1,207 @@
+//! Bounded concurrency: places that are held for a while, and a queue that is never longer than its deadline.
+//! Lives here: waiting, and not waiting in vain. Lives elsewhere: what a place is for (`admission`, `bulkhead`).
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
+
+/// How much one more observation moves the average.
+const WEIGHT: f64 = 0.2;
+
+/// Places, and how long they are held as a rule. Clones share them.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    free: Arc<Semaphore>,
+    places: usize,
+    waiting: AtomicUsize,
+    /// Moving average of how long a place is held; `None` before the first was given back.
+    held: Mutex<Option<Duration>>,
+}
+
+/// No place by the deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Full {
+    /// How long it would have taken.
+    pub(super) wait: Duration,
+}
+
+impl Places {
+    /// So many places, at least one.
+    pub(super) fn new(places: usize) -> Self {
+        let places = places.clamp(1, Semaphore::MAX_PERMITS);
+        let free = Arc::new(Semaphore::new(places));
+        Self { inner: Arc::new(Inner { free, places, waiting: AtomicUsize::new(0), held: Mutex::new(None) }) }
+    }
+
+    /// A place by the deadline. Who would not be done by then, by how long places are held as a rule, is told so at once.
+    pub(super) async fn enter(&self, deadline: Instant) -> Result<Place, Full> {
+        let inner = &self.inner;
+        if let Ok(permit) = Arc::clone(&inner.free).try_acquire_owned() {
+            return Ok(self.place(permit));
+        }
+        let queue = Queued::behind(inner);
+        let (wait, held) = self.expected(queue.place);
+        if Instant::now() + wait + held > deadline {
+            return Err(Full { wait });
+        }
+        match timeout_at(deadline, Arc::clone(&inner.free).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(self.place(permit)),
+            // Nobody closes the semaphore; and a queue that was slower than expected is not said to be fast.
+            Ok(Err(_)) | Err(_) => Err(Full { wait: wait.max(held) }),
+        }
+    }
+
+    /// How many places are taken.
+    #[cfg(test)]
+    pub(super) fn taken(&self) -> usize {
+        self.inner.places - self.inner.free.available_permits()
+    }
+
+    fn place(&self, permit: OwnedSemaphorePermit) -> Place {
+        Place { since: Instant::now(), inner: Arc::clone(&self.inner), _permit: permit }
+    }
+
+    /// How long the `place`-th in the queue waits, and how long it then stays, as a rule.
+    fn expected(&self, place: usize) -> (Duration, Duration) {
+        let held = self.inner.held().unwrap_or_default();
+        let turns = u32::try_from(place).unwrap_or(u32::MAX);
+        let places = u32::try_from(self.inner.places).unwrap_or(u32::MAX);
+        (held.saturating_mul(turns) / places, held)
+    }
+}
+
+impl Inner {
+    fn held(&self) -> Option<Duration> {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who waits for a place, until they have one or are gone.
+struct Queued<'a> {
+    inner: &'a Inner,
+    /// Which in the queue, from 1.
+    place: usize,
+}
+
+impl<'a> Queued<'a> {
+    fn behind(inner: &'a Inner) -> Self {
+        Self { inner, place: inner.waiting.fetch_add(1, Ordering::Relaxed) + 1 }
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.inner.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A place that is held. Dropping it gives it back.
+#[derive(Debug)]
+pub(super) struct Place {
+    since: Instant,
+    inner: Arc<Inner>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let now = self.since.elapsed();
+        let mut held = self.inner.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = Some(held.map_or(now, |before| before.mul_f64(1.0 - WEIGHT) + now.mul_f64(WEIGHT)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    fn within(ms: u64) -> Instant {
+        Instant::now() + MS(ms)
+    }
+
+    /// Places of which each is known to be held for so long.
+    async fn held_for(places: usize, held: Duration) -> Places {
+        let places = Places::new(places);
+        let place = places.enter(within(0)).await;
+        sleep(held).await;
+        drop(place);
+        places
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_free_place_is_had_at_once_even_after_the_deadline() {
+        let places = Places::new(1);
+        assert!(places.enter(Instant::now()).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_is_given_back_goes_to_who_waits() {
+        let places = Places::new(1);
+        let place = places.enter(within(0)).await;
+        let waits = tokio::spawn({
+            let places = places.clone();
+            async move { places.enter(within(100)).await.is_ok() }
+        });
+        sleep(MS(50)).await;
+        drop(place);
+        assert!(waits.await.is_ok_and(|entered| entered));
+        assert_eq!(places.taken(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_refused_at_the_deadline() {
+        let places = Places::new(1);
+        let _place = places.enter(within(0)).await;
+        let began = Instant::now();
+        assert!(places.enter(within(100)).await.is_err());
+        assert!((MS(100)..MS(102)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_would_wait_in_vain_is_refused_at_once() {
+        let places = held_for(2, MS(80)).await;
+        let _both = (places.enter(within(0)).await, places.enter(within(0)).await);
+        let began = Instant::now();
+        // The first in the queue waits 40 ms, and stays 80.
+        assert_eq!(places.enter(within(119)).await.err(), Some(Full { wait: MS(40) }));
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        let first = tokio::spawn({
+            let places = places.clone();
+            async move { places.enter(within(500)).await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(places.enter(within(159)).await.err(), Some(Full { wait: MS(80) }));
+        first.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_gone_is_no_longer_in_the_queue() {
+        let places = held_for(1, MS(40)).await;
+        let place = places.enter(within(0)).await;
+        for _ in 0..10 {
+            let waits = tokio::time::timeout(MS(1), places.enter(within(1_000))).await;
+            assert!(waits.is_err());
+        }
+        drop(place);
+        assert_eq!(places.inner.waiting.load(Ordering::Relaxed), 0);
+        assert!(places.enter(within(0)).await.is_ok());
+    }
+}
