@@ -81,7 +81,7 @@ impl Connection {
                     if asked_before || !trouble.lost_connection() {
                         return Err(trouble);
                     }
-                    // Reads can be repeated. A connection that was closed while idle is found out only by asking.
+                    // Reads can be repeated, and so can putting the same value. A connection that was closed while idle is found out only by asking.
                     asked_before = true;
                 }
             }

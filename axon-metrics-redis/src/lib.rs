@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cache;
 mod command;
 mod connection;
 mod error;
@@ -8,6 +9,7 @@ mod options;
 mod realtime;
 mod reply;
 
+pub use cache::RedisCache;
 pub use keys::{KeyTemplate, KeyTemplateError, RedisKeys, StockKey};
-pub use options::RedisOptions;
+pub use options::{RedisCacheOptions, RedisOptions};
 pub use realtime::RedisRealtime;

@@ -1,6 +1,6 @@
-//! How Redis is read.
+//! How Redis is read, and how it is used as a cache.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::keys::RedisKeys;
 
@@ -20,9 +20,12 @@ pub struct RedisOptions {
     pub(crate) connect_timeout: Duration,
 }
 
+/// Three times there and back, and some.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
+
 impl Default for RedisOptions {
     fn default() -> Self {
-        Self { keys: RedisKeys::platform(), connect_timeout: Duration::from_millis(200) }
+        Self { keys: RedisKeys::platform(), connect_timeout: CONNECT_TIMEOUT }
     }
 }
 
@@ -47,6 +50,46 @@ impl RedisOptions {
 
     /// How long it may take until a new connection answers: reaching the server, the password, a first `PING`. Should be
     /// longer than three times the way there and back. Defaults to 200 ms.
+    #[must_use]
+    pub fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
+        Self { connect_timeout, ..self }
+    }
+}
+
+/// How Redis is used as a cache.
+/// ```
+/// use axon_metrics_redis::RedisCacheOptions;
+/// let options = RedisCacheOptions::default().with_prefix("axon:").with_longest_value(256 << 10);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisCacheOptions {
+    pub(crate) prefix: Arc<str>,
+    pub(crate) longest_value: usize,
+    pub(crate) connect_timeout: Duration,
+}
+
+impl Default for RedisCacheOptions {
+    fn default() -> Self {
+        Self { prefix: "".into(), longest_value: 1 << 20, connect_timeout: CONNECT_TIMEOUT }
+    }
+}
+
+impl RedisCacheOptions {
+    /// What stands before every key, as it is: a separator at its end is yours to give. No other key is ever read or
+    /// written. Defaults to nothing, so that keys begin with `dashboard:`.
+    #[must_use]
+    pub fn with_prefix(self, prefix: impl Into<Arc<str>>) -> Self {
+        Self { prefix: prefix.into(), ..self }
+    }
+
+    /// The longest value, in bytes. A longer one is not written, and one that is there is not there for the dashboard.
+    /// Defaults to 1 MiB; the widgets of 1,000 activities have some 300 kB.
+    #[must_use]
+    pub fn with_longest_value(self, bytes: usize) -> Self {
+        Self { longest_value: bytes, ..self }
+    }
+
+    /// How long it may take until a new connection answers; as [`RedisOptions::with_connect_timeout`]. Defaults to 200 ms.
     #[must_use]
     pub fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
         Self { connect_timeout, ..self }

@@ -69,7 +69,7 @@ pub(crate) fn rights(keys: &RedisKeys, replies: Vec<Reply>) -> Result<(), Source
 }
 
 /// What Redis replies to a command for another kind of value than the key holds.
-const WRONG_TYPE: &str = "WRONGTYPE";
+pub(crate) const WRONG_TYPE: &str = "WRONGTYPE";
 
 struct Reader<'a> {
     keys: &'a RedisKeys,

@@ -8,13 +8,14 @@
 //!
 //! # Conformance
 //! A suite is a macro that makes one test of each sentence of a trait's documentation. It is given a type that knows how to
-//! put records into a store of its own kind: [`BehaviorStore`], [`LedgerStore`], [`RealtimeStore`] or [`CatalogStore`].
+//! put records into a store of its own kind: [`BehaviorStore`], [`LedgerStore`], [`RealtimeStore`], [`CatalogStore`] or [`CacheStore`].
 //! Each test asks for a store of its own, so tests may run at the same time. A store that needs a server says `None` when
 //! there is none: the test is skipped, loudly.
 
 pub use crate::source::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource};
 
 pub mod behavior;
+pub mod cache;
 pub mod catalog;
 pub mod ledger;
 pub mod realtime;
@@ -23,7 +24,9 @@ mod stores;
 mod world;
 
 pub use records::{Entry, Event, Purchase, SlotRecord};
-pub use stores::{AbsentStore, BehaviorStore, CatalogStore, FaultyStore, LedgerStore, RealtimeStore, server_url};
+pub use stores::{
+    AbsentStore, BehaviorStore, CacheStore, CatalogStore, FaultyStore, LedgerStore, RealtimeStore, server_url,
+};
 
 /// One test per sentence of a suite.
 #[doc(hidden)]

@@ -126,6 +126,15 @@ impl Dial {
         }
     }
 
+    /// Whether keys lie on several servers.
+    pub(crate) fn is_cluster(&self) -> bool {
+        match &self.target {
+            Target::Single(_) => false,
+            #[cfg(feature = "cluster")]
+            Target::Cluster(_) => true,
+        }
+    }
+
     /// A connection that is known to work.
     pub(crate) async fn connect(&self) -> Result<Wire, Trouble> {
         let connected = timeout(self.timeout, async {
@@ -189,16 +198,16 @@ impl Wire {
             }
             #[cfg(feature = "cluster")]
             Self::Cluster(connection) => {
-                let ask = |command: &Command| {
-                    let (mut connection, command) = (connection.clone(), command.clone());
+                let asked = commands.iter().map(|command| {
+                    let mut connection = connection.clone();
                     async move {
                         let encoded = command.encoded();
                         let asked = timeout_at(deadline, encoded.query_async::<Value>(&mut connection));
                         let value = asked.await.map_err(|_| Trouble::Slow)??;
-                        read(&command, value)
+                        read(command, value)
                     }
-                };
-                let replies = join_all(commands.iter().map(ask)).await;
+                });
+                let replies = join_all(asked).await;
                 // Nodes fail one by one; the rest is of use.
                 let heard =
                     |reply: &Reply| reply.as_ref().map_or_else(|trouble| !trouble.doubts_connection(), |_| true);

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::records::{Entry, Event, Purchase, SlotRecord};
 use crate::{
+    cache::DashboardCache,
     catalog::{Campaign, Catalog},
     facts::Stock,
     source::{BehaviorSource, CatalogSource, LedgerSource, RealtimeSource},
@@ -77,7 +78,17 @@ pub trait CatalogStore: Send + Sync {
     async fn holding(catalog: &Catalog) -> Option<Self::Source>;
 }
 
-/// A source over a store that misbehaves on the wire.
+/// A cache.
+#[async_trait]
+pub trait CacheStore: Send + Sync {
+    /// The cache over it.
+    type Cache: DashboardCache + Debug;
+
+    /// An empty cache that nobody else uses; `None` without a server.
+    async fn empty() -> Option<Self::Cache>;
+}
+
+/// A source, or a cache, over a store that misbehaves on the wire.
 #[async_trait]
 pub trait FaultyStore: Send + Sync {
     /// The source over it.

@@ -1,0 +1,53 @@
+//! The suite of caches is passed by a cache of a few lines: what it asks for can be done.
+
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    collections::HashMap,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use axon_metrics::{
+    cache::{CacheEntry, CacheError, DashboardCache},
+    testing::CacheStore,
+};
+
+/// Values, and until when they are kept; for ever where that is beyond every calendar.
+#[derive(Debug, Default)]
+struct Map(Mutex<HashMap<String, (Vec<u8>, Option<Instant>)>>);
+
+#[async_trait]
+impl DashboardCache for Map {
+    fn name(&self) -> &'static str {
+        "map"
+    }
+
+    async fn get(&self, keys: &[String], _budget: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
+        let (map, now) = (self.0.lock().unwrap(), Instant::now());
+        let kept = |key: &String| map.get(key).filter(|(_, until)| until.is_none_or(|until| now < until));
+        Ok(keys.iter().map(|key| kept(key).map(|(value, _)| value.clone())).collect())
+    }
+
+    async fn put(&self, entries: &[CacheEntry], _budget: Duration) -> Result<(), CacheError> {
+        let now = Instant::now();
+        let kept = entries.iter().map(|entry| (entry.key.clone(), (entry.value.clone(), now.checked_add(entry.ttl))));
+        self.0.lock().unwrap().extend(kept);
+        Ok(())
+    }
+}
+
+struct InMemory;
+
+#[async_trait]
+impl CacheStore for InMemory {
+    type Cache = Map;
+
+    async fn empty() -> Option<Map> {
+        Some(Map::default())
+    }
+}
+
+axon_metrics::dashboard_cache_conformance!(InMemory);
