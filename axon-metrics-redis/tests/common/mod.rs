@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+pub(crate) mod cached;
+
 use std::{
     net::{SocketAddr, ToSocketAddrs as _},
     sync::atomic::{AtomicU32, Ordering},
