@@ -1,6 +1,6 @@
 //! Every setting of the server: its defaults, and how a file and the environment change them.
-//! Lives here: keys and where their values come from. Lives elsewhere: what a value may be (`config/values`), the command
-//! line (`cli`), what is done with it (`stores`, `serve`).
+//! Lives here: keys and where their values come from. Lives elsewhere: what a value may be (`config/values`), sections
+//! of their own (`config/limits`), the command line (`cli`), what is done with it (`stores`, `serve`).
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -10,8 +10,10 @@ use chrono::FixedOffset;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+mod limits;
 mod values;
 
+pub(crate) use limits::Limits;
 pub(crate) use values::{CountingMode, LogFormat, Profile, Secret, StockCounts, Url};
 
 /// The beginning of environment variables: `AXON_DASHBOARD__MYSQL__URL` is the key `mysql.url`.
@@ -37,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) baseline_weeks: u32,
     pub(crate) steps: Steps,
     pub(crate) budgets: Milliseconds,
+    pub(crate) limits: Limits,
     pub(crate) elasticsearch: Elasticsearch,
     pub(crate) mysql: MySql,
     pub(crate) redis: Redis,
@@ -156,6 +159,7 @@ impl Config {
                 ledger_ms: 800,
                 realtime_ms: 150,
             },
+            limits: Limits::default(),
             elasticsearch: Elasticsearch {
                 url: Url::default(),
                 username: String::new(),
@@ -204,6 +208,7 @@ impl Config {
         let defaults = config::Config::try_from(&Self::of(chosen.profile.unwrap_or_default()))?;
         let config: Self = given(config::Config::builder().add_source(defaults), file)?.try_deserialize()?;
         config.steps.rules().context("steps")?;
+        config.limits.check().context("limits")?;
         let lag = config.elasticsearch.ingest_lag_ms;
         anyhow::ensure!(lag <= MAX_LAG_MS, "elasticsearch.ingest_lag_ms must be at most {MAX_LAG_MS}, not {lag}");
         config.with_files()

@@ -8,6 +8,7 @@
 mod cli;
 mod config;
 mod data;
+mod exporter;
 mod serve;
 mod stores;
 mod trickle;
@@ -16,6 +17,7 @@ use std::{
     io::{IsTerminal as _, Write as _},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Parser as _;
@@ -33,19 +35,30 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn run(cli: &cli::Cli, settings: &config::Config) -> anyhow::Result<()> {
+/// How long what the runtime still does may take after the server has stopped.
+const LEFTOVERS: Duration = Duration::from_millis(500);
+
+fn run(cli: &cli::Cli, settings: &config::Config) -> anyhow::Result<()> {
     if cli.print_config {
         return Ok(writeln!(std::io::stdout(), "{}", settings.print()?.trim_end())?);
     }
     log_to_stderr(settings.log_format);
+    let runtime = tokio::runtime::Runtime::new()?;
+    let done = runtime.block_on(work(cli, settings));
+    // A blocking call that hangs (a name that does not resolve) keeps no process from its end.
+    runtime.shutdown_timeout(LEFTOVERS);
+    done
+}
+
+async fn work(cli: &cli::Cli, settings: &config::Config) -> anyhow::Result<()> {
+    let exporter = exporter::Exporter::install()?;
     let clock = cli.clock();
     if settings.has_stores() {
         let dashboard = stores::dashboard(settings)?;
         return if cli.check_config {
             serve::check(None, &dashboard, &clock).await
         } else {
-            serve::serve(settings, dashboard, clock, async {}).await
+            serve::serve(settings, dashboard, clock, exporter, async {}).await
         };
     }
     let data = data::Data::of(cli, settings, &clock)?;
@@ -55,7 +68,7 @@ async fn run(cli: &cli::Cli, settings: &config::Config) -> anyhow::Result<()> {
     }
     let visitors = data.generated.filter(|_| !cli.still);
     let life = visitors.map(|made| trickle::run(data.store, made.catalog, made.stock, Arc::clone(&clock)));
-    serve::serve(settings, dashboard, clock, async {
+    serve::serve(settings, dashboard, clock, exporter, async {
         if let Some(life) = life {
             life.await;
         }

@@ -1,34 +1,63 @@
 //! Listening, saying where, and stopping in an orderly way.
+//! Lives here: a server's life from start to end. Lives elsewhere: connections (`serve/accept` and below), what is told
+//! about them (`exporter`).
 
-use std::{io::Write as _, time::Duration};
+use std::{io::Write as _, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use axon_dashboard_http::{HttpOptions, router};
 use axon_metrics::{Dashboard, answer::SourceStatus, memory::LoadReport};
-use tokio::net::TcpListener;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use crate::{cli::Clock, config::Config};
+use crate::{cli::Clock, config::Config, exporter::Exporter};
+
+mod accept;
+mod body;
+mod connection;
+mod guarded;
+mod listener;
+mod sampled;
+mod signals;
+
+pub(crate) use connection::Patience;
 
 /// How long requests under way may take to end when the server is told to stop.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(4);
+
+/// File descriptors that are not for viewers: stores, files, the listener, the runtime.
+const SPARE_FILES: u64 = 128;
 
 /// Serves until told to stop; `life` runs beside.
 pub(crate) async fn serve(
     settings: &Config,
     dashboard: Dashboard,
     clock: Clock,
+    exporter: Exporter,
     life: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
+    let limits = &settings.limits;
     let listen = settings.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
+    let listener =
+        listener::listen(listen, limits.send_buffer_bytes).with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     // A store that is down now may come back: until then /readyz says so.
     let campaigns = dashboard.campaigns(clock()).await.map(|list| list.campaigns).unwrap_or_else(|error| {
         tracing::warn!("the catalog does not answer yet: {error}");
         Vec::new()
     });
+    let stop = CancellationToken::new();
     let options = HttpOptions::default().with_clock(move || clock()).with_max_concurrent(settings.max_concurrent);
-    let app = router(dashboard, options);
+    let acceptor = accept::Acceptor {
+        router: axum::Router::new()
+            .route("/metrics", axum::routing::get(move || async move { exporter.render() }))
+            .merge(router(dashboard, options)),
+        patience: limits.patience(),
+        places: Arc::new(Semaphore::new(places(limits.connections))),
+        graceful: GracefulShutdown::new(),
+    };
 
     let mut out = std::io::stdout();
     writeln!(out, "dashboard on http://{address}/")?;
@@ -40,34 +69,32 @@ pub(crate) async fn serve(
     out.flush()?;
 
     tokio::spawn(life);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
-        told_to_stop().await;
-        tracing::info!("stopping: requests under way are finished");
-        let _ = stop.send(());
-    });
     tokio::select! {
-        served = graceful.into_future() => served.context("serving failed")?,
-        () = async { let _ = stopped.await; tokio::time::sleep(DRAIN).await } => tracing::warn!("some requests were cut off"),
+        () = acceptor.run(&listener) => {}
+        () = signals.next() => {}
+    }
+    drop(listener);
+    tracing::info!("stopping: requests under way are finished, streams are ended");
+    stop.cancel();
+    tokio::select! {
+        () = acceptor.graceful.shutdown() => {}
+        () = tokio::time::sleep(DRAIN) => tracing::warn!("some requests were cut off"),
+        () = signals.next() => tracing::warn!("told to stop again: what is under way is cut off"),
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Ctrl-C, or SIGTERM where there is such a thing.
-async fn told_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+/// Connections at the same time: as configured, unless the system gives fewer files than that.
+fn places(connections: usize) -> usize {
+    let files = crate::exporter::process::most_files().and_then(|files| files.checked_sub(SPARE_FILES));
+    match files.and_then(|files| usize::try_from(files).ok()) {
+        Some(files) if files < connections => {
+            tracing::warn!(connections = files, "fewer connections than limits.connections: see `ulimit -n`");
+            files
         }
+        _ => connections.min(Semaphore::MAX_PERMITS),
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Says what was loaded and how each source does; an error if one does not answer.

@@ -2,91 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "common/server.rs"]
+mod server;
+
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
-    sync::mpsc::{self, Receiver},
+    net::TcpListener,
+    process::Output,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
-
-/// The server's binary, in a folder beside this test's own: `cargo test -p axon-examples` builds the package's examples
-/// too. With `--test server` alone it is the one built last, and `--all-targets` builds none, only their unit tests.
-fn binary() -> Command {
-    let mut path: PathBuf = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    Command::new(path.join("examples/dashboard_server"))
-}
-
-struct Server {
-    process: Child,
-    address: String,
-    /// All that was logged, once the process has ended.
-    log: Receiver<String>,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut process = binary()
-            .args(["--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .env("RUST_LOG", "trace")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut first = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
-        let address = first.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect(&first).to_owned();
-        // Nobody may wait for a full pipe.
-        let mut stderr = process.stderr.take().unwrap();
-        let (send, log) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stderr.read_to_string(&mut text);
-            let _ = send.send(text);
-        });
-        Self { process, address, log }
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-    }
-
-    fn json(&self, path: &str) -> Value {
-        let (status, body) = self.get(path);
-        assert_eq!(status, 200, "{body}");
-        serde_json::from_str(&body).unwrap()
-    }
-
-    /// Sends a signal; the exit code, the seconds it took, and the log.
-    fn stop(mut self, signal: &str) -> (Option<i32>, Duration, String) {
-        let began = Instant::now();
-        // The shell's own `kill`: a small machine has no program of that name.
-        let sent = Command::new("sh").args(["-c", &format!("kill {signal} {}", self.process.id())]).status().unwrap();
-        assert!(sent.success());
-        let code = self.process.wait().unwrap().code();
-        let log = self.log.recv_timeout(Duration::from_secs(10)).unwrap();
-        (code, began.elapsed(), log)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use server::{Server, binary};
 
 fn ended(arguments: &[&str]) -> Output {
     binary().args(arguments).env("RUST_LOG", "error").output().unwrap()

@@ -1,0 +1,108 @@
+//! The server binary in a process of its own, as the tests start, ask and stop it.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// The server's binary, in a folder beside this test's own: `cargo test -p axon-examples` builds the package's examples
+/// too. With `--test server` alone it is the one built last, and `--all-targets` builds none, only their unit tests.
+pub(crate) fn binary() -> Command {
+    let mut path: PathBuf = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    Command::new(path.join("examples/dashboard_server"))
+}
+
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: String,
+    /// All that was logged, once the process has ended.
+    log: Receiver<String>,
+}
+
+impl Server {
+    /// Starts it, logging all there is to log.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::with(binary().env("RUST_LOG", "trace").args(arguments))
+    }
+
+    /// Starts it with settings, each a key of the configuration and its value; it logs what an operator sees.
+    pub(crate) fn with_settings(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
+        let mut command = binary();
+        for (key, value) in settings {
+            command.env(format!("AXON_DASHBOARD__{}", key.to_uppercase().replace('.', "__")), value);
+        }
+        Self::with(command.env("RUST_LOG", "warn").args(arguments))
+    }
+
+    /// Starts this command, whose last arguments are the server's.
+    pub(crate) fn with(command: &mut Command) -> Self {
+        let mut process =
+            command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
+        let address = first.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect(&first).to_owned();
+        // Nobody may wait for a full pipe.
+        let mut stderr = process.stderr.take().unwrap();
+        let (send, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            let _ = send.send(text);
+        });
+        Self { process, address, log }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    pub(crate) fn json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path);
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a signal, and does not wait.
+    pub(crate) fn signal(&self, signal: &str) {
+        // The shell's own `kill`: a small machine has no program of that name.
+        let sent = Command::new("sh").args(["-c", &format!("kill {signal} {}", self.pid())]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Sends a signal; the exit code, the seconds it took, and the log.
+    pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, Duration, String) {
+        let began = Instant::now();
+        self.signal(signal);
+        let code = self.process.wait().unwrap().code();
+        let log = self.log.recv_timeout(Duration::from_secs(10)).unwrap();
+        (code, began.elapsed(), log)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
