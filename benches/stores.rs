@@ -12,8 +12,6 @@
 mod peer;
 #[path = "../examples/tests/common/platform.rs"]
 mod platform;
-#[path = "stores/process.rs"]
-mod process;
 
 use std::{
     fmt,
@@ -25,13 +23,13 @@ use axon_benches::is_trial;
 use axon_examples::{
     fault_proxy::{Fault, FaultProxy},
     generator::Config,
+    process::Process,
     stores::Layout,
 };
 use axon_metrics::{Budgets, DashboardRequest, Mode, Widget};
 use elasticsearch::http::{Method, headers::HeaderMap, transport::Transport};
 use peer::{Generation, Request};
 use platform::{Addresses, Platform};
-use process::Process;
 use redis::AsyncCommands as _;
 use sqlx::{Executor as _, MySqlPool, mysql::MySqlPoolOptions};
 

@@ -1,9 +1,11 @@
-//! What the examples share. Lives here: the generator of campaign data, real stores filled with it, and a proxy that breaks
-//! connections on purpose. Each example says in its own header what it shows, how to run it and what you should see.
+//! What the examples share. Lives here: the generator of campaign data, real stores filled with it, a proxy that breaks
+//! connections on purpose, a load generator, and what a process costs. Each example says in its own header what it shows, how to run it and what you should see.
 
 pub mod arguments;
 pub mod fault_proxy;
 pub mod generator;
+pub mod load;
+pub mod process;
 pub mod stores;
 
 /// The project's readme, so that its example is compiled.
