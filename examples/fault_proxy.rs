@@ -12,6 +12,7 @@
 //! drip=1/20ms        a byte of the reply each 20 ms
 //! garbage            replies of random bytes
 //! refuse             the port is closed
+//! unauthorized=redis whoever connects is refused, as with a wrong password; also http (Elasticsearch), mysql
 //! none               all is well again
 //! drop               ends the open connections, once
 //! stats | reset-stats | quit
@@ -42,7 +43,7 @@ struct Args {
     /// The server behind the proxy, HOST:PORT.
     #[arg(long, value_name = "HOST:PORT")]
     upstream: String,
-    /// The fault to begin with: none, latency=300ms, blackhole, half-open, reset, close, cut=BYTES, drip=BYTES/20ms, garbage, refuse.
+    /// The fault to begin with: none, latency=300ms, blackhole, half-open, reset, close, cut=BYTES, drip=BYTES/20ms, garbage, refuse, unauthorized=http|mysql|redis.
     #[arg(long, default_value = "none")]
     fault: Fault,
     /// Print counts so often, in seconds, when something has passed. 0: only when asked by the line `stats`.

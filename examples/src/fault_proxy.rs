@@ -1,8 +1,8 @@
 //! A TCP proxy that breaks connections on purpose, and counts what passes: for tests, and for drills with servers of one's
-//! own. It knows no protocol, so any store can stand behind it.
+//! own. It knows no protocol, so any store can stand behind it; only to refuse a password it speaks for the server.
 //!
 //! Lives here: the handle of a running proxy. Lives elsewhere: what can go wrong (`fault`), what is counted (`counts`), the
-//! open port (`door`), what all connections are told (`orders`), one connection (`relay`).
+//! open port (`door`), what all connections are told (`orders`), one connection (`relay`), how servers refuse (`refusal`).
 //!
 //! ```
 //! use axon_examples::fault_proxy::{Fault, FaultProxy};
@@ -23,6 +23,7 @@ mod counts;
 mod door;
 mod fault;
 mod orders;
+mod refusal;
 mod relay;
 
 #[cfg(test)]
@@ -39,7 +40,7 @@ use self::{
 };
 pub use self::{
     counts::Counts,
-    fault::{Fault, FaultError},
+    fault::{Fault, FaultError, Protocol},
 };
 
 /// A running proxy. Dropping it closes its port and all its connections.

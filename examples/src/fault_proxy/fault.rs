@@ -38,12 +38,38 @@ pub enum Fault {
     /// The port is closed, and so are open connections, as if the server's process had ended. The port is opened again when
     /// another fault, or none, is set.
     Refuse,
+    /// Open connections are closed, and on new ones the server refuses whoever speaks, in words of its protocol: as after a
+    /// password was changed. Nothing reaches it.
+    Unauthorized(Protocol),
+}
+
+/// What a server speaks, where a fault must speak for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// As Elasticsearch does: 401 to every request.
+    Http,
+    /// As MySQL and MariaDB do: the login is answered with error 1045.
+    Mysql,
+    /// As Redis does: `WRONGPASS` to a password, `NOAUTH` to everything else.
+    Redis,
+}
+
+impl Protocol {
+    /// Its name, as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Mysql => "mysql",
+            Self::Redis => "redis",
+        }
+    }
 }
 
 /// A text that is no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no fault: none, latency=300ms, blackhole, half-open, reset, close, cut=BYTES, drip=BYTES/20ms, garbage, refuse"
+    "{0:?} is no fault: none, latency=300ms, blackhole, half-open, reset, close, cut=BYTES, drip=BYTES/20ms, garbage, refuse, unauthorized=http|mysql|redis"
 )]
 pub struct FaultError(String);
 
@@ -58,6 +84,7 @@ impl FromStr for Fault {
     /// | `latency=300ms`, `latency=2s` | [`Latency`](Fault::Latency) |
     /// | `cut=100` | [`Cut`](Fault::Cut) after 100 bytes |
     /// | `drip=1/20ms` | [`Drip`](Fault::Drip), a byte each 20 ms |
+    /// | `unauthorized=http`, `=mysql`, `=redis` | [`Unauthorized`](Fault::Unauthorized) |
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let fault = match text.trim().split_once('=') {
             None => match text.trim() {
@@ -72,6 +99,10 @@ impl FromStr for Fault {
             },
             Some(("latency", delay)) => duration(delay).map(Self::Latency),
             Some(("cut", bytes)) => bytes.parse().ok().map(|after_bytes| Self::Cut { after_bytes }),
+            Some(("unauthorized", name)) => [Protocol::Http, Protocol::Mysql, Protocol::Redis]
+                .into_iter()
+                .find(|protocol| protocol.as_str() == name)
+                .map(Self::Unauthorized),
             Some(("drip", pace)) => pace
                 .split_once('/')
                 .and_then(|(bytes, every)| Some(Self::Drip { bytes: bytes.parse().ok()?, every: duration(every)? })),
@@ -103,6 +134,7 @@ impl fmt::Display for Fault {
             Self::Drip { bytes, every } => write!(f, "drip={bytes}/{}ms", every.as_millis()),
             Self::Garbage => f.write_str("garbage"),
             Self::Refuse => f.write_str("refuse"),
+            Self::Unauthorized(protocol) => write!(f, "unauthorized={}", protocol.as_str()),
         }
     }
 }
@@ -124,6 +156,9 @@ mod tests {
             "drip=1/20ms",
             "garbage",
             "refuse",
+            "unauthorized=http",
+            "unauthorized=mysql",
+            "unauthorized=redis",
         ] {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }
@@ -132,8 +167,18 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_fault_is_told_what_one_is() {
-        for text in ["", "slow", "latency", "latency=300", "latency=-1ms", "cut=x", "drip=0/20ms", "drip=1", "reset=1"]
-        {
+        for text in [
+            "",
+            "slow",
+            "latency",
+            "latency=300",
+            "latency=-1ms",
+            "cut=x",
+            "drip=0/20ms",
+            "drip=1",
+            "reset=1",
+            "unauthorized=ftp",
+        ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains("drip=BYTES/20ms"), "{error}");
         }

@@ -38,7 +38,7 @@ impl Orders {
         match fault {
             Fault::HalfOpen => self.dead_below = self.next,
             Fault::Reset => self.end_all(Ending::Reset),
-            Fault::Close | Fault::Refuse => self.end_all(Ending::Close),
+            Fault::Close | Fault::Refuse | Fault::Unauthorized(_) => self.end_all(Ending::Close),
             Fault::None
             | Fault::Latency(_)
             | Fault::Blackhole

@@ -28,6 +28,7 @@ use super::{
     counts::Counters,
     door::Door,
     orders::{Ending, Orders},
+    refusal::refusal,
 };
 
 /// Bytes read at a time.
@@ -144,7 +145,7 @@ async fn relay(
     tokio::select! {
         // Requests first: a pipeline that arrives in parts is taken in whole before it is answered.
         biased;
-        error = requests(from_client, to_server, orders.clone(), &talk) => Err(error),
+        error = requests(from_client, to_server, sender.downgrade(), orders.clone(), &talk) => Err(error),
         (read, passed) = async {
             tokio::join!(
                 biased;
@@ -190,6 +191,7 @@ impl Talk<'_> {
 async fn requests(
     mut client: ReadHalf<'_>,
     mut server: WriteHalf<'_>,
+    replies: mpsc::WeakSender<Arrived>,
     mut orders: watch::Receiver<Orders>,
     talk: &Talk<'_>,
 ) -> io::Error {
@@ -205,6 +207,13 @@ async fn requests(
             return std::future::pending().await;
         }
         talk.client_spoke();
+        let fault = orders.borrow().fault;
+        if let Fault::Unauthorized(protocol) = fault {
+            if let Some(replies) = replies.upgrade() {
+                let _ = replies.send((Instant::now(), refusal(protocol, &chunk[..read]))).await;
+            }
+            continue;
+        }
         if server.write_all(&chunk[..read]).await.is_ok() {
             talk.counters.passed_to_server(read);
         }
@@ -241,7 +250,7 @@ async fn pass_replies(
             let fault = orders.borrow_and_update().fault;
             let (mut pass, mut pause) = (left.len(), Duration::ZERO);
             match fault {
-                Fault::None | Fault::HalfOpen | Fault::Garbage => {}
+                Fault::None | Fault::HalfOpen | Fault::Garbage | Fault::Unauthorized(_) => {}
                 Fault::Latency(delay) if arrived.elapsed() >= delay => {}
                 Fault::Latency(delay) => {
                     // Until then, or until the fault is another one.

@@ -283,3 +283,19 @@ async fn what_a_server_says_before_it_ends_is_passed_on() {
     timeout(LATE, connect(&proxy).await.read_to_end(&mut heard)).await.unwrap().unwrap();
     assert_eq!(heard, b"full");
 }
+
+#[tokio::test]
+async fn whoever_connects_is_refused_in_the_words_of_the_protocol_until_it_is_over() {
+    let proxy = proxy().await;
+    let mut old = connect(&proxy).await;
+    ask(&mut old, "visit").await.unwrap();
+    proxy.set(Fault::Unauthorized(super::Protocol::Redis));
+    assert_eq!(last_word(&mut old).await.unwrap(), 0);
+    let mut new = connect(&proxy).await;
+    let before = proxy.counts().to_server;
+    new.write_all(b"*1\r\n$4\r\nPING\r\n").await.unwrap();
+    assert_eq!(answer(&mut new, 7).await.unwrap(), b"-NOAUTH");
+    assert_eq!(proxy.counts().to_server, before);
+    proxy.set(Fault::None);
+    assert_eq!(ask(&mut connect(&proxy).await, "visit").await.unwrap(), b"visit");
+}
