@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use axon_examples::fault_proxy::FaultProxy;
 use axon_metrics::{cache::DashboardCache as _, testing::CacheStore};
-use axon_metrics_redis::{RedisCache, RedisCacheOptions};
+use axon_metrics_redis::{RedisCache, RedisCacheOptions, RedisRealtime};
 use redis::{Client, ProtocolVersion};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -20,7 +20,7 @@ use tokio::{
 use common::{
     BUDGET, Data,
     cached::{KEY, entry, found_again, keys, look, taken},
-    word,
+    healed, word,
 };
 
 /// Many tests at the same time can take a while to connect.
@@ -283,6 +283,28 @@ async fn the_documented_rights_are_enough_and_nothing_else_is_sent() {
         let error = redis::cmd(refused[0]).arg(&refused[1..]).exec_async(&mut as_user).await.unwrap_err();
         assert_eq!(error.code(), Some("NOPERM"), "{refused:?}");
     }
+    data.run(&["ACL", "DELUSER", &user]).await;
+}
+
+#[tokio::test]
+async fn one_user_may_read_the_counters_and_keep_widgets() {
+    let Some(mut data) = Data::new().await else { return };
+    data.put(789, "45", 44).await;
+    let page = include_str!("../../docs/operate/rights.md");
+    let line = page.lines().find(|line| line.contains("+scard) (~dashboard:*")).expect("a line with both");
+    let rights = line.split_whitespace().skip(3).filter(|word| !word.starts_with('>'));
+    let rights: Vec<_> = rights.map(|word| word.replace('~', &format!("~{}", data.prefix))).collect();
+    let user = word();
+    let mut setuser = redis::cmd("ACL");
+    setuser.arg("SETUSER").arg(&user).arg(rights).arg(">word");
+    setuser.exec_async(&mut data.admin).await.unwrap();
+    let info = data.client.get_connection_info().clone();
+    let settings = info.redis_settings().clone().set_username(&user).set_password("word");
+    let client = Client::open(info.set_redis_settings(settings)).unwrap();
+    let cache = RedisCache::with_options(client.clone(), data.cache_options());
+    taken(&cache, &[entry(KEY, b"{}")]).await;
+    found_again(&cache, KEY, b"{}").await;
+    healed(&RedisRealtime::with_options(client, data.options()), 789, 45).await;
     data.run(&["ACL", "DELUSER", &user]).await;
 }
 

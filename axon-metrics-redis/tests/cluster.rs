@@ -16,18 +16,25 @@ use async_trait::async_trait;
 use axon_examples::fault_proxy::{Fault, FaultProxy};
 use axon_metrics::{
     ActivityId, Missing,
+    cache::DashboardCache as _,
     facts::{Slots, Stock},
     source::{RealtimeQuestion, RealtimeSource as _, SourceError},
-    testing::{RealtimeStore, SlotRecord, server_url},
+    testing::{CacheStore, RealtimeStore, SlotRecord, server_url},
 };
-use axon_metrics_redis::{KeyTemplate, RedisKeys, RedisOptions, RedisRealtime, StockKey};
+use axon_metrics_redis::{
+    KeyTemplate, RedisCache, RedisCacheOptions, RedisKeys, RedisOptions, RedisRealtime, StockKey,
+};
 use redis::{
     Client, ConnectionAddr,
     cluster::{ClusterClient, ClusterClientBuilder, NodeAddress},
     cluster_async::ClusterConnection,
 };
 
-use common::{BUDGET, question, word};
+use common::{
+    BUDGET,
+    cached::{entry, taken},
+    question, word,
+};
 
 fn nodes() -> Option<Vec<String>> {
     server_url("AXON_TEST_REDIS_CLUSTER_URLS").map(|urls| urls.split(',').map(str::to_owned).collect())
@@ -83,7 +90,23 @@ impl RealtimeStore for Cluster {
     }
 }
 
-axon_metrics::realtime_source_conformance!(Cluster);
+#[async_trait]
+impl CacheStore for Cluster {
+    type Cache = RedisCache;
+
+    async fn empty() -> Option<RedisCache> {
+        let client = ClusterClient::new(nodes()?).unwrap();
+        let options = RedisCacheOptions::default().with_prefix(format!("{}:", word()));
+        Some(RedisCache::cluster_with_options(client, options.with_connect_timeout(Duration::from_secs(5))))
+    }
+}
+
+mod slots {
+    axon_metrics::realtime_source_conformance!(super::Cluster);
+}
+mod cached {
+    axon_metrics::dashboard_cache_conformance!(super::Cluster);
+}
 
 const ACTIVITIES: u64 = 30;
 const FIGURES: usize = 60;
@@ -92,6 +115,22 @@ const FIGURES: usize = 60;
 struct Drill {
     proxies: Vec<FaultProxy>,
     source: RedisRealtime,
+}
+
+/// A proxy before each node, and a client that reaches the nodes through them.
+async fn proxied(nodes: Vec<String>) -> (Vec<FaultProxy>, ClusterClient) {
+    let (mut proxies, mut mapped) = (Vec::new(), HashMap::new());
+    for node in &nodes {
+        let client = Client::open(node.as_str()).unwrap();
+        let ConnectionAddr::Tcp(host, port) = client.get_connection_info().addr() else { panic!("plain addresses") };
+        let upstream = tokio::net::lookup_host((host.as_str(), *port)).await.unwrap().next().unwrap();
+        let proxy = FaultProxy::start(upstream).await.unwrap();
+        let address = proxy.address();
+        mapped
+            .insert(NodeAddress::new(host.as_str(), *port), NodeAddress::new(address.ip().to_string(), address.port()));
+        proxies.push(proxy);
+    }
+    (proxies, ClusterClientBuilder::new(nodes).node_address_map(mapped).build().unwrap())
 }
 
 impl Drill {
@@ -105,22 +144,7 @@ impl Drill {
             let slot = SlotRecord { activity, counter: Some(counter), members: Some((1..=activity.0).collect()) };
             put(&mut cluster, &keys, &slot).await;
         }
-        let (mut proxies, mut mapped) = (Vec::new(), HashMap::new());
-        for node in &nodes {
-            let client = Client::open(node.as_str()).unwrap();
-            let ConnectionAddr::Tcp(host, port) = client.get_connection_info().addr() else {
-                panic!("plain addresses")
-            };
-            let upstream = tokio::net::lookup_host((host.as_str(), *port)).await.unwrap().next().unwrap();
-            let proxy = FaultProxy::start(upstream).await.unwrap();
-            let address = proxy.address();
-            mapped.insert(
-                NodeAddress::new(host.as_str(), *port),
-                NodeAddress::new(address.ip().to_string(), address.port()),
-            );
-            proxies.push(proxy);
-        }
-        let client = ClusterClientBuilder::new(nodes).node_address_map(mapped).build().unwrap();
+        let (proxies, client) = proxied(nodes).await;
         let source = RedisRealtime::cluster_with_options(client, RedisOptions::default().with_keys(keys));
         let drill = Self { proxies, source };
         drill.heals("start").await;
@@ -254,5 +278,45 @@ async fn the_documented_rights_are_enough_with_one_more_for_the_slots() {
         let refusals: redis::Value = redis::cmd("ACL").arg("LOG").query_async(&mut admin).await.unwrap();
         println!("refused: {}", format!("{refusals:?}").matches(&user).count());
         redis::cmd("ACL").arg("DELUSER").arg(&user).exec_async(&mut admin).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_down_costs_what_is_cached_there_and_heals() {
+    const KEYS: usize = 30;
+    for fault in [Fault::Refuse, Fault::Blackhole, Fault::Garbage] {
+        let Some(nodes) = nodes() else { return };
+        let (proxies, client) = proxied(nodes).await;
+        let options = RedisCacheOptions::default().with_prefix(format!("{}:", word()));
+        let cache = RedisCache::cluster_with_options(client, options);
+        let names: Vec<_> = (0..KEYS).map(|number| format!("dashboard:c{number}:funnel")).collect();
+        taken(&cache, &names.iter().map(|name| entry(name, name.as_bytes())).collect::<Vec<_>>()).await;
+        let found = || async {
+            let started = Instant::now();
+            let found = cache.get(&names, BUDGET).await.unwrap_or_else(|_| vec![None; KEYS]);
+            assert!(started.elapsed() <= BUDGET + Duration::from_millis(50), "{:?}", started.elapsed());
+            let right = |(name, value): (&String, Option<Vec<u8>>)| {
+                assert!(value.as_deref().is_none_or(|value| value == name.as_bytes()));
+                usize::from(value.is_some())
+            };
+            names.iter().zip(found).map(right).sum::<usize>()
+        };
+        proxies[1].set(fault);
+        let (began, mut seen) = (Instant::now(), Vec::new());
+        while began.elapsed() < Duration::from_millis(1800) {
+            seen.push(found().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        println!("{fault}: found {seen:?}");
+        // Two thirds of the slots lie elsewhere.
+        let last = &seen[seen.len() - 5..];
+        assert!(last.iter().all(|found| (10..KEYS).contains(found)), "{fault}: {seen:?}");
+        proxies[1].set(Fault::None);
+        let healing = Instant::now();
+        while found().await < KEYS {
+            assert!(healing.elapsed() <= Duration::from_secs(2), "{fault}: {:?}", healing.elapsed());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        println!("{fault}: healed after {} ms", healing.elapsed().as_millis());
     }
 }
