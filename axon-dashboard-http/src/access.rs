@@ -1,41 +1,79 @@
-//! What surrounds every request: its id, the length check, one log line, and the headers all responses have.
-//! The log names the route, never the path, the query or a header: those may hold what must not be kept.
+//! What surrounds every request: its id, the length check, answers at hand, one log line, and the headers all responses
+//! have. The log names the route, never the path, the query or a header: those may hold what must not be kept.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
 
 use axum::{
     body::HttpBody,
     extract::{MatchedPath, Request},
     http::{HeaderValue, Method, StatusCode, Uri, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::future::{BoxFuture, Either};
 use tokio::time::Instant;
+use tower::{Layer, Service};
 use tracing::{Instrument, info, info_span, warn};
 
-use crate::{problem::Problem, query, reply, request_id, request_id::RequestId};
+use crate::{app::App, observe, problem::Problem, query, reply, request_id, request_id::RequestId, routes};
 
 const TARGET: &str = "axon_dashboard_http::access";
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// The caller went away before there was a response.
 const GONE: u16 = 499;
 
-pub(crate) async fn around(request: Request, next: Next) -> Response {
-    let id = RequestId::of(request.headers());
-    let line = Line::begin(&request, id.clone());
-    let span = info_span!(target: "axon_dashboard_http", "request", request_id = %id);
-    let mut response = if fits(request.uri()) {
-        next.run(request).instrument(span).await
-    } else {
-        Problem::query("path and query must have at most 8192 bytes together").into_response()
-    };
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        problem.write(&mut response, &id);
+/// Puts [`Around`] around a route.
+#[derive(Debug, Clone)]
+pub(crate) struct AroundLayer(pub(crate) App);
+
+impl<S> Layer<S> for AroundLayer {
+    type Service = Around<S>;
+
+    fn layer(&self, inner: S) -> Around<S> {
+        Around { inner, app: self.0.clone() }
     }
-    reply::add_total_time(response.headers_mut(), line.began.elapsed());
-    if let Some(id) = id.header() {
-        response.headers_mut().insert(request_id::HEADER, id);
+}
+
+/// A route with what surrounds it. A service of its own and no function of axum's `from_fn`: an answer at hand is sent
+/// without waiting for anything, so that nothing needs to be made for waiting.
+#[derive(Debug, Clone)]
+pub(crate) struct Around<S> {
+    inner: S,
+    app: App,
+}
+
+impl<S> Service<Request> for Around<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Response, Infallible>>, BoxFuture<'static, Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
     }
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    line.end(&response);
-    response
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let line = Line::begin(&request);
+        if let Some(response) = routes::at_hand(&self.app, &request) {
+            return Either::Left(ready(Ok(line.end(response))));
+        }
+        if !fits(request.uri()) {
+            let problem = Problem::query("path and query must have at most 8192 bytes together");
+            return Either::Left(ready(Ok(line.end(problem.into_response()))));
+        }
+        let span = info_span!(target: "axon_dashboard_http", "request", request_id = %line.id);
+        let response = self.inner.call(request).instrument(span);
+        Either::Right(Box::pin(async move {
+            let response = response.await?;
+            Ok(line.end(response))
+        }))
+    }
 }
 
 fn fits(uri: &Uri) -> bool {
@@ -53,9 +91,9 @@ struct Line {
 }
 
 impl Line {
-    fn begin(request: &Request, id: RequestId) -> Self {
+    fn begin(request: &Request) -> Self {
         Self {
-            id,
+            id: RequestId::of(request.headers()),
             method: method(request.method()),
             route: request.extensions().get().cloned(),
             began: Instant::now(),
@@ -64,17 +102,28 @@ impl Line {
         }
     }
 
-    fn end(mut self, response: &Response) {
+    /// The response with the headers all have, its problem written out.
+    fn end(mut self, mut response: Response) -> Response {
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            problem.write(&mut response, &self.id);
+        }
         self.status = response.status().as_u16();
         self.bytes = response.body().size_hint().exact();
+        let headers = response.headers_mut();
+        reply::add_total_time(headers, self.began.elapsed());
+        headers.insert(request_id::HEADER, self.id.header());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        response
     }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
+        let Self { id, method, status, bytes, began, .. } = self;
+        let took = began.elapsed();
+        observe::request(self.route.as_ref(), *status, took);
         let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
-        let duration_ms = reply::milliseconds(self.began.elapsed());
-        let Self { id, method, status, bytes, .. } = self;
+        let duration_ms = reply::milliseconds(took);
         if *status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
             warn!(target: TARGET, method, route, status, duration_ms, bytes, request_id = %id, "answered");
         } else {

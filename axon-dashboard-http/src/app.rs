@@ -5,16 +5,59 @@ use std::sync::Arc;
 use axon_metrics::{Dashboard, Instant};
 use axum::body::Bytes;
 
-#[derive(Clone)]
-pub(crate) struct App {
-    pub(crate) dashboard: Dashboard,
+use crate::{
+    HttpOptions,
+    encoded::{KeptAnswers, Texts},
+    stream::Streams,
+};
+
+/// Clones share everything.
+#[derive(Debug, Clone)]
+pub(crate) struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dashboard: Dashboard,
+    answers: KeptAnswers,
+    texts: Texts,
+    streams: Streams,
     /// The OpenAPI document, as served.
-    pub(crate) document: Bytes,
-    pub(crate) clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+    document: Bytes,
+    options: HttpOptions,
 }
 
 impl App {
+    pub(crate) fn new(dashboard: Dashboard, document: Bytes, options: HttpOptions) -> Self {
+        let answers = KeptAnswers::new(dashboard.clone(), options.kept_bytes);
+        let streams = Streams::new(answers.clone(), options.clone());
+        Self(Arc::new(Inner { dashboard, answers, texts: Texts::new(), streams, document, options }))
+    }
+
+    pub(crate) fn dashboard(&self) -> &Dashboard {
+        &self.0.dashboard
+    }
+
+    pub(crate) fn answers(&self) -> &KeptAnswers {
+        &self.0.answers
+    }
+
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.0.texts
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    pub(crate) fn document(&self) -> Bytes {
+        self.0.document.clone()
+    }
+
+    pub(crate) fn options(&self) -> &HttpOptions {
+        &self.0.options
+    }
+
     pub(crate) fn now(&self) -> Instant {
-        (self.clock)()
+        (self.0.options.clock)()
     }
 }

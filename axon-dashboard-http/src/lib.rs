@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod access;
 mod app;
+mod encoded;
 mod limit;
+mod observe;
 mod openapi;
 mod options;
 mod page;
@@ -12,6 +15,11 @@ mod reply;
 mod request_id;
 mod router;
 mod routes;
+mod stream;
 
+#[cfg(feature = "metrics")]
+pub use observe::describe_metrics;
 pub use options::HttpOptions;
 pub use router::router;
+/// Told to [`HttpOptions::with_shutdown`] when the server stops.
+pub use tokio_util::sync::CancellationToken;

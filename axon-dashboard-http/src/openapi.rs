@@ -122,6 +122,29 @@ impl IntoResponses for NoSuchScope {
     }
 }
 
+/// The answer to a caller who has one that says the same.
+pub(crate) struct NotModified;
+
+impl IntoResponses for NotModified {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let tag =
+            HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).description(Some("The answer's tag."));
+        let known = ResponseBuilder::new()
+            .description("`If-None-Match` names the answer's tag: it says what the caller has.")
+            .header("ETag", tag.build());
+        BTreeMap::from([("304".to_owned(), known.build().into())])
+    }
+}
+
+/// The problem of a server that has no metrics.
+pub(crate) struct NoMetrics;
+
+impl IntoResponses for NoMetrics {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        BTreeMap::from([("404".to_owned(), problem("The server was given no metrics.").build().into())])
+    }
+}
+
 fn problem(description: &str) -> ResponseBuilder {
     ResponseBuilder::new().description(description).content(MEDIA_TYPE, content(None))
 }

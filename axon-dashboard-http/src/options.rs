@@ -1,19 +1,29 @@
-//! What a host may choose: the clock, and how many requests are worked on at once.
+//! What a host may choose: the clock, what is kept, how much is done at once, how streams go, and what `/metrics` says.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axon_metrics::Instant;
 use chrono::Utc;
+use tokio_util::sync::CancellationToken;
 
 /// Options of [`router`](crate::router).
 /// ```
-/// let options = axon_dashboard_http::HttpOptions::default().with_max_concurrent(200);
+/// let options = axon_dashboard_http::HttpOptions::default().with_max_concurrent(200).with_max_streams(1000);
 /// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpOptions {
     pub(crate) clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     pub(crate) max_concurrent: usize,
+    pub(crate) kept_bytes: usize,
+    pub(crate) max_streams: usize,
+    pub(crate) max_stream_keys: usize,
+    pub(crate) stream_tick: Duration,
+    pub(crate) stream_heartbeat: Duration,
+    pub(crate) stream_grace: Duration,
+    pub(crate) stall_limit: Duration,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
 }
 
 impl HttpOptions {
@@ -24,23 +34,111 @@ impl HttpOptions {
         self
     }
 
-    /// How many requests are worked on at once; one more is refused at once with 503 `overloaded`. `/livez` and
-    /// `/openapi.json` are not counted. Defaults to 1024.
+    /// How many requests are worked on at once; one more is refused at once with 503 `overloaded`. Not counted are `/livez`,
+    /// `/readyz`, `/openapi.json`, `/metrics`, answers that are at hand, and streams once they are open. Defaults to 1024.
     #[must_use]
     pub fn with_max_concurrent(mut self, requests: usize) -> Self {
         self.max_concurrent = requests;
+        self
+    }
+
+    /// How many bytes of encoded answers are kept to be sent again; 0 keeps none. Defaults to 64 MiB.
+    #[must_use]
+    pub fn with_kept_answers(mut self, bytes: usize) -> Self {
+        self.kept_bytes = bytes;
+        self
+    }
+
+    /// How many streams may be open; one more is refused with 503 `overloaded`. Defaults to 10,000.
+    #[must_use]
+    pub fn with_max_streams(mut self, streams: usize) -> Self {
+        self.max_streams = streams;
+        self
+    }
+
+    /// How many different questions may be streamed; a stream with one more is refused with 503 `overloaded`. Defaults to
+    /// 1,000.
+    #[must_use]
+    pub fn with_max_stream_keys(mut self, keys: usize) -> Self {
+        self.max_stream_keys = keys;
+        self
+    }
+
+    /// How often a streamed question is asked anew, at least a millisecond. Defaults to 1 s.
+    #[must_use]
+    pub fn with_stream_tick(mut self, tick: Duration) -> Self {
+        self.stream_tick = tick.max(Duration::from_millis(1));
+        self
+    }
+
+    /// After how long without an event a stream sends a heartbeat, at least a millisecond. Defaults to 5 s.
+    #[must_use]
+    pub fn with_stream_heartbeat(mut self, heartbeat: Duration) -> Self {
+        self.stream_heartbeat = heartbeat.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How long a question is still asked after its last viewer has left, so that one who reloads finds it warm. Defaults
+    /// to 3 s.
+    #[must_use]
+    pub fn with_stream_grace(mut self, grace: Duration) -> Self {
+        self.stream_grace = grace;
+        self
+    }
+
+    /// For how long a reader may leave an event waiting before its stream is ended with `evicted`. A socket that takes
+    /// nothing at all is the server's to close: see the crate's documentation. Defaults to 15 s.
+    #[must_use]
+    pub fn with_stall_limit(mut self, limit: Duration) -> Self {
+        self.stall_limit = limit;
+        self
+    }
+
+    /// Cancelled when the server stops: every stream is then ended with `shutdown`, and new ones are refused. Defaults to a
+    /// token that nobody cancels: open streams then keep a server from stopping.
+    #[must_use]
+    pub fn with_shutdown(mut self, shutdown: CancellationToken) -> Self {
+        self.shutdown = shutdown;
+        self
+    }
+
+    /// What `/metrics` answers with: the text of a Prometheus recorder. Defaults to none: 404.
+    #[must_use]
+    pub fn with_metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.metrics = Some(Arc::new(render));
         self
     }
 }
 
 impl Default for HttpOptions {
     fn default() -> Self {
-        Self { clock: Arc::new(Utc::now), max_concurrent: 1024 }
+        Self {
+            clock: Arc::new(Utc::now),
+            max_concurrent: 1024,
+            kept_bytes: 64 << 20,
+            max_streams: 10_000,
+            max_stream_keys: 1_000,
+            stream_tick: Duration::from_secs(1),
+            stream_heartbeat: Duration::from_secs(5),
+            stream_grace: Duration::from_secs(3),
+            stall_limit: Duration::from_secs(15),
+            shutdown: CancellationToken::new(),
+            metrics: None,
+        }
     }
 }
 
 impl fmt::Debug for HttpOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpOptions").field("max_concurrent", &self.max_concurrent).finish_non_exhaustive()
+        f.debug_struct("HttpOptions")
+            .field("max_concurrent", &self.max_concurrent)
+            .field("kept_bytes", &self.kept_bytes)
+            .field("max_streams", &self.max_streams)
+            .field("max_stream_keys", &self.max_stream_keys)
+            .field("stream_tick", &self.stream_tick)
+            .field("stream_heartbeat", &self.stream_heartbeat)
+            .field("stream_grace", &self.stream_grace)
+            .field("stall_limit", &self.stall_limit)
+            .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,8 @@
 //! A route returns a [`Problem`]; it is written out around all routes, where the request's id is known. Causes stay in the
 //! log.
 
+use std::time::Duration;
+
 use axon_metrics::{
     AnswerError, RequestError,
     answer::SourceState,
@@ -71,11 +73,13 @@ pub(crate) struct Problem {
     detail: String,
     errors: Vec<Fault>,
     sources: Vec<SourceState>,
+    /// When to ask again; only with [`Code::Overloaded`].
+    retry_after: Duration,
 }
 
 impl Problem {
     fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), sources: Vec::new() }
+        Self { code, detail: detail.into(), errors: Vec::new(), sources: Vec::new(), retry_after: Duration::ZERO }
     }
 
     pub(crate) fn no_such_path() -> Self {
@@ -90,6 +94,19 @@ impl Problem {
         Self::new(Code::Overloaded, "too many requests at once")
     }
 
+    pub(crate) fn too_many_streams() -> Self {
+        let retry_after = Duration::from_secs(5);
+        Self { retry_after, ..Self::new(Code::Overloaded, "too many streams are open") }
+    }
+
+    pub(crate) fn stopping() -> Self {
+        Self::new(Code::Overloaded, "the server is stopping; ask again")
+    }
+
+    pub(crate) fn no_metrics() -> Self {
+        Self::new(Code::NotFound, "this server has no metrics")
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new(Code::InternalError, "the server failed; its log knows more under the request's id")
     }
@@ -98,6 +115,11 @@ impl Problem {
     pub(crate) fn query(message: &str) -> Self {
         let fault = Fault { field: "query".to_owned(), code: FaultCode::InvalidValue, message: message.to_owned() };
         RequestError { faults: vec![fault] }.into()
+    }
+
+    /// What went wrong, for programs.
+    pub(crate) fn code(&self) -> Code {
+        self.code
     }
 
     /// A response that is written out later.
@@ -115,9 +137,13 @@ impl Problem {
         headers.insert(header::CACHE_CONTROL, reply::NO_STORE);
         headers.remove(header::CONTENT_LENGTH);
         if self.code == Code::Overloaded {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            // In whole seconds, and not at once.
+            let seconds = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.max(1).into());
         }
-        reply::add_source_times(headers, &self.sources);
+        if let Some(times) = reply::source_times(&self.sources) {
+            headers.insert(reply::SERVER_TIMING, times);
+        }
         let body = ProblemDetails {
             kind: "about:blank",
             title: self.code.title(),
@@ -152,6 +178,7 @@ impl From<AnswerError> for Problem {
             AnswerError::NotFound(_) => Self::new(Code::NotFound, detail),
             AnswerError::TooManyActivities { .. } => Self::new(Code::TooManyActivities, detail),
             AnswerError::Unavailable { sources } => Self { sources, ..Self::new(Code::Unavailable, detail) },
+            AnswerError::Overloaded { retry_after } => Self { retry_after, ..Self::new(Code::Overloaded, detail) },
             _ => Self::internal(),
         }
     }

@@ -15,38 +15,43 @@ use crate::problem::Problem;
 pub(crate) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 /// May not be kept.
 pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+pub(crate) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 pub(crate) fn json(status: StatusCode, cache: HeaderValue, value: &impl Serialize) -> Result<Response, Problem> {
-    let body = serde_json::to_vec(value).map_err(|error| {
-        tracing::error!(%error, "an answer could not be written");
-        Problem::internal()
-    })?;
+    let body = encode(value)?;
     Ok((status, [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, cache)], body).into_response())
 }
 
-/// `Server-Timing` with an entry per source: `mysql;desc="ledger";dur=1.23`.
-pub(crate) fn add_source_times(headers: &mut HeaderMap, sources: &[SourceState]) {
+/// JSON on one line.
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written");
+        Problem::internal()
+    })
+}
+
+/// What `Server-Timing` says of sources: `mysql;desc="ledger";dur=1.23` each. `None` without sources.
+pub(crate) fn source_times(sources: &[SourceState]) -> Option<HeaderValue> {
     let mut text = String::new();
     for source in sources {
         let comma = if text.is_empty() { "" } else { ", " };
         let (name, seam) = (token(&source.name), source.seam.name());
         let _ = write!(text, "{comma}{name};desc=\"{seam}\";dur={}", source.latency_ms);
     }
-    if let Ok(value) = HeaderValue::try_from(text)
-        && !value.is_empty()
-    {
-        headers.insert(SERVER_TIMING, value);
-    }
+    HeaderValue::try_from(text).ok().filter(|value| !value.is_empty())
 }
 
 /// The time of the whole request, after those of the sources.
 pub(crate) fn add_total_time(headers: &mut HeaderMap, took: Duration) {
-    let sources = headers.get(SERVER_TIMING).and_then(|value| value.to_str().ok());
-    let comma = if sources.is_some() { ", " } else { "" };
-    let text = format!("{}{comma}total;dur={}", sources.unwrap_or_default(), milliseconds(took));
-    if let Ok(value) = HeaderValue::try_from(text) {
+    let micros = took.as_micros();
+    let (whole, part) = (micros / 1000, micros % 1000);
+    let total = match headers.get(SERVER_TIMING).and_then(|value| value.to_str().ok()) {
+        Some(sources) => format!("{sources}, total;dur={whole}.{part:03}"),
+        None => format!("total;dur={whole}.{part:03}"),
+    };
+    if let Ok(value) = HeaderValue::try_from(total) {
         headers.insert(SERVER_TIMING, value);
     }
 }

@@ -7,7 +7,7 @@ use axum::{Router, middleware};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{HttpOptions, access, app::App, limit, openapi, problem::Problem, routes};
+use crate::{HttpOptions, access::AroundLayer, app::App, limit, openapi, problem::Problem, routes};
 
 /// The dashboard's paths, to be served at the root or nested in a host's router. Unknown paths and wrong methods under it
 /// are answered here, too, as problem details. The crate's documentation has an example.
@@ -17,10 +17,11 @@ pub fn router(dashboard: Dashboard, options: HttpOptions) -> Router {
     let free = Arc::new(Semaphore::new(options.max_concurrent.min(Semaphore::MAX_PERMITS)));
     let limited = routes::limited().route_layer(middleware::from_fn_with_state(free, limit::limit));
     let (router, document) = openapi::document(limited.merge(routes::unlimited()));
+    let app = App::new(dashboard, document, options);
     router
         .fallback(async || Problem::no_such_path())
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_http()))
-        .layer(middleware::from_fn(access::around))
-        .with_state(App { dashboard, document, clock: options.clock })
+        .layer(AroundLayer(app.clone()))
+        .with_state(app)
 }

@@ -8,14 +8,19 @@ mod answers;
 mod catalog;
 mod document;
 mod health;
+mod metrics;
 mod page;
+mod streams;
+pub(crate) use answers::at_hand;
 
 /// Routes that do work, and are counted.
 pub(crate) fn limited() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(catalog::campaigns))
         .routes(routes!(answers::campaign))
+        .routes(routes!(streams::campaign_stream))
         .routes(routes!(answers::activity))
+        .routes(routes!(streams::activity_stream))
         .routes(routes!(catalog::definitions))
         .routes(routes!(page::campaigns_page))
 }
@@ -25,5 +30,6 @@ pub(crate) fn unlimited() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(document::openapi))
 }

@@ -73,6 +73,13 @@ impl DashboardRequest {
         self
     }
 
+    /// This request with the mode it is counted in, where it names none: two requests that mean the same are then equal.
+    #[must_use]
+    pub fn mode_or(mut self, default: Mode) -> Self {
+        self.mode.get_or_insert(default);
+        self
+    }
+
     /// Compare overview and funnel with the window before.
     #[must_use]
     pub fn compare_previous(mut self) -> Self {

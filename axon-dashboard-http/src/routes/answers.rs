@@ -1,12 +1,20 @@
 //! The dashboard of a campaign and of an activity.
 
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
 use axon_metrics::{
-    ActivityId, CampaignId, DashboardAnswer, Mode, Widget,
+    ActivityId, CampaignId, DashboardAnswer, DashboardRequest, Instant, Mode, Widget,
     request::{Level, RequestText},
 };
 use axum::{
-    extract::{Path, State, rejection::PathRejection},
-    http::StatusCode,
+    body::{Body, Bytes, HttpBody},
+    extract::{Path, Request, State, rejection::PathRejection},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::Response,
 };
 use serde::Deserialize;
@@ -14,7 +22,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     app::App,
-    openapi::{NoSuchScope, Problems},
+    encoded::{Found, Way, is_known},
+    openapi::{NoSuchScope, NotModified, Problems},
     problem::Problem,
     query::Parameters,
     reply,
@@ -72,54 +81,140 @@ enum CompareWord {
 #[derive(Deserialize)]
 pub(super) struct CampaignPath {
     #[serde(rename = "campaignId")]
-    id: String,
+    pub(super) id: String,
 }
 
 #[derive(Deserialize)]
 pub(super) struct ActivityPath {
     #[serde(rename = "activityId")]
-    id: String,
+    pub(super) id: String,
 }
 
 /// The dashboard of a campaign: the union of its activities.
 #[utoipa::path(
     get, path = "/api/v1/dashboard/campaign/{campaignId}", tag = "dashboard", operation_id = "campaign",
     params(("campaignId" = CampaignId, Path, description = "The campaign."), AnswerParameters),
-    responses((status = 200, description = "What was asked, as far as it could be had.", body = DashboardAnswer),
-        Problems, NoSuchScope)
+    responses((status = 200, description = "What was asked, as far as it could be had.", body = DashboardAnswer,
+        headers(("ETag" = String, description = "The same while the answer says the same, whatever the time is.")),
+    ), NotModified, Problems, NoSuchScope)
 )]
 pub(super) async fn campaign(
     State(app): State<App>,
     path: Result<Path<CampaignPath>, PathRejection>,
     parameters: Parameters,
+    uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     // An id that is no UTF-8 is no id: it is reported with whatever else is wrong.
     let id = path.map(|Path(path)| path.id).unwrap_or_default();
-    answer(&app, Level::Campaign, &id, &parameters).await
+    answer(&app, Level::Campaign, &id, &parameters, &uri, &headers).await
 }
 
 /// The dashboard of one activity.
 #[utoipa::path(
     get, path = "/api/v1/dashboard/activity/{activityId}", tag = "dashboard", operation_id = "activity",
     params(("activityId" = ActivityId, Path, description = "The activity."), AnswerParameters),
-    responses((status = 200, description = "What was asked, as far as it could be had.", body = DashboardAnswer),
-        Problems, NoSuchScope)
+    responses((status = 200, description = "What was asked, as far as it could be had.", body = DashboardAnswer,
+        headers(("ETag" = String, description = "The same while the answer says the same, whatever the time is.")),
+    ), NotModified, Problems, NoSuchScope)
 )]
 pub(super) async fn activity(
     State(app): State<App>,
     path: Result<Path<ActivityPath>, PathRejection>,
     parameters: Parameters,
+    uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = path.map(|Path(path)| path.id).unwrap_or_default();
-    answer(&app, Level::Activity, &id, &parameters).await
+    answer(&app, Level::Activity, &id, &parameters, &uri, &headers).await
 }
 
-async fn answer(app: &App, level: Level, id: &str, parameters: &Parameters) -> Result<Response, Problem> {
-    let (dashboard, now) = (&app.dashboard, app.now());
+async fn answer(
+    app: &App,
+    level: Level,
+    id: &str,
+    parameters: &Parameters,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let now = app.now();
+    let request = Arc::new(read(app, level, id, parameters, now)?);
+    app.texts().remember(uri, &request);
+    let found = app.answers().find(&request, now).await?;
+    Ok(respond(&found, headers))
+}
+
+/// The request that was meant, in the one form that equal requests have.
+pub(super) fn read(
+    app: &App,
+    level: Level,
+    id: &str,
+    parameters: &Parameters,
+    now: Instant,
+) -> Result<DashboardRequest, Problem> {
+    let dashboard = app.dashboard();
     let text = RequestText { level, id, parameters: &parameters.0 };
     let request = text.parse(dashboard.default_mode(), now, dashboard.zone())?;
-    let answer = dashboard.answer(&request, now).await?;
-    let mut response = reply::json(StatusCode::OK, reply::NO_CACHE, &answer)?;
-    reply::add_source_times(response.headers_mut(), &answer.sources);
-    Ok(response)
+    Ok(request.mode_or(dashboard.default_mode()))
+}
+
+/// The answer to a URL that was asked before, if it is kept.
+pub(crate) fn at_hand(app: &App, request: &Request) -> Option<Response> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return None;
+    }
+    let meant = app.texts().meaning(request.uri())?;
+    let found = app.answers().at_hand(&meant, app.now())?;
+    Some(respond(&found, request.headers()))
+}
+
+/// 200 with the answer, or 304 if the caller has one that says the same.
+fn respond(found: &Found, headers: &HeaderMap) -> Response {
+    let Found { answer, way } = found;
+    let known = is_known(headers, &answer.etag);
+    let body = if known { Body::new(Nothing) } else { Body::from(answer.body.clone()) };
+    let mut response = Response::new(body);
+    // Those that are added around have room, too.
+    *response.headers_mut() = HeaderMap::with_capacity(12);
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, answer.etag.clone());
+    headers.insert(header::CACHE_CONTROL, reply::NO_CACHE);
+    headers.insert(reply::CACHE_STATUS, cache_status(*way));
+    // A kept answer asks no source.
+    if let Some(times) = answer.source_times.as_ref().filter(|_| *way == Way::Miss) {
+        headers.insert(reply::SERVER_TIMING, times.clone());
+    }
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        headers.insert(header::CONTENT_TYPE, reply::JSON);
+    }
+    response
+}
+
+fn cache_status(way: Way) -> HeaderValue {
+    HeaderValue::from_static(match way {
+        Way::Hit => "axon-metrics; hit",
+        Way::Refreshing => "axon-metrics; hit; detail=refreshing",
+        Way::Miss => "axon-metrics; fwd=miss",
+    })
+}
+
+/// The body of a 304: none, and of no length that could be stated, since `Content-Length` would be that of the 200.
+struct Nothing;
+
+impl HttpBody for Nothing {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
 }

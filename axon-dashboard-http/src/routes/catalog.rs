@@ -34,7 +34,7 @@ pub(super) async fn campaigns(State(app): State<App>, parameters: Parameters) ->
         faults.push(Fault { field: "phase".to_owned(), code: FaultCode::UnknownValue, message });
     }
     checked(faults)?;
-    let mut list = app.dashboard.campaigns(app.now()).await?;
+    let mut list = app.dashboard().campaigns(app.now()).await?;
     if let Some(phase) = phase {
         list = list.of_phase(phase);
     }
@@ -47,5 +47,5 @@ pub(super) async fn campaigns(State(app): State<App>, parameters: Parameters) ->
     responses((status = 200, description = "The figures.", body = Definitions), Problems)
 )]
 pub(super) async fn definitions(State(app): State<App>, _: NoParameters) -> Result<Response, Problem> {
-    reply::json(StatusCode::OK, reply::NO_CACHE, &app.dashboard.definitions())
+    reply::json(StatusCode::OK, reply::NO_CACHE, &app.dashboard().definitions())
 }

@@ -31,7 +31,7 @@ pub(super) async fn livez(_: NoParameters) -> Result<Response, Problem> {
         (status = 503, description = "No question can be answered now.", body = Health))
 )]
 pub(super) async fn readyz(State(app): State<App>, _: NoParameters) -> Result<Response, Problem> {
-    let health = app.dashboard.health(app.now()).await;
+    let health = app.dashboard().health(app.now()).await;
     let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     reply::json(status, reply::NO_STORE, &health)
 }

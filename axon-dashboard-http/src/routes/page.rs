@@ -18,9 +18,9 @@ pub(super) async fn campaigns_page(
     OriginalUri(uri): OriginalUri,
     _: NoParameters,
 ) -> Result<Response, Problem> {
-    let list = app.dashboard.campaigns(app.now()).await?;
+    let list = app.dashboard().campaigns(app.now()).await?;
     let html = page::campaigns(&list, &page::base(uri.path()), |instant| {
-        instant.with_timezone(&app.dashboard.zone()).format("%Y-%m-%d %H:%M").to_string()
+        instant.with_timezone(&app.dashboard().zone()).format("%Y-%m-%d %H:%M").to_string()
     });
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),

@@ -37,10 +37,11 @@ async fn every_documented_path_is_served_and_takes_its_parameters() {
     let app = app();
     for (template, item) in document["paths"].as_object().expect("paths") {
         let path = template.replace("{campaignId}", "123").replace("{activityId}", "789");
-        assert_eq!(get(&app, &path).await.status, 200, "{path}");
+        // The body of a stream has no end.
+        assert_eq!(ask(&app, "HEAD", &path).await.status, 200, "{path}");
         for parameter in item["get"]["parameters"].as_array().into_iter().flatten().filter(|one| one["in"] == "query") {
             let name = parameter["name"].as_str().expect("a name");
-            let reply = get(&app, &format!("{path}?{name}=")).await;
+            let reply = ask(&app, "HEAD", &format!("{path}?{name}=")).await;
             assert_eq!(reply.status, 200, "{path} does not take {name}");
         }
     }

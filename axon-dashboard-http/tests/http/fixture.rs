@@ -106,7 +106,8 @@ impl Fixture {
     }
 
     pub(crate) fn router(self) -> Router {
-        router(self.dashboard(), HttpOptions::default().with_clock(now))
+        let options = HttpOptions::default().with_clock(now).with_metrics(|| "# TYPE up gauge\nup 1\n".to_owned());
+        router(self.dashboard(), options)
     }
 }
 

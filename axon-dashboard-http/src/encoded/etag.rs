@@ -1,0 +1,119 @@
+//! The tag of an answer: equal while the answer says the same, whatever the time is. And whether a caller knows it.
+
+use std::fmt::Write as _;
+
+use axon_metrics::{
+    DashboardAnswer, Widget,
+    answer::{DefinitionState, WidgetStatus},
+    widget::{Data, MissingFigure, Warning},
+};
+use axum::http::{HeaderMap, HeaderValue, header};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::{problem::Problem, reply};
+
+/// What an answer says, without its clocks.
+#[derive(Serialize)]
+struct Substance<'a> {
+    data: &'a Data,
+    phase: axon_metrics::Phase,
+    states: Vec<State<'a>>,
+    definition: &'a DefinitionState,
+    from: DateTime<Utc>,
+    /// An end that moves with the clock does not enter.
+    to: Option<DateTime<Utc>>,
+    days: (NaiveDate, NaiveDate),
+    zone: &'a str,
+    previous_from: Option<DateTime<Utc>>,
+    previous_to: Option<DateTime<Utc>>,
+    warnings: &'a [Warning],
+}
+
+/// A widget's status, with what explains it.
+#[derive(Serialize)]
+struct State<'a> {
+    widget: Widget,
+    status: WidgetStatus,
+    missing: &'a [MissingFigure],
+    warnings: &'a [Warning],
+}
+
+/// The tag, weak: the bytes of two answers of one tag differ in their clocks.
+pub(super) fn of(answer: &DashboardAnswer) -> Result<HeaderValue, Problem> {
+    let mut data = answer.data.clone();
+    if let Some(realtime) = &mut data.realtime {
+        realtime.last_updated = None;
+    }
+    let range = &answer.range;
+    let settled = |to| (!range.in_progress).then_some(to);
+    let substance = Substance {
+        data: &data,
+        phase: answer.phase,
+        states: answer
+            .widgets
+            .iter()
+            .map(|(widget, state)| State {
+                widget: *widget,
+                status: state.status,
+                missing: &state.missing,
+                warnings: &state.warnings,
+            })
+            .collect(),
+        definition: &answer.definition,
+        from: range.from,
+        to: settled(range.to),
+        days: (range.start_date, range.end_date),
+        zone: &range.zone,
+        previous_from: range.previous.map(|previous| previous.from),
+        previous_to: range.previous.and_then(|previous| settled(previous.to)),
+        warnings: &answer.warnings,
+    };
+    let mut text = String::from("W/\"");
+    for byte in Sha256::digest(reply::encode(&substance)?).iter().take(12) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.push('"');
+    HeaderValue::try_from(text).map_err(|_| Problem::internal())
+}
+
+/// Whether `If-None-Match` names this tag, compared weakly (RFC 9110, 13.1.2).
+pub(crate) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let etag = opaque(etag.as_bytes());
+    let names = |value: &HeaderValue| {
+        let value = value.as_bytes();
+        value == b"*" || value.split(|byte| *byte == b',').any(|given| opaque(given.trim_ascii()) == etag)
+    };
+    headers.get_all(header::IF_NONE_MATCH).iter().any(names)
+}
+
+/// A tag without the mark of a weak one.
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_known_weak_or_strong_alone_or_in_a_list() {
+        let etag = HeaderValue::from_static("W/\"5f0c\"");
+        let known = |given: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for given in given {
+                headers.append(header::IF_NONE_MATCH, given.parse().unwrap());
+            }
+            is_known(&headers, &etag)
+        };
+        for given in ["W/\"5f0c\"", "\"5f0c\"", "*", "\"a\", W/\"5f0c\" ,\"b\"", "\"a\",\"5f0c\""] {
+            assert!(known(&[given]), "{given}");
+        }
+        assert!(known(&["\"a\"", "\"5f0c\""]));
+        for given in ["", "5f0c", "\"5f0\"", "w/\"5f0c\"", "\"5f0c", "\"*\"", "\"a\", *"] {
+            assert!(!known(&[given]), "{given}");
+        }
+        assert!(!known(&[]));
+    }
+}

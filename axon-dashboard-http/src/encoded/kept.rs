@@ -1,0 +1,159 @@
+//! Encoded answers, kept in process up to a number of bytes, and made once for all who ask at the same time.
+//! All expiry is by the instant passed in.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axon_metrics::{
+    Dashboard, DashboardRequest, Instant, Patience,
+    observe::{self, CacheLevel, CacheOutcome},
+};
+use futures_util::{FutureExt as _, future::BoxFuture, future::Shared};
+use quick_cache::{Weighter, sync::Cache};
+use tracing::{Instrument as _, instrument::WithSubscriber as _};
+
+use super::Encoded;
+use crate::problem::Problem;
+
+/// What an entry takes beside its bytes, roughly.
+const OVERHEAD: u64 = 512;
+/// What an answer takes, roughly; only the size of the first tables depends on it.
+const USUAL: usize = 4096;
+
+#[derive(Debug, Clone)]
+struct ByBytes;
+
+impl Weighter<Arc<DashboardRequest>, Arc<Encoded>> for ByBytes {
+    fn weight(&self, _: &Arc<DashboardRequest>, answer: &Arc<Encoded>) -> u64 {
+        OVERHEAD + answer.body.len() as u64
+    }
+}
+
+type Outcome = Result<Arc<Encoded>, Problem>;
+type Flight = Shared<BoxFuture<'static, Outcome>>;
+
+/// What is being made: a request, and whether fresh figures are waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Sought {
+    request: Arc<DashboardRequest>,
+    fresh: bool,
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Kept, and fresh.
+    Hit,
+    /// Kept, and shown while a new one is made.
+    Refreshing,
+    /// Made for this caller, or for another one who asked a moment before.
+    Miss,
+}
+
+/// An answer, and where it came from.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) answer: Arc<Encoded>,
+    pub(crate) way: Way,
+}
+
+/// The kept answers. Clones share everything.
+#[derive(Clone)]
+pub(crate) struct KeptAnswers(Arc<Inner>);
+
+struct Inner {
+    dashboard: Dashboard,
+    kept: Cache<Arc<DashboardRequest>, Arc<Encoded>, ByBytes>,
+    flights: Mutex<HashMap<Sought, Flight>>,
+}
+
+impl KeptAnswers {
+    pub(crate) fn new(dashboard: Dashboard, bytes: usize) -> Self {
+        let kept = Cache::with_weighter((bytes / USUAL).clamp(32, 16_384), bytes as u64, ByBytes);
+        Self(Arc::new(Inner { dashboard, kept, flights: Mutex::default() }))
+    }
+
+    /// The kept answer, if it may still be sent. Where it is no longer fresh, a new one is made behind.
+    pub(crate) fn at_hand(&self, request: &Arc<DashboardRequest>, now: Instant) -> Option<Found> {
+        let answer = self.0.kept.get(request).filter(|answer| now < answer.usable_until)?;
+        let way = if now < answer.fresh_until {
+            observe::cache(CacheLevel::Answer, CacheOutcome::Hit);
+            Way::Hit
+        } else {
+            observe::cache(CacheLevel::Answer, CacheOutcome::Refreshing);
+            drop(self.flight(request, now, Patience::Fresh));
+            Way::Refreshing
+        };
+        Some(Found { answer, way })
+    }
+
+    /// The kept answer, or a new one.
+    pub(crate) async fn find(&self, request: &Arc<DashboardRequest>, now: Instant) -> Result<Found, Problem> {
+        if let Some(found) = self.at_hand(request, now) {
+            return Ok(found);
+        }
+        observe::cache(CacheLevel::Answer, CacheOutcome::Miss);
+        let answer = self.flight(request, now, Patience::Usable).await?;
+        Ok(Found { answer, way: Way::Miss })
+    }
+
+    /// The kept answer if it is fresh, or a new one.
+    pub(crate) async fn fresh(&self, request: &Arc<DashboardRequest>, now: Instant) -> Outcome {
+        match self.0.kept.get(request).filter(|answer| now < answer.fresh_until) {
+            Some(answer) => {
+                observe::cache(CacheLevel::Answer, CacheOutcome::Hit);
+                Ok(answer)
+            }
+            None => {
+                observe::cache(CacheLevel::Answer, CacheOutcome::Miss);
+                self.flight(request, now, Patience::Fresh).await
+            }
+        }
+    }
+
+    /// The one making of this answer, begun unless it is under way. It goes on when whoever asked is gone.
+    fn flight(&self, request: &Arc<DashboardRequest>, now: Instant, patience: Patience) -> Flight {
+        let sought = Sought { request: Arc::clone(request), fresh: patience == Patience::Fresh };
+        let mut flights = self.0.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(&sought) {
+            return flight.clone();
+        }
+        let landing = Landing { answers: self.clone(), sought: sought.clone() };
+        let making = Self::make(landing, now, patience).in_current_span().with_current_subscriber();
+        let task = tokio::spawn(making);
+        let flight = async { task.await.unwrap_or_else(|_| Err(Problem::internal())) }.boxed().shared();
+        flights.insert(sought, flight.clone());
+        flight
+    }
+
+    async fn make(landing: Landing, now: Instant, patience: Patience) -> Outcome {
+        let Landing { answers: Self(inner), sought: Sought { request, .. } } = &landing;
+        let timed = inner.dashboard.timed(request, now, patience).await?;
+        let answer = Arc::new(Encoded::new(&timed)?);
+        if now < answer.usable_until {
+            inner.kept.insert(Arc::clone(request), Arc::clone(&answer));
+        }
+        Ok(answer)
+    }
+}
+
+/// Takes a flight off the list when its task ends, however it ends.
+struct Landing {
+    answers: KeptAnswers,
+    sought: Sought,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.answers.0.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.sought);
+    }
+}
+
+impl fmt::Debug for KeptAnswers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptAnswers").field("kept", &self.0.kept.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,106 @@
+//! What is counted and timed, for whatever recorder of the `metrics` facade the host installs. Without the feature `metrics`
+//! nothing is. No id of a campaign, activity, user or request is ever a label: a route is named as it is registered.
+
+use std::time::Duration;
+
+use axum::extract::MatchedPath;
+
+/// Why a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The server stops.
+    Shutdown,
+    /// The reader left an event waiting for too long.
+    Evicted,
+    /// The campaign or activity is no longer listed.
+    NotFound,
+    /// The reader left.
+    Gone,
+}
+
+impl Ended {
+    /// Its word in events and metrics.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Shutdown => "shutdown",
+            Self::Evicted => "evicted",
+            Self::NotFound => "not_found",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// Says what each metric means, to the recorder that is installed: those of this crate and those of the core. To be called
+/// once, after the recorder is installed.
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub fn describe_metrics() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_counter!(
+        "axon_http_requests_total",
+        "Requests answered, by route and status (499: the caller went away)."
+    );
+    describe_histogram!(
+        "axon_http_request_duration_seconds",
+        Unit::Seconds,
+        "Time until the head of a response, by route."
+    );
+    describe_gauge!("axon_streams", "Streams that are open.");
+    describe_gauge!("axon_stream_samplers", "Questions that are asked for open streams.");
+    describe_counter!("axon_stream_events_total", "Events handed to readers of streams, by event.");
+    describe_counter!("axon_stream_ended_total", "Streams that ended, by reason (gone: the reader left).");
+}
+
+/// Counts and times a request.
+pub(crate) fn request(route: Option<&MatchedPath>, status: u16, took: Duration) {
+    #[cfg(feature = "metrics")]
+    {
+        let route = route.map_or("none".into(), |route| metrics::SharedString::from(route.as_str().to_owned()));
+        metrics::histogram!("axon_http_request_duration_seconds", "route" => route.clone()).record(took.as_secs_f64());
+        metrics::counter!("axon_http_requests_total", "route" => route, "status" => status_text(status)).increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (route, status, took);
+}
+
+/// The usual statuses without making text of a number each time.
+#[cfg(feature = "metrics")]
+fn status_text(status: u16) -> metrics::SharedString {
+    match status {
+        200 => "200".into(),
+        304 => "304".into(),
+        other => other.to_string().into(),
+    }
+}
+
+pub(crate) fn stream_opened() {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("axon_streams").increment(1);
+}
+
+pub(crate) fn stream_ended(ended: Ended) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::gauge!("axon_streams").decrement(1);
+        metrics::counter!("axon_stream_ended_total", "reason" => ended.reason()).increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = ended;
+}
+
+pub(crate) fn stream_event(event: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("axon_stream_events_total", "event" => event).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = event;
+}
+
+pub(crate) fn sampler_began() {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("axon_stream_samplers").increment(1);
+}
+
+pub(crate) fn sampler_ended() {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("axon_stream_samplers").decrement(1);
+}
