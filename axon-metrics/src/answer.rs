@@ -16,7 +16,7 @@ mod list;
 mod sources;
 pub use health::{Health, SourceHealth};
 pub use list::{ActivityEntry, CampaignEntry, CampaignList};
-pub(crate) use sources::SourceReport;
+pub(crate) use sources::{Said, SourceReport};
 pub use sources::{Seam, SourceState, SourceStatus};
 
 /// An answer: the widgets asked for, with what is needed to judge them.

@@ -9,8 +9,8 @@ use tokio::{sync::Mutex, time::Instant as Monotonic};
 use crate::{
     DashboardCache, Instant, Window,
     answer::{
-        AnswerRange, CampaignList, DashboardAnswer, DefinitionState, Health, Seam, SourceHealth, SourceReport,
-        SourceState, WidgetState, WidgetStatus,
+        AnswerRange, CampaignList, DashboardAnswer, DefinitionState, Health, SourceHealth, SourceReport, SourceState,
+        WidgetState, WidgetStatus,
     },
     baseline, calendar,
     catalog::{
@@ -18,7 +18,7 @@ use crate::{
         kept::{AGAIN, FRESH, KeptCatalog, Look},
     },
     definitions::{Definitions, Mode, Origin, Record, StepRules, catalogue},
-    gather::{Sources, ask, gather, settled},
+    gather::{Sources, gather, probe, settled},
     period::Range,
     request::{DashboardRequest, RequestError},
     source::{Counting, Frame, SalesQuestion},
@@ -238,23 +238,24 @@ impl Dashboard {
 
     async fn probe(&self, as_of: Instant) -> Health {
         let Inner { sources, settings: Settings { budgets, .. }, catalog, .. } = &*self.inner;
-        macro_rules! probe {
-            ($source:expr, $seam:expr, $budget:expr) => {{
+        let guards = &sources.guards;
+        macro_rules! probed {
+            ($source:expr, $guard:expr, $budget:expr) => {{
                 let (source, budget) = (Arc::clone($source), $budget);
-                ask(source.name(), $seam, budget, async move { source.probe(as_of, budget).await })
+                ($guard, probe($guard, budget, async move { source.probe(as_of, budget).await }))
             }};
         }
         let asked = [
-            Some(probe!(&catalog.source, Seam::Catalog, budgets.catalog)),
-            sources.behavior.as_ref().map(|source| probe!(source, Seam::Behavior, budgets.behavior)),
-            sources.ledger.as_ref().map(|source| probe!(source, Seam::Ledger, budgets.ledger)),
-            sources.realtime.as_ref().map(|source| probe!(source, Seam::Realtime, budgets.realtime)),
+            Some(probed!(&catalog.source, &guards.catalog, budgets.catalog)),
+            sources.behavior.as_ref().map(|source| probed!(source, &guards.behavior, budgets.behavior)),
+            sources.ledger.as_ref().map(|source| probed!(source, &guards.ledger, budgets.ledger)),
+            sources.realtime.as_ref().map(|source| probed!(source, &guards.realtime, budgets.realtime)),
         ];
         let look = self.look(FRESH, as_of, self.deadline()).await;
         let mut health = Health { ready: look.catalog.is_some(), sources: Vec::new() };
-        for asked in asked.into_iter().flatten() {
+        for (guard, asked) in asked.into_iter().flatten() {
             let (probed, report) = settled(asked).await;
-            health.sources.push(SourceHealth::new(report, probed, as_of));
+            health.sources.push(SourceHealth::new(report, probed, guard.breaker(), as_of));
         }
         health
     }

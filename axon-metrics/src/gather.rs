@@ -1,6 +1,6 @@
 //! The one concurrent round: needs become facts. The only file that awaits a source other than the catalog.
 //! Each source is asked at most once, all at the same time, each in a task of its own, so that one that fails, hangs,
-//! panics or lies costs only the facts it owns. Failures are logged here, once.
+//! panics or lies costs only the facts it owns. Failures are counted and logged here, once, and not each of them.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -8,13 +8,15 @@ use tokio::{
     task::JoinHandle,
     time::{Instant as Monotonic, timeout_at},
 };
-use tracing::{Instrument, warn};
+use tracing::{Instrument, Span, field::Empty, info, info_span, warn};
 
 use crate::{
     Instant, Missing, Reason,
-    answer::{Seam, SourceReport},
+    answer::{Said, Seam, SourceReport},
     definitions::{EventRule, LedgerStep, Record},
     facts::{BehaviorFacts, Fact, LedgerFacts, RealtimeFacts, SalesFacts, Slots, StepCounts},
+    guard::{Failed, Guard, Guards},
+    observe,
     source::{
         BehaviorQuestion, BehaviorSource, InflowQuestion, LedgerQuestion, LedgerSource, RealtimeQuestion,
         RealtimeSource, SourceError,
@@ -30,6 +32,7 @@ pub(crate) struct Sources {
     pub(crate) behavior: Option<Arc<dyn BehaviorSource>>,
     pub(crate) ledger: Option<Arc<dyn LedgerSource>>,
     pub(crate) realtime: Option<Arc<dyn RealtimeSource>>,
+    pub(crate) guards: Guards,
 }
 
 /// How long each source may take, and all together.
@@ -63,11 +66,6 @@ impl Default for Budgets {
     }
 }
 
-/// A source that did not answer within its budget.
-#[derive(Debug, thiserror::Error)]
-#[error("no answer within {} ms", .0.as_millis())]
-struct TooSlow(Duration);
-
 /// A source whose task ended without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the source panicked")]
@@ -88,17 +86,23 @@ pub(crate) async fn gather(
     let behavior = sources.behavior.as_ref().filter(|_| plan.asks_behavior() && !nothing).map(|source| {
         let question = plan.behavior(context, within(budgets.behavior));
         let source = Arc::clone(source);
-        ask(source.name(), Seam::Behavior, question.budget, async move {
-            let facts = source.behavior(&question).await?;
-            check::behavior(facts, &question, source.name())
+        ask(&sources.guards.behavior, question.budget, move |budget| {
+            let (source, question) = (Arc::clone(&source), BehaviorQuestion { budget, ..question.clone() });
+            async move {
+                let facts = source.behavior(&question).await?;
+                check::behavior(facts, &question, source.name())
+            }
         })
     });
     let ledger = sources.ledger.as_ref().filter(|_| plan.asks_ledger() && !nothing).map(|source| {
         let question = plan.ledger(context, within(budgets.ledger));
         let source = Arc::clone(source);
-        ask(source.name(), Seam::Ledger, question.budget, async move {
-            let facts = source.ledger(&question).await?;
-            check::ledger(facts, &question, source.name())
+        ask(&sources.guards.ledger, question.budget, move |budget| {
+            let (source, question) = (Arc::clone(&source), LedgerQuestion { budget, ..question.clone() });
+            async move {
+                let facts = source.ledger(&question).await?;
+                check::ledger(facts, &question, source.name())
+            }
         })
     });
     let realtime = sources.realtime.as_ref().filter(|_| needs.slots && !nothing).map(|source| {
@@ -108,9 +112,12 @@ pub(crate) async fn gather(
             activities: context.frame.activities.clone(),
         };
         let source = Arc::clone(source);
-        ask(source.name(), Seam::Realtime, question.budget, async move {
-            let facts = source.realtime(&question).await?;
-            check::realtime(facts, &question, source.name())
+        ask(&sources.guards.realtime, question.budget, move |budget| {
+            let (source, question) = (Arc::clone(&source), RealtimeQuestion { budget, ..question.clone() });
+            async move {
+                let facts = source.realtime(&question).await?;
+                check::realtime(facts, &question, source.name())
+            }
         })
     });
 
@@ -119,19 +126,19 @@ pub(crate) async fn gather(
     let behavior = settled_or(behavior, &absent, &mut reports).await;
     let ledger = settled_or(ledger, &absent, &mut reports).await;
     let realtime = settled_or(realtime, &absent, &mut reports).await;
-    for report in &mut reports {
-        report.look_at_facts(&behavior, &ledger, &realtime);
-    }
+    reports.iter().for_each(|report| report.observe_age(context.as_of));
     (plan.weave(context, behavior, ledger, realtime), reports)
 }
 
 /// A question under way. Dropping it ends it.
 pub(crate) struct Asked<T> {
-    task: JoinHandle<(Result<T, SourceError>, Duration)>,
-    name: &'static str,
-    seam: Seam,
+    task: JoinHandle<(Result<T, Failed>, Duration)>,
+    guard: Arc<Guard>,
     began: Monotonic,
     budget: Duration,
+    span: Span,
+    /// Whether it is a question, and not a probe.
+    counts: bool,
 }
 
 impl<T> Drop for Asked<T> {
@@ -140,22 +147,42 @@ impl<T> Drop for Asked<T> {
     }
 }
 
-pub(crate) fn ask<T: Send + 'static>(
-    name: &'static str,
-    seam: Seam,
+/// Puts a question within a budget, as the store's guard allows. What makes it is given the time that is left, and may be
+/// called twice.
+pub(crate) fn ask<T, F>(
+    guard: &Arc<Guard>,
     budget: Duration,
-    answer: impl Future<Output = Result<T, SourceError>> + Send + 'static,
-) -> Asked<T> {
-    let began = Monotonic::now();
-    let asked = async move {
-        let result = tokio::time::timeout(budget, answer).await.unwrap_or_else(|_| Err(too_slow(name, budget)));
-        (result, began.elapsed())
-    };
-    Asked { task: tokio::spawn(asked.in_current_span()), name, seam, began, budget }
+    question: impl FnMut(Duration) -> F + Send + 'static,
+) -> Asked<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, SourceError>> + Send + 'static,
+{
+    let asker = Arc::clone(guard);
+    spawn(guard, budget, true, async move { asker.ask(budget, question).await })
 }
 
-fn too_slow(name: &'static str, budget: Duration) -> SourceError {
-    SourceError::Unavailable { source_name: name.into(), source: TooSlow(budget).into() }
+/// Asks whether a store is there, whatever its guard thinks of it.
+pub(crate) fn probe<T: Send + 'static>(
+    guard: &Arc<Guard>,
+    budget: Duration,
+    probe: impl Future<Output = Result<T, SourceError>> + Send + 'static,
+) -> Asked<T> {
+    let asker = Arc::clone(guard);
+    spawn(guard, budget, false, async move { asker.probe(budget, probe).await })
+}
+
+fn spawn<T: Send + 'static>(
+    guard: &Arc<Guard>,
+    budget: Duration,
+    counts: bool,
+    answer: impl Future<Output = Result<T, Failed>> + Send + 'static,
+) -> Asked<T> {
+    let began = Monotonic::now();
+    let asked = async move { (answer.await, began.elapsed()) };
+    let span = info_span!("source", source = guard.name, seam = guard.seam.name(), outcome = Empty);
+    let task = tokio::spawn(asked.instrument(span.clone()));
+    Asked { task, guard: Arc::clone(guard), began, budget, span, counts }
 }
 
 /// How much longer than its budget a source that does not yield is waited for.
@@ -164,36 +191,53 @@ const GRACE: Duration = Duration::from_millis(10);
 /// The answer of a source, or why there is none.
 pub(crate) type Settled<T> = Result<T, Missing>;
 
-async fn settled_or<T>(asked: Option<Asked<T>>, absent: &Missing, reports: &mut Vec<SourceReport>) -> Settled<T> {
+async fn settled_or<T: Said>(asked: Option<Asked<T>>, absent: &Missing, reports: &mut Vec<SourceReport>) -> Settled<T> {
     let Some(asked) = asked else { return Err(absent.clone()) };
     let (result, report) = settled(asked).await;
     reports.push(report);
     result
 }
 
-/// Waits for an answer, and logs a failure.
-pub(crate) async fn settled<T>(mut asked: Asked<T>) -> (Settled<T>, SourceReport) {
+/// Waits for an answer, and counts and logs how it went.
+pub(crate) async fn settled<T: Said>(mut asked: Asked<T>) -> (Settled<T>, SourceReport) {
+    let guard = Arc::clone(&asked.guard);
     // The task ends at its budget by itself, but for one that blocks its thread: nobody waits for that.
     let (result, took) = match timeout_at(asked.began + asked.budget + GRACE, &mut asked.task).await {
         Ok(Ok(answered)) => answered,
         Ok(Err(_)) => {
-            let error = SourceError::Unavailable { source_name: asked.name.into(), source: Panicked.into() };
-            (Err(error), asked.began.elapsed())
+            let error = SourceError::Unavailable { source_name: guard.name.into(), source: Panicked.into() };
+            (Err(error.into()), asked.began.elapsed())
         }
-        Err(_) => (Err(too_slow(asked.name, asked.budget)), asked.began.elapsed()),
+        Err(_) => (Err(guard.too_slow(asked.budget).into()), asked.began.elapsed()),
     };
-    let report = SourceReport::new(asked.name, asked.seam, took);
+    let mut report = SourceReport::new(guard.name, guard.seam, took);
+    if let Ok(facts) = &result {
+        facts.look(&mut report);
+    }
+    let outcome = result.as_ref().map_or_else(|failed| failed.outcome, |_| report.outcome());
+    asked.span.record("outcome", outcome.name());
+    if asked.counts {
+        observe::source(guard.name, guard.seam, outcome, took);
+    }
     match result {
-        Ok(facts) => (Ok(facts), report),
-        Err(error) => {
-            log(&error, asked.seam, took);
+        Ok(facts) => {
+            if let Some(silent) = guard.answered() {
+                let seconds = silent.as_secs();
+                info!(parent: &asked.span, "{} answers again, after {seconds} s of failures", guard.name);
+            }
+            (Ok(facts), report)
+        }
+        Err(Failed { error, outcome }) => {
+            if let Some(left_out) = guard.failed(outcome) {
+                asked.span.in_scope(|| log(&error, guard.seam, took, left_out));
+            }
             (Err(Missing::Unavailable(Arc::new(error))), report.failed())
         }
     }
 }
 
-/// A failure of a source with its causes, in one line.
-fn log(error: &SourceError, seam: Seam, took: Duration) {
+/// A failure of a source with its causes, in one line, and how many were not logged since the last one that was.
+fn log(error: &SourceError, seam: Seam, took: Duration, left_out: u64) {
     let mut causes = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
@@ -201,7 +245,7 @@ fn log(error: &SourceError, seam: Seam, took: Duration) {
         cause = next.source();
     }
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    warn!(source = %error.source_name(), seam = seam.name(), duration_ms, "{causes}");
+    warn!(source = %error.source_name(), seam = seam.name(), duration_ms, left_out, "{causes}");
 }
 
 /// Which steps go to which source, and in which order they come back.

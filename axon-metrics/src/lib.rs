@@ -32,6 +32,7 @@ pub use dashboard::{AnswerError, Dashboard, DashboardBuilder, MAX_ACTIVITIES, Pa
 pub use definitions::{EventRule, LedgerStep, Mode, Record, StepRules};
 pub use facts::{Fact, Measured, Missing, Precision, Reason};
 pub use gather::Budgets;
+pub use guard::{BreakerState, Concurrency};
 pub use id::{ActivityId, CampaignId, MAX_ID, NotAnId, ProductId};
 #[cfg(feature = "memory")]
 #[doc(inline)]

@@ -23,9 +23,18 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// Down, refused or too slow. Asking again may work.
+    /// Down or too slow. Asking again later may work.
     #[error("{source_name} did not answer")]
     Unavailable {
+        /// The store's name.
+        source_name: Arc<str>,
+        /// What happened.
+        source: BoxError,
+    },
+    /// The connection could not be made, or broke before the answer: nothing is known to be wrong with the question. Asked
+    /// once more.
+    #[error("the connection to {source_name} was lost")]
+    Lost {
         /// The store's name.
         source_name: Arc<str>,
         /// What happened.
@@ -62,6 +71,7 @@ impl SourceError {
     pub fn source_name(&self) -> &Arc<str> {
         match self {
             Self::Unavailable { source_name, .. }
+            | Self::Lost { source_name, .. }
             | Self::Overloaded { source_name }
             | Self::Malformed { source_name, .. }
             | Self::Denied { source_name, .. } => source_name,
@@ -187,6 +197,7 @@ pub trait CatalogSource: Send + Sync + 'static {
     /// - Freshness: as of the call.
     /// # Errors
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
+    /// [`Lost`](SourceError::Lost) if there was no connection or it broke,
     /// [`Malformed`](SourceError::Malformed) if the store holds no catalog (two campaigns of one id).
     async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError>;
 
@@ -214,6 +225,7 @@ pub trait BehaviorSource: Send + Sync + 'static {
     /// - Freshness: each fact says how far it is complete.
     /// # Errors
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
+    /// [`Lost`](SourceError::Lost) if there was no connection or it broke,
     /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError>;
 
@@ -243,6 +255,7 @@ pub trait LedgerSource: Send + Sync + 'static {
     /// - Freshness: complete up to the time of the read.
     /// # Errors
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
+    /// [`Lost`](SourceError::Lost) if there was no connection or it broke,
     /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError>;
 
@@ -266,6 +279,7 @@ pub trait RealtimeSource: Send + Sync + 'static {
     /// - Freshness: the time of the read.
     /// # Errors
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
+    /// [`Lost`](SourceError::Lost) if there was no connection or it broke,
     /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError>;
 

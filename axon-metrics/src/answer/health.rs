@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Seam, SourceReport, SourceState, SourceStatus};
-use crate::{Instant, Missing, source::Probe};
+use crate::{BreakerState, Instant, Missing, source::Probe};
 
 /// The state of every source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct SourceHealth {
     pub seam: Seam,
     /// Whether it answered.
     pub status: SourceStatus,
+    /// Whether it is asked questions, by how it did with the last ones.
+    pub breaker: BreakerState,
     /// How long it took, in milliseconds.
     pub latency_ms: f64,
     /// How old its newest record is, in milliseconds; null where it cannot tell.
@@ -41,7 +43,12 @@ pub struct SourceHealth {
 }
 
 impl SourceHealth {
-    pub(crate) fn new(report: SourceReport, probed: Result<Probe, Missing>, now: Instant) -> Self {
+    pub(crate) fn new(
+        report: SourceReport,
+        probed: Result<Probe, Missing>,
+        breaker: BreakerState,
+        now: Instant,
+    ) -> Self {
         let state = SourceState::from(report);
         let (probe, error) = match probed {
             Ok(probe) => (probe, None),
@@ -52,6 +59,7 @@ impl SourceHealth {
             name: state.name,
             seam: state.seam,
             status: state.status,
+            breaker,
             latency_ms: state.latency_ms,
             data_age_ms: probe.newest.map(|newest| (now - newest).num_milliseconds()),
             probed: probe.findings.into_iter().collect(),

@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Instant, Missing, Precision,
+    Catalog, Instant, Missing, Precision,
     facts::{BehaviorFacts, Fact, LedgerFacts, RealtimeFacts},
+    observe::{self, SourceOutcome},
+    source::Probe,
 };
 
 /// Which kind of fact a source owns.
@@ -97,35 +99,19 @@ impl SourceReport {
         self
     }
 
-    /// Takes freshness, precision and gaps from what the source said.
-    pub(crate) fn look_at_facts(
-        &mut self,
-        behavior: &Result<BehaviorFacts, Missing>,
-        ledger: &Result<LedgerFacts, Missing>,
-        realtime: &Result<RealtimeFacts, Missing>,
-    ) {
-        match (self.seam, behavior, ledger, realtime) {
-            (Seam::Behavior, Ok(facts), _, _) => {
-                facts.steps.all().for_each(|fact| self.look_at(fact));
-                facts.inflow.iter().for_each(|fact| self.look_at(fact));
-                facts.active.iter().for_each(|fact| self.look_at(fact));
-            }
-            (Seam::Ledger, _, Ok(facts), _) => {
-                facts.steps.all().for_each(|fact| self.look_at(fact));
-                if let Some(sales) = &facts.sales {
-                    self.look_at(&sales.promotion);
-                    self.look_at(&sales.regular);
-                    self.look_at(&sales.others);
-                    sales.history.iter().for_each(|fact| self.look_at(fact));
-                }
-            }
-            (Seam::Realtime, _, _, Ok(facts)) => {
-                for (_, slots) in &facts.slots {
-                    self.look_at(&slots.stock);
-                    self.look_at(&slots.members);
-                }
-            }
-            _ => {}
+    /// How it went, once the source has answered.
+    pub(crate) fn outcome(&self) -> SourceOutcome {
+        match self.status {
+            SourceStatus::Ok => SourceOutcome::Ok,
+            SourceStatus::Partial => SourceOutcome::Partial,
+            SourceStatus::Unavailable => SourceOutcome::Unavailable,
+        }
+    }
+
+    /// Tells how old what the source said is at this instant.
+    pub(crate) fn observe_age(&self, as_of: Instant) {
+        if let Some(complete_to) = self.as_of {
+            observe::data_age(self.name, self.seam, as_of - complete_to);
         }
     }
 
@@ -142,6 +128,44 @@ impl SourceReport {
             Err(_) => {}
         }
     }
+}
+
+/// What a source said, as far as its report tells of it: freshness, precision and gaps.
+pub(crate) trait Said {
+    fn look(&self, report: &mut SourceReport);
+}
+impl Said for BehaviorFacts {
+    fn look(&self, report: &mut SourceReport) {
+        self.steps.all().for_each(|fact| report.look_at(fact));
+        self.inflow.iter().for_each(|fact| report.look_at(fact));
+        self.active.iter().for_each(|fact| report.look_at(fact));
+    }
+}
+impl Said for LedgerFacts {
+    fn look(&self, report: &mut SourceReport) {
+        self.steps.all().for_each(|fact| report.look_at(fact));
+        if let Some(sales) = &self.sales {
+            report.look_at(&sales.promotion);
+            report.look_at(&sales.regular);
+            report.look_at(&sales.others);
+            sales.history.iter().for_each(|fact| report.look_at(fact));
+        }
+    }
+}
+impl Said for RealtimeFacts {
+    fn look(&self, report: &mut SourceReport) {
+        for (_, slots) in &self.slots {
+            report.look_at(&slots.stock);
+            report.look_at(&slots.members);
+        }
+    }
+}
+/// Whole or not at all.
+impl Said for Catalog {
+    fn look(&self, _: &mut SourceReport) {}
+}
+impl Said for Probe {
+    fn look(&self, _: &mut SourceReport) {}
 }
 
 impl From<SourceReport> for SourceState {

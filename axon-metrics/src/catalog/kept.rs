@@ -17,6 +17,7 @@ use crate::{
     Instant,
     answer::{Seam, SourceReport},
     gather::{ask, settled},
+    guard::Guard,
     source::CatalogSource,
 };
 
@@ -30,6 +31,7 @@ pub(crate) const AGAIN: Duration = Duration::from_secs(1);
 /// The one place that asks for the catalog. Reading goes on when whoever asked for it is gone.
 pub(crate) struct KeptCatalog {
     pub(crate) source: Arc<dyn CatalogSource>,
+    guard: Arc<Guard>,
     budget: Duration,
     copy: RwLock<Option<Copy>>,
     /// Held while the source is asked, so that it is asked once; when it last failed.
@@ -53,8 +55,8 @@ pub(crate) struct Look {
 }
 
 impl KeptCatalog {
-    pub(crate) fn new(source: Arc<dyn CatalogSource>, budget: Duration) -> Self {
-        Self { source, budget, copy: RwLock::new(None), failed: Mutex::new(None) }
+    pub(crate) fn new(source: Arc<dyn CatalogSource>, guard: Arc<Guard>, budget: Duration) -> Self {
+        Self { source, guard, budget, copy: RwLock::new(None), failed: Mutex::new(None) }
     }
 
     /// The copy, read again if it is older than `fresh`; by the deadline, whoever else is reading it.
@@ -79,9 +81,12 @@ impl KeptCatalog {
         if failed.is_some_and(|at| at.elapsed() < AGAIN) {
             return (Err(()), self.report().failed());
         }
-        let (source, budget) = (Arc::clone(&self.source), self.budget);
-        let (result, report) =
-            settled(ask(source.name(), Seam::Catalog, budget, async move { source.catalog(budget).await })).await;
+        let source = Arc::clone(&self.source);
+        let asked = ask(&self.guard, self.budget, move |budget| {
+            let source = Arc::clone(&source);
+            async move { source.catalog(budget).await }
+        });
+        let (result, report) = settled(asked).await;
         let Ok(catalog) = result else {
             *failed = Some(Monotonic::now());
             return (Err(()), report);
@@ -106,6 +111,7 @@ impl KeptCatalog {
             Some(copy) => report.read_at(copy.as_of.min(as_of)),
             None => report,
         };
+        report.observe_age(as_of);
         Look { catalog: copy.map(|copy| copy.catalog), failing, report }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     catalog::kept::KeptCatalog,
     definitions::{Mode, Record, StepRules},
     gather::{Budgets, Sources},
+    guard::{Concurrency, Guards},
     source::{BehaviorSource, CatalogSource, LedgerSource, RealtimeSource},
 };
 
@@ -28,6 +29,7 @@ pub(super) struct Settings {
     pub(super) lifetimes: Lifetimes,
     #[allow(dead_code, reason = "what loads is yet to ask it")]
     pub(super) max_loads: usize,
+    pub(super) concurrency: Concurrency,
 }
 
 /// Builds a [`Dashboard`]. Only the catalog is required: facts without a source are said to be missing.
@@ -56,8 +58,10 @@ impl DashboardBuilder<()> {
             tenant: String::new(),
             lifetimes: Lifetimes::default(),
             max_loads: 64,
+            concurrency: Concurrency::default(),
         };
-        let sources = Sources { behavior: None, ledger: None, realtime: None };
+        let guards = Guards::new(["none"; 4], &settings.budgets, &settings.concurrency);
+        let sources = Sources { behavior: None, ledger: None, realtime: None, guards };
         Self { catalog: (), sources, shared: None, settings }
     }
 }
@@ -111,6 +115,12 @@ impl<C> DashboardBuilder<C> {
         self
     }
 
+    /// How many questions each store is asked at once. Defaults to [`Concurrency::default`].
+    pub fn concurrency(mut self, concurrency: Concurrency) -> Self {
+        self.settings.concurrency = concurrency;
+        self
+    }
+
     /// How many whole weeks before a promotion its baseline is taken from, 1 to 8. Defaults to 4.
     pub fn baseline_weeks(mut self, weeks: u32) -> Self {
         self.settings.baseline_weeks = weeks.clamp(1, MAX_BASELINE_WEEKS);
@@ -146,7 +156,7 @@ impl<C> DashboardBuilder<C> {
 
 impl DashboardBuilder<Arc<dyn CatalogSource>> {
     /// The dashboard.
-    pub fn build(self) -> Dashboard {
+    pub fn build(mut self) -> Dashboard {
         let names = [
             Some(self.catalog.name()),
             self.sources.behavior.as_ref().map(|source| source.name()),
@@ -154,7 +164,10 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
             self.sources.realtime.as_ref().map(|source| source.name()),
         ];
         let hashes = Mode::ALL.map(|mode| definition_hash(&self.settings, mode, names));
-        let catalog = Arc::new(KeptCatalog::new(self.catalog, self.settings.budgets.catalog));
+        let Settings { budgets, concurrency, .. } = &self.settings;
+        self.sources.guards = Guards::new(names.map(|name| name.unwrap_or("none")), budgets, concurrency);
+        let guard = Arc::clone(&self.sources.guards.catalog);
+        let catalog = Arc::new(KeptCatalog::new(self.catalog, guard, budgets.catalog));
         Dashboard {
             inner: Arc::new(Inner {
                 catalog,

@@ -97,7 +97,7 @@ fn word(value: &impl Serialize) -> String {
 /// A source's failure in one word.
 fn failure(error: &SourceError) -> &'static str {
     match error {
-        SourceError::Unavailable { .. } => "no_answer",
+        SourceError::Unavailable { .. } | SourceError::Lost { .. } => "no_answer",
         SourceError::Overloaded { .. } => "overloaded",
         SourceError::Malformed { .. } => "malformed",
         SourceError::Denied { .. } => "denied",
