@@ -1,5 +1,6 @@
 //! What is kept between requests: finished widgets. Lives here: the seam of a shared cache. Lives elsewhere: how long
-//! things are kept (`cache/lifetimes`).
+//! things are kept (`cache/lifetimes`), under which names (`cache/key`), in which form (`cache/entry`), and when they are
+//! looked for (`dashboard/find`).
 
 use std::time::Duration;
 
@@ -7,8 +8,14 @@ use async_trait::async_trait;
 
 use crate::source::BoxError;
 
-mod lifetimes;
+pub(crate) mod entry;
+pub(crate) mod kept;
+pub(crate) mod key;
+pub(crate) mod lifetimes;
+mod memory;
+pub(crate) mod shared;
 pub use lifetimes::Lifetimes;
+pub use memory::MemoryCache;
 
 /// A cache that several processes share, or several dashboards of one. It holds text under readable keys, forgets what is
 /// over, and may forget anything at any time. What it answers is never trusted: an entry that is not whole, not of this

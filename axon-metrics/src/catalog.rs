@@ -1,12 +1,14 @@
 //! What exists: campaigns and their activities as the catalog lists them, and which phase they are in.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{ActivityId, CampaignId, Instant, Money, ProductId, period::Window};
 
+mod fingerprint;
 pub(crate) mod kept;
+pub(crate) use fingerprint::Fingerprint;
 
 /// What a question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -135,6 +137,8 @@ pub struct Catalog {
     campaigns: Vec<Campaign>,
     by_campaign: HashMap<CampaignId, usize>,
     by_activity: HashMap<ActivityId, (usize, usize)>,
+    /// Of each campaign with all its activities, once asked for.
+    fingerprints: Vec<OnceLock<Fingerprint>>,
 }
 
 impl Catalog {
@@ -157,7 +161,8 @@ impl Catalog {
                 }
             }
         }
-        Ok(Self { currency: currency.into(), campaigns, by_campaign, by_activity })
+        let fingerprints = vec![OnceLock::new(); campaigns.len()];
+        Ok(Self { currency: currency.into(), campaigns, by_campaign, by_activity, fingerprints })
     }
 
     /// The currency of all money in the ledger.
@@ -187,6 +192,15 @@ impl Catalog {
                 let campaign = &self.campaigns[campaign];
                 Some(Resolved { campaign, activities: &campaign.activities[place..=place], level: scope })
             }
+        }
+    }
+
+    /// Equal for two catalogs, of any process, that say the same of a scope.
+    pub(crate) fn fingerprint(&self, scope: Resolved<'_>) -> Fingerprint {
+        let fresh = || fingerprint::fingerprint(&self.currency, scope.campaign, scope.activities);
+        match (scope.level, self.by_campaign.get(&scope.campaign.id).and_then(|index| self.fingerprints.get(*index))) {
+            (Scope::Campaign(_), Some(known)) => *known.get_or_init(fresh),
+            _ => fresh(),
         }
     }
 }
@@ -225,6 +239,17 @@ impl Resolved<'_> {
             Some(activity) => Phase::at(as_of, activity.start, activity.end),
             None => Phase::at(as_of, self.campaign.start, self.campaign.end),
         }
+    }
+
+    /// What the scope is.
+    pub(crate) fn level(&self) -> Scope {
+        self.level
+    }
+
+    /// The first date of the campaign or one of the activities after an instant.
+    pub(crate) fn next_date(&self, after: Instant) -> Option<Instant> {
+        let activities = self.activities.iter().flat_map(|activity| [activity.start, activity.end]);
+        activities.chain([self.campaign.start, self.campaign.end]).flatten().filter(|date| *date > after).min()
     }
 
     /// When the promotion starts: with the first of the activities; `None` if one has no start, or there is none.

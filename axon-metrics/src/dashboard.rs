@@ -1,39 +1,42 @@
 //! The dashboard: a request and an instant in, an answer out. Straight-line use of everything else.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::SubsecRound;
 use chrono_tz::Tz;
 use tokio::{sync::Mutex, time::Instant as Monotonic};
 
 use crate::{
-    DashboardCache, Instant, Window,
-    answer::{
-        AnswerRange, CampaignList, DashboardAnswer, DefinitionState, Health, SourceHealth, SourceReport, SourceState,
-        WidgetState, WidgetStatus,
-    },
-    baseline, calendar,
+    Instant,
+    answer::{CampaignList, DashboardAnswer, Health, SourceHealth, SourceReport, SourceState},
+    cache::{kept::KeptWidgets, shared::SharedCache},
     catalog::{
-        Catalog, Resolved, Scope,
+        Scope,
         kept::{AGAIN, FRESH, KeptCatalog, Look},
     },
-    definitions::{Definitions, Mode, Origin, Record, StepRules, catalogue},
-    gather::{Sources, gather, probe, settled},
-    period::Range,
+    definitions::{Definitions, Mode, Origin, Record, catalogue},
+    flight::Flights,
+    gather::{Sources, probe, settled},
+    guard::admission::Admission,
     request::{DashboardRequest, RequestError},
-    source::{Counting, Frame, SalesQuestion},
-    widget::{Context, Data, Needs, Notes, Warning, WarningCode},
 };
 
+mod assemble;
 mod builder;
+mod find;
+mod load;
+mod question;
+mod show;
+use assemble::assemble;
 pub use builder::DashboardBuilder;
 use builder::Settings;
+use find::{Finder, Found};
+use load::Loaded;
+use question::Question;
+use show::show;
 
 /// The most activities one answer is computed over.
 pub const MAX_ACTIVITIES: usize = 1000;
-
-const INFLOW_HOURS: usize = 24;
-const ACTIVE_MINUTES: i64 = 5;
 
 /// Answers a marketing dashboard's questions from the sources it was built on. Clones share everything; a dropped
 /// `answer` harms nothing. Needs a tokio runtime with time enabled.
@@ -50,7 +53,10 @@ struct Inner {
     probed: Mutex<Option<(Monotonic, Health)>>,
     /// The definition's hash for each mode.
     hashes: [String; Mode::ALL.len()],
-    shared: Option<Arc<dyn DashboardCache>>,
+    kept: KeptWidgets,
+    shared: Option<SharedCache>,
+    flights: Arc<Flights<Arc<Loaded>>>,
+    admission: Admission,
 }
 
 impl std::fmt::Debug for Dashboard {
@@ -131,41 +137,7 @@ impl Dashboard {
     /// # Errors
     /// [`AnswerError`]: the request is wrong, its scope does not exist or is too large, or nothing could be answered.
     pub async fn answer(&self, request: &DashboardRequest, now: Instant) -> Result<DashboardAnswer, AnswerError> {
-        let settings = &self.inner.settings;
-        let deadline = self.deadline();
-        let as_of = now.trunc_subsecs(0);
-        let range = request.check(settings.mode, as_of, settings.zone)?;
-
-        let look = self.find(request.scope, as_of, deadline).await;
-        let Some(catalog) = look.catalog else { return Err(unavailable(vec![look.report])) };
-        let Some(scope) = catalog.resolve(request.scope) else {
-            return Err(if look.failing {
-                unavailable(vec![look.report])
-            } else {
-                AnswerError::NotFound(request.scope)
-            });
-        };
-        if scope.activities.len() > MAX_ACTIVITIES {
-            return Err(AnswerError::TooManyActivities { found: scope.activities.len() });
-        }
-
-        let mut needs = Needs::default();
-        request.widgets.iter().for_each(|widget| widget.add_needs(&mut needs));
-        let context = self.context(request, &catalog, scope, range, as_of, needs);
-        let (facts, mut reports) = gather(&self.inner.sources, &settings.budgets, deadline, needs, &context).await;
-        reports.insert(0, look.report);
-
-        let mut data = Data::default();
-        let mut widgets = BTreeMap::new();
-        for widget in &request.widgets {
-            let mut notes = Notes::default();
-            widget.fill(&mut data, &context, &facts, &mut notes);
-            widgets.insert(*widget, WidgetState::new(notes, as_of));
-        }
-        if widgets.values().all(|state| state.status == WidgetStatus::Unavailable) {
-            return Err(unavailable(reports));
-        }
-        Ok(self.envelope(request, &context, data, widgets, reports))
+        Ok(self.timed(request, now, Patience::Usable).await?.answer)
     }
 
     /// [`Self::answer`], with how long the answer may be shown: the shortest time of its widgets, and at the latest until a
@@ -180,10 +152,43 @@ impl Dashboard {
         &self,
         request: &DashboardRequest,
         now: Instant,
-        _patience: Patience,
+        patience: Patience,
     ) -> Result<TimedAnswer, AnswerError> {
-        let answer = self.answer(request, now).await?;
-        Ok(TimedAnswer { answer, fresh_until: now, usable_until: now })
+        let settings = &self.inner.settings;
+        let deadline = self.deadline();
+        let as_of = now.trunc_subsecs(0);
+        let range = request.check(settings.mode, as_of, settings.zone)?;
+
+        let look = self.find(request.scope, as_of, deadline).await;
+        let Some(catalog) = look.catalog.clone() else { return Err(unavailable(vec![look.report])) };
+        let Some(scope) = catalog.resolve(request.scope) else {
+            return Err(if look.failing {
+                unavailable(vec![look.report])
+            } else {
+                AnswerError::NotFound(request.scope)
+            });
+        };
+        if scope.activities.len() > MAX_ACTIVITIES {
+            return Err(AnswerError::TooManyActivities { found: scope.activities.len() });
+        }
+
+        let mode = request.mode.unwrap_or(settings.mode);
+        let mut question =
+            Question { request: Arc::new(request.clone()), mode, catalog: Arc::clone(&catalog), range, as_of, now };
+        let units = question.units(scope, settings, &self.inner.hashes[mode as usize]);
+        let finder = Finder { inner: &self.inner, question: &question, patience, deadline };
+        let found = finder.find(&units).await;
+        // Who shares a load that another started a moment later answers for that moment.
+        if let Some(later) = found.iter().filter_map(Found::as_of).max().filter(|later| *later > as_of) {
+            (question.as_of, question.now) = (later, now.max(later));
+            question.range = request.check(settings.mode, later, settings.zone)?;
+        }
+        let mut shown = Vec::with_capacity(request.widgets.len());
+        for (unit, found) in units.iter().zip(found) {
+            let unit = show(&self.inner, &question, unit, found);
+            shown.extend(unit.map_err(|retry_after| AnswerError::Overloaded { retry_after })?);
+        }
+        assemble(&self.inner, &question, scope, look, &shown)
     }
 
     /// All campaigns with their activities, as of `now`.
@@ -280,106 +285,10 @@ impl Dashboard {
         let deadline = deadline.min(Monotonic::now() + self.inner.settings.budgets.catalog);
         self.inner.catalog.look(fresh, as_of, deadline).await
     }
-
-    fn context<'a>(
-        &self,
-        request: &DashboardRequest,
-        catalog: &'a Catalog,
-        scope: Resolved<'a>,
-        range: Range,
-        as_of: Instant,
-        needs: Needs,
-    ) -> Context<'a> {
-        let settings = &self.inner.settings;
-        let mode = request.mode.unwrap_or(settings.mode);
-        let funnel = scope.activities.iter().filter(|activity| activity.kind.has_funnel());
-        let frame = Frame {
-            as_of,
-            activities: scope.activities.iter().map(|activity| activity.id).collect(),
-            funnel_activities: funnel.map(|activity| activity.id).collect(),
-            current: range.window,
-            previous: request.compare_previous.then(|| range.previous()).flatten(),
-            // A mode that no source counts was refused with the request. Activities apart are always counted as events, so
-            // nobody counts people for them alone.
-            counting: mode.counting().filter(|_| needs.steps).unwrap_or(Counting::Events),
-            by_activity: needs.by_activity,
-        };
-        let mut products: Vec<_> = scope.activities.iter().filter_map(|activity| activity.product).collect();
-        products.sort_unstable();
-        products.dedup();
-        let history = scope
-            .promotion_start()
-            .and_then(|start| baseline::history_question(start, as_of, settings.zone, settings.baseline_weeks));
-        Context {
-            scope,
-            currency: catalog.currency(),
-            zone: settings.zone,
-            mode,
-            range,
-            as_of,
-            steps: settings.rules.steps(),
-            frame: Arc::new(frame),
-            inflow: inflow_hours(as_of, settings.zone),
-            active: Window { from: as_of - chrono::Duration::minutes(ACTIVE_MINUTES), to: as_of },
-            sales: SalesQuestion { products, window: scope.promotion_within(range.window), history },
-            baseline_weeks: settings.baseline_weeks,
-        }
-    }
-
-    fn envelope(
-        &self,
-        request: &DashboardRequest,
-        context: &Context<'_>,
-        data: Data,
-        widgets: BTreeMap<crate::Widget, WidgetState>,
-        reports: Vec<SourceReport>,
-    ) -> DashboardAnswer {
-        let range = &context.range;
-        let mut warnings = Vec::new();
-        if request.dates_ignored {
-            let message = "startDate and endDate are used with period=custom only";
-            warnings.push(Warning::new(WarningCode::DatesIgnored, message));
-        }
-        DashboardAnswer {
-            campaign_id: context.scope.campaign.id,
-            activity_id: context.scope.activity().map(|activity| activity.id),
-            period: request.period.code().to_owned(),
-            timestamp: context.as_of,
-            phase: context.scope.phase(context.as_of),
-            range: AnswerRange {
-                from: range.window.from,
-                to: range.window.to,
-                start_date: range.first_day(),
-                end_date: range.last_day(),
-                zone: context.zone.name().to_owned(),
-                in_progress: range.in_progress(),
-                previous: context.frame.previous.map(Into::into),
-            },
-            mode: context.mode,
-            data,
-            widgets,
-            sources: reports.into_iter().map(SourceState::from).collect(),
-            definition: DefinitionState {
-                funnel: StepRules::FUNNEL.to_owned(),
-                hash: self.inner.hashes[context.mode as usize].clone(),
-                identity: "recorded".to_owned(),
-            },
-            warnings,
-        }
-    }
 }
 
 fn unavailable(reports: Vec<SourceReport>) -> AnswerError {
     AnswerError::Unavailable { sources: reports.into_iter().map(SourceState::from).collect() }
-}
-
-/// The clock hour in progress and those before it, oldest first.
-fn inflow_hours(as_of: Instant, zone: Tz) -> Vec<Window> {
-    let last = calendar::hour(as_of, zone).whole;
-    let earlier = Window { from: last.from - chrono::Duration::days(2), to: last.from };
-    let hours = calendar::hours(earlier, zone).into_iter().map(|hour| hour.whole).chain([last]);
-    let hours: Vec<Window> = hours.collect();
-    hours[hours.len().saturating_sub(INFLOW_HOURS)..].to_vec()
 }
 
 #[cfg(test)]

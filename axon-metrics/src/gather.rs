@@ -130,6 +130,31 @@ pub(crate) async fn gather(
     (plan.weave(context, behavior, ledger, realtime), reports)
 }
 
+/// What there is to say when nobody waited for the sources: each that is needed did not answer.
+pub(crate) fn unanswered(
+    sources: &Sources,
+    budgets: &Budgets,
+    needs: Needs,
+    context: &Context<'_>,
+) -> (Facts, Vec<SourceReport>) {
+    let plan = Plan::new(needs, context);
+    let nothing = context.frame.activities.is_empty();
+    let absent = Missing::NotMeasured(if nothing { Reason::NoActivities } else { Reason::NoSource });
+    let mut reports = Vec::new();
+    let mut lost = |asked: bool, guard: &Guard, budget| match asked && !nothing {
+        true => {
+            reports.push(SourceReport::new(guard.name, guard.seam, budget).failed());
+            Missing::Unavailable(Arc::new(guard.too_slow(budget)))
+        }
+        false => absent.clone(),
+    };
+    let Sources { behavior, ledger, realtime, guards } = sources;
+    let behavior = Err(lost(behavior.is_some() && plan.asks_behavior(), &guards.behavior, budgets.behavior));
+    let ledger = Err(lost(ledger.is_some() && plan.asks_ledger(), &guards.ledger, budgets.ledger));
+    let realtime = Err(lost(realtime.is_some() && needs.slots, &guards.realtime, budgets.realtime));
+    (plan.weave(context, behavior, ledger, realtime), reports)
+}
+
 /// A question under way. Dropping it ends it.
 pub(crate) struct Asked<T> {
     task: JoinHandle<(Result<T, Failed>, Duration)>,

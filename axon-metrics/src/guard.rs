@@ -16,7 +16,6 @@ use crate::{
     source::SourceError,
 };
 
-#[allow(dead_code, reason = "what loads is yet to ask it")]
 pub(crate) mod admission;
 mod breaker;
 mod bulkhead;

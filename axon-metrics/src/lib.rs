@@ -9,6 +9,7 @@ pub mod catalog;
 mod dashboard;
 pub mod definitions;
 pub mod facts;
+mod flight;
 mod gather;
 mod guard;
 mod id;
@@ -26,7 +27,7 @@ pub mod testing;
 pub mod widget;
 
 pub use answer::{DashboardAnswer, Health};
-pub use cache::{DashboardCache, Lifetimes};
+pub use cache::{DashboardCache, Lifetimes, MemoryCache};
 pub use catalog::{Catalog, Phase, Scope};
 pub use dashboard::{AnswerError, Dashboard, DashboardBuilder, MAX_ACTIVITIES, Patience, TimedAnswer};
 pub use definitions::{EventRule, LedgerStep, Mode, Record, StepRules};

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ActivityId, Instant,
     catalog::Resolved,
-    definitions::{Mode, STEPS, Step},
+    definitions::{STEPS, Step},
     facts::{Fact, SalesFacts, Slots, StepCounts},
-    period::{Range, Window},
+    period::Window,
     source::{Frame, SalesQuestion},
 };
 
@@ -47,6 +47,16 @@ macro_rules! widgets {
 
             pub(crate) fn add_needs(self, needs: &mut Needs) {
                 match self { $(Self::$variant => <$data as Compute>::needs(needs)),* }
+            }
+
+            /// Whether the widget's data are there.
+            pub(crate) fn is_in(self, data: &Data) -> bool {
+                match self { $(Self::$variant => data.$name.is_some()),* }
+            }
+
+            /// Copies the widget's data to its place.
+            pub(crate) fn copy(self, from: &Data, to: &mut Data) {
+                match self { $(Self::$variant => to.$name.clone_from(&from.$name)),* }
             }
 
             /// Computes the widget and puts it in its place.
@@ -106,8 +116,6 @@ pub(crate) struct Context<'a> {
     pub(crate) scope: Resolved<'a>,
     pub(crate) currency: &'a str,
     pub(crate) zone: chrono_tz::Tz,
-    pub(crate) mode: Mode,
-    pub(crate) range: Range,
     pub(crate) as_of: Instant,
     pub(crate) steps: [Step; STEPS],
     pub(crate) frame: Arc<Frame>,

@@ -58,8 +58,28 @@ pub struct SourceState {
     pub precision: Option<String>,
 }
 
+impl SourceState {
+    /// How a source did over several loads that an answer is made of: the worst of them.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.status = self.status.max(other.status);
+        self.latency_ms = self.latency_ms.max(other.latency_ms);
+        self.as_of = [self.as_of, other.as_of].into_iter().flatten().min();
+        if coarseness(other.precision.as_deref()) > coarseness(self.precision.as_deref()) {
+            self.precision.clone_from(&other.precision);
+        }
+    }
+}
+
+/// A precision's words as a number: the larger is the worse.
+fn coarseness(precision: Option<&str>) -> f64 {
+    match precision.map(|words| words.trim_start_matches("within ").trim_end_matches(" %")) {
+        None => -1.0,
+        Some(percent) => percent.parse().unwrap_or(0.0),
+    }
+}
+
 /// Whether a source answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SourceStatus {

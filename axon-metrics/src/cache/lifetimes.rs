@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Instant;
+
 /// How long finished widgets are kept, by what they are about. Each time is shortened or lengthened by up to a tenth, so
 /// that what was loaded together is not loaded again together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +18,8 @@ pub struct Lifetimes {
     pub lateness: Duration,
     /// How much longer figures are shown while new ones are loaded. Defaults to 1 s.
     pub refresh: Duration,
-    /// How old figures may be, flagged as stale, while a store does not answer. Defaults to 15 min.
+    /// While a store does not answer: how old live figures may be that are shown all the same, flagged as stale, and how
+    /// long past their time those of ranges that are over. Defaults to 15 min.
     pub stale: Duration,
 }
 
@@ -40,4 +43,76 @@ impl Default for Lifetimes {
             stale: seconds(15 * 60),
         }
     }
+}
+
+/// What figures are about, which decides how long they hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// What is true this second, or a range still open.
+    Live,
+    /// A range that is over.
+    Over {
+        /// The first instant after it.
+        ended: Instant,
+    },
+}
+
+/// Until when figures of an instant are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// Until then they are as good as new ones.
+    pub(crate) fresh_until: Instant,
+    /// Until then they are shown while new ones are loaded.
+    pub(crate) usable_until: Instant,
+    /// Until then they are shown, flagged as stale, if new ones cannot be had.
+    pub(crate) stale_until: Instant,
+}
+
+/// How finely answers tell instants apart: a load within the same second would be for the same instant.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The share of its time a widget is fresh, in thousandths: 900 to 1100, decided by its key's hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Jitter(u32);
+
+impl Jitter {
+    pub(crate) fn of(hash: u64) -> Self {
+        Self(900 + u32::try_from(hash % 201).unwrap_or(0))
+    }
+}
+
+impl Lifetimes {
+    /// Whether each answer asks the sources.
+    pub(crate) fn keep_nothing(&self) -> bool {
+        *self == Self::none()
+    }
+
+    /// Until when figures of `as_of` are shown. What was loaded for an instant lives from that instant on, so that its age
+    /// is bounded however long the load took.
+    pub(crate) fn life(&self, about: About, as_of: Instant, jitter: Jitter) -> Life {
+        let time = match about {
+            About::Live => self.live,
+            About::Over { ended } if later(ended, self.lateness) < as_of => self.settled,
+            About::Over { .. } => self.over,
+        };
+        let (fresh, refresh) = if time.is_zero() {
+            (time, time)
+        } else {
+            ((time / 1000).saturating_mul(jitter.0).max(TICK), self.refresh)
+        };
+        let fresh_until = later(as_of, fresh);
+        let usable_until = later(fresh_until, refresh);
+        let good = if about == About::Live { as_of } else { fresh_until };
+        Life { fresh_until, usable_until, stale_until: later(good, self.stale).max(usable_until) }
+    }
+
+    /// The longest that figures of `as_of` can be of use, for a cache that forgets by itself.
+    pub(crate) fn longest(life: Life, as_of: Instant, stale: Duration) -> Duration {
+        (later(life.usable_until, stale) - as_of).to_std().unwrap_or(Duration::ZERO)
+    }
+}
+
+/// An instant so much later; the calendar's end where there is none.
+pub(crate) fn later(at: Instant, by: Duration) -> Instant {
+    chrono::Duration::from_std(by).ok().and_then(|by| at.checked_add_signed(by)).unwrap_or(Instant::MAX_UTC)
 }

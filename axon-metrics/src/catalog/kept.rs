@@ -52,6 +52,8 @@ pub(crate) struct Look {
     /// The source failed: what the copy does not list may exist all the same.
     pub(crate) failing: bool,
     pub(crate) report: SourceReport,
+    /// How long it may be gone by without another look.
+    pub(crate) fresh_for: Duration,
 }
 
 impl KeptCatalog {
@@ -112,6 +114,7 @@ impl KeptCatalog {
             None => report,
         };
         report.observe_age(as_of);
-        Look { catalog: copy.map(|copy| copy.catalog), failing, report }
+        let left = copy.as_ref().map_or(Duration::ZERO, |copy| FRESH.saturating_sub(copy.read.elapsed()));
+        Look { catalog: copy.map(|copy| copy.catalog), failing, report, fresh_for: left.max(AGAIN) }
     }
 }

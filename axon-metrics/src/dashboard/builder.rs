@@ -9,10 +9,11 @@ use tokio::sync::Mutex;
 use super::{Dashboard, Inner};
 use crate::{
     DashboardCache, Lifetimes,
+    cache::{kept::KeptWidgets, shared::SharedCache},
     catalog::kept::KeptCatalog,
     definitions::{Mode, Record, StepRules},
     gather::{Budgets, Sources},
-    guard::{Concurrency, Guards},
+    guard::{Concurrency, Guards, admission::Admission},
     source::{BehaviorSource, CatalogSource, LedgerSource, RealtimeSource},
 };
 
@@ -27,7 +28,6 @@ pub(super) struct Settings {
     pub(super) baseline_weeks: u32,
     pub(super) tenant: String,
     pub(super) lifetimes: Lifetimes,
-    #[allow(dead_code, reason = "what loads is yet to ask it")]
     pub(super) max_loads: usize,
     pub(super) concurrency: Concurrency,
 }
@@ -168,6 +168,8 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
         self.sources.guards = Guards::new(names.map(|name| name.unwrap_or("none")), budgets, concurrency);
         let guard = Arc::clone(&self.sources.guards.catalog);
         let catalog = Arc::new(KeptCatalog::new(self.catalog, guard, budgets.catalog));
+        let admission = Admission::new(self.settings.max_loads);
+        let shared = self.shared.map(|cache| SharedCache::new(cache, budgets.cache));
         Dashboard {
             inner: Arc::new(Inner {
                 catalog,
@@ -175,7 +177,10 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
                 settings: self.settings,
                 probed: Mutex::default(),
                 hashes,
-                shared: self.shared,
+                kept: KeptWidgets::default(),
+                shared,
+                flights: Arc::default(),
+                admission,
             }),
         }
     }

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::{builder::definition_hash, *};
 use crate::{
-    ActivityId, CampaignId, Fact, Measured, Missing, ProductId, Reason, Widget,
+    ActivityId, CampaignId, Catalog, Fact, Lifetimes, Measured, Missing, Mode, ProductId, Reason, StepRules, Widget,
     answer::{SourceStatus, WidgetStatus},
     catalog::{Activity, ActivityKind, Campaign},
     facts::{BehaviorFacts, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
@@ -17,6 +17,7 @@ use crate::{
     },
     testing::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource},
     widget::MissingReason,
+    widget::WarningCode,
 };
 
 fn now() -> Instant {
@@ -123,13 +124,14 @@ fn realtime_source(
     source
 }
 
-/// A dashboard whose sources all do as they should.
+/// A dashboard whose sources all do as they should, and are asked for each answer.
 fn healthy() -> DashboardBuilder<Arc<dyn CatalogSource>> {
     Dashboard::builder()
         .catalog(catalog_source(fcfs()))
         .behavior(behavior_source(|question| Ok(behavior_facts(question))))
         .ledger(ledger_source(|question| Ok(ledger_facts(question))))
         .realtime(realtime_source(|question| Ok(realtime_facts(question))))
+        .lifetimes(Lifetimes::none())
 }
 fn everything() -> DashboardRequest {
     DashboardRequest::campaign(123).widgets(Widget::ALL).compare_previous()

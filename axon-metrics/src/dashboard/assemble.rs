@@ -1,0 +1,116 @@
+//! An answer from its widgets: its envelope is always of the answer's own instant, however old the widgets are.
+
+use std::collections::BTreeMap;
+
+use super::{AnswerError, Inner, TimedAnswer, question::Question, show::Shown};
+use crate::{
+    Instant, Phase, Widget,
+    answer::{AnswerRange, DashboardAnswer, DefinitionState, SourceState, WidgetState, WidgetStatus},
+    cache::lifetimes::later,
+    catalog::{Resolved, kept::Look},
+    definitions::StepRules,
+    widget::{Data, Warning, WarningCode},
+};
+
+pub(super) fn assemble(
+    inner: &Inner,
+    question: &Question,
+    scope: Resolved<'_>,
+    look: Look,
+    shown: &[Shown],
+) -> Result<TimedAnswer, AnswerError> {
+    let mut data = Data::default();
+    let mut widgets = BTreeMap::new();
+    let mut sources = BTreeMap::new();
+    let report = SourceState::from(look.report);
+    sources.insert(report.seam, report);
+    for Shown { widget, finished, lost, stale, .. } in shown {
+        widget.copy(&finished.data, &mut data);
+        widgets.insert(*widget, state(&finished.state, *stale, question.as_of));
+        let lost = lost.iter().flat_map(|lost| &lost.sources);
+        for source in finished.sources.iter().chain(lost) {
+            sources
+                .entry(source.seam)
+                .and_modify(|merged: &mut SourceState| merged.merge(source))
+                .or_insert(source.clone());
+        }
+    }
+    let sources = sources.into_values().collect();
+    if widgets.values().all(|state| state.status == WidgetStatus::Unavailable) {
+        return Err(AnswerError::Unavailable { sources });
+    }
+    refresh_phases(&mut data, scope, question.as_of);
+    let (fresh_until, usable_until) = until(question, scope, look.fresh_for, shown);
+    Ok(TimedAnswer { answer: envelope(inner, question, scope, data, widgets, sources), fresh_until, usable_until })
+}
+
+/// The widget's state as of the answer.
+fn state(state: &WidgetState, stale: bool, as_of: Instant) -> WidgetState {
+    let status = if stale { WidgetStatus::Stale } else { state.status };
+    let age_ms = state.as_of.map(|complete_to| (as_of - complete_to).num_milliseconds());
+    WidgetState { status, age_ms, ..state.clone() }
+}
+
+/// Where the activities stand by their dates is of the answer's instant, too.
+fn refresh_phases(data: &mut Data, scope: Resolved<'_>, as_of: Instant) {
+    for (row, activity) in data.activities.iter_mut().flatten().zip(scope.activities) {
+        if row.activity_id == activity.id {
+            row.phase = Phase::at(as_of, activity.start, activity.end);
+        }
+    }
+}
+
+/// How long the whole may be shown.
+fn until(
+    question: &Question,
+    scope: Resolved<'_>,
+    catalog: std::time::Duration,
+    shown: &[Shown],
+) -> (Instant, Instant) {
+    let end = later(question.now, catalog).min(question.changes_at(scope).unwrap_or(Instant::MAX_UTC));
+    let fresh_until = shown.iter().map(|shown| shown.fresh_until).min().unwrap_or(question.now).min(end);
+    let usable_until = shown.iter().map(|shown| shown.usable_until).min().unwrap_or(question.now).min(end);
+    (fresh_until, usable_until)
+}
+
+fn envelope(
+    inner: &Inner,
+    question: &Question,
+    scope: Resolved<'_>,
+    data: Data,
+    widgets: BTreeMap<Widget, WidgetState>,
+    sources: Vec<SourceState>,
+) -> DashboardAnswer {
+    let Question { ref request, mode, range, as_of, .. } = *question;
+    let mut warnings = Vec::new();
+    if request.dates_ignored {
+        let message = "startDate and endDate are used with period=custom only";
+        warnings.push(Warning::new(WarningCode::DatesIgnored, message));
+    }
+    DashboardAnswer {
+        campaign_id: scope.campaign.id,
+        activity_id: scope.activity().map(|activity| activity.id),
+        period: request.period.code().to_owned(),
+        timestamp: as_of,
+        phase: scope.phase(as_of),
+        range: AnswerRange {
+            from: range.window.from,
+            to: range.window.to,
+            start_date: range.first_day(),
+            end_date: range.last_day(),
+            zone: inner.settings.zone.name().to_owned(),
+            in_progress: range.in_progress(),
+            previous: question.previous().map(Into::into),
+        },
+        mode,
+        data,
+        widgets,
+        sources,
+        definition: DefinitionState {
+            funnel: StepRules::FUNNEL.to_owned(),
+            hash: inner.hashes[mode as usize].clone(),
+            identity: "recorded".to_owned(),
+        },
+        warnings,
+    }
+}

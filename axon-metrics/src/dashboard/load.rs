@@ -1,0 +1,270 @@
+//! Loading widgets: from the shared cache, else from the sources in one concurrent round. Lives here: what a load does.
+//! Lives elsewhere: whether there is one (`find`), who waits for it (`flight`).
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant as Monotonic;
+
+use super::{
+    Inner,
+    builder::Settings,
+    question::{Part, Question, Unit},
+};
+use crate::{
+    Instant, Widget, Window,
+    answer::{Seam, SourceReport, SourceState, WidgetState, WidgetStatus},
+    baseline,
+    cache::{
+        CacheEntry, Lifetimes,
+        entry::{Finished, decode, encode},
+        lifetimes::later,
+    },
+    calendar,
+    catalog::Resolved,
+    definitions::Record,
+    gather::{gather, unanswered},
+    observe::{self, CacheLevel, CacheOutcome},
+    source::{Counting, Frame, SalesQuestion},
+    widget::{Context, Data, Facts, Needs, Notes},
+};
+
+const INFLOW_HOURS: usize = 24;
+const ACTIVE_MINUTES: i64 = 5;
+
+/// For how long a load that failed is not tried again.
+pub(super) const NOT_AGAIN: Duration = Duration::from_millis(250);
+
+/// What a load leaves: each widget under its key.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Loaded {
+    parts: Vec<(Part, Arc<Finished>)>,
+    refused: Option<Duration>,
+}
+
+impl Loaded {
+    /// When to ask again, if not all could be loaded since there is too much to do.
+    pub(super) fn refused(&self) -> Option<Duration> {
+        self.refused
+    }
+
+    pub(super) fn part(&self, key: &str) -> Option<Arc<Finished>> {
+        self.parts.iter().find(|(part, _)| part.key == key).map(|(_, finished)| Arc::clone(finished))
+    }
+}
+
+/// Widgets to load.
+pub(super) struct Load {
+    pub(super) inner: Arc<Inner>,
+    pub(super) question: Question,
+    pub(super) units: Vec<Unit>,
+    pub(super) deadline: Monotonic,
+}
+
+impl Load {
+    /// Loads, and keeps what may be kept.
+    pub(super) async fn run(mut self) -> Arc<Loaded> {
+        let began = Monotonic::now();
+        let mut loaded = self.from_shared_cache().await;
+        if self.units.is_empty() {
+            return Arc::new(loaded);
+        }
+        // The one place where loads wait for their turn: what a cache holds waits for none.
+        let _permit = match self.inner.admission.admit(self.deadline).await {
+            Ok(permit) => permit,
+            Err(shed) => {
+                loaded.refused = Some(shed.retry_after);
+                return Arc::new(loaded);
+            }
+        };
+        let asked = self.ask_sources(began).await;
+        let keep = !self.inner.settings.lifetimes.keep_nothing();
+        if keep {
+            asked.iter().for_each(|(part, finished)| self.inner.kept.keep(&part.key, finished));
+            self.to_shared_cache(&asked);
+        }
+        loaded.parts.extend(asked);
+        Arc::new(loaded)
+    }
+
+    /// One question to the shared cache for everything. What it holds whole and fresh is no longer to be loaded; what it
+    /// holds that is too old for that is kept for when a source fails.
+    async fn from_shared_cache(&mut self) -> Loaded {
+        let inner = Arc::clone(&self.inner);
+        let Some(shared) = inner.shared.as_ref().filter(|_| !inner.settings.lifetimes.keep_nothing()) else {
+            return Loaded::default();
+        };
+        let question = self.question.clone();
+        let keys: Vec<String> = self.units.iter().flat_map(Unit::keys).collect();
+        let mut values = shared.get(keys).await.into_iter();
+        let mut loaded = Loaded::default();
+        self.units.retain(|unit| {
+            let values = values.by_ref().take(unit.parts.len());
+            let found = unit.parts.iter().zip(values).map(|(part, value)| {
+                let value: Vec<u8> = value?;
+                let finished = decode(&value, &part.key, part.widget, question.as_of)?;
+                let life = question.life(&inner, unit, part.widget, finished.as_of);
+                (question.now < life.stale_until).then(|| (part.clone(), Arc::new(finished), life))
+            });
+            let found: Vec<_> = found.collect();
+            for (part, finished, _) in found.iter().flatten() {
+                if inner.kept.whole(&part.key).is_none_or(|kept| kept.as_of < finished.as_of) {
+                    inner.kept.keep(&part.key, finished);
+                }
+            }
+            let load = found.first().and_then(Option::as_ref).map(|(_, finished, _)| finished.load);
+            let fresh = found.iter().all(|found| {
+                found
+                    .as_ref()
+                    .is_some_and(|(_, finished, life)| question.now < life.fresh_until && Some(finished.load) == load)
+            });
+            let outcome = if fresh { CacheOutcome::Hit } else { CacheOutcome::Miss };
+            unit.parts.iter().for_each(|_| observe::cache(CacheLevel::Shared, outcome));
+            if fresh {
+                loaded.parts.extend(found.into_iter().flatten().map(|(part, finished, _)| (part, finished)));
+            }
+            !fresh
+        });
+        loaded
+    }
+
+    async fn ask_sources(&self, began: Monotonic) -> Vec<(Part, Arc<Finished>)> {
+        let Inner { sources, settings, .. } = &*self.inner;
+        let Some((needs, context)) = self.context() else { return Vec::new() };
+        let (facts, reports) = gather(sources, &settings.budgets, self.deadline, needs, &context).await;
+        let ended = later(self.question.now, began.elapsed());
+        let finished = self.finish(&context, &facts, reports, later(ended, NOT_AGAIN));
+        let statuses = || finished.iter().map(|(_, finished)| finished.state.status);
+        let outcome = if statuses().all(|status| status == WidgetStatus::Fresh) {
+            "fresh"
+        } else if statuses().all(|status| status == WidgetStatus::Unavailable) {
+            "unavailable"
+        } else {
+            "partial"
+        };
+        observe::load(outcome, began.elapsed());
+        finished
+    }
+
+    /// What there is to say when a load ended without a word, or did not end in time: all figures are lost.
+    pub(super) fn unanswered(&self) -> Loaded {
+        let Inner { sources, settings, .. } = &*self.inner;
+        let Some((needs, context)) = self.context() else { return Loaded::default() };
+        let (facts, reports) = unanswered(sources, &settings.budgets, needs, &context);
+        Loaded { parts: self.finish(&context, &facts, reports, self.question.now), refused: None }
+    }
+
+    /// Computes the widgets from what the sources said.
+    fn finish(
+        &self,
+        context: &Context<'_>,
+        facts: &Facts,
+        reports: Vec<SourceReport>,
+        not_whole_until: Instant,
+    ) -> Vec<(Part, Arc<Finished>)> {
+        let load = next_load();
+        let reports: Vec<SourceState> = reports.into_iter().map(SourceState::from).collect();
+        let finish = |part: &Part| {
+            let (mut data, mut notes) = (Data::default(), Notes::default());
+            part.widget.fill(&mut data, context, facts, &mut notes);
+            let state = WidgetState { age_ms: None, ..WidgetState::new(notes, context.as_of) };
+            let not_whole_until = (state.status != WidgetStatus::Fresh).then_some(not_whole_until);
+            let seams = seams(part.widget, &self.inner.settings);
+            let sources = reports.iter().filter(|report| seams.contains(&report.seam)).cloned().collect();
+            let finished = Finished { data, state, sources, as_of: context.as_of, load, not_whole_until };
+            (part.clone(), Arc::new(finished))
+        };
+        self.units.iter().flat_map(|unit| &unit.parts).map(finish).collect()
+    }
+
+    /// Behind the answer, which waits for no cache.
+    fn to_shared_cache(&self, finished: &[(Part, Arc<Finished>)]) {
+        let Some(shared) = &self.inner.shared else { return };
+        let settings = &self.inner.settings;
+        let about = |part: &Part| self.units.iter().find(|unit| unit.parts.iter().any(|one| one.key == part.key));
+        let entry = |(part, finished): &(Part, Arc<Finished>)| {
+            let life = self.question.life(&self.inner, about(part)?, part.widget, finished.as_of);
+            let ttl = Lifetimes::longest(life, finished.as_of, settings.lifetimes.stale);
+            let value = encode(&part.key, finished)?;
+            (ttl >= Duration::from_millis(1)).then(|| CacheEntry { key: part.key.clone(), value, ttl })
+        };
+        shared.put(finished.iter().filter_map(entry).collect());
+    }
+
+    fn context(&self) -> Option<(Needs, Context<'_>)> {
+        let mut needs = Needs::default();
+        self.units.iter().flat_map(|unit| &unit.parts).for_each(|part| part.widget.add_needs(&mut needs));
+        Some((needs, context(&self.question, self.question.scope()?, &self.inner.settings, needs)))
+    }
+}
+
+fn context<'a>(question: &'a Question, scope: Resolved<'a>, settings: &Settings, needs: Needs) -> Context<'a> {
+    let Question { mode, ref catalog, range, as_of, .. } = *question;
+    let funnel = scope.activities.iter().filter(|activity| activity.kind.has_funnel());
+    let frame = Frame {
+        as_of,
+        activities: scope.activities.iter().map(|activity| activity.id).collect(),
+        funnel_activities: funnel.map(|activity| activity.id).collect(),
+        current: range.window,
+        previous: question.previous(),
+        // A mode that no source counts was refused with the request. Activities apart are always counted as events, so
+        // nobody counts people for them alone.
+        counting: mode.counting().filter(|_| needs.steps).unwrap_or(Counting::Events),
+        by_activity: needs.by_activity,
+    };
+    let mut products: Vec<_> = scope.activities.iter().filter_map(|activity| activity.product).collect();
+    products.sort_unstable();
+    products.dedup();
+    let history = scope
+        .promotion_start()
+        .and_then(|start| baseline::history_question(start, as_of, settings.zone, settings.baseline_weeks));
+    Context {
+        scope,
+        currency: catalog.currency(),
+        zone: settings.zone,
+        as_of,
+        steps: settings.rules.steps(),
+        frame: Arc::new(frame),
+        inflow: inflow_hours(as_of, settings.zone),
+        active: Window { from: as_of - chrono::Duration::minutes(ACTIVE_MINUTES), to: as_of },
+        sales: SalesQuestion { products, window: scope.promotion_within(range.window), history },
+        baseline_weeks: settings.baseline_weeks,
+    }
+}
+
+/// The clock hour in progress and those before it, oldest first.
+fn inflow_hours(as_of: Instant, zone: chrono_tz::Tz) -> Vec<Window> {
+    let last = calendar::hour(as_of, zone).whole;
+    let earlier = Window { from: last.from - chrono::Duration::days(2), to: last.from };
+    let hours = calendar::hours(earlier, zone).into_iter().map(|hour| hour.whole).chain([last]);
+    let hours: Vec<Window> = hours.collect();
+    hours[hours.len().saturating_sub(INFLOW_HOURS)..].to_vec()
+}
+
+/// Whose facts a widget is made of.
+fn seams(widget: Widget, settings: &Settings) -> Vec<Seam> {
+    let mut needs = Needs::default();
+    widget.add_needs(&mut needs);
+    let counts = needs.steps || needs.by_activity;
+    let rows = settings.rules.steps().iter().filter(|step| matches!(step.record, Record::Ledger(_))).count();
+    let events = settings.rules.steps().len() - rows;
+    let uses = [
+        (Seam::Behavior, counts && events > 0 || needs.inflow || needs.active),
+        (Seam::Ledger, counts && rows > 0 || needs.sales),
+        (Seam::Realtime, needs.slots),
+    ];
+    uses.into_iter().filter(|(_, used)| *used).map(|(seam, _)| seam).collect()
+}
+
+/// A name for a load that no other load has, of whatever process.
+fn next_load() -> u64 {
+    static FIRST: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one("load"));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    FIRST.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed))
+}

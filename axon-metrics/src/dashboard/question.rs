@@ -1,0 +1,118 @@
+//! A request at an instant, with what the catalog says of its scope: which widgets are kept and loaded together, under which
+//! keys, and how long they hold.
+
+use std::sync::Arc;
+
+use super::{Inner, builder::Settings};
+use crate::{
+    DashboardRequest, Instant, Mode, Widget, Window,
+    cache::{
+        key::{Ground, Keys},
+        lifetimes::{About, Jitter, Life},
+    },
+    calendar,
+    catalog::{Catalog, Resolved},
+    period::Range,
+};
+
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    pub(super) request: Arc<DashboardRequest>,
+    pub(super) mode: Mode,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) range: Range,
+    pub(super) as_of: Instant,
+    /// As it was passed in; `as_of` is its second.
+    pub(super) now: Instant,
+}
+
+/// Widgets that are loaded together, so that they never contradict each other.
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    pub(super) about: About,
+    pub(super) jitter: Jitter,
+    pub(super) parts: Vec<Part>,
+}
+
+/// A widget with its key.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) widget: Widget,
+    pub(super) key: String,
+}
+
+impl Unit {
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.parts.iter().map(|part| part.key.clone()).collect()
+    }
+}
+
+impl Question {
+    /// What it is about; there, since it was when the question was made.
+    pub(super) fn scope(&self) -> Option<Resolved<'_>> {
+        self.catalog.resolve(self.request.scope)
+    }
+
+    pub(super) fn previous(&self) -> Option<Window> {
+        self.request.compare_previous.then(|| self.range.previous()).flatten()
+    }
+
+    /// The widgets asked for. What is about the range comes from one load; what is true this second lives apart, and so do
+    /// the activities of a range that is over, since stock is among their figures.
+    pub(super) fn units(&self, scope: Resolved<'_>, settings: &Settings, definition: &str) -> Vec<Unit> {
+        let keys = Keys::new(&Ground {
+            tenant: &settings.tenant,
+            definition,
+            zone: settings.zone,
+            baseline_weeks: settings.baseline_weeks,
+            scope: scope.level(),
+            fingerprint: self.catalog.fingerprint(scope),
+            range: self.range,
+            compare: self.request.compare_previous,
+        });
+        let open = self.range.in_progress();
+        let ranged = if open { About::Live } else { About::Over { ended: self.range.whole.to } };
+        let (mut together, mut apart) = (Vec::new(), Vec::new());
+        for widget in &self.request.widgets {
+            match widget {
+                Widget::Realtime => apart.push(*widget),
+                Widget::Activities if !open => apart.push(*widget),
+                _ => together.push(*widget),
+            }
+        }
+        let part = |widget: Widget| Part { widget, key: keys.of(widget) };
+        let unit = |about, widgets: Vec<Widget>| Unit {
+            about,
+            jitter: keys.jitter(about),
+            parts: widgets.into_iter().map(part).collect(),
+        };
+        let apart = apart.into_iter().map(|widget| unit(About::Live, vec![widget]));
+        let units = std::iter::once(unit(ranged, together)).chain(apart);
+        units.filter(|unit| !unit.parts.is_empty()).collect()
+    }
+
+    /// Until when a widget loaded for an instant is shown. Stock depends on whether its activity has started, and inflow on
+    /// the hour.
+    pub(super) fn life(&self, inner: &Inner, unit: &Unit, widget: Widget, as_of: Instant) -> Life {
+        let settings = &inner.settings;
+        let mut life = settings.lifetimes.life(unit.about, as_of, unit.jitter);
+        let next_date = || self.scope().and_then(|scope| scope.next_date(as_of));
+        let edges = match widget {
+            Widget::Realtime => [next_date(), Some(calendar::hour(as_of, settings.zone).whole.to)],
+            Widget::Activities => [next_date(), None],
+            _ => [None, None],
+        };
+        for edge in edges.into_iter().flatten() {
+            life.fresh_until = life.fresh_until.min(edge);
+            life.usable_until = life.usable_until.min(edge);
+        }
+        life
+    }
+
+    /// When the answer itself changes: its range or a phase.
+    pub(super) fn changes_at(&self, scope: Resolved<'_>) -> Option<Instant> {
+        let whole = self.range.whole;
+        let edges = [whole.from, whole.to].into_iter().filter(|edge| *edge > self.as_of);
+        edges.chain(scope.next_date(self.as_of)).min()
+    }
+}
