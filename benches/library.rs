@@ -58,7 +58,7 @@ impl LedgerSource for ByHeart {
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let as_of = question.frame.as_of;
         let sales = Sales { orders: 45, quantity: 45, revenue: 1_345_500.into(), buyers: 45, cancelled: Some(3) };
-        let history = |asked: HistoryQuestion| {
+        let history = |asked: &HistoryQuestion| {
             let window = asked.window;
             let sold = BucketSales { orders: 2, quantity: 2, revenue: 59_800.into() };
             let buckets = (0..4 * 168).map(|hour| (window.from + asked.bucket * hour, sold));
@@ -66,12 +66,12 @@ impl LedgerSource for ByHeart {
         };
         Ok(LedgerFacts {
             steps: StepCounts::default(),
-            sales: question.sales.as_ref().map(|asked| SalesFacts {
+            sales: question.sales.as_ref().map(|_| SalesFacts {
                 promotion: known(sales.clone(), as_of),
                 regular: known(sales, as_of),
                 others: known(Vec::new(), as_of),
-                history: asked.history.map(|asked| known(history(asked), as_of)),
             }),
+            history: question.history.as_ref().map(|asked| known(history(asked), as_of)),
         })
     }
     async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {

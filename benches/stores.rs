@@ -114,7 +114,15 @@ impl<'a> Comparison<'a> {
     /// Both dashboards in turn, each page for an instant of its own.
     async fn compare(&self, at: &Addresses, generation: Generation, people: bool, blocks: usize) -> Result<(), Error> {
         let peer = Peer::connect(self.platform, at).await?;
-        let budgets = Budgets { answer: LONG, catalog: LONG, behavior: LONG, ledger: LONG, realtime: LONG, ..Budgets::default() };
+        let budgets = Budgets {
+            answer: LONG,
+            catalog: LONG,
+            behavior: LONG,
+            ledger: LONG,
+            realtime: LONG,
+            history: LONG,
+            ..Budgets::default()
+        };
         let dashboard = self.platform.dashboard(at, budgets);
         let request = DashboardRequest::activity(self.activity)
             .widgets([Widget::Overview, Widget::Funnel, Widget::Realtime])

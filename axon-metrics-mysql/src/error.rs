@@ -24,8 +24,10 @@ pub(crate) enum Asking {
     Catalog,
     /// Steps, and the promotion's sales.
     Attributed,
-    /// Sales of the shop and of others, and history.
+    /// Sales of the shop and of others.
     Products,
+    /// Sales of the shop in the weeks before.
+    History,
     Tables,
     Health,
 }
@@ -36,6 +38,7 @@ impl Asking {
             Self::Catalog => "campaigns with their activities",
             Self::Attributed => "counts and sums of activities",
             Self::Products => "sums of products",
+            Self::History => "sums of products over time",
             Self::Tables => "tables and columns",
             Self::Health => "newest rows and session settings",
         }
@@ -48,6 +51,7 @@ impl fmt::Display for Asking {
             Self::Catalog => "reading campaigns and activities",
             Self::Attributed => "counting rows of activities",
             Self::Products => "summing purchases of products",
+            Self::History => "summing purchases of products over weeks",
             Self::Tables => "looking which tables and columns there are",
             Self::Health => "looking at the newest rows",
         })

@@ -1,4 +1,5 @@
-//! The ledger: approved entries and purchases, in one statement by activity, and one by product where sales are asked.
+//! The ledger: approved entries and purchases, in one statement by activity, one by product where sales are asked, and one
+//! for the weeks before where they are.
 //! Lives here: asking. Lives in the modules below: the statements, what their rows say, and the facts that follow.
 
 use std::{sync::Arc, time::Duration};
@@ -9,7 +10,7 @@ use axon_metrics::{
     facts::LedgerFacts,
     source::{LedgerQuestion, LedgerSource, Probe, SourceError},
 };
-use futures_util::future::join;
+use futures_util::future::join3;
 use sqlx::MySqlPool;
 use tokio::time::Instant as Monotonic;
 
@@ -56,20 +57,30 @@ impl MySqlLedger {
         Self { store: Store::new(pool), options: Arc::new(options) }
     }
 
-    /// Both statements at once, on a connection each.
-    async fn ask(&self, shape: &Shape, question: &LedgerQuestion, deadline: Monotonic) -> (Told, Told) {
+    /// What there is to ask, all at once, on a connection each.
+    async fn ask(&self, shape: &Shape, question: &LedgerQuestion, deadline: Monotonic) -> [Told; 3] {
         let statements = Statements::of(question, shape, &self.options);
         let one = async |statement: Option<String>, asking: Asking| -> Told {
             match statement {
                 None => Told::NotAsked,
                 Some(statement) => {
-                    let rows = self.store.ask(shape, &statement, deadline).await;
+                    let rows = match asking {
+                        // It reads weeks of rows, and has a budget of its own: no session's limit was made for it.
+                        Asking::History => self.store.ask_at_length(shape, &statement, deadline).await,
+                        _ => self.store.ask(shape, &statement, deadline).await,
+                    };
                     let lines = rows.and_then(|rows| Ok(rows.iter().map(Line::read).collect::<Result<_, _>>()?));
                     lines.map_or_else(|cause| Told::Failed(cause.in_asking(asking)), Told::Lines)
                 }
             }
         };
-        join(one(statements.by_activity, Asking::Attributed), one(statements.by_product, Asking::Products)).await
+        let (by_activity, by_product, history) = join3(
+            one(statements.by_activity, Asking::Attributed),
+            one(statements.by_product, Asking::Products),
+            one(statements.history, Asking::History),
+        )
+        .await;
+        [by_activity, by_product, history]
     }
 }
 
@@ -89,7 +100,7 @@ impl LedgerSource for MySqlLedger {
         let looked = |cause: Cause| cause.in_asking(Asking::Tables);
         let mut shape = self.store.shape(deadline).await.map_err(looked)?;
         let mut told = self.ask(&shape, question, deadline).await;
-        if told.0.is_of_tables() || told.1.is_of_tables() {
+        if told.iter().any(Told::is_of_tables) {
             shape = self.store.look_after(&shape, deadline).await.map_err(looked)?;
             told = self.ask(&shape, question, deadline).await;
         }

@@ -48,6 +48,17 @@ impl Store {
         self.inner.connections.ask(shape.flavor.limited(select, limit), deadline).await
     }
 
+    /// The same, also beyond the limit that the session has by itself.
+    pub(crate) async fn ask_at_length(
+        &self,
+        shape: &Shape,
+        select: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Row>, Cause> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.inner.connections.ask(shape.flavor.limited(select, left), deadline).await
+    }
+
     /// What the server is and holds, as it is kept; probed at the first question, and now and then.
     pub(crate) async fn shape(&self, deadline: Instant) -> Result<Arc<Shape>, Cause> {
         self.inner.kept.shape(deadline, |deadline| self.probe(deadline)).await

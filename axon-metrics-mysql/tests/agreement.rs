@@ -91,12 +91,13 @@ fn questions(made: &MemorySink, now: DateTime<Utc>) -> Vec<LedgerQuestion> {
         let sales = (draw.below(4) > 0).then(|| SalesQuestion {
             products: some(&mut draw, &products).into_iter().map(ProductId).collect(),
             window: window(&mut draw),
-            history: draw.yes().then(|| HistoryQuestion {
-                window: window(&mut draw),
-                bucket: Duration::from_secs([3_600, 1_800, 900][draw.below(3)]),
-            }),
         });
-        LedgerQuestion { frame: Arc::new(frame), budget: PATIENT, steps, sales }
+        let history = draw.yes().then(|| HistoryQuestion {
+            products: some(&mut draw, &products).into_iter().map(ProductId).collect(),
+            window: window(&mut draw),
+            bucket: Duration::from_secs([3_600, 1_800, 900][draw.below(3)]),
+        });
+        LedgerQuestion { frame: Arc::new(frame), budget: PATIENT, steps, sales, history }
     };
     (0..60).map(question).collect()
 }
@@ -132,13 +133,13 @@ fn all(facts: LedgerFacts, has_status: bool) -> Vec<String> {
         lines.push(format!("promotion {}", sales(&found.promotion, has_status)));
         lines.push(format!("regular {}", sales(&found.regular, has_status)));
         lines.push(format!("others {}", told(&found.others)));
-        lines.extend(found.history.map(|mut history| {
-            if let Ok(measured) = &mut history {
-                measured.value.buckets.iter_mut().for_each(|(_, sales)| sales.revenue = sales.revenue.normalize());
-            }
-            format!("history {}", told(&history))
-        }));
     }
+    lines.extend(facts.history.map(|mut history| {
+        if let Ok(measured) = &mut history {
+            measured.value.buckets.iter_mut().for_each(|(_, sales)| sales.revenue = sales.revenue.normalize());
+        }
+        format!("history {}", told(&history))
+    }));
     lines
 }
 

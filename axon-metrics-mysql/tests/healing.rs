@@ -96,7 +96,7 @@ async fn a_question_that_cannot_be_answered_in_time_ends_on_the_server_too<S: Se
     let sold = facts.sales.unwrap();
     assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2, "steps stay");
     assert_eq!(sold.promotion.unwrap().value.orders, 2, "the promotion stays");
-    for missing in [sold.regular.err(), sold.others.err(), sold.history.unwrap().err()] {
+    for missing in [sold.regular.err(), sold.others.err()] {
         let Some(Missing::Unavailable(error)) = missing else { panic!("{missing:?}") };
         assert!(matches!(&*error, SourceError::Unavailable { .. }), "{error:?}");
     }

@@ -12,7 +12,7 @@ use axon_metrics::{
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
     Database, MariaDb, MySql, PATIENT, Server, pool_to,
-    questions::{at, fill, sales, steps},
+    questions::{at, everything, fill, sales, steps},
     unique,
 };
 use sqlx::{MySqlPool, mysql::MySqlConnectOptions};
@@ -39,8 +39,9 @@ impl Reader {
 async fn ask_everything(pool: &MySqlPool) {
     let (ledger, catalog) = (MySqlLedger::new(pool.clone()), MySqlCatalog::new(pool.clone()));
     assert_eq!(catalog.catalog(PATIENT).await.unwrap().campaigns().len(), 1);
-    let facts = ledger.ledger(&sales(1, PATIENT)).await.unwrap();
+    let facts = ledger.ledger(&everything(PATIENT)).await.unwrap();
     assert_eq!(facts.steps.current[0].as_ref().unwrap().value, 3);
+    assert_eq!(facts.history.unwrap().unwrap().value.buckets.len(), 1);
     let sold = facts.sales.unwrap();
     assert_eq!((sold.promotion.unwrap().value.orders, sold.regular.unwrap().value.orders), (2, 1));
     ledger.probe(at(0), PATIENT).await.unwrap();

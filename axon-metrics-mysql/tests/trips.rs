@@ -12,10 +12,11 @@ use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
     Database, MariaDb, MySql, PATIENT, Server, pool_to,
     proxy::{Proxy, through},
-    questions::{fill, sales, steps},
+    questions::{fill, history, sales, steps},
 };
 
-/// One statement for steps, two at once with sales, one for the catalog; nothing else, for 1 and for 1,000 activities.
+/// One statement for steps, two at once with sales, one for a history, one for the catalog; nothing else, for 1 and for 1,000
+/// activities.
 async fn asked_as_often_as_promised<S: Server>(layout: Layout) {
     let Some(database) = Database::create::<S>(layout).await else { return };
     fill(&database).await;
@@ -28,9 +29,14 @@ async fn asked_as_often_as_promised<S: Server>(layout: Layout) {
     // What is done with connections after an answer is done.
     tokio::time::sleep(Duration::from_millis(100)).await;
 
-    for (wanted, question) in
-        [(1, steps(1, PATIENT)), (1, steps(1_000, PATIENT)), (2, sales(1, PATIENT)), (2, sales(1_000, PATIENT))]
-    {
+    let questions = [
+        (1, steps(1, PATIENT)),
+        (1, steps(1_000, PATIENT)),
+        (2, sales(1, PATIENT)),
+        (2, sales(1_000, PATIENT)),
+        (1, history(PATIENT)),
+    ];
+    for (wanted, question) in questions {
         let before = proxy.commands();
         ledger.ledger(&question).await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,16 +1,18 @@
 //! Baseline: how many regular purchases were to be expected in a window, from the weeks before a promotion.
-//! Pure arithmetic over hourly sums: exact fractions, rounded once.
+//! Pure arithmetic over hourly sums: exact fractions, rounded once. Lives elsewhere: the sums, which are kept (`kept`).
 
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Instant, Missing, Window, calendar,
+    Instant, Missing, ProductId, Window, calendar,
     facts::{BucketSales, History},
     rate::{gcd, half_up},
     source::HistoryQuestion,
 };
+
+pub(crate) mod kept;
 
 /// How an expectation was taken from history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,18 +41,26 @@ pub(crate) struct Expected {
     pub(crate) days: u32,
 }
 
-/// The history to ask for: `weeks` calendar weeks that end with the last full clock hour before the promotion.
-/// `None` if they are all yet to come.
+/// The history to ask for: `weeks` calendar weeks that end with the last full clock hour before the promotion, as far as
+/// whole days of them are over. So it changes once a day until the promotion starts, and never after.
+/// `None` if none is over.
 pub(crate) fn history_question(
+    products: &[ProductId],
     promotion_start: Instant,
     as_of: Instant,
     zone: Tz,
     weeks: u32,
 ) -> Option<HistoryQuestion> {
     let end = calendar::hour(promotion_start, zone).whole.from;
-    let from = calendar::days_before(end, 7 * u64::from(weeks), zone)?;
-    let window = Window { from, to: end.min(as_of) };
-    (!window.is_empty()).then(|| HistoryQuestion { window, bucket: calendar::grain(window, zone) })
+    let days = 7 * u64::from(weeks);
+    let from = calendar::days_before(end, days, zone)?;
+    let to = (0..days).filter_map(|days| calendar::days_before(end, days, zone)).find(|day| *day <= as_of)?;
+    let window = Window { from, to };
+    (!window.is_empty()).then(|| HistoryQuestion {
+        products: products.to_vec(),
+        window,
+        bucket: calendar::grain(window, zone),
+    })
 }
 
 /// What the shop would have sold in `window` had it gone on as in the whole weeks before the promotion: for each hour of
@@ -241,15 +251,15 @@ mod tests {
         expected(history, at(START), window, at(LATER), Seoul, 4)
     }
     fn weeks() -> Window {
-        history_question(at(START), at(LATER), Seoul, 4).unwrap().window
+        history_question(&[], at(START), at(LATER), Seoul, 4).unwrap().window
     }
 
     #[test]
     fn history_is_four_weeks_before_the_promotion() {
         assert_eq!(weeks(), Window { from: at("2024-10-13T15:00:00Z"), to: at(START) });
-        let mid_hour = history_question(at("2024-11-10T15:20:00Z"), at(LATER), Seoul, 4).unwrap().window;
+        let mid_hour = history_question(&[], at("2024-11-10T15:20:00Z"), at(LATER), Seoul, 4).unwrap().window;
         assert_eq!(mid_hour, weeks());
-        assert_eq!(history_question(at(START), at("2024-10-01T00:00:00Z"), Seoul, 4), None);
+        assert_eq!(history_question(&[], at(START), at("2024-10-01T00:00:00Z"), Seoul, 4), None);
     }
 
     #[test]
@@ -322,7 +332,7 @@ mod tests {
     fn an_hour_the_clocks_skipped_is_no_exposure() {
         // Clocks in Los Angeles went forward on Sunday 2024-03-10 at 02:00. One order in each hour that existed.
         let start = at("2024-03-18T07:00:00Z");
-        let window = history_question(start, at(LATER), Los_Angeles, 4).unwrap().window;
+        let window = history_question(&[], start, at(LATER), Los_Angeles, 4).unwrap().window;
         assert_eq!(window.length().num_hours(), 4 * 168 - 1);
         let steady = history("2024-01-01T00:00:00Z", window, |_| 1);
         let week = Window { from: start, to: start + Duration::days(7) };
@@ -340,7 +350,7 @@ mod tests {
         use chrono_tz::Australia::Lord_Howe;
         // Clocks on Lord Howe went forward by half an hour on 2024-10-06. One order at 10:15 on each of four Mondays.
         let start = at("2024-10-20T13:00:00Z");
-        let asked = history_question(start, at(LATER), Lord_Howe, 4).unwrap();
+        let asked = history_question(&[], start, at(LATER), Lord_Howe, 4).unwrap();
         assert_eq!(asked.bucket, std::time::Duration::from_secs(1800));
         assert_eq!(weeks_bucket(), std::time::Duration::from_secs(3600));
         let mondays = ["2024-09-22T23:45:00Z", "2024-09-29T23:45:00Z", "2024-10-06T23:15:00Z", "2024-10-13T23:15:00Z"];
@@ -360,6 +370,6 @@ mod tests {
     }
 
     fn weeks_bucket() -> std::time::Duration {
-        history_question(at(START), at(LATER), Seoul, 4).unwrap().bucket
+        history_question(&[], at(START), at(LATER), Seoul, 4).unwrap().bucket
     }
 }

@@ -86,6 +86,8 @@ pub enum Missing {
     Unlimited,
     /// The source failed, was too slow, or sent something else than was asked.
     Unavailable(Arc<SourceError>),
+    /// It is still being read from this store, which takes longer than an answer may. Asking again will tell.
+    Loading(Arc<str>),
 }
 
 /// Why a store has nothing to measure a fact from.
@@ -165,9 +167,11 @@ pub struct LedgerFacts {
     pub steps: StepCounts,
     /// Sales; `None` when not asked.
     pub sales: Option<SalesFacts>,
+    /// Regular purchases over time; `None` when not asked.
+    pub history: Option<Fact<History>>,
 }
 
-/// Purchases of the promotion, of the shop, and before.
+/// Purchases of the promotion and of the shop.
 #[derive(Debug, Clone)]
 pub struct SalesFacts {
     /// Purchases attributed to the activities of the scope.
@@ -176,8 +180,6 @@ pub struct SalesFacts {
     pub regular: Fact<Sales>,
     /// Purchases of the same products attributed to activities outside the scope.
     pub others: Fact<Vec<OtherSales>>,
-    /// Regular purchases of the same products before the promotion; `None` when not asked.
-    pub history: Option<Fact<History>>,
 }
 
 /// Confirmed orders of another promotion on the same products.

@@ -13,6 +13,7 @@ use tracing::{Instrument, Span, field::Empty, info, info_span, warn};
 use crate::{
     Instant, Missing, Reason,
     answer::{Said, Seam, SourceReport},
+    baseline::kept::{Histories, Told},
     definitions::{EventRule, LedgerStep, Record},
     facts::{BehaviorFacts, Fact, LedgerFacts, RealtimeFacts, SalesFacts, Slots, StepCounts},
     guard::{Failed, Guard, Guards},
@@ -25,6 +26,8 @@ use crate::{
 };
 
 mod check;
+mod history;
+pub(crate) use history::history;
 
 /// The sources of facts. One that is absent costs the facts it would own.
 #[derive(Clone)]
@@ -32,6 +35,8 @@ pub(crate) struct Sources {
     pub(crate) behavior: Option<Arc<dyn BehaviorSource>>,
     pub(crate) ledger: Option<Arc<dyn LedgerSource>>,
     pub(crate) realtime: Option<Arc<dyn RealtimeSource>>,
+    /// The ledger's weeks before promotions.
+    pub(crate) histories: Option<Histories>,
     pub(crate) guards: Guards,
 }
 
@@ -48,6 +53,9 @@ pub struct Budgets {
     pub ledger: Duration,
     /// What is true this second. Defaults to 150 ms.
     pub realtime: Duration,
+    /// What the business recorded in the weeks before a promotion, which no answer waits for any longer than for the rest
+    /// of the ledger. Defaults to 10 s.
+    pub history: Duration,
     /// The shared cache, each time. Defaults to 50 ms.
     pub cache: Duration,
 }
@@ -61,6 +69,7 @@ impl Default for Budgets {
             behavior: ms(800),
             ledger: ms(800),
             realtime: ms(150),
+            history: ms(10_000),
             cache: ms(50),
         }
     }
@@ -105,6 +114,10 @@ pub(crate) async fn gather(
             }
         })
     });
+    let history = sources.histories.as_ref().filter(|_| needs.sales && !nothing).map(|histories| {
+        let look = context.history.as_ref().map(|question| histories.look(question, context.as_of));
+        (look, Monotonic::now() + within(budgets.ledger))
+    });
     let realtime = sources.realtime.as_ref().filter(|_| needs.slots && !nothing).map(|source| {
         let question = RealtimeQuestion {
             as_of: context.as_of,
@@ -126,8 +139,14 @@ pub(crate) async fn gather(
     let behavior = settled_or(behavior, &absent, &mut reports).await;
     let ledger = settled_or(ledger, &absent, &mut reports).await;
     let realtime = settled_or(realtime, &absent, &mut reports).await;
+    let history = match history {
+        Some((Some(look), deadline)) => look.by(deadline).await,
+        Some((None, _)) => Err(Missing::NoBaseline),
+        None => Err(absent),
+    };
+    reports.iter_mut().for_each(|report| report.look_at_history(&history));
     reports.iter().for_each(|report| report.observe_age(context.as_of));
-    (plan.weave(context, behavior, ledger, realtime), reports)
+    (plan.weave(context, behavior, ledger, realtime, history), reports)
 }
 
 /// What there is to say when nobody waited for the sources: each that is needed did not answer.
@@ -148,11 +167,11 @@ pub(crate) fn unanswered(
         }
         false => absent.clone(),
     };
-    let Sources { behavior, ledger, realtime, guards } = sources;
+    let Sources { behavior, ledger, realtime, guards, histories: _ } = sources;
     let behavior = Err(lost(behavior.is_some() && plan.asks_behavior(), &guards.behavior, budgets.behavior));
-    let ledger = Err(lost(ledger.is_some() && plan.asks_ledger(), &guards.ledger, budgets.ledger));
+    let ledger = lost(ledger.is_some() && plan.asks_ledger(), &guards.ledger, budgets.ledger);
     let realtime = Err(lost(realtime.is_some() && needs.slots, &guards.realtime, budgets.realtime));
-    (plan.weave(context, behavior, ledger, realtime), reports)
+    (plan.weave(context, behavior, Err(ledger.clone()), realtime, Err(ledger)), reports)
 }
 
 /// A question under way. Dropping it ends it.
@@ -347,6 +366,7 @@ impl Plan {
             budget,
             steps: self.rows.clone(),
             sales: self.needs.sales.then(|| context.sales.clone()),
+            history: None,
         }
     }
 
@@ -356,6 +376,7 @@ impl Plan {
         behavior: Settled<BehaviorFacts>,
         ledger: Settled<LedgerFacts>,
         realtime: Settled<RealtimeFacts>,
+        history: Told,
     ) -> Facts {
         let frame = &context.frame;
         let counts = |pick: &dyn Fn(&StepCounts) -> Option<&Vec<Fact<u64>>>| -> Vec<Fact<u64>> {
@@ -379,14 +400,13 @@ impl Plan {
         let sales = ledger.and_then(|facts| facts.sales.ok_or_else(not_asked)).unwrap_or_else(|why| SalesFacts {
             promotion: Err(why.clone()),
             regular: Err(why.clone()),
-            others: Err(why.clone()),
-            history: Some(Err(why)),
+            others: Err(why),
         });
         let slots = realtime.map(|facts| facts.slots).unwrap_or_else(|why| {
             let missing = || Slots { stock: Err(why.clone()), members: Err(why.clone()), derived: false };
             frame.activities.iter().map(|id| (*id, missing())).collect()
         });
-        Facts { steps, inflow, active, sales, slots }
+        Facts { steps, inflow, active, sales, history, slots }
     }
 }
 

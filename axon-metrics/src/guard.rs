@@ -38,6 +38,8 @@ pub(crate) struct Guards {
     pub(crate) behavior: Arc<Guard>,
     pub(crate) ledger: Arc<Guard>,
     pub(crate) realtime: Arc<Guard>,
+    /// Of the ledger, for what it takes long to tell.
+    pub(crate) history: Arc<Guard>,
 }
 
 /// What stands before one seam of a store.
@@ -104,6 +106,7 @@ impl Guards {
             behavior: guard(behavior, Seam::Behavior, budgets.behavior, concurrency.behavior),
             ledger: guard(ledger, Seam::Ledger, budgets.ledger, concurrency.ledger),
             realtime: guard(realtime, Seam::Realtime, budgets.realtime, concurrency.realtime),
+            history: guard(ledger, Seam::History, budgets.history, concurrency.history),
         }
     }
 }

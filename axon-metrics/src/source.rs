@@ -142,6 +142,8 @@ pub struct LedgerQuestion {
     pub steps: Vec<LedgerStep>,
     /// Sum sales, too.
     pub sales: Option<SalesQuestion>,
+    /// Sum regular purchases over time, too. It reads weeks of rows, so it is asked in a question of its own, now and then.
+    pub history: Option<HistoryQuestion>,
 }
 
 /// Sales of the frame's activities and of the shop.
@@ -151,13 +153,13 @@ pub struct SalesQuestion {
     pub products: Vec<ProductId>,
     /// The asked range inside the promotion, up to `as_of`; may be empty.
     pub window: Window,
-    /// Regular purchases before the promotion.
-    pub history: Option<HistoryQuestion>,
 }
 
 /// Regular purchases, summed in buckets of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HistoryQuestion {
+    /// The products, each once; may be empty.
+    pub products: Vec<ProductId>,
     /// When; starts with a clock hour of the business zone.
     pub window: Window,
     /// How long a bucket is: an hour, or less where the zone's clocks were moved by less in the window. The n-th bucket is
@@ -242,16 +244,18 @@ pub trait LedgerSource: Send + Sync + 'static {
     /// The store's name in answers, logs and metrics: lower case, without blanks (`"mysql"`).
     fn name(&self) -> &'static str;
 
-    /// Step counts and sales.
+    /// Step counts, sales and history; each only where it is asked for, and history alone, too.
     /// - Unit: rows in [`Counting::Events`], distinct users in [`Counting::Subjects`]; money exact.
     /// - Window: `[from, to)`; entries by the time they were created, purchases by the time of purchase.
     /// - Status: approved entries; confirmed purchases. Cancelled and refunded ones stand beside, or are `None` where
     ///   the store has no status.
     /// - Promotion: purchases attributed to the frame's activities, whatever they sell. Regular: purchases of the
     ///   question's products attributed to no activity. Others: purchases of those products attributed to other activities.
-    /// - No rows: a measured 0. No products: regular, others and history are
+    /// - No rows: a measured 0. No products: regular and others, or the history, are
     ///   [`NotMeasured`](crate::Missing::NotMeasured) with [`NoProducts`](crate::Reason::NoProducts).
-    /// - History: confirmed regular purchases in the buckets asked for, those without any left out.
+    /// - History: confirmed regular purchases of its products in the buckets asked for, those without any left out; how far
+    ///   back the ledger reaches, of any product. It may take long: a limit of the store's own that is shorter than the
+    ///   question's budget must not end it.
     /// - Freshness: complete up to the time of the read.
     /// # Errors
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ActivityId, Instant,
+    baseline::kept::Told,
     catalog::Resolved,
     definitions::{STEPS, Step},
     facts::{Fact, SalesFacts, Slots, StepCounts},
     period::Window,
-    source::{Frame, SalesQuestion},
+    source::{Frame, HistoryQuestion, SalesQuestion},
 };
 
 mod activities;
@@ -123,6 +124,8 @@ pub(crate) struct Context<'a> {
     pub(crate) inflow: Vec<Window>,
     pub(crate) active: Window,
     pub(crate) sales: SalesQuestion,
+    /// `None` if no whole day before the promotion is over.
+    pub(crate) history: Option<HistoryQuestion>,
     pub(crate) baseline_weeks: u32,
 }
 
@@ -133,6 +136,8 @@ pub(crate) struct Facts {
     pub(crate) inflow: Fact<Vec<u64>>,
     pub(crate) active: Fact<u64>,
     pub(crate) sales: SalesFacts,
+    /// What is kept of the weeks before the promotion.
+    pub(crate) history: Told,
     pub(crate) slots: Vec<(ActivityId, Slots)>,
 }
 

@@ -70,18 +70,16 @@ async fn events(store: &MemoryStore, counting: Counting) -> [u64; 3] {
 }
 
 async fn ledger(store: &MemoryStore) -> LedgerSeen {
-    let sales = SalesQuestion {
-        products: vec![PRODUCT],
-        window: all(),
-        history: Some(HistoryQuestion { window: all(), bucket: Duration::from_secs(3600) }),
-    };
+    let sales = SalesQuestion { products: vec![PRODUCT], window: all() };
+    let history = HistoryQuestion { products: vec![PRODUCT], window: all(), bucket: Duration::from_secs(3600) };
     let steps = vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase];
-    let question = LedgerQuestion { frame: frame(Counting::Events), budget: BUDGET, steps, sales: Some(sales) };
+    let frame = frame(Counting::Events);
+    let question = LedgerQuestion { frame, budget: BUDGET, steps, sales: Some(sales), history: Some(history) };
     let facts = store.ledger(&question).await.expect("an answer");
     let [entries, purchases] = &facts.steps.current[..] else { panic!("two counts") };
     let sales = facts.sales.expect("asked");
     let promotion = sales.promotion.expect("measured").value;
-    let history = sales.history.expect("asked").expect("measured").value;
+    let history = facts.history.expect("asked").expect("measured").value;
     LedgerSeen {
         entries: value(entries),
         purchases: value(purchases),
@@ -246,8 +244,9 @@ async fn a_sum_that_money_cannot_hold_is_said_to_be_too_large() {
     let store = MemoryStore::new(Catalog::default());
     let dear = |id| Purchase { price: Money::MAX, quantity: 1, ..purchase(id, Some(ACTIVITY), "CONFIRMED") };
     store.append_purchases([dear(1), dear(2), purchase(3, None, "CONFIRMED")]);
-    let sales = SalesQuestion { products: vec![PRODUCT], window: all(), history: None };
-    let question = LedgerQuestion { frame: frame(Counting::Events), budget: BUDGET, steps: vec![], sales: Some(sales) };
+    let sales = SalesQuestion { products: vec![PRODUCT], window: all() };
+    let frame = frame(Counting::Events);
+    let question = LedgerQuestion { frame, budget: BUDGET, steps: vec![], sales: Some(sales), history: None };
     let sales = store.ledger(&question).await.expect("an answer").sales.expect("asked");
     assert!(matches!(sales.promotion, Err(axon_metrics::Missing::TooLarge)));
     assert_eq!(sales.regular.expect("measured").value.orders, 1);

@@ -5,9 +5,9 @@
 use std::{sync::Arc, time::Duration};
 
 use axon_metrics::{
-    ActivityId, CampaignId, Catalog, Instant, LedgerStep, MemoryStore, Missing, Money, ProductId, Reason, Window,
+    ActivityId, CampaignId, Catalog, Fact, Instant, LedgerStep, MemoryStore, Missing, Money, ProductId, Reason, Window,
     catalog::{Activity, ActivityKind, Campaign},
-    facts::{OtherSales, SalesFacts, StepCounts},
+    facts::{History, OtherSales, SalesFacts, StepCounts},
     memory::{Entry, Purchase},
     source::{Counting, Frame, HistoryQuestion, LedgerQuestion, LedgerSource, SalesQuestion},
 };
@@ -84,7 +84,7 @@ fn store() -> MemoryStore {
     store
 }
 
-async fn ask(products: Vec<ProductId>, counting: Counting, as_of: Instant) -> (StepCounts, SalesFacts) {
+async fn ask(products: Vec<ProductId>, counting: Counting, as_of: Instant) -> (StepCounts, SalesFacts, Fact<History>) {
     let current = Window { from: at(60), to: at(120) };
     let activities = vec![ActivityId(77), ActivityId(78)];
     let frame = Frame {
@@ -96,24 +96,22 @@ async fn ask(products: Vec<ProductId>, counting: Counting, as_of: Instant) -> (S
         counting,
         by_activity: true,
     };
-    let history = Some(Window { from: at(-10), to: at(60) });
+    let window = Window { from: at(-10), to: at(60) };
+    let history = HistoryQuestion { products: products.clone(), window, bucket: Duration::from_secs(3600) };
     let question = LedgerQuestion {
         frame: Arc::new(frame),
         budget: Duration::from_secs(1),
         steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
-        sales: Some(SalesQuestion {
-            products,
-            window: current,
-            history: history.map(|window| HistoryQuestion { window, bucket: Duration::from_secs(3600) }),
-        }),
+        sales: Some(SalesQuestion { products, window: current }),
+        history: Some(history),
     };
     let facts = store().ledger(&question).await.expect("an answer");
-    (facts.steps, facts.sales.expect("asked"))
+    (facts.steps, facts.sales.expect("asked"), facts.history.expect("asked"))
 }
 
 #[tokio::test]
 async fn purchases_are_the_promotions_the_shops_or_another_promotions() {
-    let (_, sales) = ask(vec![PRODUCT, PRODUCT], Counting::Events, at(1000)).await;
+    let (_, sales, _) = ask(vec![PRODUCT, PRODUCT], Counting::Events, at(1000)).await;
     let promotion = sales.promotion.expect("measured").value;
     assert_eq!((promotion.orders, promotion.quantity, promotion.buyers, promotion.cancelled), (2, 4, 2, Some(1)));
     assert_eq!(promotion.revenue, Money::from(798));
@@ -129,8 +127,8 @@ async fn purchases_are_the_promotions_the_shops_or_another_promotions() {
 
 #[tokio::test]
 async fn history_is_of_the_shop_in_hours_from_its_windows_start() {
-    let (_, sales) = ask(vec![PRODUCT], Counting::Events, at(1000)).await;
-    let history = sales.history.expect("asked").expect("measured").value;
+    let (.., history) = ask(vec![PRODUCT], Counting::Events, at(1000)).await;
+    let history = history.expect("measured").value;
     assert_eq!(history.since, Some(at(10)));
     let hours: Vec<_> = history.buckets.iter().map(|(hour, sales)| (*hour, sales.orders, sales.revenue)).collect();
     assert_eq!(hours, [(at(-10), 2, Money::from(798)), (at(50), 1, Money::from(399))]);
@@ -138,12 +136,12 @@ async fn history_is_of_the_shop_in_hours_from_its_windows_start() {
 
 #[tokio::test]
 async fn without_products_only_the_promotion_is_measured() {
-    let (_, sales) = ask(vec![], Counting::Events, at(1000)).await;
+    let (_, sales, history) = ask(vec![], Counting::Events, at(1000)).await;
     assert_eq!(sales.promotion.expect("measured").value.orders, 2);
     let none = |missing: Missing| matches!(missing, Missing::NotMeasured(Reason::NoProducts));
     assert!(sales.regular.is_err_and(none));
     assert!(sales.others.is_err_and(none));
-    assert!(sales.history.expect("asked").is_err_and(none));
+    assert!(history.is_err_and(none));
 }
 
 #[tokio::test]
@@ -152,7 +150,7 @@ async fn steps_count_rows_or_users_and_apart_always_rows() {
         facts.iter().map(|fact| fact.as_ref().expect("measured").value).collect()
     };
     for (counting, current) in [(Counting::Events, [2, 2]), (Counting::Subjects, [1, 2])] {
-        let (steps, _) = ask(vec![], counting, at(1000)).await;
+        let (steps, ..) = ask(vec![], counting, at(1000)).await;
         assert_eq!(counts(&steps.current), current);
         assert_eq!(counts(&steps.previous), [1, 1]);
         let apart: Vec<_> = steps.by_activity.iter().map(|(id, facts)| (id.0, counts(facts))).collect();
@@ -162,10 +160,10 @@ async fn steps_count_rows_or_users_and_apart_always_rows() {
 
 #[tokio::test]
 async fn nothing_at_or_after_the_instant_of_the_answer_is_used() {
-    let (steps, sales) = ask(vec![PRODUCT], Counting::Events, at(60)).await;
+    let (steps, sales, _) = ask(vec![PRODUCT], Counting::Events, at(60)).await;
     assert_eq!(steps.current.iter().map(|fact| fact.as_ref().expect("measured").value).sum::<u64>(), 0);
     assert_eq!(sales.promotion.expect("measured").value.orders, 0);
-    let (_, sales) = ask(vec![PRODUCT], Counting::Events, at(10)).await;
-    let history = sales.history.expect("asked").expect("measured").value;
+    let (.., history) = ask(vec![PRODUCT], Counting::Events, at(10)).await;
+    let history = history.expect("measured").value;
     assert_eq!((history.since, history.buckets.len()), (None, 0));
 }

@@ -64,6 +64,7 @@ pub(crate) struct Milliseconds {
     behavior_ms: u64,
     ledger_ms: u64,
     realtime_ms: u64,
+    history_ms: u64,
 }
 
 /// Where visitors' events lie.
@@ -158,6 +159,7 @@ impl Config {
                 behavior_ms: 800,
                 ledger_ms: 800,
                 realtime_ms: 150,
+                history_ms: 10_000,
             },
             limits: Limits::default(),
             elasticsearch: Elasticsearch {
@@ -290,6 +292,7 @@ impl Milliseconds {
             behavior: ms(self.behavior_ms),
             ledger: ms(self.ledger_ms),
             realtime: ms(self.realtime_ms),
+            history: ms(self.history_ms),
             ..Budgets::default()
         }
     }

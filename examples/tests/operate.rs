@@ -63,7 +63,7 @@ fn every_reason_and_every_warning_is_documented() {
         let word = serde_json::to_value(reason).unwrap();
         assert!(has(word.as_str().unwrap()), "{word}");
     }
-    for word in ["no_answer", "overloaded", "malformed", "denied"] {
+    for word in ["no_answer", "overloaded", "malformed", "denied", "history_loading"] {
         assert!(has(word), "{word}");
     }
     let schema = include_str!("../../axon-dashboard-http/tests/golden/openapi.json");

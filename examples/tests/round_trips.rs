@@ -45,7 +45,15 @@ impl Counted {
         let addresses =
             Addresses { elasticsearch: elasticsearch.address(), sql: sql.address(), redis: redis.address() };
         let long = Duration::from_secs(20);
-        let budgets = Budgets { answer: long, catalog: long, behavior: long, ledger: long, realtime: long, ..Budgets::default() };
+        let budgets = Budgets {
+            answer: long,
+            catalog: long,
+            behavior: long,
+            ledger: long,
+            realtime: long,
+            history: long,
+            ..Budgets::default()
+        };
         let dashboard = platform.dashboard(&addresses, budgets);
         Some(Self { platform, dashboard, elasticsearch, sql, redis })
     }

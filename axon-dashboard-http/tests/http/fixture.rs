@@ -210,22 +210,22 @@ impl LedgerSource for Fixture {
         };
         Ok(LedgerFacts {
             steps: StepCounts::default(),
-            sales: question.sales.as_ref().map(|asked| SalesFacts {
+            sales: question.sales.as_ref().map(|_| SalesFacts {
                 promotion: sales(45, 45, 1_345_500, 45, 3),
                 regular: sales(30, 33, 990_000, 28, 1),
                 others: Ok(Measured::exact(Vec::new(), "mysql", as_of)),
-                history: asked.history.map(|asked| {
-                    let window = asked.window;
-                    // The same hour of four weeks.
-                    let week = |(week, quantity): (u64, u64)| {
-                        let hour = window.from + Duration::from_secs(week * 7 * 86_400 + 12 * 3_600);
-                        (hour, BucketSales { orders: 24, quantity, revenue: Money::from(760_000) })
-                    };
-                    let buckets =
-                        [25, 26, 25, 26].into_iter().zip(0..).map(|(quantity, at)| week((at, quantity))).collect();
-                    let since = Some(window.from - Duration::from_secs(86_400));
-                    Ok(Measured::exact(History { since, buckets }, "mysql", as_of))
-                }),
+            }),
+            history: question.history.as_ref().map(|asked| {
+                let window = asked.window;
+                // The same hour of four weeks.
+                let week = |(week, quantity): (u64, u64)| {
+                    let hour = window.from + Duration::from_secs(week * 7 * 86_400 + 12 * 3_600);
+                    (hour, BucketSales { orders: 24, quantity, revenue: Money::from(760_000) })
+                };
+                let buckets =
+                    [25, 26, 25, 26].into_iter().zip(0..).map(|(quantity, at)| week((at, quantity))).collect();
+                let since = Some(window.from - Duration::from_secs(86_400));
+                Ok(Measured::exact(History { since, buckets }, "mysql", as_of))
             }),
         })
     }

@@ -32,6 +32,7 @@ fn question(as_of: Instant) -> LedgerQuestion {
         budget: Duration::from_secs(20),
         steps: vec![LedgerStep::Purchase],
         sales: None,
+        history: None,
     }
 }
 

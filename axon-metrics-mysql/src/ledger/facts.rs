@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axon_metrics::{
-    ActivityId, CampaignId, Fact, Instant, LedgerStep, MAX_ID, Measured, Missing, Money, Reason, Window,
+    ActivityId, CampaignId, Fact, Instant, LedgerStep, MAX_ID, Measured, Missing, Money, ProductId, Reason, Window,
     facts::{BucketSales, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
     source::{Counting, Frame, HistoryQuestion, LedgerQuestion, SalesQuestion, SourceError},
 };
@@ -32,23 +32,32 @@ impl Told {
     pub(super) fn is_of_tables(&self) -> bool {
         matches!(self, Self::Failed(failed) if failed.cause.is_of_tables())
     }
+
+    fn take_failure(&mut self) -> Option<Failed> {
+        match std::mem::replace(self, Self::NotAsked) {
+            Self::Failed(failed) => Some(failed),
+            told => {
+                *self = told;
+                None
+            }
+        }
+    }
 }
 
-/// The facts of a question. A statement that failed costs the facts it would have given, if the other one succeeded.
+/// The facts of a question. A statement that failed costs the facts it would have given, if another one succeeded.
 pub(super) fn facts(
     question: &LedgerQuestion,
     shape: &Shape,
     options: &MySqlOptions,
-    (by_activity, by_product): (Told, Told),
+    mut told: [Told; 3],
 ) -> Result<LedgerFacts, SourceError> {
-    let (by_activity, by_product) = match (by_activity, by_product) {
-        (Told::Failed(failed), Told::NotAsked | Told::Failed(_)) | (Told::NotAsked, Told::Failed(failed)) => {
-            return Err(failed.into());
-        }
-        (by_activity, by_product) => (Lines::of(by_activity), Lines::of(by_product)),
-    };
+    if !told.iter().any(|told| matches!(told, Told::Lines(_)))
+        && let Some(failed) = told.iter_mut().find_map(Told::take_failure)
+    {
+        return Err(failed.into());
+    }
     let facts = Facts { question, frame: &question.frame, shape, options };
-    let told = facts.told(&by_activity, &by_product);
+    let told = facts.told(&told.map(Lines::of));
     told.map_err(|what| Cause::Wrong(what).in_asking(Asking::Attributed).into())
 }
 
@@ -95,7 +104,7 @@ struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    fn told(&self, by_activity: &Lines, by_product: &Lines) -> Checked<LedgerFacts> {
+    fn told(&self, [by_activity, by_product, history]: &[Lines; 3]) -> Checked<LedgerFacts> {
         let Frame { current, previous, funnel_activities, .. } = self.frame;
         let steps = &self.question.steps;
         let counts = |window: Window, now: bool| -> Checked<Vec<Fact<u64>>> {
@@ -112,6 +121,7 @@ impl Facts<'_> {
                 by_activity: listed.iter().map(apart).collect(),
             },
             sales: self.question.sales.as_ref().map(|asked| self.sales(by_activity, by_product, asked)).transpose()?,
+            history: self.question.history.as_ref().map(|asked| self.history(history, asked)).transpose()?,
         })
     }
 
@@ -191,26 +201,22 @@ impl Facts<'_> {
                 self.sum(line).map(|sales| self.measured(sales))
             }
         };
-        let products = match asked.products.is_empty() {
-            // Said of the question, whatever the store holds.
-            true if readable.is_ok() => Err(Missing::NotMeasured(Reason::NoProducts)),
-            _ => lines(by_product),
-        };
-        let sold = products.as_ref().map_err(Clone::clone);
-        let window = |line: &&Line| line.part == Part::Sales && line.slot.is_none();
-        let regular = sold.clone().and_then(|lines| {
-            let line = lines.iter().filter(window).find(|line| line.activity == Some(NO_ACTIVITY));
+        let products = self.of_products(&asked.products, by_product);
+        let regular = products.clone().and_then(|lines| {
+            let line = lines.iter().find(|line| line.activity == Some(NO_ACTIVITY));
             self.sum(line).map(|sales| self.measured(sales))
         });
-        let others = sold.clone().map(|lines| self.measured(self.others(lines.iter().filter(window))));
-        let history = match asked.history {
-            None => None,
-            Some(history) => Some(match sold {
-                Err(missing) => Err(missing),
-                Ok(lines) => self.history(lines, &history)?.map(|history| self.measured(history)),
-            }),
-        };
-        Ok(SalesFacts { promotion, regular, others, history })
+        let others = products.map(|lines| self.measured(self.others(lines.iter())));
+        Ok(SalesFacts { promotion, regular, others })
+    }
+
+    /// The lines of products, or why there are none: without products that is said of the question, whatever the store holds.
+    fn of_products<'a>(&self, products: &[ProductId], lines: &'a Lines) -> Result<&'a [Line], Missing> {
+        self.purchases()?;
+        match (products, lines) {
+            ([], _) => Err(Missing::NotMeasured(Reason::NoProducts)),
+            (_, lines) => lines.as_ref().map(|lines| &lines[..]).map_err(Clone::clone),
+        }
     }
 
     /// A line's sales; without a line there were no rows.
@@ -235,14 +241,17 @@ impl Facts<'_> {
         others.into_values().collect()
     }
 
-    fn history(&self, lines: &[Line], asked: &HistoryQuestion) -> Checked<Result<History, Missing>> {
+    fn history(&self, lines: &Lines, asked: &HistoryQuestion) -> Checked<Fact<History>> {
+        let lines = match self.of_products(&asked.products, lines) {
+            Ok(lines) => lines,
+            Err(missing) => return Ok(Err(missing)),
+        };
         let oldest = lines.iter().find(|line| line.part == Part::Oldest).ok_or("an oldest purchase that is missing")?;
         let since =
             oldest.oldest.and_then(|wall| self.shape.clock(Time::Purchase, self.options.purchase).instant(wall));
         let mut buckets = BTreeMap::new();
-        for line in lines.iter().filter(|line| line.part == Part::Sales && line.orders > 0) {
-            let Some(slot) = line.slot else { continue };
-            let start = start(asked, slot).filter(|start| asked.window.contains(*start));
+        for line in lines.iter().filter(|line| line.part == Part::History && line.orders > 0) {
+            let start = line.slot.and_then(|slot| start(asked, slot)).filter(|start| asked.window.contains(*start));
             let start = start.ok_or("a bucket outside the history")?;
             match bucket(line) {
                 Ok(sales) => buckets.insert(start, sales),
@@ -250,7 +259,7 @@ impl Facts<'_> {
             };
         }
         let since = since.filter(|since| *since < self.frame.as_of);
-        Ok(Ok(History { since, buckets: buckets.into_iter().collect() }))
+        Ok(Ok(self.measured(History { since, buckets: buckets.into_iter().collect() })))
     }
 }
 
@@ -317,51 +326,55 @@ mod tests {
             by_activity: false,
         };
         let bucket = std::time::Duration::from_secs(3_600);
-        let history = Some(HistoryQuestion { window: history, bucket });
+        let products = vec![ProductId(456)];
+        let history = HistoryQuestion { products: products.clone(), window: history, bucket };
         LedgerQuestion {
             frame: Arc::new(frame),
             budget: std::time::Duration::from_millis(800),
             steps: vec![LedgerStep::Purchase],
-            sales: Some(SalesQuestion { products: vec![axon_metrics::ProductId(456)], window: current, history }),
+            sales: Some(SalesQuestion { products, window: current }),
+            history: Some(history),
         }
     }
 
     /// What is made of replies, given as text.
-    fn told(by_activity: &[&str], by_product: &[&str]) -> Result<LedgerFacts, SourceError> {
+    fn told(by_activity: &[&str], by_product: &[&str], history: &[&str]) -> Result<LedgerFacts, SourceError> {
         let lines = |rows: &[&str]| {
             let line = |row: &&str| Line::read(&Row::of(&row.split(' ').collect::<Vec<_>>())).expect("a line");
             Told::Lines(rows.iter().map(line).collect())
         };
         let options = MySqlOptions::default();
-        facts(&question(), &Shape::of_mysql(), &options, (lines(by_activity), lines(by_product)))
+        facts(&question(), &Shape::of_mysql(), &options, [lines(by_activity), lines(by_product), lines(history)])
     }
 
     const STEP: &str = "3 NULL NULL NULL 45 NULL NULL NULL NULL NULL NULL";
     const PROMOTION: &str = "5 NULL NULL NULL 45 45 3 0 45 1345500.00 NULL";
-    const OLDEST: &str = "7 NULL NULL NULL 0 NULL NULL NULL NULL NULL NULL";
+    const SOLD: &str = "6 -1 NULL NULL 30 28 1 0 33 990000.00 NULL";
+    const OLDEST: &str = "8 NULL NULL NULL 0 NULL NULL NULL NULL NULL NULL";
 
     #[test]
     fn a_whole_reply_is_measured() {
-        let history = "6 -1 2 NULL 2 0 0 0 3 38700.00 NULL";
-        let facts = told(&[STEP, PROMOTION], &[history, OLDEST]).expect("facts");
+        let history = "7 NULL 2 NULL 2 NULL NULL 0 3 38700.00 NULL";
+        let facts = told(&[STEP, PROMOTION], &[SOLD], &[history, OLDEST]).expect("facts");
         assert_eq!(facts.steps.current[0].as_ref().expect("a count").value, 45);
         let sales = facts.sales.expect("sales");
         assert_eq!(sales.promotion.expect("sums").value.cancelled, Some(3));
-        assert_eq!(sales.regular.expect("no rows").value.orders, 0);
-        let history = sales.history.expect("asked").expect("history").value;
+        assert_eq!(sales.regular.expect("sums").value.orders, 30);
+        let history = facts.history.expect("asked").expect("history").value;
         assert_eq!((history.since, history.buckets.len()), (None, 1));
         assert_eq!(history.buckets[0].0, at("2024-11-10T17:00:00Z"));
     }
 
     #[test]
     fn a_reply_that_lacks_a_line_is_malformed_and_not_zero() {
-        for (by_activity, by_product) in [
+        for (by_activity, history) in [
             (&[PROMOTION][..], &[OLDEST][..]),
             (&[STEP], &[OLDEST]),
             (&[STEP, PROMOTION], &[]),
-            (&[STEP, PROMOTION], &["6 -1 9999 NULL 2 0 0 0 3 38700.00 NULL", OLDEST]),
+            (&[STEP, PROMOTION], &["7 NULL 9999 NULL 2 NULL NULL 0 3 38700.00 NULL", OLDEST]),
+            (&[STEP, PROMOTION], &["7 NULL NULL NULL 2 NULL NULL 0 3 38700.00 NULL", OLDEST]),
         ] {
-            let error = told(by_activity, by_product).expect_err("malformed");
+            let error = told(by_activity, &[SOLD], history).expect_err("malformed");
             assert!(matches!(error, SourceError::Malformed { .. }), "{error:?}");
         }
     }

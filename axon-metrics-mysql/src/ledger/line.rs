@@ -1,4 +1,4 @@
-//! A row of either statement, read strictly.
+//! A row of any of the statements, read strictly.
 
 use chrono::NaiveDateTime;
 
@@ -13,17 +13,19 @@ pub(super) enum Part {
     PurchasesBefore,
     Promotion,
     Sales,
+    History,
     Oldest,
 }
 
 impl Part {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::EntriesNow,
         Self::EntriesBefore,
         Self::PurchasesNow,
         Self::PurchasesBefore,
         Self::Promotion,
         Self::Sales,
+        Self::History,
         Self::Oldest,
     ];
 

@@ -1,12 +1,12 @@
-//! The two statements of a ledger question, as text. Pure.
+//! The statements of a ledger question, as text: two, and one for a history. Pure.
 //! Lives here: which rows are read, by which index, and how they are grouped. Lives elsewhere: how values are spelt
 //! (`stored`), what the rows mean (`line`, `facts`).
 //!
 //! Every part of a statement gives the columns of [`Line`](super::line::Line), in their order.
 
 use axon_metrics::{
-    ActivityId, LedgerStep, Window,
-    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, SalesQuestion},
+    ActivityId, LedgerStep, ProductId, Window,
+    source::{Counting, Frame, LedgerQuestion, SalesQuestion},
 };
 
 use super::line::Part;
@@ -21,19 +21,30 @@ use crate::{
 pub(super) struct Statements {
     pub(super) by_activity: Option<String>,
     pub(super) by_product: Option<String>,
+    pub(super) history: Option<String>,
 }
 
 impl Statements {
     pub(super) fn of(question: &LedgerQuestion, shape: &Shape, options: &MySqlOptions) -> Self {
         let text = Text { frame: &question.frame, shape, options };
-        Self { by_activity: text.by_activity(question), by_product: text.by_product(question) }
+        Self {
+            by_activity: text.by_activity(question),
+            by_product: text.by_product(question),
+            history: text.history(question),
+        }
     }
 }
 
-/// The sums of purchases. Each has a name that the parts below give it.
+/// The sums of purchases with their distinct buyers. Each has a name that the parts below give it.
 const SUMS: &str = "COUNT(CASE WHEN confirmed THEN 1 END) AS orders, \
     COUNT(DISTINCT CASE WHEN confirmed AND buyer THEN user_id END) AS users, \
     COUNT(CASE WHEN reversed THEN 1 END) AS reversed, \
+    COUNT(CASE WHEN confirmed AND odd THEN 1 END) AS odd, \
+    SUM(CASE WHEN confirmed THEN quantity END) AS quantity, \
+    SUM(CASE WHEN confirmed THEN price * quantity END) AS revenue";
+
+/// The same without buyers, who do not add up over buckets.
+const HISTORY_SUMS: &str = "COUNT(CASE WHEN confirmed THEN 1 END) AS orders, NULL AS users, NULL AS reversed, \
     COUNT(CASE WHEN confirmed AND odd THEN 1 END) AS odd, \
     SUM(CASE WHEN confirmed THEN quantity END) AS quantity, \
     SUM(CASE WHEN confirmed THEN price * quantity END) AS revenue";
@@ -158,66 +169,56 @@ impl Text<'_> {
         ))
     }
 
-    /// What is found by product: sales of no activity and of all, the history, and how far back purchases reach.
+    /// What is found by product: sales of no activity and of all.
     ///
     /// No index of the platform begins with the product, so this reads the table once, whatever it is asked; with an
-    /// index on (product, time, ...) it reads what it needs. How far back purchases reach is found by jumps in
-    /// `idx_purchase_activity_lookup`.
-    fn by_product(&self, question: &LedgerQuestion) -> Option<String> {
-        let asked = question.sales.as_ref().filter(|asked| !asked.products.is_empty() && self.purchases())?;
-        let products = OneOf::new("product_id", asked.products.iter().map(|product| product.0));
-        let window = Span::of(asked.window, self.frame, self.purchased());
-        let history = asked.history.as_ref().and_then(|asked| self.history(asked));
-        let mut parts = match (window, history) {
-            // One pass serves both, as long as no purchase lies in both.
-            (Some(window), Some(history)) if apart(asked) => vec![self.sales(&products, Some(window), Some(history))],
-            (window, history) => {
-                let window = window.map(|window| self.sales(&products, Some(window), None));
-                window.into_iter().chain(history.map(|history| self.sales(&products, None, Some(history)))).collect()
-            }
-        };
-        if asked.history.is_some() {
-            parts.push(oldest(self.shape.typed));
-        }
-        (!parts.is_empty()).then(|| parts.join(" UNION ALL "))
-    }
-
-    /// The history's span, and the length of its buckets in microseconds.
-    fn history(&self, asked: &HistoryQuestion) -> Option<(Span, u128)> {
-        Span::of(asked.window, self.frame, self.purchased()).map(|span| (span, asked.bucket.as_micros().max(1)))
-    }
-
-    /// Sales in a window by activity, and those of no activity in the buckets of history.
+    /// index on (product, time, ...) it reads what it needs.
     ///
     /// Two things are hidden from the optimiser on purpose. With `campaign_activity_id IS NULL` in plain sight, both
     /// servers look up each purchase of the shop through an index that begins with the activity, and grouped by that
     /// column, all purchases in its order: many times the cost of reading the table once.
-    fn sales(&self, products: &OneOf, window: Option<Span>, history: Option<(Span, u128)>) -> String {
-        let in_window = window.map_or("FALSE".to_owned(), |span| format!("({})", span.holds("purchase_at")));
-        let slot = history.map_or("NULL".to_owned(), |(span, length)| {
-            let (from, within) = (span.from, span.holds("purchase_at"));
-            format!(
-                "CASE WHEN {ACTIVITY} = -1 AND {within} \
-                 THEN TIMESTAMPDIFF(MICROSECOND, {from}, purchase_at) DIV {length} END"
-            )
-        });
-        let spans = || window.into_iter().chain(history.map(|(span, _)| span)).map(|span| span.holds("purchase_at"));
-        let reach = spans().collect::<Vec<_>>().join(" OR ");
-        let known = self.shape.activities.is_there();
-        let (campaign, join) = match known {
+    fn by_product(&self, question: &LedgerQuestion) -> Option<String> {
+        let asked = question.sales.as_ref()?;
+        let products = self.products(&asked.products)?;
+        let span = Span::of(asked.window, self.frame, self.purchased())?;
+        let (campaign, join) = match self.shape.activities.is_there() {
             true => ("a.campaign_id", " LEFT JOIN campaign_activities AS a ON a.id = g.activity"),
             false => ("NULL", ""),
         };
-        format!(
-            "SELECT {part} AS part, g.activity, g.slot, {campaign} AS campaign, g.orders, g.users, g.reversed, g.odd, \
-             g.quantity, g.revenue, NULL AS oldest FROM (SELECT activity, slot, {SUMS} FROM (\
-             SELECT {ACTIVITY} AS activity, {slot} AS slot, {in_window} AS in_window, \
-             {in_window} AND {ACTIVITY} = -1 AS buyer, {purchase} \
-             FROM purchases WHERE {products} AND ({reach})) AS p \
-             WHERE in_window OR slot IS NOT NULL GROUP BY activity, slot) AS g{join}",
+        Some(format!(
+            "SELECT {part} AS part, g.activity, NULL AS slot, {campaign} AS campaign, g.orders, g.users, g.reversed, g.odd, \
+             g.quantity, g.revenue, NULL AS oldest FROM (SELECT activity, {SUMS} FROM (\
+             SELECT {ACTIVITY} AS activity, {ACTIVITY} = -1 AS buyer, {purchase} \
+             FROM purchases WHERE {products} AND {within}) AS p GROUP BY activity) AS g{join}",
             part = Part::Sales.number(),
             purchase = purchase(self.shape),
-        )
+            within = span.holds("purchase_at"),
+        ))
+    }
+
+    /// The purchases of no activity in the buckets of a history, and how far back purchases reach. Found as
+    /// [`by_product`](Self::by_product); the oldest by jumps in `idx_purchase_activity_lookup`.
+    fn history(&self, question: &LedgerQuestion) -> Option<String> {
+        let asked = question.history.as_ref()?;
+        let products = self.products(&asked.products)?;
+        let oldest = oldest(self.shape.typed);
+        let Some(span) = Span::of(asked.window, self.frame, self.purchased()) else { return Some(oldest) };
+        Some(format!(
+            "SELECT {part} AS part, NULL AS activity, slot, NULL AS campaign, {HISTORY_SUMS}, NULL AS oldest FROM (\
+             SELECT TIMESTAMPDIFF(MICROSECOND, {from}, purchase_at) DIV {length} AS slot, {purchase} \
+             FROM purchases WHERE {products} AND {within} AND {ACTIVITY} = -1) AS p GROUP BY slot UNION ALL {oldest}",
+            part = Part::History.number(),
+            from = span.from,
+            length = asked.bucket.as_micros().max(1),
+            purchase = purchase(self.shape),
+            within = span.holds("purchase_at"),
+        ))
+    }
+
+    /// `None` where there is nothing to read.
+    fn products(&self, products: &[ProductId]) -> Option<OneOf> {
+        let one_of = || OneOf::new("product_id", products.iter().map(|product| product.0));
+        (!products.is_empty() && self.purchases()).then(one_of)
     }
 
     /// In the span, of whatever type. With the platform's two spelt out, the time behind them in the index finds the rows;
@@ -261,11 +262,6 @@ fn exactly(status: &str) -> String {
 fn activities(activities: &[ActivityId]) -> Option<OneOf> {
     let one_of = || OneOf::new("campaign_activity_id", activities.iter().map(|activity| activity.0));
     (!activities.is_empty()).then(one_of)
-}
-
-/// Whether no instant lies in both the window and the history.
-fn apart(asked: &SalesQuestion) -> bool {
-    asked.history.is_none_or(|history| history.window.to <= asked.window.from || asked.window.to <= history.window.from)
 }
 
 /// The oldest purchase of all. A jump for each activity and type, instead of a look at each purchase.

@@ -36,19 +36,26 @@ pub(crate) fn steps(activities: u64, budget: Duration) -> LedgerQuestion {
         budget,
         steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
         sales: None,
+        history: None,
     }
 }
 
-/// The same with sales of product 5, and a week of history.
+/// The same with sales of product 5.
 pub(crate) fn sales(activities: u64, budget: Duration) -> LedgerQuestion {
-    let window = Window { from: at(-8 * DAY), to: at(-DAY) };
-    let history = HistoryQuestion { window, bucket: Duration::from_secs(3_600) };
-    let sales = SalesQuestion {
-        products: vec![ProductId(5)],
-        window: Window { from: at(-DAY), to: at(0) },
-        history: Some(history),
-    };
+    let sales = SalesQuestion { products: vec![ProductId(5)], window: Window { from: at(-DAY), to: at(0) } };
     LedgerQuestion { sales: Some(sales), ..steps(activities, budget) }
+}
+
+/// Nothing but a week of history of product 5.
+pub(crate) fn history(budget: Duration) -> LedgerQuestion {
+    let window = Window { from: at(-8 * DAY), to: at(-DAY) };
+    let history = HistoryQuestion { products: vec![ProductId(5)], window, bucket: Duration::from_secs(3_600) };
+    LedgerQuestion { steps: Vec::new(), history: Some(history), ..steps(0, budget) }
+}
+
+/// All of that at once.
+pub(crate) fn everything(budget: Duration) -> LedgerQuestion {
+    LedgerQuestion { history: history(budget).history, ..sales(1, budget) }
 }
 
 pub(crate) fn purchase(id: u64, seconds: i64, activity: Option<u64>) -> PurchaseRow {

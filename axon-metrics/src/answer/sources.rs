@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Catalog, Instant, Missing, Precision,
+    baseline::kept::Told,
     facts::{BehaviorFacts, Fact, LedgerFacts, RealtimeFacts},
     observe::{self, SourceOutcome},
     source::Probe,
@@ -25,6 +26,9 @@ pub enum Seam {
     Ledger,
     /// What is true this second.
     Realtime,
+    /// What the business recorded in the weeks before a promotion. Asked beside the answers: in logs and metrics only.
+    #[serde(skip)]
+    History,
 }
 
 impl Seam {
@@ -35,6 +39,7 @@ impl Seam {
             Self::Behavior => "behavior",
             Self::Ledger => "ledger",
             Self::Realtime => "realtime",
+            Self::History => "history",
         }
     }
 }
@@ -135,6 +140,16 @@ impl SourceReport {
         }
     }
 
+    /// A ledger that did not tell what came before the promotion has told a part only.
+    pub(crate) fn look_at_history(&mut self, history: &Told) {
+        if self.seam == Seam::Ledger
+            && self.status == SourceStatus::Ok
+            && matches!(history, Err(Missing::Unavailable(_)))
+        {
+            self.status = SourceStatus::Partial;
+        }
+    }
+
     fn look_at<T>(&mut self, fact: &Fact<T>) {
         match fact {
             Ok(measured) => {
@@ -168,8 +183,8 @@ impl Said for LedgerFacts {
             report.look_at(&sales.promotion);
             report.look_at(&sales.regular);
             report.look_at(&sales.others);
-            sales.history.iter().for_each(|fact| report.look_at(fact));
         }
+        self.history.iter().for_each(|fact| report.look_at(fact));
     }
 }
 impl Said for RealtimeFacts {

@@ -21,13 +21,26 @@ pub struct Lifetimes {
     /// While a store does not answer: how old live figures may be that are shown all the same, flagged as stale, and how
     /// long past their time those of ranges that are over. Defaults to 15 min.
     pub stale: Duration,
+    /// When the weeks before a promotion are read again, behind the answers that use them. Defaults to 1 h.
+    pub history: Duration,
+    /// How old they may be while the ledger does not answer. Defaults to 24 h.
+    pub history_stale: Duration,
 }
 
 impl Lifetimes {
     /// Nothing is kept: each answer asks the sources, and no two answers share a load.
     pub const fn none() -> Self {
         let none = Duration::ZERO;
-        Self { live: none, over: none, settled: none, lateness: none, refresh: none, stale: none }
+        Self {
+            live: none,
+            over: none,
+            settled: none,
+            lateness: none,
+            refresh: none,
+            stale: none,
+            history: none,
+            history_stale: none,
+        }
     }
 }
 
@@ -41,6 +54,8 @@ impl Default for Lifetimes {
             lateness: seconds(72 * 3600),
             refresh: seconds(1),
             stale: seconds(15 * 60),
+            history: seconds(3600),
+            history_stale: seconds(24 * 3600),
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::{Dashboard, Inner};
 use crate::{
     DashboardCache, Lifetimes,
+    baseline::kept::Histories,
     cache::{kept::KeptWidgets, shared::SharedCache},
     catalog::kept::KeptCatalog,
     definitions::{Mode, Record, StepRules},
@@ -61,7 +62,7 @@ impl DashboardBuilder<()> {
             concurrency: Concurrency::default(),
         };
         let guards = Guards::new(["none"; 4], &settings.budgets, &settings.concurrency);
-        let sources = Sources { behavior: None, ledger: None, realtime: None, guards };
+        let sources = Sources { behavior: None, ledger: None, realtime: None, histories: None, guards };
         Self { catalog: (), sources, shared: None, settings }
     }
 }
@@ -164,12 +165,15 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
             self.sources.realtime.as_ref().map(|source| source.name()),
         ];
         let hashes = Mode::ALL.map(|mode| definition_hash(&self.settings, mode, names));
-        let Settings { budgets, concurrency, .. } = &self.settings;
+        let Settings { budgets, concurrency, lifetimes, .. } = &self.settings;
         self.sources.guards = Guards::new(names.map(|name| name.unwrap_or("none")), budgets, concurrency);
         let guard = Arc::clone(&self.sources.guards.catalog);
         let catalog = Arc::new(KeptCatalog::new(self.catalog, guard, budgets.catalog));
         let admission = Admission::new(self.settings.max_loads);
         let shared = self.shared.map(|cache| SharedCache::new(cache, budgets.cache));
+        let guard = Arc::clone(&self.sources.guards.history);
+        let kept = |ledger: &Arc<_>| Histories::new(Arc::clone(ledger), guard, budgets.history, *lifetimes);
+        self.sources.histories = self.sources.ledger.as_ref().map(kept);
         Dashboard {
             inner: Arc::new(Inner {
                 catalog,

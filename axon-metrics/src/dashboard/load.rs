@@ -223,7 +223,7 @@ fn context<'a>(question: &'a Question, scope: Resolved<'a>, settings: &Settings,
     products.dedup();
     let history = scope
         .promotion_start()
-        .and_then(|start| baseline::history_question(start, as_of, settings.zone, settings.baseline_weeks));
+        .and_then(|start| baseline::history_question(&products, start, as_of, settings.zone, settings.baseline_weeks));
     Context {
         scope,
         currency: catalog.currency(),
@@ -233,7 +233,8 @@ fn context<'a>(question: &'a Question, scope: Resolved<'a>, settings: &Settings,
         frame: Arc::new(frame),
         inflow: inflow_hours(as_of, settings.zone),
         active: Window { from: as_of - chrono::Duration::minutes(ACTIVE_MINUTES), to: as_of },
-        sales: SalesQuestion { products, window: scope.promotion_within(range.window), history },
+        sales: SalesQuestion { products, window: scope.promotion_within(range.window) },
+        history,
         baseline_weeks: settings.baseline_weeks,
     }
 }

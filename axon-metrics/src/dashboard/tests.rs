@@ -90,15 +90,19 @@ fn ledger_facts(question: &LedgerQuestion) -> LedgerFacts {
             previous: Vec::new(),
             by_activity: Vec::new(),
         },
-        sales: question.sales.as_ref().map(|sales| SalesFacts {
+        sales: question.sales.as_ref().map(|_| SalesFacts {
             promotion: measured(sold(45)),
             regular: measured(sold(30)),
             others: measured(Vec::new()),
-            history: sales
-                .history
-                .map(|_| measured(History { since: Some(as_of() - chrono::Duration::days(90)), buckets: vec![] })),
         }),
+        history: question
+            .history
+            .as_ref()
+            .map(|_| measured(History { since: Some(as_of() - chrono::Duration::days(90)), buckets: vec![] })),
     }
+}
+fn no_sales() -> SalesFacts {
+    SalesFacts { promotion: measured(sold(0)), regular: measured(sold(0)), others: measured(Vec::new()) }
 }
 fn ledger_source(
     answer: impl Fn(&LedgerQuestion) -> Result<LedgerFacts, SourceError> + Send + Sync + 'static,
@@ -180,13 +184,15 @@ async fn an_answer_is_read_back_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn each_source_is_asked_once_whatever_the_widgets() {
+async fn each_source_is_asked_once_whatever_the_widgets_and_the_ledger_for_its_history_apart() {
     let mut behavior = MockBehaviorSource::new();
     behavior.expect_name().return_const("elasticsearch");
     behavior.expect_behavior().times(1).returning(|question| Ok(behavior_facts(question)));
     let mut ledger = MockLedgerSource::new();
     ledger.expect_name().return_const("mysql");
-    ledger.expect_ledger().times(1).returning(|question| Ok(ledger_facts(question)));
+    let history = |question: &LedgerQuestion| question.history.is_some();
+    ledger.expect_ledger().times(1).withf(history).returning(|question| Ok(ledger_facts(question)));
+    ledger.expect_ledger().times(1).withf(move |asked| !history(asked)).returning(|asked| Ok(ledger_facts(asked)));
     answered(healthy().behavior(behavior).ledger(ledger)).await;
 }
 
@@ -263,8 +269,8 @@ async fn a_source_that_hangs_costs_only_its_facts_and_no_more_than_its_budget() 
 
 #[tokio::test]
 async fn sources_are_asked_at_the_same_time() {
-    // Each waits for the other two to have been asked.
-    let barrier = Arc::new(tokio::sync::Barrier::new(3));
+    // Each waits for the others to have been asked; the ledger is asked for its history apart.
+    let barrier = Arc::new(tokio::sync::Barrier::new(4));
     struct Waits(Arc<tokio::sync::Barrier>);
     #[async_trait::async_trait]
     impl BehaviorSource for Waits {
@@ -339,25 +345,37 @@ async fn a_source_that_sends_something_else_is_not_believed() {
         assert_eq!(statuses(&answer), [Unavailable, Unavailable, Fresh, Partial, Partial], "{lie}");
         assert_eq!(answer.widgets[&Widget::Funnel].missing[0].detail.as_deref(), Some("malformed"), "{lie}");
     }
-    let ledger: [(&str, Lie<LedgerFacts>); 4] = [
-        ("no sales", |facts| facts.sales = None),
-        ("no history", |facts| facts.sales.as_mut().unwrap().history = None),
-        ("more buyers than orders", |facts| {
-            facts.sales.as_mut().unwrap().promotion = measured(Sales { orders: 1, buyers: 2, ..sold(1) });
-        }),
-        ("an hour outside the history", |facts| {
-            let buckets = vec![(as_of(), crate::facts::BucketSales::default())];
-            facts.sales.as_mut().unwrap().history = Some(measured(History { since: None, buckets }));
-        }),
+    let ledger: [(&str, Lie<LedgerFacts>, WidgetStatus); 4] = [
+        ("sales there or not", |facts| facts.sales = facts.sales.take().xor(Some(no_sales())), Unavailable),
+        ("no history", |facts| facts.history = None, Partial),
+        (
+            "more buyers than orders",
+            |facts| {
+                let sales = facts.sales.iter_mut();
+                sales.for_each(|sales| sales.promotion = measured(Sales { orders: 1, buyers: 2, ..sold(1) }));
+            },
+            Partial,
+        ),
+        (
+            "an hour outside the history",
+            |facts| {
+                let outside = || vec![(as_of(), crate::facts::BucketSales::default())];
+                let history = facts.history.iter_mut();
+                history.for_each(|history| *history = measured(History { since: None, buckets: outside() }));
+            },
+            Partial,
+        ),
     ];
-    for (lie, tell) in ledger {
+    for (lie, tell, comparison) in ledger {
         let source = ledger_source(move |question| {
             let mut facts = ledger_facts(question);
             tell(&mut facts);
             Ok(facts)
         });
         let answer = answered(healthy().ledger(source)).await;
-        assert_eq!(statuses(&answer), [Fresh, Fresh, Unavailable, Fresh, Fresh], "{lie}");
+        assert_eq!(statuses(&answer), [Fresh, Fresh, comparison, Fresh, Fresh], "{lie}");
+        let missing = &answer.widgets[&Widget::Comparison].missing;
+        assert!(missing.iter().any(|gap| gap.detail.as_deref() == Some("malformed")), "{lie} {missing:?}");
     }
     let realtime: [(&str, Lie<RealtimeFacts>); 2] = [
         ("an activity too few", |facts| facts.slots.clear()),
@@ -550,7 +568,8 @@ async fn a_dropped_answer_ends_its_questions_and_harms_nothing() {
             "mysql"
         }
         async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
-            if !self.1.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            // The history goes on without whoever asked for it.
+            if question.history.is_none() && !self.1.swap(true, std::sync::atomic::Ordering::SeqCst) {
                 let _dropped = Dropped(self.0.clone());
                 let _ = self.0.send("asked");
                 std::future::pending::<()>().await;
@@ -635,7 +654,7 @@ async fn every_figure_of_an_answer_is_defined_once() {
     let others = vec![crate::facts::OtherSales { campaign: None, activity: ActivityId(5), orders: 2 }];
     let ledger = ledger_source(move |question| {
         let mut facts = ledger_facts(question);
-        facts.sales.as_mut().unwrap().others = measured(others.clone());
+        facts.sales.iter_mut().for_each(|sales| sales.others = measured(others.clone()));
         Ok(facts)
     });
     let dashboard = healthy().ledger(ledger).build();

@@ -42,8 +42,7 @@ pub(super) fn ledger(mut facts: LedgerFacts, question: &LedgerQuestion, name: &s
     let check = Check { name, expected: "the sums asked for" };
     check.steps(&mut facts.steps, &question.frame, question.steps.len())?;
     check.that(facts.sales.is_some() == question.sales.is_some(), "sales are there or not as asked")?;
-    if let (Some(sales), Some(asked)) = (&mut facts.sales, &question.sales) {
-        check.that(sales.history.is_some() == asked.history.is_some(), "a history is there or not as asked")?;
+    if let Some(sales) = &mut facts.sales {
         for fact in [&mut sales.promotion, &mut sales.regular] {
             check.that(
                 fact.as_ref().map_or(true, |sales| plausible(&sales.value)),
@@ -52,17 +51,18 @@ pub(super) fn ledger(mut facts: LedgerFacts, question: &LedgerQuestion, name: &s
             capped(fact, as_of);
         }
         capped(&mut sales.others, as_of);
-        if let (Some(fact), Some(asked)) = (&mut sales.history, asked.history) {
-            if let Ok(history) = &fact {
-                let buckets = &history.value.buckets;
-                check.that(
-                    buckets.iter().all(|(start, _)| asked.window.contains(*start)),
-                    "a bucket of history outside the window",
-                )?;
-                check.that(buckets.windows(2).all(|pair| pair[0].0 < pair[1].0), "buckets of history out of order")?;
-            }
-            capped(fact, as_of);
+    }
+    check.that(facts.history.is_some() == question.history.is_some(), "a history is there or not as asked")?;
+    if let (Some(fact), Some(asked)) = (&mut facts.history, &question.history) {
+        if let Ok(history) = &fact {
+            let buckets = &history.value.buckets;
+            check.that(
+                buckets.iter().all(|(start, _)| asked.window.contains(*start)),
+                "a bucket of history outside the window",
+            )?;
+            check.that(buckets.windows(2).all(|pair| pair[0].0 < pair[1].0), "buckets of history out of order")?;
         }
+        capped(fact, as_of);
     }
     Ok(facts)
 }
@@ -117,7 +117,10 @@ impl Check<'_> {
         for fact in steps.current.iter_mut().chain(&mut steps.previous).chain(apart) {
             capped(fact, frame.as_of);
             self.that(
-                !matches!(fact, Err(Missing::ZeroDenominator | Missing::NoBaseline | Missing::Unlimited)),
+                !matches!(
+                    fact,
+                    Err(Missing::ZeroDenominator | Missing::NoBaseline | Missing::Unlimited | Missing::Loading(_))
+                ),
                 "a count that is no count",
             )?;
         }

@@ -13,11 +13,13 @@ pub struct Concurrency {
     pub ledger: usize,
     /// Questions about what is true this second. Defaults to 32.
     pub realtime: usize,
+    /// Questions about what the business recorded in the weeks before a promotion. Defaults to 2.
+    pub history: usize,
 }
 
 impl Default for Concurrency {
     fn default() -> Self {
-        Self { catalog: 2, behavior: 8, ledger: 5, realtime: 32 }
+        Self { catalog: 2, behavior: 8, ledger: 5, realtime: 32, history: 2 }
     }
 }
 
@@ -44,5 +46,11 @@ impl Concurrency {
     #[must_use]
     pub fn with_realtime(self, realtime: usize) -> Self {
         Self { realtime, ..self }
+    }
+
+    /// Others for the weeks before a promotion. Defaults to 2.
+    #[must_use]
+    pub fn with_history(self, history: usize) -> Self {
+        Self { history, ..self }
     }
 }

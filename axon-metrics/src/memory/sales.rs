@@ -10,7 +10,7 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    ActivityId, Catalog, Instant, Measured, Missing, Money, Reason,
+    ActivityId, Catalog, Instant, Measured, Missing, Money, ProductId, Reason,
     definitions::LedgerStep,
     facts::{BucketSales, Fact, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
     period::Window,
@@ -35,6 +35,10 @@ pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFa
             by_activity: apart.iter().map(|id| (*id, steps(&[*id], frame.current, Counting::Events))).collect(),
         },
         sales: question.sales.as_ref().map(|asked| sales(ledger, &snapshot.catalog, frame, asked)),
+        history: question.history.as_ref().map(|asked| {
+            let history = history(ledger, asked, frame.as_of);
+            history.map(|history| Measured::exact(history, name, frame.as_of))
+        }),
     }
 }
 
@@ -76,12 +80,9 @@ fn sales(ledger: &Ledger, catalog: &Catalog, frame: &Frame, asked: &SalesQuestio
     ));
     if asked.products.is_empty() {
         let none = || Missing::NotMeasured(Reason::NoProducts);
-        let history = asked.history.map(|_| Err(none()));
-        return SalesFacts { promotion, regular: Err(none()), others: Err(none()), history };
+        return SalesFacts { promotion, regular: Err(none()), others: Err(none()) };
     }
-    let mut products = asked.products.clone();
-    products.sort_unstable();
-    products.dedup();
+    let products = each_once(&asked.products);
     SalesFacts {
         promotion,
         regular: measured(sum(
@@ -101,11 +102,14 @@ fn sales(ledger: &Ledger, catalog: &Catalog, frame: &Frame, asked: &SalesQuestio
             let others = orders.into_iter().filter(|(_, orders)| *orders > 0).map(other).collect();
             Ok(Measured::exact(others, NAME, frame.as_of))
         },
-        history: asked.history.map(|asked| {
-            let history = history(ledger, &products, &asked, frame.as_of);
-            history.map(|history| Measured::exact(history, NAME, frame.as_of))
-        }),
     }
+}
+
+fn each_once(products: &[ProductId]) -> Vec<ProductId> {
+    let mut products = products.to_vec();
+    products.sort_unstable();
+    products.dedup();
+    products
 }
 
 /// The sum of the confirmed purchases of a span, with the number of those that were reversed.
@@ -137,16 +141,15 @@ fn add(total: &mut BucketSales, row: &PurchaseRow) -> Result<(), Missing> {
     Ok(())
 }
 
-fn history(
-    ledger: &Ledger,
-    products: &[crate::ProductId],
-    asked: &HistoryQuestion,
-    as_of: Instant,
-) -> Result<History, Missing> {
+fn history(ledger: &Ledger, asked: &HistoryQuestion, as_of: Instant) -> Result<History, Missing> {
+    if asked.products.is_empty() {
+        return Err(Missing::NotMeasured(Reason::NoProducts));
+    }
+    let products = each_once(&asked.products);
     let span = Span::of(asked.window, as_of);
     let length = i64::try_from(asked.bucket.as_micros()).unwrap_or(i64::MAX).max(1);
     let mut buckets = BTreeMap::<i64, BucketSales>::new();
-    for (at, row) in ledger.of_shop(products, Outcome::Confirmed).flat_map(|log| log.timed(span)) {
+    for (at, row) in ledger.of_shop(&products, Outcome::Confirmed).flat_map(|log| log.timed(span)) {
         add(buckets.entry(at.saturating_sub(span.from) / length).or_default(), row)?;
     }
     let start = |bucket: i64| instant(span.from.saturating_add(bucket.saturating_mul(length)));

@@ -11,7 +11,7 @@ use crate::{
     ActivityId, CampaignId, Missing, Money, ProductId, Reason,
     catalog::{Activity, ActivityKind, Campaign},
     definitions::LedgerStep,
-    facts::{BucketSales, LedgerFacts, OtherSales, Sales, SalesFacts},
+    facts::{BucketSales, Fact, History, LedgerFacts, OtherSales, Sales, SalesFacts},
     period::Window,
     source::{Counting, Frame, HistoryQuestion, LedgerQuestion, LedgerSource, SalesQuestion, SourceError},
 };
@@ -67,13 +67,21 @@ fn shop(id: u64, seconds: i64, user: u64) -> Purchase {
 }
 
 fn steps(frame: Frame) -> LedgerQuestion {
-    LedgerQuestion { frame: shared(frame), budget: BUDGET, steps: STEPS.to_vec(), sales: None }
+    LedgerQuestion { frame: shared(frame), budget: BUDGET, steps: STEPS.to_vec(), sales: None, history: None }
 }
 
-fn sales(activities: &[u64], window: Window, history: Option<HistoryQuestion>) -> LedgerQuestion {
-    let sales = SalesQuestion { products: vec![ProductId(5), ProductId(6)], window, history };
+fn sales(activities: &[u64], window: Window) -> LedgerQuestion {
+    let sales = SalesQuestion { products: vec![ProductId(5), ProductId(6)], window };
     let frame = shared(frame(activities, window, Counting::Events));
-    LedgerQuestion { frame, budget: BUDGET, steps: Vec::new(), sales: Some(sales) }
+    LedgerQuestion { frame, budget: BUDGET, steps: Vec::new(), sales: Some(sales), history: None }
+}
+
+/// Nothing but the history of products 5 and 6.
+fn history(window: Window, bucket: u64) -> LedgerQuestion {
+    let products = vec![ProductId(5), ProductId(6)];
+    let history = HistoryQuestion { products, window, bucket: Duration::from_secs(bucket) };
+    let frame = shared(frame(&[], Window { from: at(0), to: at(0) }, Counting::Events));
+    LedgerQuestion { frame, budget: BUDGET, steps: Vec::new(), sales: None, history: Some(history) }
 }
 
 async fn ask(source: &impl LedgerSource, question: &LedgerQuestion) -> LedgerFacts {
@@ -83,6 +91,10 @@ async fn ask(source: &impl LedgerSource, question: &LedgerQuestion) -> LedgerFac
 async fn sold<S: LedgerStore>(purchases: &[Purchase], question: &LedgerQuestion) -> Option<SalesFacts> {
     let source = S::holding(&campaigns(), &[], purchases).await?;
     Some(ask(&source, question).await.sales.expect("asked for"))
+}
+
+async fn before(source: &impl LedgerSource, question: &LedgerQuestion) -> Fact<History> {
+    ask(source, question).await.history.expect("asked for")
 }
 
 /// The source's name is lower case, without blanks.
@@ -124,7 +136,26 @@ pub async fn one_count_per_step_window_and_activity<S: LedgerStore>() {
     assert_eq!(values(&facts.steps.previous), [2, 1]);
     let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
     assert_eq!(apart, [(8, vec![1, 0]), (7, vec![1, 2])]);
-    assert!(facts.sales.is_none());
+    assert!(facts.sales.is_none() && facts.history.is_none());
+}
+
+/// Each only where it is asked for, and history alone, too; together they say what they say apart.
+pub async fn history_is_told_alone_or_with_the_rest<S: LedgerStore>() {
+    let purchases = [purchase(1, -HOUR, 1), shop(2, -HOUR, 2), shop(3, -3 * DAY, 3)];
+    let Some(source) = S::holding(&campaigns(), &[entry(1, -HOUR, 1)], &purchases).await else { return };
+    let alone = history(window(-4 * DAY, -2 * DAY), 3_600);
+    let facts = ask(&source, &alone).await;
+    assert!(facts.steps.all().next().is_none() && facts.sales.is_none(), "{facts:?}");
+    let told = measured(&facts.history.expect("asked for"));
+    assert_eq!((told.buckets.len(), told.since), (1, Some(at(-3 * DAY))));
+    let all = LedgerQuestion { steps: STEPS.to_vec(), history: alone.history, ..sales(&[7], window(-DAY, 0)) };
+    let facts = ask(&source, &all).await;
+    assert_eq!(values(&facts.steps.current), [1, 1]);
+    let sales = facts.sales.expect("asked for");
+    assert_eq!((measured(&sales.promotion).orders, measured(&sales.regular).orders), (1, 1));
+    assert_eq!(measured(&facts.history.expect("asked for")), told);
+    let without = ask(&source, &LedgerQuestion { history: None, ..all }).await;
+    assert!(without.history.is_none());
 }
 
 /// Money is exact: unit price times quantity, to the last digit.
@@ -135,7 +166,7 @@ pub async fn money_is_exact<S: LedgerStore>() {
         Purchase { price: price("0.01"), quantity: 3, ..purchase(2, -HOUR, 2) },
         Purchase { price: price("0.10"), ..purchase(3, -HOUR, 3) },
     ];
-    let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0), None)).await else { return };
+    let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0))).await else { return };
     let found = measured(&found.promotion);
     let wanted = Sales {
         orders: 3,
@@ -157,7 +188,7 @@ pub async fn a_window_holds_its_first_instant_and_not_its_last<S: LedgerStore>()
     let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
     let question = steps(frame(&[7], window(from, to), Counting::Events));
     assert_eq!(values(&ask(&source, &question).await.steps.current), [2, 2]);
-    let sales = ask(&source, &sales(&[7], window(from, to), None)).await.sales.expect("asked for");
+    let sales = ask(&source, &sales(&[7], window(from, to))).await.sales.expect("asked for");
     assert_eq!((measured(&sales.promotion).orders, measured(&sales.regular).orders), (2, 2));
 }
 
@@ -167,7 +198,7 @@ pub async fn bounds_within_a_second_count_as_they_are<S: LedgerStore>() {
     let purchases: Vec<_> =
         [0, 250, 500, 750].iter().zip(1..).map(|(ms, id)| Purchase { at: milli(*ms), ..purchase(id, 0, id) }).collect();
     let window = Window { from: milli(250), to: milli(750) };
-    let Some(found) = sold::<S>(&purchases, &sales(&[7], window, None)).await else { return };
+    let Some(found) = sold::<S>(&purchases, &sales(&[7], window)).await else { return };
     assert_eq!(measured(&found.promotion).orders, 2);
 }
 
@@ -186,7 +217,7 @@ pub async fn approved_entries_and_confirmed_purchases_count<S: LedgerStore>() {
     let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
     let question = steps(frame(&[7], window(-DAY, 0), Counting::Events));
     assert_eq!(values(&ask(&source, &question).await.steps.current), [1, 1]);
-    let sales = ask(&source, &sales(&[7], window(-DAY, 0), None)).await.sales.expect("asked for");
+    let sales = ask(&source, &sales(&[7], window(-DAY, 0))).await.sales.expect("asked for");
     for fact in [&sales.promotion, &sales.regular] {
         let sum = measured(fact);
         assert_eq!((sum.orders, sum.quantity, sum.buyers, sum.revenue), (1, 1, 1, Money::from(12_900)));
@@ -200,7 +231,7 @@ pub async fn the_promotion_is_what_the_activities_sold<S: LedgerStore>() {
     let elsewhere = Purchase { activity: Some(ActivityId(9)), ..purchase(3, -HOUR, 3) };
     let again = Purchase { activity: Some(ActivityId(8)), ..purchase(4, -HOUR, 1) };
     let purchases = [purchase(1, -HOUR, 1), other, elsewhere, again, shop(5, -HOUR, 5)];
-    let Some(found) = sold::<S>(&purchases, &sales(&[7, 8], window(-DAY, 0), None)).await else { return };
+    let Some(found) = sold::<S>(&purchases, &sales(&[7, 8], window(-DAY, 0))).await else { return };
     let found = measured(&found.promotion);
     assert_eq!((found.orders, found.quantity, found.buyers), (3, 6, 2));
     assert_eq!(found.revenue, Money::from(12_900 * 6));
@@ -211,7 +242,7 @@ pub async fn regular_is_what_the_shop_sold_of_the_products<S: LedgerStore>() {
     let sixth = Purchase { product: ProductId(6), quantity: 2, ..shop(2, -HOUR, 1) };
     let foreign = Purchase { product: ProductId(99), ..shop(3, -HOUR, 3) };
     let purchases = [shop(1, -HOUR, 1), sixth, foreign, purchase(4, -HOUR, 4), shop(5, -2 * DAY, 5)];
-    let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0), None)).await else { return };
+    let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0))).await else { return };
     let found = measured(&found.regular);
     assert_eq!((found.orders, found.quantity, found.buyers), (2, 3, 1));
     assert_eq!(found.revenue, Money::from(12_900 * 3));
@@ -223,7 +254,7 @@ pub async fn others_are_purchases_of_the_products_by_other_activities<S: LedgerS
     let foreign = Purchase { product: ProductId(99), ..of(6, 10) };
     let earlier = Purchase { at: at(-2 * DAY), ..of(7, 9) };
     let purchases = [of(1, 7), of(2, 9), of(3, 9), of(4, 8), of(5, 77), foreign, earlier];
-    let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0), None)).await else { return };
+    let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0))).await else { return };
     let other = |campaign: Option<u64>, id, orders| OtherSales {
         campaign: campaign.map(CampaignId),
         activity: ActivityId(id),
@@ -241,12 +272,11 @@ pub async fn no_rows_are_a_measured_zero<S: LedgerStore>() {
         assert_eq!(values(&facts.steps.current), [0, 0]);
         assert_eq!(values(&facts.steps.by_activity[0].1), [0, 0]);
     }
-    let history = HistoryQuestion { window: window(-2 * DAY, -DAY), bucket: Duration::from_secs(3_600) };
-    let sales = ask(&source, &sales(&[7], window(-DAY, 0), Some(history))).await.sales.expect("asked for");
+    let sales = ask(&source, &sales(&[7], window(-DAY, 0))).await.sales.expect("asked for");
     let nothing = Sales { cancelled: S::HAS_STATUS.then_some(0), ..Sales::default() };
     assert_eq!((measured(&sales.promotion), measured(&sales.regular)), (nothing.clone(), nothing));
     assert_eq!(measured(&sales.others), []);
-    let history = measured(&sales.history.expect("asked for"));
+    let history = measured(&before(&source, &history(window(-2 * DAY, -DAY), 3_600)).await);
     assert_eq!((history.since, history.buckets), (None, Vec::new()));
 }
 
@@ -257,23 +287,26 @@ pub async fn an_empty_window_is_a_measured_zero<S: LedgerStore>() {
     assert_eq!(values(&ask(&source, &steps(frame(&[7], empty, Counting::Events))).await.steps.current), [0, 0]);
     let none = steps(frame(&[], window(-DAY, 0), Counting::Subjects));
     assert_eq!(values(&ask(&source, &none).await.steps.current), [0, 0]);
-    let sales = ask(&source, &sales(&[7], empty, None)).await.sales.expect("asked for");
+    let sales = ask(&source, &sales(&[7], empty)).await.sales.expect("asked for");
     assert_eq!((measured(&sales.promotion).orders, measured(&sales.regular).orders), (0, 0));
 }
 
-/// No products: regular, others and history are not measured, with `no_products`.
+/// No products: regular and others, or the history, are not measured, with `no_products`.
 pub async fn without_products_only_the_promotion_is_measured<S: LedgerStore>() {
-    let history = HistoryQuestion { window: window(-2 * DAY, -DAY), bucket: Duration::from_secs(3_600) };
-    let mut question = sales(&[7], window(-DAY, 0), Some(history));
+    let mut question = sales(&[7], window(-DAY, 0));
     question.sales.as_mut().expect("asked for").products.clear();
-    let Some(found) = sold::<S>(&[purchase(1, -HOUR, 1), shop(2, -HOUR, 1)], &question).await else { return };
+    let purchases = [purchase(1, -HOUR, 1), shop(2, -HOUR, 1)];
+    let Some(source) = S::holding(&campaigns(), &[], &purchases).await else { return };
+    let found = ask(&source, &question).await.sales.expect("asked for");
     assert_eq!(measured(&found.promotion).orders, 1);
     let no_products = |missing: Option<Missing>| {
         assert!(matches!(missing, Some(Missing::NotMeasured(Reason::NoProducts))), "{missing:?}");
     };
     no_products(found.regular.err());
     no_products(found.others.err());
-    no_products(found.history.expect("asked for").err());
+    let mut question = history(window(-2 * DAY, -DAY), 3_600);
+    question.history.as_mut().expect("asked for").products.clear();
+    no_products(before(&source, &question).await.err());
 }
 
 /// History: confirmed regular purchases in the buckets asked for, those without any left out.
@@ -291,7 +324,6 @@ pub async fn history_comes_in_the_buckets_asked_for<S: LedgerStore>() {
         shop(8, from + DAY, 5),
     ];
     purchases.extend(cancelled);
-    let history = |bucket| HistoryQuestion { window: window(from, from + DAY), bucket: Duration::from_secs(bucket) };
     let Some(source) = S::holding(&campaigns(), &[], &purchases).await else { return };
     let bucket = |seconds, orders, quantity: i64| {
         let quantity_sold = u64::try_from(quantity).expect("a quantity");
@@ -301,8 +333,7 @@ pub async fn history_comes_in_the_buckets_asked_for<S: LedgerStore>() {
         (3_600, vec![bucket(from, 3, 4), bucket(from + DAY - HOUR, 1, 1)]),
         (1_800, vec![bucket(from, 2, 3), bucket(from + 1_800, 1, 1), bucket(from + DAY - 1_800, 1, 1)]),
     ] {
-        let question = sales(&[7], window(-DAY, 0), Some(history(length)));
-        let found = ask(&source, &question).await.sales.expect("asked for").history.expect("asked for");
+        let found = before(&source, &history(window(from, from + DAY), length)).await;
         assert_eq!(measured(&found).buckets, wanted, "buckets of {length} s");
     }
 }
@@ -310,16 +341,15 @@ pub async fn history_comes_in_the_buckets_asked_for<S: LedgerStore>() {
 /// History reaches back to the ledger's oldest purchase, of any product.
 pub async fn history_reaches_back_to_the_oldest_purchase<S: LedgerStore>() {
     let oldest = Purchase { product: ProductId(99), ..purchase(1, -30 * DAY, 1) };
-    let history = HistoryQuestion { window: window(-7 * DAY, -6 * DAY), bucket: Duration::from_secs(3_600) };
-    let question = sales(&[7], window(-DAY, 0), Some(history));
-    let Some(found) = sold::<S>(&[shop(2, -HOUR, 2), oldest], &question).await else { return };
-    assert_eq!(measured(&found.history.expect("asked for")).since, Some(at(-30 * DAY)));
+    let Some(source) = S::holding(&campaigns(), &[], &[shop(2, -HOUR, 2), oldest]).await else { return };
+    let found = before(&source, &history(window(-7 * DAY, -6 * DAY), 3_600)).await;
+    assert_eq!(measured(&found).since, Some(at(-30 * DAY)));
 }
 
 /// Freshness: complete up to the time of the read.
 pub async fn facts_are_complete_up_to_the_read<S: LedgerStore>() {
-    let history = HistoryQuestion { window: window(-2 * DAY, -DAY), bucket: Duration::from_secs(3_600) };
-    let question = LedgerQuestion { steps: STEPS.to_vec(), ..sales(&[7], window(-DAY, 0), Some(history)) };
+    let history = history(window(-2 * DAY, -DAY), 3_600).history;
+    let question = LedgerQuestion { steps: STEPS.to_vec(), history, ..sales(&[7], window(-DAY, 0)) };
     let Some(source) = S::holding(&campaigns(), &[entry(1, -HOUR, 1)], &[purchase(1, -HOUR, 1)]).await else { return };
     let (name, facts) = (source.name(), ask(&source, &question).await);
     facts.steps.all().for_each(|fact| vouched(fact, name));
@@ -327,7 +357,7 @@ pub async fn facts_are_complete_up_to_the_read<S: LedgerStore>() {
     vouched(&sales.promotion, name);
     vouched(&sales.regular, name);
     vouched(&sales.others, name);
-    vouched(&sales.history.expect("asked for"), name);
+    vouched(&facts.history.expect("asked for"), name);
 }
 
 /// The newest record of a probe is one before the instant asked for.
@@ -343,7 +373,8 @@ where
     S::Source: LedgerSource,
 {
     let Some(source) = S::absent().await else { return };
-    let question = LedgerQuestion { steps: STEPS.to_vec(), ..sales(&[7], window(-DAY, 0), None) };
+    let history = history(window(-2 * DAY, -DAY), 3_600).history;
+    let question = LedgerQuestion { steps: STEPS.to_vec(), history, ..sales(&[7], window(-DAY, 0)) };
     let facts = ask(&source, &question).await;
     for fact in facts.steps.all() {
         assert!(matches!(fact, Err(Missing::NotMeasured(_))), "{fact:?}");
@@ -352,6 +383,7 @@ where
     assert!(matches!(sales.promotion, Err(Missing::NotMeasured(_))), "{:?}", sales.promotion);
     assert!(matches!(sales.regular, Err(Missing::NotMeasured(_))), "{:?}", sales.regular);
     assert!(matches!(sales.others, Err(Missing::NotMeasured(_))), "{:?}", sales.others);
+    assert!(matches!(facts.history, Some(Err(Missing::NotMeasured(_)))), "{:?}", facts.history);
 }
 
 const SHORT: Duration = Duration::from_millis(400);
@@ -388,6 +420,7 @@ macro_rules! ledger_source_conformance {
             the_name_is_lower_case_without_blanks
             rows_are_counted_or_distinct_users
             one_count_per_step_window_and_activity
+            history_is_told_alone_or_with_the_rest
             money_is_exact
             a_window_holds_its_first_instant_and_not_its_last
             bounds_within_a_second_count_as_they_are

@@ -173,8 +173,7 @@ impl Baseline {
 
 fn expected_of(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Result<Expected, Missing> {
     let start = context.scope.promotion_start().ok_or(Missing::NoBaseline)?;
-    let history = facts.sales.history.as_ref().ok_or(Missing::NoBaseline)?;
-    notes.look_at(history);
-    let history = history.as_ref().map_err(Clone::clone)?;
+    let history = facts.history.as_ref().map_err(Clone::clone)?;
+    notes.look_at_kept(history);
     expected(&history.value, start, context.sales.window, context.as_of, context.zone, context.baseline_weeks)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Instant,
-    facts::{Fact, Missing, Reason},
+    facts::{Fact, Measured, Missing, Reason},
     source::SourceError,
 };
 
@@ -72,10 +72,19 @@ impl MissingFigure {
                 Some(error.source_name().to_string()),
                 error.to_string(),
             ),
+            Missing::Loading(store) => (
+                MissingReason::Unavailable,
+                Some(HISTORY_LOADING.to_owned()),
+                Some(store.to_string()),
+                "the weeks before the promotion are still being read".to_owned(),
+            ),
         };
         Self { field, reason, detail, source, message }
     }
 }
+
+/// What is read apart from answers, since it takes longer than they may.
+const HISTORY_LOADING: &str = "history_loading";
 
 fn not_measured(reason: Reason) -> &'static str {
     match reason {
@@ -193,19 +202,24 @@ impl Notes {
         match &value {
             Ok(_) => self.had += 1,
             Err(why) => {
-                self.lost += usize::from(matches!(why, Missing::Unavailable(_)));
+                self.lost += usize::from(matches!(why, Missing::Unavailable(_) | Missing::Loading(_)));
                 self.missing.push(MissingFigure::new(field.into(), why));
             }
         }
         value.ok()
     }
 
+    /// Notes how whole a fact is that is kept, and so older than the others: its age is no age of theirs.
+    pub(crate) fn look_at_kept<T>(&mut self, measured: &Measured<T>) {
+        self.partial |= measured.partial;
+        self.lag_assumed |= measured.lag_assumed;
+        self.time_step = self.time_step.max(measured.time_step);
+    }
+
     /// Notes how fresh and whole a fact is.
     pub(crate) fn look_at<T>(&mut self, fact: &Fact<T>) {
         if let Ok(measured) = fact {
-            self.partial |= measured.partial;
-            self.lag_assumed |= measured.lag_assumed;
-            self.time_step = self.time_step.max(measured.time_step);
+            self.look_at_kept(measured);
             self.complete_to =
                 Some(self.complete_to.map_or(measured.complete_to, |oldest| oldest.min(measured.complete_to)));
         }

@@ -109,7 +109,15 @@ impl Platform {
     /// The dashboard over the servers at these addresses, with budgets that a busy machine keeps.
     pub(crate) fn patient_dashboard(&self) -> Dashboard {
         let long = Duration::from_secs(30);
-        let patient = Budgets { answer: long, catalog: long, behavior: long, ledger: long, realtime: long, ..Budgets::default() };
+        let patient = Budgets {
+            answer: long,
+            catalog: long,
+            behavior: long,
+            ledger: long,
+            realtime: long,
+            history: long,
+            ..Budgets::default()
+        };
         self.dashboard(&self.addresses, patient)
     }
 
