@@ -117,7 +117,8 @@ fn library(criterion: &mut Criterion) {
         activities: vec![activity],
     };
     let catalog = MemoryStore::new(Catalog::new("KRW", vec![campaign]).expect("a catalog"));
-    let dashboard = Dashboard::builder().catalog(catalog).behavior(ByHeart).ledger(ByHeart).realtime(ByHeart).build();
+    let dashboard = Dashboard::builder().catalog(catalog).behavior(ByHeart).ledger(ByHeart).realtime(ByHeart);
+    let dashboard = dashboard.lifetimes(axon_metrics::Lifetimes::none()).build();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let requests = [
         (

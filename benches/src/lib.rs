@@ -128,12 +128,13 @@ impl Sink for Filling {
     }
 }
 
-/// A dashboard that asks one store about everything.
+/// A dashboard that asks one store about everything, for each answer.
 pub fn dashboard(store: &MemoryStore) -> Dashboard {
     Dashboard::builder()
         .catalog(store.clone())
         .behavior(store.clone())
         .ledger(store.clone())
         .realtime(store.clone())
+        .lifetimes(axon_metrics::Lifetimes::none())
         .build()
 }

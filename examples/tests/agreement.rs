@@ -65,6 +65,7 @@ fn agree(config: Config, gzip: bool) -> Compared {
         .behavior(store.clone())
         .ledger(store.clone())
         .realtime(store)
+        .lifetimes(axon_metrics::Lifetimes::none())
         .zone(zone)
         .build();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

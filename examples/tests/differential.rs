@@ -126,6 +126,7 @@ fn embedded(layout: Layout, keep: Keep, has_status: bool) -> Dashboard {
         .behavior(store.clone())
         .ledger(store.clone())
         .realtime(store)
+        .lifetimes(axon_metrics::Lifetimes::none())
         .zone(ZONE)
         .step_rules(platform::rules(layout))
         .build()

@@ -89,7 +89,8 @@ pub(crate) fn sale(id: u64, when: &str) -> Purchase {
 
 pub(crate) fn builder(store: &MemoryStore) -> DashboardBuilder<Arc<dyn CatalogSource>> {
     let store = store.clone();
-    Dashboard::builder().catalog(store.clone()).behavior(store.clone()).ledger(store.clone()).realtime(store)
+    let builder = Dashboard::builder().catalog(store.clone()).behavior(store.clone());
+    builder.ledger(store.clone()).realtime(store).lifetimes(axon_metrics::Lifetimes::none())
 }
 
 pub(crate) async fn answer(store: &MemoryStore, request: DashboardRequest) -> DashboardAnswer {

@@ -31,6 +31,7 @@ pub(crate) fn dashboard(world: &World) -> Dashboard {
         .behavior(store.clone())
         .ledger(store.clone())
         .realtime(store)
+        .lifetimes(axon_metrics::Lifetimes::none())
         .zone(world.zone)
         .step_rules(rules)
         .baseline_weeks(world.baseline_weeks)

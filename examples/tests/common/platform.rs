@@ -144,6 +144,7 @@ impl Platform {
             .zone(self.expected.setting.zone.parse().unwrap())
             .step_rules(rules(self.layout))
             .budgets(budgets)
+            .lifetimes(axon_metrics::Lifetimes::none())
             .build()
     }
 
