@@ -12,7 +12,7 @@ use tokio::{
     sync::watch,
     time::{Instant as Monotonic, timeout_at},
 };
-use tracing::Instrument;
+use tracing::{Instrument, instrument::WithSubscriber};
 
 use crate::Instant;
 
@@ -65,7 +65,8 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         // A runtime that shuts down drops what is given to it, and a load that is dropped takes itself off the board.
         drop(board);
         for load in started {
-            tokio::spawn(load.in_current_span());
+            // Its log lines go where those of whoever started it go.
+            tokio::spawn(load.in_current_span().with_current_subscriber());
         }
         result
     }
