@@ -1,15 +1,19 @@
 //! A proxy in front of a server that knows its protocol: it counts commands, and pings among them, apart from handshakes,
 //! where the one of the examples counts round trips. It also lets only the connections there are go silent.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
+    time::sleep,
 };
 
 #[derive(Debug, Default)]
@@ -22,6 +26,9 @@ pub(crate) struct Seen {
     /// Connections opened before this is set pass nothing on any more.
     frozen: AtomicUsize,
     refusing: AtomicBool,
+    /// Commands that hold this text wait so long before they are passed on.
+    slow: Mutex<Option<(&'static str, Duration)>>,
+    slowed: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -62,6 +69,16 @@ impl Proxy {
         self.seen.frozen.store(self.seen.connections.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
+    /// Commands that hold this text take so much longer.
+    pub(crate) fn slow(&self, text: &'static str, by: Duration) {
+        *self.seen.slow.lock().unwrap() = Some((text, by));
+    }
+
+    /// How many held it.
+    pub(crate) fn slowed(&self) -> usize {
+        self.seen.slowed.load(Ordering::SeqCst)
+    }
+
     /// New connections are closed at once.
     pub(crate) fn refuse(&self, refuse: bool) {
         self.seen.refusing.store(refuse, Ordering::SeqCst);
@@ -88,6 +105,13 @@ async fn pass(
             seen.commands.fetch_add(1, Ordering::SeqCst);
             if bytes[4] == 0x0e {
                 seen.pings.fetch_add(1, Ordering::SeqCst);
+            }
+            let slow = *seen.slow.lock().unwrap();
+            if let Some((text, by)) = slow
+                && bytes[..length].windows(text.len()).any(|part| part == text.as_bytes())
+            {
+                seen.slowed.fetch_add(1, Ordering::SeqCst);
+                sleep(by).await;
             }
         }
         if to.write_all(&bytes[..length]).await.is_err() {
