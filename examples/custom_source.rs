@@ -24,7 +24,7 @@ use axon_metrics::{
     answer::SourceStatus,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{RealtimeFacts, Slots, Stock},
-    source::{Probe, RealtimeQuestion, RealtimeSource},
+    source::{Probe, RealtimeQuestion, RealtimeSource, connection_lost},
 };
 
 /// A client of an inventory service: here a map, in reality a connection.
@@ -45,8 +45,11 @@ struct AskStock {
 
 impl From<AskStock> for SourceError {
     fn from(error: AskStock) -> Self {
-        // Only what asking again can cure is `Unavailable`.
-        Self::Unavailable { source_name: NAME.into(), source: error.into() }
+        // Only what asking again can cure is one of these two. A connection that is lost is asked for once more, at once.
+        match connection_lost(error.source.kind()) {
+            true => Self::Lost { source_name: NAME.into(), source: error.into() },
+            false => Self::Unavailable { source_name: NAME.into(), source: error.into() },
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{io, time::Duration};
 
-use axon_metrics::SourceError;
+use axon_metrics::{SourceError, source::connection_lost};
 
 /// The store's name in answers, logs and metrics.
 pub(crate) const NAME: &str = "elasticsearch";
@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     TooSlow(Duration),
     #[error("the connection failed: {0}")]
     Connection(io::ErrorKind),
+    #[error("the connection ended before the reply did")]
+    Ended,
     #[error("the connection failed")]
     Broken,
     /// The server, or a gateway before it, says that it cannot now.
@@ -73,6 +75,8 @@ impl From<Asking> for SourceError {
     fn from(error: Asking) -> Self {
         let source_name = NAME.into();
         match &error.fault {
+            Fault::Connection(kind) if connection_lost(*kind) => Self::Lost { source_name, source: error.into() },
+            Fault::Ended => Self::Lost { source_name, source: error.into() },
             // Only what asking again can cure.
             Fault::TooSlow(_) | Fault::Connection(_) | Fault::Broken | Fault::Failing { .. } | Fault::Changed(_) => {
                 Self::Unavailable { source_name, source: error.into() }

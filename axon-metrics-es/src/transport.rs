@@ -100,6 +100,10 @@ fn fault(error: &Error, within: Duration) -> Fault {
         if let Some(error) = next.downcast_ref::<io::Error>() {
             return Fault::Connection(error.kind());
         }
+        // The HTTP client asks by itself on a new connection what it could not send on an old one: that was asked once.
+        if next.downcast_ref::<hyper::Error>().is_some_and(|error| error.is_incomplete_message() || error.is_closed()) {
+            return Fault::Ended;
+        }
         cause = next.source();
     }
     Fault::Broken

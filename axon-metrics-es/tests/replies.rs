@@ -23,16 +23,18 @@ enum Verdict {
     Partial(u64),
     NoIndex,
     Unavailable,
+    Lost,
     Overloaded,
     Denied,
     Malformed,
 }
-use Verdict::{Denied, Malformed, NoIndex, Overloaded, Partial, Unavailable, Whole};
+use Verdict::{Denied, Lost, Malformed, NoIndex, Overloaded, Partial, Unavailable, Whole};
 
 fn of_error(error: &SourceError) -> Verdict {
     assert!(!error.to_string().contains("127.0.0.1"), "{error}");
     match error {
         SourceError::Unavailable { .. } => Unavailable,
+        SourceError::Lost { .. } => Lost,
         SourceError::Overloaded { .. } => Overloaded,
         SourceError::Denied { missing, .. } => {
             assert!(!missing.contains("u_a") && !missing.contains("other-secret"), "{missing}");
@@ -256,7 +258,7 @@ async fn a_reply_that_is_cut_anywhere_is_no_reply() {
     for length in (0..text.len()).step_by(7) {
         incomplete("cut", Canned::Sized(200, text.as_bytes()[..length].into()), Malformed).await;
     }
-    incomplete("cut on the way", Canned::Cut(200, text.len(), text.as_bytes()[..200].into()), Unavailable).await;
+    incomplete("cut on the way", Canned::Cut(200, text.len(), text.as_bytes()[..200].into()), Lost).await;
 }
 
 #[tokio::test]
@@ -398,7 +400,7 @@ async fn text_that_is_no_such_reply_is_not_believed() {
     incomplete("no text", Canned::Chunked(200, bytes), Malformed).await;
     incomplete("packed", Canned::Chunked(200, vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3]), Malformed).await;
     incomplete("no HTTP", Canned::Raw(b"\x00\x01\x02 nonsense \r\n\r\n".to_vec()), Unavailable).await;
-    incomplete("only a head", Canned::Raw(b"HTTP/1.1 200 OK\r\n".to_vec()), Unavailable).await;
+    incomplete("only a head", Canned::Raw(b"HTTP/1.1 200 OK\r\n".to_vec()), Lost).await;
     incomplete("an endless length", Canned::Cut(200, usize::MAX / 4, good.into_bytes()), Malformed).await;
 }
 

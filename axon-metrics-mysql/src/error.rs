@@ -2,9 +2,9 @@
 //!
 //! Causes go to a log, and messages of a server name users and hosts: only those known not to are passed on.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
-use axon_metrics::SourceError;
+use axon_metrics::{SourceError, source::connection_lost};
 use sqlx::mysql::MySqlDatabaseError;
 
 use crate::{NAME, row::Unreadable};
@@ -79,6 +79,9 @@ pub(crate) enum Cause {
     Wrong(&'static str),
     #[error(transparent)]
     NoCatalog(#[from] axon_metrics::catalog::CatalogError),
+    /// The connection was lost, and so was the new one on which the question was asked once more: enough for one question.
+    #[error("twice: {0}")]
+    Twice(Box<Cause>),
     /// What several questions waited for.
     #[error(transparent)]
     Shared(Arc<Cause>),
@@ -93,6 +96,15 @@ impl Cause {
             Self::Shared(cause) => cause.lost_connection(),
             _ => false,
         }
+    }
+
+    /// The cause of a question that was asked twice.
+    pub(crate) fn twice(self) -> Self {
+        if matches!(self.kind(), Kind::Lost) { Self::Twice(Box::new(self)) } else { self }
+    }
+
+    fn is_refused_connection(&self) -> bool {
+        matches!(self, Self::Driver(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
     /// The tables are not what they were when they were probed.
@@ -184,10 +196,9 @@ impl ServerFault {
             1227 => Kind::Denied("a privilege of the server (server error 1227)".to_owned()),
             // Too many connections: of all, of this user, per hour.
             1040 | 1203 | 1226 => Kind::Overloaded,
+            IDLE_TOO_LONG | CONNECTION_KILLED => Kind::Lost,
             // Time is up, interrupted, shutting down, lost on the way, or waiting for a lock.
-            3024 | 1969 | 1317 | 1053 | 1158..=1161 | 1205 | 1213 | IDLE_TOO_LONG | CONNECTION_KILLED => {
-                Kind::Unavailable
-            }
+            3024 | 1969 | 1317 | 1053 | 1158..=1161 | 1205 | 1213 => Kind::Unavailable,
             _ => Kind::Malformed,
         }
     }
@@ -203,6 +214,7 @@ impl fmt::Display for ServerFault {
 /// What a caller does about it.
 enum Kind {
     Unavailable,
+    Lost,
     Overloaded,
     Malformed,
     Denied(String),
@@ -211,7 +223,9 @@ enum Kind {
 impl Cause {
     fn kind(&self) -> Kind {
         match self {
-            Self::TooSlow | Self::PoolBusy | Self::Tls(_) => Kind::Unavailable,
+            Self::TooSlow | Self::PoolBusy | Self::Tls(_) | Self::Twice(_) => Kind::Unavailable,
+            // The pool tries again and again by itself to connect to a server that refuses.
+            Self::NoConnection(cause) if cause.is_refused_connection() => Kind::Unavailable,
             // A login that was refused is that, wherever it happened.
             Self::NoConnection(cause) => match cause.kind() {
                 Kind::Malformed => Kind::Unavailable,
@@ -220,6 +234,7 @@ impl Cause {
             Self::Server(fault) => fault.kind(),
             Self::Shared(cause) => cause.kind(),
             Self::Driver(error) => match error {
+                sqlx::Error::Io(error) if connection_lost(error.kind()) => Kind::Lost,
                 sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Kind::Unavailable,
                 // An unknown error of the driver lands here and is seen.
                 _ => Kind::Malformed,
@@ -234,6 +249,7 @@ impl From<Failed> for SourceError {
         let source_name = NAME.into();
         match failed.cause.kind() {
             Kind::Unavailable => Self::Unavailable { source_name, source: failed.into() },
+            Kind::Lost => Self::Lost { source_name, source: failed.into() },
             Kind::Overloaded => Self::Overloaded { source_name },
             Kind::Malformed => {
                 Self::Malformed { source_name, expected: failed.asking.expected(), source: failed.into() }
@@ -288,6 +304,28 @@ mod tests {
             let error = told(number, "time is up");
             assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
         }
+        let refused = Cause::NoConnection(Box::new(Cause::Wrong("nonsense"))).in_asking(Asking::Tables).into();
+        assert!(matches!(refused, SourceError::Unavailable { .. }), "{refused:?}");
+    }
+
+    #[test]
+    fn a_connection_that_breaks_is_lost_and_after_two_of_them_it_is_enough() {
+        let io = |kind: io::ErrorKind| Cause::Driver(sqlx::Error::Io(kind.into()));
+        let told = |cause: Cause| SourceError::from(cause.in_asking(Asking::Attributed));
+        let reset = || io(io::ErrorKind::ConnectionReset);
+        for lost in [reset(), io(io::ErrorKind::UnexpectedEof), Cause::NoConnection(Box::new(reset()))] {
+            let error = told(lost);
+            assert!(matches!(error, SourceError::Lost { .. }), "{error:?}");
+        }
+        let refused = Cause::NoConnection(Box::new(io(io::ErrorKind::ConnectionRefused)));
+        for over in [reset().twice(), refused, io(io::ErrorKind::TimedOut)] {
+            let error = told(over);
+            assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_to_a_login_is_unavailable() {
         let refused = Cause::NoConnection(Box::new(Cause::Wrong("nonsense"))).in_asking(Asking::Tables).into();
         assert!(matches!(refused, SourceError::Unavailable { .. }), "{refused:?}");
     }

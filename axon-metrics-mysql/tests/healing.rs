@@ -225,7 +225,7 @@ async fn a_server_that_comes_back_is_asked_again_at_once() {
     let ledger = MySqlLedger::new(pool_to(through(&proxy, &options)));
     proxy.refuse(true);
     let error = ledger.ledger(&steps(1, BUDGET)).await.expect_err("closed at once");
-    assert!(matches!(error, SourceError::Unavailable { .. }), "{}", chain(&error));
+    assert!(matches!(error, SourceError::Lost { .. }), "{}", chain(&error));
     proxy.refuse(false);
     ledger.ledger(&steps(1, BUDGET)).await.unwrap();
 }

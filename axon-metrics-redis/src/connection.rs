@@ -78,10 +78,15 @@ impl Connection {
                 }
                 Err(trouble) => {
                     self.doubt(generation, trouble.clone(), false);
-                    if asked_before || !trouble.lost_connection() {
+                    if asked_before {
+                        return Err(trouble.twice());
+                    }
+                    if !trouble.lost_connection() {
                         return Err(trouble);
                     }
-                    // Reads can be repeated, and so can putting the same value. A connection that was closed while idle is found out only by asking.
+                    // Reads can be repeated, and so can putting the same value. A connection that was closed while idle is
+                    // found out only by asking, and that is no reason to wait. This is the one time more: in an outage there
+                    // is no new connection to ask on, and who is told that the connection is lost has asked once.
                     asked_before = true;
                 }
             }

@@ -4,7 +4,7 @@
 
 use std::{error::Error as _, fmt, io};
 
-use axon_metrics::source::SourceError;
+use axon_metrics::source::{SourceError, connection_lost};
 use redis::{ErrorKind, RedisError, ServerError};
 
 /// The store's name.
@@ -21,6 +21,9 @@ pub(crate) enum Trouble {
     Io(io::ErrorKind),
     #[error("the connection ended")]
     Closed,
+    /// The connection was lost, and so was that on which the question was asked once more: enough for one question.
+    #[error("twice: {0}")]
+    Twice(Box<Trouble>),
     #[error("the credentials were refused")]
     Credentials,
     #[error("the database was refused")]
@@ -76,7 +79,16 @@ impl Trouble {
 
     /// Whether the question did not get through, or the connection ended before the reply: worth asking once more.
     pub(crate) fn lost_connection(&self) -> bool {
-        matches!(self, Self::Closed | Self::Io(_))
+        match self {
+            Self::Closed => true,
+            Self::Io(kind) => connection_lost(*kind),
+            _ => false,
+        }
+    }
+
+    /// The trouble of a question that was asked twice.
+    pub(crate) fn twice(self) -> Self {
+        if self.lost_connection() { Self::Twice(Box::new(self)) } else { self }
     }
 }
 
@@ -127,9 +139,15 @@ impl From<Unanswered> for SourceError {
                 missing: "the right to SELECT the database, or one of that number".to_owned(),
             },
             Trouble::Full => Self::Overloaded { source_name },
-            Trouble::Slow | Trouble::NotConnected | Trouble::Io(_) | Trouble::Closed | Trouble::Client(_) => {
-                Self::Unavailable { source_name, source: error.into() }
+            Trouble::Io(_) | Trouble::Closed if error.source.lost_connection() => {
+                Self::Lost { source_name, source: error.into() }
             }
+            Trouble::Slow
+            | Trouble::NotConnected
+            | Trouble::Io(_)
+            | Trouble::Closed
+            | Trouble::Twice(_)
+            | Trouble::Client(_) => Self::Unavailable { source_name, source: error.into() },
             Trouble::Unreadable => Self::Malformed { source_name, expected: "a reply of Redis", source: error.into() },
             // `MOVED` of a cluster's node that is taken for a single server, for one.
             Trouble::Said(_) => Self::Malformed { source_name, expected: "a value", source: error.into() },
@@ -182,14 +200,21 @@ mod tests {
             said("LOADING Redis is loading the dataset in memory"),
             said("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
             said("CLUSTERDOWN The cluster is down"),
-            io(io::ErrorKind::ConnectionRefused),
-            io(io::ErrorKind::ConnectionReset),
-            io(io::ErrorKind::BrokenPipe),
             io(io::ErrorKind::TimedOut),
+            io(io::ErrorKind::ConnectionReset).twice(),
         ];
         for trouble in passing {
             let error = asked(trouble);
             assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_cannot_be_made_or_breaks_is_lost() {
+        use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, UnexpectedEof};
+        for kind in [ConnectionRefused, ConnectionReset, BrokenPipe, UnexpectedEof] {
+            let error = asked(Trouble::from(RedisError::from(io::Error::from(kind))));
+            assert!(matches!(error, SourceError::Lost { .. }), "{error:?}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! Traits are cut by the meaning of a fact, not by a store: one store may implement several. Each method takes a whole
 //! question and answers it whole, so that an adapter can do it in one round trip.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -77,6 +77,15 @@ impl SourceError {
             | Self::Denied { source_name, .. } => source_name,
         }
     }
+}
+
+/// Whether an I/O error says that a connection could not be made or broke, which makes a question that met it
+/// [`Lost`](SourceError::Lost). A time-out does not: the store may be at work on the question still.
+pub fn connection_lost(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, UnexpectedEof,
+    };
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionRefused | ConnectionReset | NotConnected | UnexpectedEof)
 }
 
 /// How a source counts.

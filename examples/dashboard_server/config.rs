@@ -180,7 +180,7 @@ impl Config {
                 url: Url::default(),
                 password: Secret::default(),
                 password_file: String::new(),
-                max_connections: 8,
+                max_connections: 12,
                 currency: "KRW".into(),
                 purchase_offset: seoul,
                 created_offset: seoul,

@@ -74,20 +74,27 @@ impl Connections {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The rows of a statement. Where the connection turns out to be dead, asks once more on a new one.
+    /// The rows of a statement. Where a connection that had lain idle turns out to be dead, asks once more on a new one. A
+    /// new one that breaks is left to the caller, who knows whether there is an outage; and after two tries it is enough.
     pub(super) async fn ask(&self, statement: String, deadline: Instant) -> Result<Vec<Row>, Cause> {
-        let asked = self.try_ask(statement.clone(), deadline).await;
+        let mut idle = false;
+        let asked = self.try_ask(statement.clone(), deadline, &mut idle).await;
         match asked {
             Err(cause) if cause.lost_connection() => {
                 // One that has died is seldom alone: the server was restarted, or something between has cut all.
                 self.close_idle();
-                self.try_ask(statement, deadline).await
+                if !idle {
+                    return Err(cause);
+                }
+                self.try_ask(statement, deadline, &mut idle).await.map_err(Cause::twice)
             }
             asked => asked,
         }
     }
 
-    async fn try_ask(&self, statement: String, deadline: Instant) -> Result<Vec<Row>, Cause> {
+    /// Says, too, whether it was asked on a connection that may have lain idle.
+    async fn try_ask(&self, statement: String, deadline: Instant, idle: &mut bool) -> Result<Vec<Row>, Cause> {
+        *idle = !self.kept().is_empty() || self.inner.pool.num_idle() > 0;
         let mut lease = self.lease(deadline).await?;
         let answer = match timeout_at(deadline, lease.fetch(statement)).await {
             Ok(answer) => answer,

@@ -121,5 +121,8 @@ pub(super) async fn within<T>(budget: Duration, asked: impl Future<Output = T>) 
 /// Nonsense gives an error: either the answer or the connection is what is wrong.
 #[track_caller]
 pub(super) fn refused(asked: Result<(), SourceError>) {
-    assert!(matches!(asked, Err(SourceError::Malformed { .. } | SourceError::Unavailable { .. })), "{asked:?}");
+    let refused = |error: &SourceError| {
+        matches!(error, SourceError::Malformed { .. } | SourceError::Unavailable { .. } | SourceError::Lost { .. })
+    };
+    assert!(asked.as_ref().is_err_and(refused), "{asked:?}");
 }
