@@ -537,6 +537,8 @@ mod stock;
 
 mod catalog;
 
+mod guard;
+
 #[test]
 fn the_hash_tells_apart_what_decides_the_numbers_and_nothing_else() {
     let settings = Dashboard::builder().settings;

@@ -1,0 +1,201 @@
+//! What guards the stores: each question's time, how many at once, and what no store is ever asked.
+use std::sync::{
+    Mutex as Lock,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use super::*;
+use crate::{BreakerState, Concurrency, Period, period::Bound, source::Probe};
+
+/// A ledger, or stock, that is asked what a function answers after a while; counts who asks at once.
+struct Slow<A> {
+    takes: Duration,
+    answer: A,
+    at_once: Arc<(AtomicUsize, AtomicUsize)>,
+}
+struct Leaves<'a>(&'a AtomicUsize);
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+impl<A> Slow<A> {
+    fn new(takes: Duration, answer: A) -> Self {
+        Self { takes, answer, at_once: Arc::default() }
+    }
+    async fn passes(&self) {
+        let (now, most) = &*self.at_once;
+        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        let _leaves = Leaves(now);
+        tokio::time::sleep(self.takes).await;
+    }
+}
+#[async_trait::async_trait]
+impl<A> LedgerSource for Slow<A>
+where
+    A: Fn(&LedgerQuestion) -> Result<LedgerFacts, SourceError> + Send + Sync + 'static,
+{
+    fn name(&self) -> &'static str {
+        "mysql"
+    }
+    async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
+        self.passes().await;
+        (self.answer)(question)
+    }
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+const HANGS: Duration = Duration::from_secs(3_600);
+
+/// A question that no kept widget answers.
+fn days(before: i64) -> DashboardRequest {
+    let end = as_of().date_naive() - chrono::Days::new(u64::try_from(before).unwrap());
+    let period = Period::Custom { start: Bound::Date(end - chrono::Days::new(3)), end: Bound::Date(end) };
+    DashboardRequest::campaign(123).widgets(Widget::ALL).period(period)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_holds_no_more_than_its_places_and_the_others_answer() {
+    let ledger = Slow::new(HANGS, |question: &LedgerQuestion| Ok(ledger_facts(question)));
+    let at_once = Arc::clone(&ledger.at_once);
+    let dashboard = healthy().ledger(ledger).concurrency(Concurrency::default().with_ledger(3)).build();
+    dashboard.campaigns(now()).await.unwrap();
+    let began = Monotonic::now();
+    let asked: Vec<_> = (0..40)
+        .map(|before| {
+            let dashboard = dashboard.clone();
+            tokio::spawn(async move { (dashboard.answer(&days(before), now()).await, began.elapsed()) })
+        })
+        .collect();
+    for asked in asked {
+        let (answer, took) = asked.await.unwrap();
+        let answer = answer.unwrap();
+        assert!(took <= Duration::from_millis(850), "{took:?}");
+        assert_eq!(answer.widgets[&Widget::Funnel].status, Fresh);
+        assert_eq!(answer.widgets[&Widget::Realtime].status, Fresh);
+        assert_eq!(answer.widgets[&Widget::Comparison].status, Unavailable);
+        assert_eq!(answer.data.comparison.unwrap().promotion.orders, None);
+    }
+    assert_eq!(at_once.1.load(Ordering::SeqCst), 3);
+    tokio::task::yield_now().await;
+    assert_eq!(at_once.0.load(Ordering::SeqCst), 0, "and gives them back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_question_has_what_the_deadline_leaves_of_its_own_time_and_so_has_the_second_try() {
+    /// Takes a while to be read.
+    struct Late;
+    #[async_trait::async_trait]
+    impl CatalogSource for Late {
+        fn name(&self) -> &'static str {
+            "mysql"
+        }
+        async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError> {
+            assert_eq!(budget, Duration::from_millis(300));
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            Ok(fcfs())
+        }
+        async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+            Ok(Probe::default())
+        }
+    }
+    let seen: Arc<Lock<Vec<(&str, Duration, Duration)>>> = Arc::default();
+    let began = Monotonic::now();
+    let note = |seam: &'static str| {
+        let seen = Arc::clone(&seen);
+        move |budget: Duration| seen.lock().unwrap().push((seam, budget, began.elapsed()))
+    };
+    let (behavior_asked, ledger_asked, realtime_asked) = (note("behavior"), note("ledger"), note("realtime"));
+    let tries = AtomicUsize::new(0);
+    let dashboard = Dashboard::builder()
+        .catalog(Late)
+        .behavior(behavior_source(move |question| {
+            behavior_asked(question.budget);
+            match tries.fetch_add(1, Ordering::SeqCst) {
+                0 => Err(SourceError::Lost { source_name: "elasticsearch".into(), source: "reset".into() }),
+                _ => Ok(behavior_facts(question)),
+            }
+        }))
+        .ledger(ledger_source(move |question| {
+            ledger_asked(question.budget);
+            Ok(ledger_facts(question))
+        }))
+        .realtime(realtime_source(move |question| {
+            realtime_asked(question.budget);
+            Ok(realtime_facts(question))
+        }))
+        .build();
+    let answer = dashboard.answer(&everything(), now()).await.unwrap();
+    assert_eq!(statuses(&answer), [Fresh; 5]);
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.iter().filter(|(seam, ..)| *seam == "behavior").count(), 2);
+    let ms = Duration::from_millis;
+    for (seam, budget, at) in seen.iter() {
+        let own = if *seam == "realtime" { ms(150) } else { ms(800) };
+        assert!(*budget <= own && *at + *budget <= ms(1_000), "{seam}: {budget:?} at {at:?}");
+        assert!(*at >= ms(250) && *budget >= own.min(ms(690)), "{seam}: {budget:?} at {at:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_refused_before_any_store_is_asked() {
+    // None of them expects a question.
+    let mut behavior = MockBehaviorSource::new();
+    behavior.expect_name().return_const("elasticsearch");
+    let mut ledger = MockLedgerSource::new();
+    ledger.expect_name().return_const("mysql");
+    let mut realtime = MockRealtimeSource::new();
+    realtime.expect_name().return_const("redis");
+    let many: Vec<_> = (1..=1001).map(|id| activity(id, "FIRST_COME_FIRST_SERVE")).collect();
+    let dashboard = Dashboard::builder()
+        .catalog(catalog_source(catalog_of(many)))
+        .behavior(behavior)
+        .ledger(ledger)
+        .realtime(realtime)
+        .build();
+    let date = |text: &str| Bound::Date(text.parse().unwrap());
+    let custom = |start, end| Period::Custom { start: date(start), end: date(end) };
+    let too_long = everything().period(custom("2023-01-01", "2024-02-05"));
+    let reversed = everything().period(custom("2024-01-02", "2024-01-01"));
+    for request in [too_long, reversed, everything().widgets([]), everything().mode(Mode::UniqueOrdered)] {
+        let refused = dashboard.answer(&request, now()).await;
+        assert!(matches!(refused, Err(AnswerError::Invalid(_))), "{request:?}: {refused:?}");
+    }
+    let refused = dashboard.answer(&everything(), now()).await;
+    assert!(matches!(refused, Err(AnswerError::TooManyActivities { found: 1001 })), "{refused:?}");
+    // Who asks cannot make the buckets more than they are.
+    let most = Period::Custom { start: date("2023-01-01"), end: date("2024-02-04") };
+    let asked: Arc<AtomicUsize> = Arc::default();
+    let hours = Arc::clone(&asked);
+    let behavior = behavior_source(move |question| {
+        hours.store(question.inflow.as_ref().unwrap().hours.len(), Ordering::SeqCst);
+        Ok(behavior_facts(question))
+    });
+    healthy().behavior(behavior).build().answer(&everything().period(most), now()).await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 24);
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_shows_the_breaker_and_is_not_refused_by_it() {
+    let mut catalog = catalog_source(fcfs());
+    catalog.expect_probe().returning(|_, _| Ok(Probe::default()));
+    let mut ledger = MockLedgerSource::new();
+    ledger.expect_name().return_const("mysql");
+    ledger.expect_ledger().times(5).returning(|_| Err(refused()));
+    ledger.expect_probe().times(1).returning(|_, _| Err(refused()));
+    ledger.expect_probe().times(1).returning(|_, _| Ok(Probe::default()));
+    let dashboard = Dashboard::builder().catalog(catalog).ledger(ledger).build();
+    for before in 0..10 {
+        dashboard.answer(&days(before), now()).await.unwrap();
+    }
+    let health = dashboard.health(now()).await;
+    let told: Vec<_> = health.sources.iter().map(|source| (source.breaker, source.status)).collect();
+    let well = (BreakerState::Closed, SourceStatus::Ok);
+    assert_eq!(told, [well, (BreakerState::Open, SourceStatus::Unavailable)], "each seam has its own");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let health = dashboard.health(now()).await;
+    let told: Vec<_> = health.sources.iter().map(|source| (source.breaker, source.status)).collect();
+    assert_eq!(told, [well, (BreakerState::HalfOpen, SourceStatus::Ok)], "the next question decides");
+}

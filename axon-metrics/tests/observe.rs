@@ -1,0 +1,129 @@
+//! What a scrape shows of a dashboard's sources: every metric is described, none of its labels names an id, and `promtool`
+//! finds nothing to say.
+
+#![cfg(all(feature = "metrics", feature = "memory"))]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "a test may say what it skipped")]
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use axon_metrics::{
+    ActivityId, CampaignId, Dashboard, DashboardRequest, Instant, MemoryStore, SourceError, Widget,
+    catalog::{Activity, ActivityKind, Campaign, Catalog},
+    facts::RealtimeFacts,
+    observe,
+    source::{Probe, RealtimeQuestion, RealtimeSource},
+};
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+/// Stock whose connection breaks the first time, and which is gone from the third on.
+struct Breaks(AtomicUsize);
+
+#[async_trait::async_trait]
+impl RealtimeSource for Breaks {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+    async fn realtime(&self, _: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(SourceError::Lost { source_name: "redis".into(), source: "connection reset".into() }),
+            1 => Err(SourceError::Overloaded { source_name: "redis".into() }),
+            _ => Err(SourceError::Unavailable { source_name: "redis".into(), source: "gone".into() }),
+        }
+    }
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+async fn asked() {
+    let now: Instant = "2024-11-12T10:30:00Z".parse().unwrap();
+    let activity = Activity {
+        id: ActivityId(4_711_789),
+        name: "A".into(),
+        kind: ActivityKind::FirstComeFirstServe,
+        start: Some(now - chrono::Duration::days(1)),
+        end: None,
+        limit: Some(100),
+        product: None,
+    };
+    let campaign = Campaign {
+        id: CampaignId(4_711_123),
+        name: "Spring".into(),
+        start: None,
+        end: None,
+        budget: None,
+        activities: vec![activity],
+    };
+    let store = MemoryStore::new(Catalog::new("KRW", vec![campaign]).unwrap());
+    let dashboard = Dashboard::builder()
+        .catalog(store.clone())
+        .behavior(store.clone())
+        .ledger(store)
+        .realtime(Breaks(AtomicUsize::new(0)))
+        .build();
+    for second in 0..8 {
+        // So far apart that nothing is kept from the one before.
+        let now = now + chrono::Duration::seconds(10 * second);
+        tokio::time::advance(Duration::from_millis(400)).await;
+        dashboard.answer(&DashboardRequest::campaign(4_711_123).widgets(Widget::ALL), now).await.unwrap();
+    }
+}
+
+/// The scrape after some answers.
+fn scraped() -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let scrape = recorder.handle();
+    metrics::with_local_recorder(&recorder, || {
+        observe::describe();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(asked());
+    });
+    scrape.render()
+}
+
+#[test]
+fn a_scrape_tells_of_every_source_and_names_no_id() {
+    let text = scraped();
+    for part in [
+        r#"axon_source_requests_total{source="memory",seam="catalog",outcome="ok"}"#,
+        r#"axon_source_requests_total{source="memory",seam="behavior",outcome="ok"}"#,
+        r#"axon_source_requests_total{source="redis",seam="realtime",outcome="overloaded"} 1"#,
+        r#"axon_source_requests_total{source="redis",seam="realtime",outcome="open"}"#,
+        r#"axon_source_duration_seconds_count{source="memory",seam="ledger"}"#,
+        r#"axon_source_retries_total{source="redis"} 1"#,
+        r#"axon_breaker_state{source="redis",seam="realtime"} 2"#,
+        r#"axon_breaker_state{source="memory",seam="behavior"} 0"#,
+        r#"axon_source_in_flight{source="memory",seam="ledger"} 0"#,
+        r#"axon_data_age_seconds{source="memory",seam="behavior"}"#,
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert!(!text.contains("4711"), "{text}");
+}
+
+#[test]
+fn every_metric_is_described() {
+    let text = scraped();
+    let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let undescribed: Vec<_> = families.filter(|family| !text.contains(&format!("# HELP {family} "))).collect();
+    assert!(undescribed.is_empty(), "{undescribed:?}");
+    let checked = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut promtool) = checked else {
+        println!("SKIPPED: promtool is not here");
+        return;
+    };
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let said = promtool.wait_with_output().unwrap();
+    assert!(said.status.success(), "{}\n{text}", String::from_utf8_lossy(&said.stderr));
+}
