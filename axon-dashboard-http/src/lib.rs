@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod access;
 mod app;
@@ -17,7 +16,6 @@ mod router;
 mod routes;
 mod stream;
 
-#[cfg(feature = "metrics")]
 pub use observe::describe_metrics;
 pub use options::HttpOptions;
 pub use router::router;

@@ -30,25 +30,22 @@ impl Ended {
     }
 }
 
-/// Says what each metric means, to the recorder that is installed: those of this crate and those of the core. To be called
-/// once, after the recorder is installed.
-#[cfg(feature = "metrics")]
-#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+/// Tells the recorder that is installed what each metric of this crate is. To be called once, after the recorder is
+/// installed; without the feature `metrics` it does nothing.
 pub fn describe_metrics() {
-    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    describe_counter!(
-        "axon_http_requests_total",
-        "Requests answered, by route and status (499: the caller went away)."
-    );
-    describe_histogram!(
-        "axon_http_request_duration_seconds",
-        Unit::Seconds,
-        "Time until the head of a response, by route."
-    );
-    describe_gauge!("axon_streams", "Streams that are open.");
-    describe_gauge!("axon_stream_samplers", "Questions that are asked for open streams.");
-    describe_counter!("axon_stream_events_total", "Events handed to readers of streams, by event.");
-    describe_counter!("axon_stream_ended_total", "Streams that ended, by reason (gone: the reader left).");
+    #[cfg(feature = "metrics")]
+    {
+        use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+        let requests = "Requests answered, by route and status; 499: the caller went away";
+        describe_counter!("axon_http_requests_total", Unit::Count, requests);
+        let duration = "Time until the head of a response, by route";
+        describe_histogram!("axon_http_request_duration_seconds", Unit::Seconds, duration);
+        describe_gauge!("axon_streams", Unit::Count, "Streams that are open");
+        describe_gauge!("axon_stream_samplers", Unit::Count, "Questions that are asked for open streams");
+        describe_counter!("axon_stream_events_total", Unit::Count, "Events handed to readers of streams, by event");
+        let ended = "Streams that ended, by reason; gone: the reader left";
+        describe_counter!("axon_stream_ended_total", Unit::Count, ended);
+    }
 }
 
 /// Counts and times a request.

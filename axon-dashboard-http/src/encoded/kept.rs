@@ -8,7 +8,7 @@ use std::{
 };
 
 use axon_metrics::{
-    Dashboard, DashboardRequest, Instant, Patience,
+    AnswerError, Dashboard, DashboardRequest, Instant, Patience,
     observe::{self, CacheLevel, CacheOutcome},
 };
 use futures_util::{FutureExt as _, future::BoxFuture, future::Shared};
@@ -131,7 +131,11 @@ impl KeptAnswers {
 
     async fn make(landing: Landing, now: Instant, patience: Patience) -> Outcome {
         let Landing { answers: Self(inner), sought: Sought { request, .. } } = &landing;
-        let timed = inner.dashboard.timed(request, now, patience).await?;
+        let timed = inner.dashboard.timed(request, now, patience).await.inspect_err(|error| {
+            if matches!(error, AnswerError::NotFound(_)) {
+                inner.kept.remove(request);
+            }
+        })?;
         let answer = Arc::new(Encoded::new(&timed)?);
         if now < answer.usable_until {
             inner.kept.insert(Arc::clone(request), Arc::clone(&answer));

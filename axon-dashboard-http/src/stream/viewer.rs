@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::body::{Body, Bytes};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::event::{Event, Latest, end};
@@ -38,10 +38,11 @@ impl Viewer {
     }
 
     pub(super) fn into_body(self) -> Body {
-        Body::from_stream(stream::unfold(self, |mut viewer| async move {
+        let events = stream::unfold(self, |mut viewer| async move {
             let bytes = viewer.next().await?;
             Some((Ok::<_, Infallible>(bytes), viewer))
-        }))
+        });
+        Body::from_stream(events.fuse())
     }
 
     /// What is sent next; `None` after the last event.

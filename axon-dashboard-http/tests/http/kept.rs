@@ -1,0 +1,253 @@
+//! Answers that are sent again: for how long, to whom, and when not even that is needed.
+
+use std::time::Duration;
+
+use axon_dashboard_http::HttpOptions;
+use axum::{Router, body::Body, http::Request};
+use futures_util::future::join_all;
+use tokio::time::sleep;
+
+use crate::{
+    fixture::{CAMPAIGN, Reply, get, send},
+    live::Live,
+};
+
+const ALL: &str = "widgets=overview,funnel,comparison,realtime,activities&compare=previous";
+const HIT: &str = "axon-metrics; hit";
+const REFRESHING: &str = "axon-metrics; hit; detail=refreshing";
+const MISS: &str = "axon-metrics; fwd=miss";
+
+async fn milliseconds(milliseconds: u64) {
+    sleep(Duration::from_millis(milliseconds)).await;
+}
+
+async fn way(app: &Router, path: &str) -> String {
+    let reply = get(app, path).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    reply.header("cache-status").to_owned()
+}
+
+/// Asked by somebody who has answers of these tags.
+async fn get_knowing(app: &Router, method: &str, path: &str, tags: &str) -> Reply {
+    let request = Request::builder().method(method).uri(path).header("If-None-Match", tags);
+    send(app, request.body(Body::empty()).expect("a request")).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_answer_is_sent_again_as_it_is() {
+    let live = Live::new();
+    let app = live.app();
+    let first = get(&app, CAMPAIGN).await;
+    assert_eq!(first.header("cache-status"), MISS);
+    milliseconds(500).await;
+    let second = get(&app, CAMPAIGN).await;
+    assert_eq!((second.status.as_u16(), second.header("cache-status")), (200, HIT));
+    assert_eq!((&second.body, second.header("etag")), (&first.body, first.header("etag")));
+    assert_eq!(second.header("content-type"), "application/json");
+    assert_eq!(second.header("cache-control"), "no-cache");
+    assert_eq!(live.loads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_answer_says_of_no_source_that_it_took_time() {
+    let app = Live::new().app();
+    assert!(get(&app, CAMPAIGN).await.header("server-timing").contains("redis;desc=\"realtime\""));
+    let timing = get(&app, CAMPAIGN).await.header("server-timing").to_owned();
+    assert!(timing.starts_with("total;dur="), "{timing}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_no_longer_fresh_is_sent_once_more_while_one_is_made_behind() {
+    let live = Live::new();
+    let app = live.app();
+    let first = get(&app, CAMPAIGN).await;
+    milliseconds(1_500).await;
+    for _ in 0..5 {
+        let again = get(&app, CAMPAIGN).await;
+        assert_eq!((again.header("cache-status"), &again.body), (REFRESHING, &first.body));
+    }
+    milliseconds(50).await;
+    assert_eq!(live.loads(), 2, "one for the five");
+    let new = get(&app, CAMPAIGN).await;
+    assert_eq!(new.header("cache-status"), HIT);
+    assert_ne!(new.body, first.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_too_old_is_waited_for() {
+    let live = Live::new();
+    let app = live.app();
+    get(&app, CAMPAIGN).await;
+    live.hold(50);
+    milliseconds(3_000).await;
+    let new = get(&app, CAMPAIGN).await;
+    assert_eq!(new.header("cache-status"), MISS);
+    assert_eq!(new.json()["data"]["realtime"]["remainingStock"], 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_means_the_same_is_kept_once() {
+    let app = Live::new().app();
+    assert_eq!(way(&app, &format!("{CAMPAIGN}?widgets=overview,funnel,realtime")).await, MISS);
+    for same in [
+        "widgets=realtime,funnel,overview",
+        "widgets=funnel,overview,realtime,funnel",
+        "widgets=overview%2Cfunnel%2Crealtime&period=7d",
+        "period=7d&widgets=overview,funnel,realtime&mode=count",
+        "widgets=overview,funnel,realtime&startDate=&compare=",
+    ] {
+        assert_eq!(way(&app, &format!("{CAMPAIGN}?{same}")).await, HIT, "{same}");
+    }
+    for other in [
+        "widgets=overview,funnel",
+        "widgets=overview,funnel,realtime&period=1d",
+        "widgets=overview,funnel,realtime&mode=unique",
+        "widgets=overview,funnel,realtime&compare=previous",
+        "widgets=overview,funnel,realtime&period=7d&startDate=2024-01-01",
+        "widgets=overview,funnel,realtime&startDate=2024-11-06&endDate=2024-11-12",
+    ] {
+        assert_eq!(way(&app, &format!("{CAMPAIGN}?{other}")).await, MISS, "{other}");
+    }
+    assert_eq!(way(&app, "/api/v1/dashboard/activity/789?widgets=overview,funnel,realtime").await, MISS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tag_ignores_clocks_and_changes_with_a_figure() {
+    let live = Live::new();
+    let app = live.app();
+    let path = format!("{CAMPAIGN}?{ALL}");
+    let first = get(&app, &path).await;
+    assert!(first.header("etag").starts_with("W/\""), "{}", first.header("etag"));
+    for _ in 0..3 {
+        milliseconds(5_000).await;
+        let later = get(&app, &path).await;
+        assert_ne!(later.json()["timestamp"], first.json()["timestamp"]);
+        assert_ne!(later.json()["data"]["realtime"]["lastUpdated"], first.json()["data"]["realtime"]["lastUpdated"]);
+        assert_eq!(later.header("etag"), first.header("etag"));
+    }
+    live.hold(46);
+    milliseconds(5_000).await;
+    assert_ne!(get(&app, &path).await.header("etag"), first.header("etag"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tag_changes_with_a_status() {
+    let live = Live::without_stale();
+    let app = live.app();
+    let first = get(&app, CAMPAIGN).await;
+    live.fail(true);
+    milliseconds(3_000).await;
+    let later = get(&app, CAMPAIGN).await;
+    assert_eq!(later.status, 200);
+    assert_ne!(later.header("etag"), first.header("etag"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_knows_the_answer_gets_304_and_no_body() {
+    let live = Live::new();
+    let app = live.app();
+    let first = get(&app, CAMPAIGN).await;
+    let etag = first.header("etag");
+    let strong = etag.trim_start_matches("W/");
+    for tags in [etag, strong, "*", &format!("\"a\", {etag}, \"b\"")] {
+        for method in ["GET", "HEAD"] {
+            let reply = get_knowing(&app, method, CAMPAIGN, tags).await;
+            assert_eq!((reply.status.as_u16(), reply.body.as_str()), (304, ""), "{method} {tags}");
+            assert_eq!((reply.header("etag"), reply.header("cache-control")), (etag, "no-cache"));
+            assert_eq!((reply.header("cache-status"), reply.header("content-length")), (HIT, ""));
+            assert_eq!(reply.header("content-type"), "");
+        }
+    }
+    assert_eq!(get_knowing(&app, "GET", CAMPAIGN, "\"other\"").await.status, 200);
+    // Made anew, it still says the same.
+    milliseconds(10_000).await;
+    let unchanged = get_knowing(&app, "GET", CAMPAIGN, etag).await;
+    assert_eq!((unchanged.status.as_u16(), unchanged.header("cache-status")), (304, MISS));
+    live.hold(46);
+    milliseconds(10_000).await;
+    let changed = get_knowing(&app, "GET", CAMPAIGN, etag).await;
+    assert_eq!(changed.json()["data"]["realtime"]["remainingStock"], 54);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_never_hides_a_fault() {
+    let app = Live::new().app();
+    for (path, status) in [("/api/v1/dashboard/campaign/999", 404), ("/api/v1/dashboard/campaign/123?x=1", 400)] {
+        assert_eq!(get_knowing(&app, "GET", path, "*").await.status, status, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_thousand_who_ask_at_once_one_is_loaded_for() {
+    let live = Live::new();
+    let app = live.app();
+    let replies = join_all((0..1_000).map(|_| get(&app, CAMPAIGN))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200 && reply.body == replies[0].body));
+    assert_eq!(live.loads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_whose_callers_are_gone_is_kept_all_the_same() {
+    let live = Live::new();
+    let app = live.app();
+    assert!(tokio::time::timeout(Duration::from_millis(2), get(&app, CAMPAIGN)).await.is_err());
+    milliseconds(50).await;
+    assert_eq!(way(&app, CAMPAIGN).await, HIT);
+    assert_eq!(live.loads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_room_nothing_is_kept_and_with_little_the_oldest_goes() {
+    let app = Live::new().router(HttpOptions::default().with_kept_answers(0));
+    assert_eq!(way(&app, CAMPAIGN).await, MISS);
+    assert_eq!(way(&app, CAMPAIGN).await, MISS);
+
+    let app = Live::new().router(HttpOptions::default().with_kept_answers(32 << 10));
+    assert_eq!(way(&app, CAMPAIGN).await, MISS);
+    assert_eq!(way(&app, CAMPAIGN).await, HIT);
+    for day in 1..=30 {
+        let range = format!("startDate=2024-09-{day:02}&endDate=2024-10-15");
+        assert_eq!(way(&app, &format!("{CAMPAIGN}?{range}")).await, MISS);
+    }
+    let kept = join_all((1..=30).map(|day| {
+        let (app, range) = (&app, format!("startDate=2024-09-{day:02}&endDate=2024-10-15"));
+        async move { way(app, &format!("{CAMPAIGN}?{range}")).await == HIT }
+    }));
+    let kept = kept.await.into_iter().filter(|kept| *kept).count();
+    assert!((1..30).contains(&kept), "{kept} of 30 in 32 KiB");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_answered_is_asked_again() {
+    let live = Live::without_stale();
+    let app = live.app();
+    let path = format!("{CAMPAIGN}?widgets=realtime");
+    live.fail(true);
+    assert_eq!(get(&app, &path).await.status, 503);
+    live.fail(false);
+    milliseconds(2_000).await;
+    assert_eq!(way(&app, &path).await, MISS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_at_hand_are_sent_however_busy_the_server_is() {
+    let live = Live::new();
+    let app = live.router(HttpOptions::default().with_max_concurrent(1));
+    let waits = format!("{CAMPAIGN}?period=1d");
+    get(&app, CAMPAIGN).await;
+    let too_many = format!("{CAMPAIGN}?period=30d");
+    let (other, kept, refused) = tokio::join!(get(&app, &waits), get(&app, CAMPAIGN), get(&app, &too_many));
+    assert_eq!((other.status.as_u16(), kept.status.as_u16(), refused.status.as_u16()), (200, 200, 503));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_days_answer_is_not_sent_on_the_next() {
+    // Two hundred milliseconds before midnight in Seoul.
+    let live = Live::starting_at("2024-11-12T14:59:59.800Z".parse().expect("an instant"));
+    let app = live.app();
+    let path = format!("{CAMPAIGN}?period=1d");
+    assert_eq!(get(&app, &path).await.json()["range"]["startDate"], "2024-11-12");
+    milliseconds(300).await;
+    let next = get(&app, &path).await;
+    assert_eq!(next.json()["range"]["startDate"], "2024-11-13", "{}", next.header("cache-status"));
+}
