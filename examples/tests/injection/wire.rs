@@ -1,0 +1,227 @@
+//! Proxies that write down what is asked of a store, and the shapes of questions: what is left when every value is taken out.
+
+use std::{
+    collections::BTreeSet,
+    mem,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+/// Something that was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Method and path, and the body.
+    Http(String, String),
+    /// A statement; of one that is executed again, its arguments alone.
+    Sql(String),
+    /// A command with its arguments.
+    Redis(Vec<Vec<u8>>),
+}
+
+/// How a store is spoken to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Speech {
+    Http,
+    MySql,
+    Redis,
+}
+
+/// Stands before a store and hands everything on.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Wire {
+    pub(crate) async fn before(server: SocketAddr, speech: Speech) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(server).await else { continue };
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.into_split();
+                tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+                let log = Arc::clone(&log);
+                tokio::spawn(async move {
+                    let mut pending = Vec::new();
+                    let mut bytes = vec![0; 1 << 16];
+                    while let Ok(read @ 1..) = from_client.read(&mut bytes).await {
+                        pending.extend_from_slice(&bytes[..read]);
+                        // Written down before it is handed on, so that it is there when the answer is.
+                        log.lock().unwrap().extend(taken(&mut pending, speech));
+                        if to_server.write_all(&bytes[..read]).await.is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// What was asked since this was last called.
+    pub(crate) fn take(&self) -> Vec<Asked> {
+        mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+/// The whole questions at the beginning, which are taken out.
+fn taken(pending: &mut Vec<u8>, speech: Speech) -> Vec<Asked> {
+    let mut asked = Vec::new();
+    loop {
+        let next = match speech {
+            Speech::Http => http(pending),
+            Speech::MySql => packet(pending),
+            Speech::Redis => command(pending),
+        };
+        let Some((length, one)) = next else { return asked };
+        pending.drain(..length);
+        asked.extend(one);
+    }
+}
+
+fn http(bytes: &[u8]) -> Option<(usize, Option<Asked>)> {
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
+    let lower = text.to_lowercase();
+    let length = lower.split("content-length:").nth(1).and_then(|rest| rest.lines().next());
+    let end = head + length.map_or(0, |length| length.trim().parse().unwrap());
+    let body = bytes.get(head..end)?;
+    let line = text.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
+    Some((end, Some(Asked::Http(line, String::from_utf8_lossy(body).into_owned()))))
+}
+
+fn packet(bytes: &[u8]) -> Option<(usize, Option<Asked>)> {
+    let head = bytes.get(..4)?;
+    let length = usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16;
+    let body = bytes.get(4..4 + length)?;
+    // A command begins a sequence; what goes on from the server's packets is a handshake.
+    let asked = match (head[3], body.first()) {
+        (0, Some(0x03 | 0x16)) => Some(Asked::Sql(String::from_utf8_lossy(&body[1..]).into_owned())),
+        (0, Some(0x17)) => Some(Asked::Sql("EXECUTE".to_owned())),
+        _ => None,
+    };
+    Some((4 + length, asked))
+}
+
+fn command(bytes: &[u8]) -> Option<(usize, Option<Asked>)> {
+    let line = |from: usize| -> Option<(usize, usize)> {
+        let end = from + bytes.get(from..)?.windows(2).position(|two| two == b"\r\n")?;
+        let number = std::str::from_utf8(&bytes[from + 1..end]).unwrap().parse().unwrap();
+        Some((number, end + 2))
+    };
+    let (count, mut at) = line(0)?;
+    let mut words = Vec::new();
+    for _ in 0..count {
+        let (length, from) = line(at)?;
+        words.push(bytes.get(from..from + length)?.to_vec());
+        at = from + length + 2;
+        bytes.get(..at)?;
+    }
+    Some((at, Some(Asked::Redis(words))))
+}
+
+/// What is left of questions when their values are taken out: each kind once.
+pub(crate) fn shapes(asked: &[Asked]) -> BTreeSet<String> {
+    asked.iter().flat_map(shapes_of).collect()
+}
+
+fn shapes_of(asked: &Asked) -> Vec<String> {
+    match asked {
+        Asked::Http(line, body) => {
+            let mut shapes = vec![line.clone()];
+            shapes.extend(body.lines().map(|line| match serde_json::from_str(line) {
+                Ok(value) => tree(&value),
+                Err(_) => format!("no JSON: {line}"),
+            }));
+            shapes
+        }
+        Asked::Sql(text) => vec![statement(text)],
+        Asked::Redis(words) => {
+            let name = String::from_utf8_lossy(&words[0]).to_uppercase();
+            // One word for each of any number of keys.
+            vec![if name == "MGET" { name } else { format!("{name} of {}", words.len()) }]
+        }
+    }
+}
+
+/// A tree of JSON without its leaves; of members of a list that are alike one is left.
+fn tree(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(_) => "#".to_owned(),
+        Value::String(_) => "$".to_owned(),
+        Value::Array(values) => {
+            let members: BTreeSet<_> = values.iter().map(tree).collect();
+            format!("[{}]", Vec::from_iter(members).join(","))
+        }
+        Value::Object(members) => {
+            let members: BTreeSet<_> = members.iter().map(|(name, value)| format!("{name}:{}", tree(value))).collect();
+            format!("{{{}}}", Vec::from_iter(members).join(","))
+        }
+    }
+}
+
+/// A statement without its numbers and quoted texts; a list of them is one.
+fn statement(text: &str) -> String {
+    let mut shape = String::new();
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let value = match letter {
+            '\'' => {
+                while let Some(inner) = letters.next() {
+                    match inner {
+                        '\\' => drop(letters.next()),
+                        '\'' if letters.peek() == Some(&'\'') => drop(letters.next()),
+                        '\'' => break,
+                        _ => {}
+                    }
+                }
+                true
+            }
+            '0'..='9' if !shape.ends_with(|last: char| last.is_alphanumeric() || last == '_') => {
+                while letters.next_if(|next| next.is_ascii_digit() || *next == '.').is_some() {}
+                true
+            }
+            other => {
+                shape.push(other);
+                false
+            }
+        };
+        if value && !shape.ends_with("#, ") && !shape.ends_with("#,") {
+            shape.push('#');
+        }
+    }
+    shape.replace("#, )", "#)").replace("#,)", "#)")
+}
+
+/// All texts in the bodies of searches.
+pub(crate) fn texts(asked: &[Asked]) -> BTreeSet<String> {
+    fn collect(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::String(text) => drop(found.insert(text.clone())),
+            Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
+            Value::Object(members) => members.values().for_each(|value| collect(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    for one in asked {
+        if let Asked::Http(_, body) = one {
+            let values = body.lines().filter_map(|line| serde_json::from_str(line).ok());
+            values.for_each(|value: Value| collect(&value, &mut found));
+        }
+    }
+    found
+}
