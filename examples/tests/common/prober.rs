@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufReader, Write as _},
     net::TcpStream,
     sync::{
         Arc, Mutex,
@@ -97,7 +97,9 @@ fn answer(reader: &mut impl std::io::BufRead) {
 /// Whether service is unhurt: the 99th percentile within `slack` of the worse one of two calm times, and `noise` above.
 pub(crate) fn unhurt(calm: [Service; 2], hurt: Service, slack: f64, noise: Duration) {
     let worst = calm[0].p99.max(calm[1].p99);
-    println!("p50/p99 of others: calm {:?}/{:?} and {:?}/{:?}, meanwhile {:?}/{:?} ({} answers)",
-        calm[0].p50, calm[0].p99, calm[1].p50, calm[1].p99, hurt.p50, hurt.p99, hurt.answers);
+    println!(
+        "p50/p99 of others: calm {:?}/{:?} and {:?}/{:?}, meanwhile {:?}/{:?} ({} answers)",
+        calm[0].p50, calm[0].p99, calm[1].p50, calm[1].p99, hurt.p50, hurt.p99, hurt.answers
+    );
     assert!(hurt.p99 <= worst.mul_f64(1.0 + slack) + noise, "{hurt:?} against {calm:?}");
 }

@@ -1,0 +1,113 @@
+//! Viewers who ask and never read: given up in time, at a bounded cost, and without hurting others.
+//! With `AXON_DRILL=1` 500 of them and the server's own settings, else a short form.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "common/prober.rs"]
+mod prober;
+#[path = "common/server.rs"]
+mod server;
+#[path = "common/sockets.rs"]
+mod sockets;
+
+use std::{
+    io::Write as _,
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use prober::{Prober, unhurt};
+use server::Server;
+use socket2::{Domain, Socket, Type};
+
+/// What one of them may cost on the server's side.
+const MOST: u64 = 128 * 1024;
+const CAMPAIGN: &str = "/api/v1/dashboard/campaign/123";
+
+struct Size {
+    clients: usize,
+    calm: Duration,
+    settings: &'static [(&'static str, &'static str)],
+    /// From a client's last reading to its end.
+    evicted_within: Duration,
+    slack: (f64, Duration),
+}
+
+fn size() -> Size {
+    if std::env::var_os("AXON_DRILL").is_some() {
+        Size {
+            clients: 500,
+            calm: Duration::from_secs(20),
+            settings: &[],
+            evicted_within: Duration::from_secs(15),
+            slack: (0.2, Duration::from_millis(2)),
+        }
+    } else {
+        Size {
+            clients: 100,
+            calm: Duration::from_secs(2),
+            settings: &[("limits.stall_timeout_ms", "1500"), ("limits.send_buffer_bytes", "8192")],
+            evicted_within: Duration::from_secs(12),
+            slack: (2.0, Duration::from_millis(100)),
+        }
+    }
+}
+
+/// A client with a small window, which sends these requests and never reads.
+fn client(address: SocketAddr, requests: &str) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    stream.write_all(requests.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn those_who_never_read_are_given_up_and_nobody_else_notices() {
+    let size = size();
+    let server = Server::with_settings(&["--generate", "20000", "--still"], size.settings);
+    let address: SocketAddr = server.address.parse().unwrap();
+    let others = Prober::start(&server.address, CAMPAIGN);
+    let before = others.during(size.calm);
+    let resident = sockets::resident(server.pid());
+
+    // So many answers that no buffer holds them.
+    let requests = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50);
+    let began = Instant::now();
+    let clients: Vec<TcpStream> = (0..size.clients).map(|_| client(address, &requests)).collect();
+    let connected = began.elapsed();
+    let _ = others.so_far();
+    let (mut worst, mut grown, mut most) = (0, 0, 0);
+    loop {
+        let sides = sockets::of(&server.address);
+        most = most.max(sides.len() - 1);
+        worst = worst.max(sides.iter().map(|side| side.unsent).max().unwrap_or_default());
+        grown = grown.max(sockets::resident(server.pid()).saturating_sub(resident));
+        if sides.len() == 1 {
+            break;
+        }
+        assert!(began.elapsed() < connected + size.evicted_within, "{} are still there", sides.len() - 1);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let gone = began.elapsed();
+    let meanwhile = others.so_far();
+    let after = others.during(size.calm);
+    others.stop();
+    drop(clients);
+
+    let each = grown / size.clients as u64;
+    println!(
+        "{} clients who never read ({most} seen at once), connected in {connected:?}, the last given up after {gone:?}; of one at \
+         most {worst} bytes in the kernel, {each} bytes of memory each",
+        size.clients
+    );
+    assert_eq!(most, size.clients, "all were served at the same time");
+    assert!(worst > 0, "they were written to");
+    assert!(worst + each <= MOST, "{worst} bytes in the kernel, {each} in the process");
+    let (_, metrics) = server.get("/metrics");
+    let stalls = metrics.lines().find_map(|line| line.strip_prefix("axon_server_write_stalls_total ")).unwrap();
+    assert_eq!(stalls.parse::<usize>().unwrap(), size.clients, "each was given up for that reason");
+    unhurt([before, after], meanwhile, size.slack.0, size.slack.1);
+}
