@@ -1,6 +1,6 @@
 //! Every setting of the server: its defaults, and how a file and the environment change them.
 //! Lives here: keys and where their values come from. Lives elsewhere: what a value may be (`config/values`), sections
-//! of their own (`config/limits`), the command line (`cli`), what is done with it (`stores`, `serve`).
+//! of their own (`config/cache`, `config/limits`), the command line (`cli`), what is done with it (`stores`, `serve`).
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -10,9 +10,11 @@ use chrono::FixedOffset;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+mod cache;
 mod limits;
 mod values;
 
+pub(crate) use cache::{Cache, Shared};
 pub(crate) use limits::Limits;
 pub(crate) use values::{CountingMode, LogFormat, Profile, Secret, StockCounts, Url};
 
@@ -40,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) steps: Steps,
     pub(crate) budgets: Milliseconds,
     pub(crate) limits: Limits,
+    pub(crate) cache: Cache,
     pub(crate) elasticsearch: Elasticsearch,
     pub(crate) mysql: MySql,
     pub(crate) redis: Redis,
@@ -65,6 +68,7 @@ pub(crate) struct Milliseconds {
     ledger_ms: u64,
     realtime_ms: u64,
     history_ms: u64,
+    cache_ms: u64,
 }
 
 /// Where visitors' events lie.
@@ -160,8 +164,10 @@ impl Config {
                 ledger_ms: 800,
                 realtime_ms: 150,
                 history_ms: 10_000,
+                cache_ms: 50,
             },
             limits: Limits::default(),
+            cache: Cache::default(),
             elasticsearch: Elasticsearch {
                 url: Url::default(),
                 username: String::new(),
@@ -211,6 +217,7 @@ impl Config {
         let config: Self = given(config::Config::builder().add_source(defaults), file)?.try_deserialize()?;
         config.steps.rules().context("steps")?;
         config.limits.check().context("limits")?;
+        config.cache.check(&config.redis.url).context("cache")?;
         let lag = config.elasticsearch.ingest_lag_ms;
         anyhow::ensure!(lag <= MAX_LAG_MS, "elasticsearch.ingest_lag_ms must be at most {MAX_LAG_MS}, not {lag}");
         config.with_files()
@@ -223,6 +230,7 @@ impl Config {
             (&mut self.elasticsearch.api_key, &self.elasticsearch.api_key_file, "elasticsearch.api_key"),
             (&mut self.mysql.password, &self.mysql.password_file, "mysql.password"),
             (&mut self.redis.password, &self.redis.password_file, "redis.password"),
+            (&mut self.cache.password, &self.cache.password_file, "cache.password"),
         ];
         for (secret, file, key) in secrets {
             if file.is_empty() {
@@ -247,6 +255,10 @@ impl Config {
             .default_mode(self.default_mode.into())
             .step_rules(self.steps.rules()?)
             .budgets(self.budgets.budgets())
+            .concurrency(self.limits.concurrency())
+            .max_loads(self.limits.max_loads)
+            .lifetimes(self.cache.lifetimes())
+            .tenant(&self.cache.tenant)
             .baseline_weeks(self.baseline_weeks))
     }
 
@@ -293,6 +305,7 @@ impl Milliseconds {
             ledger: ms(self.ledger_ms),
             realtime: ms(self.realtime_ms),
             history: ms(self.history_ms),
+            cache: ms(self.cache_ms),
             ..Budgets::default()
         }
     }

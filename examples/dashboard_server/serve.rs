@@ -49,11 +49,18 @@ pub(crate) async fn serve(
         Vec::new()
     });
     let stop = CancellationToken::new();
-    let options = HttpOptions::default().with_clock(move || clock()).with_max_concurrent(settings.max_concurrent);
+    let options = HttpOptions::default()
+        .with_clock(move || clock())
+        .with_max_concurrent(settings.max_concurrent)
+        .with_kept_answers(settings.cache.answers_bytes)
+        .with_max_streams(limits.max_streams)
+        .with_max_stream_keys(limits.max_stream_keys)
+        .with_stream_tick(limits.stream_tick())
+        .with_stall_limit(limits.patience().stall)
+        .with_shutdown(stop.clone())
+        .with_metrics(move || exporter.render());
     let acceptor = accept::Acceptor {
-        router: axum::Router::new()
-            .route("/metrics", axum::routing::get(move || async move { exporter.render() }))
-            .merge(router(dashboard, options)),
+        router: router(dashboard, options),
         patience: limits.patience(),
         places: Arc::new(Semaphore::new(places(limits.connections))),
         graceful: GracefulShutdown::new(),

@@ -7,19 +7,16 @@ use anyhow::{Context as _, anyhow, ensure};
 use axon_metrics::Dashboard;
 use axon_metrics_es::{EsBehavior, EsOptions};
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
-use axon_metrics_redis::{RedisKeys, RedisOptions, RedisRealtime, StockKey};
+use axon_metrics_redis::{RedisCache, RedisCacheOptions, RedisKeys, RedisOptions, RedisRealtime, StockKey};
 use elasticsearch::{
     auth::Credentials,
     cert::{Certificate, CertificateValidation},
-    http::{
-        Url,
-        transport::{SingleNodeConnectionPool, TransportBuilder},
-    },
+    http::transport::{SingleNodeConnectionPool, TransportBuilder},
 };
 use redis::IntoConnectionInfo as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
 
-use crate::config::{self, Config, StockCounts};
+use crate::config::{self, Config, Secret, Shared, StockCounts, Url};
 
 /// A dashboard that asks every store with an address. Must be called inside a tokio runtime.
 /// # Errors
@@ -38,12 +35,16 @@ pub(crate) fn dashboard(settings: &Config) -> anyhow::Result<Dashboard> {
     if !settings.redis.url.is_empty() {
         builder = builder.realtime(redis(settings)?);
     }
+    if settings.cache.shared == Shared::Redis {
+        builder = builder.shared_cache(cache(settings)?);
+    }
     Ok(builder.build())
 }
 
 fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
     let config = &settings.elasticsearch;
-    let url = Url::parse(config.url.exposed()).map_err(|why| anyhow!("elasticsearch.url is no address: {why}"))?;
+    let url = elasticsearch::http::Url::parse(config.url.exposed())
+        .map_err(|why| anyhow!("elasticsearch.url is no address: {why}"))?;
     let mut transport = TransportBuilder::new(SingleNodeConnectionPool::new(url)).disable_proxy();
     let password = config.password.exposed();
     ensure!(password.is_empty() || !config.username.is_empty(), "elasticsearch.password needs elasticsearch.username");
@@ -96,16 +97,7 @@ fn tables(config: &config::MySql) -> MySqlOptions {
 
 fn redis(settings: &Config) -> anyhow::Result<RedisRealtime> {
     let config = &settings.redis;
-    let mut server = config
-        .url
-        .exposed()
-        .into_connection_info()
-        .map_err(|_| anyhow!("redis.url is no address such as redis://host:6379/0"))?;
-    if !config.password.is_empty() {
-        let login = server.redis_settings().clone().set_password(config.password.exposed());
-        server = server.set_redis_settings(login);
-    }
-    let client = redis::Client::open(server).map_err(|_| anyhow!("redis.url cannot be used"))?;
+    let client = client(&config.url, &config.password, "redis.url")?;
     let stock = config.stock_key.parse().context("redis.stock_key")?;
     let keys = RedisKeys {
         stock: match config.stock_counts {
@@ -117,4 +109,29 @@ fn redis(settings: &Config) -> anyhow::Result<RedisRealtime> {
     let options =
         RedisOptions::default().with_keys(keys).with_connect_timeout(Duration::from_millis(config.connect_ms));
     Ok(RedisRealtime::with_options(client, options))
+}
+
+/// The cache that several servers share: on a server of its own, or on that of the stock with what that one is told.
+fn cache(settings: &Config) -> anyhow::Result<RedisCache> {
+    let (own, stock) = (&settings.cache, &settings.redis);
+    let client = if own.url.is_empty() {
+        let password = if own.password.is_empty() { &stock.password } else { &own.password };
+        client(&stock.url, password, "redis.url")?
+    } else {
+        client(&own.url, &own.password, "cache.url")?
+    };
+    let options = RedisCacheOptions::default()
+        .with_prefix(own.prefix.as_str())
+        .with_connect_timeout(Duration::from_millis(stock.connect_ms));
+    Ok(RedisCache::with_options(client, options))
+}
+
+fn client(url: &Url, password: &Secret, key: &str) -> anyhow::Result<redis::Client> {
+    let server = url.exposed().into_connection_info();
+    let mut server = server.map_err(|_| anyhow!("{key} is no address such as redis://host:6379/0"))?;
+    if !password.is_empty() {
+        let login = server.redis_settings().clone().set_password(password.exposed());
+        server = server.set_redis_settings(login);
+    }
+    redis::Client::open(server).map_err(|_| anyhow!("{key} cannot be used"))
 }
