@@ -26,6 +26,7 @@ impl Exporter {
     pub(crate) fn install() -> anyhow::Result<Self> {
         let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?;
         let handle = builder.install_recorder().context("metrics cannot be recorded")?;
+        axon_metrics::observe::describe();
         axon_dashboard_http::describe_metrics();
         describe();
         let kept = handle.clone();

@@ -1,11 +1,18 @@
-//! The pages for operators name every setting with its default, every reason and every warning.
+//! The pages for operators name every setting with its default, every metric, every reason and every warning.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{collections::BTreeMap, path::PathBuf, process::Command};
+#[path = "common/server.rs"]
+mod server;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{Read as _, Write as _},
+};
 
 use axon_metrics::Reason;
 use serde_json::Value;
+use server::{Server, binary};
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(format!("{}/../docs/operate/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -40,10 +47,7 @@ fn flat(table: &toml::Table, prefix: &str, into: &mut BTreeMap<String, String>) 
 
 #[test]
 fn every_setting_is_documented_with_its_default() {
-    let mut server: PathBuf = std::env::current_exe().unwrap();
-    server.pop();
-    server.pop();
-    let printed = Command::new(server.join("examples/dashboard_server")).arg("--print-config").output().unwrap();
+    let printed = binary().arg("--print-config").output().unwrap();
     let printed: toml::Table = String::from_utf8(printed.stdout).unwrap().parse().unwrap();
     let mut settings = BTreeMap::new();
     flat(&printed, "", &mut settings);
@@ -77,4 +81,71 @@ fn every_reason_and_every_warning_is_documented() {
         assert!(words.len() > 5, "{words:?}");
         words.iter().for_each(|word| assert!(has(word), "{word}"));
     }
+}
+
+/// Metrics that come with something that cannot be provoked in a server with a store of its own, or not quickly.
+const SELDOM: [&str; 3] = ["axon_admission_refused_total", "axon_load_duration_seconds", "axon_source_retries_total"];
+
+#[test]
+fn every_metric_is_documented_with_its_kind_and_its_labels() {
+    let server = Server::with_settings(&["--generate", "5000"], &[]);
+    for path in ["/api/v1/dashboard/campaign/123", "/api/v1/dashboard/campaign/123", "/nowhere", "/readyz"] {
+        server.get(path);
+    }
+    let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+    write!(stream, "GET /api/v1/dashboard/campaign/123/stream HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut some = [0; 1024];
+    assert!(stream.read(&mut some).unwrap() > 0);
+    drop(stream);
+    let ended = |text: &str| text.contains("axon_stream_ended_total{");
+    let mut scraped = server.get("/metrics").1;
+    for _ in 0..100 {
+        if ended(&scraped) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        scraped = server.get("/metrics").1;
+    }
+    assert!(ended(&scraped), "{scraped}");
+
+    let documented: BTreeMap<String, (String, BTreeSet<String>)> = rows(&page("metrics.md"))
+        .into_iter()
+        .map(|cells| {
+            let labels = cells[2].split(", ").filter(|label| !label.is_empty()).map(|label| unquoted(label).to_owned());
+            (unquoted(&cells[0]).to_owned(), (cells[1].clone(), labels.collect()))
+        })
+        .collect();
+    let mut found = metrics(&scraped);
+    for seldom in SELDOM {
+        assert!(documented.contains_key(seldom), "{seldom}");
+        found.entry(seldom.to_owned()).or_insert_with(|| documented[seldom].clone());
+    }
+    if cfg!(target_os = "linux") {
+        assert_eq!(found, documented);
+    }
+    for (name, _) in found.iter().filter(|(name, _)| !SELDOM.contains(&name.as_str())) {
+        assert!(scraped.contains(&format!("# HELP {name} ")), "{name} does not say what it is");
+    }
+}
+
+/// Names, kinds and labels of what was scraped.
+fn metrics(scraped: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let kind = |line: &str| {
+        let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;
+        Some((name.to_owned(), (kind.to_owned(), BTreeSet::new())))
+    };
+    let mut found: BTreeMap<String, (String, BTreeSet<String>)> = scraped.lines().filter_map(kind).collect();
+    for line in scraped.lines().filter(|line| !line.starts_with('#')) {
+        let Some((name, rest)) = line.split_once('{') else { continue };
+        let name = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end).filter(|name| found.contains_key(*name)))
+            .unwrap_or(name);
+        // No value of a label holds `="`.
+        let labels = rest.split("=\"").map(|part| part.rsplit(['"', ',']).next().unwrap_or(part));
+        let labels: Vec<&str> = labels.collect();
+        let known = &mut found.get_mut(name).unwrap().1;
+        known.extend(labels[..labels.len() - 1].iter().filter(|label| **label != "le").map(|&label| label.to_owned()));
+    }
+    found
 }
