@@ -92,8 +92,15 @@ impl Watched {
         };
         let client = redis::Client::open(format!("redis://{}/", self.redis.address)).unwrap();
         let cache = RedisCacheOptions::default().with_prefix(format!("{}:", platform.database));
-        let patient =
-            Budgets { answer: LONG, catalog: LONG, behavior: LONG, ledger: LONG, realtime: LONG, cache: LONG };
+        let patient = Budgets {
+            answer: LONG,
+            catalog: LONG,
+            behavior: LONG,
+            ledger: LONG,
+            realtime: LONG,
+            history: LONG,
+            cache: LONG,
+        };
         Dashboard::builder()
             .catalog(MySqlCatalog::with_options(pool.clone(), tables.clone()))
             .behavior(self.behavior(self.es_options()))
