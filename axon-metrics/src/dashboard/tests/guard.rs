@@ -101,7 +101,8 @@ async fn each_question_has_what_the_deadline_leaves_of_its_own_time_and_so_has_t
             Ok(Probe::default())
         }
     }
-    let seen: Arc<Lock<Vec<(&str, Duration, Duration)>>> = Arc::default();
+    type Seen = Vec<(&'static str, Duration, Duration)>;
+    let seen: Arc<Lock<Seen>> = Arc::default();
     let began = Monotonic::now();
     let note = |seam: &'static str| {
         let seen = Arc::clone(&seen);
