@@ -1,8 +1,16 @@
 //! What HTTP adds to an answer, in process: the router against a bare axum handler that sends the same bytes.
 
-use axon_benches::{dashboard, events, store};
+use axon_benches::{events, store};
 use axon_dashboard_http::{HttpOptions, router};
-use axum::{Router, body::Body, body::Bytes, http::Request, http::header::CONTENT_TYPE, routing::get};
+use axon_metrics::{Dashboard, Lifetimes};
+use axum::{
+    Router,
+    body::Body,
+    body::Bytes,
+    http::Request,
+    http::header::{CONTENT_TYPE, IF_NONE_MATCH},
+    routing::get,
+};
 use criterion::{Criterion, criterion_group, criterion_main};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
@@ -10,17 +18,32 @@ use tower::ServiceExt as _;
 const PATH: &str = "/api/v1/dashboard/campaign/123?widgets=overview,funnel,realtime";
 
 async fn body(app: &Router, path: &str) -> Bytes {
-    let request = Request::get(path).body(Body::empty()).expect("a request");
+    body_knowing(app, path, "\"nothing\"").await
+}
+
+/// Asked by somebody who has the answer of this tag.
+async fn body_knowing(app: &Router, path: &str, tag: &str) -> Bytes {
+    let request = Request::get(path).header(IF_NONE_MATCH, tag).body(Body::empty()).expect("a request");
     let response = app.clone().oneshot(request).await.expect("a response");
-    assert!(response.status().is_success(), "{}", response.status());
+    assert!([200, 304].contains(&response.status().as_u16()), "{}", response.status());
     response.into_body().collect().await.expect("a body").to_bytes()
 }
 
 fn http(criterion: &mut Criterion) {
     let (store, now) = store(events(200_000));
-    let dashboard = dashboard(&store);
+    // Each answer is made anew: neither widgets nor answers are kept.
+    let dashboard = Dashboard::builder()
+        .catalog(store.clone())
+        .behavior(store.clone())
+        .ledger(store.clone())
+        .realtime(store.clone())
+        .lifetimes(Lifetimes::none())
+        .build();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let app = router(dashboard.clone(), HttpOptions::default().with_clock(move || now));
+    let options = HttpOptions::default().with_clock(move || now);
+    let app = router(dashboard.clone(), options.clone().with_kept_answers(0));
+    // A clock that stands still: what is kept stays fresh.
+    let keeps = router(axon_benches::dashboard(&store), options);
     let bytes = runtime.block_on(body(&app, PATH));
     let bare = {
         let bytes = bytes.clone();
@@ -33,6 +56,10 @@ fn http(criterion: &mut Criterion) {
     ]);
     let mut group = criterion.benchmark_group(format!("http, {} bytes", bytes.len()));
     group.bench_function("router, computed each time", |bencher| bencher.iter(|| runtime.block_on(body(&app, PATH))));
+    group.bench_function("router, kept answer", |bencher| bencher.iter(|| runtime.block_on(body(&keeps, PATH))));
+    group.bench_function("router, kept answer, 304", |bencher| {
+        bencher.iter(|| runtime.block_on(body_knowing(&keeps, PATH, "*")));
+    });
     group.bench_function("the answer alone, without HTTP", |bencher| {
         bencher.iter(|| runtime.block_on(dashboard.answer(&request, now)).expect("an answer"));
     });

@@ -4,7 +4,9 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -15,7 +17,7 @@ use axum::{
 };
 use futures_util::future::{BoxFuture, Either};
 use tokio::time::Instant;
-use tower::{Layer, Service};
+use tower::{Layer, Service, ServiceExt as _};
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::{app::App, observe, problem::Problem, query, reply, request_id, request_id::RequestId, routes};
@@ -33,29 +35,36 @@ impl<S> Layer<S> for AroundLayer {
     type Service = Around<S>;
 
     fn layer(&self, inner: S) -> Around<S> {
-        Around { inner, app: self.0.clone() }
+        Around { inner: Arc::new(inner), app: self.0.clone() }
     }
 }
 
 /// A route with what surrounds it. A service of its own and no function of axum's `from_fn`: an answer at hand is sent
-/// without waiting for anything, so that nothing needs to be made for waiting.
-#[derive(Debug, Clone)]
+/// without waiting for anything, so that nothing needs to be made for waiting. And axum clones a service for each request:
+/// the inner one only where it is needed.
+#[derive(Debug)]
 pub(crate) struct Around<S> {
-    inner: S,
+    inner: Arc<S>,
     app: App,
+}
+
+impl<S> Clone for Around<S> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), app: self.app.clone() }
+    }
 }
 
 impl<S> Service<Request> for Around<S>
 where
-    S: Service<Request, Response = Response, Error = Infallible>,
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
     type Future = Either<Ready<Result<Response, Infallible>>, BoxFuture<'static, Result<Response, Infallible>>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
@@ -68,7 +77,7 @@ where
             return Either::Left(ready(Ok(line.end(problem.into_response()))));
         }
         let span = info_span!(target: "axon_dashboard_http", "request", request_id = %line.id);
-        let response = self.inner.call(request).instrument(span);
+        let response = S::clone(&self.inner).oneshot(request).instrument(span);
         Either::Right(Box::pin(async move {
             let response = response.await?;
             Ok(line.end(response))
@@ -86,6 +95,8 @@ struct Line {
     method: &'static str,
     route: Option<MatchedPath>,
     began: Instant,
+    /// Known once there is a response.
+    took: Option<Duration>,
     status: u16,
     bytes: Option<u64>,
 }
@@ -97,6 +108,7 @@ impl Line {
             method: method(request.method()),
             route: request.extensions().get().cloned(),
             began: Instant::now(),
+            took: None,
             status: GONE,
             bytes: None,
         }
@@ -109,8 +121,10 @@ impl Line {
         }
         self.status = response.status().as_u16();
         self.bytes = response.body().size_hint().exact();
+        let took = self.began.elapsed();
+        self.took = Some(took);
         let headers = response.headers_mut();
-        reply::add_total_time(headers, self.began.elapsed());
+        reply::add_total_time(headers, took);
         headers.insert(request_id::HEADER, self.id.header());
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         response
@@ -119,15 +133,15 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let Self { id, method, status, bytes, began, .. } = self;
-        let took = began.elapsed();
+        let Self { id, method, status, bytes, .. } = self;
+        let took = self.took.unwrap_or_else(|| self.began.elapsed());
         observe::request(self.route.as_ref(), *status, took);
         let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
-        let duration_ms = reply::milliseconds(took);
+        let duration_ms = || reply::milliseconds(took);
         if *status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
-            warn!(target: TARGET, method, route, status, duration_ms, bytes, request_id = %id, "answered");
+            warn!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
         } else {
-            info!(target: TARGET, method, route, status, duration_ms, bytes, request_id = %id, "answered");
+            info!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
         }
     }
 }

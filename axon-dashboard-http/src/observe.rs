@@ -30,9 +30,10 @@ impl Ended {
     }
 }
 
-/// Tells the recorder that is installed what each metric of this crate is. To be called once, after the recorder is
-/// installed; without the feature `metrics` it does nothing.
+/// Tells the recorder that is installed what each metric is, those of the core included. To be called once, after the
+/// recorder is installed; without the feature `metrics` it does nothing.
 pub fn describe_metrics() {
+    axon_metrics::observe::describe();
     #[cfg(feature = "metrics")]
     {
         use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};

@@ -1,6 +1,6 @@
 //! How answers are written: JSON, what may be kept, and how long each source took.
 
-use std::{fmt::Write, time::Duration};
+use std::{fmt::Write, io, time::Duration};
 
 use axon_metrics::answer::SourceState;
 use axum::{
@@ -45,15 +45,24 @@ pub(crate) fn source_times(sources: &[SourceState]) -> Option<HeaderValue> {
 
 /// The time of the whole request, after those of the sources.
 pub(crate) fn add_total_time(headers: &mut HeaderMap, took: Duration) {
-    let micros = took.as_micros();
-    let (whole, part) = (micros / 1000, micros % 1000);
-    let total = match headers.get(SERVER_TIMING).and_then(|value| value.to_str().ok()) {
-        Some(sources) => format!("{sources}, total;dur={whole}.{part:03}"),
-        None => format!("total;dur={whole}.{part:03}"),
+    // Goes with every response, and is written without asking for memory first.
+    let mut buffer = [0; 64];
+    let total = total_time(&mut buffer, took);
+    let value = match headers.get(SERVER_TIMING) {
+        Some(sources) => HeaderValue::from_bytes(&[sources.as_bytes(), b", ", total].concat()),
+        None => HeaderValue::from_bytes(total),
     };
-    if let Ok(value) = HeaderValue::try_from(total) {
+    if let Ok(value) = value {
         headers.insert(SERVER_TIMING, value);
     }
+}
+
+fn total_time(buffer: &mut [u8; 64], took: Duration) -> &[u8] {
+    let micros = took.as_micros();
+    let mut free = buffer.as_mut_slice();
+    let _ = io::Write::write_fmt(&mut free, format_args!("total;dur={}.{:03}", micros / 1000, micros % 1000));
+    let left = free.len();
+    &buffer[..buffer.len() - left]
 }
 
 /// Milliseconds, three decimals.

@@ -1,0 +1,141 @@
+//! What a kept answer costs the server on real sockets, against a bare axum handler that sends the same bytes: the time its
+//! process spends on a processor, per request.
+//!
+//! The server is a process of its own, this file started again, with one thread. Its endpoints are asked in turns, round after
+//! round, over 64 connections that are kept open and each ask again as soon as they are answered. The ratio of a round is
+//! that of neighbours in time; medians over the rounds are printed, and whether the project's bars are kept.
+//! Lives here: rounds and figures. Lives elsewhere: the server (`cached/server`), asking it (`cached/client`).
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use axon_benches::is_trial;
+
+#[path = "cached/client.rs"]
+mod client;
+#[path = "cached/server.rs"]
+mod server;
+
+/// Set for the process that is the server.
+const SERVES: &str = "AXON_BENCH_CACHED_SERVER";
+
+/// An endpoint, and which part of the first one's cost it may have.
+struct Row {
+    name: &'static str,
+    path: &'static str,
+    knows: bool,
+    status: u16,
+    bar: Option<Bar>,
+}
+
+/// At least this ratio of the bare handler's cost to this row's, or of this row's to the kept answer's.
+enum Bar {
+    OfBare(f64),
+    OfKept(f64),
+}
+
+const BARE: usize = 0;
+const KEPT: usize = 1;
+const ROWS: [Row; 4] = [
+    Row { name: "opponent: bare handler, the same bytes", path: server::BARE, knows: false, status: 200, bar: None },
+    Row { name: "kept answer, 200", path: server::PATH, knows: false, status: 200, bar: Some(Bar::OfBare(0.90)) },
+    Row { name: "kept answer, 304", path: server::PATH, knows: true, status: 304, bar: Some(Bar::OfBare(0.92)) },
+    Row {
+        name: "opponent: bare handler, written each time",
+        path: server::WRITTEN,
+        knows: false,
+        status: 200,
+        bar: Some(Bar::OfKept(1.2)),
+    },
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if env::var_os(SERVES).is_some() {
+        return server::serve();
+    }
+    let (mut child, address) = start()?;
+    let measured = measure(&child, &address);
+    child.kill()?;
+    child.wait()?;
+    report(&measured?)
+}
+
+/// The server, and where it listens.
+fn start() -> Result<(Child, String), Box<dyn std::error::Error>> {
+    let mut command = Command::new(env::current_exe()?);
+    command.env(SERVES, "1").args(env::args().skip(1)).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn()?;
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+    Ok((child, line.trim().to_owned()))
+}
+
+/// Nanoseconds of processor per request: for each round a figure of each row.
+fn measure(server: &Child, address: &str) -> Result<Vec<[f64; ROWS.len()]>, Box<dyn std::error::Error>> {
+    let (rounds, slice) = if is_trial() { (2, 20) } else { (11, 700) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut lanes = Vec::new();
+        for row in &ROWS {
+            lanes.push(client::Lane::open(address, row.path, row.knows, row.status).await?);
+        }
+        let mut measured = Vec::new();
+        // The first round warms up.
+        for round in 0..=rounds {
+            let mut costs = [0.0; ROWS.len()];
+            for turn in 0..ROWS.len() {
+                let row = (turn + round) % ROWS.len();
+                let before = processor_time(server.id())?;
+                let answered = lanes[row].run(Duration::from_millis(slice)).await?;
+                let spent = processor_time(server.id())? - before;
+                costs[row] = spent as f64 / answered as f64;
+            }
+            if round > 0 {
+                measured.push(costs);
+            }
+        }
+        Ok(measured)
+    })
+}
+
+/// Nanoseconds all threads of a process have spent on a processor. (Linux; a bench on another system says so.)
+fn processor_time(process: u32) -> Result<u64, Box<dyn std::error::Error>> {
+    let mut sum = 0;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        sum += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
+    }
+    Ok(sum)
+}
+
+fn report(measured: &[[f64; ROWS.len()]]) -> Result<(), Box<dyn std::error::Error>> {
+    let median = |of: &dyn Fn(&[f64; ROWS.len()]) -> f64| {
+        let mut figures: Vec<f64> = measured.iter().map(of).collect();
+        figures.sort_by(f64::total_cmp);
+        figures[figures.len() / 2]
+    };
+    let mut out = std::io::stdout();
+    writeln!(out, "cached: processor time of the server per request, medians of {} rounds", measured.len())?;
+    for (index, row) in ROWS.iter().enumerate() {
+        let micros = median(&|costs| costs[index]) / 1e3;
+        let of_bare = median(&|costs| costs[BARE] / costs[index]);
+        let verdict = match &row.bar {
+            None => String::new(),
+            Some(Bar::OfBare(bar)) => format!("   bar: at least {:.0} %, {}", bar * 100.0, kept(of_bare >= *bar)),
+            Some(Bar::OfKept(bar)) => {
+                let times = median(&|costs| costs[index] / costs[KEPT]);
+                format!("   {times:.2} x the kept answer; bar: at least {bar} x, {}", kept(times >= *bar))
+            }
+        };
+        writeln!(out, "  {:<42} {micros:>7.2} us   {:>6.1} % of bare{verdict}", row.name, of_bare * 100.0)?;
+    }
+    Ok(())
+}
+
+fn kept(is: bool) -> &'static str {
+    if is { "kept" } else { "NOT kept" }
+}
