@@ -165,7 +165,7 @@ pub struct SalesQuestion {
 }
 
 /// Regular purchases, summed in buckets of time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryQuestion {
     /// The products, each once; may be empty.
     pub products: Vec<ProductId>,

@@ -12,16 +12,13 @@ use std::{
 };
 
 use quick_cache::sync::Cache;
-use tokio::{
-    sync::watch,
-    time::{Instant as Monotonic, timeout_at},
-};
-use tracing::Instrument;
+use tokio::time::Instant as Monotonic;
 
 use crate::{
     Fact, Instant, Missing, Reason,
     cache::Lifetimes,
     facts::History,
+    flight::{Flights, Waiting},
     gather,
     guard::Guard,
     source::{HistoryQuestion, LedgerSource},
@@ -42,7 +39,8 @@ pub(crate) struct Histories {
     guard: Arc<Guard>,
     budget: Duration,
     lifetimes: Lifetimes,
-    sets: Arc<Cache<HistoryQuestion, Arc<Slot>>>,
+    sets: Arc<Cache<String, Arc<Slot>>>,
+    flights: Arc<Flights<Told>>,
 }
 
 /// What the ledger said, shared by all who ask.
@@ -57,14 +55,12 @@ struct State {
     told: Option<(Told, Instant)>,
     /// Why the last attempt failed, and when the next may be made.
     failed: Option<(Missing, Monotonic)>,
-    /// Where the attempt under way will say what came of it.
-    under_way: Option<watch::Receiver<Option<Told>>>,
 }
 
 /// A look at what is kept.
 pub(crate) enum Look {
     There(Told),
-    UnderWay(watch::Receiver<Option<Told>>, &'static str),
+    UnderWay(Waiting<Told>, &'static str),
 }
 
 impl Histories {
@@ -74,7 +70,7 @@ impl Histories {
         budget: Duration,
         lifetimes: Lifetimes,
     ) -> Self {
-        Self { source, guard, budget, lifetimes, sets: Arc::new(Cache::new(SETS)) }
+        Self { source, guard, budget, lifetimes, sets: Arc::new(Cache::new(SETS)), flights: Arc::default() }
     }
 
     /// What is kept, or what is under way. What is missing or old begins to be read; what is old is good meanwhile.
@@ -82,50 +78,62 @@ impl Histories {
         if question.products.is_empty() {
             return Look::There(Err(Missing::NotMeasured(Reason::NoProducts)));
         }
-        let made = self.sets.get_or_insert_with(question, || Ok::<_, Infallible>(Arc::new(Slot::default())));
-        let slot = match made {
-            Ok(slot) => slot,
-            Err(never) => match never {},
-        };
-        let mut state = slot.state();
-        let told =
-            state.told.as_ref().map(|(told, read)| (told.clone(), (as_of - *read).abs().to_std().unwrap_or_default()));
-        let lasts = |told: &Told, good: Duration| if told.is_ok() { good } else { NOT_MEASURED.min(good) };
-        if let Some((told, _)) = told.as_ref().filter(|(told, age)| *age < lasts(told, self.lifetimes.history)) {
-            return Look::There(told.clone());
+        let key = key(question);
+        let Ok(slot) = self.sets.get_or_insert_with(&key, || Ok::<_, Infallible>(Arc::new(Slot::default())));
+        if let Some(told) = slot.state().younger_than(self.lifetimes.history, as_of) {
+            return Look::There(told);
         }
-        if state.may_ask() {
-            state.under_way = Some(self.read(question.clone(), Arc::clone(&slot), as_of));
-        }
-        match (told.filter(|(told, age)| *age < lasts(told, self.lifetimes.history_stale)), &state.under_way) {
-            (Some((told, _)), _) => Look::There(told),
-            (None, Some(under_way)) if state.is_under_way() => Look::UnderWay(under_way.clone(), self.source.name()),
-            _ => Look::There(state.failed.as_ref().map_or(Err(Missing::NoBaseline), |(why, _)| Err(why.clone()))),
-        }
+        let keys = [key];
+        self.flights.board(|flights| {
+            // What was under way a moment ago may be there now.
+            let state = slot.state();
+            if let Some(told) = state.younger_than(self.lifetimes.history, as_of) {
+                return Look::There(told);
+            }
+            let under_way = flights.join(&keys, |_| true).or_else(|| {
+                let reading = || self.read(question.clone(), Arc::clone(&slot), as_of);
+                state.may_ask().then(|| flights.start(keys.to_vec(), as_of, reading()))
+            });
+            match (state.younger_than(self.lifetimes.history_stale, as_of), under_way, &state.failed) {
+                (Some(told), ..) => Look::There(told),
+                (None, Some(under_way), _) => Look::UnderWay(under_way, self.source.name()),
+                (None, None, Some((why, _))) => Look::There(Err(why.clone())),
+                (None, None, None) => Look::There(Err(Missing::Loading(self.source.name().into()))),
+            }
+        })
     }
 
-    /// Asks the ledger, whoever goes away meanwhile.
-    fn read(&self, question: HistoryQuestion, slot: Arc<Slot>, as_of: Instant) -> watch::Receiver<Option<Told>> {
-        let (say, said) = watch::channel(None);
+    /// Asks the ledger, and keeps what came of it.
+    fn read(
+        &self,
+        question: HistoryQuestion,
+        slot: Arc<Slot>,
+        as_of: Instant,
+    ) -> impl Future<Output = Told> + Send + use<> {
         let (source, guard, budget) = (Arc::clone(&self.source), Arc::clone(&self.guard), self.budget);
-        let reading = async move {
+        async move {
             let began = Monotonic::now();
-            let told =
-                gather::history(source, &guard, question, as_of, budget).await.map(|measured| measured.map(Arc::new));
+            let told = gather::history(source, &guard, question, as_of, budget).await;
+            let told: Told = told.map(|measured| measured.map(Arc::new));
             let mut state = slot.state();
             match &told {
                 Err(why @ Missing::Unavailable(_)) => {
                     let pause = began.elapsed().clamp(PAUSE[0], PAUSE[1]);
                     state.failed = Some((why.clone(), Monotonic::now() + pause));
                 }
-                _ => (state.told, state.failed) = (Some((told.clone(), as_of)), None),
+                _ => *state = State { told: Some((told.clone(), as_of)), failed: None },
             }
-            state.under_way = None;
-            say.send_replace(Some(told));
-        };
-        tokio::spawn(reading.in_current_span());
-        said
+            drop(state);
+            told
+        }
     }
+}
+
+/// The same for the same question.
+fn key(HistoryQuestion { products, window, bucket }: &HistoryQuestion) -> String {
+    let products: Vec<String> = products.iter().map(|product| product.0.to_string()).collect();
+    let (from, to) = (window.from.timestamp_micros(), window.to.timestamp_micros());
+    format!("{from}-{to}/{}:{}", bucket.as_micros(), products.join(","))
 }
 
 impl Slot {
@@ -135,13 +143,16 @@ impl Slot {
 }
 
 impl State {
-    /// A task that ended without a word, with its runtime, is under way no more.
-    fn is_under_way(&self) -> bool {
-        self.under_way.as_ref().is_some_and(|said| said.has_changed().is_ok())
+    /// What was told, if it is young enough. That the ledger cannot tell is not believed for long.
+    fn younger_than(&self, good: Duration, as_of: Instant) -> Option<Told> {
+        let (told, read) = self.told.as_ref()?;
+        let most = if told.is_ok() { good } else { NOT_MEASURED.min(good) };
+        let age = (as_of - *read).abs().to_std().unwrap_or_default();
+        (age < most).then(|| told.clone())
     }
 
     fn may_ask(&self) -> bool {
-        !self.is_under_way() && self.failed.as_ref().is_none_or(|(_, again)| *again <= Monotonic::now())
+        self.failed.as_ref().is_none_or(|(_, again)| *again <= Monotonic::now())
     }
 }
 
@@ -150,10 +161,9 @@ impl Look {
     pub(crate) async fn by(self, deadline: Monotonic) -> Told {
         match self {
             Self::There(told) => told,
-            Self::UnderWay(mut said, name) => match timeout_at(deadline, said.wait_for(Option::is_some)).await {
-                Ok(Ok(said)) => said.clone().unwrap_or_else(|| Err(Missing::Loading(name.into()))),
-                _ => Err(Missing::Loading(name.into())),
-            },
+            Self::UnderWay(waiting, name) => {
+                waiting.landed(deadline).await.unwrap_or_else(|| Err(Missing::Loading(name.into())))
+            }
         }
     }
 }
