@@ -22,7 +22,10 @@ use axon_examples::{
         sql::Clocks,
     },
 };
-use axon_metrics::{Budgets, Dashboard, LedgerStep, Record, StepRules, testing::server_url};
+use axon_metrics::{
+    Budgets, Dashboard, DashboardBuilder, LedgerStep, Lifetimes, Record, StepRules, source::CatalogSource,
+    testing::server_url,
+};
 use axon_metrics_es::{EsBehavior, EsOptions};
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
 use axon_metrics_redis::{RedisKeys, RedisOptions, RedisRealtime, StockKey};
@@ -121,15 +124,34 @@ impl Platform {
         self.dashboard(&self.addresses, patient)
     }
 
-    /// The dashboard over the servers at these addresses.
+    /// The dashboard over the servers at these addresses, which keeps nothing.
     pub(crate) fn dashboard(&self, addresses: &Addresses, budgets: Budgets) -> Dashboard {
+        self.builder(addresses, budgets).lifetimes(Lifetimes::none()).build()
+    }
+
+    /// The same before it is built.
+    pub(crate) fn builder(&self, addresses: &Addresses, budgets: Budgets) -> DashboardBuilder<Arc<dyn CatalogSource>> {
+        self.builder_over(addresses, budgets, self.pool_at(addresses, budgets))
+    }
+
+    /// Connections as a dashboard makes them.
+    pub(crate) fn pool_at(&self, addresses: &Addresses, budgets: Budgets) -> sqlx::MySqlPool {
+        axon_metrics_mysql::pool_options_with(budgets.ledger).connect_lazy_with(self.options(addresses))
+    }
+
+    /// A dashboard before it is built, over these connections to the database.
+    pub(crate) fn builder_over(
+        &self,
+        addresses: &Addresses,
+        budgets: Budgets,
+        pool: sqlx::MySqlPool,
+    ) -> DashboardBuilder<Arc<dyn CatalogSource>> {
         let client = elasticsearch::client(&format!("http://{}", addresses.elasticsearch)).unwrap();
         let options = EsOptions::default()
             .with_event_indices([&self.indices.behavior])
             .with_purchase_indices([&self.indices.commerce])
             .with_search_timeout(budgets.behavior * 7 / 8);
         let behavior = EsBehavior::with_options(client, options).unwrap();
-        let pool = axon_metrics_mysql::pool_options_with(budgets.ledger).connect_lazy_with(self.options(addresses));
         let stock = self.keys.counter().parse().unwrap();
         let keys = RedisKeys {
             stock: if self.keys.counts_down() { StockKey::Remaining(stock) } else { StockKey::Held(stock) },
@@ -144,8 +166,6 @@ impl Platform {
             .zone(self.expected.setting.zone.parse().unwrap())
             .step_rules(rules(self.layout))
             .budgets(budgets)
-            .lifetimes(axon_metrics::Lifetimes::none())
-            .build()
     }
 
     /// Takes everything out of the servers again.

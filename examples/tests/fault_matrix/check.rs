@@ -1,0 +1,137 @@
+//! What an answer may say while a store is broken. Pure.
+
+use axon_metrics::{
+    DashboardAnswer, Widget,
+    answer::{WidgetState, WidgetStatus},
+    widget::MissingReason,
+};
+use serde_json::Value;
+
+use super::Store;
+
+impl Store {
+    /// Its name in answers.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Elasticsearch => "elasticsearch",
+            Self::MySql | Self::MariaDb => "mysql",
+            Self::Redis => "redis",
+        }
+    }
+
+    /// A widget that needs it, and no other that may break.
+    pub(crate) fn own(self) -> Widget {
+        match self {
+            Self::Elasticsearch => Widget::Funnel,
+            Self::MySql | Self::MariaDb => Widget::Comparison,
+            Self::Redis => Widget::Realtime,
+        }
+    }
+
+    /// The widgets that lose figures when it is away.
+    pub(crate) fn costs(self) -> &'static [Widget] {
+        match self {
+            Self::Elasticsearch => &[Widget::Overview, Widget::Funnel, Widget::Realtime, Widget::Activities],
+            Self::MySql | Self::MariaDb => &[Widget::Comparison],
+            Self::Redis => &[Widget::Realtime, Widget::Activities],
+        }
+    }
+}
+
+/// What is to be said of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// Whether any widget was flagged.
+    pub(crate) flagged: bool,
+    /// Whether any widget was an older one.
+    pub(crate) stale: bool,
+}
+
+/// Looks at an answer while a store is broken. `truth` is what the stores say as of its instant, `older` is what they said as of
+/// the instants of its stale widgets.
+/// # Errors
+/// What it may not say.
+pub(crate) fn check(
+    answer: &DashboardAnswer,
+    truth: &DashboardAnswer,
+    older: &[DashboardAnswer],
+    store: Store,
+) -> Result<Verdict, String> {
+    let mut verdict = Verdict { flagged: false, stale: false };
+    for (widget, state) in &answer.widgets {
+        let (said, good) = (figures(answer, *widget), figures(truth, *widget));
+        match state.status {
+            WidgetStatus::Fresh if said == good => continue,
+            // The weeks before a promotion are read apart.
+            WidgetStatus::Fresh if is_reading(state) => {
+                same_numbers(&said, &good, &format!("{widget:?}"))?;
+                continue;
+            }
+            WidgetStatus::Fresh => {
+                return Err(format!("{widget:?} is fresh and not what the stores say:\n{said}\n{good}"));
+            }
+            _ => {}
+        }
+        if !store.costs().contains(widget) {
+            let first = state.missing.first();
+            return Err(format!("{widget:?} does not need the store and is {:?}: {first:?}", state.status));
+        }
+        verdict.flagged = true;
+        if state.status == WidgetStatus::Stale {
+            verdict.stale = true;
+            if !older.iter().any(|older| figures(older, *widget) == said) {
+                return Err(format!("{widget:?} is stale and was never so:\n{said}"));
+            }
+            if state.age_ms.is_none_or(|age| age <= 0) {
+                return Err(format!("{widget:?} is stale and {:?} old", state.age_ms));
+            }
+            continue;
+        }
+        same_numbers(&said, &good, &format!("{widget:?}"))?;
+        let lost = state.missing.iter().filter(|missing| missing.reason == MissingReason::Unavailable);
+        if lost.filter(|missing| missing.source.as_deref() == Some(store.name())).count() == 0 {
+            return Err(format!("{widget:?} does not name {}: {:?}", store.name(), state.missing.first()));
+        }
+    }
+    Ok(verdict)
+}
+
+/// Whether figures are missing only because they are being read for the first time.
+pub(crate) fn is_reading(state: &WidgetState) -> bool {
+    state.missing.iter().any(|missing| missing.detail.as_deref() == Some("history_loading"))
+}
+
+/// What a widget shows, but for the instant at which it was made.
+fn figures(answer: &DashboardAnswer, widget: Widget) -> Value {
+    let mut data = serde_json::to_value(&answer.data).unwrap();
+    let mut shown = data[widget.name()].take();
+    if let Some(widget) = shown.as_object_mut() {
+        widget.remove("lastUpdated");
+    }
+    shown
+}
+
+/// Every number that is there is the one of the whole answer.
+fn same_numbers(said: &Value, good: &Value, path: &str) -> Result<(), String> {
+    match (said, good) {
+        (Value::Null, _) => Ok(()),
+        (Value::Object(said), Value::Object(_)) => {
+            said.iter().try_for_each(|(key, value)| same_numbers(value, &good[key], &format!("{path}.{key}")))
+        }
+        (Value::Array(said), Value::Array(good)) if said.len() == good.len() => {
+            let mut pairs = said.iter().zip(good).enumerate();
+            pairs.try_for_each(|(index, (said, good))| same_numbers(said, good, &format!("{path}[{index}]")))
+        }
+        (said, good) if said == good => Ok(()),
+        (said, good) => Err(format!("{path} is {said}, and was {good}")),
+    }
+}
+
+#[test]
+fn a_zero_in_place_of_a_number_is_seen() {
+    let good = serde_json::json!({"steps": [{"value": 5}, {"value": 2}], "sum": 7});
+    let lost = serde_json::json!({"steps": [{"value": null}, {"value": 2}], "sum": null});
+    let fake = serde_json::json!({"steps": [{"value": 0}, {"value": 2}], "sum": null});
+    assert_eq!(same_numbers(&lost, &good, ""), Ok(()));
+    assert_eq!(same_numbers(&fake, &good, ""), Err(".steps[0].value is 0, and was 5".to_owned()));
+}
