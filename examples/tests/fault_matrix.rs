@@ -91,7 +91,7 @@ impl State {
     const ALL: [Self; 3] = [Self::Idle, Self::InFlight, Self::Full];
 }
 
-/// A drill measures: few cells at once, and little grace. The gate looks for wrong answers on a busy machine, where a store
+/// A drill measures: few cells at once, and little grace. (Each has up to eight connections to a server that takes some 150.) The gate looks for wrong answers on a busy machine, where a store
 /// that is well may take longer than it otherwise may.
 struct Manner {
     at_once: usize,
@@ -111,7 +111,7 @@ fn manner() -> Manner {
     } else {
         let long = Duration::from_millis(700);
         let budgets = Budgets { catalog: long, realtime: long, ..Budgets::default() };
-        Manner { at_once: 10, grace: Duration::from_millis(150), budgets, healed: Duration::from_secs(5) }
+        Manner { at_once: 6, grace: Duration::from_millis(150), budgets, healed: Duration::from_secs(5) }
     }
 }
 
