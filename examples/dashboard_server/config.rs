@@ -278,7 +278,15 @@ fn given(
         Some(path) => builder.add_source(config::File::from(path).format(config::FileFormat::Toml)),
         None => builder,
     };
-    Ok(builder.add_source(environment).build()?)
+    builder.add_source(environment).build().map_err(without_lines)
+}
+
+/// An error without the line of the file that a parser quotes, which may hold a password.
+fn without_lines(error: config::ConfigError) -> anyhow::Error {
+    let config::ConfigError::FileParse { uri, cause } = error else { return error.into() };
+    let cause = cause.to_string();
+    let own: Vec<_> = cause.lines().filter(|line| !line.contains(" |") && !line.contains("| ")).collect();
+    anyhow::anyhow!("{}: {}", uri.unwrap_or_else(|| "settings".into()), own.join(": "))
 }
 
 impl Steps {

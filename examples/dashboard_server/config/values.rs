@@ -76,9 +76,13 @@ impl Url {
 
 impl fmt::Display for Url {
     /// All that may be a secret is hidden: a password, and a lone word before the host, which some servers take for one;
-    /// of a database it is the user. A password may hold any character, so what is hidden ends with the last `@`.
+    /// of a database it is the user. A password may hold any character, so what is hidden ends with the last `@`. What is
+    /// no address at all may be a secret in the wrong place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((login, host)) = self.0.rsplit_once('@') else { return f.write_str(&self.0) };
+        let Some((login, host)) = self.0.rsplit_once('@') else {
+            let shown = self.is_empty() || self.0.contains("://");
+            return f.write_str(if shown { &self.0 } else { "***" });
+        };
         let (scheme, login) = login.split_once("://").map_or(("", login), |(scheme, login)| (scheme, login));
         let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
         let user = match login.split_once(':') {
