@@ -84,9 +84,15 @@ fn never_read(server: &Server, requests: &str, within: Duration) -> Seen {
     let began = Instant::now();
     let clients: Vec<TcpStream> = (0..size.clients).map(|_| client(address, requests)).collect();
     let connected = began.elapsed();
-    let _ = others.so_far();
+    // Their first requests are work as any other's; that they are not read is what is looked at.
+    let settled = Duration::from_secs(1);
+    let mut counted = false;
     let (mut worst, mut full, mut grown, mut most) = (0, connected, 0, 0);
     loop {
+        if !counted && began.elapsed() > settled {
+            let _ = others.so_far();
+            counted = true;
+        }
         let sides = sockets::of(&server.address);
         most = most.max(sides.len() - 1);
         let longest = sides.iter().map(|side| side.unsent).max().unwrap_or_default();
@@ -112,7 +118,7 @@ fn never_read(server: &Server, requests: &str, within: Duration) -> Seen {
          given up after {gone:?}; at most {worst} bytes of one in the kernel, {each} bytes of memory each",
         size.clients
     );
-    assert_eq!(most, size.clients, "all were served at the same time");
+    assert!(counted && most >= size.clients, "all were there at the same time");
     assert!(worst > 0, "they were written to");
     assert!(worst + each <= MOST, "{worst} bytes in the kernel, {each} in the process");
     unhurt([before, after], meanwhile, size.slack.0, size.slack.1);
