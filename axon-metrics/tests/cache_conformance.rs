@@ -1,4 +1,4 @@
-//! The suite of caches is passed by a cache of a few lines: what it asks for can be done.
+//! The suite of caches is passed by a cache of a few lines, so that what it asks for can be done, and by the embedded one.
 
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use axon_metrics::{
-    cache::{CacheEntry, CacheError, DashboardCache},
+    cache::{CacheEntry, CacheError, DashboardCache, MemoryCache},
     testing::CacheStore,
 };
 
@@ -39,6 +39,18 @@ impl DashboardCache for Map {
     }
 }
 
+/// The library's own.
+struct Embedded;
+
+#[async_trait]
+impl CacheStore for Embedded {
+    type Cache = MemoryCache;
+
+    async fn empty() -> Option<MemoryCache> {
+        Some(MemoryCache::default())
+    }
+}
+
 struct InMemory;
 
 #[async_trait]
@@ -50,4 +62,9 @@ impl CacheStore for InMemory {
     }
 }
 
-axon_metrics::dashboard_cache_conformance!(InMemory);
+mod a_map {
+    axon_metrics::dashboard_cache_conformance!(super::InMemory);
+}
+mod the_embedded_cache {
+    axon_metrics::dashboard_cache_conformance!(super::Embedded);
+}
