@@ -35,13 +35,13 @@ pub fn pool_options() -> MySqlPoolOptions {
 /// - **A connection that is given back has as long as the limit, and a quarter of a second, to answer**, or is closed. sqlx
 ///   pings it without an end: after a query that was dropped at the wrong moment the pool would have one place less for good.
 /// - **`acquire_timeout`** is half the limit, so that a caller hears of a server that is down before its own time is over.
-/// - At most 12 connections: what five questions about sales and two readings of the catalog take, which is what a
-///   dashboard asks at once by default ([`Concurrency`](axon_metrics::Concurrency)). Closed after 5 minutes without use and replaced after 30.
+/// - At most 14 connections: what five questions about sales, two about the weeks before a promotion and two readings of
+///   the catalog take, which is what a dashboard asks at once by default ([`Concurrency`](axon_metrics::Concurrency)). Closed after 5 minutes without use and replaced after 30.
 ///
 /// A server that does not know the variable of its kind refuses to be used: sqlx logs that `after_connect` failed.
 pub fn pool_options_with(limit: Duration) -> MySqlPoolOptions {
     MySqlPoolOptions::new()
-        .max_connections(12)
+        .max_connections(14)
         .acquire_timeout(limit / 2)
         .idle_timeout(Duration::from_secs(300))
         .max_lifetime(Duration::from_secs(1_800))

@@ -186,7 +186,7 @@ impl Config {
                 url: Url::default(),
                 password: Secret::default(),
                 password_file: String::new(),
-                max_connections: 12,
+                max_connections: 14,
                 currency: "KRW".into(),
                 purchase_offset: seoul,
                 created_offset: seoul,
