@@ -1,7 +1,7 @@
 //! The widgets: what each needs, and how it is computed from facts. Pure: no clock, no store, nothing async.
 //! A new widget is one file here and one line in the list below.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +127,8 @@ pub(crate) struct Context<'a> {
     /// `None` if no whole day before the promotion is over.
     pub(crate) history: Option<HistoryQuestion>,
     pub(crate) baseline_weeks: u32,
+    /// From this age on the weeks before should have been read again.
+    pub(crate) history_old: Duration,
 }
 
 /// What the sources said, woven back into the order of the funnel. What was not asked for is not looked at.

@@ -539,6 +539,8 @@ mod catalog;
 
 mod guard;
 
+mod history;
+
 #[test]
 fn the_hash_tells_apart_what_decides_the_numbers_and_nothing_else() {
     let settings = Dashboard::builder().settings;

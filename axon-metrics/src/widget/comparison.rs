@@ -175,5 +175,11 @@ fn expected_of(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Resul
     let start = context.scope.promotion_start().ok_or(Missing::NoBaseline)?;
     let history = facts.history.as_ref().map_err(Clone::clone)?;
     notes.look_at_kept(history);
+    let age = context.as_of - history.complete_to;
+    if age.to_std().is_ok_and(|age| age > context.history_old) {
+        let message = "the weeks before the promotion were read long ago, and could not be read again since";
+        let warning = Warning::new(WarningCode::BaselineOld, message).about("baseline");
+        notes.warn(warning.with("minutes", Some(age.num_minutes())));
+    }
     expected(&history.value, start, context.sales.window, context.as_of, context.zone, context.baseline_weeks)
 }

@@ -137,6 +137,8 @@ pub enum WarningCode {
     AssumedLag,
     /// Fewer than two whole weeks of history.
     BaselineFallback,
+    /// The weeks before the promotion were read long ago, and could not be read again since.
+    BaselineOld,
 }
 
 /// A warning beside figures.

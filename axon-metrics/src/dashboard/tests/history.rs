@@ -1,0 +1,95 @@
+//! What an answer says of the weeks before a promotion: while they are read, when they cannot be, and when they are old.
+
+use super::*;
+use crate::{Lifetimes, answer::Seam};
+
+/// A dashboard that keeps nothing but the weeks before promotions.
+fn keeping(ledger: impl LedgerSource) -> Dashboard {
+    let Lifetimes { history, history_stale, .. } = Lifetimes::default();
+    let lifetimes = Lifetimes { history, history_stale, ..Lifetimes::none() };
+    healthy().ledger(ledger).lifetimes(lifetimes).build()
+}
+
+/// Only the comparison, as of so many minutes later.
+async fn compared(dashboard: &Dashboard, minutes: i64) -> DashboardAnswer {
+    let request = DashboardRequest::campaign(123).widgets([Widget::Comparison]);
+    dashboard.answer(&request, now() + chrono::Duration::minutes(minutes)).await.unwrap()
+}
+
+/// What a ledger says that is up to date.
+fn up_to_date(question: &LedgerQuestion) -> LedgerFacts {
+    let mut facts = ledger_facts(question);
+    let to = question.frame.as_of;
+    if let Some(sales) = &mut facts.sales {
+        sales.promotion.iter_mut().for_each(|fact| fact.complete_to = to);
+        sales.regular.iter_mut().for_each(|fact| fact.complete_to = to);
+        sales.others.iter_mut().for_each(|fact| fact.complete_to = to);
+    }
+    facts.history.iter_mut().flatten().for_each(|fact| fact.complete_to = to);
+    facts
+}
+
+fn details(answer: &DashboardAnswer) -> Vec<Option<&str>> {
+    let missing = answer.widgets[&Widget::Comparison].missing.iter();
+    missing.filter(|gap| gap.field == "baseline.orders").map(|gap| gap.detail.as_deref()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn weeks_that_take_longer_to_read_than_an_answer_may_cost_only_the_baseline_until_they_are_there() {
+    struct Slow;
+    #[async_trait::async_trait]
+    impl LedgerSource for Slow {
+        fn name(&self) -> &'static str {
+            "mysql"
+        }
+        async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
+            if question.history.is_some() {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+            }
+            Ok(up_to_date(question))
+        }
+        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
+            Ok(Default::default())
+        }
+    }
+    let dashboard = keeping(Slow);
+    let began = Monotonic::now();
+    let answer = dashboard.answer(&everything(), now()).await.unwrap();
+    assert_eq!(began.elapsed(), Duration::from_millis(800));
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Partial, Fresh, Fresh]);
+    assert_eq!(details(&answer), [Some("history_loading")]);
+    assert_eq!(answer.data.comparison.unwrap().promotion.orders, Some(45));
+    let ledger = answer.sources.iter().find(|source| source.seam == Seam::Ledger).unwrap();
+    assert_eq!(ledger.status, SourceStatus::Ok, "nothing is wrong with it");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let answer = compared(&dashboard, 1).await;
+    assert_eq!((statuses(&answer), details(&answer)), (vec![Fresh], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn weeks_that_cannot_be_read_cost_only_the_baseline() {
+    let ledger =
+        ledger_source(|question| if question.history.is_some() { Err(refused()) } else { Ok(up_to_date(question)) });
+    let answer = compared(&keeping(ledger), 0).await;
+    assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some("no_answer")]));
+    let ledger = answer.sources.iter().find(|source| source.seam == Seam::Ledger).unwrap();
+    assert_eq!(ledger.status, SourceStatus::Partial);
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_the_weeks_before_are_old_is_said_and_makes_no_sale_old() {
+    let ledger = ledger_source(|question| match question.history.is_some() && question.frame.as_of > as_of() {
+        true => Err(refused()),
+        false => Ok(up_to_date(question)),
+    });
+    let dashboard = keeping(ledger);
+    for (minutes, old) in [(0, None), (119, None), (180, Some(180)), (23 * 60, Some(23 * 60))] {
+        let answer = compared(&dashboard, minutes).await;
+        let state = &answer.widgets[&Widget::Comparison];
+        assert_eq!((statuses(&answer), state.age_ms), (vec![Fresh], Some(0)), "after {minutes} minutes");
+        let warned = state.warnings.iter().find(|warning| warning.code == WarningCode::BaselineOld);
+        assert_eq!(warned.and_then(|warning| warning.data["minutes"]), old, "after {minutes} minutes");
+    }
+    let answer = compared(&dashboard, 24 * 60).await;
+    assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some("no_answer")]));
+}
