@@ -99,7 +99,8 @@ impl Jitter {
 impl Lifetimes {
     /// Whether each answer asks the sources.
     pub(crate) fn keep_nothing(&self) -> bool {
-        *self == Self::none()
+        let Self { history, history_stale, .. } = *self;
+        *self == Self { history, history_stale, ..Self::none() }
     }
 
     /// Until when figures of `as_of` are shown. What was loaded for an instant lives from that instant on, so that its age
