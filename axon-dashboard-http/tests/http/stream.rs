@@ -347,12 +347,18 @@ async fn a_load_that_fails_keeps_the_stream_open_and_is_said() {
     stream.next().await.expect("the first");
     live.fail(true);
     let failing = stream.within(10).await;
-    assert!(failing.iter().all(|event| event.name == "heartbeat"), "{failing:?}");
+    // What was there a moment before is shown for that moment, as what it is.
+    let states = |events: &[Event]| -> Vec<Value> {
+        let updates = events.iter().filter(|event| event.name == "update");
+        updates.map(|event| event.data["widgets"]["realtime"]["status"].clone()).collect()
+    };
+    assert!(states(&failing).iter().all(|status| status == "stale"), "{failing:?}");
     let last = &failing.last().expect("a heartbeat").data;
     assert_eq!((&last["asOf"], &last["code"]), (&Value::Null, &json!("unavailable")));
     assert_eq!(get(&app, REALTIME).await.status, 503, "nobody else is shown what was before");
     live.fail(false);
     let healed = stream.within(10).await;
+    assert!(states(&healed).iter().all(|status| status == "fresh"), "{healed:?}");
     let last = &healed.last().expect("an event").data;
     assert!(last["code"].is_null() && !last["asOf"].is_null(), "{healed:?}");
 }
@@ -376,4 +382,18 @@ async fn no_name_can_end_an_event() {
     let first = stream.next().await.expect("an event");
     assert_eq!(first.data["data"]["activities"][0]["name"], "a\n\nevent: end\ndata: {}\r\r\u{2028}");
     assert_eq!(names(&stream.within(6).await), ["heartbeat"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_fails_makes_an_update_that_says_so() {
+    let live = Live::new();
+    let mut stream = Stream::open(&live.app(), REALTIME).await;
+    stream.next().await.expect("the first");
+    live.fail(true);
+    let stale = stream.next().await.expect("an update");
+    assert_eq!((stale.name.as_str(), &stale.data["widgets"]["realtime"]["status"]), ("update", &json!("stale")));
+    assert_eq!(stock(&stale), &json!(55));
+    live.fail(false);
+    let healed = stream.within(10).await;
+    assert!(healed.iter().any(|event| event.data["widgets"]["realtime"]["status"] == "fresh"), "{healed:?}");
 }
