@@ -314,7 +314,6 @@ impl Milliseconds {
             realtime: ms(self.realtime_ms),
             history: ms(self.history_ms),
             cache: ms(self.cache_ms),
-            ..Budgets::default()
         }
     }
 }

@@ -24,6 +24,10 @@ pub(crate) struct Cache {
     lateness_s: u64,
     /// How old figures may be while a store is down.
     stale_s: u64,
+    /// When the weeks before a promotion are read again.
+    history_s: u64,
+    /// How old they may be while the ledger is down.
+    history_stale_s: u64,
     /// Encoded answers in process.
     pub(crate) answers_bytes: usize,
     /// Where several servers keep widgets together.
@@ -57,6 +61,8 @@ impl Default for Cache {
             settled_s: 24 * 3_600,
             lateness_s: 72 * 3_600,
             stale_s: 15 * 60,
+            history_s: 3_600,
+            history_stale_s: 24 * 3_600,
             answers_bytes: 64 * 1024 * 1024,
             shared: Shared::None,
             url: Url::default(),
@@ -88,6 +94,8 @@ impl Cache {
             settled: Duration::from_secs(self.settled_s),
             lateness: Duration::from_secs(self.lateness_s),
             stale: Duration::from_secs(self.stale_s),
+            history: Duration::from_secs(self.history_s),
+            history_stale: Duration::from_secs(self.history_stale_s),
         }
     }
 }

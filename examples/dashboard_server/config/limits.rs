@@ -19,6 +19,7 @@ pub(crate) struct Limits {
     behavior_questions: usize,
     ledger_questions: usize,
     realtime_questions: usize,
+    history_questions: usize,
     /// Streams that may be open.
     pub(crate) max_streams: usize,
     /// Different questions that may be streamed.
@@ -46,6 +47,7 @@ impl Default for Limits {
             behavior_questions: questions.behavior,
             ledger_questions: questions.ledger,
             realtime_questions: questions.realtime,
+            history_questions: questions.history,
             max_streams: 10_000,
             max_stream_keys: 1_000,
             stream_tick_ms: 1_000,
@@ -68,6 +70,7 @@ impl Limits {
             ("behavior_questions", self.behavior_questions),
             ("ledger_questions", self.ledger_questions),
             ("realtime_questions", self.realtime_questions),
+            ("history_questions", self.history_questions),
             ("connections", self.connections),
         ];
         for (key, count) in counts {
@@ -93,6 +96,7 @@ impl Limits {
             behavior: self.behavior_questions,
             ledger: self.ledger_questions,
             realtime: self.realtime_questions,
+            history: self.history_questions,
         }
     }
 
