@@ -1,0 +1,324 @@
+//! Sources that do as they are told and say what they were asked: each figure names its question, so that an answer made of
+//! another question's figures is seen. Calls are counted, and so is how many of one question run at once.
+
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use axon_metrics::{
+    ActivityId, CampaignId, Dashboard, DashboardBuilder, Fact, Instant, Measured, ProductId, SourceError, Window,
+    catalog::{Activity, ActivityKind, Campaign, Catalog},
+    facts::{BehaviorFacts, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
+    source::{
+        BehaviorQuestion, BehaviorSource, CatalogSource, Counting, LedgerQuestion, LedgerSource, Probe,
+        RealtimeQuestion, RealtimeSource,
+    },
+};
+
+/// 19:30 in Seoul, on a Tuesday.
+pub(crate) const NOW: &str = "2024-11-12T10:30:00Z";
+pub(crate) const LIMIT: u64 = 1_000_000;
+
+pub(crate) fn at(text: &str) -> Instant {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no instant"))
+}
+pub(crate) fn ms(milliseconds: i64) -> chrono::Duration {
+    chrono::Duration::milliseconds(milliseconds)
+}
+
+/// What a source does when it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Well,
+    Fails,
+    Lost,
+    Slow(u64),
+    Hangs,
+    Partial,
+    Panics,
+}
+
+/// Which source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Of {
+    Catalog,
+    Behavior,
+    Ledger,
+    Realtime,
+}
+
+type Moods = dyn FnMut(Of) -> Mood + Send;
+
+/// All sources of one dashboard. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Scripted {
+    state: Arc<State>,
+}
+
+struct State {
+    tenant: u64,
+    catalog: Mutex<Catalog>,
+    moods: Mutex<Box<Moods>>,
+    told: Mutex<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    calls: HashMap<Of, usize>,
+    running: HashMap<Of, usize>,
+    most: HashMap<Of, usize>,
+    /// How many of one question run, whatever their instant, and the most there were.
+    same: HashMap<String, usize>,
+    most_same: usize,
+}
+
+/// Runs from when a source is asked until it is no longer.
+struct Running {
+    state: Arc<State>,
+    of: Of,
+    questions: Vec<String>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut told = self.state.told.lock().unwrap();
+        *told.running.entry(self.of).or_default() -= 1;
+        for question in &self.questions {
+            *told.same.entry(question.clone()).or_default() -= 1;
+        }
+    }
+}
+
+pub(crate) fn activity(id: u64) -> Activity {
+    Activity {
+        id: ActivityId(id),
+        name: format!("activity {id}"),
+        kind: ActivityKind::FirstComeFirstServe,
+        start: Some(at("2024-11-05T15:00:00Z")),
+        end: Some(at("2024-12-19T15:00:00Z")),
+        limit: Some(LIMIT),
+        product: Some(ProductId(id)),
+    }
+}
+
+/// Campaigns 1 to 3, campaign n with the activities 10 n and 10 n + 1.
+pub(crate) fn catalog() -> Catalog {
+    let campaign = |id: u64| Campaign {
+        id: CampaignId(id),
+        name: format!("campaign {id}"),
+        start: Some(at("2024-11-05T15:00:00Z")),
+        end: Some(at("2024-12-19T15:00:00Z")),
+        budget: None,
+        activities: vec![activity(10 * id), activity(10 * id + 1)],
+    };
+    Catalog::new("KRW", (1..=3).map(campaign).collect()).unwrap()
+}
+
+/// A number that names a question's figure.
+pub(crate) fn mark(tenant: u64, activities: &[ActivityId], window: Window, counting: Counting) -> u64 {
+    let mut hash = DefaultHasher::new();
+    (tenant, activities, window.from, counting).hash(&mut hash);
+    hash.finish() % 1_000_000_000
+}
+/// An instant as a count.
+pub(crate) fn second(at: Instant) -> u64 {
+    u64::try_from(at.timestamp()).unwrap()
+}
+
+impl Scripted {
+    pub(crate) fn new(tenant: u64) -> Self {
+        let moods: Box<Moods> = Box::new(|_| Mood::Well);
+        let (catalog, moods) = (Mutex::new(catalog()), Mutex::new(moods));
+        Self { state: Arc::new(State { tenant, catalog, moods, told: Mutex::default() }) }
+    }
+
+    /// What the sources do from now on.
+    pub(crate) fn be(&self, moods: impl FnMut(Of) -> Mood + Send + 'static) {
+        *self.state.moods.lock().unwrap() = Box::new(moods);
+    }
+    /// All sources of one kind do this from now on; the others are well.
+    pub(crate) fn one_is(&self, of: Of, mood: Mood) {
+        self.be(move |asked| if asked == of { mood } else { Mood::Well });
+    }
+    pub(crate) fn list(&self, catalog: Catalog) {
+        *self.state.catalog.lock().unwrap() = catalog;
+    }
+
+    pub(crate) fn calls(&self, of: Of) -> usize {
+        self.told().calls.get(&of).copied().unwrap_or(0)
+    }
+    /// The most calls that ran at once.
+    pub(crate) fn most(&self, of: Of) -> usize {
+        self.told().most.get(&of).copied().unwrap_or(0)
+    }
+    /// The most loads of one question that ran at once.
+    pub(crate) fn most_same(&self) -> usize {
+        self.told().most_same
+    }
+
+    /// A dashboard of these sources and no others.
+    pub(crate) fn builder(&self) -> DashboardBuilder<Arc<dyn CatalogSource>> {
+        let one = || self.clone();
+        Dashboard::builder().catalog(one()).behavior(one()).ledger(one()).realtime(one())
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.state.told.lock().unwrap()
+    }
+
+    async fn asked(&self, of: Of, questions: Vec<String>) -> Result<Mood, SourceError> {
+        {
+            let mut told = self.told();
+            *told.calls.entry(of).or_default() += 1;
+            let running = told.running.entry(of).or_default();
+            *running += 1;
+            let running = *running;
+            let most = told.most.entry(of).or_default();
+            *most = running.max(*most);
+            for question in &questions {
+                let same = told.same.entry(question.clone()).or_default();
+                *same += 1;
+                told.most_same = told.most_same.max(told.same[question]);
+            }
+        }
+        let _running = Running { state: Arc::clone(&self.state), of, questions };
+        let mood = (self.state.moods.lock().unwrap())(of);
+        // A source takes its time, so that what is asked at once runs at once.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let name: Arc<str> = self.store(of).into();
+        match mood {
+            Mood::Well | Mood::Partial => Ok(mood),
+            Mood::Fails => Err(SourceError::Unavailable { source_name: name, source: "out of order".into() }),
+            Mood::Lost => Err(SourceError::Lost { source_name: name, source: "connection reset".into() }),
+            Mood::Slow(ms) => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                Ok(Mood::Well)
+            }
+            Mood::Hangs => std::future::pending().await,
+            Mood::Panics => panic!("a source that is told to"),
+        }
+    }
+
+    fn store(&self, of: Of) -> &'static str {
+        match of {
+            Of::Catalog => "catalog",
+            Of::Behavior => "behavior",
+            Of::Ledger => "ledger",
+            Of::Realtime => "realtime",
+        }
+    }
+
+    fn mark(&self, activities: &[ActivityId], window: Window, counting: Counting) -> u64 {
+        mark(self.state.tenant, activities, window, counting)
+    }
+}
+
+fn fact<T>(value: T, as_of: Instant, mood: Mood) -> Fact<T> {
+    let mut measured = Measured::exact(value, "store", as_of);
+    measured.partial = mood == Mood::Partial;
+    Ok(measured)
+}
+
+#[async_trait]
+impl CatalogSource for Scripted {
+    fn name(&self) -> &'static str {
+        self.store(Of::Catalog)
+    }
+    async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
+        self.asked(Of::Catalog, Vec::new()).await?;
+        Ok(self.state.catalog.lock().unwrap().clone())
+    }
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+#[async_trait]
+impl BehaviorSource for Scripted {
+    fn name(&self) -> &'static str {
+        self.store(Of::Behavior)
+    }
+    async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
+        let frame = &question.frame;
+        let named =
+            |what: &str| format!("{what} {:?} {} {:?}", frame.activities, frame.current.from, frame.previous.is_some());
+        let mut questions = Vec::new();
+        if !question.steps.is_empty() {
+            questions.push(named("steps"));
+        }
+        if question.inflow.is_some() {
+            questions.push(format!("inflow {:?}", frame.activities));
+        }
+        let mood = self.asked(Of::Behavior, questions).await?;
+        let counts = |activities: &[ActivityId], window: Window| {
+            let figures = [self.mark(activities, window, frame.counting), second(frame.as_of), 2, 1];
+            question.steps.iter().zip(figures).map(|(_, count)| fact(count, frame.as_of, mood)).collect::<Vec<_>>()
+        };
+        let apart = frame.by_activity && !question.steps.is_empty();
+        let apart = if apart { frame.funnel_activities.clone() } else { Vec::new() };
+        Ok(BehaviorFacts {
+            steps: StepCounts {
+                current: counts(&frame.activities, frame.current),
+                previous: frame.previous.map_or_else(Vec::new, |window| counts(&frame.activities, window)),
+                by_activity: apart.into_iter().map(|id| (id, counts(&[id], frame.current))).collect(),
+            },
+            inflow: question.inflow.as_ref().map(|inflow| fact(vec![7; inflow.hours.len()], frame.as_of, mood)),
+            active: question.active.map(|_| fact(second(frame.as_of), frame.as_of, mood)),
+        })
+    }
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+#[async_trait]
+impl LedgerSource for Scripted {
+    fn name(&self) -> &'static str {
+        self.store(Of::Ledger)
+    }
+    async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
+        let frame = &question.frame;
+        let mood = self.asked(Of::Ledger, Vec::new()).await?;
+        let sold = || {
+            let orders = self.mark(&frame.activities, frame.current, Counting::Events);
+            Sales { orders, quantity: second(frame.as_of), revenue: 1.into(), buyers: 1, cancelled: Some(0) }
+        };
+        Ok(LedgerFacts {
+            steps: StepCounts { current: Vec::new(), previous: Vec::new(), by_activity: Vec::new() },
+            sales: question.sales.as_ref().map(|sales| SalesFacts {
+                promotion: fact(sold(), frame.as_of, mood),
+                regular: fact(sold(), frame.as_of, mood),
+                others: fact(Vec::new(), frame.as_of, mood),
+                history: sales.history.map(|_| fact(axon_metrics::facts::History::default(), frame.as_of, mood)),
+            }),
+        })
+    }
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+#[async_trait]
+impl RealtimeSource for Scripted {
+    fn name(&self) -> &'static str {
+        self.store(Of::Realtime)
+    }
+    async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
+        let mood = self.asked(Of::Realtime, Vec::new()).await?;
+        let slots = |id: &ActivityId| {
+            let held = id.0 + self.state.tenant * 1_000;
+            let stock = fact(Stock::Held(i64::try_from(held).unwrap()), question.as_of, mood);
+            (*id, Slots { stock, members: fact(held, question.as_of, mood), derived: false })
+        };
+        Ok(RealtimeFacts { slots: question.activities.iter().map(slots).collect() })
+    }
+    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
