@@ -154,41 +154,55 @@ impl Dashboard {
         now: Instant,
         patience: Patience,
     ) -> Result<TimedAnswer, AnswerError> {
-        let settings = &self.inner.settings;
         let deadline = self.deadline();
-        let as_of = now.trunc_subsecs(0);
-        let range = request.check(settings.mode, as_of, settings.zone)?;
-
-        let look = self.find(request.scope, as_of, deadline).await;
-        let Some(catalog) = look.catalog.clone() else { return Err(unavailable(vec![look.report])) };
-        let Some(scope) = catalog.resolve(request.scope) else {
-            return Err(if look.failing {
-                unavailable(vec![look.report])
-            } else {
-                AnswerError::NotFound(request.scope)
-            });
-        };
-        if scope.activities.len() > MAX_ACTIVITIES {
-            return Err(AnswerError::TooManyActivities { found: scope.activities.len() });
-        }
-
-        let mode = request.mode.unwrap_or(settings.mode);
-        let mut question =
-            Question { request: Arc::new(request.clone()), mode, catalog: Arc::clone(&catalog), range, as_of, now };
-        let units = question.units(scope, settings, &self.inner.hashes[mode as usize]);
+        let (mut question, look) = self.question(request, now, deadline).await?;
+        let units = question.units(&self.inner);
         let finder = Finder { inner: &self.inner, question: &question, patience, deadline };
         let found = finder.find(&units).await;
         // Who shares a load that another started a moment later answers for that moment.
-        if let Some(later) = found.iter().filter_map(Found::as_of).max().filter(|later| *later > as_of) {
+        if let Some(later) = found.iter().filter_map(Found::as_of).max().filter(|later| *later > question.as_of) {
             (question.as_of, question.now) = (later, now.max(later));
-            question.range = request.check(settings.mode, later, settings.zone)?;
+            question.range = request.check(question.mode, later, self.zone())?;
         }
         let mut shown = Vec::with_capacity(request.widgets.len());
         for (unit, found) in units.iter().zip(found) {
             let unit = show(&self.inner, &question, unit, found);
             shown.extend(unit.map_err(|retry_after| AnswerError::Overloaded { retry_after })?);
         }
-        assemble(&self.inner, &question, scope, look, &shown)
+        assemble(&self.inner, &question, look, &shown)
+    }
+
+    /// The keys under which a request's widgets are kept, for tests of cache keys.
+    /// # Errors
+    /// As [`Self::answer`].
+    #[cfg(any(test, feature = "testing"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+    pub async fn cache_keys(&self, request: &DashboardRequest, now: Instant) -> Result<Vec<String>, AnswerError> {
+        let (question, _) = self.question(request, now, self.deadline()).await?;
+        Ok(question.units(&self.inner).iter().flat_map(question::Unit::keys).collect())
+    }
+
+    /// The request at its instant, with what the catalog says of its scope.
+    async fn question(
+        &self,
+        request: &DashboardRequest,
+        now: Instant,
+        deadline: Monotonic,
+    ) -> Result<(Question, Look), AnswerError> {
+        let settings = &self.inner.settings;
+        let as_of = now.trunc_subsecs(0);
+        let range = request.check(settings.mode, as_of, settings.zone)?;
+
+        let look = self.find(request.scope, as_of, deadline).await;
+        let Some(catalog) = look.catalog.clone() else { return Err(unavailable(vec![look.report])) };
+        match catalog.resolve(request.scope).map(|scope| scope.activities.len()) {
+            None if look.failing => return Err(unavailable(vec![look.report])),
+            None => return Err(AnswerError::NotFound(request.scope)),
+            Some(found) if found > MAX_ACTIVITIES => return Err(AnswerError::TooManyActivities { found }),
+            Some(_) => {}
+        }
+        let mode = request.mode.unwrap_or(settings.mode);
+        Ok((Question { request: Arc::new(request.clone()), mode, catalog, range, as_of, now }, look))
     }
 
     /// All campaigns with their activities, as of `now`.

@@ -224,6 +224,7 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
     let [catalog, behavior, ledger, realtime] = CAPS.map(|(_, cap)| cap);
     let concurrency = Concurrency::default().with_catalog(catalog).with_behavior(behavior);
     let concurrency = concurrency.with_ledger(ledger).with_realtime(realtime);
+    let loads = if dice.lock().unwrap().bool() { 1 } else { 6 };
     let dashboards: Vec<Dashboard> = sources
         .iter()
         .zip(0..)
@@ -231,14 +232,14 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
             let (dice, weather) = (Arc::clone(&dice), Arc::clone(&weather));
             sources.be(move |_| mood(&dice, &weather));
             let builder = sources.builder().concurrency(concurrency).tenant(tenant.to_string());
-            builder.shared_cache(shared.clone()).max_loads(6).build()
+            builder.shared_cache(shared.clone()).max_loads(loads).build()
         })
         .collect();
     let (began, epoch) = (Monotonic::now(), at(NOW));
     let clock = move || epoch + began.elapsed();
 
     let mut tasks = Vec::new();
-    let questions = dice.lock().unwrap().u32(60..160);
+    let questions = dice.lock().unwrap().u32(20..60);
     for _ in 0..questions {
         let (pause, asked, patience, cancel) = {
             let mut dice = dice.lock().unwrap();

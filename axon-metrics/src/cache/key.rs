@@ -63,20 +63,13 @@ impl Keys {
         }
     }
 
-    /// The same for all widgets that are loaded together, and another for other scopes and ranges.
+    /// The same for all widgets that are loaded together, and another for other scopes.
     pub(crate) fn jitter(&self, about: About) -> Jitter {
         let hash = match about {
             About::Live => self.live,
             About::Over { .. } => self.ranged,
         };
-        let mut digest = Sha256::new();
-        digest.update(hash);
-        digest.update(&self.scope);
-        if about != About::Live {
-            digest.update(&self.span);
-        }
-        let digest = digest.finalize();
-        Jitter::of(u64::from_be_bytes(std::array::from_fn(|byte| digest[byte])))
+        Jitter::of(u64::from_be_bytes(std::array::from_fn(|byte| hash[byte])))
     }
 }
 

@@ -15,10 +15,10 @@ use crate::{
 pub(super) fn assemble(
     inner: &Inner,
     question: &Question,
-    scope: Resolved<'_>,
     look: Look,
     shown: &[Shown],
 ) -> Result<TimedAnswer, AnswerError> {
+    let Some(scope) = question.scope() else { return Err(AnswerError::NotFound(question.request.scope)) };
     let mut data = Data::default();
     let mut widgets = BTreeMap::new();
     let mut sources = BTreeMap::new();

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Inner, builder::Settings};
+use super::Inner;
 use crate::{
     DashboardRequest, Instant, Mode, Widget, Window,
     cache::{
@@ -59,10 +59,12 @@ impl Question {
 
     /// The widgets asked for. What is about the range comes from one load; what is true this second lives apart, and so do
     /// the activities of a range that is over, since stock is among their figures.
-    pub(super) fn units(&self, scope: Resolved<'_>, settings: &Settings, definition: &str) -> Vec<Unit> {
+    pub(super) fn units(&self, inner: &Inner) -> Vec<Unit> {
+        let Some(scope) = self.scope() else { return Vec::new() };
+        let settings = &inner.settings;
         let keys = Keys::new(&Ground {
             tenant: &settings.tenant,
-            definition,
+            definition: &inner.hashes[self.mode as usize],
             zone: settings.zone,
             baseline_weeks: settings.baseline_weeks,
             scope: scope.level(),
