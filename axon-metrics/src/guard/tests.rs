@@ -147,6 +147,21 @@ async fn a_time_out_counts_only_where_the_store_had_most_of_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_that_keeps_the_time_itself_is_not_blamed_for_a_fraction_of_it() {
+    for (budget, expected) in [(MS(100), BreakerState::Closed), (MS(500), BreakerState::Open)] {
+        let guard = guard(8);
+        for _ in 0..5 {
+            let asked = guard.ask(budget, async |left| {
+                sleep(left - MS(1)).await;
+                Err(unavailable()) as Answer
+            });
+            assert_eq!(asked.await.unwrap_err().outcome, SourceOutcome::Unavailable);
+        }
+        assert_eq!(guard.breaker(), expected, "{budget:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_time_nobody_is_asked() {
     let guard = guard(8);
     let asked = guard.ask(Duration::ZERO, |_| async { panic!("asked") as Answer });
