@@ -36,7 +36,7 @@ fn nominal() -> f64 {
 struct Manner {
     calm: Duration,
     storm: Duration,
-    /// Of what is refused, the 99th percentile.
+    /// By when 90 % of what is not answered are told so. (The others were let in and not done in time.)
     refused_ms: f64,
     /// Of the best goodput.
     share: f64,
@@ -124,16 +124,16 @@ async fn four_times_too_much_costs_those_who_come_too_many_and_nobody_else() {
 
     let refused = stormy.by_status.get(&503).copied().unwrap_or_default();
     println!(
-        "nominal {nominal:.0}/s, best {best:.1}/s, at four times as much {:.1}/s ({:.0} %), refused p99 {:.1} ms, resident {} MiB then {} MiB",
+        "nominal {nominal:.0}/s, best {best:.1}/s, at four times as much {:.1}/s ({:.0} %), refused p90 {:.1} ms, resident {} MiB then {} MiB",
         stormy.goodput(),
         100.0 * stormy.goodput() / best,
-        refused.p99,
+        refused.p90,
         early >> 20,
         late >> 20,
     );
     assert!(refused.count > 0, "nothing was refused");
     assert!(stormy.goodput() >= share * best, "goodput fell from {best:.1} to {:.1}", stormy.goodput());
-    assert!(refused.p99 <= refused_ms, "{refused}");
+    assert!(refused.p90 <= refused_ms, "{refused}");
     assert!(stormy.errors.is_empty(), "{:?}", stormy.errors);
     let other: Vec<_> = stormy.by_status.keys().filter(|status| ![200, 503].contains(*status)).collect();
     assert!(other.is_empty(), "{other:?}");
