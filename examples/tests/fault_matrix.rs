@@ -14,6 +14,8 @@
 mod cell;
 #[path = "fault_matrix/check.rs"]
 mod check;
+#[path = "common/figures.rs"]
+mod figures;
 #[path = "common/platform.rs"]
 mod platform;
 

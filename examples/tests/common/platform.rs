@@ -86,6 +86,17 @@ impl Platform {
     ) -> Option<Self> {
         let urls = (server_url("AXON_TEST_ELASTICSEARCH_URL"), server_url(sql), server_url("AXON_TEST_REDIS_URL"));
         let (Some(es), Some(sql), Some(redis)) = urls else { return None };
+        Some(Self::load_into([es, sql, redis], events, layout, config, keep).await)
+    }
+
+    /// The same into these servers: Elasticsearch, the database, Redis.
+    pub(crate) async fn load_into(
+        [es, sql, redis]: [String; 3],
+        events: Layout,
+        layout: Layout,
+        config: Config,
+        keep: Option<Keep>,
+    ) -> Self {
         let name = unique();
         let plan = Plan::new(Config { export: true, ..config }).unwrap();
         let catalog = plan.catalog().clone();
@@ -106,7 +117,7 @@ impl Platform {
         let addresses = Addresses { elasticsearch: host(&es), sql: host(&sql), redis: host(&redis) };
         let sql = sql.parse::<MySqlConnectOptions>().unwrap().database(&database);
         let (expected, documents) = (loaded.expected, written.documents.unwrap().taken);
-        Some(Self { layout, addresses, documents, expected, catalog, indices, database, keys, targets, sql })
+        Self { layout, addresses, documents, expected, catalog, indices, database, keys, targets, sql }
     }
 
     /// The dashboard over the servers at these addresses, with budgets that a busy machine keeps.

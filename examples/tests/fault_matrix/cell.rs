@@ -17,7 +17,8 @@ use tokio::time::sleep;
 
 use super::{
     State, Store,
-    check::{Verdict, check, is_reading},
+    check::{Verdict, check},
+    figures::is_reading,
     platform::{Addresses, Platform},
 };
 
