@@ -95,10 +95,10 @@ struct Places {
 /// How the secrets come to the server.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Given {
-    InAddresses,
-    InFile,
-    InFiles,
-    InEnvironment,
+    Addresses,
+    File,
+    Files,
+    Environment,
 }
 
 /// A user of MySQL and one of Redis with marked passwords, and data of a marked person.
@@ -178,11 +178,11 @@ impl Scene {
         let mut told = Told::new();
         let mut address = |key: &str, scheme: &str, user: &str, password: &str, rest: String| {
             let login = match given {
-                Given::InAddresses => format!("{user}:{}", encoded(password)),
+                Given::Addresses => format!("{user}:{}", encoded(password)),
                 _ => user.to_owned(),
             };
             let address = format!("{scheme}://{login}@{rest}");
-            if given == Given::InEnvironment {
+            if given == Given::Environment {
                 told.variable(&format!("{key}.url"), &address);
             } else {
                 told.line(&format!("{key}.url"), &address);
@@ -193,21 +193,21 @@ impl Scene {
         if server::knows("cache.url") {
             address("cache", "redis", &format!("{user}_cache"), cache, format!("{}/0", places.redis));
         }
-        let key = given == Given::InFiles || given == Given::InEnvironment;
-        let es = if given == Given::InAddresses {
+        let key = given == Given::Files || given == Given::Environment;
+        let es = if given == Given::Addresses {
             format!("http://elastic:{}@{}", encoded(es_password), places.es)
         } else {
             format!("http://{}", places.es)
         };
         told.line("elasticsearch.url", &es);
-        if !key && given != Given::InAddresses {
+        if !key && given != Given::Addresses {
             told.line("elasticsearch.username", "elastic");
         }
         let mut secret = |name: &str, value: &str| match given {
-            Given::InAddresses => {}
-            Given::InFile => told.line(name, value),
-            Given::InFiles => told.file(&format!("{name}_file"), value),
-            Given::InEnvironment => told.variable(name, value),
+            Given::Addresses => {}
+            Given::File => told.line(name, value),
+            Given::Files => told.file(&format!("{name}_file"), value),
+            Given::Environment => told.variable(name, value),
         };
         if key {
             secret("elasticsearch.api_key", es_key);
@@ -273,9 +273,7 @@ impl Scene {
 async fn no_secret_is_told_while_the_stores_answer() {
     let Some(scene) = Scene::begin("well").await else { return };
     let (places, forms) = (scene.places(), ["text", "json"]);
-    for (index, given) in
-        [Given::InAddresses, Given::InFile, Given::InFiles, Given::InEnvironment].into_iter().enumerate()
-    {
+    for (index, given) in [Given::Addresses, Given::File, Given::Files, Given::Environment].into_iter().enumerate() {
         let told = scene.told(given, &places);
         let format = forms[index % 2];
         let said = tokio::task::block_in_place(|| scene.said(&told, format, true));
@@ -294,7 +292,7 @@ async fn no_secret_is_told_while_the_stores_fail() {
     }
     let places = Places { es: proxies[0].address(), sql: proxies[1].address(), redis: proxies[2].address() };
     let faults = [Fault::Refuse, Fault::Garbage, Fault::Reset, Fault::Cut { after_bytes: 40 }, Fault::Blackhole];
-    let givens = [Given::InAddresses, Given::InFile, Given::InFiles, Given::InEnvironment];
+    let givens = [Given::Addresses, Given::File, Given::Files, Given::Environment];
     for (index, fault) in faults.into_iter().enumerate() {
         proxies.iter().for_each(|proxy| proxy.set(fault));
         let (given, format) = (givens[index % 4], ["json", "text"][index % 2]);
@@ -318,12 +316,9 @@ async fn no_secret_is_told_when_it_is_refused() {
         setuser.arg("SETUSER").arg(name).arg("resetpass").arg(">another").exec_async(&mut admin).await.unwrap();
     }
     let places = Places { es: server::echo_of_refusals().await, ..scene.places() };
-    for (given, format) in [
-        (Given::InAddresses, "json"),
-        (Given::InFile, "text"),
-        (Given::InFiles, "json"),
-        (Given::InEnvironment, "text"),
-    ] {
+    for (given, format) in
+        [(Given::Addresses, "json"), (Given::File, "text"), (Given::Files, "json"), (Given::Environment, "text")]
+    {
         let told = scene.told(given, &places);
         let said = tokio::task::block_in_place(|| scene.said(&told, format, false));
         for store in ["mysql", "redis", "elasticsearch"] {
