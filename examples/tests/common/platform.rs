@@ -135,9 +135,11 @@ impl Platform {
         self.dashboard(&self.addresses, patient)
     }
 
-    /// The dashboard over the servers at these addresses, which keeps nothing.
+    /// The dashboard over the servers at these addresses, which keeps nothing but the weeks before promotions.
     pub(crate) fn dashboard(&self, addresses: &Addresses, budgets: Budgets) -> Dashboard {
-        self.builder(addresses, budgets).lifetimes(Lifetimes::none()).build()
+        let history = Duration::from_secs(3_600);
+        let lifetimes = Lifetimes { history, history_stale: history, ..Lifetimes::none() };
+        self.builder(addresses, budgets).lifetimes(lifetimes).build()
     }
 
     /// The same before it is built.
