@@ -152,3 +152,73 @@ impl<T: Clone> Waiting<T> {
         landed.ok()?.ok()?.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const AS_OF: Instant = Instant::UNIX_EPOCH;
+
+    fn keys(keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|key| (*key).to_owned()).collect()
+    }
+    fn soon() -> Monotonic {
+        Monotonic::now() + Duration::from_secs(1)
+    }
+    async fn load(value: u32) -> u32 {
+        sleep(Duration::from_millis(100)).await;
+        value
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_load_is_joined_by_who_asks_for_no_more_than_it_is_for() {
+        let flights: Arc<Flights<u32>> = Arc::default();
+        let first = flights.board(|board| board.start(keys(&["a", "b"]), AS_OF, load(7)));
+        let join = |wanted: &[&str]| flights.board(|board| board.join(&keys(wanted), |_| true));
+        let part = join(&["b"]);
+        assert!(join(&["a", "c"]).is_none() && join(&[]).is_none());
+        assert!(flights.board(|board| board.join(&keys(&["a"]), |as_of| as_of > AS_OF)).is_none(), "of no use");
+        assert_eq!(flights.count(), 1);
+        assert_eq!((first.landed(soon()).await, part.unwrap().landed(soon()).await), (Some(7), Some(7)));
+        assert_eq!(flights.count(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_load_that_panics_is_over_for_all_who_wait_and_can_be_started_again() {
+        let flights: Arc<Flights<u32>> = Arc::default();
+        let panics = async {
+            sleep(Duration::from_millis(10)).await;
+            panic!("a load that is told to")
+        };
+        let first = flights.board(|board| board.start(keys(&["a"]), AS_OF, panics));
+        let second = flights.board(|board| board.join(&keys(&["a"]), |_| true)).unwrap();
+        let began = Monotonic::now();
+        assert_eq!((first.landed(soon()).await, second.landed(soon()).await), (None, None));
+        assert_eq!((began.elapsed(), flights.count()), (Duration::from_millis(10), 0));
+        let again = flights.board(|board| board.start(keys(&["a"]), AS_OF, load(8)));
+        assert_eq!(again.landed(soon()).await, Some(8));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_goes_at_the_deadline_and_the_load_goes_on() {
+        let flights: Arc<Flights<u32>> = Arc::default();
+        let first = flights.board(|board| board.start(keys(&["a"]), AS_OF, load(7)));
+        assert_eq!(first.landed(Monotonic::now() + Duration::from_millis(50)).await, None);
+        let later = flights.board(|board| board.join(&keys(&["a"]), |_| true)).unwrap();
+        assert_eq!(later.landed(soon()).await, Some(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_several_loads_the_latest_is_joined() {
+        let flights: Arc<Flights<u32>> = Arc::default();
+        let later = AS_OF + Duration::from_secs(1);
+        flights.board(|board| drop(board.start(keys(&["a"]), later, load(2))));
+        flights.board(|board| drop(board.start(keys(&["a"]), AS_OF, load(1))));
+        let joined = flights.board(|board| board.join(&keys(&["a"]), |_| true)).unwrap();
+        assert_eq!(joined.landed(soon()).await, Some(2));
+    }
+}

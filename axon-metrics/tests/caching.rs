@@ -618,7 +618,8 @@ async fn a_load_for_one_widget_set_serves_those_who_ask_for_a_part_of_it() {
     let all = ask(vec![Widget::Overview, Widget::Funnel, Widget::Realtime]);
     tokio::time::sleep(Duration::from_millis(60)).await;
     let part = ask(vec![Widget::Realtime]);
-    (all.await.unwrap(), part.await.unwrap());
+    all.await.unwrap();
+    part.await.unwrap();
     assert_eq!((sources.calls(Of::Behavior), sources.calls(Of::Realtime)), (1, 1));
 }
 

@@ -71,7 +71,7 @@ impl Load {
     /// Loads, and keeps what may be kept.
     pub(super) async fn run(mut self) -> Arc<Loaded> {
         let began = Monotonic::now();
-        let mut loaded = self.from_shared_cache().await;
+        let mut loaded = self.look_in_shared_cache().await;
         if self.units.is_empty() {
             return Arc::new(loaded);
         }
@@ -87,7 +87,7 @@ impl Load {
         let keep = !self.inner.settings.lifetimes.keep_nothing();
         if keep {
             asked.iter().for_each(|(part, finished)| self.inner.kept.keep(&part.key, finished));
-            self.to_shared_cache(&asked);
+            self.put_in_shared_cache(&asked);
         }
         loaded.parts.extend(asked);
         Arc::new(loaded)
@@ -95,7 +95,7 @@ impl Load {
 
     /// One question to the shared cache for everything. What it holds whole and fresh is no longer to be loaded; what it
     /// holds that is too old for that is kept for when a source fails.
-    async fn from_shared_cache(&mut self) -> Loaded {
+    async fn look_in_shared_cache(&mut self) -> Loaded {
         let inner = Arc::clone(&self.inner);
         let Some(shared) = inner.shared.as_ref().filter(|_| !inner.settings.lifetimes.keep_nothing()) else {
             return Loaded::default();
@@ -184,7 +184,7 @@ impl Load {
     }
 
     /// Behind the answer, which waits for no cache.
-    fn to_shared_cache(&self, finished: &[(Part, Arc<Finished>)]) {
+    fn put_in_shared_cache(&self, finished: &[(Part, Arc<Finished>)]) {
         let Some(shared) = &self.inner.shared else { return };
         let settings = &self.inner.settings;
         let about = |part: &Part| self.units.iter().find(|unit| unit.parts.iter().any(|one| one.key == part.key));

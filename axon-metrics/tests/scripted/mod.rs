@@ -284,19 +284,25 @@ impl LedgerSource for Scripted {
     }
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let frame = &question.frame;
+        let nothing = StepCounts { current: Vec::new(), previous: Vec::new(), by_activity: Vec::new() };
+        // The weeks before a promotion are asked for apart, and are no part of what is told here.
+        if question.history.is_some() {
+            let history = Some(fact(axon_metrics::facts::History::default(), frame.as_of, Mood::Well));
+            return Ok(LedgerFacts { steps: nothing, sales: None, history });
+        }
         let mood = self.asked(Of::Ledger, Vec::new()).await?;
         let sold = || {
             let orders = self.mark(&frame.activities, frame.current, Counting::Events);
             Sales { orders, quantity: second(frame.as_of), revenue: 1.into(), buyers: 1, cancelled: Some(0) }
         };
         Ok(LedgerFacts {
-            steps: StepCounts { current: Vec::new(), previous: Vec::new(), by_activity: Vec::new() },
-            sales: question.sales.as_ref().map(|sales| SalesFacts {
+            steps: nothing,
+            sales: question.sales.as_ref().map(|_| SalesFacts {
                 promotion: fact(sold(), frame.as_of, mood),
                 regular: fact(sold(), frame.as_of, mood),
                 others: fact(Vec::new(), frame.as_of, mood),
-                history: sales.history.map(|_| fact(axon_metrics::facts::History::default(), frame.as_of, mood)),
             }),
+            history: None,
         })
     }
     async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
