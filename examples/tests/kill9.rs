@@ -180,8 +180,9 @@ async fn kill(servers: &Servers, platform: &Platform, name: &'static str, place:
             before = files();
         }
     }
-    // Connections that were cut are closed, not kept.
-    let slack = 8;
+    // Connections that were cut are closed, not kept. One that is there counts thrice, since its proxy is here, too, and
+    // there may be some more of them by chance.
+    let slack = 5 * 3;
     let after = files();
     println!(
         "{name}: killed {times} times, longest answer {slowest:?}, well again after {latest:?} at most, {before} then {after} open files"
