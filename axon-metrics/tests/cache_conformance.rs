@@ -15,9 +15,11 @@ use axon_metrics::{
     testing::CacheStore,
 };
 
-/// Values, and until when they are kept; for ever where that is beyond every calendar.
+/// A value, and until when it is kept; for ever where that is beyond every calendar.
+type Kept = (Vec<u8>, Option<Instant>);
+
 #[derive(Debug, Default)]
-struct Map(Mutex<HashMap<String, (Vec<u8>, Option<Instant>)>>);
+struct Map(Mutex<HashMap<String, Kept>>);
 
 #[async_trait]
 impl DashboardCache for Map {

@@ -3,6 +3,7 @@
 //! No answer is a wrong one, no connection to the database is lost, and what was being loaded for who left is loaded to its
 //! end and kept for the next.
 
+#![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "common/far.rs"]

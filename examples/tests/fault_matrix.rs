@@ -8,6 +8,7 @@
 //!
 //! Lives here: the matrix. Lives elsewhere: one cell (`cell`), what an answer may say (`check`).
 
+#![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "fault_matrix/cell.rs"]

@@ -4,6 +4,7 @@
 //! The process lives on, each answer comes in time and lies about nothing, two seconds after the server is back all is well,
 //! and no file stays open.
 
+#![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "common/far.rs"]

@@ -3,6 +3,7 @@
 //! Almost as many are answered as at the best of times, the rest is refused at once, the process does not grow, and two seconds
 //! after the storm all is as before.
 
+#![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "common/far.rs"]

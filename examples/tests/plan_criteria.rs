@@ -4,6 +4,7 @@
 //! The first page takes less than two seconds, what a visitor did is on the viewers' screens in less than five, nothing fails,
 //! and the stores are asked as often as figures grow old, not as often as people look.
 
+#![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "common/far.rs"]
