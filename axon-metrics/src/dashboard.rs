@@ -1,6 +1,9 @@
 //! The dashboard: a request and an instant in, an answer out. Straight-line use of everything else.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use chrono::SubsecRound;
 use chrono_tz::Tz;
@@ -53,7 +56,8 @@ struct Inner {
     probed: Mutex<Option<(Monotonic, Health)>>,
     /// The definition's hash for each mode.
     hashes: [String; Mode::ALL.len()],
-    kept: KeptWidgets,
+    /// Made for the first who keeps something.
+    kept: LazyLock<KeptWidgets>,
     shared: Option<SharedCache>,
     flights: Arc<Flights<Arc<Loaded>>>,
     admission: Admission,

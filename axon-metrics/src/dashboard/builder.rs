@@ -1,6 +1,6 @@
 //! Building a dashboard: its sources, its settings, and the hash that names them.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
@@ -181,7 +181,7 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
                 settings: self.settings,
                 probed: Mutex::default(),
                 hashes,
-                kept: KeptWidgets::default(),
+                kept: LazyLock::new(KeptWidgets::default),
                 shared,
                 flights: Arc::default(),
                 admission,

@@ -79,6 +79,9 @@ impl Show<'_> {
 
     /// The last whole widget, if it may still be shown.
     fn last_whole(&self, part: &Part, lost: Option<&Arc<Finished>>, until: Instant) -> Option<Shown> {
+        if self.inner.settings.lifetimes.keep_nothing() {
+            return None;
+        }
         let Question { as_of, now, .. } = *self.question;
         let whole = self.inner.kept.whole(&part.key).filter(|whole| whole.as_of <= as_of)?;
         let life = self.question.life(self.inner, self.unit, part.widget, whole.as_of);
