@@ -1,0 +1,146 @@
+//! P11 and P12: thousands of viewers of one stream load the stores like one, cost little each, and can all come back at once.
+//!
+//! The gate does it with hundreds, and asserts what a busy machine can keep; a drill with a thousand and with ten thousand.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "common/far.rs"]
+mod far;
+#[path = "common/platform.rs"]
+mod platform;
+#[path = "common/server.rs"]
+mod server;
+
+use std::time::Duration;
+
+use axon_examples::{
+    generator::Config,
+    load::{Plan, Report, Target},
+    process::Process,
+    stores::Layout,
+};
+use far::{Far, is_drill, serve, settings};
+use platform::Platform;
+use server::Server;
+
+const SETTLES: Duration = Duration::from_secs(1);
+
+async fn streamed(targets: Vec<Target>, count: usize, ramp: Duration, duration: Duration) -> Report {
+    let plan =
+        Plan::new(targets).with_streams(count, ramp).with_duration(duration).with_timeout(Duration::from_secs(60));
+    plan.run(|_| {}).await.unwrap()
+}
+
+fn whole(report: &Report, count: usize) {
+    let streams = report.streams.as_ref().unwrap();
+    assert_eq!(report.failures(), 0, "{report}");
+    assert_eq!(streams.first_event.count, count as u64, "{report}");
+}
+
+/// As a number, for ratios.
+fn float(number: u64) -> f64 {
+    f64::from(u32::try_from(number).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_viewers_load_the_stores_like_one() {
+    let now = chrono::DateTime::from(std::time::SystemTime::now());
+    let config = Config { events: 5_000, now, ..Config::default() };
+    let loaded = Platform::load(Layout::Aug2026, config, "AXON_TEST_MARIADB_URL", None).await;
+    let Some(platform) = loaded else { return };
+    let far = Far::of(&platform, [0; 3]).await;
+    let (sizes, duration) = if is_drill() { (vec![1_000, 10_000], 30) } else { (vec![300], 3) };
+    let duration = Duration::from_secs(duration);
+    let server = serve(&[], &settings(&platform, &far.addresses(), &[]));
+    let campaign = platform.expected.campaigns.iter().find(|campaign| campaign.figures.funnel).unwrap().campaign_id;
+    let target: Target =
+        format!("http://{}/api/v1/dashboard/campaign/{campaign}/stream", server.address).parse().unwrap();
+    let process = Process::of(server.pid());
+
+    let trips = async |count: usize, ramp: Duration| {
+        // Until nobody samples for those before.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let before = far.trips()[0];
+        let report = streamed(vec![target.clone()], count, ramp, duration + ramp).await;
+        whole(&report, count);
+        (report, far.trips()[0] - before)
+    };
+    let (_, of_one) = trips(1, Duration::ZERO).await;
+    println!("1 stream for {duration:?}: {of_one} trips to Elasticsearch");
+    for size in sizes {
+        let ramp = Duration::from_millis(size as u64 / 4);
+        let (small, cpu) = (process.resident().unwrap(), process.cpu_nanos());
+        let sampled = tokio::spawn({
+            let middle = ramp + duration / 2;
+            async move {
+                tokio::time::sleep(Duration::from_secs(4) + middle).await;
+                process.resident().unwrap()
+            }
+        });
+        let (report, of_many) = trips(size, ramp).await;
+        let (large, cpu) = (sampled.await.unwrap(), process.cpu_nanos() - cpu);
+        let streams = report.streams.as_ref().unwrap();
+        let events: u64 = streams.events.values().sum();
+        let each = large.saturating_sub(small) / size as u64;
+        println!(
+            "{size} streams: {of_many} trips, {:.1} KiB each, {:.1} us of processor per event ({events}), first event p99 {:.0} ms",
+            float(each) / 1024.0,
+            float(cpu / 1_000) / float(events),
+            streams.first_event.p99,
+        );
+        // The ramp makes the time a little longer.
+        let allowed = float(of_one) * (1.1 + ramp.as_secs_f64() / duration.as_secs_f64()) + 4.0;
+        assert!(float(of_many) <= allowed, "{of_many} trips for {size} streams, {of_one} for one");
+        if is_drill() {
+            assert!(each <= 24 << 10, "{each} bytes for each");
+        }
+    }
+    drop(server);
+    platform.remove().await;
+}
+
+/// A server with data of its own that changes each second.
+fn lively() -> Server {
+    server::Server::with_settings(&["--generate", "20000"], &[])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_viewers_can_come_back_at_once() {
+    let (size, rounds, bound) = if is_drill() { (10_000, 5, 5_000.0) } else { (500, 1, 10_000.0) };
+    let server = lively();
+    let target: Target = format!("http://{}/api/v1/dashboard/campaign/123/stream", server.address).parse().unwrap();
+    for round in 1..=rounds {
+        let duration = Duration::from_secs(if is_drill() { 10 } else { 3 });
+        let report = streamed(vec![target.clone()], size, Duration::ZERO, duration).await;
+        whole(&report, size);
+        let all = report.streams.as_ref().unwrap().all_after_ms.unwrap();
+        println!("storm {round}: {size} streams told after {all:.0} ms");
+        assert!(all <= bound, "{all} ms");
+        tokio::time::sleep(SETTLES).await;
+    }
+}
+
+/// What is measured is the time between two events of a stream: a tick, and what the server is late.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_questions_do_not_wait_for_each_other() {
+    let (keys, duration) = if is_drill() { (1_000, 30) } else { (60, 4) };
+    let server = lively();
+    let widgets = ["overview", "funnel", "overview,funnel", "realtime", "overview,realtime", "funnel,realtime"];
+    let targets: Vec<Target> = (0..keys)
+        .map(|key: usize| {
+            let campaign = 123 + key % 4;
+            let widgets = widgets[key / 4 % widgets.len()];
+            let first = chrono::Utc::now().date_naive() - chrono::Days::new((key / 24) as u64 + 1);
+            let last = chrono::Utc::now().date_naive() + chrono::Days::new(1);
+            format!(
+                "http://{}/api/v1/dashboard/campaign/{campaign}/stream?widgets={widgets}&period=custom&startDate={first}&endDate={last}",
+                server.address
+            )
+            .parse()
+            .unwrap()
+        })
+        .collect();
+    let report = streamed(targets, keys, Duration::from_secs(1), Duration::from_secs(duration)).await;
+    println!("{keys} streams of {keys} questions at most:\n{report}");
+    assert_eq!(report.failures(), 0, "{report}");
+}
