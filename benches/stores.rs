@@ -12,6 +12,8 @@
 mod peer;
 #[path = "../examples/tests/common/platform.rs"]
 mod platform;
+#[path = "stores/replay.rs"]
+mod replay;
 
 use std::{
     fmt,
@@ -27,11 +29,9 @@ use axon_examples::{
     stores::Layout,
 };
 use axon_metrics::{Budgets, DashboardRequest, Mode, Widget};
-use elasticsearch::http::{Method, headers::HeaderMap, transport::Transport};
-use peer::{Generation, Request};
+use peer::Generation;
 use platform::{Addresses, Platform};
-use redis::AsyncCommands as _;
-use sqlx::{Executor as _, MySqlPool, mysql::MySqlPoolOptions};
+use replay::Peer;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -176,57 +176,6 @@ impl<'a> Comparison<'a> {
         let pages = u64::try_from(instants.len())?;
         let spent = spent().iter().zip(before).map(|(after, before)| after.saturating_sub(before) / pages).collect();
         Ok(Block { walls, spent })
-    }
-}
-
-/// The platform's dashboard, as far as its stores see it.
-struct Peer {
-    search: Transport,
-    indices: String,
-    sql: MySqlPool,
-    redis: redis::aio::MultiplexedConnection,
-    prefix: String,
-}
-
-impl Peer {
-    async fn connect(platform: &Platform, at: &Addresses) -> Result<Self, Error> {
-        let indices: Vec<&str> = platform.indices.names().collect();
-        let sql = platform.options(at);
-        Ok(Self {
-            search: Transport::single_node(&format!("http://{}", at.elasticsearch))?,
-            indices: indices.join(","),
-            sql: MySqlPoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(sql).await?,
-            redis: redis::Client::open(format!("redis://{}/", at.redis))?.get_multiplexed_async_connection().await?,
-            prefix: platform.keys.counter().replace("campaign:{activityId}:counter", ""),
-        })
-    }
-
-    /// Its requests, each sent when the one before is answered.
-    async fn load(&self, page: Vec<Request>) -> Result<(), Error> {
-        for request in page {
-            match request {
-                Request::Search(body) => {
-                    let path = format!("/{}/_search", self.indices);
-                    let query = Some(&[("typed_keys", "true")]);
-                    let mut headers = HeaderMap::new();
-                    headers.insert("content-type", "application/json".parse()?);
-                    let reply = self.search.send(Method::Post, &path, headers, query, Some(body), None).await?;
-                    if !reply.status_code().is_success() {
-                        return Err(reply.text().await?.into());
-                    }
-                    reply.bytes().await?;
-                }
-                Request::Sql(statement) => {
-                    let rows = self.sql.fetch_all(sqlx::raw_sql(sqlx::AssertSqlSafe(statement))).await?;
-                    std::hint::black_box(rows.len());
-                }
-                Request::Get(key) => {
-                    let value: Option<i64> = self.redis.clone().get(format!("{}{key}", self.prefix)).await?;
-                    std::hint::black_box(value);
-                }
-            }
-        }
-        Ok(())
     }
 }
 
