@@ -1,6 +1,7 @@
 //! R11: mixed load and rolling faults, for as long as there is time, and nothing grows.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
 #[path = "common/far.rs"]
 mod far;

@@ -3,6 +3,7 @@
 //! The gate does it with hundreds, and asserts what a busy machine can keep; a drill with a thousand and with ten thousand.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
 #[path = "common/far.rs"]
 mod far;

@@ -6,6 +6,7 @@
 //! all of them would be more than two processors can do.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
 #[path = "common/far.rs"]
 mod far;

@@ -1,6 +1,7 @@
 //! P5: an answer that nothing was kept for takes as long as the slowest of its stores, with all that the library does.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
 #[path = "common/far.rs"]
 mod far;
