@@ -115,7 +115,7 @@ fn manner() -> Manner {
     } else {
         let long = Duration::from_millis(700);
         let budgets = Budgets { catalog: long, realtime: long, ..Budgets::default() };
-        Manner { at_once: 6, grace: Duration::from_millis(150), budgets, healed: Duration::from_secs(5) }
+        Manner { at_once: 7, grace: Duration::from_millis(150), budgets, healed: Duration::from_secs(5) }
     }
 }
 

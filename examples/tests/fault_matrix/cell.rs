@@ -171,7 +171,10 @@ impl<'a> Drill<'a> {
         let [elasticsearch, sql, redis] = [&proxies[0], &proxies[1], &proxies[2]].map(FaultProxy::address);
         let budgets = cell.budgets;
         let builder = world.platform.builder(&Addresses { elasticsearch, sql, redis }, budgets);
-        let lifetimes = if cell.kept { Lifetimes::default() } else { Lifetimes::none() };
+        let default = Lifetimes::default();
+        // The weeks before a promotion are kept by both: they are read outside of any answer, in a time of their own.
+        let none = Lifetimes { history: default.history, history_stale: default.history_stale, ..Lifetimes::none() };
+        let lifetimes = if cell.kept { default } else { none };
         let places = Concurrency::default().with_realtime(Concurrency::default().behavior);
         let dashboard = builder.lifetimes(lifetimes).concurrency(places).build();
         let campaign = u64::from(world.platform.catalog.campaigns[0].id);
