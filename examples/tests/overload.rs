@@ -5,7 +5,6 @@
 
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
 #[path = "common/far.rs"]
 mod far;
