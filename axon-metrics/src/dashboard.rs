@@ -15,7 +15,7 @@ use crate::{
     cache::{kept::KeptWidgets, shared::SharedCache},
     catalog::{
         Scope,
-        kept::{AGAIN, FRESH, KeptCatalog, Look},
+        kept::{AGAIN, KeptCatalog, Look},
     },
     definitions::{Definitions, Mode, Origin, Record, catalogue},
     flight::Flights,
@@ -214,7 +214,7 @@ impl Dashboard {
     /// [`AnswerError::Unavailable`] if the catalog does not answer and no copy of it is younger than 15 minutes.
     pub async fn campaigns(&self, now: Instant) -> Result<CampaignList, AnswerError> {
         let as_of = now.trunc_subsecs(0);
-        let look = self.look(FRESH, as_of, self.deadline()).await;
+        let look = self.inner.catalog.look(as_of, self.catalog_deadline()).await;
         let catalog = look.catalog.ok_or_else(|| unavailable(vec![look.report]))?;
         Ok(CampaignList::new(&catalog, as_of))
     }
@@ -274,7 +274,7 @@ impl Dashboard {
             sources.ledger.as_ref().map(|source| probed!(source, &guards.ledger, budgets.ledger)),
             sources.realtime.as_ref().map(|source| probed!(source, &guards.realtime, budgets.realtime)),
         ];
-        let look = self.look(FRESH, as_of, self.deadline()).await;
+        let look = self.inner.catalog.look(as_of, self.catalog_deadline()).await;
         let mut health = Health { ready: look.catalog.is_some(), sources: Vec::new() };
         for (guard, asked) in asked.into_iter().flatten() {
             let (probed, report) = settled(asked).await;
@@ -289,19 +289,18 @@ impl Dashboard {
 
     /// The catalog for a scope: a copy that does not list it is read again, unless that was just done.
     async fn find(&self, scope: Scope, as_of: Instant, deadline: Monotonic) -> Look {
-        let look = self.look(FRESH, as_of, deadline).await;
+        let deadline = deadline.min(self.catalog_deadline());
+        let look = self.inner.catalog.look(as_of, deadline).await;
         match &look.catalog {
-            Some(catalog) if !look.failing && catalog.resolve(scope).is_none() => {
-                self.look(AGAIN, as_of, deadline).await
+            Some(catalog) if catalog.resolve(scope).is_none() => {
+                self.inner.catalog.look_again(AGAIN, as_of, deadline).await
             }
             _ => look,
         }
     }
 
-    /// The catalog by the deadline, and within its own budget.
-    async fn look(&self, fresh: Duration, as_of: Instant, deadline: Monotonic) -> Look {
-        let deadline = deadline.min(Monotonic::now() + self.inner.settings.budgets.catalog);
-        self.inner.catalog.look(fresh, as_of, deadline).await
+    fn catalog_deadline(&self) -> Monotonic {
+        Monotonic::now() + self.inner.settings.budgets.catalog
     }
 }
 

@@ -1,13 +1,13 @@
-//! The catalog, kept: read again when it is old, and the last good copy while the source fails.
+//! The catalog, kept: read again behind those who ask when it is old, and the last good copy while the source fails.
 //! Age is measured on the monotonic clock, so that answers for other instants share one copy.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
     time::Duration,
 };
 
 use tokio::{
-    sync::Mutex,
+    sync::{Mutex, OwnedMutexGuard},
     time::{Instant as Monotonic, timeout_at},
 };
 use tracing::Instrument;
@@ -22,7 +22,9 @@ use crate::{
 };
 
 /// How long a copy serves without being read again.
-pub(crate) const FRESH: Duration = Duration::from_secs(30);
+const FRESH: Duration = Duration::from_secs(30);
+/// How much longer it serves while it is read again behind.
+const BEHIND: Duration = Duration::from_secs(10);
 /// How long the last good copy serves while the source fails.
 const LAST_GOOD: Duration = Duration::from_secs(15 * 60);
 /// How soon after a failure, or for an unknown id, the source is asked again.
@@ -33,9 +35,16 @@ pub(crate) struct KeptCatalog {
     pub(crate) source: Arc<dyn CatalogSource>,
     guard: Arc<Guard>,
     budget: Duration,
-    copy: RwLock<Option<Copy>>,
-    /// Held while the source is asked, so that it is asked once; when it last failed.
-    failed: Mutex<Option<Monotonic>>,
+    state: RwLock<State>,
+    /// Held while the source is asked, so that it is asked once.
+    reading: Arc<Mutex<()>>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    copy: Option<Copy>,
+    /// When the source failed, if it did not answer since.
+    failed: Option<Monotonic>,
 }
 
 #[derive(Clone)]
@@ -52,36 +61,68 @@ pub(crate) struct Look {
     /// The source failed: what the copy does not list may exist all the same.
     pub(crate) failing: bool,
     pub(crate) report: SourceReport,
-    /// How long it may be gone by without another look.
+    /// How long it may be gone by without another look,
     pub(crate) fresh_for: Duration,
+    /// and how long while there is another.
+    pub(crate) usable_for: Duration,
 }
 
 impl KeptCatalog {
     pub(crate) fn new(source: Arc<dyn CatalogSource>, guard: Arc<Guard>, budget: Duration) -> Self {
-        Self { source, guard, budget, copy: RwLock::new(None), failed: Mutex::new(None) }
+        Self { source, guard, budget, state: RwLock::default(), reading: Arc::default() }
     }
 
-    /// The copy, read again if it is older than `fresh`; by the deadline, whoever else is reading it.
-    pub(crate) async fn look(self: &Arc<Self>, fresh: Duration, as_of: Instant, deadline: Monotonic) -> Look {
-        if let Some(copy) = self.copy_younger_than(fresh) {
-            return self.told(Some(copy), as_of, false, self.report());
+    /// The copy. One that is old is read again behind; only one that is too old for that, or not there, is waited for, by
+    /// the deadline.
+    pub(crate) async fn look(self: &Arc<Self>, as_of: Instant, deadline: Monotonic) -> Look {
+        let state = self.state();
+        if state.younger_than(state.serves()).is_none() {
+            return self.look_again(FRESH, as_of, deadline).await;
         }
-        let reading = tokio::spawn(Arc::clone(self).read(fresh, as_of).in_current_span());
-        match timeout_at(deadline, reading).await {
-            Ok(Ok((Ok(()), report))) => self.told(self.copy_younger_than(LAST_GOOD), as_of, false, report),
-            Ok(Ok((Err(()), report))) => self.told(self.copy_younger_than(LAST_GOOD), as_of, true, report),
-            _ => self.told(self.copy_younger_than(LAST_GOOD), as_of, true, self.report().failed()),
+        if state.younger_than(FRESH).is_none() {
+            self.read_behind(as_of);
+        }
+        self.told(state.failed.is_some(), as_of, self.report())
+    }
+
+    /// The copy, read again if it is not younger than this; by the deadline, whoever else is reading it.
+    pub(crate) async fn look_again(self: &Arc<Self>, young: Duration, as_of: Instant, deadline: Monotonic) -> Look {
+        if self.state().younger_than(young).is_some() {
+            return self.told(false, as_of, self.report());
+        }
+        let kept = Arc::clone(self);
+        let reading = async move {
+            let turn = Arc::clone(&kept.reading).lock_owned().await;
+            kept.read(turn, young, as_of).await
+        };
+        match timeout_at(deadline, tokio::spawn(reading.in_current_span())).await {
+            Ok(Ok((result, report))) => self.told(result.is_err(), as_of, report),
+            _ => self.told(true, as_of, self.report()),
+        }
+    }
+
+    /// Reads it again for those who come later, unless somebody is at it.
+    fn read_behind(self: &Arc<Self>, as_of: Instant) {
+        if !self.state().failed_lately()
+            && let Ok(turn) = Arc::clone(&self.reading).try_lock_owned()
+        {
+            tokio::spawn(Arc::clone(self).read(turn, FRESH, as_of).in_current_span());
         }
     }
 
     /// Asks the source, unless somebody else just did.
-    async fn read(self: Arc<Self>, fresh: Duration, as_of: Instant) -> (Result<(), ()>, SourceReport) {
-        let mut failed = self.failed.lock().await;
-        if self.copy_younger_than(fresh).is_some() {
+    async fn read(
+        self: Arc<Self>,
+        _turn: OwnedMutexGuard<()>,
+        young: Duration,
+        as_of: Instant,
+    ) -> (Result<(), ()>, SourceReport) {
+        let state = self.state();
+        if state.younger_than(young).is_some() {
             return (Ok(()), self.report());
         }
-        if failed.is_some_and(|at| at.elapsed() < AGAIN) {
-            return (Err(()), self.report().failed());
+        if state.failed_lately() {
+            return (Err(()), self.report());
         }
         let source = Arc::clone(&self.source);
         let asked = ask(&self.guard, self.budget, move |budget| {
@@ -90,31 +131,56 @@ impl KeptCatalog {
         });
         let (result, report) = settled(asked).await;
         let Ok(catalog) = result else {
-            *failed = Some(Monotonic::now());
+            self.write().failed = Some(Monotonic::now());
             return (Err(()), report);
         };
         let copy = Copy { catalog: Arc::new(catalog), read: Monotonic::now(), as_of };
-        *self.copy.write().unwrap_or_else(PoisonError::into_inner) = Some(copy);
-        *failed = None;
+        *self.write() = State { copy: Some(copy), failed: None };
         (Ok(()), report)
     }
 
-    fn copy_younger_than(&self, age: Duration) -> Option<Copy> {
-        let copy = self.copy.read().unwrap_or_else(PoisonError::into_inner);
-        copy.clone().filter(|copy| copy.read.elapsed() < age)
+    fn state(&self) -> State {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn report(&self) -> SourceReport {
         SourceReport::new(self.source.name(), Seam::Catalog, Duration::ZERO)
     }
 
-    fn told(&self, copy: Option<Copy>, as_of: Instant, failing: bool, report: SourceReport) -> Look {
+    /// What there is by now.
+    fn told(&self, failing: bool, as_of: Instant, report: SourceReport) -> Look {
+        let copy = self.state().younger_than(LAST_GOOD);
+        let report = if failing { report.failed() } else { report };
         let report = match &copy {
             Some(copy) => report.read_at(copy.as_of.min(as_of)),
             None => report,
         };
         report.observe_age(as_of);
-        let left = copy.as_ref().map_or(Duration::ZERO, |copy| FRESH.saturating_sub(copy.read.elapsed()));
-        Look { catalog: copy.map(|copy| copy.catalog), failing, report, fresh_for: left.max(AGAIN) }
+        let age = copy.as_ref().map_or(Duration::MAX, |copy| copy.read.elapsed());
+        let fresh_for = FRESH.saturating_sub(age).max(AGAIN);
+        let usable_for = LAST_GOOD.saturating_sub(age).clamp(fresh_for, fresh_for + BEHIND);
+        Look { catalog: copy.map(|copy| copy.catalog), failing, report, fresh_for, usable_for }
     }
 }
+
+impl State {
+    fn younger_than(&self, age: Duration) -> Option<Copy> {
+        self.copy.clone().filter(|copy| copy.read.elapsed() < age)
+    }
+
+    /// How old a copy may be that nobody waits to have read again.
+    fn serves(&self) -> Duration {
+        if self.failed.is_some() { LAST_GOOD } else { FRESH + BEHIND }
+    }
+
+    fn failed_lately(&self) -> bool {
+        self.failed.is_some_and(|at| at.elapsed() < AGAIN)
+    }
+}
+
+#[cfg(test)]
+mod tests;

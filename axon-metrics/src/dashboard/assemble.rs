@@ -1,6 +1,6 @@
 //! An answer from its widgets: its envelope is always of the answer's own instant, however old the widgets are.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{AnswerError, Inner, TimedAnswer, question::Question, show::Shown};
 use crate::{
@@ -22,6 +22,7 @@ pub(super) fn assemble(
     let mut data = Data::default();
     let mut widgets = BTreeMap::new();
     let mut sources = BTreeMap::new();
+    let catalog = [look.fresh_for, look.usable_for];
     let report = SourceState::from(look.report);
     sources.insert(report.seam, report);
     for Shown { widget, finished, lost, stale, .. } in shown {
@@ -40,7 +41,7 @@ pub(super) fn assemble(
         return Err(AnswerError::Unavailable { sources });
     }
     refresh_phases(&mut data, scope, question.as_of);
-    let (fresh_until, usable_until) = until(question, scope, look.fresh_for, shown);
+    let (fresh_until, usable_until) = until(question, scope, catalog, shown);
     Ok(TimedAnswer { answer: envelope(inner, question, scope, data, widgets, sources), fresh_until, usable_until })
 }
 
@@ -60,16 +61,12 @@ fn refresh_phases(data: &mut Data, scope: Resolved<'_>, as_of: Instant) {
     }
 }
 
-/// How long the whole may be shown.
-fn until(
-    question: &Question,
-    scope: Resolved<'_>,
-    catalog: std::time::Duration,
-    shown: &[Shown],
-) -> (Instant, Instant) {
-    let end = later(question.now, catalog).min(question.changes_at(scope).unwrap_or(Instant::MAX_UTC));
-    let fresh_until = shown.iter().map(|shown| shown.fresh_until).min().unwrap_or(question.now).min(end);
-    let usable_until = shown.iter().map(|shown| shown.usable_until).min().unwrap_or(question.now).min(end);
+/// Until when the whole is fresh, and until when it is usable; the catalog's times are given.
+fn until(question: &Question, scope: Resolved<'_>, catalog: [Duration; 2], shown: &[Shown]) -> (Instant, Instant) {
+    let change = question.changes_at(scope).unwrap_or(Instant::MAX_UTC);
+    let [fresh, usable] = catalog.map(|time| later(question.now, time).min(change));
+    let fresh_until = shown.iter().map(|shown| shown.fresh_until).min().unwrap_or(question.now).min(fresh);
+    let usable_until = shown.iter().map(|shown| shown.usable_until).min().unwrap_or(question.now).min(usable);
     (fresh_until, usable_until)
 }
 
