@@ -13,6 +13,7 @@ use std::{
 
 use axon_metrics::{
     ActivityId, CampaignId, Dashboard, DashboardRequest, Instant, Measured, SourceError, Widget,
+    cache::{CacheEntry, CacheError, DashboardCache},
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{RealtimeFacts, Slots, Stock},
     source::{CatalogSource, Probe, RealtimeQuestion, RealtimeSource},
@@ -124,4 +125,42 @@ async fn a_store_in_trouble_is_told_of_in_the_requests_span_a_few_times_and_that
     assert!(warned[0].contains("redis did not answer: no answer in time") && warned[0].contains("left_out=0"), "{log}");
     assert!(warned[1].contains(r#"outcome="open""#) && warned[1].contains("not asked for now"), "{log}");
     assert_eq!(lines("redis answers again").len(), 1, "{log}");
+}
+
+/// A cache that may be read, and not be written to.
+struct ReadOnly;
+
+#[async_trait::async_trait]
+impl DashboardCache for ReadOnly {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+    async fn get(&self, keys: &[String], _: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
+        Ok(vec![None; keys.len()])
+    }
+    async fn put(&self, _: &[CacheEntry], _: Duration) -> Result<(), CacheError> {
+        Err(CacheError { cache_name: "redis", source: "READONLY".into() })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_that_cannot_be_written_to_is_told_of_each_ten_seconds_although_it_can_be_read() {
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+    let _log = tracing::subscriber::set_default(subscriber);
+
+    let store = Store::default();
+    let dashboard = Dashboard::builder().catalog(store.clone()).realtime(store).shared_cache(ReadOnly).build();
+    let request = DashboardRequest::campaign(123).widgets([Widget::Realtime]);
+    for second in 0..25 {
+        let now = now() + chrono::Duration::seconds(10 * second);
+        dashboard.answer(&request, now).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let left_out: Vec<&str> = log.lines().filter(|line| line.contains("READONLY")).collect();
+    assert_eq!(left_out.len(), 3, "{log}");
+    assert!(left_out[0].contains("not_logged=0") && left_out[1].contains("not_logged=9"), "{log}");
 }

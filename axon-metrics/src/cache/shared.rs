@@ -1,9 +1,9 @@
 //! The shared cache as a load sees it: bounded in time, and a miss whenever anything is wrong with it.
-//! Failures are logged here: the first, and then at most one in ten seconds.
+//! Failures are logged here: of gets and of puts the first, and then at most one in ten seconds of each.
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,30 +22,33 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 pub(crate) struct SharedCache {
     cache: Arc<dyn DashboardCache>,
     budget: Duration,
-    trouble: Arc<Mutex<Trouble>>,
+    /// Apart, since a cache that may only be read answers gets all the while.
+    gets: Arc<Mutex<Trouble>>,
+    puts: Arc<Mutex<Trouble>>,
 }
 
 #[derive(Debug, Default)]
 struct Trouble {
     in_a_row: u32,
     failed: Option<Monotonic>,
+    /// Outlives success: a cache that answers now and then is told of no more often.
     logged: Option<Monotonic>,
     not_logged: u64,
 }
 
 impl SharedCache {
     pub(crate) fn new(cache: Arc<dyn DashboardCache>, budget: Duration) -> Self {
-        Self { cache, budget, trouble: Arc::default() }
+        Self { cache, budget, gets: Arc::default(), puts: Arc::default() }
     }
 
     /// What is kept under these keys, in their order; nothing where the cache does not answer as it should.
     pub(crate) async fn get(&self, keys: Vec<String>) -> Vec<Option<Vec<u8>>> {
         let asked = keys.len();
         let (cache, budget) = (Arc::clone(&self.cache), self.budget);
-        match self.ask(async move { cache.get(&keys, budget).await }).await {
+        match self.ask(&self.gets, async move { cache.get(&keys, budget).await }).await {
             Some(values) if values.len() == asked => values,
             Some(_) => {
-                self.failed(&"another number of values than of keys");
+                self.failed(&self.gets, &"another number of values than of keys");
                 vec![None; asked]
             }
             None => vec![None; asked],
@@ -60,7 +63,7 @@ impl SharedCache {
         let shared = self.clone();
         let put = async move {
             let (cache, budget) = (Arc::clone(&shared.cache), shared.budget);
-            shared.ask(async move { cache.put(&entries, budget).await }).await;
+            shared.ask(&shared.puts, async move { cache.put(&entries, budget).await }).await;
         };
         tokio::spawn(put.in_current_span());
     }
@@ -68,36 +71,32 @@ impl SharedCache {
     /// In a task of its own, so that a cache that panics or hangs costs nothing but its budget.
     async fn ask<T: Send + 'static>(
         &self,
+        trouble: &Mutex<Trouble>,
         question: impl Future<Output = Result<T, CacheError>> + Send + 'static,
     ) -> Option<T> {
-        if self.left_alone() {
+        if left_alone(trouble) {
             return None;
         }
         let mut task = tokio::spawn(question.in_current_span());
         let answered = timeout(self.budget, &mut task).await;
         match answered {
             Ok(Ok(Ok(answer))) => {
-                *self.trouble() = Trouble::default();
+                lock(trouble).in_a_row = 0;
                 return Some(answer);
             }
-            Ok(Ok(Err(error))) => self.failed(&causes(&error)),
-            Ok(Err(_)) => self.failed(&"it panicked"),
+            Ok(Ok(Err(error))) => self.failed(trouble, &causes(&error)),
+            Ok(Err(_)) => self.failed(trouble, &"it panicked"),
             Err(_) => {
                 task.abort();
-                self.failed(&format_args!("no answer within {} ms", self.budget.as_millis()));
+                self.failed(trouble, &format_args!("no answer within {} ms", self.budget.as_millis()));
             }
         }
         None
     }
 
-    fn left_alone(&self) -> bool {
-        let trouble = self.trouble();
-        trouble.in_a_row >= FAILURES && trouble.failed.is_some_and(|at| at.elapsed() < LEFT_ALONE)
-    }
-
-    fn failed(&self, why: &dyn std::fmt::Display) {
+    fn failed(&self, trouble: &Mutex<Trouble>, why: &dyn std::fmt::Display) {
         observe::cache(CacheLevel::Shared, CacheOutcome::Error);
-        let mut trouble = self.trouble();
+        let mut trouble = lock(trouble);
         trouble.in_a_row = trouble.in_a_row.saturating_add(1);
         trouble.failed = Some(Monotonic::now());
         if trouble.logged.is_some_and(|at| at.elapsed() < LOG_EVERY) {
@@ -109,10 +108,15 @@ impl SharedCache {
         drop(trouble);
         warn!(cache = self.cache.name(), not_logged, "the cache is gone without: {why}");
     }
+}
 
-    fn trouble(&self) -> std::sync::MutexGuard<'_, Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn left_alone(trouble: &Mutex<Trouble>) -> bool {
+    let trouble = lock(trouble);
+    trouble.in_a_row >= FAILURES && trouble.failed.is_some_and(|at| at.elapsed() < LEFT_ALONE)
+}
+
+fn lock(trouble: &Mutex<Trouble>) -> MutexGuard<'_, Trouble> {
+    trouble.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An error with its causes, in one line.
