@@ -53,8 +53,8 @@ struct Slot(Mutex<State>);
 #[derive(Default)]
 struct State {
     told: Option<(Told, Instant)>,
-    /// Why the last attempt failed, and when the next may be made.
-    failed: Option<(Missing, Monotonic)>,
+    /// What there is instead since the last attempt failed or told a part only, and when the next may be made.
+    failed: Option<(Told, Monotonic)>,
 }
 
 /// A look at what is kept.
@@ -97,7 +97,7 @@ impl Histories {
             match (state.younger_than(self.lifetimes.history_stale, as_of), under_way, &state.failed) {
                 (Some(told), ..) => Look::There(told),
                 (None, Some(under_way), _) => Look::UnderWay(under_way, self.source.name()),
-                (None, None, Some((why, _))) => Look::There(Err(why.clone())),
+                (None, None, Some((told, _))) => Look::There(told.clone()),
                 (None, None, None) => Look::There(Err(Missing::Loading(self.source.name().into()))),
             }
         })
@@ -116,12 +116,15 @@ impl Histories {
             let told = gather::history(source, &guard, question, as_of, budget).await;
             let told: Told = told.map(|measured| measured.map(Arc::new));
             let mut state = slot.state();
-            match &told {
-                Err(why @ Missing::Unavailable(_)) => {
-                    let pause = began.elapsed().clamp(PAUSE[0], PAUSE[1]);
-                    state.failed = Some((why.clone(), Monotonic::now() + pause));
-                }
-                _ => *state = State { told: Some((told.clone(), as_of)), failed: None },
+            let good = match &told {
+                Ok(measured) => !measured.partial,
+                Err(why) => !matches!(why, Missing::Unavailable(_)),
+            };
+            if good {
+                *state = State { told: Some((told.clone(), as_of)), failed: None };
+            } else {
+                let pause = began.elapsed().clamp(PAUSE[0], PAUSE[1]);
+                state.failed = Some((told.clone(), Monotonic::now() + pause));
             }
             drop(state);
             told

@@ -29,6 +29,7 @@ struct Ledger {
 enum Trouble {
     Down,
     NoTable,
+    Partial,
 }
 
 struct Shared(Arc<Ledger>);
@@ -49,9 +50,11 @@ impl LedgerSource for Shared {
                 return Err(SourceError::Unavailable { source_name: "mysql".into(), source: "down".into() });
             }
             Some(Trouble::NoTable) => Err(Missing::NotMeasured(Reason::NoIndex)),
-            None => {
+            None | Some(Trouble::Partial) => {
                 let since = Some(at(0) - TimeDelta::days(1000 + i64::try_from(reading).unwrap()));
-                Ok(Measured::exact(History { since, buckets: Vec::new() }, "mysql", question.frame.as_of))
+                let history = History { since, buckets: Vec::new() };
+                let partial = trouble.is_some();
+                Ok(Measured { partial, ..Measured::exact(history, "mysql", question.frame.as_of) })
             }
         };
         Ok(LedgerFacts { steps: StepCounts::default(), sales: None, history: Some(history) })
@@ -102,7 +105,10 @@ impl World {
     async fn told(&self, seconds: i64) -> String {
         let deadline = Monotonic::now() + Duration::from_millis(800);
         match self.histories.look(&of(5), at(seconds)).by(deadline).await {
-            Ok(measured) => format!("reading {}", (at(0) - measured.value.since.unwrap()).num_days() - 1000),
+            Ok(measured) => {
+                let part = if measured.partial { "part of " } else { "" };
+                format!("{part}reading {}", (at(0) - measured.value.since.unwrap()).num_days() - 1000)
+            }
             Err(Missing::Loading(store)) => format!("{store} is being read"),
             Err(Missing::NotMeasured(reason)) => format!("{reason:?}"),
             Err(Missing::Unavailable(error)) => error.to_string(),
@@ -232,4 +238,21 @@ async fn no_more_sets_are_kept_than_there_is_room_for() {
         look.by(Monotonic::now() + Duration::from_secs(1)).await.unwrap();
     }
     assert!(world.histories.sets.len() <= SETS, "{}", world.histories.sets.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_is_told_for_a_second_at_most_and_never_instead_of_what_is_whole() {
+    let world = World::new();
+    world.trouble(Some(Trouble::Partial));
+    assert_eq!((world.told(0).await, world.told(1).await), ("part of reading 0".into(), "part of reading 0".into()));
+    assert_eq!(world.asked(), 1, "not again at once");
+    advance(Duration::from_secs(1)).await;
+    world.trouble(None);
+    assert_eq!(world.told(2).await, "reading 1");
+    world.trouble(Some(Trouble::Partial));
+    for minutes in 0..10 {
+        assert_eq!(world.told(HOUR + 2 + 60 * minutes).await, "reading 1");
+        advance(Duration::from_secs(60)).await;
+    }
+    assert!(world.asked() > 5, "it is read behind until it is whole");
 }
