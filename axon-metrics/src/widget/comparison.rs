@@ -179,7 +179,8 @@ fn expected_of(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Resul
     if age.to_std().is_ok_and(|age| age > context.history_old) {
         let message = "the weeks before the promotion were read long ago, and could not be read again since";
         let warning = Warning::new(WarningCode::BaselineOld, message).about("baseline");
-        notes.warn(warning.with("minutes", Some(age.num_minutes())));
+        // In whole hours: what moves with each minute would make another answer of it each minute.
+        notes.warn(warning.with("hours", Some(age.num_hours())));
     }
     expected(&history.value, start, context.sales.window, context.as_of, context.zone, context.baseline_weeks)
 }

@@ -83,12 +83,12 @@ async fn that_the_weeks_before_are_old_is_said_and_makes_no_sale_old() {
         false => Ok(up_to_date(question)),
     });
     let dashboard = keeping(ledger);
-    for (minutes, old) in [(0, None), (119, None), (180, Some(180)), (23 * 60, Some(23 * 60))] {
+    for (minutes, old) in [(0, None), (119, None), (180, Some(3)), (181, Some(3)), (23 * 60, Some(23))] {
         let answer = compared(&dashboard, minutes).await;
         let state = &answer.widgets[&Widget::Comparison];
         assert_eq!((statuses(&answer), state.age_ms), (vec![Fresh], Some(0)), "after {minutes} minutes");
         let warned = state.warnings.iter().find(|warning| warning.code == WarningCode::BaselineOld);
-        assert_eq!(warned.and_then(|warning| warning.data["minutes"]), old, "after {minutes} minutes");
+        assert_eq!(warned.and_then(|warning| warning.data["hours"]), old, "after {minutes} minutes");
     }
     let answer = compared(&dashboard, 24 * 60).await;
     assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some("no_answer")]));
