@@ -26,6 +26,8 @@ use scripted::{LIMIT, Mood, NOW, Of, Scripted, at, mark, ms, second};
 
 const CAPS: [(Of, usize); 4] = [(Of::Catalog, 1), (Of::Behavior, 3), (Of::Ledger, 2), (Of::Realtime, 3)];
 const TENANTS: u64 = 2;
+/// Retries that are more than a tenth of the questions.
+const BURST: usize = 10;
 
 type Dice = Arc<Mutex<fastrand::Rng>>;
 
@@ -214,6 +216,8 @@ struct Figures {
     outcomes: BTreeMap<&'static str, usize>,
     slowest: Duration,
     loads: usize,
+    questions: usize,
+    repeated: usize,
 }
 
 async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
@@ -334,6 +338,11 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
         assert!(sources.most_same() <= 1, "{} loads of one question at once", sources.most_same());
         for (of, cap) in CAPS {
             assert!(sources.most(of) <= cap, "{} questions to {of:?} at once", sources.most(of));
+            let (put, repeated) = sources.put(of);
+            assert!(repeated * 10 <= put + BURST * 10, "{repeated} of {put} questions to {of:?} once more");
+            let mut figures = figures.lock().unwrap();
+            figures.questions += put;
+            figures.repeated += repeated;
         }
         figures.lock().unwrap().loads += sources.calls(Of::Behavior);
     }
@@ -367,12 +376,15 @@ fn every_promise_is_kept_in_every_world() {
     }
     let figures = figures.lock().unwrap();
     println!(
-        "{} seeds: {:?}, slowest answer {:?}, {} loads",
+        "{} seeds: {:?}, slowest answer {:?}, {} loads, {} of {} questions put once more",
         seeds.len(),
         figures.outcomes,
         figures.slowest,
-        figures.loads
+        figures.loads,
+        figures.repeated,
+        figures.questions
     );
+    assert!(seeds.len() < 200 || figures.repeated > 0, "no question was put once more");
     for outcome in ["fresh", "stale", "partial", "unavailable", "overloaded"] {
         assert!(seeds.len() < 200 || figures.outcomes.contains_key(outcome), "no answer was {outcome}");
     }

@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -71,6 +71,9 @@ struct State {
 #[derive(Default)]
 struct Told {
     calls: HashMap<Of, usize>,
+    /// Each question is put in a task of its own: a second call in a task is the same question once more.
+    tasks: HashSet<(Of, tokio::task::Id)>,
+    repeated: HashMap<Of, usize>,
     running: HashMap<Of, usize>,
     most: HashMap<Of, usize>,
     /// How many of one question run, whatever their instant, and the most there were.
@@ -153,6 +156,18 @@ impl Scripted {
     pub(crate) fn calls(&self, of: Of) -> usize {
         self.told().calls.get(&of).copied().unwrap_or(0)
     }
+    /// How many questions were put, the weeks before a promotion among them, and how many calls were repeated.
+    pub(crate) fn put(&self, of: Of) -> (usize, usize) {
+        let told = self.told();
+        let put = told.tasks.iter().filter(|(asked, _)| *asked == of).count();
+        (put, told.repeated.get(&of).copied().unwrap_or(0))
+    }
+    fn count(&self, of: Of) {
+        let mut told = self.told();
+        if !told.tasks.insert((of, tokio::task::id())) {
+            *told.repeated.entry(of).or_default() += 1;
+        }
+    }
     /// The most calls that ran at once.
     pub(crate) fn most(&self, of: Of) -> usize {
         self.told().most.get(&of).copied().unwrap_or(0)
@@ -173,6 +188,7 @@ impl Scripted {
     }
 
     async fn asked(&self, of: Of, questions: Vec<String>) -> Result<Mood, SourceError> {
+        self.count(of);
         {
             let mut told = self.told();
             *told.calls.entry(of).or_default() += 1;
@@ -287,6 +303,7 @@ impl LedgerSource for Scripted {
         let nothing = StepCounts { current: Vec::new(), previous: Vec::new(), by_activity: Vec::new() };
         // The weeks before a promotion are asked for apart, and are no part of what is told here.
         if question.history.is_some() {
+            self.count(Of::Ledger);
             let history = Some(fact(axon_metrics::facts::History::default(), frame.as_of, Mood::Well));
             return Ok(LedgerFacts { steps: nothing, sales: None, history });
         }
