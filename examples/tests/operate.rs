@@ -107,6 +107,7 @@ fn every_metric_is_documented_with_its_kind_and_its_labels() {
         scraped = server.get("/metrics").1;
     }
     assert!(ended(&scraped), "{scraped}");
+    assert_eq!(seams(&scraped), documented_seams());
 
     let documented: BTreeMap<String, (String, BTreeSet<String>)> = rows(&page("metrics.md"))
         .into_iter()
@@ -126,6 +127,20 @@ fn every_metric_is_documented_with_its_kind_and_its_labels() {
     for (name, _) in found.iter().filter(|(name, _)| !SELDOM.contains(&name.as_str())) {
         assert!(scraped.contains(&format!("# HELP {name} ")), "{name} does not say what it is");
     }
+}
+
+/// The values of the label `seam`.
+fn seams(scraped: &str) -> BTreeSet<String> {
+    let values = scraped.split("seam=\"").skip(1).filter_map(|rest| rest.split_once('"'));
+    values.map(|(value, _)| value.to_owned()).collect()
+}
+
+/// Those that the page lists: the words in code after `seam`, up to the end of the paragraph.
+fn documented_seams() -> BTreeSet<String> {
+    let page = page("metrics.md");
+    let (_, rest) = page.split_once("`seam` what it was asked about:").unwrap();
+    let (list, _) = rest.split_once("\n\n").unwrap();
+    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// Names, kinds and labels of what was scraped.
