@@ -73,7 +73,7 @@ pub(crate) struct Problem {
     detail: String,
     errors: Vec<Fault>,
     sources: Vec<SourceState>,
-    /// When to ask again; only with [`Code::Overloaded`].
+    /// When to ask again; with a status of 503.
     retry_after: Duration,
 }
 
@@ -136,7 +136,7 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, reply::NO_STORE);
         headers.remove(header::CONTENT_LENGTH);
-        if self.code == Code::Overloaded {
+        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
             // In whole seconds, and not at once.
             let seconds = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, seconds.max(1).into());

@@ -17,7 +17,7 @@ use crate::{
     definitions::{EventRule, LedgerStep, Record},
     facts::{BehaviorFacts, Fact, LedgerFacts, RealtimeFacts, SalesFacts, Slots, StepCounts},
     guard::{Failed, Guard, Guards},
-    observe,
+    observe::{self, SourceOutcome},
     source::{
         BehaviorQuestion, BehaviorSource, InflowQuestion, LedgerQuestion, LedgerSource, RealtimeQuestion,
         RealtimeSource, SourceError,
@@ -275,7 +275,8 @@ pub(crate) async fn settled<T: Said>(mut asked: Asked<T>) -> (Settled<T>, Source
             if let Some(left_out) = guard.failed(outcome) {
                 asked.span.in_scope(|| log(&error, guard.seam, took, left_out));
             }
-            (Err(Missing::Unavailable(Arc::new(error))), report.failed())
+            let report = report.failed().shed(outcome == SourceOutcome::Shed);
+            (Err(Missing::Unavailable(Arc::new(error))), report)
         }
     }
 }

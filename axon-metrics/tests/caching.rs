@@ -12,8 +12,8 @@ use std::{
 
 use async_trait::async_trait;
 use axon_metrics::{
-    AnswerError, Bound, Dashboard, DashboardAnswer, DashboardRequest, Instant, Lifetimes, MemoryCache, Patience,
-    Period, Phase, TimedAnswer, Widget,
+    AnswerError, Bound, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Instant, Lifetimes,
+    MemoryCache, Patience, Period, Phase, TimedAnswer, Widget,
     answer::{SourceStatus, WidgetStatus},
     cache::{CacheEntry, CacheError, DashboardCache},
     catalog::Catalog,
@@ -666,4 +666,23 @@ async fn figures_of_other_tenants_scopes_and_modes_are_never_shared() {
         assert_eq!(realtime.participants_total, Some(10 + tenant * 1_000));
         behind().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_only_since_a_store_had_no_place_is_refused_as_too_much() {
+    let sources = Scripted::new(0);
+    let dashboard = sources.builder().concurrency(Concurrency::default().with_behavior(1)).build();
+    // One load tells how long they take.
+    sources.one_is(Of::Behavior, Mood::Slow(600));
+    ask(&dashboard, &over(), now()).await;
+    sources.one_is(Of::Behavior, Mood::Hangs);
+    let (one, other) = (overview(), DashboardRequest::campaign(2).widgets([Widget::Overview, Widget::Funnel]));
+    let beside = other.clone().widgets([Widget::Overview, Widget::Realtime]);
+    let (hangs, crowded, part) =
+        tokio::join!(dashboard.answer(&one, now()), dashboard.answer(&other, now()), dashboard.answer(&beside, now()));
+    assert!(matches!(hangs, Err(AnswerError::Unavailable { .. })), "{hangs:?}");
+    let Err(AnswerError::Overloaded { retry_after }) = crowded else { panic!("{crowded:?}") };
+    assert_eq!(retry_after, Duration::from_secs(1));
+    let statuses = [Widget::Overview, Widget::Realtime].map(|widget| status(part.as_ref().unwrap(), widget));
+    assert_eq!(statuses, [WidgetStatus::Unavailable, WidgetStatus::Partial], "what is there is answered");
 }

@@ -179,6 +179,7 @@ async fn when_nothing_can_be_answered_the_sources_say_how_they_did() {
     let states: Vec<_> = sources.iter().map(|source| (&source["seam"], &source["status"])).collect();
     assert_eq!(states.len(), 4);
     assert_eq!(states[1].1, "unavailable");
+    assert_eq!(reply.header("retry-after"), "1");
     assert!(reply.header("server-timing").contains("redis;desc=\"realtime\";dur=1"));
 }
 

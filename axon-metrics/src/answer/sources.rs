@@ -61,11 +61,17 @@ pub struct SourceState {
     pub as_of: Option<DateTime<Utc>>,
     /// The worst precision of its figures: `exact`, `within 0.05 %`, `within 1 %`; null when it said nothing.
     pub precision: Option<String>,
+    /// Whether it was not asked, since too many were asking already.
+    #[serde(skip)]
+    pub(crate) shed: bool,
 }
 
 impl SourceState {
     /// How a source did over several loads that an answer is made of: the worst of them.
     pub(crate) fn merge(&mut self, other: &Self) {
+        // Lost for another reason, too, it was not shed alone.
+        let lost = |state: &Self| state.status == SourceStatus::Unavailable;
+        self.shed = (lost(self) || lost(other)) && [&*self, other].iter().all(|state| state.shed || !lost(state));
         self.status = self.status.max(other.status);
         self.latency_ms = self.latency_ms.max(other.latency_ms);
         self.as_of = [self.as_of, other.as_of].into_iter().flatten().min();
@@ -105,15 +111,22 @@ pub(crate) struct SourceReport {
     status: SourceStatus,
     as_of: Option<Instant>,
     precision: Option<Precision>,
+    shed: bool,
 }
 
 impl SourceReport {
     pub(crate) fn new(name: &'static str, seam: Seam, took: Duration) -> Self {
-        Self { name, seam, took, status: SourceStatus::Ok, as_of: None, precision: None }
+        Self { name, seam, took, status: SourceStatus::Ok, as_of: None, precision: None, shed: false }
     }
 
     pub(crate) fn failed(mut self) -> Self {
         self.status = SourceStatus::Unavailable;
+        self
+    }
+
+    /// Not asked, since too many were asking already.
+    pub(crate) fn shed(mut self, shed: bool) -> Self {
+        self.shed = shed;
         self
     }
 
@@ -211,6 +224,7 @@ impl From<SourceReport> for SourceState {
             status: report.status,
             latency_ms: (report.took.as_secs_f64() * 1e6).round() / 1e3,
             as_of: report.as_of,
+            shed: report.shed,
             precision: report.precision.map(|precision| match precision {
                 Precision::Exact => "exact".to_owned(),
                 Precision::Within { parts_per_million } => format!("within {} %", f64::from(parts_per_million) / 1e4),

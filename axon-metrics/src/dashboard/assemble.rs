@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{AnswerError, Inner, TimedAnswer, question::Question, show::Shown};
 use crate::{
     Instant, Phase, Widget,
-    answer::{AnswerRange, DashboardAnswer, DefinitionState, SourceState, WidgetState, WidgetStatus},
+    answer::{AnswerRange, DashboardAnswer, DefinitionState, SourceState, SourceStatus, WidgetState, WidgetStatus},
     cache::lifetimes::later,
     catalog::{Resolved, kept::Look},
     definitions::StepRules,
+    guard::admission::SOONEST,
     widget::{Data, Warning, WarningCode},
 };
 
@@ -36,9 +37,14 @@ pub(super) fn assemble(
                 .or_insert(source.clone());
         }
     }
-    let sources = sources.into_values().collect();
+    let sources: Vec<SourceState> = sources.into_values().collect();
     if widgets.values().all(|state| state.status == WidgetStatus::Unavailable) {
-        return Err(AnswerError::Unavailable { sources });
+        let mut lost = sources.iter().filter(|source| source.status == SourceStatus::Unavailable).peekable();
+        return Err(if lost.peek().is_some() && lost.all(|source| source.shed) {
+            AnswerError::Overloaded { retry_after: SOONEST }
+        } else {
+            AnswerError::Unavailable { sources }
+        });
     }
     refresh_phases(&mut data, scope, question.as_of);
     let (fresh_until, usable_until) = until(question, scope, catalog, shown);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::places::{Full, Place, Places};
 
 /// When to come back at the soonest, and at the latest, after a refusal.
-const SOONEST: Duration = Duration::from_secs(1);
+pub(crate) const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(30);
 
 /// Bounded concurrency of whole loads. Clones share it.
