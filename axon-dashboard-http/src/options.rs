@@ -6,7 +6,10 @@ use axon_metrics::Instant;
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
-/// Options of [`router`](crate::router).
+/// Longer is never. It can be added to any instant.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Options of [`router`](crate::router). Times longer than a year are taken for a year.
 /// ```
 /// let options = axon_dashboard_http::HttpOptions::default().with_max_concurrent(200).with_max_streams(1000);
 /// ```
@@ -67,14 +70,14 @@ impl HttpOptions {
     /// How often a streamed question is asked anew, at least a millisecond. Defaults to 1 s.
     #[must_use]
     pub fn with_stream_tick(mut self, tick: Duration) -> Self {
-        self.stream_tick = tick.max(Duration::from_millis(1));
+        self.stream_tick = tick.clamp(Duration::from_millis(1), NEVER);
         self
     }
 
     /// After how long without an event a stream sends a heartbeat, at least a millisecond. Defaults to 5 s.
     #[must_use]
     pub fn with_stream_heartbeat(mut self, heartbeat: Duration) -> Self {
-        self.stream_heartbeat = heartbeat.max(Duration::from_millis(1));
+        self.stream_heartbeat = heartbeat.clamp(Duration::from_millis(1), NEVER);
         self
     }
 
@@ -82,7 +85,7 @@ impl HttpOptions {
     /// to 3 s.
     #[must_use]
     pub fn with_stream_grace(mut self, grace: Duration) -> Self {
-        self.stream_grace = grace;
+        self.stream_grace = grace.min(NEVER);
         self
     }
 
@@ -90,7 +93,7 @@ impl HttpOptions {
     /// nothing at all is the server's to close: see the crate's documentation. Defaults to 15 s.
     #[must_use]
     pub fn with_stall_limit(mut self, limit: Duration) -> Self {
-        self.stall_limit = limit;
+        self.stall_limit = limit.min(NEVER);
         self
     }
 

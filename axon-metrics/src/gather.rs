@@ -40,7 +40,7 @@ pub(crate) struct Sources {
     pub(crate) guards: Guards,
 }
 
-/// How long each source may take, and all together.
+/// How long each source may take, and all together. More than a day each is taken for a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budgets {
     /// The whole answer. Defaults to 1 s.
@@ -71,6 +71,23 @@ impl Default for Budgets {
             realtime: ms(150),
             history: ms(10_000),
             cache: ms(50),
+        }
+    }
+}
+
+impl Budgets {
+    /// None longer than can be added to an instant.
+    pub(crate) fn bounded(self) -> Self {
+        let bounded = |time: Duration| time.min(Duration::from_secs(24 * 3600));
+        let Self { answer, catalog, behavior, ledger, realtime, history, cache } = self;
+        Self {
+            answer: bounded(answer),
+            catalog: bounded(catalog),
+            behavior: bounded(behavior),
+            ledger: bounded(ledger),
+            realtime: bounded(realtime),
+            history: bounded(history),
+            cache: bounded(cache),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use axon_metrics::{
-    AnswerError, Bound, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Instant, Lifetimes,
+    AnswerError, Bound, Budgets, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Instant, Lifetimes,
     MemoryCache, Patience, Period, Phase, TimedAnswer, Widget,
     answer::{SourceStatus, WidgetStatus},
     cache::{CacheEntry, CacheError, DashboardCache},
@@ -685,4 +685,44 @@ async fn what_is_lost_only_since_a_store_had_no_place_is_refused_as_too_much() {
     assert_eq!(retry_after, Duration::from_secs(1));
     let statuses = [Widget::Overview, Widget::Realtime].map(|widget| status(part.as_ref().unwrap(), widget));
     assert_eq!(statuses, [WidgetStatus::Unavailable, WidgetStatus::Partial], "what is there is answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_that_mean_never_are_taken_for_never() {
+    let never = Duration::MAX;
+    let lifetimes = Lifetimes {
+        live: never,
+        over: never,
+        settled: never,
+        lateness: never,
+        refresh: never,
+        stale: never,
+        history: never,
+        history_stale: never,
+    };
+    let budgets = Budgets {
+        answer: never,
+        catalog: never,
+        behavior: never,
+        ledger: never,
+        realtime: never,
+        history: never,
+        cache: never,
+    };
+    let sources = Scripted::new(0);
+    let builder = sources.builder().lifetimes(lifetimes).budgets(budgets).shared_cache(MemoryCache::default());
+    let dashboard = builder.build();
+    let request = DashboardRequest::campaign(2).widgets(Widget::ALL).compare_previous();
+    for request in
+        [request.clone(), request.period(Period::Custom { start: day("2024-11-01"), end: day("2024-11-02") })]
+    {
+        let first = ask(&dashboard, &request, now()).await.answer;
+        assert!(first.widgets.values().all(|state| state.status == WidgetStatus::Fresh), "{:?}", first.widgets);
+        assert!(dashboard.health(now()).await.ready);
+        let later = ask(&dashboard, &request, now() + chrono::Duration::minutes(20)).await.answer;
+        assert_eq!(loaded_for(&first), loaded_for(&later));
+    }
+    sources.one_is(Of::Ledger, Mood::Lost);
+    let other = DashboardRequest::campaign(1).widgets([Widget::Comparison, Widget::Overview]);
+    assert_eq!(status(&ask(&dashboard, &other, now()).await.answer, Widget::Comparison), WidgetStatus::Unavailable);
 }

@@ -59,7 +59,7 @@ impl Latest {
             end: None,
             said,
             history: VecDeque::from([(1, said)]),
-            horizon: stall_limit * 2,
+            horizon: stall_limit.saturating_mul(2),
             etag: answer.etag.clone(),
             timestamp: answer.timestamp,
             as_of: answer.as_of,

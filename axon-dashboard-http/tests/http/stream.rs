@@ -397,3 +397,17 @@ async fn a_source_that_fails_makes_an_update_that_says_so() {
     let healed = stream.within(10).await;
     assert!(healed.iter().any(|event| event.data["widgets"]["realtime"]["status"] == "fresh"), "{healed:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_that_mean_never_are_taken_for_never() {
+    let never = Duration::MAX;
+    let options = HttpOptions::default().with_stream_tick(never).with_stream_heartbeat(never);
+    let options = options.with_stream_grace(never).with_stall_limit(never);
+    let live = Live::new();
+    let app = live.router(options);
+    let mut stream = Stream::open(&app, PATH).await;
+    assert_eq!(names(&stream.within(3_600).await), ["update"]);
+    drop(stream);
+    seconds(3_600).await;
+    assert_eq!(names(&Stream::open(&app, PATH).await.within(1).await), ["update"]);
+}

@@ -112,7 +112,7 @@ impl<C> DashboardBuilder<C> {
 
     /// How long sources may take. Defaults to [`Budgets::default`].
     pub fn budgets(mut self, budgets: Budgets) -> Self {
-        self.settings.budgets = budgets;
+        self.settings.budgets = budgets.bounded();
         self
     }
 

@@ -236,7 +236,7 @@ fn context<'a>(question: &'a Question, scope: Resolved<'a>, settings: &Settings,
         sales: SalesQuestion { products, window: scope.promotion_within(range.window) },
         history,
         baseline_weeks: settings.baseline_weeks,
-        history_old: settings.lifetimes.history * 2,
+        history_old: settings.lifetimes.history.saturating_mul(2),
     }
 }
 

@@ -59,7 +59,7 @@ impl Acceptor {
                 refuse(stream);
                 continue;
             };
-            listener::prepare(&stream, self.patience.stall * 2);
+            listener::prepare(&stream, self.patience.stall.saturating_mul(2));
             let (router, patience, watcher) = (self.router.clone(), self.patience, self.graceful.watcher());
             tokio::spawn(async move {
                 let _place = place;
