@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
+use chrono::Duration;
 use quick_cache::{Weighter, sync::Cache};
 
 use super::entry::Finished;
+use crate::Instant;
 
 /// The most that is kept, in bytes of the widgets' JSON.
 const WHOLE_BYTES: u64 = 32 << 20;
 const FAILED_BYTES: u64 = 4 << 20;
 /// A widget's usual size, from which the caches' tables are made.
 const USUAL_BYTES: u64 = 2 << 10;
+/// By how much a load may be overtaken by one for a later instant. What is newer by more is of a clock that was set back
+/// since, and gives way.
+const OVERTAKEN: Duration = Duration::seconds(5);
 
 #[derive(Debug)]
 pub(crate) struct KeptWidgets {
@@ -21,6 +26,8 @@ pub(crate) struct KeptWidgets {
 #[derive(Debug, Clone)]
 struct Kept {
     finished: Arc<Finished>,
+    /// When a load was last made because somebody asked for it.
+    asked: Option<Instant>,
     bytes: u64,
 }
 
@@ -54,14 +61,34 @@ impl KeptWidgets {
         self.failed.get(key).map(|kept| kept.finished)
     }
 
-    pub(crate) fn keep(&self, key: &str, finished: &Arc<Finished>) {
-        let kept = Kept { finished: Arc::clone(finished), bytes: bytes(finished) };
+    /// When a load was last made because somebody asked for this widget.
+    pub(crate) fn asked(&self, key: &str) -> Option<Instant> {
+        self.whole.get(key)?.asked
+    }
+
+    /// Keeps what a load left, and when it was asked for, unless it was only loaded along.
+    pub(crate) fn keep(&self, key: &str, finished: &Arc<Finished>, asked: Option<Instant>) {
         if finished.not_whole_until.is_some() {
+            let kept = Kept { finished: Arc::clone(finished), asked, bytes: bytes(finished) };
             self.failed.insert(key.to_owned(), kept);
-        } else {
+        } else if self.remember_whole(key, finished, asked) {
             self.failed.remove(key);
-            self.whole.insert(key.to_owned(), kept);
         }
+    }
+
+    /// Keeps a whole widget, unless a load that began later was faster. That another load failed remains known.
+    pub(crate) fn remember_whole(&self, key: &str, finished: &Arc<Finished>, asked: Option<Instant>) -> bool {
+        let there = self.whole.get(key);
+        let newer = |there: &Kept| {
+            let newer_by = there.finished.as_of - finished.as_of;
+            newer_by > Duration::zero() && newer_by < OVERTAKEN
+        };
+        if there.as_ref().is_some_and(newer) {
+            return false;
+        }
+        let asked = asked.or_else(|| there?.asked);
+        self.whole.insert(key.to_owned(), Kept { finished: Arc::clone(finished), asked, bytes: bytes(finished) });
+        true
     }
 }
 
@@ -80,4 +107,52 @@ fn bytes(finished: &Finished) -> u64 {
     let mut count = Count(0);
     let written = serde_json::to_writer(&mut count, &(&finished.data, &finished.state, &finished.sources));
     written.map_or(USUAL_BYTES, |()| count.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        answer::{WidgetState, WidgetStatus},
+        widget::Data,
+    };
+
+    fn of(second: i64, whole: bool) -> Arc<Finished> {
+        let as_of = Instant::UNIX_EPOCH + Duration::seconds(second);
+        let state = WidgetState {
+            status: WidgetStatus::Fresh,
+            as_of: Some(as_of),
+            age_ms: None,
+            missing: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let not_whole_until = (!whole).then_some(as_of);
+        Arc::new(Finished { data: Data::default(), state, sources: Vec::new(), as_of, load: 1, not_whole_until })
+    }
+    fn kept(kept: &KeptWidgets) -> i64 {
+        kept.whole("key").unwrap().as_of.timestamp()
+    }
+
+    #[test]
+    fn a_load_that_was_overtaken_replaces_nothing_and_a_clock_set_back_heals() {
+        let widgets = KeptWidgets::default();
+        widgets.keep("key", &of(100, true), None);
+        widgets.keep("key", &of(99, true), None);
+        assert_eq!(kept(&widgets), 100);
+        widgets.keep("key", &of(100, true), None);
+        widgets.keep("key", &of(101, true), None);
+        assert_eq!(kept(&widgets), 101);
+        widgets.keep("key", &of(96, true), None);
+        assert_eq!(kept(&widgets), 96);
+    }
+
+    #[test]
+    fn what_another_process_loaded_does_not_hide_that_a_load_failed() {
+        let widgets = KeptWidgets::default();
+        widgets.keep("key", &of(100, false), None);
+        widgets.remember_whole("key", &of(99, true), None);
+        assert!(widgets.failed("key").is_some());
+        widgets.keep("key", &of(101, true), None);
+        assert!(widgets.failed("key").is_none());
+    }
 }

@@ -21,6 +21,9 @@ use crate::{
 /// How much longer than its deadline a load is waited for: its sources are given up at that very instant.
 const GRACE: Duration = Duration::from_millis(25);
 
+/// For how many of its lives a widget is loaded along with its siblings after somebody asked for it.
+const ASKED_FOR: i32 = 20;
+
 /// Looks for the widgets of a question.
 pub(super) struct Finder<'a> {
     pub(super) inner: &'a Arc<Inner>,
@@ -71,7 +74,8 @@ impl Finder<'_> {
     pub(super) async fn find(&self, units: &[Unit]) -> Vec<Found> {
         if self.inner.settings.lifetimes.keep_nothing() {
             // No task of its own: the load is nobody else's, and ends with whoever asked.
-            let loaded = self.load(units.to_vec()).run().await;
+            let alone = |unit: &Unit| Unit { siblings: Vec::new(), ..unit.clone() };
+            let loaded = self.load(units.iter().map(alone).collect()).run().await;
             return units.iter().map(|unit| self.unpack(unit, Some(&loaded))).collect();
         }
         let mut found = Vec::with_capacity(units.len());
@@ -154,8 +158,23 @@ impl Finder<'_> {
         if units.is_empty() {
             return None;
         }
-        let keys = units.iter().flat_map(Unit::keys).collect();
+        let units: Vec<Unit> = units.into_iter().map(|unit| self.with_siblings(unit)).collect();
+        let keys = units.iter().flat_map(Unit::all).map(|part| part.key.clone()).collect();
         Some(board.start(keys, self.question.as_of, self.load(units).run()))
+    }
+
+    /// A unit with those of its siblings that somebody asks for, too: loaded apart, each would leave the other's answer with
+    /// widgets of two loads, and so to be loaded again.
+    fn with_siblings(&self, mut unit: Unit) -> Unit {
+        let mut siblings = std::mem::take(&mut unit.siblings);
+        siblings.retain(|part| {
+            let asked = self.inner.kept.asked(&part.key);
+            asked.is_some_and(|asked| {
+                let life = self.question.life(self.inner, &unit, part.widget, asked);
+                self.question.now < asked + (life.fresh_until - asked) * ASKED_FOR
+            })
+        });
+        Unit { siblings, ..unit }
     }
 
     fn load(&self, units: Vec<Unit>) -> Load {

@@ -86,7 +86,10 @@ impl Load {
         let asked = self.ask_sources(began).await;
         let keep = !self.inner.settings.lifetimes.keep_nothing();
         if keep {
-            asked.iter().for_each(|(part, finished)| self.inner.kept.keep(&part.key, finished));
+            for (part, finished) in &asked {
+                let asked = self.units.iter().any(|unit| unit.asked(part)).then_some(self.question.now);
+                self.inner.kept.keep(&part.key, finished, asked);
+            }
             self.put_in_shared_cache(&asked);
         }
         loaded.parts.extend(asked);
@@ -101,12 +104,12 @@ impl Load {
             return Loaded::default();
         };
         let question = self.question.clone();
-        let keys: Vec<String> = self.units.iter().flat_map(Unit::keys).collect();
+        let keys: Vec<String> = self.units.iter().flat_map(Unit::all).map(|part| part.key.clone()).collect();
         let mut values = shared.get(keys).await.into_iter();
         let mut loaded = Loaded::default();
         self.units.retain(|unit| {
-            let values = values.by_ref().take(unit.parts.len());
-            let found = unit.parts.iter().zip(values).map(|(part, value)| {
+            let values = values.by_ref().take(unit.all().count());
+            let found = unit.all().zip(values).map(|(part, value)| {
                 let value: Vec<u8> = value?;
                 let finished = decode(&value, &part.key, part.widget, question.as_of)?;
                 let life = question.life(&inner, unit, part.widget, finished.as_of);
@@ -115,7 +118,7 @@ impl Load {
             let found: Vec<_> = found.collect();
             for (part, finished, _) in found.iter().flatten() {
                 if inner.kept.whole(&part.key).is_none_or(|kept| kept.as_of < finished.as_of) {
-                    inner.kept.keep(&part.key, finished);
+                    inner.kept.remember_whole(&part.key, finished, unit.asked(part).then_some(question.now));
                 }
             }
             let load = found.first().and_then(Option::as_ref).map(|(_, finished, _)| finished.load);
@@ -125,7 +128,7 @@ impl Load {
                     .is_some_and(|(_, finished, life)| question.now < life.fresh_until && Some(finished.load) == load)
             });
             let outcome = if fresh { CacheOutcome::Hit } else { CacheOutcome::Miss };
-            unit.parts.iter().for_each(|_| observe::cache(CacheLevel::Shared, outcome));
+            unit.all().for_each(|_| observe::cache(CacheLevel::Shared, outcome));
             if fresh {
                 loaded.parts.extend(found.into_iter().flatten().map(|(part, finished, _)| (part, finished)));
             }
@@ -180,14 +183,14 @@ impl Load {
             let finished = Finished { data, state, sources, as_of: context.as_of, load, not_whole_until };
             (part.clone(), Arc::new(finished))
         };
-        self.units.iter().flat_map(|unit| &unit.parts).map(finish).collect()
+        self.units.iter().flat_map(Unit::all).map(finish).collect()
     }
 
     /// Behind the answer, which waits for no cache.
     fn put_in_shared_cache(&self, finished: &[(Part, Arc<Finished>)]) {
         let Some(shared) = &self.inner.shared else { return };
         let settings = &self.inner.settings;
-        let about = |part: &Part| self.units.iter().find(|unit| unit.parts.iter().any(|one| one.key == part.key));
+        let about = |part: &Part| self.units.iter().find(|unit| unit.all().any(|one| one.key == part.key));
         let entry = |(part, finished): &(Part, Arc<Finished>)| {
             let life = self.question.life(&self.inner, about(part)?, part.widget, finished.as_of);
             let ttl = Lifetimes::longest(life, finished.as_of, settings.lifetimes.stale);
@@ -199,7 +202,7 @@ impl Load {
 
     fn context(&self) -> Option<(Needs, Context<'_>)> {
         let mut needs = Needs::default();
-        self.units.iter().flat_map(|unit| &unit.parts).for_each(|part| part.widget.add_needs(&mut needs));
+        self.units.iter().flat_map(Unit::all).for_each(|part| part.widget.add_needs(&mut needs));
         Some((needs, context(&self.question, self.question.scope()?, &self.inner.settings, needs)))
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Unit {
     pub(super) about: About,
     pub(super) jitter: Jitter,
     pub(super) parts: Vec<Part>,
+    /// The others that belong together with these. In a load: those of them that are loaded along.
+    pub(super) siblings: Vec<Part>,
 }
 
 /// A widget with its key.
@@ -44,6 +46,16 @@ pub(super) struct Part {
 impl Unit {
     pub(super) fn keys(&self) -> Vec<String> {
         self.parts.iter().map(|part| part.key.clone()).collect()
+    }
+
+    /// Whether somebody asks for it who waits for this unit.
+    pub(super) fn asked(&self, part: &Part) -> bool {
+        self.parts.iter().any(|one| one.key == part.key)
+    }
+
+    /// What a load of it loads.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().chain(&self.siblings)
     }
 }
 
@@ -74,22 +86,21 @@ impl Question {
         });
         let open = self.range.in_progress();
         let ranged = if open { About::Live } else { About::Over { ended: self.range.whole.to } };
-        let (mut together, mut apart) = (Vec::new(), Vec::new());
-        for widget in &self.request.widgets {
-            match widget {
-                Widget::Realtime => apart.push(*widget),
-                Widget::Activities if !open => apart.push(*widget),
-                _ => together.push(*widget),
-            }
-        }
-        let part = |widget: Widget| Part { widget, key: keys.of(widget) };
-        let unit = |about, widgets: Vec<Widget>| Unit {
+        let alone = |widget: &Widget| *widget == Widget::Realtime || *widget == Widget::Activities && !open;
+        let asked = &self.request.widgets;
+        let (apart, together): (Vec<_>, Vec<_>) = asked.iter().copied().partition(alone);
+        let siblings = Widget::ALL.into_iter().filter(|widget| !alone(widget) && !asked.contains(widget)).collect();
+        let parts = |widgets: Vec<Widget>| {
+            widgets.into_iter().map(|widget| Part { widget, key: keys.of(widget) }).collect::<Vec<_>>()
+        };
+        let unit = |about, widgets, siblings| Unit {
             about,
             jitter: keys.jitter(about),
-            parts: widgets.into_iter().map(part).collect(),
+            parts: parts(widgets),
+            siblings: parts(siblings),
         };
-        let apart = apart.into_iter().map(|widget| unit(About::Live, vec![widget]));
-        let units = std::iter::once(unit(ranged, together)).chain(apart);
+        let apart = apart.into_iter().map(|widget| unit(About::Live, vec![widget], Vec::new()));
+        let units = std::iter::once(unit(ranged, together, siblings)).chain(apart);
         units.filter(|unit| !unit.parts.is_empty()).collect()
     }
 
