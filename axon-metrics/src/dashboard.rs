@@ -21,6 +21,7 @@ use crate::{
     flight::Flights,
     gather::{Sources, probe, settled},
     guard::admission::Admission,
+    period::Range,
     request::{DashboardRequest, RequestError},
 };
 
@@ -158,15 +159,29 @@ impl Dashboard {
         now: Instant,
         patience: Patience,
     ) -> Result<TimedAnswer, AnswerError> {
-        let deadline = self.deadline();
+        self.by(self.deadline(), request, now, patience).await
+    }
+
+    async fn by(
+        &self,
+        deadline: Monotonic,
+        request: &DashboardRequest,
+        now: Instant,
+        patience: Patience,
+    ) -> Result<TimedAnswer, AnswerError> {
         let (mut question, look) = self.question(request, now, deadline).await?;
         let units = question.units(&self.inner);
         let finder = Finder { inner: &self.inner, question: &question, patience, deadline };
         let found = finder.find(&units).await;
         // Who shares a load that another started a moment later answers for that moment.
         if let Some(later) = found.iter().filter_map(Found::as_of).max().filter(|later| *later > question.as_of) {
-            (question.as_of, question.now) = (later, now.max(later));
-            question.range = request.check(question.mode, later, self.zone())?;
+            let range = request.check(question.mode, later, self.zone())?;
+            let days = |range: Range| (range.whole, range.in_progress());
+            if days(range) != days(question.range) {
+                // Midnight came between: what was found is about another range than that moment's.
+                return Box::pin(self.by(deadline, request, now.max(later), patience)).await;
+            }
+            (question.as_of, question.now, question.range) = (later, now.max(later), range);
         }
         let mut shown = Vec::with_capacity(request.widgets.len());
         for (unit, found) in units.iter().zip(found) {
