@@ -11,6 +11,9 @@ use crate::{Instant, Scope, Widget, catalog::Fingerprint, period::Range};
 /// Changes with the form of an entry: entries of another form are never found.
 pub(crate) const SCHEMA: u32 = 1;
 
+/// A release that computes something else finds nothing of the one before it.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// What decides a key, but for the widget.
 #[derive(Debug, Clone)]
 pub(crate) struct Ground<'a> {
@@ -77,7 +80,7 @@ impl Keys {
 fn hash(ground: &Ground<'_>, compared: &str) -> Hash {
     let mut hash = Sha256::new();
     let (schema, weeks) = (SCHEMA.to_string(), ground.baseline_weeks.to_string());
-    for part in [&schema, ground.tenant, ground.definition, ground.zone.name(), &weeks, compared] {
+    for part in [VERSION, &schema, ground.tenant, ground.definition, ground.zone.name(), &weeks, compared] {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
