@@ -92,6 +92,10 @@ impl Budgets {
     }
 }
 
+/// How much longer than for the other sources an answer waits for the weeks before a promotion, which may take seconds:
+/// so that already the first answer over a quick ledger has its baseline.
+const HISTORY_GRACE: Duration = Duration::from_millis(150);
+
 /// A source whose task ended without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the source panicked")]
@@ -157,7 +161,7 @@ pub(crate) async fn gather(
     let ledger = settled_or(ledger, &absent, &mut reports).await;
     let realtime = settled_or(realtime, &absent, &mut reports).await;
     let history = match history {
-        Some((Some(look), deadline)) => look.by(deadline).await,
+        Some((Some(look), deadline)) => look.by(deadline.min(Monotonic::now() + HISTORY_GRACE)).await,
         Some((None, _)) => Err(Missing::NoBaseline),
         None => Err(absent),
     };

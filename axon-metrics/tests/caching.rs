@@ -13,15 +13,16 @@ use std::{
 use async_trait::async_trait;
 use axon_metrics::{
     AnswerError, Bound, Budgets, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Instant, Lifetimes,
-    MemoryCache, Patience, Period, Phase, TimedAnswer, Widget,
+    MemoryCache, Patience, Period, Phase, TimedAnswer, Widget, Window,
     answer::{SourceStatus, WidgetStatus},
     cache::{CacheEntry, CacheError, DashboardCache},
     catalog::Catalog,
+    source::Counting,
 };
 use tokio::time::Instant as Monotonic;
 
 mod scripted;
-use scripted::{Mood, NOW, Of, Scripted, activity, at, catalog, ms, second};
+use scripted::{Mood, NOW, Of, Scripted, activity, at, catalog, mark, ms, second};
 
 fn now() -> Instant {
     at(NOW)
@@ -763,4 +764,74 @@ async fn overlapping_sets_of_widgets_do_not_drive_each_other_out() {
         assert!(sources.calls(Of::Behavior) <= most, "{} loads in {lives} lives", sources.calls(Of::Behavior));
         assert!(sources.calls(Of::Ledger) <= most, "{} loads in {lives} lives", sources.calls(Of::Ledger));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_that_ended_this_second_is_not_frozen_before_its_last_events_are_in() {
+    let sources = Scripted::new(0);
+    let dashboard = sources.builder().build();
+    let ended = at("2024-11-11T15:00:00Z");
+    let first = ask(&dashboard, &over(), ended).await;
+    assert!(first.fresh_until <= ended + ms(1_100), "{}", first.fresh_until);
+    let last = ask(&dashboard, &over(), ended + ms(5_000)).await;
+    assert_eq!((loaded_for(&last.answer), sources.calls(Of::Behavior)), (second(ended) + 5, 2));
+    // By then all is there, and nothing is asked again.
+    ask(&dashboard, &over(), ended + ms(60_000)).await;
+    assert_eq!(sources.calls(Of::Behavior), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_nothing_to_be_measured_from_is_looked_for_again_soon() {
+    let sources = Scripted::new(0);
+    let dashboard = sources.builder().build();
+    sources.one_is(Of::Behavior, Mood::NoIndex);
+    let without = ask(&dashboard, &settled(), now()).await;
+    assert_eq!(without.answer.data.overview.unwrap().totals.total_visits, None);
+    assert!(without.fresh_until <= now() + ms(1_100), "{}", without.fresh_until);
+    // The index is there again.
+    sources.be(|_| Mood::Well);
+    let with = ask(&dashboard, &settled(), now() + ms(3_000)).await.answer;
+    assert_eq!(loaded_for(&with), second(now()) + 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_shares_a_load_of_after_midnight_is_answered_for_the_new_day_throughout() {
+    let sources = Scripted::new(0);
+    sources.be(|_| Mood::Slow(50));
+    let dashboard = sources.builder().build();
+    let midnight = at("2024-11-12T15:00:00Z");
+    let ask = |widgets: Vec<Widget>, at: Instant| {
+        let dashboard = dashboard.clone();
+        tokio::spawn(async move { ask(&dashboard, &overview().widgets(widgets), at).await.answer })
+    };
+    let after = ask(vec![Widget::Realtime], midnight);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let before = ask(vec![Widget::Overview, Widget::Realtime], midnight - ms(1)).await.unwrap();
+    after.await.unwrap();
+    let window = Window { from: before.range.from, to: before.range.to };
+    let visits = mark(0, &[10.into(), 11.into()], window, Counting::Events);
+    assert_eq!(before.data.overview.as_ref().unwrap().totals.total_visits, Some(visits), "figures of another range");
+    assert_eq!((before.timestamp, loaded_for(&before)), (midnight, second(midnight)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_baseline_that_is_being_read_delays_no_answer_and_loads_nothing_more_often() {
+    let sources = Scripted::new(0);
+    sources.read_weeks_for(Duration::from_secs(8));
+    let dashboard = sources.builder().build();
+    let request = overview().widgets(Widget::DEFAULT);
+    let began = Monotonic::now();
+    while began.elapsed() < Duration::from_secs(7) {
+        let asked = Monotonic::now();
+        let answer = ask(&dashboard, &request, now() + began.elapsed()).await.answer;
+        assert!(asked.elapsed() <= Duration::from_millis(160), "{:?}", asked.elapsed());
+        assert_eq!(status(&answer, Widget::Overview), WidgetStatus::Fresh);
+        assert_eq!(status(&answer, Widget::Comparison), WidgetStatus::Partial);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // What is true this second is loaded apart, and asks the ledger nothing.
+    assert!(sources.calls(Of::Ledger) <= 8, "{} loads in 7 s", sources.calls(Of::Ledger));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let answer = ask(&dashboard, &request, now() + began.elapsed()).await.answer;
+    assert_eq!(status(&answer, Widget::Comparison), WidgetStatus::Fresh);
 }

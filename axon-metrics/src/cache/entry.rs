@@ -7,7 +7,7 @@ use super::key::SCHEMA;
 use crate::{
     Instant, Widget,
     answer::{SourceState, WidgetState, WidgetStatus},
-    widget::{Data, MissingReason},
+    widget::{Data, MissingFigure},
 };
 
 /// The most bytes of an entry that are looked at.
@@ -33,7 +33,13 @@ pub(crate) struct Finished {
 impl Finished {
     /// Whether figures were lost because a source failed.
     pub(crate) fn lost_figures(&self) -> bool {
-        self.state.missing.iter().any(|missing| missing.reason == MissingReason::Unavailable)
+        self.state.missing.iter().any(MissingFigure::is_lost)
+    }
+
+    /// Whether figures have nothing to be measured from that may be there soon: an index that is made anew is first gone, and
+    /// then empty.
+    pub(crate) fn may_be_measured_soon(&self) -> bool {
+        self.state.missing.iter().any(MissingFigure::may_be_measured_soon)
     }
 }
 

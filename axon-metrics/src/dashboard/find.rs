@@ -170,7 +170,7 @@ impl Finder<'_> {
         siblings.retain(|part| {
             let asked = self.inner.kept.asked(&part.key);
             asked.is_some_and(|asked| {
-                let life = self.question.life(self.inner, &unit, part.widget, asked);
+                let life = self.question.life_from(self.inner, &unit, unit.about, part.widget, asked);
                 self.question.now < asked + (life.fresh_until - asked) * ASKED_FOR
             })
         });
@@ -198,7 +198,7 @@ impl Finder<'_> {
         let failed_lately = failed.iter().flatten().max_by_key(|failed| failed.as_of).map(|failed| failed.load);
         if let Some(whole) = of_one_load(whole.iter().cloned()) {
             let lives =
-                || unit.parts.iter().zip(&whole).map(|(part, one)| question.life(inner, unit, part.widget, one.as_of));
+                || unit.parts.iter().zip(&whole).map(|(part, one)| question.life(inner, unit, part.widget, one));
             if lives().all(|life| now < life.fresh_until) {
                 return Step::Show(Found::Fresh(whole));
             }

@@ -59,6 +59,15 @@ impl Loaded {
     }
 }
 
+/// When a load is tried again that left a widget which is not whole.
+#[derive(Debug, Clone, Copy)]
+struct Again {
+    /// After a failure.
+    failed: Instant,
+    /// While only the weeks before a promotion are still being read.
+    loading: Instant,
+}
+
 /// Widgets to load.
 pub(super) struct Load {
     pub(super) inner: Arc<Inner>,
@@ -112,7 +121,7 @@ impl Load {
             let found = unit.all().zip(values).map(|(part, value)| {
                 let value: Vec<u8> = value?;
                 let finished = decode(&value, &part.key, part.widget, question.as_of)?;
-                let life = question.life(&inner, unit, part.widget, finished.as_of);
+                let life = question.life(&inner, unit, part.widget, &finished);
                 (question.now < life.stale_until).then(|| (part.clone(), Arc::new(finished), life))
             });
             let found: Vec<_> = found.collect();
@@ -142,7 +151,8 @@ impl Load {
         let Some((needs, context)) = self.context() else { return Vec::new() };
         let (facts, reports) = gather(sources, &settings.budgets, self.deadline, needs, &context).await;
         let ended = later(self.question.now, began.elapsed());
-        let finished = self.finish(&context, &facts, reports, later(ended, NOT_AGAIN));
+        let again = Again { failed: later(ended, NOT_AGAIN), loading: later(ended, settings.lifetimes.live) };
+        let finished = self.finish(&context, &facts, reports, again);
         let statuses = || finished.iter().map(|(_, finished)| finished.state.status);
         let outcome = if statuses().all(|status| status == WidgetStatus::Fresh) {
             "fresh"
@@ -160,7 +170,8 @@ impl Load {
         let Inner { sources, settings, .. } = &*self.inner;
         let Some((needs, context)) = self.context() else { return Loaded::default() };
         let (facts, reports) = unanswered(sources, &settings.budgets, needs, &context);
-        Loaded { parts: self.finish(&context, &facts, reports, self.question.now), refused: None }
+        let again = Again { failed: self.question.now, loading: self.question.now };
+        Loaded { parts: self.finish(&context, &facts, reports, again), refused: None }
     }
 
     /// Computes the widgets from what the sources said.
@@ -169,13 +180,14 @@ impl Load {
         context: &Context<'_>,
         facts: &Facts,
         reports: Vec<SourceReport>,
-        not_whole_until: Instant,
+        again: Again,
     ) -> Vec<(Part, Arc<Finished>)> {
         let load = next_load();
         let reports: Vec<SourceState> = reports.into_iter().map(SourceState::from).collect();
         let finish = |part: &Part| {
             let (mut data, mut notes) = (Data::default(), Notes::default());
             part.widget.fill(&mut data, context, facts, &mut notes);
+            let not_whole_until = if notes.waits_for_history() { again.loading } else { again.failed };
             let state = WidgetState { age_ms: None, ..WidgetState::new(notes, context.as_of) };
             let not_whole_until = (state.status != WidgetStatus::Fresh).then_some(not_whole_until);
             let seams = seams(part.widget, &self.inner.settings);
@@ -192,7 +204,7 @@ impl Load {
         let settings = &self.inner.settings;
         let about = |part: &Part| self.units.iter().find(|unit| unit.all().any(|one| one.key == part.key));
         let entry = |(part, finished): &(Part, Arc<Finished>)| {
-            let life = self.question.life(&self.inner, about(part)?, part.widget, finished.as_of);
+            let life = self.question.life(&self.inner, about(part)?, part.widget, finished);
             let ttl = Lifetimes::longest(life, finished.as_of, settings.lifetimes.stale);
             let value = encode(&part.key, finished)?;
             (ttl >= Duration::from_millis(1)).then(|| CacheEntry { key: part.key.clone(), value, ttl })

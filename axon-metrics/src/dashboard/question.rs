@@ -1,19 +1,23 @@
 //! A request at an instant, with what the catalog says of its scope: which widgets are kept and loaded together, under which
 //! keys, and how long they hold.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::Inner;
 use crate::{
     DashboardRequest, Instant, Mode, Widget, Window,
     cache::{
+        entry::Finished,
         key::{Ground, Keys},
-        lifetimes::{About, Jitter, Life},
+        lifetimes::{About, Jitter, Life, later},
     },
     calendar,
     catalog::{Catalog, Resolved},
     period::Range,
 };
+
+/// How long after a range ended its last events may be under way, whatever a store says of its lag.
+const SETTLES: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone)]
 pub(super) struct Question {
@@ -104,11 +108,23 @@ impl Question {
         units.filter(|unit| !unit.parts.is_empty()).collect()
     }
 
+    /// Until when a widget is shown. Figures of a range that is over are as passing as those of an open one while the store
+    /// may not have had all of it, or what they are measured from was not there.
+    pub(super) fn life(&self, inner: &Inner, unit: &Unit, widget: Widget, finished: &Finished) -> Life {
+        let complete_to = finished.state.as_of.unwrap_or(finished.as_of);
+        let about = match unit.about {
+            About::Over { ended } if complete_to < ended || finished.as_of < later(ended, SETTLES) => About::Live,
+            About::Over { .. } if finished.may_be_measured_soon() => About::Live,
+            about => about,
+        };
+        self.life_from(inner, unit, about, widget, finished.as_of)
+    }
+
     /// Until when a widget loaded for an instant is shown. Stock depends on whether its activity has started, and inflow on
     /// the hour.
-    pub(super) fn life(&self, inner: &Inner, unit: &Unit, widget: Widget, as_of: Instant) -> Life {
+    pub(super) fn life_from(&self, inner: &Inner, unit: &Unit, about: About, widget: Widget, as_of: Instant) -> Life {
         let settings = &inner.settings;
-        let mut life = settings.lifetimes.life(unit.about, as_of, unit.jitter);
+        let mut life = settings.lifetimes.life(about, as_of, unit.jitter);
         let next_date = || self.scope().and_then(|scope| scope.next_date(as_of));
         let edges = match widget {
             Widget::Realtime => [next_date(), Some(calendar::hour(as_of, settings.zone).whole.to)],

@@ -57,7 +57,7 @@ struct Show<'a> {
 impl Show<'_> {
     fn whole(&self, part: &Part, finished: Arc<Finished>, outcome: CacheOutcome) -> Shown {
         observe::cache(CacheLevel::Widget, outcome);
-        let life = self.question.life(self.inner, self.unit, part.widget, finished.as_of);
+        let life = self.question.life(self.inner, self.unit, part.widget, &finished);
         let (fresh_until, usable_until) = if self.inner.settings.lifetimes.keep_nothing() {
             (self.question.now, self.question.now)
         } else {
@@ -84,7 +84,7 @@ impl Show<'_> {
         }
         let Question { as_of, now, .. } = *self.question;
         let whole = self.inner.kept.whole(&part.key).filter(|whole| whole.as_of <= as_of)?;
-        let life = self.question.life(self.inner, self.unit, part.widget, whole.as_of);
+        let life = self.question.life(self.inner, self.unit, part.widget, &whole);
         if life.stale_until <= now {
             return None;
         }

@@ -49,6 +49,17 @@ pub struct MissingFigure {
 }
 
 impl MissingFigure {
+    /// Whether a source failed that would have said it.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.reason == MissingReason::Unavailable && self.detail.as_deref() != Some(HISTORY_LOADING)
+    }
+
+    /// Whether the store may have what it is measured from in a while.
+    pub(crate) fn may_be_measured_soon(&self) -> bool {
+        let passing = [Reason::NoIndex, Reason::NoRecords].map(|reason| word(&reason));
+        self.reason == MissingReason::NotMeasured && self.detail.as_ref().is_some_and(|detail| passing.contains(detail))
+    }
+
     fn new(field: String, why: &Missing) -> Self {
         let (reason, detail, source, message) = match why {
             Missing::NotMeasured(reason) => {
@@ -184,6 +195,8 @@ pub(crate) struct Notes {
     /// Figures that stand, and figures lost because a source failed.
     pub(crate) had: usize,
     pub(crate) lost: usize,
+    /// Those of them that are still being read.
+    loading: usize,
     /// Whether a fact came from an incomplete reply.
     pub(crate) partial: bool,
     /// Whether how far a fact is complete was assumed.
@@ -199,12 +212,18 @@ impl Notes {
         self.derived(field, value(fact))
     }
 
+    /// Whether all that is lost is still being read, and nothing failed.
+    pub(crate) fn waits_for_history(&self) -> bool {
+        self.lost > 0 && self.lost == self.loading && !self.partial
+    }
+
     /// A value computed from facts, or null and why.
     pub(crate) fn derived<T>(&mut self, field: impl Into<String>, value: Result<T, Missing>) -> Option<T> {
         match &value {
             Ok(_) => self.had += 1,
             Err(why) => {
                 self.lost += usize::from(matches!(why, Missing::Unavailable(_) | Missing::Loading(_)));
+                self.loading += usize::from(matches!(why, Missing::Loading(_)));
                 self.missing.push(MissingFigure::new(field.into(), why));
             }
         }

@@ -12,7 +12,8 @@ use std::{
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardBuilder, Fact, Instant, Measured, ProductId, SourceError, Window,
+    ActivityId, CampaignId, Dashboard, DashboardBuilder, Fact, Instant, Measured, Missing, ProductId, Reason,
+    SourceError, Window,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{BehaviorFacts, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
     source::{
@@ -41,6 +42,8 @@ pub(crate) enum Mood {
     Slow(u64),
     Hangs,
     Partial,
+    /// The store has no such index.
+    NoIndex,
     Panics,
 }
 
@@ -65,6 +68,7 @@ struct State {
     tenant: u64,
     catalog: Mutex<Catalog>,
     moods: Mutex<Box<Moods>>,
+    weeks: Mutex<Duration>,
     told: Mutex<Told>,
 }
 
@@ -138,7 +142,8 @@ impl Scripted {
     pub(crate) fn new(tenant: u64) -> Self {
         let moods: Box<Moods> = Box::new(|_| Mood::Well);
         let (catalog, moods) = (Mutex::new(catalog()), Mutex::new(moods));
-        Self { state: Arc::new(State { tenant, catalog, moods, told: Mutex::default() }) }
+        let weeks = Mutex::default();
+        Self { state: Arc::new(State { tenant, catalog, moods, weeks, told: Mutex::default() }) }
     }
 
     /// What the sources do from now on.
@@ -151,6 +156,11 @@ impl Scripted {
     }
     pub(crate) fn list(&self, catalog: Catalog) {
         *self.state.catalog.lock().unwrap() = catalog;
+    }
+
+    /// How long the ledger reads the weeks before a promotion.
+    pub(crate) fn read_weeks_for(&self, time: Duration) {
+        *self.state.weeks.lock().unwrap() = time;
     }
 
     pub(crate) fn calls(&self, of: Of) -> usize {
@@ -209,7 +219,7 @@ impl Scripted {
         tokio::time::sleep(Duration::from_millis(5)).await;
         let name: Arc<str> = self.store(of).into();
         match mood {
-            Mood::Well | Mood::Partial => Ok(mood),
+            Mood::Well | Mood::Partial | Mood::NoIndex => Ok(mood),
             Mood::Fails => Err(SourceError::Unavailable { source_name: name, source: "out of order".into() }),
             Mood::Lost => Err(SourceError::Lost { source_name: name, source: "connection reset".into() }),
             Mood::Slow(ms) => {
@@ -236,6 +246,9 @@ impl Scripted {
 }
 
 fn fact<T>(value: T, as_of: Instant, mood: Mood) -> Fact<T> {
+    if mood == Mood::NoIndex {
+        return Err(Missing::NotMeasured(Reason::NoIndex));
+    }
     let mut measured = Measured::exact(value, "store", as_of);
     measured.partial = mood == Mood::Partial;
     Ok(measured)
@@ -304,6 +317,8 @@ impl LedgerSource for Scripted {
         // The weeks before a promotion are asked for apart, and are no part of what is told here.
         if question.history.is_some() {
             self.count(Of::Ledger);
+            let time = *self.state.weeks.lock().unwrap();
+            tokio::time::sleep(time).await;
             let history = Some(fact(axon_metrics::facts::History::default(), frame.as_of, Mood::Well));
             return Ok(LedgerFacts { steps: nothing, sales: None, history });
         }
