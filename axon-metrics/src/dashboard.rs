@@ -147,7 +147,7 @@ impl Dashboard {
 
     /// [`Self::answer`], with how long the answer may be shown: the shortest time of its widgets, and at the latest until a
     /// phase or the range changes. Where nothing is kept, or a load took longer than its figures last, both times are not
-    /// after `now`. Figures lost to a source that failed may be shown for a quarter of a second.
+    /// after `now`. Figures lost to a source that failed may be shown for half a second.
     ///
     /// With [`Patience::Usable`] a caller waits only for what is not kept, or no longer usable; what is no longer fresh is
     /// loaded behind. A caller that goes away ends no load that others may need.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use crate::Instant;
 
-/// How long finished widgets are kept, by what they are about. Each time is shortened or lengthened by up to a tenth, so
-/// that what was loaded together is not loaded again together.
+/// How long finished widgets are kept, by what they are about. Each time is shortened or lengthened by up to a tenth, so that
+/// not all scopes are loaded again together; by how much is not left to chance, but follows from the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Live figures and ranges still open. Defaults to 1 s.
+    /// Live figures, ranges still open, and those that are over while not all of them is in. Answers tell instants apart by
+    /// the second: what is below one, but for zero, counts as one, and one is only ever lengthened. Defaults to 1 s.
     pub live: Duration,
     /// Ranges that are over. Defaults to 5 min.
     pub over: Duration,
@@ -28,7 +29,8 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
-    /// Nothing is kept: each answer asks the sources, and no two answers share a load.
+    /// Nothing is kept: each answer asks the sources, and no two answers share a load. A router in front may still answer
+    /// requests that are alike and under way at the same time with one answer.
     pub const fn none() -> Self {
         let none = Duration::ZERO;
         Self {

@@ -38,8 +38,9 @@ use crate::{
 const INFLOW_HOURS: usize = 24;
 const ACTIVE_MINUTES: i64 = 5;
 
-/// For how long a load that failed is not tried again.
-pub(super) const NOT_AGAIN: Duration = Duration::from_millis(250);
+/// For how long a load that failed is not tried again. Longer spares the stores more; with a second, and a source that hangs
+/// for another, a dashboard would not be well again two seconds after its stores are.
+pub(super) const NOT_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a load leaves: each widget under its key.
 #[derive(Debug, Clone, Default)]
