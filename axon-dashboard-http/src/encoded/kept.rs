@@ -13,6 +13,7 @@ use axon_metrics::{
 };
 use futures_util::{FutureExt as _, future::BoxFuture, future::Shared};
 use quick_cache::{Weighter, sync::Cache};
+use tokio::sync::oneshot;
 use tracing::{Instrument as _, instrument::WithSubscriber as _};
 
 use super::Encoded;
@@ -121,16 +122,25 @@ impl KeptAnswers {
         if let Some(flight) = flights.get(&sought) {
             return flight.clone();
         }
-        let landing = Landing { answers: self.clone(), sought: sought.clone() };
-        let making = Self::make(landing, now, patience).in_current_span().with_current_subscriber();
-        let task = tokio::spawn(making);
-        let flight = async { task.await.unwrap_or_else(|_| Err(Problem::internal())) }.boxed().shared();
-        flights.insert(sought, flight.clone());
+        let (land, landed) = oneshot::channel();
+        let flight = async { landed.await.unwrap_or_else(|_| Err(Problem::internal())) }.boxed().shared();
+        flights.insert(sought.clone(), flight.clone());
+        // A runtime that shuts down drops what is given to it, and a making that is dropped takes itself off the list.
+        drop(flights);
+        let landing = Landing { answers: self.clone(), sought };
+        let making = async move {
+            // Off the list first, also where it panics: who learns that it is over can begin another.
+            let (land, landing) = (land, landing);
+            let outcome = Self::make(&landing, now, patience).await;
+            drop(landing);
+            let _ = land.send(outcome);
+        };
+        tokio::spawn(making.in_current_span().with_current_subscriber());
         flight
     }
 
-    async fn make(landing: Landing, now: Instant, patience: Patience) -> Outcome {
-        let Landing { answers: Self(inner), sought: Sought { request, .. } } = &landing;
+    async fn make(landing: &Landing, now: Instant, patience: Patience) -> Outcome {
+        let Landing { answers: Self(inner), sought: Sought { request, .. } } = landing;
         let timed = inner.dashboard.timed(request, now, patience).await.inspect_err(|error| {
             if matches!(error, AnswerError::NotFound(_)) {
                 inner.kept.remove(request);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axon_dashboard_http::HttpOptions;
 use axum::{Router, body::Body, http::Request};
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, future::join_all};
 use tokio::time::sleep;
 
 use crate::{
@@ -250,4 +250,22 @@ async fn a_days_answer_is_not_sent_on_the_next() {
     milliseconds(300).await;
     let next = get(&app, &path).await;
     assert_eq!(next.json()["range"]["startDate"], "2024-11-13", "{}", next.header("cache-status"));
+}
+
+#[test]
+fn a_runtime_that_shuts_down_holds_nobody_who_asks() {
+    let app = Live::new().app();
+    let (tell, told) = std::sync::mpsc::channel();
+    let asked = app.clone();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let _entered = handle.enter();
+        let reply = get(&asked, CAMPAIGN).now_or_never();
+        tell.send(reply.map(|reply| reply.status.as_u16())).expect("somebody waits");
+    });
+    assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(Some(500)));
+    let another = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    assert_eq!(another.block_on(get(&app, CAMPAIGN)).status, 200);
 }
