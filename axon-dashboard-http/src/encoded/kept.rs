@@ -11,6 +11,7 @@ use axon_metrics::{
     AnswerError, Dashboard, DashboardRequest, Instant, Patience,
     observe::{self, CacheLevel, CacheOutcome},
 };
+use chrono::SubsecRound as _;
 use futures_util::{FutureExt as _, future::BoxFuture, future::Shared};
 use quick_cache::{Weighter, sync::Cache};
 use tokio::sync::oneshot;
@@ -65,22 +66,23 @@ pub(crate) struct Found {
 #[derive(Clone)]
 pub(crate) struct KeptAnswers(Arc<Inner>);
 
+type Kept = Cache<Arc<DashboardRequest>, Arc<Encoded>, ByBytes>;
+
 struct Inner {
     dashboard: Dashboard,
-    kept: Cache<Arc<DashboardRequest>, Arc<Encoded>, ByBytes>,
+    kept: Kept,
     flights: Mutex<HashMap<Sought, Flight>>,
 }
 
 impl KeptAnswers {
     pub(crate) fn new(dashboard: Dashboard, bytes: usize) -> Self {
-        let kept = Cache::with_weighter((bytes / USUAL).clamp(32, 16_384), bytes as u64, ByBytes);
-        Self(Arc::new(Inner { dashboard, kept, flights: Mutex::default() }))
+        Self(Arc::new(Inner { dashboard, kept: room(bytes), flights: Mutex::default() }))
     }
 
     /// The kept answer, if it may still be sent. Where it is no longer fresh, a new one is made behind.
     pub(crate) fn at_hand(&self, request: &Arc<DashboardRequest>, now: Instant) -> Option<Found> {
-        let answer = self.0.kept.get(request).filter(|answer| now < answer.usable_until)?;
-        let way = if now < answer.fresh_until {
+        let answer = self.0.kept.get(request).filter(|answer| answer.is_usable(now))?;
+        let way = if answer.is_fresh(now) {
             observe::cache(CacheLevel::Answer, CacheOutcome::Hit);
             Way::Hit
         } else {
@@ -97,22 +99,33 @@ impl KeptAnswers {
             return Ok(found);
         }
         observe::cache(CacheLevel::Answer, CacheOutcome::Miss);
-        let answer = self.flight(request, now, Patience::Usable).await?;
+        let answer = self.made(request, now, Patience::Usable).await?;
         Ok(Found { answer, way: Way::Miss })
     }
 
     /// The kept answer if it is fresh, or a new one.
     pub(crate) async fn fresh(&self, request: &Arc<DashboardRequest>, now: Instant) -> Outcome {
-        match self.0.kept.get(request).filter(|answer| now < answer.fresh_until) {
+        match self.0.kept.get(request).filter(|answer| answer.is_fresh(now)) {
             Some(answer) => {
                 observe::cache(CacheLevel::Answer, CacheOutcome::Hit);
                 Ok(answer)
             }
             None => {
                 observe::cache(CacheLevel::Answer, CacheOutcome::Miss);
-                self.flight(request, now, Patience::Fresh).await
+                self.made(request, now, Patience::Fresh).await
             }
         }
+    }
+
+    /// A new answer. One that another began to make may be over before this caller asked, at midnight say: it is then made
+    /// once more.
+    async fn made(&self, request: &Arc<DashboardRequest>, now: Instant, patience: Patience) -> Outcome {
+        let answer = self.flight(request, now, patience).await?;
+        let until = if patience == Patience::Fresh { answer.fresh_until } else { answer.usable_until };
+        if now < until || answer.timestamp >= now.trunc_subsecs(0) {
+            return Ok(answer);
+        }
+        self.flight(request, now, patience).await
     }
 
     /// The one making of this answer, begun unless it is under way. It goes on when whoever asked is gone.
@@ -148,9 +161,20 @@ impl KeptAnswers {
         })?;
         let answer = Arc::new(Encoded::new(&timed)?);
         if now < answer.usable_until {
-            inner.kept.insert(Arc::clone(request), Arc::clone(&answer));
+            keep(&inner.kept, request, &answer);
         }
         Ok(answer)
+    }
+}
+
+fn room(bytes: usize) -> Kept {
+    Cache::with_weighter((bytes / USUAL).clamp(32, 16_384), bytes as u64, ByBytes)
+}
+
+/// Keeps an answer, unless one that was begun later came before it.
+fn keep(kept: &Kept, request: &Arc<DashboardRequest>, answer: &Arc<Encoded>) {
+    if !kept.peek(request).is_some_and(|kept| answer.is_overtaken(kept.timestamp)) {
+        kept.insert(Arc::clone(request), Arc::clone(answer));
     }
 }
 
@@ -169,5 +193,21 @@ impl Drop for Landing {
 impl fmt::Debug for KeptAnswers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeptAnswers").field("kept", &self.0.kept.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_answer_does_not_take_the_place_of_a_newer_one_unless_the_clock_was_set_back() {
+        let (kept, request) = (room(1 << 20), Arc::new(DashboardRequest::campaign(123)));
+        let mut keeps = |seconds| {
+            let at = Instant::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds);
+            keep(&kept, &request, &Arc::new(Encoded::saying("this", at)));
+            kept.get(&request).map(|answer| answer.timestamp.timestamp())
+        };
+        assert_eq!([100, 99, 101, 40].map(&mut keeps), [Some(100), Some(100), Some(101), Some(40)]);
     }
 }

@@ -252,6 +252,34 @@ async fn a_days_answer_is_not_sent_on_the_next() {
     assert_eq!(next.json()["range"]["startDate"], "2024-11-13", "{}", next.header("cache-status"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_joins_after_midnight_is_not_given_the_day_before() {
+    // Two milliseconds before midnight in Seoul; making an answer takes longer.
+    let live = Live::starting_at("2024-11-12T14:59:59.998Z".parse().expect("an instant"));
+    let app = live.app();
+    let path = format!("{CAMPAIGN}?period=1d");
+    let joins = async {
+        milliseconds(5).await;
+        get(&app, &path).await
+    };
+    let (before, after) = tokio::join!(get(&app, &path), joins);
+    assert_eq!(before.json()["range"]["startDate"], "2024-11-12");
+    assert_eq!(after.json()["range"]["startDate"], "2024-11-13");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_does_not_make_what_is_kept_last_longer() {
+    let live = Live::new();
+    let app = live.app();
+    get(&app, CAMPAIGN).await;
+    live.hold(46);
+    live.set_back(60);
+    milliseconds(3_000).await;
+    let after = get(&app, CAMPAIGN).await;
+    assert_eq!(after.header("cache-status"), MISS);
+    assert_eq!(after.json()["data"]["realtime"]["remainingStock"], 54);
+}
+
 #[test]
 fn a_runtime_that_shuts_down_holds_nobody_who_asks() {
     let app = Live::new().app();

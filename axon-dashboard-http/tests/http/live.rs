@@ -33,6 +33,7 @@ struct State {
     loads: AtomicUsize,
     empty: AtomicBool,
     down: AtomicBool,
+    set_back: AtomicU32,
 }
 
 impl Live {
@@ -61,12 +62,18 @@ impl Live {
             loads: AtomicUsize::new(0),
             empty: AtomicBool::new(false),
             down: AtomicBool::new(false),
+            set_back: AtomicU32::new(0),
         };
         Self(Arc::new(state))
     }
 
     pub(crate) fn now(&self) -> Instant {
-        self.0.starts_at + self.0.began.elapsed()
+        self.0.starts_at + self.0.began.elapsed() - Duration::from_secs(self.0.set_back.load(Relaxed).into())
+    }
+
+    /// The clock is set back by so many seconds.
+    pub(crate) fn set_back(&self, seconds: u32) {
+        self.0.set_back.store(seconds, Relaxed);
     }
 
     pub(crate) fn router(&self, options: HttpOptions) -> Router {
