@@ -71,25 +71,36 @@ impl Latest {
         self.failing.is_none() && self.end.is_none()
     }
 
-    /// Takes in an answer; whether that is an event: it says something else, or it is the first after a failure.
-    pub(super) fn take(&mut self, answer: &Encoded) -> bool {
-        if answer.timestamp < self.timestamp || self.end.is_some() {
-            return false;
-        }
+    /// Takes in what the sampler's load brought; whether that is an event: it says something else, or it is the first after a
+    /// failure.
+    pub(super) fn load(&mut self, answer: &Encoded) -> bool {
         let recovered = self.failing.take().is_some();
-        self.timestamp = answer.timestamp;
-        self.as_of = answer.as_of;
-        if self.etag != answer.etag {
-            self.etag = answer.etag.clone();
-            self.update_id += 1;
-            self.update = update(self.update_id, &answer.body);
-            self.say();
+        let news = self.take(answer);
+        if recovered && !news && self.end.is_none() {
+            self.beat(answer.timestamp);
             return true;
         }
-        if recovered {
-            self.beat(answer.timestamp);
+        news
+    }
+
+    /// Takes in an answer, whoever asked for it; whether that is an event: it says something else.
+    pub(super) fn take(&mut self, answer: &Encoded) -> bool {
+        if answer.is_overtaken(self.timestamp) || self.end.is_some() {
+            return false;
         }
-        recovered
+        let news = self.etag != answer.etag;
+        if news {
+            self.etag = answer.etag.clone();
+            self.update_id += 1;
+            self.say();
+        }
+        if news || self.timestamp != answer.timestamp {
+            // Under the same id if it says the same: for who comes now, and nobody is sent it again.
+            self.update = update(self.update_id, &answer.body);
+        }
+        self.timestamp = answer.timestamp;
+        self.as_of = answer.as_of;
+        news
     }
 
     /// Takes in that a load failed; whether that is an event: it failed in another way than the load before.
@@ -148,4 +159,50 @@ fn update(id: u64, body: &Bytes) -> Event {
 fn heartbeat(timestamp: Instant, as_of: Option<Instant>, code: Option<Code>) -> Event {
     let data = serde_json::to_string(&Heartbeat { timestamp, as_of, code }).unwrap_or_default();
     Event { name: "heartbeat", text: format!("event: heartbeat\ndata: {data}\n\n").into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Instant {
+        Instant::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds)
+    }
+
+    fn latest() -> Latest {
+        Latest::new(&Encoded::saying("this", at(100)), Duration::from_secs(15))
+    }
+
+    fn text(event: &Event) -> &str {
+        std::str::from_utf8(&event.text).expect("UTF-8")
+    }
+
+    #[test]
+    fn who_comes_later_gets_the_latest_answer_and_nobody_gets_it_again() {
+        let mut latest = latest();
+        assert!(!latest.load(&Encoded::saying("this", at(1_300))));
+        assert!(text(&latest.update).contains(&at(1_300).to_string()), "{latest:?}");
+        assert_eq!((latest.update_id, latest.count), (1, 1));
+        assert!(latest.load(&Encoded::saying("that", at(1_301))));
+        assert_eq!((latest.update_id, latest.count), (2, 2));
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_is_left_out_and_one_after_the_clock_was_set_back_is_not() {
+        let mut latest = latest();
+        assert!(!latest.load(&Encoded::saying("that", at(96))));
+        assert!(text(&latest.update).contains("this"), "{latest:?}");
+        assert!(latest.load(&Encoded::saying("that", at(40))));
+        assert!(text(&latest.update).contains("that"), "{latest:?}");
+    }
+
+    #[test]
+    fn a_failure_is_over_when_the_sampler_says_so() {
+        let mut latest = latest();
+        assert!(latest.fail(Code::Unavailable, at(101)));
+        assert!(!latest.take(&Encoded::saying("this", at(100))), "a new viewer brings what was kept");
+        assert!(!latest.does_well() && text(&latest.heartbeat).contains("unavailable"));
+        assert!(latest.load(&Encoded::saying("this", at(102))));
+        assert!(latest.does_well() && !text(&latest.heartbeat).contains("unavailable"));
+    }
 }

@@ -60,7 +60,7 @@ impl Sampler {
             match self.meanwhile(self.streams.0.answers.fresh(&self.request, now)).await {
                 None => return Some(Ended::Shutdown),
                 Some(Ok(answer)) => {
-                    self.latest.send_if_modified(|latest| latest.take(&answer));
+                    self.latest.send_if_modified(|latest| latest.load(&answer));
                     next = began + wait(answer.fresh_until - now, options.stream_tick);
                 }
                 Some(Err(problem)) if problem.code() == Code::NotFound => return Some(Ended::NotFound),
