@@ -38,3 +38,14 @@ need_component() {
   say "installing the $2 component"
   rustup component add "$2" >&2 || fail "cargo $1 is missing: rustup component add $2"
 }
+
+# purge_services FOLDER: stops the servers of a run folder of scripts/services and of those within it, in which tests keep
+# servers of their own, and removes it.
+purge_services() {
+  local folder
+  for folder in "$1"/own.*/ "$1"; do
+    [ -d "$folder" ] || continue
+    AXON_SERVICES_RUN=$folder scripts/services down --purge || AXON_SERVICES_RUN=$folder scripts/services status >&2
+  done
+  rm -rf "$1"
+}
