@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
+#[path = "common/drill.rs"]
+mod drill;
 #[path = "injection/payloads.rs"]
 mod payloads;
 #[path = "common/platform.rs"]
@@ -21,7 +23,7 @@ use std::{
 use axon_dashboard_http::{HttpOptions, router};
 use axon_examples::{generator::Config, stores::Layout};
 use axon_metrics::{
-    ActivityId, Budgets, Dashboard, DashboardBuilder, EventRule, Window,
+    ActivityId, Dashboard, DashboardBuilder, EventRule, Window,
     cache::{CacheEntry, DashboardCache as _},
     source::{
         BehaviorQuestion, BehaviorSource as _, CatalogSource, Counting, Frame, RealtimeQuestion, RealtimeSource as _,
@@ -38,9 +40,10 @@ use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri},
 };
+use drill::is_drill;
 use http_body_util::BodyExt as _;
 use payloads::{encoded, loose};
-use platform::{Addresses, Platform};
+use platform::{Addresses, Platform, patient};
 use serde_json::Value;
 use sqlx::mysql::MySqlSslMode;
 use tower::ServiceExt as _;
@@ -82,33 +85,18 @@ impl Watched {
 
     fn builder(&self, tables: &MySqlOptions) -> DashboardBuilder<Arc<dyn CatalogSource>> {
         let platform = &self.platform;
-        let addresses = Addresses { sql: self.sql.address, ..platform.addresses.clone() };
+        let (elasticsearch, sql, redis) = (self.es.address, self.sql.address, self.redis.address);
+        let at = Addresses { elasticsearch, sql, redis };
         // In plain text, so that statements can be read.
-        let server = platform.options(&addresses).ssl_mode(MySqlSslMode::Disabled);
+        let server = platform.options(&at).ssl_mode(MySqlSslMode::Disabled);
         let pool = axon_metrics_mysql::pool_options_with(LONG).connect_lazy_with(server);
-        let keys = RedisKeys {
-            stock: StockKey::Held(platform.keys.counter().parse().unwrap()),
-            members: platform.keys.members().parse().unwrap(),
-        };
-        let client = redis::Client::open(format!("redis://{}/", self.redis.address)).unwrap();
+        let client = redis::Client::open(format!("redis://{redis}/")).unwrap();
         let cache = RedisCacheOptions::default().with_prefix(format!("{}:", platform.database));
-        let patient = Budgets {
-            answer: LONG,
-            catalog: LONG,
-            behavior: LONG,
-            ledger: LONG,
-            realtime: LONG,
-            history: LONG,
-            cache: LONG,
-        };
-        Dashboard::builder()
+        platform
+            .builder_over(&at, patient(), pool.clone())
             .catalog(MySqlCatalog::with_options(pool.clone(), tables.clone()))
-            .behavior(self.behavior(self.es_options()))
             .ledger(MySqlLedger::with_options(pool, tables.clone()))
-            .realtime(RedisRealtime::with_options(client.clone(), RedisOptions::default().with_keys(keys)))
             .shared_cache(RedisCache::with_options(client, cache))
-            .zone(platform.expected.setting.zone.parse().unwrap())
-            .budgets(patient)
     }
 
     fn app(&self, dashboard: Dashboard) -> Router {
@@ -237,7 +225,7 @@ async fn nothing_that_is_sent_changes_what_is_asked_of_a_store() {
     let texts = payloads::all();
     let mut statuses: BTreeMap<(&str, u16), usize> = BTreeMap::new();
     let (mut asked, mut sent) = (0, 0);
-    let drill = std::env::var_os("AXON_DRILL").is_some();
+    let drill = is_drill();
     for (index, text) in texts.iter().enumerate() {
         let spellings = BTreeSet::from([encoded(text), loose(text)]);
         let both = if drill { spellings.len() } else { 1 };
@@ -313,7 +301,7 @@ async fn no_stored_name_changes_what_is_asked_of_a_store() {
         assert_eq!(campaign["name"], **name);
         assert_eq!(campaign["activities"][0]["name"], **name);
     }
-    let each = if std::env::var_os("AXON_DRILL").is_some() { 1 } else { 10 };
+    let each = if is_drill() { 1 } else { 10 };
     for (id, name) in (first..).zip(&names).step_by(each) {
         let page = format!("/api/v1/dashboard/campaign/{id}?widgets=overview,comparison,realtime,activities");
         let (status, _, body) = get(&app, &page, &HeaderMap::new()).await.unwrap();
@@ -335,7 +323,7 @@ async fn no_currency_and_no_tenant_changes_what_is_asked_of_a_store() {
     let campaign = watched.platform.catalog.campaigns[0].id;
     let texts = payloads::all();
     // Each is a dashboard of its own with connections of its own.
-    let each = if std::env::var_os("AXON_DRILL").is_some() { 10 } else { 5 };
+    let each = if is_drill() { 10 } else { 5 };
     let some: Vec<_> = texts.iter().step_by(each).collect();
     for text in &some {
         let tables = MySqlOptions::default().with_currency(text.as_str());
@@ -413,7 +401,7 @@ async fn a_page_template_is_refused_or_one_text_in_a_search() {
     let activity = watched.platform.catalog.campaigns[0].activities[0].id;
     let (mut refused, mut taken) = (0, 0);
     // Each is a source of its own, which looks at the indices first.
-    let each = if std::env::var_os("AXON_DRILL").is_some() { 10 } else { 4 };
+    let each = if is_drill() { 10 } else { 4 };
     for text in payloads::all().iter().step_by(each) {
         for template in [text.clone(), format!("{text}{{id}}"), format!("http://shop/{{id}}/{text}")] {
             let Some(asked) = asked_with(&template).await else {

@@ -1,11 +1,15 @@
 //! What a peer may ask for and how long it may take: wide ranges, slow heads, large bodies, too many connections. Each is
 //! turned away before a store is asked, and nobody else is hurt.
-//! With `AXON_DRILL=1` the whole drill, else a short form.
+//!
+//! With `AXON_DRILL=1` the whole drill, else a short form. Others' p99 may be 20 % and 2 ms worse in it: an answer takes less
+//! than a millisecond, and a thread that wakes on a processor which the attackers use, too, may wait for a time slice.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
+#[path = "common/drill.rs"]
+mod drill;
 #[path = "common/prober.rs"]
 mod prober;
 #[path = "common/server.rs"]
@@ -20,19 +24,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+use drill::is_drill;
 use prober::{Prober, unhurt};
 use server::{Server, binary};
 
 const STILL: [&str; 3] = ["--generate", "20000", "--still"];
 const CAMPAIGN: &str = "/api/v1/dashboard/campaign/123";
+/// What others look at while questions to the sources of figures are counted: it is none.
+const LIST: &str = "/api/v1/dashboard/campaigns";
 
-fn drill() -> bool {
-    std::env::var_os("AXON_DRILL").is_some()
+/// How long others' service is looked at before and after.
+fn calm_time() -> Duration {
+    Duration::from_secs(if is_drill() { 20 } else { 1 })
 }
 
 /// How much worse than in calm times others' service may be. The gate's machine does other things meanwhile.
 fn slack() -> (f64, Duration) {
-    if drill() { (0.2, Duration::from_millis(2)) } else { (2.0, Duration::from_millis(500)) }
+    if is_drill() { (0.2, Duration::from_millis(2)) } else { (2.0, Duration::from_millis(500)) }
 }
 
 /// A connection that has sent something.
@@ -65,26 +73,36 @@ fn questions(server: &Server) -> f64 {
 fn a_range_too_wide_asks_no_store_anything() {
     let server = Server::with_settings(&STILL, &[]);
     server.json(CAMPAIGN);
+    let others = Prober::start(&server.address, LIST);
+    let calm = others.during(calm_time());
     let before = questions(&server);
     assert!(before > 0.0, "questions are counted");
-    for day in 0..200 {
-        let from = chrono::NaiveDate::from_ymd_opt(2000, 1, 1).unwrap() + chrono::Days::new(day);
+    let ranges = if is_drill() { 20_000 } else { 200 };
+    for day in 0..ranges {
+        let from = chrono::NaiveDate::from_ymd_opt(2000, 1, 1).unwrap() + chrono::Days::new(day % 2_000);
         let (status, body) = server.get(&format!("{CAMPAIGN}?period=custom&startDate={from}&endDate=2024-11-12"));
         assert_eq!(status, 400, "{body}");
         assert!(body.contains("\"invalid_request\""), "{body}");
     }
+    let meanwhile = others.so_far();
     assert_eq!(questions(&server), before);
-    println!("200 ranges too wide: each 400, no source was asked");
+    println!("{ranges} ranges too wide: each 400, no source was asked");
+    let after = others.during(calm_time());
+    others.stop();
+    let (slack, noise) = slack();
+    unhurt([calm, after], meanwhile, slack, noise);
 }
 
 #[test]
 fn a_large_body_is_refused_before_a_store_is_asked() {
     let server = Server::with_settings(&STILL, &[]);
     server.json(CAMPAIGN);
+    let others = Prober::start(&server.address, LIST);
+    let calm = others.during(calm_time());
     let before = questions(&server);
     let body = vec![b'x'; 10_000_000];
     let began = Instant::now();
-    let rounds = if drill() { 50 } else { 5 };
+    let rounds = if is_drill() { 50 } else { 5 };
     for method in ["GET", "POST"].repeat(rounds) {
         let head = format!("{method} {CAMPAIGN} HTTP/1.1\r\nhost: x\r\n");
         let mut stream = sent(&server, &format!("{head}content-length: {}\r\n\r\n", body.len()));
@@ -103,7 +121,12 @@ fn a_large_body_is_refused_before_a_store_is_asked() {
         let answer = rest(&mut stream);
         assert!(answer.starts_with("HTTP/1.1 411 "), "{answer}");
     }
+    let meanwhile = others.so_far();
+    let after = others.during(calm_time());
+    others.stop();
     assert_eq!(questions(&server), before);
+    let (slack, noise) = slack();
+    unhurt([calm, after], meanwhile, slack, noise);
     println!("{} bodies of 10 MB: each 413 or 411, no source was asked, {:?}", rounds * 4, began.elapsed());
 
     // One that never ends is not read for ever.
@@ -125,8 +148,8 @@ fn a_large_body_is_refused_before_a_store_is_asked() {
 
 #[test]
 fn heads_that_do_not_come_are_given_up_and_nobody_else_waits() {
-    let (clients, calm) = if drill() { (1_000, Duration::from_secs(20)) } else { (200, Duration::from_secs(2)) };
-    let timeout = if drill() { 5_000 } else { 1_500 };
+    let (clients, calm) = if is_drill() { (1_000, Duration::from_secs(20)) } else { (200, Duration::from_secs(2)) };
+    let timeout = if is_drill() { 5_000 } else { 1_500 };
     let server = Server::with_settings(&STILL, &[("limits.header_timeout_ms", &timeout.to_string())]);
     let others = Prober::start(&server.address, CAMPAIGN);
     let before = others.during(calm);
@@ -158,17 +181,17 @@ fn heads_that_do_not_come_are_given_up_and_nobody_else_waits() {
 
 #[test]
 fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
-    let settings = [("limits.header_timeout_ms", "300"), ("limits.idle_timeout_ms", "1500")];
+    let settings = [("limits.header_timeout_ms", "2000"), ("limits.idle_timeout_ms", "6000")];
     let server = Server::with_settings(&STILL, &settings);
     let mut stream = sent(&server, "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
     let mut some = [0; 1024];
     assert!(stream.read(&mut some).unwrap() > 0);
-    std::thread::sleep(Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(2_500));
     stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     assert!(stream.read(&mut some).unwrap() > 0, "it was kept");
     let began = Instant::now();
     assert_eq!(stream.read(&mut some).unwrap(), 0, "and is closed in the end");
-    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -2,21 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "common/far.rs"]
+mod far;
 #[path = "common/platform.rs"]
 mod platform;
+#[path = "common/server.rs"]
+mod server;
 
 use std::time::Duration;
 
-use axon_examples::{
-    fault_proxy::{Fault, FaultProxy},
-    generator::Config,
-    stores::Layout,
-};
+use axon_examples::{fault_proxy::FaultProxy, generator::Config, stores::Layout};
 use axon_metrics::{
-    Budgets, Dashboard, DashboardRequest, Widget,
+    Dashboard, DashboardRequest, Widget,
     answer::{DashboardAnswer, WidgetStatus},
 };
-use platform::{Addresses, Platform};
+use far::Far;
+use platform::{Platform, patient};
 use sqlx::Executor as _;
 
 /// A campaign of a thousand activities, beside the generated ones.
@@ -25,9 +26,7 @@ const CROWD: u64 = 77_000;
 struct Counted {
     platform: Platform,
     dashboard: Dashboard,
-    elasticsearch: FaultProxy,
-    sql: FaultProxy,
-    redis: FaultProxy,
+    far: Far,
 }
 
 /// Round trips to Elasticsearch, the database and Redis.
@@ -38,24 +37,9 @@ impl Counted {
         let config = Config { events: 2_000, campaigns: 1, ..Config::default() };
         let platform = Platform::load(layout, config, sql, None).await?;
         crowd(&platform).await;
-        let proxy = async |upstream| FaultProxy::start(upstream).await.unwrap();
-        let elasticsearch = proxy(platform.addresses.elasticsearch).await;
-        let sql = proxy(platform.addresses.sql).await;
-        let redis = proxy(platform.addresses.redis).await;
-        let addresses =
-            Addresses { elasticsearch: elasticsearch.address(), sql: sql.address(), redis: redis.address() };
-        let long = Duration::from_secs(20);
-        let budgets = Budgets {
-            answer: long,
-            catalog: long,
-            behavior: long,
-            ledger: long,
-            realtime: long,
-            history: long,
-            ..Budgets::default()
-        };
-        let dashboard = platform.dashboard(&addresses, budgets);
-        Some(Self { platform, dashboard, elasticsearch, sql, redis })
+        let far = Far::of(&platform, [0; 3]).await;
+        let dashboard = platform.dashboard(&far.addresses(), patient());
+        Some(Self { platform, dashboard, far })
     }
 
     async fn answer(&self, request: &DashboardRequest) -> DashboardAnswer {
@@ -71,10 +55,9 @@ impl Counted {
         self.answer(request).await;
         // What is done with connections after an answer is done: the first one needs another for the weeks before.
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let proxies = [&self.elasticsearch, &self.sql, &self.redis];
-        proxies.iter().for_each(|proxy| proxy.reset_counts());
+        self.far.proxies.iter().for_each(FaultProxy::reset_counts);
         self.answer(request).await;
-        proxies.map(|proxy| proxy.counts().round_trips)
+        self.far.trips()
     }
 }
 
@@ -135,9 +118,7 @@ async fn an_answer_takes_as_long_as_the_slowest_store() {
         .compare_previous();
     counted.answer(&request).await;
     let (far, near) = (Duration::from_millis(400), Duration::from_millis(350));
-    counted.elasticsearch.set(Fault::Latency(far));
-    counted.sql.set(Fault::Latency(near));
-    counted.redis.set(Fault::Latency(near));
+    counted.far.set([400, 350, 350]);
     let began = std::time::Instant::now();
     counted.answer(&request).await;
     let took = began.elapsed();

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
+#[path = "common/drill.rs"]
+mod drill;
 #[path = "common/server.rs"]
 mod server;
 
@@ -34,7 +36,7 @@ fn watching(server: &Server) -> TcpStream {
 
 #[test]
 fn each_stream_is_ended_cleanly_and_the_process_is_gone_in_time() {
-    let streams = if std::env::var_os("AXON_DRILL").is_some() { 1_000 } else { 200 };
+    let streams = if drill::is_drill() { 1_000 } else { 200 };
     let server = Server::with_settings(&["--generate", "20000"], &[]);
     let mut open: Vec<TcpStream> = (0..streams).map(|_| watching(&server)).collect();
     // Idle, and in the middle of a head: they hold nothing up.

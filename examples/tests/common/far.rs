@@ -1,7 +1,10 @@
 //! A platform whose stores are far away, or break, and the server binary over it.
 
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "drill.rs"]
+mod drill;
 
 use std::time::Duration;
 
@@ -10,12 +13,8 @@ use axon_examples::{
     stores::Layout,
 };
 
+pub(crate) use self::drill::is_drill;
 use crate::platform::{Addresses, Platform};
-
-/// Whether the long form of a drill was asked for.
-pub(crate) fn is_drill() -> bool {
-    std::env::var_os("AXON_DRILL").is_some()
-}
 
 /// Proxies before Elasticsearch, the database and Redis.
 #[derive(Debug)]

@@ -62,6 +62,12 @@ fn host(url: &str) -> SocketAddr {
     authority.rsplit('@').next().unwrap().parse().unwrap()
 }
 
+/// Budgets that a busy machine keeps.
+pub(crate) fn patient() -> Budgets {
+    let long = Duration::from_secs(30);
+    Budgets { answer: long, catalog: long, behavior: long, ledger: long, realtime: long, cache: long, history: long }
+}
+
 /// A word that no other test has.
 fn unique() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -120,19 +126,9 @@ impl Platform {
         Self { layout, addresses, documents, expected, catalog, indices, database, keys, targets, sql }
     }
 
-    /// The dashboard over the servers at these addresses, with budgets that a busy machine keeps.
+    /// The dashboard over its own servers, with budgets that a busy machine keeps.
     pub(crate) fn patient_dashboard(&self) -> Dashboard {
-        let long = Duration::from_secs(30);
-        let patient = Budgets {
-            answer: long,
-            catalog: long,
-            behavior: long,
-            ledger: long,
-            realtime: long,
-            history: long,
-            ..Budgets::default()
-        };
-        self.dashboard(&self.addresses, patient)
+        self.dashboard(&self.addresses, patient())
     }
 
     /// The dashboard over the servers at these addresses, which keeps nothing but the weeks before promotions.

@@ -26,13 +26,6 @@ pub(crate) fn of(address: &str) -> Vec<Side> {
     table.lines().filter_map(established).collect()
 }
 
-/// Resident memory of a process, in bytes.
-pub(crate) fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
-}
-
 /// CPU time of a process, user and system, in hundredths of a second.
 pub(crate) fn ticks(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();

@@ -18,8 +18,9 @@ use tokio::time::sleep;
 use super::{
     State, Store,
     check::{Verdict, check},
+    far::Far,
     figures::is_reading,
-    platform::{Addresses, Platform},
+    platform::{Platform, patient},
 };
 
 /// How far behind its reading Elasticsearch is taken to be complete, in seconds.
@@ -51,17 +52,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(platform: Platform) -> Self {
-        let long = Duration::from_secs(30);
-        let patient = Budgets {
-            answer: long,
-            catalog: long,
-            behavior: long,
-            ledger: long,
-            realtime: long,
-            cache: long,
-            history: long,
-        };
-        let truth = platform.builder(&platform.addresses, patient).lifetimes(Lifetimes::none()).build();
+        let truth = platform.builder(&platform.addresses, patient()).lifetimes(Lifetimes::none()).build();
         // Days apart, so that no two of them are one question.
         let first = platform.expected.as_of.date_naive();
         let day = |ago: u64| Bound::Date(first - chrono::Days::new(ago));
@@ -111,7 +102,7 @@ impl fmt::Display for Cell {
 }
 
 /// What happened in a cell.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Outcome {
     answers: u32,
     flagged: u32,
@@ -153,7 +144,7 @@ struct Drill<'a> {
     world: &'a World,
     dashboard: Dashboard,
     request: DashboardRequest,
-    proxies: [FaultProxy; 3],
+    far: Far,
     budget: Duration,
     began: Instant,
     /// How many minutes the dashboard's clock is ahead.
@@ -165,12 +156,9 @@ type Asked = (Result<DashboardAnswer, AnswerError>, Duration);
 
 impl<'a> Drill<'a> {
     async fn start(cell: Cell, world: &'a World) -> Self {
-        let Addresses { elasticsearch, sql, redis } = world.platform.addresses;
-        let proxy = async |upstream| FaultProxy::start(upstream).await.unwrap();
-        let proxies = [proxy(elasticsearch).await, proxy(sql).await, proxy(redis).await];
-        let [elasticsearch, sql, redis] = [&proxies[0], &proxies[1], &proxies[2]].map(FaultProxy::address);
+        let far = Far::of(&world.platform, [0; 3]).await;
         let budgets = cell.budgets;
-        let builder = world.platform.builder(&Addresses { elasticsearch, sql, redis }, budgets);
+        let builder = world.platform.builder(&far.addresses(), budgets);
         let default = Lifetimes::default();
         // The weeks before a promotion are kept by both: they are read outside of any answer, in a time of their own.
         let none = Lifetimes { history: default.history, history_stale: default.history_stale, ..Lifetimes::none() };
@@ -184,7 +172,7 @@ impl<'a> Drill<'a> {
             world,
             dashboard,
             request,
-            proxies,
+            far,
             budget: budgets.answer,
             began: Instant::now(),
             ahead: AtomicI64::new(0),
@@ -192,7 +180,7 @@ impl<'a> Drill<'a> {
     }
 
     fn proxy(&self) -> &FaultProxy {
-        &self.proxies[self.cell.store.place()]
+        &self.far.proxies[self.cell.store.place()]
     }
 
     /// The dashboard's clock. It stands still where nothing is kept.

@@ -168,7 +168,7 @@ pub(crate) fn payloads(count: usize) -> Vec<String> {
 
 /// How many: those of the gate, or with `AXON_DRILL` ten times as many.
 pub(crate) fn all() -> Vec<String> {
-    payloads(if std::env::var_os("AXON_DRILL").is_some() { 5_000 } else { 500 })
+    payloads(if super::drill::is_drill() { 5_000 } else { 500 })
 }
 
 /// A text as a part of an address: every byte that might mean something is encoded.
