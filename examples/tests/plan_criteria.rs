@@ -49,8 +49,30 @@ const VISITOR: u64 = 987_654_321;
 /// Between two live events.
 const EACH: Duration = Duration::from_millis(700);
 
-const FIRST_PAGE: Duration = Duration::from_secs(2);
-const FRESH: f64 = 5.0;
+/// What is promised in a drill. The gate looks for wrong answers on a busy machine.
+struct Manner {
+    duration: Duration,
+    first_page: Duration,
+    /// From append to a viewer's socket, in seconds.
+    fresh: f64,
+    settings: &'static [(&'static str, &'static str)],
+}
+
+fn manner() -> Manner {
+    let seconds = Duration::from_secs;
+    if is_drill() {
+        Manner { duration: seconds(600), first_page: seconds(2), fresh: 5.0, settings: &[] }
+    } else {
+        let settings = &[
+            ("budgets.answer_ms", "4000"),
+            ("budgets.catalog_ms", "2000"),
+            ("budgets.behavior_ms", "4000"),
+            ("budgets.ledger_ms", "4000"),
+            ("budgets.realtime_ms", "2000"),
+        ];
+        Manner { duration: seconds(10), first_page: seconds(5), fresh: 10.0, settings }
+    }
+}
 
 /// Live figures live for a second.
 const TTL: f64 = 1.0;
@@ -160,11 +182,11 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
     let config = Config { events: 20_000, now: clock() - TimeDelta::minutes(2), ..Config::default() };
     let loaded = Platform::load(Layout::Aug2026, config, "AXON_TEST_MYSQL_URL", None).await;
     let Some(platform) = loaded else { return };
-    let duration = Duration::from_secs(if is_drill() { 600 } else { 10 });
+    let Manner { duration, first_page: first_page_within, fresh, settings: beside } = manner();
     // The distances are those of answers. A new connection to the database takes six of them, longer than a question waits
     // for one: the first are made while it is near, by another page.
     let far = Far::of(&platform, [0; 3]).await;
-    let server = serve(&[], &settings(&platform, &far.addresses(), &[]));
+    let server = serve(&[], &settings(&platform, &far.addresses(), beside));
     let address = server.address.clone();
 
     let campaigns = platform.expected.campaigns.iter().filter(|campaign| campaign.figures.funnel).take(4);
@@ -172,7 +194,11 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
     let first = platform.catalog.campaigns.iter().find(|campaign| u64::from(campaign.id) == campaigns[0]).unwrap();
     let funnel = axon_examples::generator::ActivityType::FirstComeFirstServe;
     let activity = first.activities.iter().find(|activity| activity.kind == funnel).unwrap();
-    let page = |campaign: u64| format!("/api/v1/dashboard/campaign/{campaign}");
+    // From before the live events until after them: a day that ends meanwhile changes nothing that was counted.
+    let end = clock() + TimeDelta::days(1);
+    let [start, end] = [end - TimeDelta::days(7), end].map(|bound| bound.format("%FT%TZ").to_string());
+    let range = format!("period=custom&startDate={start}&endDate={end}");
+    let page = |campaign: u64| format!("/api/v1/dashboard/campaign/{campaign}?{range}");
 
     let began = Instant::now();
     while tokio::task::block_in_place(|| server.get("/readyz")).0 != 200 {
@@ -189,17 +215,17 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
     let first_page = began.elapsed();
     let answer: Value = serde_json::from_str(&answer).unwrap();
     println!("first page, nothing kept: {status} after {first_page:?}");
-    assert!(status == 200 && first_page < FIRST_PAGE, "{status} after {first_page:?}");
+    assert!(status == 200 && first_page < first_page_within, "{status} after {first_page:?}");
     let states = answer["widgets"].as_object().unwrap().values().map(|widget| widget["status"].as_str().unwrap());
     let states: Vec<_> = states.collect();
     assert!(states.iter().all(|state| *state == "fresh"), "{states:?}: {}", answer["sources"]);
 
     let (appended, searchable, stop) = (Instants::default(), Instants::default(), AtomicBool::new(false));
     let updates = Mutex::new(Vec::new());
-    let stream = format!("{}/stream", page(campaigns[0]));
+    let streamed = |campaign: u64| page(campaign).replace('?', "/stream?");
+    let stream = streamed(campaigns[0]);
     let targets = campaigns.iter().flat_map(|campaign| {
-        let url = format!("http://{address}{}", page(*campaign));
-        [url.clone(), format!("{url}/stream")].map(|url| url.parse::<Target>().unwrap())
+        [page(*campaign), streamed(*campaign)].map(|path| format!("http://{address}{path}").parse::<Target>().unwrap())
     });
     let plan = Plan::new(targets)
         .with_viewers(50, Duration::from_secs(2))
@@ -213,7 +239,7 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
         let trips = far.trips();
         stop.store(true, Relaxed);
         // What was written last is still to arrive.
-        sleep(Duration::from_secs(5)).await;
+        sleep(Duration::from_secs_f64(fresh)).await;
         (report, trips)
     };
     let (report, trips) = tokio::select! {
@@ -259,7 +285,7 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
     told("searchable to sampled", sampled);
     told("sampled to delivered", delivered);
     let longest = told("append to delivered", all);
-    assert!(appended.len() > 10 && longest < FRESH, "{longest} s");
+    assert!(appended.len() > 10 && longest < fresh, "{longest} s");
 
     // A page is two questions: its range, and what is live.
     let keys = f64::from(u32::try_from(campaigns.len()).unwrap()) * 2.0;
@@ -272,7 +298,7 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
     assert!(asked <= allowed, "Elasticsearch was asked {asked} times, more than {allowed}");
     assert_eq!(report.failures(), 0, "{report}");
     let first_event = report.streams.as_ref().unwrap().first_event.max;
-    assert!(first_event < 2_000.0, "first event after {first_event} ms");
+    assert!(first_event < first_page_within.as_secs_f64() * 1_000.0, "first event after {first_event} ms");
     if is_drill() {
         assert!(report.latency.p99 < 20.0, "p99 {} ms", report.latency.p99);
     }
