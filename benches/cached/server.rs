@@ -8,7 +8,7 @@ use axon_metrics::{DashboardRequest, Widget};
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::{Request, header::CONTENT_TYPE},
+    http::{Request, StatusCode, header::CONTENT_TYPE},
     routing::get,
 };
 use http_body_util::BodyExt as _;
@@ -17,6 +17,15 @@ use tower::ServiceExt as _;
 pub(crate) const PATH: &str = "/api/v1/dashboard/campaign/123?widgets=overview,funnel,realtime";
 pub(crate) const BARE: &str = "/bare";
 pub(crate) const WRITTEN: &str = "/written";
+/// Served only with a Redis.
+pub(crate) const FROM_REDIS: &str = "/from-redis";
+/// The environment's word for its address.
+pub(crate) const REDIS: &str = "AXON_TEST_REDIS_URL";
+
+/// Where the bytes lie in Redis, of the server with this number.
+pub(crate) fn key(process: u32) -> String {
+    format!("bench-cached:{process}")
+}
 
 /// Serves until whoever started it goes away. The first line it writes is its address.
 pub(crate) fn serve() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,7 +46,11 @@ pub(crate) fn serve() -> Result<(), Box<dyn std::error::Error>> {
         let asked = DashboardRequest::campaign(123).widgets([Widget::Overview, Widget::Funnel, Widget::Realtime]);
         let answer = std::sync::Arc::new(dashboard.answer(&asked, now).await?);
         let json = |bytes: Bytes| async { ([(CONTENT_TYPE, "application/json")], bytes) };
-        let app = Router::new()
+        let from_redis = match std::env::var(REDIS).ok().filter(|url| !url.is_empty()) {
+            Some(url) => from_redis(&url, &bytes).await?,
+            None => Router::new(),
+        };
+        let app = from_redis
             .route(BARE, get(move || json(bytes)))
             .route(WRITTEN, get(move || json(serde_json::to_vec(&*answer).unwrap_or_default().into())))
             .merge(app);
@@ -48,4 +61,20 @@ pub(crate) fn serve() -> Result<(), Box<dyn std::error::Error>> {
         axum::serve(listener, app).await?;
         Ok(())
     })
+}
+
+/// A handler that reads its finished bytes over one connection that all requests share.
+async fn from_redis(url: &str, bytes: &Bytes) -> redis::RedisResult<Router> {
+    let key = key(std::process::id());
+    let connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
+    redis::cmd("SET").arg(&key).arg(&bytes[..]).arg("EX").arg(3600).exec_async(&mut connection.clone()).await?;
+    Ok(Router::new().route(
+        FROM_REDIS,
+        get(async move || {
+            let bytes: redis::RedisResult<Vec<u8>> =
+                redis::cmd("GET").arg(&key).query_async(&mut connection.clone()).await;
+            let bytes = bytes.map_err(|_| StatusCode::BAD_GATEWAY)?;
+            Ok::<_, StatusCode>(([(CONTENT_TYPE, "application/json")], bytes))
+        }),
+    ))
 }

@@ -1,15 +1,30 @@
-//! What the benches share: generated campaigns in a store, of the size that was asked for.
+//! What the benches share: generated campaigns in a store, of the size that was asked for; asking a server (`client`); and
+//! whether a bar is kept.
 
 use std::io::{self, Cursor};
 
 use axon_examples::generator::{self, Config, Outputs, Plan, Sink};
 use axon_metrics::{ActivityId, Dashboard, Files, Instant, MemoryStore, Money, ProductId, memory};
 
+pub mod client;
+
 /// Whether the benches are only tried out, not measured. Benches have no harness that `cargo test --all-targets` could tell
 /// so: it starts them without any argument, and only `cargo bench` passes `--bench`. Criterion decides in the same way.
 pub fn is_trial() -> bool {
     let given = |wanted: &str| std::env::args().any(|argument| argument == wanted);
     given("--test") || !given("--bench")
+}
+
+/// What is printed of a bar.
+pub fn verdict(kept: bool) -> &'static str {
+    if kept { "kept" } else { "MISSED" }
+}
+
+/// Ends a bench that must keep its bars; those of a trial mean nothing.
+/// # Errors
+/// A bar was missed.
+pub fn require(kept: bool) -> Result<(), &'static str> {
+    if kept || is_trial() { Ok(()) } else { Err("a bar was missed") }
 }
 
 /// A number of events: `full` for a measurement, few for a trial. `AXON_BENCH_EVENTS` sets another one.
