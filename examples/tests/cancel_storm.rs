@@ -25,7 +25,7 @@ use axon_metrics::{Bound, Budgets, DashboardRequest, Lifetimes, Period, Widget};
 use chrono::TimeDelta;
 use far::{Far, is_drill};
 use futures_util::{StreamExt as _, future::join_all, stream};
-use platform::Platform;
+use platform::{Platform, patient};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -75,6 +75,20 @@ async fn read(mut stream: TcpStream) -> (u16, Value) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
 }
 
+/// The trips so far, when no store has been asked anything for longer than one trip takes.
+async fn quiet(far: &Far) -> [u64; 3] {
+    let (began, mut before) = (Instant::now(), far.trips());
+    loop {
+        sleep(Duration::from_millis(150)).await;
+        let now = far.trips();
+        if now == before {
+            return now;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "the stores are still asked: {now:?}");
+        before = now;
+    }
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     left: u32,
@@ -89,14 +103,14 @@ async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
     let config = Config { events: 5_000, ..Config::default() };
     let loaded = Platform::load(Layout::Aug2026, config, "AXON_TEST_MARIADB_URL", None).await;
     let Some(platform) = loaded else { return };
-    let (viewers, questions) = if is_drill() { (3_000, 400) } else { (300, 60) };
+    let (viewers, questions) = if is_drill() { (3_900, 400) } else { (300, 60) };
 
-    let patient = platform.patient_dashboard();
+    let truthful = platform.patient_dashboard();
     let as_of = platform.expected.as_of;
     let truth: BTreeMap<String, Value> = stream::iter(0..questions)
         .map(async |place| {
             let (request, path) = question(&platform, place);
-            let answer = patient.answer(&request, as_of).await.unwrap();
+            let answer = truthful.answer(&request, as_of).await.unwrap();
             (path, serde_json::to_value(&answer.data).unwrap())
         })
         .buffer_unordered(4)
@@ -104,7 +118,8 @@ async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
         .await;
 
     let far = Far::of(&platform, DISTANCES).await;
-    let budgets = Budgets::default();
+    // In the gate the stores share a busy machine with others.
+    let budgets = if is_drill() { Budgets::default() } else { patient() };
     let pool = platform.pool_at(&far.addresses(), budgets);
     let builder = platform.builder_over(&far.addresses(), budgets, pool.clone());
     let dashboard = builder.lifetimes(Lifetimes::default()).build();
@@ -159,7 +174,8 @@ async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
         wrong.len()
     );
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(*left > 0 && *good > 0);
+    // Four of five leave.
+    assert!(*left >= viewers * 10 / 13 && *good > 0, "{left} of {viewers} left, {good} good answers");
     // A busy machine may have to refuse some of what is asked at once, and says so.
     assert!(*flagged + *refused <= viewers / 20, "{flagged} flagged, {refused} refused: the stores were well");
 
@@ -190,10 +206,9 @@ async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
         stream.set_zero_linger().unwrap();
         drop(stream);
         // One after the other, so that none is refused for the others' sake.
-        sleep(Duration::from_millis(100)).await;
+        quiet(&far).await;
     }
-    sleep(Duration::from_secs(1)).await;
-    let before = far.trips();
+    let before = quiet(&far).await;
     for path in &fresh {
         let (status, answer) = read(ask(address, path).await).await;
         assert_eq!(status, 200, "{answer}");
