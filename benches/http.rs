@@ -2,7 +2,6 @@
 
 use axon_benches::{events, store};
 use axon_dashboard_http::{HttpOptions, router};
-use axon_metrics::{Dashboard, Lifetimes};
 use axum::{
     Router,
     body::Body,
@@ -32,18 +31,12 @@ async fn body_knowing(app: &Router, path: &str, tag: &str) -> Bytes {
 fn http(criterion: &mut Criterion) {
     let (store, now) = store(events(200_000));
     // Each answer is made anew: neither widgets nor answers are kept.
-    let dashboard = Dashboard::builder()
-        .catalog(store.clone())
-        .behavior(store.clone())
-        .ledger(store.clone())
-        .realtime(store.clone())
-        .lifetimes(Lifetimes::none())
-        .build();
+    let dashboard = axon_benches::dashboard(&store);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let options = HttpOptions::default().with_clock(move || now);
     let app = router(dashboard.clone(), options.clone().with_kept_answers(0));
     // A clock that stands still: what is kept stays fresh.
-    let keeps = router(axon_benches::dashboard(&store), options);
+    let keeps = router(axon_benches::keeping_dashboard(&store), options);
     let bytes = runtime.block_on(body(&app, PATH));
     let bare = {
         let bytes = bytes.clone();

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 
-use axon_benches::{dashboard, events, store};
+use axon_benches::{events, keeping_dashboard, store};
 use axon_dashboard_http::{HttpOptions, router};
 use axon_metrics::{DashboardRequest, Widget};
 use axum::{
@@ -30,7 +30,7 @@ pub(crate) fn key(process: u32) -> String {
 /// Serves until whoever started it goes away. The first line it writes is its address.
 pub(crate) fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let (store, now) = store(events(20_000));
-    let dashboard = dashboard(&store);
+    let dashboard = keeping_dashboard(&store);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Its input ends when the other process does, however that ends.
     std::thread::spawn(|| {
@@ -40,9 +40,15 @@ pub(crate) fn serve() -> Result<(), Box<dyn std::error::Error>> {
     runtime.block_on(async {
         // A clock that stands still: what is kept stays fresh.
         let app = router(dashboard.clone(), HttpOptions::default().with_clock(move || now));
-        let request = Request::get(PATH).body(Body::empty())?;
-        let response = app.clone().oneshot(request).await?;
-        let bytes = response.into_body().collect().await?.to_bytes();
+        let ask = || async {
+            Ok::<_, Box<dyn std::error::Error>>(app.clone().oneshot(Request::get(PATH).body(Body::empty())?).await?)
+        };
+        let bytes = ask().await?.into_body().collect().await?.to_bytes();
+        // What is measured as kept must be.
+        let status = ask().await?.headers().get("cache-status").cloned();
+        if status.as_ref().is_none_or(|status| status != "axon-metrics; hit") {
+            return Err(format!("the answer is not kept: {status:?}").into());
+        }
         let asked = DashboardRequest::campaign(123).widgets([Widget::Overview, Widget::Funnel, Widget::Realtime]);
         let answer = std::sync::Arc::new(dashboard.answer(&asked, now).await?);
         let json = |bytes: Bytes| async { ([(CONTENT_TYPE, "application/json")], bytes) };

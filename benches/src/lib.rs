@@ -1,10 +1,16 @@
 //! What the benches share: generated campaigns in a store, of the size that was asked for; asking a server (`client`); and
 //! whether a bar is kept.
 
-use std::io::{self, Cursor};
+use std::{
+    io::{self, Cursor},
+    sync::Arc,
+};
 
 use axon_examples::generator::{self, Config, Outputs, Plan, Sink};
-use axon_metrics::{ActivityId, Dashboard, Files, Instant, MemoryStore, Money, ProductId, memory};
+use axon_metrics::{
+    ActivityId, Dashboard, DashboardBuilder, Files, Instant, MemoryStore, Money, ProductId, memory,
+    source::CatalogSource,
+};
 
 pub mod client;
 
@@ -145,11 +151,14 @@ impl Sink for Filling {
 
 /// A dashboard that asks one store about everything, for each answer.
 pub fn dashboard(store: &MemoryStore) -> Dashboard {
-    Dashboard::builder()
-        .catalog(store.clone())
-        .behavior(store.clone())
-        .ledger(store.clone())
-        .realtime(store.clone())
-        .lifetimes(axon_metrics::Lifetimes::none())
-        .build()
+    over(store).lifetimes(axon_metrics::Lifetimes::none()).build()
+}
+
+/// The same, which keeps what it was told for the usual times.
+pub fn keeping_dashboard(store: &MemoryStore) -> Dashboard {
+    over(store).build()
+}
+
+fn over(store: &MemoryStore) -> DashboardBuilder<Arc<dyn CatalogSource>> {
+    Dashboard::builder().catalog(store.clone()).behavior(store.clone()).ledger(store.clone()).realtime(store.clone())
 }
