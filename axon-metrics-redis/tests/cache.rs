@@ -12,15 +12,13 @@ use axon_examples::fault_proxy::FaultProxy;
 use axon_metrics::{cache::DashboardCache as _, testing::CacheStore};
 use axon_metrics_redis::{RedisCache, RedisCacheOptions, RedisRealtime};
 use redis::{Client, ProtocolVersion};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    net::TcpStream,
-};
 
 use common::{
     BUDGET, Data,
     cached::{KEY, entry, found_again, keys, look, taken},
-    healed, word,
+    healed,
+    monitor::Monitor,
+    word,
 };
 
 /// Many tests at the same time can take a while to connect.
@@ -206,16 +204,6 @@ fn documented_rights(prefix: &str) -> Vec<String> {
     words.map(|word| word.replace('~', &format!("~{prefix}"))).collect()
 }
 
-/// What the server was asked, line by line, from when this returns.
-async fn monitor(data: &Data) -> BufReader<TcpStream> {
-    let mut monitor = BufReader::new(TcpStream::connect(data.server()).await.unwrap());
-    monitor.write_all(b"MONITOR\r\n").await.unwrap();
-    let mut ok = String::new();
-    monitor.read_line(&mut ok).await.unwrap();
-    assert_eq!(ok, "+OK\r\n");
-    monitor
-}
-
 #[tokio::test]
 async fn the_documented_rights_are_enough_and_nothing_else_is_sent() {
     let Some(mut data) = Data::new().await else { return };
@@ -223,7 +211,7 @@ async fn the_documented_rights_are_enough_and_nothing_else_is_sent() {
     let mut setuser = redis::cmd("ACL");
     setuser.arg("SETUSER").arg(&user).arg(documented_rights(&data.prefix)).arg(format!(">{password}"));
     setuser.exec_async(&mut data.admin).await.unwrap();
-    let mut log = monitor(&data).await;
+    let log = Monitor::of(&data).await;
     let info = data.client.get_connection_info().clone();
     let settings = info.redis_settings().clone().set_username(&user).set_password(&password);
     let as_user = Client::open(info.clone().set_redis_settings(settings.clone())).unwrap();
@@ -235,24 +223,7 @@ async fn the_documented_rights_are_enough_and_nothing_else_is_sent() {
         assert_eq!(look(&cache, "dashboard:nothing").await.unwrap(), None);
     }
 
-    // All that came over a connection which asked for our keys.
-    data.run(&["ECHO", &user]).await;
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        log.read_line(&mut line).await.unwrap();
-        if line.contains(&user) && line.contains("ECHO") {
-            break;
-        }
-        lines.push(line);
-    }
-    let address =
-        |line: &str| line.split(']').next().and_then(|head| head.split_whitespace().last()).map(str::to_owned);
-    let ours: Vec<_> =
-        lines.iter().filter(|line| line.contains(&data.prefix)).filter_map(|line| address(line)).collect();
-    assert!(ours.len() >= 8, "{lines:?}");
-    let sent = lines.iter().filter(|line| address(line).is_some_and(|address| ours.contains(&address)));
-    for line in sent {
+    for line in log.ours(&mut data, &user).await {
         let words: Vec<_> = line.split('"').skip(1).step_by(2).collect();
         let command = words[0].to_uppercase();
         assert!(["PING", "HELLO", "AUTH", "MGET", "SET"].contains(&command.as_str()), "{line}");

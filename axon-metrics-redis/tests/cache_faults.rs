@@ -42,35 +42,16 @@ const VALUE: &[u8] = b"{\"steps\":[1234,567,123,45]}";
 /// A server that answers with noise, or not at all.
 struct Misbehaving;
 
-impl Misbehaving {
-    async fn with(fault: Fault) -> RedisCache {
-        let echo = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let proxy = FaultProxy::start(echo.local_addr().unwrap()).await.unwrap();
-        proxy.set(fault);
-        let client = redis::Client::open(format!("redis://{}", proxy.address())).unwrap();
-        tokio::spawn(async move {
-            let _proxy = proxy;
-            while let Ok((mut client, _)) = echo.accept().await {
-                tokio::spawn(async move {
-                    let (mut from, mut to) = client.split();
-                    tokio::io::copy(&mut from, &mut to).await
-                });
-            }
-        });
-        RedisCache::new(client)
-    }
-}
-
 #[async_trait]
 impl FaultyStore for Misbehaving {
     type Source = RedisCache;
 
     async fn silent() -> RedisCache {
-        Self::with(Fault::Blackhole).await
+        RedisCache::new(common::misbehaving::client(Fault::Blackhole).await)
     }
 
     async fn garbled() -> RedisCache {
-        Self::with(Fault::Garbage).await
+        RedisCache::new(common::misbehaving::client(Fault::Garbage).await)
     }
 }
 

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axon_examples::fault_proxy::{Fault, FaultProxy};
+use axon_examples::fault_proxy::Fault;
 use axon_metrics::{
     facts::Stock,
     testing::{FaultyStore, RealtimeStore, SlotRecord},
@@ -96,35 +96,16 @@ impl RealtimeStore for Newer {
 /// A server that answers with noise, or not at all.
 struct Misbehaving;
 
-impl Misbehaving {
-    async fn with(fault: Fault) -> RedisRealtime {
-        let echo = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let proxy = FaultProxy::start(echo.local_addr().unwrap()).await.unwrap();
-        proxy.set(fault);
-        let client = redis::Client::open(format!("redis://{}", proxy.address())).unwrap();
-        tokio::spawn(async move {
-            let _proxy = proxy;
-            while let Ok((mut client, _)) = echo.accept().await {
-                tokio::spawn(async move {
-                    let (mut from, mut to) = client.split();
-                    tokio::io::copy(&mut from, &mut to).await
-                });
-            }
-        });
-        RedisRealtime::new(client)
-    }
-}
-
 #[async_trait]
 impl FaultyStore for Misbehaving {
     type Source = RedisRealtime;
 
     async fn silent() -> RedisRealtime {
-        Self::with(Fault::Blackhole).await
+        RedisRealtime::new(common::misbehaving::client(Fault::Blackhole).await)
     }
 
     async fn garbled() -> RedisRealtime {
-        Self::with(Fault::Garbage).await
+        RedisRealtime::new(common::misbehaving::client(Fault::Garbage).await)
     }
 }
 

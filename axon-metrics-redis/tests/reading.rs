@@ -22,12 +22,8 @@ use axon_metrics::{
 };
 use axon_metrics_redis::{RedisKeys, RedisOptions, RedisRealtime, StockKey};
 use redis::Client;
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    net::TcpStream,
-};
 
-use common::{Data, ask, healed, measured, question, word};
+use common::{Data, ask, healed, measured, monitor::Monitor, question, word};
 
 #[tokio::test]
 async fn a_question_is_one_round_trip_for_one_activity_and_for_a_thousand() {
@@ -93,23 +89,13 @@ async fn user(data: &mut Data, rights: &[String]) -> (String, Client) {
     (user, Client::open(info.set_redis_settings(settings)).unwrap())
 }
 
-/// What the server was asked, line by line, from when this returns.
-async fn monitor(data: &Data) -> BufReader<TcpStream> {
-    let mut monitor = BufReader::new(TcpStream::connect(data.server()).await.unwrap());
-    monitor.write_all(b"MONITOR\r\n").await.unwrap();
-    let mut ok = String::new();
-    monitor.read_line(&mut ok).await.unwrap();
-    assert_eq!(ok, "+OK\r\n");
-    monitor
-}
-
 #[tokio::test]
 async fn the_documented_rights_are_enough_and_nothing_is_written() {
     let Some(mut data) = Data::new().await else { return };
     data.put(789, "45", 44).await;
     let rights = documented_rights(&data.prefix);
     let (user, client) = user(&mut data, &rights).await;
-    let mut log = monitor(&data).await;
+    let log = Monitor::of(&data).await;
     for protocol in [redis::ProtocolVersion::RESP2, redis::ProtocolVersion::RESP3] {
         let info = client.get_connection_info().clone();
         let settings = info.redis_settings().clone().set_protocol(protocol);
@@ -120,25 +106,7 @@ async fn the_documented_rights_are_enough_and_nothing_is_written() {
         source.probe(question([]).as_of, Duration::from_secs(1)).await.unwrap();
     }
 
-    // All that came over a connection which asked for our keys.
-    data.run(&["ECHO", &user]).await;
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        log.read_line(&mut line).await.unwrap();
-        if line.contains(&user) && line.contains("ECHO") {
-            break;
-        }
-        lines.push(line);
-    }
-    let address =
-        |line: &str| line.split(']').next().and_then(|head| head.split_whitespace().last()).map(str::to_owned);
-    let ours: Vec<_> =
-        lines.iter().filter(|line| line.contains(&data.prefix)).filter_map(|line| address(line)).collect();
-    assert!(ours.len() >= 8, "{lines:?}");
-    let sent: Vec<_> =
-        lines.iter().filter(|line| address(line).is_some_and(|address| ours.contains(&address))).collect();
-    for line in sent {
+    for line in log.ours(&mut data, &user).await {
         let command = line.split('"').nth(1).unwrap().to_uppercase();
         assert!(["PING", "HELLO", "AUTH", "GET", "SCARD"].contains(&command.as_str()), "{line}");
     }

@@ -88,13 +88,18 @@ impl io::Write for Written {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_store_in_trouble_is_told_of_in_the_requests_span_a_few_times_and_that_it_is_over_once() {
+/// What is logged from now on by this thread, until the guard is dropped.
+fn written() -> (Written, tracing::subscriber::DefaultGuard) {
     let written = Written::default();
     let writer = written.clone();
     let subscriber =
         tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
-    let _log = tracing::subscriber::set_default(subscriber);
+    (written, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_in_trouble_is_told_of_in_the_requests_span_a_few_times_and_that_it_is_over_once() {
+    let (written, _log) = written();
 
     let store = Store::default();
     let dashboard = Dashboard::builder().catalog(store.clone()).realtime(store.clone()).build();
@@ -145,11 +150,7 @@ impl DashboardCache for ReadOnly {
 
 #[tokio::test(start_paused = true)]
 async fn a_cache_that_cannot_be_written_to_is_told_of_each_ten_seconds_although_it_can_be_read() {
-    let written = Written::default();
-    let writer = written.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
-    let _log = tracing::subscriber::set_default(subscriber);
+    let (written, _log) = written();
 
     let store = Store::default();
     let dashboard = Dashboard::builder().catalog(store.clone()).realtime(store).shared_cache(ReadOnly).build();

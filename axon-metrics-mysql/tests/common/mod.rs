@@ -82,6 +82,19 @@ impl Database {
         &self.name
     }
 
+    /// Whether the server still works on a statement with this part.
+    pub(crate) async fn is_at_work_on(&self, part: &str) -> bool {
+        let found: Vec<(i64,)> = sqlx::query_as(
+            "SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE CONCAT('%', ?, '%') \
+             AND info NOT LIKE '%processlist%'",
+        )
+        .bind(part)
+        .fetch_all(self.store.pool())
+        .await
+        .unwrap();
+        !found.is_empty()
+    }
+
     /// Runs statements, all of a text.
     pub(crate) async fn run(&self, statements: &str) {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).fetch_all(self.store.pool()).await.unwrap();

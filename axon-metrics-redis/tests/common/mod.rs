@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 pub(crate) mod cached;
+pub(crate) mod misbehaving;
+pub(crate) mod monitor;
 
 use std::{
     net::{SocketAddr, ToSocketAddrs as _},
