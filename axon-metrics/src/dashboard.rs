@@ -137,8 +137,9 @@ impl Dashboard {
         self.inner.settings.mode
     }
 
-    /// Computes the widgets asked for, as of `now` floored to the second. Sources are asked at the same time, each within
-    /// its budget; what one of them does not say is missing with its reason, and the rest is answered.
+    /// The widgets asked for, as of `now` floored to the second. What is not kept is asked of all sources at the same time,
+    /// each within its budget; what one of them does not say is missing with its reason, or an older widget is shown as
+    /// stale, and the rest is answered.
     /// # Errors
     /// [`AnswerError`]: the request is wrong, its scope does not exist or is too large, or nothing could be answered.
     pub async fn answer(&self, request: &DashboardRequest, now: Instant) -> Result<DashboardAnswer, AnswerError> {

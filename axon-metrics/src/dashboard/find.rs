@@ -107,7 +107,7 @@ impl Finder<'_> {
     fn sources(&self, units: &[Unit]) -> Vec<Source> {
         let mut steps: Vec<Step> = units.iter().map(|unit| self.look(unit)).collect();
         if steps.iter().all(|step| matches!(step, Step::Show(_))) {
-            return steps.into_iter().zip(units).map(|(step, _)| self.source(step)).collect();
+            return steps.into_iter().zip(units).map(|(step, unit)| self.source(step, unit)).collect();
         }
         self.inner.flights.board(|board| {
             // What landed since the first look is kept by now.
@@ -127,21 +127,21 @@ impl Finder<'_> {
             let started = self.start(board, wanted);
             self.start(board, old);
             let mut sources = Vec::with_capacity(units.len());
-            for (step, under_way) in steps.into_iter().zip(under_way) {
+            for ((step, unit), under_way) in steps.into_iter().zip(units).zip(under_way) {
                 sources.push(match (step, under_way.or_else(|| started.clone())) {
                     (Step::Load, Some(waiting)) => Source::Waiting(waiting),
-                    (step, _) => self.source(step),
+                    (step, _) => self.source(step, unit),
                 });
             }
             sources
         })
     }
 
-    fn source(&self, step: Step) -> Source {
+    fn source(&self, step: Step, unit: &Unit) -> Source {
         Source::Here(match step {
             Step::Show(found) => found,
             Step::Refresh(finished) => Found::Usable(finished),
-            Step::Load => Found::Loaded(Vec::new()),
+            Step::Load => self.unpack(unit, None),
         })
     }
 
