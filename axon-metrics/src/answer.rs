@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ActivityId, CampaignId, Instant, Mode, Phase, Window,
+    catalog::Resolved,
     widget::{Data, MissingFigure, Notes, Warning, Widget},
 };
 
@@ -37,6 +38,8 @@ pub struct DashboardAnswer {
     pub timestamp: DateTime<Utc>,
     /// Where the campaign or activity stands by its dates.
     pub phase: Phase,
+    /// What the catalog says of it.
+    pub scope: ScopeState,
     /// The range the figures are about.
     pub range: AnswerRange,
     /// How the funnel was counted.
@@ -51,6 +54,43 @@ pub struct DashboardAnswer {
     pub definition: DefinitionState,
     /// What a reader of the whole answer should know.
     pub warnings: Vec<Warning>,
+}
+
+/// What the catalog says of the campaign or activity asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ScopeState {
+    /// Its name.
+    pub name: String,
+    /// The name of its campaign; only of an activity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub campaign_name: Option<String>,
+    /// When it starts.
+    pub start_at: Option<DateTime<Utc>>,
+    /// When it is over.
+    pub end_at: Option<DateTime<Utc>>,
+}
+
+impl From<Resolved<'_>> for ScopeState {
+    fn from(scope: Resolved<'_>) -> Self {
+        let campaign = scope.campaign;
+        match scope.activity() {
+            Some(activity) => Self {
+                name: activity.name.clone(),
+                campaign_name: Some(campaign.name.clone()),
+                start_at: activity.start,
+                end_at: activity.end,
+            },
+            None => Self {
+                name: campaign.name.clone(),
+                campaign_name: None,
+                start_at: campaign.start,
+                end_at: campaign.end,
+            },
+        }
+    }
 }
 
 /// The range of an answer.

@@ -232,7 +232,7 @@ impl Dashboard {
         let as_of = now.trunc_subsecs(0);
         let look = self.inner.catalog.look(as_of, self.catalog_deadline()).await;
         let catalog = look.catalog.ok_or_else(|| unavailable(vec![look.report]))?;
-        Ok(CampaignList::new(&catalog, as_of))
+        Ok(CampaignList::new(&catalog, self.zone(), as_of))
     }
 
     /// What every figure means, with the store it comes from.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use axon_metrics::{
     DashboardAnswer, Widget,
-    answer::{DefinitionState, WidgetStatus},
+    answer::{DefinitionState, ScopeState, WidgetStatus},
     widget::{Data, MissingFigure, Warning},
 };
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -19,6 +19,7 @@ use crate::{problem::Problem, reply};
 struct Substance<'a> {
     data: &'a Data,
     phase: axon_metrics::Phase,
+    scope: &'a ScopeState,
     states: Vec<State<'a>>,
     definition: &'a DefinitionState,
     from: DateTime<Utc>,
@@ -51,6 +52,7 @@ pub(super) fn of(answer: &DashboardAnswer) -> Result<HeaderValue, Problem> {
     let substance = Substance {
         data: &data,
         phase: answer.phase,
+        scope: &answer.scope,
         states: answer
             .widgets
             .iter()

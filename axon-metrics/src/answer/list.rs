@@ -1,6 +1,7 @@
 //! The list of campaigns, for menus and overviews.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,6 +15,8 @@ use crate::{
 pub struct CampaignList {
     /// The campaigns, in the catalog's order.
     pub campaigns: Vec<CampaignEntry>,
+    /// The business zone, by its IANA name: what days and hours are said in.
+    pub zone: String,
 }
 
 /// A campaign of the list.
@@ -59,7 +62,7 @@ pub struct ActivityEntry {
 }
 
 impl CampaignList {
-    pub(crate) fn new(catalog: &Catalog, as_of: Instant) -> Self {
+    pub(crate) fn new(catalog: &Catalog, zone: Tz, as_of: Instant) -> Self {
         let campaigns = catalog.campaigns().iter().map(|campaign| CampaignEntry {
             campaign_id: campaign.id,
             name: campaign.name.clone(),
@@ -80,7 +83,7 @@ impl CampaignList {
                 })
                 .collect(),
         });
-        Self { campaigns: campaigns.collect() }
+        Self { campaigns: campaigns.collect(), zone: zone.name().to_owned() }
     }
 
     /// Only the campaigns of this phase.

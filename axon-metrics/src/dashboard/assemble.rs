@@ -96,6 +96,7 @@ fn envelope(
         period: request.period.code().to_owned(),
         timestamp: as_of,
         phase: scope.phase(as_of),
+        scope: scope.into(),
         range: AnswerRange {
             from: range.window.from,
             to: range.window.to,
