@@ -1,0 +1,68 @@
+// Requests to the server. A failure is a value that says what to do next, never an empty answer.
+
+import { BASE } from "./address.js";
+
+/** @typedef {import("./types.js").Problem} Problem */
+/** @typedef {import("./address.js").Address} Address */
+
+/** Longer than any answer may take. */
+const PATIENCE = 15_000;
+
+/** Which widgets each page asks for. */
+const WIDGETS = { campaign: "overview,funnel,comparison,realtime,activities", activity: "overview,funnel,comparison,realtime" };
+
+/**
+ * Where the figures of a page are.
+ * @param {Address} address
+ * @param {"answer" | "stream"} kind
+ */
+export function figures(address, kind) {
+  const view = address.view === "activity" ? "activity" : "campaign";
+  const path = `api/v1/dashboard/${view}/${encodeURIComponent(address.id)}`;
+  const url = new URL(kind === "stream" ? `${path}/stream` : path, BASE);
+  const asked = { widgets: WIDGETS[view], period: address.period, compare: "previous", mode: address.mode };
+  for (const [name, value] of Object.entries(asked)) if (value) url.searchParams.set(name, value);
+  if (address.period === "custom") {
+    url.searchParams.set("startDate", address.startDate);
+    url.searchParams.set("endDate", address.endDate);
+  }
+  return url;
+}
+
+/**
+ * Asks for JSON. The browser sends the tag of what it has and gives it again where nothing changed.
+ * @param {URL | string} path
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{ok: true, value: any} | {ok: false, problem: Problem}>}
+ */
+export async function ask(path, signal) {
+  const patience = AbortSignal.timeout(PATIENCE);
+  try {
+    const response = await fetch(new URL(path, BASE), { signal: signal ? AbortSignal.any([signal, patience]) : patience });
+    const value = await response.json();
+    if (response.ok) return { ok: true, value };
+    const retryAfter = Number(response.headers.get("retry-after")) || null;
+    const fields = (value.errors ?? []).map((/** @type {{field: string}} */ error) => error.field);
+    return { ok: false, problem: { status: response.status, code: String(value.code ?? "unknown"), retryAfter, fields } };
+  } catch {
+    return { ok: false, problem: { status: 0, code: patience.aborted ? "timeout" : "unreachable", retryAfter: null, fields: [] } };
+  }
+}
+
+/** Whether asking again may work. @param {Problem} problem */
+export function mayPass(problem) {
+  return problem.status === 0 || problem.status === 429 || problem.status >= 500;
+}
+
+/** @type {Promise<Map<string, import("./types.js").Definition>> | null} */
+let asked = null;
+
+/** What every figure means; asked for once, and again if it could not be had. */
+export function definitions() {
+  asked ??= ask("api/v1/dashboard/definitions").then((reply) => {
+    if (!reply.ok) asked = null;
+    const list = reply.ok ? reply.value.definitions : [];
+    return new Map(list.map((/** @type {import("./types.js").Definition} */ one) => [one.key, one]));
+  });
+  return asked;
+}

@@ -1,0 +1,133 @@
+// A dialog to choose a first and a last day. Days are dates of the business zone (`2024-11-06`), and stay text: no time of
+// the viewer's machine enters.
+
+import { fill, h, icon, ICONS, mark, write } from "./dom.js";
+import * as format from "./format.js";
+import { t } from "./words.js";
+
+/** As many days as the server answers for. */
+export const MAX_DAYS = 400;
+const DAY = 86_400_000;
+
+/** @param {string} date */
+const toTime = (date) => Date.parse(`${date}T00:00:00Z`);
+/** @param {number} time */
+const toDate = (time) => new Date(time).toISOString().slice(0, 10);
+/** @param {string} date @param {number} days */
+export const plus = (date, days) => toDate(toTime(date) + days * DAY);
+/** How many days from one date to another, both counted. @param {string} from @param {string} to */
+export const days = (from, to) => Math.round((toTime(to) - toTime(from)) / DAY) + 1;
+
+/** The same day of another month, or that month's last. @param {string} date @param {number} months */
+export function plusMonths(date, months) {
+  const [year = 0, month = 1, day = 1] = date.split("-").map(Number);
+  const last = new Date(Date.UTC(year, month + months, 0)).getUTCDate();
+  return toDate(Date.UTC(year, month - 1 + months, Math.min(day, last)));
+}
+
+/** The days that a month's sheet shows, in weeks from Sunday. @param {string} date any day of the month */
+export function sheet(date) {
+  const first = `${date.slice(0, 8)}01`;
+  const start = plus(first, -new Date(toTime(first)).getUTCDay());
+  const end = plus(plusMonths(first, 1), -1);
+  const weeks = Math.ceil(days(start, end) / 7);
+  return Array.from({ length: weeks }, (_, week) => Array.from({ length: 7 }, (_, day) => plus(start, week * 7 + day)));
+}
+
+/**
+ * Opens the dialog.
+ * @param {object} options
+ * @param {string} options.today days after it have nothing to show
+ * @param {string} options.from @param {string} options.to
+ * @param {string} options.zone
+ * @param {(from: string, to: string) => void} options.chosen
+ */
+export function choose({ today, from, to, zone, chosen }) {
+  let first = from;
+  let last = to;
+  let shown = to && to <= today ? to : today;
+
+  const title = h("h3", { id: "calendar-month", "aria-live": "polite" });
+  const grid = h("table", { class: "month", role: "grid", "aria-labelledby": "calendar-month" });
+  const said = h("p", { class: "calendar-said", role: "status" });
+  const apply = h("button", { type: "submit", class: "button primary" }, t("calendar.apply"));
+  /** @param {number} by */
+  const turn = (by) => {
+    shown = clamp(plusMonths(shown, by));
+    draw(false);
+  };
+  const back = h("button", { type: "button", class: "tool", "aria-label": t("calendar.previous"), on: { click: () => turn(-1) } }, icon(ICONS.back));
+  const next = h("button", { type: "button", class: "tool", "aria-label": t("calendar.next"), on: { click: () => turn(1) } }, icon(ICONS.next));
+  const dialog = h("dialog", { class: "calendar", "aria-labelledby": "calendar-title", on: { close: () => dialog.remove() } },
+    h("form", { method: "dialog", on: { submit: () => chosen(first, last) } },
+      h("h2", { id: "calendar-title" }, t("calendar.title")),
+      h("p", { class: "quiet" }, t("calendar.hint", { days: MAX_DAYS }), " ", t("period.zone", { zone })),
+      h("div", { class: "calendar-head" }, back, title, next),
+      grid, said,
+      h("div", { class: "calendar-foot" },
+        h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, t("calendar.cancel")), apply)));
+
+  /** @param {string} date */
+  function clamp(date) {
+    return date > today ? today : date;
+  }
+
+  /** @param {string} date */
+  function pick(date) {
+    if (!first || last || date < first) [first, last] = [date, ""];
+    else last = date;
+    shown = date;
+    draw(true);
+  }
+
+  /** @param {KeyboardEvent} event */
+  function key(event) {
+    const weekday = new Date(toTime(shown)).getUTCDay();
+    /** @type {Record<string, string>} */
+    const there = {
+      ArrowLeft: plus(shown, -1), ArrowRight: plus(shown, 1), ArrowUp: plus(shown, -7), ArrowDown: plus(shown, 7),
+      Home: plus(shown, -weekday), End: plus(shown, 6 - weekday), PageUp: plusMonths(shown, -1), PageDown: plusMonths(shown, 1),
+    };
+    const target = there[event.key];
+    if (!target) return;
+    event.preventDefault();
+    shown = clamp(target);
+    draw(true);
+  }
+
+  /** @param {boolean} focus whether the day in hand is to have it */
+  function draw(focus) {
+    write(title, format.month(Number(shown.slice(0, 4)), Number(shown.slice(5, 7)) - 1));
+    next.disabled = shown.slice(0, 7) >= today.slice(0, 7);
+    const head = h("thead", {}, h("tr", {}, ...format.weekdays().map(({ short, long }) => h("th", { scope: "col", abbr: long }, short))));
+    const weeks = sheet(shown).map((week) => h("tr", {}, ...week.map((date) => h("td", { role: "gridcell", "aria-selected": String(inside(date)) }, day(date)))));
+    fill(grid, head, h("tbody", { on: { keydown: key } }, ...weeks));
+    const long = first && last ? days(first, last) > MAX_DAYS : false;
+    const named = (/** @type {string} */ date) => (date ? format.day(date) : t("calendar.unset"));
+    write(said, long ? t("calendar.tooLong", { days: MAX_DAYS }) : `${t("calendar.start")}: ${named(first)} · ${t("calendar.end")}: ${named(last)}`);
+    apply.disabled = !first || !last || long;
+    if (focus) /** @type {HTMLElement | null} */ (grid.querySelector('[tabindex="0"]'))?.focus();
+  }
+
+  /** @param {string} date */
+  function inside(date) {
+    return date === first || Boolean(last) && date >= first && date <= last;
+  }
+
+  /** @param {string} date */
+  function day(date) {
+    const button = h("button", {
+      type: "button", "data-date": date, tabindex: date === shown ? "0" : "-1", "aria-label": format.weekdayAndDay(date),
+      disabled: date > today, class: date.slice(0, 7) === shown.slice(0, 7) ? null : "other",
+      on: { click: () => pick(date) },
+    }, Number(date.slice(8)));
+    mark(button, "aria-current", date === today ? "date" : null);
+    if (date === first || date === last) button.classList.add("end");
+    return button;
+  }
+
+  draw(false);
+  document.body.append(dialog);
+  dialog.showModal();
+  draw(true);
+}

@@ -1,0 +1,30 @@
+// Tables as files for spreadsheets.
+
+/** @typedef {string | number | null | undefined} Cell */
+
+/**
+ * The text of a file: with the mark that makes spreadsheets read it as UTF-8. A missing figure is an empty cell. Text that
+ * a spreadsheet would run as a formula is kept as text.
+ * @param {Cell[][]} rows
+ */
+export function text(rows) {
+  return `\ufeff${rows.map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
+}
+
+/** @param {Cell} value */
+function cell(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") return String(value);
+  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** @param {string} name @param {Cell[][]} rows */
+export function save(name, rows) {
+  const url = URL.createObjectURL(new Blob([text(rows)], { type: "text/csv;charset=utf-8" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = `${name}.csv`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

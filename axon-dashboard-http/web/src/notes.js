@@ -1,0 +1,95 @@
+// Why figures are missing, and what a reader should know of those that are there, in the page's words.
+
+import { known, lang, t } from "./words.js";
+
+/** @typedef {import("./types.js").MissingFigure} MissingFigure */
+/** @typedef {import("./types.js").Warning} Warning */
+/** @typedef {import("./types.js").WidgetName} WidgetName */
+/** @typedef {import("./types.js").Answer} Answer */
+
+/** So many figures of one reason are named. */
+const NAMED = 4;
+
+/** @param {{reason: string, detail: string | null}} missing */
+export function reason({ reason, detail }) {
+  for (const code of [detail, reason]) {
+    const key = `reason.${code}`;
+    if (known(key)) return t(key);
+  }
+  return t("reason.unknown", { code: detail ?? reason });
+}
+
+/**
+ * The reasons of a widget, one line for all figures that share one.
+ * @param {WidgetName} widget @param {MissingFigure[]} missing @param {Answer} answer
+ */
+export function reasons(widget, missing, answer) {
+  /** @type {Map<string, MissingFigure[]>} */
+  const groups = new Map();
+  for (const one of missing) {
+    const key = JSON.stringify([one.reason, one.detail, one.source]);
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].map((group) => {
+    const names = [...new Set(group.map((one) => figure(widget, one.field, answer)))];
+    const named = names.slice(0, NAMED);
+    if (names.length > NAMED) named.push(t("figure.more", { count: names.length - NAMED }));
+    const [first] = group;
+    const source = first?.source;
+    const values = { figures: named.join(", "), reason: first ? reason(first) : "", source: source ?? "" };
+    return source ? t("note.missing.source", values) : t("note.missing", values);
+  });
+}
+
+/** @param {WidgetName} widget @param {Warning} warning @param {Answer} answer */
+export function warning(widget, { code, field, data = {} }, answer) {
+  const key = `warning.${code}`;
+  if (!known(key)) return t("warning.unknown", { code });
+  /** @type {Record<string, string>} */
+  const values = { figure: field ? figure(widget, field, answer) : "" };
+  for (const name of ["limit", "held", "counter", "members", "seconds", "hours"]) {
+    values[name] = data[name] === null || data[name] === undefined ? "–" : new Intl.NumberFormat(lang()).format(data[name]);
+  }
+  return t(key, values);
+}
+
+/**
+ * A figure by its path inside a widget, as the page names it.
+ * @param {WidgetName} widget @param {string} field @param {Answer} answer
+ * @returns {string}
+ */
+export function figure(widget, field, answer) {
+  const before = field.match(/^(previous|change)\.(.+)$/);
+  if (before?.[2]) {
+    const inner = figure(widget, before[2], answer);
+    return before[1] === "previous" ? t("figure.previous", { figure: inner }) : t("figure.change", { figure: inner });
+  }
+  const step = field.match(/^steps\[(\d+)\]\.(previous\.)?(\w+)$/);
+  if (step) {
+    const found = answer.data.funnel?.steps[Number(step[1])];
+    const owner = found ? (lang() === "ko" ? found.name : found.nameEn) : t("funnel.step");
+    const name = step[3] === "value" ? owner : t("figure.of", { owner, figure: word(`funnel.${step[3]}`) });
+    return step[2] ? t("figure.previous", { figure: name }) : name;
+  }
+  const activity = field.match(/^activities\[(\d+)\]\.(\w+)$/);
+  if (activity) {
+    const id = activity[1] ?? "";
+    const owner = answer.data.activities?.find((row) => String(row.activityId) === id)?.name ?? t("figure.activity", { id });
+    const key = known(`activities.${activity[2]}`) ? `activities.${activity[2]}` : `realtime.${activity[2]}`;
+    return t("figure.of", { owner, figure: word(key) });
+  }
+  const sales = field.match(/^(promotion|regular|baseline)(?:\.(\w+))?$/);
+  if (sales) {
+    const owner = word(`promotion.${sales[1]}`);
+    return sales[2] ? t("figure.of", { owner, figure: word(`promotion.${sales[2]}`) }) : owner;
+  }
+  const key = { overview: "kpi", funnel: "funnel", comparison: "promotion", realtime: "realtime", activities: "activities" }[widget];
+  return word(`${key}.${field}`);
+}
+
+/** @param {string} key */
+function word(key) {
+  if (known(key)) return t(key);
+  const last = `figures.${key.split(".").pop()}`;
+  return known(last) ? t(last) : String(key.split(".").pop());
+}

@@ -1,0 +1,117 @@
+// The campaigns: how each stands, when, with which activities and limits. Read again every half minute, as the server
+// reads its catalog.
+
+import { follow, link } from "../address.js";
+import { ask, mayPass } from "../api.js";
+import { fill, h } from "../dom.js";
+import * as format from "../format.js";
+import { choice } from "../period.js";
+import { t } from "../words.js";
+import { trouble } from "./trouble.js";
+
+/** @typedef {import("../address.js").Address} Address */
+/** @typedef {import("../types.js").CampaignList} CampaignList */
+/** @typedef {import("../types.js").ListedCampaign} Campaign */
+
+const AGAIN = 30_000;
+const SOON = 3_000;
+const PHASES = /** @type {const} */ (["all", "running", "not_started", "ended"]);
+
+/** @param {Address} address */
+export function campaigns(address) {
+  /** @type {typeof PHASES[number]} */
+  let phase = "all";
+  /** @type {CampaignList | undefined} */
+  let list;
+  /** @type {ReturnType<typeof setTimeout>} */
+  let timer;
+  let shown = "";
+  const asking = new AbortController();
+  const lead = h("p", { class: "quiet" });
+  const place = h("div", { class: "campaigns loading", "aria-busy": "true" }, ...Array.from({ length: 3 }, () => h("div", { class: "campaign skeleton" })));
+  const filter = choice(t("campaigns.filter"), PHASES, (name) => [name === "all" ? t("campaigns.all") : t(`phase.${name}`)], (name) => {
+    phase = name;
+    filter.press(phase);
+    show();
+  });
+  filter.press(phase);
+  const element = h("main", { id: "main", tabindex: "-1" },
+    h("div", { class: "title" }, h("h1", {}, t("campaigns.title")), lead, h("span", { class: "spacer" }), filter.element), place);
+
+  async function load() {
+    clearTimeout(timer);
+    const reply = await ask("api/v1/dashboard/campaigns", asking.signal);
+    if (asking.signal.aborted) return;
+    if (reply.ok) {
+      list = reply.value;
+      show();
+    } else if (!list) {
+      ready();
+      fill(place, trouble(reply.problem, address, load));
+    }
+    if (reply.ok || mayPass(reply.problem)) timer = setTimeout(load, reply.ok ? AGAIN : SOON);
+  }
+
+  function ready() {
+    place.classList.remove("loading");
+    place.removeAttribute("aria-busy");
+  }
+
+  function show() {
+    if (!list) return;
+    const text = JSON.stringify([list, phase]);
+    if (text === shown) return;
+    shown = text;
+    ready();
+    const { zone } = list;
+    lead.textContent = t("campaigns.lead", { zone });
+    const chosen = list.campaigns.filter((campaign) => phase === "all" || campaign.phase === phase);
+    if (chosen.length === 0) fill(place, h("p", { class: "quiet empty" }, t(list.campaigns.length ? "campaigns.none" : "campaigns.empty")));
+    else fill(place, ...chosen.map((campaign) => card(campaign, zone, address)));
+  }
+
+  load();
+  return {
+    element,
+    title: t("campaigns.title"),
+    close() {
+      asking.abort();
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** @param {string | null} instant @param {string} zone */
+const date = (instant, zone) => (instant ? h("time", { datetime: instant }, format.minute(instant, zone)) : t("dates.open"));
+
+/** @param {Campaign} campaign @param {string} zone @param {Address} address */
+function card(campaign, zone, address) {
+  const there = { ...address, view: /** @type {const} */ ("campaign"), id: String(campaign.campaignId) };
+  const rows = campaign.activities.map((activity) => {
+    const deeper = { ...address, view: /** @type {const} */ ("activity"), id: String(activity.activityId) };
+    return h("tr", {},
+      h("th", { scope: "row", class: "text" }, h("a", { href: link(deeper), on: { click: follow(deeper) } }, h("bdi", { "data-name": true }, activity.name))),
+      h("td", { class: "text" }, badge(activity.phase)),
+      h("td", { class: "text" }, date(activity.startAt, zone), " ~ ", date(activity.endAt, zone)),
+      h("td", { class: "number" }, activity.limitCount === null ? t("campaigns.unlimited") : format.count(activity.limitCount)));
+  });
+  const label = `${campaign.name} · ${t("campaigns.activities")}`;
+  return h("article", { class: "campaign", "data-campaign": campaign.campaignId },
+    h("header", {},
+      h("h2", {}, h("a", { href: link(there), on: { click: follow(there) } }, h("bdi", { "data-name": true }, campaign.name))),
+      badge(campaign.phase),
+      h("p", { class: "quiet" }, date(campaign.startAt, zone), " ~ ", date(campaign.endAt, zone))),
+    rows.length === 0
+      ? h("p", { class: "quiet" }, t("campaigns.noActivities"))
+      : h("div", { class: "table", tabindex: "0", role: "region", "aria-label": label },
+        h("table", {},
+          h("thead", {}, h("tr", {},
+            h("th", { scope: "col", class: "text" }, t("campaigns.activities")), h("th", { scope: "col", class: "text" }, t("phase")),
+            h("th", { scope: "col", class: "text" }, t("campaigns.dates")), h("th", { scope: "col", class: "number" }, t("campaigns.limit")))),
+          h("tbody", {}, ...rows))));
+}
+
+/** @param {import("../types.js").Phase} phase */
+export function badge(phase) {
+  return h("span", { class: "badge", "data-phase": phase }, t(`phase.${phase}`));
+}

@@ -1,0 +1,181 @@
+// A campaign or an activity: its widgets over a period, live. Each widget stands alone; what came is handed to all.
+
+import { follow, go, link, MODES } from "../address.js";
+import { voice } from "../announce.js";
+import { definitions as fetchDefinitions } from "../api.js";
+import * as clock from "../clock.js";
+import { fill, h, icon, ICONS, mark, write } from "../dom.js";
+import * as format from "../format.js";
+import { Live } from "../live.js";
+import * as notes from "../notes.js";
+import { choice, period } from "../period.js";
+import { known, t } from "../words.js";
+import { activities } from "../widgets/activities.js";
+import { funnel } from "../widgets/funnel.js";
+import { inflow } from "../widgets/inflow.js";
+import { kpi } from "../widgets/kpi.js";
+import { promotion } from "../widgets/promotion.js";
+import { realtime } from "../widgets/realtime.js";
+import { sentence, trouble } from "./trouble.js";
+
+/** @typedef {import("../address.js").Address} Address */
+/** @typedef {import("../types.js").Answer} Answer */
+/** @typedef {import("../types.js").Problem} Problem */
+/**
+ * What a widget is given.
+ * @typedef {object} Context
+ * @property {Address} address
+ * @property {Map<string, import("../types.js").Definition>} definitions filled once they are known
+ * @property {() => void} retry
+ * @property {Node[]} tools
+ */
+/** @typedef {{frame: import("../frame.js").Frame, update: (answer: Answer) => void, close?: () => void}} Widget */
+
+/** @param {Address} address @param {(title: string) => void} titled */
+export function scope(address, titled) {
+  /** @type {Map<string, import("../types.js").Definition>} */
+  const definitions = new Map();
+  fetchDefinitions().then((found) => found.forEach((definition, key) => definitions.set(key, definition)));
+
+  const modes = choice(t("mode.label"), MODES, (name) => [t(name === "count" ? "mode.count" : "mode.unique")], (mode) => go({ ...address, mode }));
+  modes.element.classList.add("small");
+  /** @type {Context} */
+  const context = { address, definitions, retry: () => live.retry(), tools: [modes.element] };
+  /** @type {Widget[]} */
+  const widgets = [kpi, funnel, realtime, promotion, inflow].map((make) => make(context));
+  if (address.view === "campaign") widgets.push(activities(context));
+
+  const path = h("nav", { class: "path", "aria-label": t("app.path") });
+  const name = h("bdi", { "data-name": true });
+  const phase = h("span", { class: "badge", hidden: true });
+  const dates = h("p", { class: "quiet dates" });
+  const periods = period(address);
+  const status = connection(() => live.pause(status.toggle()));
+  const note = h("p", { class: "note", hidden: true });
+  const warnings = h("p", { class: "note warn", hidden: true });
+  const problem = h("div", {});
+  const spoken = voice();
+  const grid = h("div", { class: "grid" }, ...widgets.map(({ frame }) => frame.element));
+  const element = h("main", { id: "main", tabindex: "-1" },
+    path, h("div", { class: "title" }, h("h1", {}, name), phase, h("span", { class: "spacer" }), status.element), dates,
+    periods.element, note, warnings, problem, grid, spoken.element);
+
+  /** @type {Answer | undefined} */
+  let latest;
+  const live = new Live(address, {
+    answer(answer) {
+      const first = !latest;
+      latest = answer;
+      clock.set(answer.timestamp);
+      fill(problem);
+      grid.hidden = false;
+      if (first) trail(path, answer, address);
+      if (write(name, answer.scope.name) || first) titled(answer.scope.name);
+      phase.hidden = false;
+      mark(phase, "data-phase", answer.phase);
+      write(phase, t(`phase.${answer.phase}`));
+      showDates(answer, dates, note);
+      const told = answer.warnings.map((one) => notes.warning("overview", one, answer));
+      warnings.hidden = told.length === 0;
+      write(warnings, told.join(" · "));
+      periods.update(answer);
+      modes.press(answer.mode);
+      for (const widget of widgets) widget.update(answer);
+      age();
+      announce(answer);
+    },
+    beat({ timestamp, asOf }) {
+      clock.set(timestamp);
+      if (asOf) for (const { frame } of widgets) frame.beat(asOf);
+      age();
+    },
+    link: (link) => status.show(link),
+    problem(found) {
+      // With figures on the page, these stay, and grow old visibly.
+      if (latest && found.code !== "not_found") {
+        status.why(sentence(found, address));
+        return;
+      }
+      grid.hidden = true;
+      fill(problem, trouble(found, address, () => live.retry()));
+    },
+  });
+
+  function age() {
+    for (const { frame } of widgets) frame.age();
+    const known = widgets.map(({ frame }) => frame.asOf).filter((asOf) => asOf !== null && asOf !== undefined);
+    const oldest = known.sort()[0];
+    if (oldest && latest) status.asOf(t("live.asOf", { time: format.second(oldest, latest.range.zone) }));
+  }
+  const ticking = setInterval(age, 1000);
+
+  /** @param {Answer} answer */
+  function announce({ data: { overview }, range }) {
+    if (!overview) return;
+    const figures = { visits: overview.totalVisits, participants: overview.totalParticipants, approved: overview.approvedCount, purchases: overview.purchaseCount };
+    const values = Object.fromEntries(Object.entries(figures).map(([key, value]) => [key, format.count(value)]));
+    spoken.say(JSON.stringify(figures), () => t("live.summary", { ...values, time: format.second(clock.now(), range.zone) }));
+  }
+
+  return {
+    element,
+    title: "",
+    close() {
+      live.close();
+      clearInterval(ticking);
+      for (const widget of widgets) widget.close?.();
+    },
+  };
+}
+
+/** How the connection is, since when the data is, and the way to pause. @param {() => void} toggled */
+function connection(toggled) {
+  let paused = false;
+  const text = h("span", {});
+  const asOf = h("span", { class: "as-of" });
+  const button = h("button", { type: "button", class: "button small pause", on: { click: toggled } });
+  const element = h("div", { class: "connection", "data-link": "connecting" }, h("span", { class: "dot", "aria-hidden": "true" }), text, asOf, button);
+  const buttons = () => fill(button, icon(paused ? ICONS.play : ICONS.pause), t(paused ? "live.resume" : "live.pause"));
+  buttons();
+  return {
+    element,
+    toggle() {
+      paused = !paused;
+      buttons();
+      return paused;
+    },
+    /** @param {import("../live.js").Link} link */
+    show(link) {
+      mark(element, "data-link", link);
+      element.title = "";
+      const key = `live.${link}`;
+      write(text, known(key) ? t(key) : "");
+    },
+    /** @param {string} sentence */
+    why(sentence) {
+      element.title = sentence;
+      write(text, sentence);
+    },
+    /** @param {string} said */
+    asOf: (said) => write(asOf, said),
+  };
+}
+
+/** The way back up. @param {Element} path @param {Answer} answer @param {Address} address */
+function trail(path, answer, address) {
+  const up = (/** @type {Address} */ there, /** @type {Node | string} */ text) => h("a", { href: link(there), on: { click: follow(there) } }, text);
+  const steps = [up({ ...address, view: "campaigns", id: "" }, t("campaigns.title"))];
+  if (address.view === "activity") {
+    steps.push(up({ ...address, view: "campaign", id: String(answer.campaignId) }, h("bdi", { "data-name": true }, answer.scope.campaignName ?? "")));
+  }
+  fill(path, ...steps.flatMap((step, index) => (index ? [h("span", { "aria-hidden": "true" }, "/"), step] : [step])));
+}
+
+/** @param {Answer} answer @param {HTMLElement} dates @param {HTMLElement} note */
+function showDates({ scope: { startAt, endAt }, phase, range: { zone } }, dates, note) {
+  const say = (/** @type {string | null} */ instant) => (instant ? format.minute(instant, zone) : t("dates.open"));
+  write(dates, t("dates.range", { from: say(startAt), to: say(endAt) }));
+  note.hidden = phase === "running";
+  if (phase === "not_started") write(note, startAt ? t("phase.note.not_started", { date: say(startAt) }) : t("phase.note.not_started.open"));
+  if (phase === "ended") write(note, t("phase.note.ended", { date: say(endAt) }));
+}

@@ -1,0 +1,53 @@
+// Over which time: today, the last days, or days of one's own. And how the funnel counts.
+
+import { go, PERIODS } from "./address.js";
+import { choose, days, MAX_DAYS, plus } from "./calendar.js";
+import * as clock from "./clock.js";
+import { h, icon, ICONS, mark, write } from "./dom.js";
+import * as format from "./format.js";
+import { t } from "./words.js";
+
+/** @typedef {import("./address.js").Address} Address */
+/** @typedef {import("./types.js").Answer} Answer */
+
+/** Buttons of which one is pressed. @template {string} T @param {string} label @param {readonly T[]} names @param {(name: T) => (string | Node)[]} text @param {(name: T) => void} chosen */
+export function choice(label, names, text, chosen) {
+  const buttons = names.map((name) => h("button", { type: "button", "data-value": name, on: { click: () => chosen(name) } }, ...text(name)));
+  return {
+    element: h("div", { class: "choice", role: "group", "aria-label": label }, ...buttons),
+    /** @param {string} name */
+    press: (name) => buttons.forEach((button) => mark(button, "aria-pressed", String(button.dataset.value === name))),
+  };
+}
+
+/** @param {Address} address */
+export function period(address) {
+  let zone = "";
+  let [from, to] = [address.startDate, address.endDate];
+  const range = h("p", { class: "range" });
+  const buttons = choice(t("period.label"), PERIODS,
+    (name) => (name === "custom" ? [icon(ICONS.calendar), t("period.custom")] : [t(`period.${name}`)]),
+    (name) => {
+      if (name !== "custom") {
+        go({ ...address, period: name, startDate: "", endDate: "" });
+        return;
+      }
+      const today = format.today(clock.now(), zone || "UTC");
+      const whole = from && to && days(from, to) <= MAX_DAYS;
+      choose({
+        today, zone, from: whole ? from : plus(today, -6), to: whole ? to : today,
+        chosen: (startDate, endDate) => go({ ...address, period: "custom", startDate, endDate }),
+      });
+    });
+  buttons.press(address.period);
+  return {
+    element: h("div", { class: "period" }, buttons.element, range),
+    /** @param {Answer} answer */
+    update({ range: { startDate, endDate, zone: named, previous } }) {
+      [zone, from, to] = [named, startDate, endDate];
+      const dates = startDate === endDate ? format.day(startDate) : t("dates.range", { from: format.day(startDate), to: format.day(endDate) });
+      const compared = previous && t("period.compared", { from: format.minute(previous.from, zone), to: format.minute(previous.to, zone) });
+      write(range, [dates, t("period.zone", { zone }), compared].filter(Boolean).join(" · "));
+    },
+  };
+}

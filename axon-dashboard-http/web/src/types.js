@@ -1,0 +1,156 @@
+// The shapes that go over the wire, as the server's OpenAPI document has them. Nothing here runs.
+
+/** @typedef {"not_started" | "running" | "ended"} Phase */
+/** @typedef {"fresh" | "stale" | "partial" | "unavailable"} Status */
+/** @typedef {"overview" | "funnel" | "comparison" | "realtime" | "activities"} WidgetName */
+
+/**
+ * @typedef {object} MissingFigure
+ * @property {string} field
+ * @property {string} reason
+ * @property {string | null} detail
+ * @property {string | null} source
+ * @property {string} message
+ */
+
+/**
+ * @typedef {object} Warning
+ * @property {string} code
+ * @property {string} message
+ * @property {string} [field]
+ * @property {Record<string, number | null>} [data]
+ */
+
+/**
+ * @typedef {object} WidgetState
+ * @property {Status} status
+ * @property {string | null} asOf
+ * @property {number | null} ageMs
+ * @property {MissingFigure[]} missing
+ * @property {Warning[]} warnings
+ */
+
+/**
+ * @typedef {object} OverviewFigures
+ * @property {number | null} totalVisits
+ * @property {number | null} totalParticipants
+ * @property {number | null} approvedCount
+ * @property {number | null} purchaseCount
+ * @property {number | null} conversionRate
+ */
+
+/** @typedef {OverviewFigures & {previous?: OverviewFigures, change?: OverviewFigures}} Overview */
+
+/**
+ * @typedef {object} FunnelStep
+ * @property {string} key
+ * @property {string} name
+ * @property {string} nameEn
+ * @property {number | null} value
+ * @property {number | null} rate
+ * @property {number | null} rateFromFirst
+ * @property {{value: number | null, rate: number | null}} [previous]
+ */
+
+/**
+ * @typedef {object} SalesFigures
+ * @property {number | null} orders
+ * @property {number | null} quantity
+ * @property {string | null} revenue
+ * @property {number | null} buyers
+ * @property {number | null} cancelled
+ */
+
+/**
+ * @typedef {object} Baseline
+ * @property {number | null} orders
+ * @property {number | null} quantity
+ * @property {string | null} revenue
+ * @property {number | null} buyers
+ * @property {number | null} weeks
+ * @property {"hour_of_week" | "day_of_week" | "mean" | null} method
+ */
+
+/**
+ * @typedef {object} Comparison
+ * @property {SalesFigures} promotion
+ * @property {SalesFigures} regular
+ * @property {Baseline} baseline
+ * @property {string} currency
+ * @property {number[]} products
+ * @property {{campaignId: number | null, activityId: number, orders: number}[] | null} otherPromotions
+ */
+
+/**
+ * @typedef {object} InflowBucket
+ * @property {string} from
+ * @property {string} to
+ * @property {number} visits
+ * @property {"complete" | "in_progress"} state
+ */
+
+/**
+ * @typedef {object} Realtime
+ * @property {number | null} remainingStock
+ * @property {number | null} initialStock
+ * @property {number | null} activeUsers
+ * @property {number | null} participantsTotal
+ * @property {string | null} lastUpdated
+ * @property {InflowBucket[] | null} hourlyInflow
+ */
+
+/** @typedef {OverviewFigures & {activityId: number, name: string, type: string, phase: Phase, remainingStock: number | null}} ActivityRow */
+
+/**
+ * @typedef {object} Answer
+ * @property {number} campaignId
+ * @property {number} [activityId]
+ * @property {string} timestamp
+ * @property {Phase} phase
+ * @property {{name: string, campaignName?: string, startAt: string | null, endAt: string | null}} scope
+ * @property {{from: string, to: string, startDate: string, endDate: string, zone: string, inProgress: boolean,
+ *   previous?: {from: string, to: string}}} range
+ * @property {string} mode
+ * @property {{overview?: Overview, funnel?: {steps: FunnelStep[]}, comparison?: Comparison, realtime?: Realtime,
+ *   activities?: ActivityRow[]}} data
+ * @property {Partial<Record<WidgetName, WidgetState>>} widgets
+ * @property {Warning[]} warnings
+ */
+
+/**
+ * @typedef {object} ListedActivity
+ * @property {number} activityId
+ * @property {string} name
+ * @property {string} type
+ * @property {Phase} phase
+ * @property {string | null} startAt
+ * @property {string | null} endAt
+ * @property {number | null} limitCount
+ */
+
+/**
+ * @typedef {object} ListedCampaign
+ * @property {number} campaignId
+ * @property {string} name
+ * @property {Phase} phase
+ * @property {string | null} startAt
+ * @property {string | null} endAt
+ * @property {ListedActivity[]} activities
+ */
+
+/** @typedef {{campaigns: ListedCampaign[], zone: string}} CampaignList */
+
+/**
+ * @typedef {object} Definition
+ * @property {string} key
+ * @property {string} ko
+ * @property {string} en
+ * @property {string} formulaKo
+ * @property {string} formulaEn
+ * @property {string} unit
+ * @property {string} source
+ */
+
+/** @typedef {{status: number, code: string, retryAfter: number | null, fields: string[]}} Problem */
+
+export {};
