@@ -15,6 +15,8 @@ export default {
   "campaigns.all": "All",
   "campaigns.activities": "Activities",
   "campaigns.dates": "Dates",
+  "campaigns.dates.start": "Starts",
+  "campaigns.dates.end": "Ends",
   "campaigns.limit": "Limit",
   "campaigns.unlimited": "No limit",
   "campaigns.open": "Open",

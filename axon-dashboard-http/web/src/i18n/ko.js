@@ -14,6 +14,8 @@ export default {
   "campaigns.all": "전체",
   "campaigns.activities": "활동",
   "campaigns.dates": "기간",
+  "campaigns.dates.start": "시작",
+  "campaigns.dates.end": "종료",
   "campaigns.limit": "한도",
   "campaigns.unlimited": "한도 없음",
   "campaigns.open": "자세히 보기",

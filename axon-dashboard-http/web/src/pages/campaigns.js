@@ -3,7 +3,8 @@
 
 import { follow, link } from "../address.js";
 import { ask, mayPass } from "../api.js";
-import { fill, h } from "../dom.js";
+import * as csv from "../csv.js";
+import { fill, h, icon, ICONS } from "../dom.js";
 import * as format from "../format.js";
 import { choice } from "../period.js";
 import { t } from "../words.js";
@@ -35,8 +36,13 @@ export function campaigns(address) {
     show();
   });
   filter.press(phase);
+  const saver = h("button", {
+    type: "button", class: "tool", title: t("frame.csv"), "aria-label": t("frame.csv.of", { table: t("campaigns.title") }),
+    on: { click: () => csv.save("axon-campaigns", rows(chosen())) },
+  }, icon(ICONS.save));
+  const chosen = () => (list?.campaigns ?? []).filter((campaign) => phase === "all" || campaign.phase === phase);
   const element = h("main", { id: "main", tabindex: "-1" },
-    h("div", { class: "title" }, h("h1", {}, t("campaigns.title")), lead, h("span", { class: "spacer" }), filter.element), place);
+    h("div", { class: "title" }, h("h1", {}, t("campaigns.title")), lead, h("span", { class: "spacer" }), filter.element, saver), place);
 
   async function load() {
     clearTimeout(timer);
@@ -65,9 +71,9 @@ export function campaigns(address) {
     ready();
     const { zone } = list;
     lead.textContent = t("campaigns.lead", { zone });
-    const chosen = list.campaigns.filter((campaign) => phase === "all" || campaign.phase === phase);
-    if (chosen.length === 0) fill(place, h("p", { class: "quiet empty" }, t(list.campaigns.length ? "campaigns.none" : "campaigns.empty")));
-    else fill(place, ...chosen.map((campaign) => card(campaign, zone, address)));
+    const campaigns = chosen();
+    if (campaigns.length === 0) fill(place, h("p", { class: "quiet empty" }, t(list.campaigns.length ? "campaigns.none" : "campaigns.empty")));
+    else fill(place, ...campaigns.map((campaign) => card(campaign, zone, address)));
   }
 
   load();
@@ -79,6 +85,17 @@ export function campaigns(address) {
       clearTimeout(timer);
     },
   };
+}
+
+/** A line for each activity, and one for a campaign that has none. @param {Campaign[]} campaigns @returns {csv.Cell[][]} */
+function rows(campaigns) {
+  const head = ["campaigns.title", "phase", "campaigns.dates.start", "campaigns.dates.end", "campaigns.activities", "phase", "campaigns.dates.start", "campaigns.dates.end", "campaigns.limit"];
+  const lines = campaigns.flatMap(({ name, phase, startAt, endAt, activities }) => {
+    const own = [name, t(`phase.${phase}`), startAt, endAt];
+    if (activities.length === 0) return [own];
+    return activities.map((activity) => [...own, activity.name, t(`phase.${activity.phase}`), activity.startAt, activity.endAt, activity.limitCount]);
+  });
+  return [/** @type {import("../words.js").Key[]} */ (head).map((key) => t(key)), ...lines];
 }
 
 /** @param {string | null} instant @param {string} zone */
