@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod accept;
 mod access;
 mod app;
 mod encoded;
+mod html;
 mod limit;
 mod observe;
 mod openapi;
 mod options;
 mod page;
+mod plain;
 mod problem;
 mod query;
 mod reply;

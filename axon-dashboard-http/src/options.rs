@@ -27,6 +27,7 @@ pub struct HttpOptions {
     pub(crate) stall_limit: Duration,
     pub(crate) shutdown: CancellationToken,
     pub(crate) metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    pub(crate) page: bool,
 }
 
 impl HttpOptions {
@@ -38,7 +39,7 @@ impl HttpOptions {
     }
 
     /// How many requests are worked on at once; one more is refused at once with 503 `overloaded`. Not counted are `/livez`,
-    /// `/readyz`, `/openapi.json`, `/metrics`, answers that are at hand, and streams once they are open. Defaults to 1024.
+    /// `/readyz`, `/openapi.json`, `/metrics`, the dashboard page, answers that are at hand, and streams once they are open. Defaults to 1024.
     #[must_use]
     pub fn with_max_concurrent(mut self, requests: usize) -> Self {
         self.max_concurrent = requests;
@@ -111,6 +112,14 @@ impl HttpOptions {
         self.metrics = Some(Arc::new(render));
         self
     }
+
+    /// Whether the dashboard page is served, where the build has one (feature `page`). Without it the root is a plain list of
+    /// the campaigns. Defaults to true.
+    #[must_use]
+    pub fn with_page(mut self, page: bool) -> Self {
+        self.page = page;
+        self
+    }
 }
 
 impl Default for HttpOptions {
@@ -127,6 +136,7 @@ impl Default for HttpOptions {
             stall_limit: Duration::from_secs(15),
             shutdown: CancellationToken::new(),
             metrics: None,
+            page: true,
         }
     }
 }
@@ -142,6 +152,7 @@ impl fmt::Debug for HttpOptions {
             .field("stream_heartbeat", &self.stream_heartbeat)
             .field("stream_grace", &self.stream_grace)
             .field("stall_limit", &self.stall_limit)
+            .field("page", &self.page)
             .finish_non_exhaustive()
     }
 }

@@ -1,123 +1,142 @@
-//! The list of campaigns as HTML: no script, no style, nothing from elsewhere. Names are strangers' text and are escaped.
+//! The dashboard page as it was built: a shell, which is the same document for each of its addresses, and the assets that the
+//! shell loads. Made of files once. Lives elsewhere: requests and headers (`routes::page`), what is in the files (`web/`).
 
-use std::fmt::{self, Display, Write};
-
-use axon_metrics::{
-    Instant, Phase,
-    answer::{ActivityEntry, CampaignList},
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Arc, LazyLock},
 };
 
-/// What a browser may do with the page: show it, in a frame of the same site at most.
-pub(crate) const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+use axum::{body::Bytes, http::HeaderValue};
 
-/// What relative links start with on a page of this path: a nested router's root need not end in a slash.
-pub(crate) fn base(path: &str) -> String {
-    match path.rsplit('/').next() {
-        None | Some("") => String::new(),
-        Some(last) => format!("./{last}/"),
+use crate::html::Escaped;
+
+mod embedded;
+
+/// What a browser may do with the page: run, show and ask what comes from here, and nothing else.
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The page.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// With `{base}` where the way to the router's root belongs.
+    shell: String,
+    /// By their paths below `assets/`.
+    assets: HashMap<String, Asset>,
+}
+
+/// A file that the shell loads. It never changes: another content has another path.
+#[derive(Debug)]
+pub(crate) struct Asset {
+    pub(crate) media_type: HeaderValue,
+    pub(crate) plain: Bytes,
+    /// The same, compressed; of text.
+    pub(crate) gzip: Option<Bytes>,
+}
+
+impl Page {
+    /// The page that was there when this crate was built with the feature `page`, if it was.
+    pub(crate) fn embedded() -> Option<Arc<Self>> {
+        static EMBEDDED: LazyLock<Option<Arc<Page>>> = LazyLock::new(|| Page::new(embedded::files()).map(Arc::new));
+        EMBEDDED.clone()
+    }
+
+    /// The page of these files by their paths; `None` where the shell is not among them. `x.gz` is `x`, compressed.
+    fn new(files: impl IntoIterator<Item = (Cow<'static, str>, Cow<'static, [u8]>)>) -> Option<Self> {
+        let files: HashMap<_, _> = files.into_iter().map(|(path, content)| (path, bytes(content))).collect();
+        let shell = String::from_utf8(files.get("index.html")?.to_vec()).ok()?;
+        let assets = files.iter().filter_map(|(path, plain)| {
+            let name = path.strip_prefix("assets/").filter(|name| !name.ends_with(".gz"))?;
+            let gzip = files.get(format!("{path}.gz").as_str()).cloned();
+            Some((name.to_owned(), Asset { media_type: media_type(name), plain: plain.clone(), gzip }))
+        });
+        Some(Self { assets: assets.collect(), shell })
+    }
+
+    /// The shell for a page from which relative links to the router's root start with `base`.
+    pub(crate) fn shell(&self, base: &str) -> String {
+        self.shell.replace("{base}", &Escaped(base).to_string())
+    }
+
+    pub(crate) fn asset(&self, path: &str) -> Option<&Asset> {
+        self.assets.get(path)
     }
 }
 
-/// The page. `local` writes an instant in the business zone.
-pub(crate) fn campaigns(list: &CampaignList, base: &str, local: impl Fn(Instant) -> String) -> String {
-    let base = Escaped(base);
-    let mut rows = String::new();
-    for campaign in &list.campaigns {
-        let (id, name) = (campaign.campaign_id, Escaped(&campaign.name));
-        let (start, end) = (date(campaign.start_at, &local), date(campaign.end_at, &local));
-        let phase = phase(campaign.phase);
-        let activities = activities(&campaign.activities, &base);
-        let _ = writeln!(
-            rows,
-            "<tr><td><a href=\"{base}api/v1/dashboard/campaign/{id}\">{id}</a></td><td><bdi>{name}</bdi></td>\
-             <td>{phase}</td><td>{start}</td><td>{end}</td><td>{activities}</td></tr>"
-        );
-    }
-    if rows.is_empty() {
-        rows.push_str("<tr><td colspan=\"6\">캠페인이 없습니다 <span lang=\"en\">No campaigns</span></td></tr>\n");
-    }
-    format!(
-        "<!doctype html>\n<html lang=\"ko\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>캠페인 대시보드 · Campaigns</title>\n\
-         </head>\n<body>\n<main>\n<h1>캠페인 <span lang=\"en\">Campaigns</span></h1>\n<table border=\"1\">\n<thead><tr>\
-         <th scope=\"col\">번호 <span lang=\"en\">Id</span></th><th scope=\"col\">이름 <span lang=\"en\">Name</span></th>\
-         <th scope=\"col\">상태 <span lang=\"en\">Phase</span></th><th scope=\"col\">시작 <span lang=\"en\">Start</span></th>\
-         <th scope=\"col\">종료 <span lang=\"en\">End</span></th>\
-         <th scope=\"col\">활동 (한도) <span lang=\"en\">Activities (limit)</span></th></tr></thead>\n\
-         <tbody>\n{rows}</tbody>\n</table>\n</main>\n<footer><ul>\n\
-         <li><a href=\"{base}api/v1/dashboard/definitions\">지표 정의 <span lang=\"en\">Definitions</span></a></li>\n\
-         <li><a href=\"{base}openapi.json\">OpenAPI</a></li>\n\
-         <li><a href=\"{base}readyz\">상태 점검 <span lang=\"en\">Health</span></a></li>\n</ul></footer>\n</body>\n</html>\n"
-    )
-}
-
-fn activities(entries: &[ActivityEntry], base: &Escaped<'_>) -> String {
-    let mut list = String::new();
-    for activity in entries {
-        let (id, name) = (activity.activity_id, Escaped(&activity.name));
-        let limit = activity.limit_count.map_or_else(
-            || "한도 없음 <span lang=\"en\">no limit</span>".to_owned(),
-            |limit| format!("{limit}명 <span lang=\"en\">{limit} slots</span>"),
-        );
-        let _ = write!(
-            list,
-            "<li><a href=\"{base}api/v1/dashboard/activity/{id}\">{id}</a> <bdi>{name}</bdi> ({limit})</li>"
-        );
-    }
-    if list.is_empty() { list } else { format!("<ul>{list}</ul>") }
-}
-
-fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::NotStarted => "시작 전 <span lang=\"en\">Not started</span>",
-        Phase::Running => "진행 중 <span lang=\"en\">Running</span>",
-        Phase::Ended => "종료 <span lang=\"en\">Ended</span>",
+fn bytes(content: Cow<'static, [u8]>) -> Bytes {
+    match content {
+        Cow::Borrowed(content) => Bytes::from_static(content),
+        Cow::Owned(content) => content.into(),
     }
 }
 
-fn date(instant: Option<Instant>, local: impl Fn(Instant) -> String) -> String {
-    let machine = |instant: Instant| instant.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    instant.map_or_else(
-        || "–".to_owned(),
-        |instant| format!("<time datetime=\"{}\">{}</time>", machine(instant), Escaped(&local(instant))),
-    )
-}
-
-/// Text that is text in HTML, inside elements and inside quoted attributes.
-struct Escaped<'a>(&'a str);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|character| match character {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            '\'' => f.write_str("&#39;"),
-            // Not allowed in HTML.
-            control if control.is_control() => f.write_char(char::REPLACEMENT_CHARACTER),
-            character => f.write_char(character),
-        })
-    }
+fn media_type(path: &str) -> HeaderValue {
+    HeaderValue::from_static(match path.rsplit('.').next() {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("txt") => "text/plain; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("json") => "application/json",
+        Some("woff2") => "font/woff2",
+        _ => "application/octet-stream",
+    })
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    #[test]
-    fn strangers_text_is_text() {
-        let hostile = "<script>alert('1')</script>\" onclick=\"x\" &amp;\0";
-        let expected = "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot; onclick=&quot;x&quot; &amp;amp;\u{fffd}";
-        assert_eq!(Escaped(hostile).to_string(), expected);
+    /// A page of a few files, in memory.
+    pub(crate) fn page() -> Page {
+        let files: [(&str, &[u8]); 7] = [
+            ("index.html", b"<script src=\"{base}assets/1f/main.js\"></script><link href=\"{base}assets/1f/a.css\">"),
+            ("assets/1f/main.js", b"main()"),
+            ("assets/1f/main.js.gz", b"main() in gzip"),
+            ("assets/1f/a.css", b"a{}"),
+            ("assets/1f/deep/icon.svg", b"<svg/>"),
+            ("assets/1f/x.LICENSE.txt", b"free"),
+            ("secret.txt", b"not an asset"),
+        ];
+        Page::new(files.map(|(path, content)| (path.into(), content.into()))).expect("a shell")
     }
 
     #[test]
-    fn links_start_where_the_page_lies() {
-        assert_eq!(base("/"), "");
-        assert_eq!(base("/metrics-api"), "./metrics-api/");
-        assert_eq!(base("/a/metrics-api"), "./metrics-api/");
-        assert_eq!(base("/metrics-api/"), "");
+    fn without_a_shell_there_is_no_page() {
+        assert!(Page::new([]).is_none());
+        assert!(Page::new([("assets/1f/main.js".into(), b"main()".as_slice().into())]).is_none());
+    }
+
+    #[test]
+    fn all_links_of_the_shell_start_with_the_base_and_the_base_is_text() {
+        assert_eq!(
+            page().shell("../"),
+            "<script src=\"../assets/1f/main.js\"></script><link href=\"../assets/1f/a.css\">"
+        );
+        assert!(page().shell("./\"><script>/").starts_with("<script src=\"./&quot;&gt;&lt;script&gt;/assets/"));
+    }
+
+    #[test]
+    fn assets_are_files_below_their_folder_with_their_types() {
+        let page = page();
+        let asset = |path: &str| page.asset(path).map(|asset| (asset.media_type.clone(), asset.gzip.is_some()));
+        let told = |media_type, gzip| Some((HeaderValue::from_static(media_type), gzip));
+        assert_eq!(asset("1f/main.js"), told("text/javascript; charset=utf-8", true));
+        assert_eq!(asset("1f/a.css"), told("text/css; charset=utf-8", false));
+        assert_eq!(asset("1f/deep/icon.svg"), told("image/svg+xml", false));
+        assert_eq!(asset("1f/x.LICENSE.txt"), told("text/plain; charset=utf-8", false));
+        for path in [
+            "",
+            "1f",
+            "1f/main.js.gz",
+            "secret.txt",
+            "../secret.txt",
+            "../index.html",
+            "1f/../1f/main.js",
+            "1f\\main.js",
+        ] {
+            assert!(asset(path).is_none(), "{path}");
+        }
     }
 }

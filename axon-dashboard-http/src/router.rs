@@ -7,7 +7,7 @@ use axum::{Router, middleware};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{HttpOptions, access::AroundLayer, app::App, limit, openapi, problem::Problem, routes};
+use crate::{HttpOptions, access::AroundLayer, app::App, limit, openapi, page::Page, problem::Problem, routes};
 
 /// The dashboard's paths, to be served at the root or nested in a host's router. Unknown paths and wrong methods under it
 /// are answered here, too, as problem details. The crate's documentation has an example.
@@ -15,8 +15,9 @@ use crate::{HttpOptions, access::AroundLayer, app::App, limit, openapi, problem:
 /// Who may see what is decided by the host, in a layer around this router.
 pub fn router(dashboard: Dashboard, options: HttpOptions) -> Router {
     let free = Arc::new(Semaphore::new(options.max_concurrent.min(Semaphore::MAX_PERMITS)));
-    let limited = routes::limited().route_layer(middleware::from_fn_with_state(free, limit::limit));
-    let (router, document) = openapi::document(limited.merge(routes::unlimited()));
+    let page = if options.page { Page::embedded() } else { None };
+    let limited = routes::limited(page.as_ref()).route_layer(middleware::from_fn_with_state(free, limit::limit));
+    let (router, document) = openapi::document(limited.merge(routes::unlimited(page)));
     let app = App::new(dashboard, document, options);
     router
         .fallback(async || Problem::no_such_path())

@@ -1,32 +1,153 @@
-//! The plain page at the router's own root.
+//! The dashboard page: its shell at each of its addresses, and its assets. Nothing here asks a source or waits, so none of it
+//! is counted; and it is for people, so none of it is in the OpenAPI document.
+
+use std::sync::Arc;
 
 use axum::{
-    extract::{OriginalUri, State},
-    http::{HeaderValue, header},
+    Router,
+    extract::{OriginalUri, Path, State, rejection::PathRejection},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+
+use crate::{
+    accept::takes_gzip,
+    html,
+    page::{POLICY, Page},
+    problem::Problem,
+    reply,
 };
 
-use crate::{app::App, openapi::Problems, page, problem::Problem, query::NoParameters, reply};
+const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// The campaigns as a page, with links into the API.
-#[utoipa::path(
-    get, path = "/", tag = "catalog", operation_id = "page",
-    responses((status = 200, description = "The page.", body = String, content_type = "text/html; charset=utf-8"), Problems)
-)]
-pub(super) async fn campaigns_page(
-    State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
-    _: NoParameters,
-) -> Result<Response, Problem> {
-    let list = app.dashboard().campaigns(app.now()).await?;
-    let html = page::campaigns(&list, &page::base(uri.path()), |instant| {
-        instant.with_timezone(&app.dashboard().zone()).format("%Y-%m-%d %H:%M").to_string()
-    });
+/// Whatever is asked for by id or in the query, the shell is the same: the page reads its own address, and says what it does
+/// not find.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(page: Arc<Page>) -> Router<S> {
+    Router::new()
+        .route("/", get(root))
+        .route("/campaigns/{campaignId}", get(one))
+        .route("/activities/{activityId}", get(one))
+        .route("/assets/{*asset}", get(asset))
+        .with_state(page)
+}
+
+async fn root(State(page): State<Arc<Page>>, OriginalUri(uri): OriginalUri) -> Response {
+    shell(&page, &html::base(uri.path()))
+}
+
+/// The page of one campaign or activity, one folder below the root.
+async fn one(State(page): State<Arc<Page>>) -> Response {
+    shell(&page, "../")
+}
+
+fn shell(page: &Page, base: &str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CACHE_CONTROL, reply::NO_CACHE),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY)),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     ];
-    Ok((headers, html).into_response())
+    (headers, page.shell(base)).into_response()
+}
+
+#[derive(Deserialize)]
+struct AssetPath {
+    asset: String,
+}
+
+async fn asset(
+    State(page): State<Arc<Page>>,
+    path: Result<Path<AssetPath>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let found = path.ok().and_then(|Path(path)| page.asset(&path.asset));
+    let asset = found.ok_or_else(Problem::no_such_path)?;
+    let head = [(header::CONTENT_TYPE, asset.media_type.clone()), (header::CACHE_CONTROL, FOREVER)];
+    let Some(gzip) = &asset.gzip else { return Ok((head, asset.plain.clone()).into_response()) };
+    let vary = [(header::VARY, HeaderValue::from_static("accept-encoding"))];
+    if !takes_gzip(&headers) {
+        return Ok((head, vary, asset.plain.clone()).into_response());
+    }
+    let coding = [(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
+    Ok((head, vary, coding, gzip.clone()).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::page::tests::page;
+
+    async fn ask(method: &str, path: &str, encoding: &str) -> (u16, HeaderMap, String) {
+        let app: Router = Router::new().nest("/m", routes(Arc::new(page())));
+        let request = Request::builder().method(method).uri(path).header(header::ACCEPT_ENCODING, encoding);
+        let response = app.oneshot(request.body(Body::empty()).expect("a request")).await.expect("infallible");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        (parts.status.as_u16(), parts.headers, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    #[tokio::test]
+    async fn the_shell_links_to_the_root_from_each_of_its_addresses() {
+        for (path, base) in [
+            ("/m", "./m/"),
+            ("/m?lang=en", "./m/"),
+            ("/m/campaigns/5", "../"),
+            ("/m/campaigns/x%2Fy%FF?period=7d&period=x", "../"),
+            ("/m/activities/7", "../"),
+        ] {
+            let (status, headers, body) = ask("GET", path, "gzip").await;
+            assert_eq!((status, headers.get(header::CONTENT_ENCODING)), (200, None), "{path}");
+            assert!(body.starts_with(&format!("<script src=\"{base}assets/")), "{path}: {body}");
+        }
+        for path in ["/m/campaigns", "/m/campaigns/", "/m/campaigns/5/x", "/m/index.html", "/m/secret.txt"] {
+            assert_eq!(ask("GET", path, "").await.0, 404, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_asset_is_sent_as_the_caller_takes_it_and_kept_for_ever() {
+        for (encoding, coding, expected) in [("br, gzip", Some("gzip"), "main() in gzip"), ("gzip;q=0", None, "main()")]
+        {
+            let (status, headers, body) = ask("GET", "/m/assets/1f/main.js?x", encoding).await;
+            let told = |name| headers.get(name).map(|value| value.to_str().expect("ASCII"));
+            assert_eq!((status, body.as_str()), (200, expected));
+            assert_eq!(told("content-encoding"), coding);
+            assert_eq!(told("vary"), Some("accept-encoding"));
+            assert_eq!(told("content-type"), Some("text/javascript; charset=utf-8"));
+            assert_eq!(told("cache-control"), Some("public, max-age=31536000, immutable"));
+        }
+        let (_, headers, body) = ask("GET", "/m/assets/1f/a.css", "gzip").await;
+        assert_eq!((body.as_str(), headers.get(header::VARY)), ("a{}", None), "there is only one form of it");
+        let (status, headers, body) = ask("HEAD", "/m/assets/1f/main.js", "gzip").await;
+        assert_eq!((status, body.as_str(), headers[header::CONTENT_LENGTH].as_bytes()), (200, "", b"14".as_slice()));
+    }
+
+    #[tokio::test]
+    async fn nothing_but_assets_is_found_below_them() {
+        for path in [
+            "",
+            "/",
+            "/1f",
+            "/1f/",
+            "/1f/main.js.gz",
+            "/1f/nowhere.js",
+            "/1f/%FF",
+            "/../secret.txt",
+            "/..%2fsecret.txt",
+            "/%2e%2e/secret.txt",
+            "/..%5csecret.txt",
+            "/1f/..%2f1f%2fmain.js",
+            "/%2fassets/1f/main.js",
+            "//1f/main.js",
+        ] {
+            assert_eq!(ask("GET", &format!("/m/assets{path}"), "").await.0, 404, "{path}");
+        }
+        assert_eq!(ask("POST", "/m/assets/1f/main.js", "").await.0, 405);
+    }
 }

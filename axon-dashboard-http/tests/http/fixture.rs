@@ -106,14 +106,28 @@ impl Fixture {
     }
 
     pub(crate) fn router(self) -> Router {
-        let options = HttpOptions::default().with_clock(now).with_metrics(|| "# TYPE up gauge\nup 1\n".to_owned());
-        router(self.dashboard(), options)
+        self.router_with(HttpOptions::default())
+    }
+
+    /// The router with the plain list, whatever was built.
+    pub(crate) fn plain(self) -> Router {
+        self.router_with(HttpOptions::default().with_page(false))
+    }
+
+    fn router_with(self, options: HttpOptions) -> Router {
+        let metrics = || "# TYPE up gauge\nup 1\n".to_owned();
+        router(self.dashboard(), options.with_clock(now).with_metrics(metrics))
     }
 }
 
 /// The healthy router.
 pub(crate) fn app() -> Router {
     Fixture::new(Trouble::default()).router()
+}
+
+/// The healthy router with the plain list.
+pub(crate) fn plain() -> Router {
+    Fixture::new(Trouble::default()).plain()
 }
 
 fn down(name: &'static str) -> SourceError {

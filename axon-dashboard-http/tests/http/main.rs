@@ -11,6 +11,7 @@ mod logs;
 mod metrics;
 mod page;
 mod places;
+mod plain;
 mod plan;
 mod schema;
 mod stream;

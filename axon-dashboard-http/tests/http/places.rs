@@ -2,26 +2,31 @@
 
 use axum::{Router, routing::get as route};
 
-use crate::fixture::{ACTIVITY, CAMPAIGN, app, ask, get};
+use crate::fixture::{ACTIVITY, CAMPAIGN, app, ask, get, plain};
 
-struct Place {
-    app: Router,
-    prefix: &'static str,
-    page: &'static str,
+pub(crate) struct Place {
+    pub(crate) app: Router,
+    pub(crate) prefix: &'static str,
+    /// The router's root.
+    pub(crate) root: &'static str,
+}
+
+fn places() -> [Place; 5] {
+    places_of(app)
 }
 
 /// The same router in five places. (In the last, unknown paths are the host's: through two nests axum passes no fallback.)
-fn places() -> [Place; 5] {
+pub(crate) fn places_of(app: impl Fn() -> Router) -> [Place; 5] {
     let host = || Router::new().route("/host", route(|| async { "host" }));
     [
-        Place { app: app(), prefix: "", page: "/" },
-        Place { app: host().merge(app()), prefix: "", page: "/" },
-        Place { app: host().nest("/metrics-api", app()), prefix: "/metrics-api", page: "/metrics-api" },
-        Place { app: host().nest("/metrics-api/", app()), prefix: "/metrics-api", page: "/metrics-api/" },
+        Place { app: app(), prefix: "", root: "/" },
+        Place { app: host().merge(app()), prefix: "", root: "/" },
+        Place { app: host().nest("/metrics-api", app()), prefix: "/metrics-api", root: "/metrics-api" },
+        Place { app: host().nest("/metrics-api/", app()), prefix: "/metrics-api", root: "/metrics-api/" },
         Place {
             app: host().nest("/tenants/{tenant}", Router::new().nest("/m", app())),
             prefix: "/tenants/7/m",
-            page: "/tenants/7/m",
+            root: "/tenants/7/m",
         },
     ]
 }
@@ -66,8 +71,8 @@ async fn a_nesting_hosts_own_paths_stay_the_hosts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_link_of_the_page_leads_somewhere_in_every_place() {
-    for Place { app, page: at, .. } in places() {
+async fn every_link_of_the_plain_list_leads_somewhere_in_every_place() {
+    for Place { app, root: at, .. } in places_of(plain) {
         let page = get(&app, at).await;
         assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"), "{at}");
         let folder = &at[..=at.rfind('/').expect("a slash")];

@@ -1,0 +1,49 @@
+//! What every page needs: text that is text, and where links start.
+
+use std::fmt::{self, Display, Write};
+
+/// What relative links start with on a page of this path: a nested router's root need not end in a slash.
+pub(crate) fn base(path: &str) -> String {
+    match path.rsplit('/').next() {
+        None | Some("") => String::new(),
+        Some(last) => format!("./{last}/"),
+    }
+}
+
+/// Text that is text in HTML, inside elements and inside quoted attributes.
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match character {
+            '&' => f.write_str("&amp;"),
+            '<' => f.write_str("&lt;"),
+            '>' => f.write_str("&gt;"),
+            '"' => f.write_str("&quot;"),
+            '\'' => f.write_str("&#39;"),
+            // Not allowed in HTML.
+            control if control.is_control() => f.write_char(char::REPLACEMENT_CHARACTER),
+            character => f.write_char(character),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_text_is_text() {
+        let hostile = "<script>alert('1')</script>\" onclick=\"x\" &amp;\0";
+        let expected = "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot; onclick=&quot;x&quot; &amp;amp;\u{fffd}";
+        assert_eq!(Escaped(hostile).to_string(), expected);
+    }
+
+    #[test]
+    fn links_start_where_the_page_lies() {
+        assert_eq!(base("/"), "");
+        assert_eq!(base("/metrics-api"), "./metrics-api/");
+        assert_eq!(base("/a/metrics-api"), "./metrics-api/");
+        assert_eq!(base("/metrics-api/"), "");
+    }
+}
