@@ -39,11 +39,14 @@ export async function ask(path, signal) {
   const patience = AbortSignal.timeout(PATIENCE);
   try {
     const response = await fetch(new URL(path, BASE), { signal: signal ? AbortSignal.any([signal, patience]) : patience });
-    const value = await response.json();
-    if (response.ok) return { ok: true, value };
+    if (response.ok) return { ok: true, value: await response.json() };
+    const { status } = response;
     const retryAfter = Number(response.headers.get("retry-after")) || null;
-    const fields = (value.errors ?? []).map((/** @type {{field: string}} */ error) => error.field);
-    return { ok: false, problem: { status: response.status, code: String(value.code ?? "unknown"), retryAfter, fields } };
+    // What stands between may refuse, too, and in a form of its own.
+    const told = await response.json().catch(() => null);
+    const code = String(told?.code ?? (status >= 500 ? "unreachable" : status));
+    const fields = (told?.errors ?? []).map((/** @type {{field: string}} */ error) => error.field);
+    return { ok: false, problem: { status, code, retryAfter, fields } };
   } catch {
     return { ok: false, problem: { status: 0, code: patience.aborted ? "timeout" : "unreachable", retryAfter: null, fields: [] } };
   }

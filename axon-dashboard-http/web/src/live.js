@@ -22,6 +22,8 @@ const POLL = 2_000;
 /** So many polls until a stream is tried again. */
 const POLLS = 15;
 const LONGEST_WAIT = 15_000;
+/** So long a server may ask to be left alone. */
+const LONGEST_REST = 600_000;
 /** Nobody looks at a hidden page: it gives its stream back. */
 const HIDDEN = 30_000;
 
@@ -46,6 +48,8 @@ export class Live {
     this.look = () => this.#look();
     document.addEventListener("visibilitychange", this.look);
     this.#open();
+    // Opened where nobody looks yet.
+    if (document.hidden) this.#look();
   }
 
   close() {
@@ -146,9 +150,10 @@ export class Live {
       this.#failures += 1;
       this.listener.link("reconnecting");
       this.listener.problem(reply.problem);
-      const wait = Math.min(LONGEST_WAIT, Math.max((reply.problem.retryAfter ?? 1) * 1000, 500 * 2 ** this.#failures));
-      // Not all pages at the same moment.
-      this.#timer = setTimeout(() => this.#open(), wait * (0.75 + Math.random() / 2));
+      const asked = Math.min(LONGEST_REST, (reply.problem.retryAfter ?? 1) * 1000);
+      const wait = Math.max(asked, Math.min(LONGEST_WAIT, 500 * 2 ** this.#failures));
+      // Not all pages at the same moment, and none before the server said.
+      this.#timer = setTimeout(() => this.#open(), wait * (1 + Math.random() / 4));
     } else {
       this.#give(reply.problem);
     }
