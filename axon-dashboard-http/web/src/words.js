@@ -33,7 +33,7 @@ export function t(key, values = {}) {
 
 /** Whether there are words for a code that came over the wire. @param {string} key @returns {key is Key} */
 export function known(key) {
-  return key in LANGUAGES[language];
+  return Object.hasOwn(LANGUAGES[language], key);
 }
 
 /** The one of two texts that is in the page's language. @param {string} korean @param {string} english */

@@ -19,7 +19,6 @@ export default {
   "campaigns.dates.end": "Ends",
   "campaigns.limit": "Limit",
   "campaigns.unlimited": "No limit",
-  "campaigns.open": "Open",
   "campaigns.noActivities": "No activities",
 
   "phase": "State",
@@ -68,7 +67,6 @@ export default {
   "status.stale": "From {ago}",
   "status.unavailable": "Unavailable",
   "status.late": "Late",
-  "frame.loading": "Loading",
   "frame.failed": "This cannot be shown right now.",
   "frame.retry": "Try again",
   "frame.notes": "Notes: {count}",

@@ -18,7 +18,6 @@ export default {
   "campaigns.dates.end": "종료",
   "campaigns.limit": "한도",
   "campaigns.unlimited": "한도 없음",
-  "campaigns.open": "자세히 보기",
   "campaigns.noActivities": "활동 없음",
 
   "phase": "상태",
@@ -67,7 +66,6 @@ export default {
   "status.stale": "{ago} 값",
   "status.unavailable": "불러오지 못함",
   "status.late": "갱신 지연",
-  "frame.loading": "불러오는 중",
   "frame.failed": "지금은 이 값을 보여 드릴 수 없습니다.",
   "frame.retry": "다시 시도",
   "frame.notes": "참고 {count}건",
