@@ -1,0 +1,420 @@
+// The live connection, step by step: a stream, polling where none passes, and when it asks again.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { Live } from "../../src/live.js";
+import { Clock, page, Requests, settle, Stream } from "./world.mjs";
+
+/** @typedef {import("../../src/address.js").Address} Address */
+
+/** @type {Address} */
+const ADDRESS = { view: "campaign", id: "123", period: "7d", startDate: "", endDate: "", mode: "", lang: "ko" };
+const HEARTBEAT = { timestamp: "2024-11-12T10:30:05Z", asOf: "2024-11-12T10:30:03Z" };
+const [SILENCE, PATIENCE, POLL, HIDDEN] = [12_000, 4_000, 2_000, 30_000];
+
+/** @type {Clock} */
+let clock;
+/** @type {Requests} */
+let requests;
+/** @type {Live | undefined} */
+let live;
+/** @type {string[]} what the page was told, in order */
+let told;
+const { EventSource, Math: { random } } = globalThis;
+
+beforeEach(() => {
+  [clock, requests, told, page.hidden, Stream.all] = [new Clock(), new Requests(), [], false, []];
+  clock.install();
+  requests.install();
+  Object.assign(globalThis, { EventSource: Stream });
+  Math.random = () => 0;
+});
+
+afterEach(() => {
+  live?.close();
+  clock.restore();
+  requests.restore();
+  Object.assign(globalThis, { EventSource });
+  Math.random = random;
+});
+
+/** @param {Partial<Address>} [address] */
+function start(address = {}) {
+  live = new Live({ ...ADDRESS, ...address }, {
+    answer: (answer) => told.push(`answer ${answer.campaignId}`),
+    beat: ({ asOf }) => told.push(`beat ${asOf}`),
+    link: (link) => told.push(link),
+    problem: ({ code }) => told.push(`problem ${code}`),
+  });
+  return live;
+}
+
+/** What the page was told since this was last asked. */
+const news = () => told.splice(0);
+
+/** @param {boolean} hidden */
+function look(hidden) {
+  page.hidden = hidden;
+  page.dispatchEvent(new Event("visibilitychange"));
+}
+
+/** @param {number} status @param {string} code @param {Record<string, string>} [headers] */
+const problem = (status, code, headers) => ({ status, headers, body: { status, code } });
+
+/** Has the stream give up, and the request that follows fail. @param {import("./world.mjs").Reply} reply */
+async function fail(reply) {
+  Stream.last.refuse();
+  await settle();
+  await requests.last.answer(reply);
+}
+
+test("a page opens one stream of what its address says", () => {
+  start({ id: "1/2", period: "custom", startDate: "2024-01-01", endDate: "2024-01-31", mode: "unique" });
+  assert.equal(Stream.all.length, 1);
+  assert.match(Stream.last.url.pathname, /\/api\/v1\/dashboard\/campaign\/1%2F2\/stream$/);
+  assert.deepEqual(Object.fromEntries(Stream.last.url.searchParams), {
+    widgets: "overview,funnel,comparison,realtime,activities", period: "custom", compare: "previous", mode: "unique", startDate: "2024-01-01", endDate: "2024-01-31",
+  });
+  assert.deepEqual(news(), ["connecting"]);
+});
+
+test("an activity's page asks for no table of activities", () => {
+  start({ view: "activity", id: "789" });
+  assert.match(Stream.last.url.pathname, /\/activity\/789\/stream$/);
+  assert.equal(Stream.last.url.searchParams.get("widgets"), "overview,funnel,comparison,realtime");
+  assert.equal(Stream.last.url.searchParams.has("mode"), false);
+});
+
+test("an update is handed on, and the page is live", () => {
+  start();
+  news();
+  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignId: 2 });
+  assert.deepEqual(news(), ["live", "answer 1", "live", "answer 2"]);
+});
+
+test("a heartbeat says until when the figures hold", () => {
+  start();
+  Stream.last.say("update", { campaignId: 1 });
+  news();
+  Stream.last.say("heartbeat", HEARTBEAT);
+  assert.deepEqual(news(), ["live", "beat 2024-11-12T10:30:03Z"]);
+});
+
+test("a heartbeat with a code says that the server fails, and nothing of the figures", () => {
+  start();
+  news();
+  Stream.last.say("heartbeat", { ...HEARTBEAT, asOf: null, code: "unavailable" });
+  assert.deepEqual(news(), ["failing"]);
+  Stream.last.say("heartbeat", HEARTBEAT);
+  assert.deepEqual(news(), ["live", "beat 2024-11-12T10:30:03Z"]);
+});
+
+test("a stream that is heard now and then stays", async () => {
+  start();
+  Stream.last.say("update", { campaignId: 1 });
+  for (let beat = 0; beat < 100; beat += 1) {
+    await clock.pass(SILENCE - 1);
+    Stream.last.say("heartbeat", HEARTBEAT);
+  }
+  assert.deepEqual([Stream.all.length, requests.all.length], [1, 0]);
+});
+
+test("a new stream that says nothing for four seconds is given up for polling", async () => {
+  start();
+  news();
+  await clock.pass(PATIENCE - 1);
+  assert.equal(requests.all.length, 0);
+  await clock.pass(1);
+  assert.ok(Stream.last.closed);
+  assert.match(requests.last.url.pathname, /\/campaign\/123$/);
+  assert.equal(requests.last.url.search, Stream.last.url.search);
+  await requests.last.answer({ body: { campaignId: 7 } });
+  assert.deepEqual(news(), ["polling", "answer 7"]);
+});
+
+test("a stream that falls silent is given up after twelve seconds", async () => {
+  start();
+  Stream.last.say("update", { campaignId: 1 });
+  news();
+  await clock.pass(SILENCE - 1);
+  assert.ok(!Stream.last.closed);
+  await clock.pass(1);
+  assert.ok(Stream.last.closed);
+  await requests.last.answer({ body: { campaignId: 2 } });
+  assert.deepEqual(news(), ["polling", "answer 2"]);
+});
+
+test("a stream that is none is given up at once", async () => {
+  start();
+  news();
+  Stream.last.refuse();
+  await settle();
+  assert.equal(requests.all.length, 1);
+  await requests.last.answer({ body: { campaignId: 1 } });
+  assert.deepEqual(news(), ["polling", "answer 1"]);
+});
+
+test("a stream that breaks before it said anything is not waited for", async () => {
+  start();
+  Stream.last.break();
+  await settle();
+  assert.deepEqual([Stream.last.closed, requests.all.length], [true, 1]);
+});
+
+test("polls come two seconds after the answer before, and every fifteenth is followed by a stream", async () => {
+  start();
+  Stream.last.refuse();
+  await settle();
+  for (let poll = 1; poll <= 15; poll += 1) {
+    assert.deepEqual([requests.all.length, Stream.all.length], [poll, 1]);
+    // However long the answer takes.
+    await clock.pass(5_000);
+    assert.equal(requests.all.length, poll);
+    await requests.last.answer({ body: { campaignId: poll } });
+    assert.equal(clock.next, POLL);
+    await clock.pass(POLL);
+  }
+  assert.deepEqual([requests.all.length, Stream.all.length], [15, 2]);
+  news();
+  Stream.last.say("update", { campaignId: 16 });
+  assert.deepEqual(news(), ["live", "answer 16"]);
+  assert.equal(clock.next, SILENCE);
+});
+
+test("a second stream that is refused costs no more than a poll", async () => {
+  start();
+  Stream.last.refuse();
+  await settle();
+  for (let poll = 0; poll < 15; poll += 1) {
+    await requests.last.answer({ body: {} });
+    await clock.pass(POLL);
+  }
+  Stream.last.refuse();
+  await settle();
+  await requests.last.answer({ body: {} });
+  await clock.pass(POLL);
+  assert.deepEqual([requests.all.length, Stream.all.length], [17, 2]);
+});
+
+test("a stream that breaks is left to the browser, which comes again when the server said", async () => {
+  start();
+  Stream.last.say("update", { campaignId: 1 });
+  news();
+  Stream.last.break();
+  assert.deepEqual(news(), ["reconnecting"]);
+  await clock.pass(3_000);
+  assert.deepEqual([Stream.all.length, requests.all.length], [1, 0]);
+  Stream.last.say("update", { campaignId: 2 });
+  assert.deepEqual(news(), ["live", "answer 2"]);
+});
+
+test("a browser that does not come again within twelve seconds is not waited for", async () => {
+  start();
+  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.break();
+  await clock.pass(SILENCE);
+  assert.deepEqual([Stream.last.closed, requests.all.length], [true, 1]);
+});
+
+test("a server that fails is asked again after twice the time each time, up to fifteen seconds", async () => {
+  start();
+  const waits = [];
+  for (let failure = 0; failure < 7; failure += 1) {
+    news();
+    await fail(problem(503, "unavailable"));
+    assert.deepEqual(news(), ["reconnecting", "problem unavailable"]);
+    waits.push(clock.next);
+    await clock.pass(clock.next);
+    assert.deepEqual([Stream.all.length, news()], [failure + 2, ["reconnecting"]]);
+  }
+  assert.deepEqual(waits, [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]);
+});
+
+test("one answer ends the waiting", async () => {
+  start();
+  for (let failure = 0; failure < 3; failure += 1) {
+    await fail(problem(500, "internal_error"));
+    await clock.pass(clock.next);
+  }
+  Stream.last.say("update", { campaignId: 1 });
+  await fail(problem(500, "internal_error"));
+  assert.equal(clock.next, 1000);
+});
+
+test("a server that says when to come is not asked before, nor by all pages at once", async () => {
+  for (const [random, wait] of [[0, 7000], [1, 8750]]) {
+    Math.random = () => Number(random);
+    start();
+    await fail(problem(503, "overloaded", { "retry-after": "7" }));
+    assert.equal(clock.next, wait);
+    live?.close();
+  }
+});
+
+test("a server that says when to come is not kept waiting for, for hours", async () => {
+  start();
+  await fail(problem(503, "overloaded", { "retry-after": "99999999" }));
+  assert.equal(clock.next, 600_000);
+});
+
+test("a server that cannot be reached is asked again", async () => {
+  start();
+  news();
+  await fail(new TypeError("failed to fetch"));
+  assert.deepEqual(news(), ["reconnecting", "problem unreachable"]);
+  assert.equal(clock.next, 1000);
+});
+
+test("a page of something in between is no answer", async () => {
+  start();
+  news();
+  await fail({ status: 502, body: "<h1>Bad gateway</h1>", headers: { "retry-after": "3" } });
+  assert.deepEqual([news(), clock.next], [["reconnecting", "problem unreachable"], 3000]);
+  await clock.pass(3000);
+  news();
+  await fail({ status: 200, body: "<h1>Welcome</h1>" });
+  assert.deepEqual(news(), ["reconnecting", "problem unreachable"]);
+});
+
+test("what asking again cannot change is asked once", async () => {
+  for (const [status, code] of /** @type {[number, string][]} */ ([[404, "not_found"], [400, "invalid_request"], [400, "too_many_activities"]])) {
+    start();
+    news();
+    await fail(problem(status, code));
+    assert.deepEqual(news(), ["over", `problem ${code}`]);
+    assert.equal(clock.waiting, 0);
+    live?.close();
+  }
+});
+
+test("a login in front that refuses is told with its status", async () => {
+  start();
+  news();
+  await fail({ status: 401, body: "who are you?" });
+  assert.deepEqual([news(), clock.waiting], [["over", "problem 401"], 0]);
+});
+
+test("a stream that ends since there is nothing any more ends the page's asking", () => {
+  start();
+  Stream.last.say("update", { campaignId: 1 });
+  news();
+  Stream.last.say("end", { reason: "not_found" });
+  assert.deepEqual([news(), Stream.last.closed, clock.waiting], [["over", "problem not_found"], true, 0]);
+});
+
+test("a stream that ends with its server is opened again", async () => {
+  for (const reason of ["shutdown", "evicted"]) {
+    start();
+    Stream.last.say("update", { campaignId: 1 });
+    news();
+    Stream.last.say("end", { reason });
+    assert.deepEqual([news(), Stream.last.closed], [[], false]);
+    Stream.last.break();
+    assert.deepEqual(news(), ["reconnecting"]);
+    live?.close();
+  }
+});
+
+test("a paused page has neither stream nor timer, and goes on where it is told to", async () => {
+  const paused = start();
+  Stream.last.say("update", { campaignId: 1 });
+  news();
+  paused.pause(true);
+  assert.deepEqual([news(), Stream.last.closed, clock.waiting], [["paused"], true, 0]);
+  paused.retry();
+  look(true);
+  look(false);
+  assert.deepEqual([news(), Stream.all.length, clock.waiting], [[], 1, 0]);
+  paused.pause(false);
+  assert.deepEqual([news(), Stream.all.length], [["connecting"], 2]);
+});
+
+test("a request that is under way when the page is paused brings nothing", async () => {
+  const paused = start();
+  Stream.last.refuse();
+  await settle();
+  news();
+  paused.pause(true);
+  assert.ok(requests.last.signal.aborted);
+  await requests.last.answer({ body: { campaignId: 1 } });
+  assert.deepEqual([news(), clock.waiting], [["paused"], 0]);
+});
+
+test("a hidden page gives its stream back after half a minute, and has one again when somebody looks", async () => {
+  start();
+  Stream.last.say("update", { campaignId: 1 });
+  look(true);
+  for (let beat = 0; beat < 6; beat += 1) {
+    assert.ok(!Stream.last.closed);
+    Stream.last.say("heartbeat", HEARTBEAT);
+    await clock.pass(HIDDEN / 6);
+  }
+  assert.deepEqual([Stream.last.closed, clock.waiting, requests.all.length], [true, 0, 0]);
+  news();
+  look(false);
+  assert.deepEqual([news(), Stream.all.length], [["connecting"], 2]);
+});
+
+test("a page that is hidden for a moment keeps its stream", async () => {
+  start();
+  Stream.last.say("update", { campaignId: 1 });
+  look(true);
+  await clock.pass(SILENCE - 1);
+  Stream.last.say("heartbeat", HEARTBEAT);
+  look(false);
+  await clock.pass(SILENCE - 1);
+  Stream.last.say("heartbeat", HEARTBEAT);
+  await clock.pass(SILENCE - 1);
+  assert.deepEqual([Stream.all.length, Stream.last.closed], [1, false]);
+});
+
+test("a page that is opened hidden keeps its stream no longer than another", async () => {
+  page.hidden = true;
+  start();
+  Stream.last.say("update", { campaignId: 1 });
+  for (let beat = 0; beat < 6; beat += 1) {
+    await clock.pass(HIDDEN / 6);
+    if (beat < 5) Stream.last.say("heartbeat", HEARTBEAT);
+  }
+  assert.deepEqual([Stream.last.closed, clock.waiting], [true, 0]);
+});
+
+test("a hidden page polls no longer than it would listen", async () => {
+  start();
+  Stream.last.refuse();
+  await settle();
+  look(true);
+  for (let poll = 0; poll < 14; poll += 1) {
+    await requests.last.answer({ body: {} });
+    await clock.pass(POLL);
+  }
+  await clock.pass(HIDDEN);
+  assert.ok(requests.last.signal.aborted);
+  assert.equal(clock.waiting, 0);
+});
+
+test("who asks again is answered at once, without the waits of the failures before", async () => {
+  const failing = start();
+  for (let failure = 0; failure < 4; failure += 1) {
+    await fail(problem(503, "unavailable"));
+    await clock.pass(clock.next);
+  }
+  await fail(problem(503, "unavailable"));
+  news();
+  failing.retry();
+  assert.deepEqual(news(), ["connecting"]);
+  await fail(problem(503, "unavailable"));
+  assert.equal(clock.next, 1000);
+});
+
+test("a closed page leaves nothing behind", async () => {
+  const closed = start();
+  Stream.last.say("update", { campaignId: 1 });
+  look(true);
+  news();
+  closed.close();
+  closed.retry();
+  look(false);
+  assert.deepEqual([news(), Stream.last.closed, clock.waiting, Stream.all.length], [[], true, 0, 1]);
+});

@@ -1,0 +1,162 @@
+// What modules of the page find in a browser, as far as tests in Node need it: a document, a clock, streams and requests
+// that do what a test says. Nothing happens by itself.
+
+import { speak } from "../../src/words.js";
+
+class Document extends EventTarget {
+  hidden = false;
+  documentElement = { lang: "" };
+}
+
+/** The page's document, the same for all tests of a file. */
+export const page = new Document();
+Object.assign(globalThis, { document: page });
+
+/** Runs something in one language of the page, then in the other. @param {(lang: "ko" | "en") => void} run */
+export function inBoth(run) {
+  for (const lang of /** @type {const} */ (["ko", "en"])) {
+    speak(lang);
+    run(lang);
+  }
+}
+
+/** Lets what was promised happen. */
+export async function settle() {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A clock that stands until it is told to go on; `install` gives its timers to the modules. */
+export class Clock {
+  now = 0;
+  /** @type {Map<number, {at: number, run: () => void}>} */
+  #timers = new Map();
+  #next = 1;
+  /** @type {[typeof setTimeout, typeof clearTimeout] | undefined} */
+  #own;
+
+  install() {
+    this.#own = [globalThis.setTimeout, globalThis.clearTimeout];
+    const set = (/** @type {() => void} */ run, ms = 0) => {
+      // As browsers have it: what does not fit into 31 bits is due at once.
+      this.#timers.set(this.#next, { at: this.now + (ms > 0x7fff_ffff ? 0 : ms), run });
+      return this.#next++;
+    };
+    Object.assign(globalThis, { setTimeout: set, clearTimeout: (/** @type {number} */ timer) => this.#timers.delete(timer) });
+  }
+
+  restore() {
+    if (this.#own) [globalThis.setTimeout, globalThis.clearTimeout] = this.#own;
+  }
+
+  /** How many timers wait. */
+  get waiting() {
+    return this.#timers.size;
+  }
+
+  /** When the next timer is due, from now. */
+  get next() {
+    return Math.min(...[...this.#timers.values()].map(({ at }) => at)) - this.now;
+  }
+
+  /** Lets time pass, each timer at its own. @param {number} ms */
+  async pass(ms) {
+    const until = this.now + ms;
+    for (;;) {
+      const due = [...this.#timers].filter(([, { at }]) => at <= until).sort(([, one], [, other]) => one.at - other.at)[0];
+      if (!due) break;
+      this.#timers.delete(due[0]);
+      this.now = due[1].at;
+      due[1].run();
+      await settle();
+    }
+    this.now = until;
+  }
+}
+
+/** A stream that says what a test lets it say. */
+export class Stream extends EventTarget {
+  static CONNECTING = 0;
+  static OPEN = 1;
+  static CLOSED = 2;
+  /** @type {Stream[]} every one that was opened */
+  static all = [];
+  readyState = Stream.CONNECTING;
+  /** @type {(() => void) | null} */
+  onerror = null;
+
+  /** @param {URL} url */
+  constructor(url) {
+    super();
+    this.url = new URL(url);
+    Stream.all.push(this);
+  }
+
+  static get last() {
+    const last = Stream.all.at(-1);
+    if (!last) throw new Error("no stream was opened");
+    return last;
+  }
+
+  get closed() {
+    return this.readyState === Stream.CLOSED;
+  }
+
+  close() {
+    this.readyState = Stream.CLOSED;
+  }
+
+  /** @param {"update" | "heartbeat" | "end"} name @param {unknown} data */
+  say(name, data) {
+    if (this.closed) throw new Error("a closed stream says nothing");
+    this.readyState = Stream.OPEN;
+    this.dispatchEvent(Object.assign(new Event(name), { data: JSON.stringify(data) }));
+  }
+
+  /** The connection breaks, and the browser comes again by itself. */
+  break() {
+    this.readyState = Stream.CONNECTING;
+    this.onerror?.();
+  }
+
+  /** The answer was no stream: the browser gives up. */
+  refuse() {
+    this.readyState = Stream.CLOSED;
+    this.onerror?.();
+  }
+}
+
+/** @typedef {{status?: number, body?: unknown, headers?: Record<string, string>} | Error} Reply */
+
+/** Requests that are answered as a test says. */
+export class Requests {
+  /** @type {{url: URL, signal: AbortSignal, answer: (reply: Reply) => Promise<void>}[]} */
+  all = [];
+  #own = globalThis.fetch;
+
+  install() {
+    globalThis.fetch = (url, init) => new Promise((resolve, reject) => {
+      const signal = /** @type {AbortSignal} */ (init?.signal);
+      signal.addEventListener("abort", () => reject(signal.reason));
+      const answer = async (/** @type {Reply} */ reply) => {
+        if (reply instanceof Error) reject(reply);
+        else {
+          const { status = 200, body, headers } = reply;
+          resolve(new Response(typeof body === "string" ? body : JSON.stringify(body), { status, headers }));
+        }
+        await settle();
+      };
+      this.all.push({ url: new URL(String(url)), signal, answer });
+    });
+  }
+
+  restore() {
+    globalThis.fetch = this.#own;
+  }
+
+  get last() {
+    const last = this.all.at(-1);
+    if (!last) throw new Error("nothing was asked for");
+    return last;
+  }
+}
