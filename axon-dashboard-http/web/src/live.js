@@ -19,7 +19,7 @@ const SILENCE = 12_000;
 /** So long a new stream may be silent before the figures are asked for apart. */
 const PATIENCE = 4_000;
 const POLL = 2_000;
-/** So many polls until a stream is tried again. */
+/** So many polls until a stream is tried again, beside them. */
 const POLLS = 15;
 const LONGEST_WAIT = 15_000;
 /** So long a server may ask to be left alone. */
@@ -33,6 +33,8 @@ export class Live {
   #asking = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #trial;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #hiding;
   #failures = 0;
@@ -79,6 +81,7 @@ export class Live {
     this.#stream = null;
     this.#asking.abort();
     clearTimeout(this.#timer);
+    clearTimeout(this.#trial);
   }
 
   #look() {
@@ -90,11 +93,28 @@ export class Live {
 
   #open() {
     this.#stop();
-    this.#heard = false;
+    this.#polls = 0;
     this.listener.link(this.#failures ? "reconnecting" : "connecting");
+    this.#listen();
+    this.#watch(PATIENCE);
+  }
+
+  /** A stream beside the polling, which goes on until the stream is heard. */
+  #try() {
+    this.#listen();
+    this.#trial = setTimeout(() => this.#leave(), PATIENCE);
+  }
+
+  #leave() {
+    clearTimeout(this.#trial);
+    this.#stream?.close();
+    this.#stream = null;
+  }
+
+  #listen() {
+    this.#heard = false;
     const stream = new EventSource(figures(this.address, "stream"));
     this.#stream = stream;
-    this.#watch(PATIENCE);
     stream.addEventListener("update", (event) => {
       this.#hear("live");
       this.listener.answer(JSON.parse(event.data));
@@ -113,7 +133,8 @@ export class Live {
         this.listener.link("reconnecting");
         this.#watch(SILENCE);
       } else if (this.#stream === stream) {
-        this.#poll();
+        if (this.#polls) this.#leave();
+        else this.#fallBack();
       }
     };
   }
@@ -123,6 +144,8 @@ export class Live {
     this.#heard = true;
     this.#failures = 0;
     this.#polls = 0;
+    this.#asking.abort();
+    clearTimeout(this.#trial);
     this.listener.link(link);
     this.#watch(SILENCE);
   }
@@ -130,11 +153,15 @@ export class Live {
   /** Silence for longer than this, and the figures are asked for apart. @param {number} silence */
   #watch(silence) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#poll(), silence);
+    this.#timer = setTimeout(() => this.#fallBack(), silence);
+  }
+
+  #fallBack() {
+    this.#stop();
+    this.#poll();
   }
 
   async #poll() {
-    this.#stop();
     const asking = new AbortController();
     this.#asking = asking;
     this.#polls += 1;
@@ -144,8 +171,8 @@ export class Live {
       this.#failures = 0;
       this.listener.link("polling");
       this.listener.answer(reply.value);
-      const next = this.#polls % POLLS === 0 ? () => this.#open() : () => this.#poll();
-      this.#timer = setTimeout(next, POLL);
+      if (this.#polls % POLLS === 0) this.#try();
+      this.#timer = setTimeout(() => this.#poll(), POLL);
     } else if (mayPass(reply.problem)) {
       this.#failures += 1;
       this.listener.link("reconnecting");

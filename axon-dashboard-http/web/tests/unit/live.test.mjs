@@ -162,7 +162,7 @@ test("a stream that breaks before it said anything is not waited for", async () 
   assert.deepEqual([Stream.last.closed, requests.all.length], [true, 1]);
 });
 
-test("polls come two seconds after the answer before, and every fifteenth is followed by a stream", async () => {
+test("polls come two seconds after the answer before, and from every fifteenth on a stream is tried beside", async () => {
   start();
   Stream.last.refuse();
   await settle();
@@ -175,14 +175,29 @@ test("polls come two seconds after the answer before, and every fifteenth is fol
     assert.equal(clock.next, POLL);
     await clock.pass(POLL);
   }
-  assert.deepEqual([requests.all.length, Stream.all.length], [15, 2]);
+  assert.deepEqual([requests.all.length, Stream.all.length], [16, 2]);
   news();
   Stream.last.say("update", { campaignId: 16 });
-  assert.deepEqual(news(), ["live", "answer 16"]);
-  assert.equal(clock.next, SILENCE);
+  await settle();
+  assert.deepEqual([news(), requests.last.signal.aborted], [["live", "answer 16"], true]);
+  assert.deepEqual([clock.next, clock.waiting], [SILENCE, 1]);
 });
 
-test("a second stream that is refused costs no more than a poll", async () => {
+test("a second stream that says nothing is given up after four seconds, and no poll waits for it", async () => {
+  start();
+  Stream.last.refuse();
+  await settle();
+  for (let poll = 1; poll <= 17; poll += 1) {
+    assert.equal(requests.all.length, poll);
+    news();
+    await requests.last.answer({ body: { campaignId: poll } });
+    assert.deepEqual(news(), ["polling", `answer ${poll}`]);
+    await clock.pass(POLL);
+  }
+  assert.deepEqual([Stream.all.length, Stream.last.closed, requests.all.length], [2, true, 18]);
+});
+
+test("a second stream that is refused costs no poll", async () => {
   start();
   Stream.last.refuse();
   await settle();
