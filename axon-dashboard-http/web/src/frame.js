@@ -70,6 +70,7 @@ export class Frame {
     this.state = state;
     this.live = answer.range.inProgress;
     this.asOf = state.asOf;
+    this.behind = state.asOf ? Date.parse(answer.timestamp) - Date.parse(state.asOf) : 0;
     const failed = state.status === "unavailable";
     this.element.classList.remove("loading");
     mark(this.element, "aria-busy", null);
@@ -87,9 +88,14 @@ export class Frame {
     return !failed;
   }
 
-  /** Nothing new was said, and what was said holds until then. @param {string} asOf */
-  beat(asOf) {
-    if (this.state && this.state.status !== "stale" && this.asOf && this.asOf < asOf) this.asOf = asOf;
+  /**
+   * Nothing new was said, and what was said holds until then: until the instant that the widget furthest behind has come to.
+   * Where that one is stale it says nothing of the others, which are as far behind the server's clock as they were.
+   * @param {{timestamp: string, asOf: string | null}} beat @param {boolean} stale whether one of the page's widgets is
+   */
+  beat({ timestamp, asOf }, stale) {
+    const until = stale ? new Date(Date.parse(timestamp) - (this.behind ?? 0)).toISOString() : asOf;
+    if (this.state && this.state.status !== "stale" && this.asOf && until && this.asOf < until) this.asOf = until;
     this.age();
   }
 

@@ -84,9 +84,10 @@ export function scope(address, titled) {
       age();
       announce(answer);
     },
-    beat({ timestamp, asOf }) {
-      clock.set(timestamp);
-      if (asOf) for (const { frame } of widgets) frame.beat(asOf);
+    beat(beat) {
+      clock.set(beat.timestamp);
+      const stale = widgets.some(({ frame }) => frame.state?.status === "stale");
+      for (const { frame } of widgets) frame.beat(beat, stale);
       age();
     },
     link: (link) => status.show(link),
