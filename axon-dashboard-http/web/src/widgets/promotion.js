@@ -22,6 +22,8 @@ const MEASURES = ["orders", "revenue"];
 const GROUPS = { orders: /** @type {const} */ (["orders", "quantity", "buyers"]), revenue: /** @type {const} */ (["revenue"]) };
 const FIGURES = /** @type {const} */ (["orders", "quantity", "revenue", "buyers", "cancelled"]);
 /** @typedef {typeof FIGURES[number]} Figure */
+/** The server has no word for what is no figure: a mean of sales has no cancelled orders. */
+const NO_FIGURE = { field: "baseline.cancelled", reason: "not_supported", detail: null, source: null, message: "" };
 
 /** @param {import("../pages/scope.js").Context} context */
 export function promotion({ definitions, retry }) {
@@ -48,9 +50,11 @@ export function promotion({ definitions, retry }) {
         const label = t(`promotion.${figure}`);
         name.append(label, definition(definitions, `comparison.promotion.${figure}`, label));
       }
+      const whole = answer?.widgets.comparison;
+      const state = whole && { ...whole, missing: [...whole.missing, NO_FIGURE] };
       KINDS.forEach((kind, index) => {
         const cell = cells[index];
-        if (cell) figureIn(cell, text(comparison, kind, figure), answer?.widgets.comparison, `${kind}.${figure}`);
+        if (cell) figureIn(cell, text(comparison, kind, figure), state, `${kind}.${figure}`);
       });
     },
   });
