@@ -39,6 +39,8 @@ function show() {
   shown = location.pathname;
 }
 
+// The address moves under the page; where its sign is does not.
+for (const sign of document.querySelectorAll('link[rel="icon"]')) sign.setAttribute("href", /** @type {HTMLLinkElement} */ (sign).href);
 theme.start();
 document.body.append(place);
 hint.mount();
