@@ -39,7 +39,7 @@ export function sheet(date) {
  * @param {object} options
  * @param {string} options.today days after it have nothing to show
  * @param {string} options.from @param {string} options.to
- * @param {string} options.zone
+ * @param {string} options.zone empty where it is not known yet
  * @param {(from: string, to: string) => void} options.chosen
  */
 export function choose({ today, from, to, zone, chosen }) {
@@ -50,7 +50,7 @@ export function choose({ today, from, to, zone, chosen }) {
   const title = h("h3", { id: "calendar-month", "aria-live": "polite" });
   const grid = h("table", { class: "month", role: "grid", "aria-labelledby": "calendar-month" });
   const said = h("p", { class: "calendar-said", role: "status" });
-  const apply = h("button", { type: "submit", class: "button primary" }, t("calendar.apply"));
+  const apply = h("button", { type: "submit", value: "apply", class: "button primary" }, t("calendar.apply"));
   /** @param {number} by */
   const turn = (by) => {
     shown = clamp(plusMonths(shown, by));
@@ -58,10 +58,15 @@ export function choose({ today, from, to, zone, chosen }) {
   };
   const back = h("button", { type: "button", class: "tool", "aria-label": t("calendar.previous"), on: { click: () => turn(-1) } }, icon(ICONS.back));
   const next = h("button", { type: "button", class: "tool", "aria-label": t("calendar.next"), on: { click: () => turn(1) } }, icon(ICONS.next));
-  const dialog = h("dialog", { class: "calendar", "aria-labelledby": "calendar-title", on: { close: () => dialog.remove() } },
-    h("form", { method: "dialog", on: { submit: () => chosen(first, last) } },
+  // Once it is closed whoever opened it has the focus again.
+  const closed = () => {
+    dialog.remove();
+    if (dialog.returnValue === apply.value) chosen(first, last);
+  };
+  const dialog = h("dialog", { class: "calendar", "aria-labelledby": "calendar-title", on: { close: closed } },
+    h("form", { method: "dialog" },
       h("h2", { id: "calendar-title" }, t("calendar.title")),
-      h("p", { class: "quiet" }, t("calendar.hint", { days: MAX_DAYS }), " ", t("period.zone", { zone })),
+      h("p", { class: "quiet" }, t("calendar.hint", { days: MAX_DAYS }), zone && ` ${t("period.zone", { zone })}`),
       h("div", { class: "calendar-head" }, back, title, next),
       grid, said,
       h("div", { class: "calendar-foot" },

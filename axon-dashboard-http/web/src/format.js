@@ -116,7 +116,7 @@ export function ago(ms) {
   return relative.format(-Math.round(seconds / 86_400), "day");
 }
 
-/** Today's date in a zone, at an instant. @param {number} instant @param {string} zone */
+/** Today's date in a zone, or in the viewer's own, at an instant. @param {number} instant @param {string} [zone] */
 export function today(instant, zone) {
   const parts = once(`today ${zone}`, () => new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" }));
   return parts.format(new Date(instant));

@@ -32,7 +32,7 @@ export function period(address) {
         go({ ...address, period: name, startDate: "", endDate: "" });
         return;
       }
-      const today = format.today(clock.now(), zone || "UTC");
+      const today = format.today(clock.now(), zone || undefined);
       const whole = from && to && days(from, to) <= MAX_DAYS;
       choose({
         today, zone, from: whole ? from : plus(today, -6), to: whole ? to : today,
