@@ -3,22 +3,34 @@
 import { h, fill, mark } from "./dom.js";
 import { either, known, t } from "./words.js";
 
-const bubble = h("div", { class: "bubble", role: "tooltip", id: "bubble", hidden: true });
+/** So long the way from a button to its bubble may take. */
+const WAY = 250;
+
+const bubble = h("div", { class: "bubble", role: "tooltip", id: "bubble", hidden: true, on: { pointerenter: () => clearTimeout(leaving), pointerleave: leave } });
 /** @type {Element | null} */
 let owner = null;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let leaving;
 
 export function mount() {
   document.body.append(bubble);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && owner) hide();
   });
-  window.addEventListener("scroll", hide, { passive: true, capture: true });
+  // What has the focus may be scrolled into sight by it.
+  window.addEventListener("scroll", () => (owner && owner === document.activeElement ? put(owner) : hide()), { passive: true, capture: true });
 }
 
 function hide() {
+  clearTimeout(leaving);
   owner?.removeAttribute("aria-describedby");
   owner = null;
   bubble.hidden = true;
+}
+
+/** The pointer went, perhaps on to the bubble. Who has the focus keeps it. */
+function leave() {
+  if (owner !== document.activeElement) leaving = setTimeout(hide, WAY);
 }
 
 /** @param {Element} at @param {(string | Node)[]} lines */
@@ -28,6 +40,11 @@ function show(at, lines) {
   fill(bubble, ...lines.map((line) => h("p", {}, line)));
   bubble.hidden = false;
   mark(at, "aria-describedby", "bubble");
+  put(at);
+}
+
+/** Above what it is about, or below where there is no room. @param {Element} at */
+function put(at) {
   const anchor = at.getBoundingClientRect();
   const { width, height } = bubble.getBoundingClientRect();
   const left = Math.max(8, Math.min(anchor.left + anchor.width / 2 - width / 2, innerWidth - width - 8));
@@ -49,7 +66,7 @@ export function hint(label, lines) {
     "aria-label": t("frame.definition", { figure: label }),
     on: {
       pointerenter: say,
-      pointerleave: hide,
+      pointerleave: leave,
       focus: say,
       blur: hide,
       click: () => (owner === button ? undefined : say()),
