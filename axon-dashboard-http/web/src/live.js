@@ -128,8 +128,9 @@ export class Live {
       if (JSON.parse(event.data).reason === "not_found") this.#give({ status: 404, code: "not_found", retryAfter: null, fields: [] });
     });
     stream.onerror = () => {
-      // Still open to the browser: it comes back by itself, when the server said it should.
+      // Still open to the browser: it comes back by itself, when the server said it should; in vain once.
       if (stream.readyState === EventSource.CONNECTING && this.#heard) {
+        this.#heard = false;
         this.listener.link("reconnecting");
         this.#watch(SILENCE);
       } else if (this.#stream === stream) {

@@ -232,6 +232,19 @@ test("a browser that does not come again within twelve seconds is not waited for
   assert.deepEqual([Stream.last.closed, requests.all.length], [true, 1]);
 });
 
+test("a browser that comes again in vain is not waited for a second time", async () => {
+  start();
+  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.break();
+  await clock.pass(3_000);
+  news();
+  Stream.last.break();
+  await settle();
+  assert.deepEqual([Stream.last.closed, requests.all.length], [true, 1]);
+  await requests.last.answer(new TypeError("failed to fetch"));
+  assert.deepEqual(news(), ["reconnecting", "problem unreachable"]);
+});
+
 test("a server that fails is asked again after twice the time each time, up to fifteen seconds", async () => {
   start();
   const waits = [];
