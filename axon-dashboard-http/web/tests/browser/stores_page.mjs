@@ -1,0 +1,232 @@
+// What the page shows, and what it must show for an answer of the API: written here apart from the page's own modules.
+
+import assert from "node:assert/strict";
+import { eventually } from "./harness.mjs";
+
+/** @typedef {import("playwright-core").Page} Page */
+/** @typedef {import("../../src/types.js").Answer} Answer */
+/** @typedef {Record<string, string>} Figures */
+
+export const NONE = "–";
+/** The frames of a page, and the widget of the answer that each shows. @type {Record<string, import("../../src/types.js").WidgetName>} */
+export const FRAMES = { kpi: "overview", funnel: "funnel", realtime: "realtime", promotion: "comparison", inflow: "realtime", activities: "activities" };
+
+/** @param {number | null | undefined} value */
+const count = (value) => (value === null || value === undefined ? NONE : new Intl.NumberFormat("ko", { maximumFractionDigits: 2 }).format(value));
+/** A count as the page writes it. @param {number} value */
+export const text = (value) => count(value);
+/** @param {number | null | undefined} value */
+const percent = (value) => (value === null || value === undefined ? NONE : `${count(value)}%`);
+
+/** @param {number | null | undefined} value */
+function change(value) {
+  if (value === null || value === undefined) return NONE;
+  const size = percent(Math.abs(value));
+  return value === 0 ? `= ${size}` : `${value > 0 ? "▲" : "▼"} ${size}`;
+}
+
+/** @param {string | null} value an exact decimal */
+function won(value) {
+  if (value === null) return NONE;
+  const [whole = "0", rest = ""] = value.split(".");
+  return `₩${new Intl.NumberFormat("ko").format(BigInt(whole))}${/^0*$/.test(rest) ? "" : `.${rest}`}`;
+}
+
+/**
+ * The figures of each frame, by what they are called there.
+ * @param {Answer} answer
+ * @returns {Record<string, Figures>}
+ */
+export function figures({ data: { overview, funnel, comparison, realtime, activities } }) {
+  /** @type {Record<string, Figures>} */
+  const found = {};
+  if (overview) {
+    found.kpi = {};
+    for (const name of /** @type {const} */ (["totalVisits", "totalParticipants", "approvedCount", "purchaseCount", "conversionRate"])) {
+      const write = name === "conversionRate" ? percent : count;
+      found.kpi[name] = write(overview[name]);
+      found.kpi[`previous.${name}`] = write(overview.previous?.[name]);
+      found.kpi[`change.${name}`] = change(overview.change?.[name]);
+    }
+  }
+  if (funnel) {
+    found.funnel = Object.fromEntries(funnel.steps.flatMap((step, index) => [
+      [`steps[${index}].value`, count(step.value)],
+      [`steps[${index}].rate`, percent(step.rate)],
+      [`steps[${index}].rateFromFirst`, percent(step.rateFromFirst)],
+      [`steps[${index}].previous.value`, count(step.previous?.value)],
+    ]));
+  }
+  if (realtime) {
+    found.realtime = Object.fromEntries(/** @type {const} */ (["remainingStock", "participantsTotal", "activeUsers"]).map((name) => [name, count(realtime[name])]));
+    found.inflow = Object.fromEntries((realtime.hourlyInflow ?? []).map((hour) => [hour.from, count(hour.visits)]));
+  }
+  if (comparison) {
+    found.promotion = {};
+    for (const [kind, one] of Object.entries({ promotion: comparison.promotion, regular: comparison.regular, baseline: { ...comparison.baseline, cancelled: null } })) {
+      for (const name of /** @type {const} */ (["orders", "quantity", "buyers", "cancelled"])) found.promotion[`${kind}.${name}`] = count(one[name]);
+      found.promotion[`${kind}.revenue`] = won(one.revenue);
+    }
+  }
+  if (activities) {
+    found.activities = Object.fromEntries(activities.flatMap((row) => [
+      ...(/** @type {const} */ (["totalVisits", "totalParticipants", "approvedCount", "purchaseCount", "remainingStock"])).map((name) => [`activities[${row.activityId}].${name}`, count(row[name])]),
+      [`activities[${row.activityId}].conversionRate`, percent(row.conversionRate)],
+    ]));
+  }
+  return found;
+}
+
+/**
+ * @typedef {object} Frame
+ * @property {string} status
+ * @property {string} pill what is said beside the title; empty if nothing
+ * @property {string} kind of the pill
+ * @property {boolean} dim
+ * @property {boolean} failed whether it says that it cannot be shown
+ * @property {string} why
+ * @property {string[]} notes
+ * @property {Figures} figures
+ * @property {Figures} reasons of figures that are missing
+ * @property {(number | null)[][]} drawn the chart's figures
+ */
+/**
+ * @typedef {object} Shown
+ * @property {string} title
+ * @property {string} phase
+ * @property {string} link how the connection is
+ * @property {string} said of the connection
+ * @property {string} trouble why there is no page
+ * @property {Record<string, Frame>} frames
+ */
+
+/** What the page shows right now. @param {Page} page @returns {Promise<Shown>} */
+export function shown(page) {
+  return page.evaluate(() => {
+    const text = (/** @type {Element | null | undefined} */ at) => at?.textContent ?? "";
+    const attribute = (/** @type {Element | null} */ at, /** @type {string} */ name) => at?.getAttribute(name) ?? "";
+    const frames = [...document.querySelectorAll("[data-widget]")].map((frame) => {
+      const find = (/** @type {string} */ selector) => /** @type {HTMLElement | null} */ (frame.querySelector(selector));
+      const places = /** @type {HTMLElement[]} */ ([...frame.querySelectorAll("[data-figure]")]);
+      // Of a dash and of an arrow what is seen, and not what is read out.
+      const seen = (/** @type {HTMLElement} */ place) => text(place.querySelector(":scope > [aria-hidden]") ?? place);
+      const figures = places.map((place) => [place.dataset.figure, seen(place)]);
+      const reasons = places.filter((place) => place.classList.contains("missing")).map((place) => [place.dataset.figure, place.title]);
+      const name = attribute(frame, "data-widget");
+      const hours = name === "inflow" ? [...frame.querySelectorAll("tr[data-row]")].map((row) => [attribute(row, "data-row"), text(row.querySelector("td"))]) : [];
+      const pill = find(".pill");
+      const canvas = /** @type {any} */ (frame.querySelector("canvas"));
+      return [name, {
+        status: attribute(frame, "data-status"),
+        pill: pill?.hidden ? "" : text(pill),
+        kind: pill?.hidden ? "" : attribute(pill, "data-kind"),
+        dim: frame.classList.contains("dim"),
+        failed: !find(".failure")?.hidden,
+        why: find(".failure")?.hidden ? "" : text(find(".why")),
+        notes: find(".notes")?.hidden ? [] : [...frame.querySelectorAll(".notes li")].map(text),
+        figures: Object.fromEntries([...figures, ...hours]),
+        reasons: Object.fromEntries(reasons),
+        drawn: (canvas?.chart?.data.datasets ?? []).map((/** @type {any} */ set) => [...set.data]),
+      }];
+    });
+    const connection = document.querySelector(".connection");
+    return {
+      title: text(document.querySelector("h1")),
+      phase: attribute(document.querySelector(".title .badge"), "data-phase"),
+      link: attribute(connection, "data-link"),
+      said: text(connection?.querySelector(":scope > span:nth-child(2)")),
+      trouble: attribute(document.querySelector("[data-problem]"), "data-problem"),
+      frames: Object.fromEntries(frames),
+    };
+  });
+}
+
+/** @param {import("../../src/types.js").Comparison} comparison @param {"promotion" | "regular" | "baseline"} kind */
+const bars = (comparison, kind) => [comparison[kind].orders, comparison[kind].quantity, comparison[kind].buyers];
+
+/**
+ * Waits until the page shows exactly what the API answers: every figure of every frame, its state, the charts.
+ * @param {Page} page @param {string} url where the API's answer is @param {number} [ms]
+ */
+export async function agrees(page, url, ms = 10_000) {
+  /** @type {{answer: Answer, shown: Shown, off: unknown}} */
+  const last = await eventually(async () => {
+    const answer = /** @type {Answer} */ (await (await fetch(url)).json());
+    const now = await shown(page);
+    return { answer, shown: now, off: difference(answer, now) };
+  }, ({ off }) => off === null, ms);
+  return last;
+}
+
+/** What is not as the answer has it; null if nothing. @param {Answer} answer @param {Shown} seen */
+function difference(answer, seen) {
+  const wanted = figures(answer);
+  const { data: { funnel, comparison, realtime } } = answer;
+  /** @type {Record<string, (number | null)[][]>} */
+  const drawn = {
+    kpi: [], realtime: [], activities: [],
+    funnel: [funnel?.steps.map((step) => step.value ?? 0) ?? []],
+    promotion: comparison ? (/** @type {const} */ (["promotion", "regular", "baseline"])).map((kind) => bars(comparison, kind)) : [],
+    inflow: [realtime?.hourlyInflow?.map((hour) => hour.visits) ?? []],
+  };
+  const off = [];
+  if (seen.title !== answer.scope.name || seen.phase !== answer.phase) off.push([seen.title, seen.phase]);
+  for (const [name, frame] of Object.entries(seen.frames)) {
+    const want = wanted[name] ?? {};
+    for (const key of new Set([...Object.keys(want), ...Object.keys(frame.figures)])) {
+      if (frame.figures[key] !== want[key]) off.push(`${name} ${key}: ${frame.figures[key]}, not ${want[key]}`);
+    }
+    const state = answer.widgets[FRAMES[name] ?? "overview"];
+    if (name !== "inflow" && name !== "realtime" && frame.status !== state?.status) off.push(`${name} is ${frame.status}, not ${state?.status}`);
+    if (!isEqual(frame.drawn, drawn[name])) off.push(`${name} draws ${JSON.stringify(frame.drawn)}, not ${JSON.stringify(drawn[name])}`);
+  }
+  return off.length ? off : null;
+}
+
+/** @param {unknown} one @param {unknown} other */
+const isEqual = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+/** No figure that the answer does not have is shown as a number, and each says why. @param {Shown} seen */
+export function dashesSayWhy(seen) {
+  for (const [name, { figures: all, reasons, failed }] of Object.entries(seen.frames)) {
+    if (failed) continue;
+    for (const [key, said] of Object.entries(all)) {
+      if (said === NONE && !key.startsWith("change.")) assert.ok(reasons[key], `${name} ${key} is a dash without a reason`);
+    }
+  }
+}
+
+/** Notes that this page is to stay, without a reload. @param {Page} page */
+export const stays = (page) => page.evaluate(() => void Object.assign(window, { stays: true }));
+/** Whether it did. @param {Page} page */
+export const stayed = async (page) => assert.ok(await page.evaluate(() => "stays" in window), "the page was loaded anew");
+
+/** @param {string} url */
+export async function get(url) {
+  const response = await fetch(url);
+  assert.equal(response.status, 200, url);
+  return response.json();
+}
+
+/** Where the API has what a page shows. @param {string} server @param {string} path of the page */
+export function api(server, path) {
+  const url = new URL(path, server);
+  const [, folder = "", id = ""] = url.pathname.split("/");
+  const view = folder === "campaigns" ? "campaign" : "activity";
+  const asked = new URLSearchParams({
+    widgets: view === "campaign" ? "overview,funnel,comparison,realtime,activities" : "overview,funnel,comparison,realtime",
+    period: "7d", compare: "previous", ...Object.fromEntries(url.searchParams),
+  });
+  return `${server}api/v1/dashboard/${view}/${id}?${asked}`;
+}
+
+/**
+ * Waits until something holds in the page, looked at with every frame that is drawn.
+ * @template Argument
+ * @param {Page} page @param {(argument: Argument) => boolean} holds @param {Argument} argument @param {number} ms
+ */
+export async function within(page, holds, argument, ms) {
+  await page.waitForFunction(/** @type {any} */ (holds), argument, { timeout: ms }).catch(async (error) => {
+    throw new Error(`${error.message}; wanted ${JSON.stringify(argument)}, the page shows ${JSON.stringify(await shown(page))}`);
+  });
+}
