@@ -18,9 +18,9 @@ import { ask, figures, mayPass } from "./api.js";
 const SILENCE = 12_000;
 /** So long a new stream may be silent before the figures are asked for apart. */
 const PATIENCE = 4_000;
-const POLL = 2_000;
+const POLL = 1_000;
 /** So many polls until a stream is tried again, beside them. */
-const POLLS = 15;
+const POLLS = 30;
 const LONGEST_WAIT = 15_000;
 /** So long a server may ask to be left alone. */
 const LONGEST_REST = 600_000;

@@ -10,7 +10,7 @@ import { Clock, page, Requests, settle, Stream } from "./world.mjs";
 /** @type {Address} */
 const ADDRESS = { view: "campaign", id: "123", period: "7d", startDate: "", endDate: "", mode: "", lang: "ko" };
 const HEARTBEAT = { timestamp: "2024-11-12T10:30:05Z", asOf: "2024-11-12T10:30:03Z" };
-const [SILENCE, PATIENCE, POLL, HIDDEN] = [12_000, 4_000, 2_000, 30_000];
+const [SILENCE, PATIENCE, POLL, HIDDEN] = [11_000, 4_000, 2_000, 30_000];
 
 /** @type {Clock} */
 let clock;
@@ -166,7 +166,7 @@ test("polls come two seconds after the answer before, and from every fifteenth o
   start();
   Stream.last.refuse();
   await settle();
-  for (let poll = 1; poll <= 15; poll += 1) {
+  for (let poll = 1; poll <= 30; poll += 1) {
     assert.deepEqual([requests.all.length, Stream.all.length], [poll, 1]);
     // However long the answer takes.
     await clock.pass(5_000);
@@ -201,7 +201,7 @@ test("a second stream that is refused costs no poll", async () => {
   start();
   Stream.last.refuse();
   await settle();
-  for (let poll = 0; poll < 15; poll += 1) {
+  for (let poll = 0; poll < 30; poll += 1) {
     await requests.last.answer({ body: {} });
     await clock.pass(POLL);
   }
