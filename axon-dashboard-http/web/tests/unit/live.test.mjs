@@ -10,7 +10,7 @@ import { Clock, page, Requests, settle, Stream } from "./world.mjs";
 /** @type {Address} */
 const ADDRESS = { view: "campaign", id: "123", period: "7d", startDate: "", endDate: "", mode: "", lang: "ko" };
 const HEARTBEAT = { timestamp: "2024-11-12T10:30:05Z", asOf: "2024-11-12T10:30:03Z" };
-const [SILENCE, PATIENCE, POLL, HIDDEN] = [11_000, 4_000, 2_000, 30_000];
+const [SILENCE, PATIENCE, POLL, HIDDEN] = [12_000, 4_000, 1_000, 30_000];
 
 /** @type {Clock} */
 let clock;
@@ -162,7 +162,7 @@ test("a stream that breaks before it said anything is not waited for", async () 
   assert.deepEqual([Stream.last.closed, requests.all.length], [true, 1]);
 });
 
-test("polls come two seconds after the answer before, and from every fifteenth on a stream is tried beside", async () => {
+test("polls come a second after the answer before, and from every thirtieth on a stream is tried beside", async () => {
   start();
   Stream.last.refuse();
   await settle();
@@ -175,11 +175,11 @@ test("polls come two seconds after the answer before, and from every fifteenth o
     assert.equal(clock.next, POLL);
     await clock.pass(POLL);
   }
-  assert.deepEqual([requests.all.length, Stream.all.length], [16, 2]);
+  assert.deepEqual([requests.all.length, Stream.all.length], [31, 2]);
   news();
-  Stream.last.say("update", { campaignId: 16 });
+  Stream.last.say("update", { campaignId: 31 });
   await settle();
-  assert.deepEqual([news(), requests.last.signal.aborted], [["live", "answer 16"], true]);
+  assert.deepEqual([news(), requests.last.signal.aborted], [["live", "answer 31"], true]);
   assert.deepEqual([clock.next, clock.waiting], [SILENCE, 1]);
 });
 
@@ -187,14 +187,14 @@ test("a second stream that says nothing is given up after four seconds, and no p
   start();
   Stream.last.refuse();
   await settle();
-  for (let poll = 1; poll <= 17; poll += 1) {
+  for (let poll = 1; poll <= 34; poll += 1) {
     assert.equal(requests.all.length, poll);
     news();
     await requests.last.answer({ body: { campaignId: poll } });
     assert.deepEqual(news(), ["polling", `answer ${poll}`]);
     await clock.pass(POLL);
   }
-  assert.deepEqual([Stream.all.length, Stream.last.closed, requests.all.length], [2, true, 18]);
+  assert.deepEqual([Stream.all.length, Stream.last.closed, requests.all.length], [2, true, 35]);
 });
 
 test("a second stream that is refused costs no poll", async () => {
@@ -209,7 +209,7 @@ test("a second stream that is refused costs no poll", async () => {
   await settle();
   await requests.last.answer({ body: {} });
   await clock.pass(POLL);
-  assert.deepEqual([requests.all.length, Stream.all.length], [17, 2]);
+  assert.deepEqual([requests.all.length, Stream.all.length], [32, 2]);
 });
 
 test("a stream that breaks is left to the browser, which comes again when the server said", async () => {
@@ -413,7 +413,7 @@ test("a hidden page polls no longer than it would listen", async () => {
   Stream.last.refuse();
   await settle();
   look(true);
-  for (let poll = 0; poll < 14; poll += 1) {
+  for (let poll = 0; poll < 29; poll += 1) {
     await requests.last.answer({ body: {} });
     await clock.pass(POLL);
   }
