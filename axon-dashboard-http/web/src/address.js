@@ -77,10 +77,17 @@ export function go(address) {
   window.dispatchEvent(new Event("axon:address"));
 }
 
-/** Calls back when the address changed. @param {() => void} changed */
+/** Calls back when the address changed; a place within the page is no other one. @param {() => void} changed */
 export function watch(changed) {
-  window.addEventListener("axon:address", changed);
-  window.addEventListener("popstate", changed);
+  const here = () => location.pathname + location.search;
+  let last = here();
+  const look = () => {
+    if (here() === last) return;
+    last = here();
+    changed();
+  };
+  window.addEventListener("axon:address", look);
+  window.addEventListener("popstate", look);
 }
 
 /**
