@@ -23,7 +23,8 @@ export function put(at, text, state, field) {
     mark(at, "title", null);
     at.classList.remove("missing");
     const had = at.dataset.shown;
-    if (write(at, text) && had && had !== text) flash(at);
+    // What is to be expected grows by itself, each second: no news.
+    if (write(at, text) && had && had !== text && !field.startsWith("baseline.")) flash(at);
     at.dataset.shown = text;
     return;
   }

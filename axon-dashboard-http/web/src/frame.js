@@ -35,17 +35,17 @@ export class Frame {
     const id = `widget-${options.name}`;
     this.pill = h("span", { class: "pill", hidden: true });
     this.body = h("div", { class: "frame-body" });
-    this.lines = h("ul", {});
-    this.count = h("summary", {});
-    this.notes = h("details", { class: "notes", hidden: true }, this.count, this.lines);
+    this.lines = h("ul", { id: `${id}-notes`, hidden: true });
+    this.notes = h("div", { class: "notes", hidden: true }, this.lines);
+    this.count = h("button", { type: "button", class: "unfold-notes", hidden: true, "aria-expanded": "false", "aria-controls": `${id}-notes`, on: { click: () => this.#unfold() } });
     this.why = h("p", { class: "why" });
     this.failure = h("div", { class: "failure", hidden: true },
       icon(ICONS.warn), h("p", {}, t("frame.failed")), this.why,
       h("button", { type: "button", class: "button", on: { click: options.retry } }, t("frame.retry")));
     this.element = h("section", { class: `frame frame-${options.name} loading`, "aria-labelledby": id, "aria-busy": "true", "data-widget": options.name, "data-status": "loading" },
       h("header", { class: "frame-head" },
-        h("h2", { id }, options.title), this.pill, h("span", { class: "spacer" }), ...(options.tools ?? []), this.#saver()),
-      this.body, this.failure, this.notes);
+        h("h2", { id }, options.title), this.pill, this.count, h("span", { class: "spacer" }), ...(options.tools ?? []), this.#saver()),
+      this.notes, this.body, this.failure);
     /** @type {WidgetState | undefined} */
     this.state = undefined;
   }
@@ -83,7 +83,7 @@ export class Frame {
       write(this.why, lost ? notes.reason(lost) + (lost.source ? ` (${lost.source})` : "") : "");
     }
     const warnings = state.warnings.map((one) => notes.warning(this.options.widget, one, answer));
-    this.#note([...new Set([...missing, ...warnings])]);
+    this.#note(failed ? [] : [...new Set([...missing, ...warnings])]);
     this.age();
     return !failed;
   }
@@ -118,9 +118,15 @@ export class Frame {
     mark(this.pill, "data-kind", kind);
   }
 
+  /** Notes stand beside the title, so that their coming moves nothing, and unfold below it. */
+  #unfold() {
+    this.lines.hidden = !this.lines.hidden;
+    mark(this.count, "aria-expanded", String(!this.lines.hidden));
+  }
+
   /** @param {string[]} lines */
   #note(lines) {
-    this.notes.hidden = lines.length === 0;
+    this.notes.hidden = this.count.hidden = lines.length === 0;
     write(this.count, t("frame.notes", { count: lines.length }));
     if (lines.join("\n") === this.said) return;
     this.said = lines.join("\n");

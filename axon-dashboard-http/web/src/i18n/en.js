@@ -29,6 +29,7 @@ export default {
   "phase.note.not_started.open": "Has not started yet.",
   "phase.note.ended": "Has ended, on {date}. Live figures are the last ones known.",
   "dates.open": "open",
+  "dates.between": "–",
   "dates.range": "{from} – {to}",
 
   "period.label": "Period",
@@ -142,7 +143,7 @@ export default {
   "realtime.stock.high": "plenty",
   "realtime.stock.out": "sold out",
   "realtime.participantsTotal": "Participants in total",
-  "realtime.activeUsers": "Active in the last 5 minutes",
+  "realtime.activeUsers": "Active, last 5 min",
   "realtime.updated": "Stock read at {time}",
 
   "inflow.title": "Hourly inflow",

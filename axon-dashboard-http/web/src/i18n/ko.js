@@ -28,6 +28,7 @@ export default {
   "phase.note.not_started.open": "아직 시작하지 않았습니다.",
   "phase.note.ended": "종료되었습니다. 종료: {date} · 실시간 값은 마지막으로 확인된 값입니다.",
   "dates.open": "미정",
+  "dates.between": "~",
   "dates.range": "{from} ~ {to}",
 
   "period.label": "조회 기간",

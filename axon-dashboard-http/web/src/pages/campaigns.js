@@ -101,6 +101,9 @@ function rows(campaigns) {
 /** @param {string | null} instant @param {string} zone */
 const date = (instant, zone) => (instant ? h("time", { datetime: instant }, format.minute(instant, zone)) : t("dates.open"));
 
+/** @param {{startAt: string | null, endAt: string | null}} between @param {string} zone */
+const dates = ({ startAt, endAt }, zone) => [date(startAt, zone), ` ${t("dates.between")} `, date(endAt, zone)];
+
 /** @param {Campaign} campaign @param {string} zone @param {Address} address */
 function card(campaign, zone, address) {
   const there = { ...address, view: /** @type {const} */ ("campaign"), id: String(campaign.campaignId) };
@@ -109,15 +112,15 @@ function card(campaign, zone, address) {
     return h("tr", {},
       h("th", { scope: "row", class: "text" }, h("a", { href: link(deeper), on: { click: follow(deeper) } }, h("bdi", { "data-name": true }, activity.name))),
       h("td", { class: "text" }, badge(activity.phase)),
-      h("td", { class: "text" }, date(activity.startAt, zone), " ~ ", date(activity.endAt, zone)),
-      h("td", { class: "number" }, activity.limitCount === null ? t("campaigns.unlimited") : format.count(activity.limitCount)));
+      h("td", { class: "text" }, ...dates(activity, zone)),
+      h("td", { class: "number", "data-label": activity.limitCount === null ? null : t("campaigns.limit") }, activity.limitCount === null ? t("campaigns.unlimited") : format.count(activity.limitCount)));
   });
   const label = `${campaign.name} · ${t("campaigns.activities")}`;
   return h("article", { class: "campaign", "data-campaign": campaign.campaignId },
     h("header", {},
       h("h2", {}, h("a", { href: link(there), on: { click: follow(there) } }, h("bdi", { "data-name": true }, campaign.name))),
       badge(campaign.phase),
-      h("p", { class: "quiet" }, date(campaign.startAt, zone), " ~ ", date(campaign.endAt, zone))),
+      h("p", { class: "quiet" }, ...dates(campaign, zone))),
     rows.length === 0
       ? h("p", { class: "quiet" }, t("campaigns.noActivities"))
       : h("div", { class: "table", tabindex: "0", role: "region", "aria-label": label },

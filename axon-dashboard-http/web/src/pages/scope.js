@@ -56,9 +56,13 @@ export function scope(address, titled) {
   const problem = h("div", {});
   const spoken = voice();
   const grid = h("div", { class: "grid" }, ...widgets.map(({ frame }) => frame.element));
-  const element = h("main", { id: "main", tabindex: "-1" },
-    path, h("div", { class: "title" }, h("h1", {}, name), phase, h("span", { class: "spacer" }), status.element), dates,
-    periods.element, note, warnings, problem, grid, spoken.element);
+  const heading = h("div", { class: "title" }, h("h1", {}, name), phase, h("span", { class: "spacer" }), status.element);
+  const when = h("div", { class: "when" }, dates, note);
+  const element = h("main", { id: "main", tabindex: "-1" }, path, heading, when, periods.element, warnings, problem, grid, spoken.element);
+  /** @param {boolean} shown */
+  const figures = (shown) => {
+    for (const part of [heading, when, grid]) part.hidden = !shown;
+  };
 
   /** @type {Answer | undefined} */
   let latest;
@@ -68,9 +72,11 @@ export function scope(address, titled) {
       latest = answer;
       clock.set(answer.timestamp);
       fill(problem);
-      grid.hidden = false;
+      figures(true);
+      periods.element.hidden = false;
       if (first) trail(path, answer, address);
-      if (write(name, answer.scope.name) || first) titled(answer.scope.name);
+      write(name, answer.scope.name);
+      titled(answer.scope.name);
       phase.hidden = false;
       mark(phase, "data-phase", answer.phase);
       write(phase, t(`phase.${answer.phase}`));
@@ -97,8 +103,11 @@ export function scope(address, titled) {
         status.why(sentence(found, address));
         return;
       }
-      grid.hidden = true;
-      fill(problem, trouble(found, address, () => live.retry()));
+      figures(false);
+      // Other days may be chosen where these are what is wrong.
+      periods.element.hidden = found.code !== "invalid_request" || found.fields.some((field) => /Id$/.test(field)) || found.fields.length === 0;
+      fill(problem, trouble(found, address, () => live.retry(), "h1"));
+      titled(t("problem.title"));
     },
   });
 

@@ -15,11 +15,11 @@ export function sentence({ code, fields }, address) {
   return known(key) ? t(key) : t("problem.unknown", { code });
 }
 
-/** @param {import("../types.js").Problem} problem @param {import("../address.js").Address} address @param {() => void} retry */
-export function trouble(problem, address, retry) {
+/** @param {import("../types.js").Problem} problem @param {import("../address.js").Address} address @param {() => void} retry @param {"h1" | "h2"} [heading] */
+export function trouble(problem, address, retry, heading = "h2") {
   const home = { ...address, view: /** @type {const} */ ("campaigns"), id: "" };
   return h("div", { class: "trouble", role: "alert", "data-problem": problem.code },
-    icon(ICONS.warn), h("h2", {}, t("problem.title")), h("p", {}, sentence(problem, address)),
+    icon(ICONS.warn), h(heading, {}, t("problem.title")), h("p", {}, sentence(problem, address)),
     h("p", { class: "ways" },
       h("button", { type: "button", class: "button", on: { click: retry } }, t("problem.retry")),
       address.view === "campaigns" ? null : h("a", { class: "button", href: link(home), on: { click: follow(home) } }, t("problem.home"))));

@@ -71,6 +71,7 @@ export function funnel({ definitions, retry, tools }) {
       table.update(steps);
       const told = steps.map((step) => `${stepName(step)} ${format.count(step.value)} (${format.percent(step.rate)})`);
       picture.update(steps, t("funnel.chart", { steps: told.join(", ") }));
+      picture.element.classList.toggle("blank", !steps.some((step) => step.value));
     },
   };
 }
@@ -94,7 +95,7 @@ function describe(steps, colour) {
       datasets: [{
         // A step that is missing or empty has no width; the table says which.
         data: steps.map((step) => step.value ?? 0),
-        backgroundColor: steps.map((_, index) => colour(`step-${index}`)),
+        backgroundColor: steps.map((step, index) => (step.value ? colour(`step-${index}`) : "transparent")),
         borderWidth: 0,
         shrinkAnchor: "middle",
       }],

@@ -141,7 +141,7 @@ function describe({ comparison, measure }, colour) {
     },
     options: {
       ...base(),
-      scales: { x: { grid: { display: false } }, y: { beginAtZero: true, ticks: { maxTicksLimit: 5, callback: (/** @type {number} */ value) => format.short(value) } } },
+      scales: { x: { grid: { display: false } }, y: { beginAtZero: true, ticks: { maxTicksLimit: 5, precision: 0, callback: (/** @type {number} */ value) => format.short(value) } } },
       plugins: {
         legend: { display: false },
         tooltip: {
