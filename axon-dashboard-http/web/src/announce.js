@@ -8,15 +8,30 @@ export function voice() {
   const element = h("p", { class: "spoken", role: "status", "aria-live": "polite" });
   let last = -Infinity;
   let said = "";
+  /** @type {(() => void) | null} */
+  let waiting = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const speak = () => {
+    waiting?.();
+    waiting = null;
+    timer = undefined;
+  };
   return {
     element,
-    /** @param {string} what that it is about @param {() => string} text */
+    /** Says it now, or when it may. @param {string} what that it is about @param {() => string} text */
     say(what, text) {
-      const now = performance.now();
-      if (what === said || now - last < APART) return;
-      last = now;
-      said = what;
-      element.textContent = text();
+      if (what === said) {
+        waiting = null;
+        return;
+      }
+      waiting = () => {
+        last = performance.now();
+        said = what;
+        element.textContent = text();
+      };
+      timer ??= setTimeout(speak, Math.max(0, last + APART - performance.now()));
     },
+    close: () => clearTimeout(timer),
   };
 }

@@ -30,17 +30,26 @@ export function figures(address, kind) {
 }
 
 /**
- * Asks for JSON. The browser sends the tag of what it has and gives it again where nothing changed.
+ * Asks for JSON. With the tag of what is known already, an answer that says the same has no value. The browser's own cache is
+ * left out: it would give the old answer with its old instants.
  * @param {URL | string} path
- * @param {AbortSignal} [signal]
- * @returns {Promise<{ok: true, value: any} | {ok: false, problem: Problem}>}
+ * @param {{signal?: AbortSignal, tag?: string | null}} [options]
+ * @returns {Promise<{ok: true, value: any, tag: string | null} | {ok: false, problem: Problem}>}
  */
-export async function ask(path, signal) {
-  const patience = AbortSignal.timeout(PATIENCE);
+export async function ask(path, { signal, tag } = {}) {
+  const asking = new AbortController();
+  const give = () => asking.abort();
+  signal?.addEventListener("abort", give);
+  let late = false;
+  const patience = setTimeout(() => {
+    late = true;
+    give();
+  }, PATIENCE);
   try {
-    const response = await fetch(new URL(path, BASE), { signal: signal ? AbortSignal.any([signal, patience]) : patience });
-    if (response.ok) return { ok: true, value: await response.json() };
+    const response = await fetch(new URL(path, BASE), { cache: "no-store", signal: asking.signal, headers: tag ? { "if-none-match": tag } : {} });
     const { status } = response;
+    if (status === 304) return { ok: true, value: null, tag: tag ?? null };
+    if (response.ok) return { ok: true, value: await response.json(), tag: response.headers.get("etag") };
     const retryAfter = Number(response.headers.get("retry-after")) || null;
     // What stands between may refuse, too, and in a form of its own.
     const told = await response.json().catch(() => null);
@@ -48,7 +57,10 @@ export async function ask(path, signal) {
     const fields = (told?.errors ?? []).map((/** @type {{field: string}} */ error) => error.field);
     return { ok: false, problem: { status, code, retryAfter, fields } };
   } catch {
-    return { ok: false, problem: { status: 0, code: patience.aborted ? "timeout" : "unreachable", retryAfter: null, fields: [] } };
+    return { ok: false, problem: { status: 0, code: late ? "timeout" : "unreachable", retryAfter: null, fields: [] } };
+  } finally {
+    clearTimeout(patience);
+    signal?.removeEventListener("abort", give);
   }
 }
 

@@ -2,14 +2,17 @@
 
 let told = 0;
 let at = 0;
+let seen = 0;
 
 /** Takes in an instant that the server just named. @param {string} timestamp */
 export function set(timestamp) {
   told = Date.parse(timestamp);
   at = performance.now();
+  seen = Date.now();
 }
 
 /** The server's time in milliseconds; the viewer's own until the server said something. */
 export function now() {
-  return told ? told + (performance.now() - at) : Date.now();
+  // One of the two stands still while the machine sleeps.
+  return told ? told + Math.max(performance.now() - at, Date.now() - seen) : Date.now();
 }

@@ -72,11 +72,6 @@ export function day(date) {
   return Number.isNaN(instant.getTime()) ? date : dates({ timeZone: "UTC", dateStyle: "medium" }).format(instant);
 }
 
-/** @param {string} date */
-export function weekdayAndDay(date) {
-  return dates({ timeZone: "UTC", dateStyle: "full" }).format(new Date(`${date}T00:00:00Z`));
-}
-
 /** @param {number} year @param {number} month from 0 */
 export function month(year, month) {
   return dates({ timeZone: "UTC", year: "numeric", month: "long" }).format(new Date(Date.UTC(year, month, 1)));
@@ -99,6 +94,12 @@ export function minute(instant, zone) {
 /** @param {string | number} instant @param {string} zone */
 export function second(instant, zone) {
   return dates({ timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(new Date(instant));
+}
+
+/** A time of today, or with its day where it is of another. @param {string} instant @param {number} now @param {string} zone */
+export function since(instant, now, zone) {
+  if (today(Date.parse(instant), zone) === today(now, zone)) return second(instant, zone);
+  return dates({ timeZone: zone, dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" }).format(new Date(instant));
 }
 
 /** @param {string} instant @param {string} zone */

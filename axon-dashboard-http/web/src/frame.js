@@ -15,6 +15,8 @@ import { t } from "./words.js";
 
 /** Live figures that are older than this are dimmed. */
 const LATE = 10_000;
+/** What is true this second, whatever the range. */
+const NOW = ["realtime", "activities"];
 
 /**
  * @typedef {object} Options
@@ -22,7 +24,7 @@ const LATE = 10_000;
  * @property {string} name for style and tests
  * @property {string} title
  * @property {() => void} retry
- * @property {() => csv.Cell[][]} [rows] its table, for a file
+ * @property {() => csv.Cell[][]} [rows] its table, for a file; asked for while there is one
  * @property {Node[]} [tools] what stands beside the title
  * @property {(field: string) => boolean} [owns] which of the widget's figures it shows, where that is not all
  * @property {boolean} [single] whether it has nothing to show once one of them is lost
@@ -38,24 +40,26 @@ export class Frame {
     this.lines = h("ul", { id: `${id}-notes`, hidden: true });
     this.notes = h("div", { class: "notes", hidden: true }, this.lines);
     this.count = h("button", { type: "button", class: "unfold-notes", hidden: true, "aria-expanded": "false", "aria-controls": `${id}-notes`, on: { click: () => this.#unfold() } });
+    this.saver = this.#saver();
     this.why = h("p", { class: "why" });
     this.failure = h("div", { class: "failure", hidden: true },
       icon(ICONS.warn), h("p", {}, t("frame.failed")), this.why,
       h("button", { type: "button", class: "button", on: { click: options.retry } }, t("frame.retry")));
     this.element = h("section", { class: `frame frame-${options.name} loading`, "aria-labelledby": id, "aria-busy": "true", "data-widget": options.name, "data-status": "loading" },
       h("header", { class: "frame-head" },
-        h("h2", { id }, options.title), this.pill, this.count, h("span", { class: "spacer" }), ...(options.tools ?? []), this.#saver()),
+        h("h2", { id }, options.title), this.pill, this.count, h("span", { class: "spacer" }), ...(options.tools ?? []), this.saver),
       this.notes, this.body, this.failure);
+    this.file = `axon-${options.name}`;
     /** @type {WidgetState | undefined} */
     this.state = undefined;
   }
 
   #saver() {
-    const { rows, title, name } = this.options;
+    const { rows, title } = this.options;
     if (!rows) return null;
     return h("button", {
-      type: "button", class: "tool", title: t("frame.csv"), "aria-label": t("frame.csv.of", { table: title }),
-      on: { click: () => csv.save(`axon-${name}`, rows()) },
+      type: "button", class: "tool", hidden: true, title: t("frame.csv"), "aria-label": t("frame.csv.of", { table: title }),
+      on: { click: () => csv.save(this.file, rows()) },
     }, icon(ICONS.save));
   }
 
@@ -68,13 +72,15 @@ export class Frame {
     if (!whole) return false;
     const state = own(whole, this.options);
     this.state = state;
-    this.live = answer.range.inProgress;
+    this.live = answer.range.inProgress || NOW.includes(this.options.widget);
     this.asOf = state.asOf;
     this.behind = state.asOf ? Date.parse(answer.timestamp) - Date.parse(state.asOf) : 0;
     const failed = state.status === "unavailable";
     this.element.classList.remove("loading");
     mark(this.element, "aria-busy", null);
     mark(this.element, "data-status", state.status);
+    this.file = fileName(this.options.name, answer, state);
+    if (this.saver) this.saver.hidden = failed;
     this.body.hidden = failed;
     this.failure.hidden = !failed;
     const missing = notes.reasons(this.options.widget, state.missing, answer);
@@ -89,12 +95,12 @@ export class Frame {
   }
 
   /**
-   * Nothing new was said, and what was said holds until then: until the instant that the widget furthest behind has come to.
-   * Where that one is stale it says nothing of the others, which are as far behind the server's clock as they were.
-   * @param {{timestamp: string, asOf: string | null}} beat @param {boolean} stale whether one of the page's widgets is
+   * Nothing new was said, and what was said holds: what is live is as far behind the server's clock as it was, and the rest
+   * until the instant that the widget furthest behind has come to.
+   * @param {{timestamp: string, asOf: string | null} | null} beat
    */
-  beat({ timestamp, asOf }, stale) {
-    const until = stale ? new Date(Date.parse(timestamp) - (this.behind ?? 0)).toISOString() : asOf;
+  beat(beat) {
+    const until = this.live ? new Date(clock.now() - (this.behind ?? 0)).toISOString() : beat?.asOf;
     if (this.state && this.state.status !== "stale" && this.asOf && until && this.asOf < until) this.asOf = until;
     this.age();
   }
@@ -132,6 +138,13 @@ export class Frame {
     this.said = lines.join("\n");
     fill(this.lines, ...lines.map((line) => h("li", {}, line)));
   }
+}
+
+/** What a saved table is called: of what, over which days, as of when. @param {string} name @param {Answer} answer @param {WidgetState} state */
+function fileName(name, { campaignId, activityId, range }, { asOf }) {
+  const scope = activityId ? `activity-${activityId}` : `campaign-${campaignId}`;
+  const until = asOf ? `-as-of-${asOf.replaceAll(":", "").replace(/\.\d+/, "")}` : "";
+  return `axon-${scope}-${name}-${range.startDate}-${range.endDate}${until}`;
 }
 
 /**

@@ -9,7 +9,7 @@ import { ask, figures, mayPass } from "./api.js";
 /**
  * @typedef {object} Listener
  * @property {(answer: Answer) => void} answer
- * @property {(beat: {timestamp: string, asOf: string | null}) => void} beat what was said is still so
+ * @property {(beat: {timestamp: string, asOf: string | null} | null) => void} beat what was said is still so; null: and no instant was named
  * @property {(link: Link) => void} link
  * @property {(problem: Problem) => void} problem there is no answer, and why
  */
@@ -39,6 +39,8 @@ export class Live {
   #hiding;
   #failures = 0;
   #polls = 0;
+  /** @type {string | null} */
+  #tag = null;
   #heard = false;
   #paused = false;
   #closed = false;
@@ -49,9 +51,13 @@ export class Live {
     this.listener = listener;
     this.look = () => this.#look();
     document.addEventListener("visibilitychange", this.look);
-    this.#open();
-    // Opened where nobody looks yet.
-    if (document.hidden) this.#look();
+    // Opened where nobody looks yet, it keeps no stream from those that are looked at.
+    if (document.hidden) {
+      this.#fallBack();
+      this.#look();
+    } else {
+      this.#open();
+    }
   }
 
   close() {
@@ -159,6 +165,7 @@ export class Live {
 
   #fallBack() {
     this.#stop();
+    this.#tag = null;
     this.#poll();
   }
 
@@ -166,13 +173,16 @@ export class Live {
     const asking = new AbortController();
     this.#asking = asking;
     this.#polls += 1;
-    const reply = await ask(figures(this.address, "answer"), asking.signal);
+    const whole = this.#polls % POLLS === 0;
+    const reply = await ask(figures(this.address, "answer"), { signal: asking.signal, tag: whole ? null : this.#tag });
     if (asking.signal.aborted) return;
     if (reply.ok) {
       this.#failures = 0;
+      this.#tag = reply.tag;
       this.listener.link("polling");
-      this.listener.answer(reply.value);
-      if (this.#polls % POLLS === 0) this.#try();
+      if (reply.value) this.listener.answer(reply.value);
+      else this.listener.beat(null);
+      if (whole) this.#try();
       this.#timer = setTimeout(() => this.#poll(), POLL);
     } else if (mayPass(reply.problem)) {
       this.#failures += 1;

@@ -19,6 +19,7 @@ export default {
   "campaigns.dates.end": "Ends",
   "campaigns.limit": "Limit",
   "campaigns.unlimited": "No limit",
+  "campaigns.stale": "This list is from {ago}. {why}",
   "campaigns.noActivities": "No activities",
 
   "phase": "State",
@@ -128,7 +129,7 @@ export default {
   "promotion.buyers": "Buyers",
   "promotion.cancelled": "Cancelled",
   "promotion.method.hour_of_week": "Baseline: mean per hour of the week over {weeks} weeks before the start",
-  "promotion.method.day_of_week": "Baseline: mean per day of the week over {weeks} weeks before the start",
+  "promotion.method.day_of_week": "Baseline: mean per day of the week over the week before the start",
   "promotion.method.mean": "Baseline: mean per day before the start",
   "promotion.caveat": "Before against after: no proof of what caused the difference.",
   "promotion.others": "Other promotions of the same products: {list}",
@@ -215,7 +216,7 @@ export default {
   "warning.derived": "Stock and participants are computed from approvals",
   "warning.time_resolution": "Times are stored in steps of {seconds} s, so counts may differ a little at the ends of the period",
   "warning.assumed_lag": "The delay of collection is assumed, not measured",
-  "warning.baseline_old": "The records before the promotion were read {hours} hours ago",
+  "warning.baseline_old": "The records before the promotion were read {hours} h ago",
   "warning.baseline_fallback": "Fewer than two weeks of records before: a simpler mean was taken",
   "warning.unknown": "The server says: {code}",
 

@@ -18,6 +18,7 @@ export default {
   "campaigns.dates.end": "종료",
   "campaigns.limit": "한도",
   "campaigns.unlimited": "한도 없음",
+  "campaigns.stale": "{ago} 목록입니다. {why}",
   "campaigns.noActivities": "활동 없음",
 
   "phase": "상태",
@@ -127,7 +128,7 @@ export default {
   "promotion.buyers": "구매자",
   "promotion.cancelled": "취소·환불",
   "promotion.method.hour_of_week": "기준: 시작 전 {weeks}주의 요일·시간대별 평균",
-  "promotion.method.day_of_week": "기준: 시작 전 {weeks}주의 요일별 평균",
+  "promotion.method.day_of_week": "기준: 시작 전 1주의 요일별 평균",
   "promotion.method.mean": "기준: 시작 전 하루 평균",
   "promotion.caveat": "전후 비교이며, 차이의 원인을 증명하지는 않습니다.",
   "promotion.others": "같은 상품의 다른 프로모션: {list}",
@@ -208,7 +209,7 @@ export default {
 
   "warning.dates_ignored": "주소의 날짜는 직접 선택한 기간에만 쓰입니다",
   "warning.missing_upstream": "{figure}에는 기록이 있는데 직전 단계에는 없습니다. 수집에 문제가 있을 수 있습니다",
-  "warning.step_exceeds_previous": "{figure}이(가) 직전 단계보다 많습니다. 단계별로 따로 세므로 있을 수 있는 일입니다",
+  "warning.step_exceeds_previous": "{figure}: 직전 단계보다 많습니다. 단계별로 따로 세므로 있을 수 있는 일입니다",
   "warning.oversold": "{figure}: 한도 {limit}보다 많은 {held}자리가 점유되어 있습니다",
   "warning.counter_drift": "{figure}: 카운터({counter})와 참여자 수({members})가 다릅니다",
   "warning.derived": "재고와 참여자는 승인 기록에서 계산한 값입니다",

@@ -31,6 +31,9 @@ import { sentence, trouble } from "./trouble.js";
  */
 /** @typedef {{frame: import("../frame.js").Frame, update: (answer: Answer) => void, close?: () => void}} Widget */
 
+/** Answers that overtake one another are less than this apart, in milliseconds. */
+const SET_BACK = 5_000;
+
 /** @param {Address} address @param {(title: string) => void} titled */
 export function scope(address, titled) {
   /** @type {Map<string, import("../types.js").Definition>} */
@@ -40,7 +43,7 @@ export function scope(address, titled) {
   const modes = choice(t("mode.label"), MODES, (name) => [t(name === "count" ? "mode.count" : "mode.unique")], (mode) => go({ ...address, mode }));
   modes.element.classList.add("small");
   /** @type {Context} */
-  const context = { address, definitions, retry: () => live.retry(), tools: [modes.element] };
+  const context = { address, definitions, retry: () => again(), tools: [modes.element] };
   /** @type {Widget[]} */
   const widgets = [kpi, funnel, realtime, promotion, inflow].map((make) => make(context));
   if (address.view === "campaign") widgets.push(activities(context));
@@ -50,7 +53,9 @@ export function scope(address, titled) {
   const phase = h("span", { class: "badge", hidden: true });
   const dates = h("p", { class: "quiet dates" });
   const periods = period(address);
-  const status = connection(() => live.pause(status.toggle()));
+  const status = connection(() => live.pause(status.toggle()), () => again());
+  /** Asks again at once; who had paused goes on. */
+  const again = () => (status.paused() ? live.pause(status.toggle()) : live.retry());
   const note = h("p", { class: "note", hidden: true });
   const warnings = h("p", { class: "note warn", hidden: true });
   const problem = h("div", {});
@@ -66,10 +71,13 @@ export function scope(address, titled) {
 
   /** @type {Answer | undefined} */
   let latest;
+  let wrong = "";
   const live = new Live(address, {
     answer(answer) {
       const first = !latest;
+      if (latest && overtaken(answer, latest)) return;
       latest = answer;
+      wrong = "";
       clock.set(answer.timestamp);
       fill(problem);
       figures(true);
@@ -91,9 +99,8 @@ export function scope(address, titled) {
       announce(answer);
     },
     beat(beat) {
-      clock.set(beat.timestamp);
-      const stale = widgets.some(({ frame }) => frame.state?.status === "stale");
-      for (const { frame } of widgets) frame.beat(beat, stale);
+      if (beat) clock.set(beat.timestamp);
+      for (const { frame } of widgets) frame.beat(beat);
       age();
     },
     link: (link) => status.show(link),
@@ -103,10 +110,13 @@ export function scope(address, titled) {
         status.why(sentence(found, address));
         return;
       }
+      // Said once, however often it is tried.
+      if (wrong === sentence(found, address)) return;
+      wrong = sentence(found, address);
       figures(false);
       // Other days may be chosen where these are what is wrong.
       periods.element.hidden = found.code !== "invalid_request" || found.fields.some((field) => /Id$/.test(field)) || found.fields.length === 0;
-      fill(problem, trouble(found, address, () => live.retry(), "h1"));
+      fill(problem, trouble(found, address, again, "h1"));
       titled(t("problem.title"));
     },
   });
@@ -115,16 +125,17 @@ export function scope(address, titled) {
     for (const { frame } of widgets) frame.age();
     const known = widgets.map(({ frame }) => frame.asOf).filter((asOf) => asOf !== null && asOf !== undefined);
     const oldest = known.sort()[0];
-    if (oldest && latest) status.asOf(t("live.asOf", { time: format.second(oldest, latest.range.zone) }));
+    if (oldest && latest) status.asOf(t("live.asOf", { time: format.since(oldest, clock.now(), latest.range.zone) }));
   }
   const ticking = setInterval(age, 1000);
 
   /** @param {Answer} answer */
-  function announce({ data: { overview }, range }) {
-    if (!overview) return;
+  function announce({ data: { overview }, widgets: { overview: state }, range }) {
+    if (!overview || !state?.asOf) return;
+    const { asOf } = state;
     const figures = { visits: overview.totalVisits, participants: overview.totalParticipants, approved: overview.approvedCount, purchases: overview.purchaseCount };
     const values = Object.fromEntries(Object.entries(figures).map(([key, value]) => [key, format.count(value)]));
-    spoken.say(JSON.stringify(figures), () => t("live.summary", { ...values, time: format.second(clock.now(), range.zone) }));
+    spoken.say(JSON.stringify(figures), () => t("live.summary", { ...values, time: format.since(asOf, clock.now(), range.zone) }));
   }
 
   return {
@@ -133,22 +144,35 @@ export function scope(address, titled) {
     close() {
       live.close();
       clearInterval(ticking);
+      periods.close();
+      spoken.close();
       for (const widget of widgets) widget.close?.();
     },
   };
 }
 
-/** How the connection is, since when the data is, and the way to pause. @param {() => void} toggled */
-function connection(toggled) {
+/** Two ways may lead here, and the slower one comes late. A clock that was set back is none. @param {Answer} answer @param {Answer} latest */
+function overtaken(answer, latest) {
+  const by = Date.parse(latest.timestamp) - Date.parse(answer.timestamp);
+  return by > 0 && by < SET_BACK;
+}
+
+/** How the connection is, since when the data is, and the way to pause, or to begin anew. @param {() => void} toggled @param {() => void} again */
+function connection(toggled, again) {
   let paused = false;
-  const text = h("span", {});
+  let over = false;
+  const text = h("span", { role: "status" });
   const asOf = h("span", { class: "as-of" });
-  const button = h("button", { type: "button", class: "button small pause", on: { click: toggled } });
+  const button = h("button", { type: "button", class: "button small pause", on: { click: () => (over ? again() : toggled()) } });
   const element = h("div", { class: "connection", "data-link": "connecting" }, h("span", { class: "dot", "aria-hidden": "true" }), text, asOf, button);
-  const buttons = () => fill(button, icon(paused ? ICONS.play : ICONS.pause), t(paused ? "live.resume" : "live.pause"));
+  const buttons = () => {
+    if (over) fill(button, t("frame.retry"));
+    else fill(button, icon(paused ? ICONS.play : ICONS.pause), t(paused ? "live.resume" : "live.pause"));
+  };
   buttons();
   return {
     element,
+    paused: () => paused,
     toggle() {
       paused = !paused;
       buttons();
@@ -158,6 +182,10 @@ function connection(toggled) {
     show(link) {
       mark(element, "data-link", link);
       element.title = "";
+      if (over !== (link === "over")) {
+        over = link === "over";
+        buttons();
+      }
       const key = `live.${link}`;
       write(text, known(key) ? t(key) : "");
     },

@@ -42,7 +42,7 @@ afterEach(() => {
 function start(address = {}) {
   live = new Live({ ...ADDRESS, ...address }, {
     answer: (answer) => told.push(`answer ${answer.campaignId}`),
-    beat: ({ asOf }) => told.push(`beat ${asOf}`),
+    beat: (beat) => told.push(`beat ${beat && beat.asOf}`),
     link: (link) => told.push(link),
     problem: ({ code }) => told.push(`problem ${code}`),
   });
@@ -397,15 +397,34 @@ test("a page that is hidden for a moment keeps its stream", async () => {
   assert.deepEqual([Stream.all.length, Stream.last.closed], [1, false]);
 });
 
-test("a page that is opened hidden keeps its stream no longer than another", async () => {
+test("a page that is opened hidden keeps no stream, asks for a while, and opens one when it is looked at", async () => {
   page.hidden = true;
   start();
-  Stream.last.say("update", { campaignId: 1 });
-  for (let beat = 0; beat < 6; beat += 1) {
-    await clock.pass(HIDDEN / 6);
-    if (beat < 5) Stream.last.say("heartbeat", HEARTBEAT);
+  for (let poll = 0; poll * POLL < HIDDEN - POLL; poll += 1) {
+    await requests.last.answer({ body: { campaignId: 1 } });
+    await clock.pass(POLL);
   }
-  assert.deepEqual([Stream.last.closed, clock.waiting], [true, 0]);
+  assert.equal(Stream.all.length, 0);
+  await clock.pass(POLL);
+  assert.ok(requests.last.signal.aborted);
+  assert.equal(clock.waiting, 0);
+  look(false);
+  assert.equal(Stream.all.length, 1);
+});
+
+test("a poll sends the tag of what is there, and where nothing is new what is there still holds", async () => {
+  start();
+  Stream.last.refuse();
+  await settle();
+  assert.deepEqual(requests.last.headers, {});
+  await requests.last.answer({ body: { campaignId: 1 }, headers: { etag: 'W/"1"' } });
+  news();
+  await clock.pass(POLL);
+  assert.deepEqual(requests.last.headers, { "if-none-match": 'W/"1"' });
+  await requests.last.answer({ status: 304 });
+  assert.deepEqual(news(), ["polling", "beat null"]);
+  await clock.pass(POLL);
+  assert.deepEqual(requests.last.headers, { "if-none-match": 'W/"1"' }, "the tag is kept");
 });
 
 test("a hidden page polls no longer than it would listen", async () => {

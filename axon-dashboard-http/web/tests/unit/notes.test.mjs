@@ -138,7 +138,7 @@ test("figures that share a reason share a line, and only the first four are name
     ({ field, reason: "unavailable", detail: "no_answer", source: "elasticsearch", message: "" }));
   const other = { field: "change.totalVisits", reason: "zero_denominator", detail: null, source: null, message: "" };
   assert.deepEqual(reasons("overview", [...missing, other], answer), [
-    "Visits, Participants, Approved, Purchases, and 1 more: the store does not answer (elasticsearch)",
+    "Visits, Participants, Approved, Purchases and 1 more: the store does not answer (elasticsearch)",
     "change of Visits: a share of nothing",
   ]);
 });

@@ -130,7 +130,7 @@ export class Stream extends EventTarget {
 
 /** Requests that are answered as a test says. */
 export class Requests {
-  /** @type {{url: URL, signal: AbortSignal, answer: (reply: Reply) => Promise<void>}[]} */
+  /** @type {{url: URL, signal: AbortSignal, headers: unknown, answer: (reply: Reply) => Promise<void>}[]} */
   all = [];
   #own = globalThis.fetch;
 
@@ -142,11 +142,12 @@ export class Requests {
         if (reply instanceof Error) reject(reply);
         else {
           const { status = 200, body, headers } = reply;
-          resolve(new Response(typeof body === "string" ? body : JSON.stringify(body), { status, headers }));
+          // An answer that nothing is new has no body, and may have none.
+          resolve(new Response(status === 304 || typeof body === "string" ? /** @type {string | undefined} */ (body) : JSON.stringify(body), { status, headers }));
         }
         await settle();
       };
-      this.all.push({ url: new URL(String(url)), signal, answer });
+      this.all.push({ url: new URL(String(url)), signal, headers: init?.headers, answer });
     });
   }
 
