@@ -35,7 +35,7 @@ export function sheet(date) {
 }
 
 /**
- * Opens the dialog.
+ * Opens the dialog, and gives the way to close it.
  * @param {object} options
  * @param {string} options.today days after it have nothing to show
  * @param {string} options.from @param {string} options.to
@@ -55,6 +55,8 @@ export function choose({ today, from, to, zone, chosen }) {
   const turn = (by) => {
     shown = clamp(plusMonths(shown, by));
     draw(false);
+    // A button that can do no more lets go of the focus.
+    if (next.disabled && by > 0) back.focus();
   };
   const back = h("button", { type: "button", class: "tool", "aria-label": t("calendar.previous"), on: { click: () => turn(-1) } }, icon(ICONS.back));
   const next = h("button", { type: "button", class: "tool", "aria-label": t("calendar.next"), on: { click: () => turn(1) } }, icon(ICONS.next));
@@ -121,11 +123,14 @@ export function choose({ today, from, to, zone, chosen }) {
 
   /** @param {string} date */
   function day(date) {
+    const number = Number(date.slice(8));
+    // Begins with what is seen, so that who speaks to the page can name it.
+    const label = [number, format.weekdays()[new Date(toTime(date)).getUTCDay()]?.long, format.month(Number(date.slice(0, 4)), Number(date.slice(5, 7)) - 1)].join(", ");
     const button = h("button", {
-      type: "button", "data-date": date, tabindex: date === shown ? "0" : "-1", "aria-label": format.weekdayAndDay(date),
+      type: "button", "data-date": date, tabindex: date === shown ? "0" : "-1", "aria-label": label,
       disabled: date > today, class: date.slice(0, 7) === shown.slice(0, 7) ? null : "other",
       on: { click: () => pick(date) },
-    }, Number(date.slice(8)));
+    }, number);
     mark(button, "aria-current", date === today ? "date" : null);
     if (date === first || date === last) button.classList.add("end");
     return button;
@@ -135,4 +140,5 @@ export function choose({ today, from, to, zone, chosen }) {
   document.body.append(dialog);
   dialog.showModal();
   draw(true);
+  return () => dialog.close();
 }

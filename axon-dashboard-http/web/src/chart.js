@@ -14,7 +14,12 @@ let library;
 export function load() {
   library ??= script("vendor/chart.umd.js")
     .then(() => script("vendor/chartjs-chart-funnel.umd.js"))
-    .then(() => /** @type {any} */ (window).Chart);
+    .then(() => /** @type {any} */ (window).Chart)
+    .catch((error) => {
+      // The next chart tries again.
+      library = undefined;
+      throw error;
+    });
   return library;
 }
 

@@ -28,7 +28,7 @@ export function put(at, text, state, field) {
     at.dataset.shown = text;
     return;
   }
-  const missing = state?.missing.find((one) => one.field === field);
+  const missing = state && notes.of(state.missing, field);
   const why = missing ? notes.reason(missing) : "";
   if (at.classList.contains("missing") && at.title === why) return;
   at.classList.add("missing");

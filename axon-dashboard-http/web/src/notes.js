@@ -19,6 +19,19 @@ export function reason({ reason, detail }) {
   return t("reason.unknown", { code: detail ?? reason });
 }
 
+/** @type {WeakMap<MissingFigure[], Map<string, MissingFigure>>} */
+const byField = new WeakMap();
+
+/** What is missing at a path. There may be thousands: each list is looked through once. @param {MissingFigure[]} missing @param {string} field */
+export function of(missing, field) {
+  let fields = byField.get(missing);
+  if (!fields) {
+    fields = new Map(missing.map((one) => [one.field, one]));
+    byField.set(missing, fields);
+  }
+  return fields.get(field);
+}
+
 /**
  * The reasons of a widget, one line for all figures that share one.
  * @param {WidgetName} widget @param {MissingFigure[]} missing @param {Answer} answer
@@ -28,15 +41,16 @@ export function reasons(widget, missing, answer) {
   const groups = new Map();
   for (const one of missing) {
     const key = JSON.stringify([one.reason, one.detail, one.source]);
-    groups.set(key, [...(groups.get(key) ?? []), one]);
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
   }
   return [...groups.values()].map((group) => {
-    const names = [...new Set(group.map((one) => figure(widget, one.field, answer)))];
-    const named = names.slice(0, NAMED);
-    if (names.length > NAMED) named.push(t("figure.more", { count: names.length - NAMED }));
+    const named = group.slice(0, NAMED).map((one) => figure(widget, one.field, answer)).join(", ");
+    const figures = group.length > NAMED ? `${named} ${t("figure.more", { count: group.length - NAMED })}` : named;
     const [first] = group;
     const source = first?.source;
-    const values = { figures: named.join(", "), reason: first ? reason(first) : "", source: source ?? "" };
+    const values = { figures, reason: first ? reason(first) : "", source: source ?? "" };
     return source ? t("note.missing.source", values) : t("note.missing", values);
   });
 }

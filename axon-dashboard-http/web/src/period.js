@@ -1,4 +1,4 @@
-// Over which time: today, the last days, or days of one's own. And how the funnel counts.
+// Over which time: today, the last days, or days of one's own.
 
 import { go, PERIODS } from "./address.js";
 import { choose, days, MAX_DAYS, plus } from "./calendar.js";
@@ -23,6 +23,7 @@ export function choice(label, names, text, chosen) {
 /** @param {Address} address */
 export function period(address) {
   let zone = "";
+  let close = () => {};
   let [from, to] = [address.startDate, address.endDate];
   const range = h("p", { class: "range" });
   const buttons = choice(t("period.label"), PERIODS,
@@ -34,7 +35,7 @@ export function period(address) {
       }
       const today = format.today(clock.now(), zone || undefined);
       const whole = from && to && days(from, to) <= MAX_DAYS;
-      choose({
+      close = choose({
         today, zone, from: whole ? from : plus(today, -6), to: whole ? to : today,
         chosen: (startDate, endDate) => go({ ...address, period: "custom", startDate, endDate }),
       });
@@ -42,6 +43,7 @@ export function period(address) {
   buttons.press(address.period);
   return {
     element: h("div", { class: "period" }, buttons.element, range),
+    close: () => close(),
     /** @param {Answer} answer */
     update({ range: { startDate, endDate, zone: named, previous } }) {
       [zone, from, to] = [named, startDate, endDate];

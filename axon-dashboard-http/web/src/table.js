@@ -1,7 +1,7 @@
 // Tables that are kept and written into, and that can be sorted.
 
 import { fill, h, mark } from "./dom.js";
-import { t } from "./words.js";
+import { lang, t } from "./words.js";
 
 /**
  * @typedef {object} Column
@@ -22,6 +22,8 @@ export class Table {
   #order = null;
   /** @type {Row[]} */
   #shown = [];
+  /** @type {HTMLTableRowElement | undefined} */
+  #placeholder;
 
   /**
    * @param {object} options
@@ -35,7 +37,7 @@ export class Table {
     this.options = options;
     this.head = h("tr", {}, ...options.columns.map((column) => this.#head(column)));
     this.body = h("tbody", {});
-    this.element = h("div", { class: "table", tabindex: "0", role: "region", "aria-label": options.caption },
+    this.element = h("div", { class: "table", tabindex: "0", role: "group", "aria-label": options.caption },
       h("table", {}, h("caption", { class: "spoken" }, options.caption), h("thead", {}, this.head), this.body));
   }
 
@@ -73,14 +75,16 @@ export class Table {
       const [a, b] = [sort(left, order.column), sort(right, order.column)];
       // What is missing comes last, whichever way.
       if (a === null || b === null) return Number(a === null) - Number(b === null);
-      const less = typeof a === "string" || typeof b === "string" ? String(a).localeCompare(String(b)) : a - b;
+      const less = typeof a === "string" || typeof b === "string" ? String(a).localeCompare(String(b), lang()) : a - b;
       return order.down ? -less : less;
     });
   }
 
   /** @param {Row[]} rows */
   update(rows) {
+    const held = /** @type {HTMLElement | null} */ (document.activeElement);
     this.#shown = rows;
+    this.#placeholder?.remove();
     const keys = new Set(rows.map(this.options.key));
     for (const [key, { element }] of this.#rows) {
       if (!keys.has(key)) {
@@ -98,15 +102,18 @@ export class Table {
         this.#rows.set(key, made);
       }
       this.options.write(made.cells, row);
-      // Only what stands in another place is moved: focus and selection stay.
       const there = this.body.children[index];
       if (there !== made.element) this.body.insertBefore(made.element, there ?? null);
     });
+    // A row that is moved loses the focus.
+    if (held && held !== document.activeElement && this.body.contains(held)) held.focus({ preventScroll: true });
   }
 
   /** @param {string} text shown instead of rows */
   empty(text) {
     this.#rows.clear();
-    fill(this.body, h("tr", {}, h("td", { colspan: this.options.columns.length, class: "quiet" }, text)));
+    this.#shown = [];
+    this.#placeholder = h("tr", {}, h("td", { colspan: this.options.columns.length, class: "quiet" }, text));
+    fill(this.body, this.#placeholder);
   }
 }

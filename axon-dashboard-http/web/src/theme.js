@@ -5,17 +5,20 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export const still = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** Where nothing can be stored a choice holds as long as the page. @type {string | null} */
+let choice = null;
+
 function chosen() {
   try {
-    return localStorage.getItem(KEY);
+    return localStorage.getItem(KEY) ?? choice;
   } catch {
-    return null;
+    return choice;
   }
 }
 
 export function isDark() {
-  const choice = chosen();
-  return choice ? choice === "dark" : dark.matches;
+  const name = chosen();
+  return name ? name === "dark" : dark.matches;
 }
 
 function apply() {
@@ -29,14 +32,11 @@ export function start() {
 }
 
 export function toggle() {
-  const next = isDark() ? "light" : "dark";
+  choice = isDark() ? "light" : "dark";
   try {
-    localStorage.setItem(KEY, next);
+    localStorage.setItem(KEY, choice);
   } catch {
-    // Without storage the choice holds as long as the page.
-    document.documentElement.dataset.theme = next;
-    window.dispatchEvent(new Event("axon:theme"));
-    return;
+    // It is not remembered.
   }
   apply();
 }
