@@ -27,6 +27,7 @@ const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000,
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(page: Arc<Page>) -> Router<S> {
     Router::new()
         .route("/", get(root))
+        .route("/campaigns", get(list))
         .route("/campaigns/{campaignId}", get(one))
         .route("/activities/{activityId}", get(one))
         .route("/assets/{*asset}", get(asset))
@@ -35,6 +36,11 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(page: Arc<Page>) -> Route
 
 async fn root(State(page): State<Arc<Page>>, OriginalUri(uri): OriginalUri) -> Response {
     shell(&page, &html::base(uri.path()))
+}
+
+/// The list again, at a path that ends in no slash wherever the router lies.
+async fn list(State(page): State<Arc<Page>>) -> Response {
+    shell(&page, "")
 }
 
 /// The page of one campaign or activity, one folder below the root.
@@ -97,6 +103,7 @@ mod tests {
         for (path, base) in [
             ("/m", "./m/"),
             ("/m?lang=en", "./m/"),
+            ("/m/campaigns?lang=en", ""),
             ("/m/campaigns/5", "../"),
             ("/m/campaigns/x%2Fy%FF?period=7d&period=x", "../"),
             ("/m/activities/7", "../"),
@@ -105,7 +112,7 @@ mod tests {
             assert_eq!((status, headers.get(header::CONTENT_ENCODING)), (200, None), "{path}");
             assert!(body.starts_with(&format!("<script src=\"{base}assets/")), "{path}: {body}");
         }
-        for path in ["/m/campaigns", "/m/campaigns/", "/m/campaigns/5/x", "/m/index.html", "/m/secret.txt"] {
+        for path in ["/m/activities", "/m/campaigns/", "/m/campaigns/5/x", "/m/index.html", "/m/secret.txt"] {
             assert_eq!(ask("GET", path, "").await.0, 404, "{path}");
         }
     }

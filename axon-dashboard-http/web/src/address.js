@@ -29,7 +29,7 @@ export function read() {
 /** @param {URL} url @param {URL} base @returns {Address} */
 export function parse(url, base) {
   const [folder = "", segment = ""] = url.pathname.slice(base.pathname.length).split("/");
-  const view = folder === "campaigns" ? "campaign" : folder === "activities" ? "activity" : "campaigns";
+  const view = folder === "campaigns" && segment ? "campaign" : folder === "activities" ? "activity" : "campaigns";
   const asked = url.searchParams;
   const dates = { startDate: asked.get("startDate") ?? "", endDate: asked.get("endDate") ?? "" };
   const custom = Boolean(dates.startDate && dates.endDate);
@@ -57,7 +57,8 @@ function decode(segment) {
 
 /** The address as a link. What is as it is by itself is left out. @param {Address} address @param {URL} [base] */
 export function link(address, base = BASE) {
-  const path = { campaigns: "", campaign: "campaigns/", activity: "activities/" }[address.view];
+  // The list has a path of its own beside the root: of a nested router a host may know the root only without a slash.
+  const path = { campaigns: "campaigns", campaign: "campaigns/", activity: "activities/" }[address.view];
   const url = new URL(path + encodeURIComponent(address.id), base);
   const asked = url.searchParams;
   if (address.period !== "7d") asked.set("period", address.period);
@@ -77,14 +78,18 @@ export function go(address) {
   window.dispatchEvent(new Event("axon:address"));
 }
 
-/** Calls back when the address changed; a place within the page is no other one. @param {() => void} changed */
+/**
+ * Calls back when the address changed, and tells whether the browser's "back" or "forward" did it. A place within the page is no
+ * other address.
+ * @param {(returned: boolean) => void} changed
+ */
 export function watch(changed) {
   const here = () => location.pathname + location.search;
   let last = here();
-  const look = () => {
+  const look = (/** @type {Event} */ event) => {
     if (here() === last) return;
     last = here();
-    changed();
+    changed(event.type === "popstate");
   };
   window.addEventListener("axon:address", look);
   window.addEventListener("popstate", look);

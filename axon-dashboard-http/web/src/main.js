@@ -15,8 +15,14 @@ const place = h("div", { id: "app" });
 
 /** The path that is shown. */
 let shown = "";
+/** How far down each address was left. @type {Map<string, number>} */
+const depths = new Map();
+let href = location.href;
 
-function show() {
+/** @param {boolean} returned whether the viewer was here before */
+function show(returned) {
+  depths.set(href, scrollY);
+  href = location.href;
   const now = address.read();
   const moved = shown !== "" && shown !== location.pathname;
   // Who pressed a button that made the page anew finds it pressed, and still in hand.
@@ -34,7 +40,7 @@ function show() {
   if (held) /** @type {HTMLElement | null} */ (place.querySelector(`[data-value="${CSS.escape(held)}"]`))?.focus();
   if (moved) {
     page.element.focus({ preventScroll: true });
-    scrollTo(0, 0);
+    scrollTo(0, returned ? (depths.get(href) ?? 0) : 0);
   }
   shown = location.pathname;
 }
@@ -45,4 +51,4 @@ theme.start();
 document.body.append(place);
 hint.mount();
 address.watch(show);
-show();
+show(false);

@@ -3,12 +3,13 @@
 
 import { follow, link } from "../address.js";
 import { ask, mayPass } from "../api.js";
+import * as clock from "../clock.js";
 import * as csv from "../csv.js";
 import { fill, h, icon, ICONS } from "../dom.js";
 import * as format from "../format.js";
 import { choice } from "../period.js";
 import { t } from "../words.js";
-import { trouble } from "./trouble.js";
+import { sentence, trouble } from "./trouble.js";
 
 /** @typedef {import("../address.js").Address} Address */
 /** @typedef {import("../types.js").CampaignList} CampaignList */
@@ -16,19 +17,24 @@ import { trouble } from "./trouble.js";
 
 const AGAIN = 30_000;
 const SOON = 3_000;
+/** The latest list, so that who comes back finds it at once. @type {CampaignList | undefined} */
+let list;
+/** When it was read, by the clock that is at hand. */
+let readAt = 0;
 const PHASES = /** @type {const} */ (["all", "running", "not_started", "ended"]);
 
 /** @param {Address} address */
 export function campaigns(address) {
   /** @type {typeof PHASES[number]} */
   let phase = "all";
-  /** @type {CampaignList | undefined} */
-  let list;
   /** @type {ReturnType<typeof setTimeout>} */
   let timer;
   let shown = "";
+  /** Cards by what they say. @type {Map<string, HTMLElement>} */
+  let cards = new Map();
   const asking = new AbortController();
   const lead = h("p", { class: "quiet" });
+  const stale = h("div", { class: "note warn", role: "status", hidden: true });
   const place = h("div", { class: "campaigns loading", "aria-busy": "true" }, ...Array.from({ length: 3 }, () => h("div", { class: "campaign skeleton" })));
   const filter = choice(t("campaigns.filter"), PHASES, (name) => [name === "all" ? t("campaigns.all") : t(`phase.${name}`)], (name) => {
     phase = name;
@@ -42,20 +48,32 @@ export function campaigns(address) {
   }, icon(ICONS.save));
   const chosen = () => (list?.campaigns ?? []).filter((campaign) => phase === "all" || campaign.phase === phase);
   const element = h("main", { id: "main", tabindex: "-1" },
-    h("div", { class: "title" }, h("h1", {}, t("campaigns.title")), lead, h("span", { class: "spacer" }), filter.element, saver), place);
+    h("div", { class: "title" }, h("h1", {}, t("campaigns.title")), lead, h("span", { class: "spacer" }), filter.element, saver), stale, place);
 
   async function load() {
     clearTimeout(timer);
-    const reply = await ask("api/v1/dashboard/campaigns", asking.signal);
+    const reply = await ask("api/v1/dashboard/campaigns", { signal: asking.signal });
     if (asking.signal.aborted) return;
+    stale.hidden = reply.ok || !list;
     if (reply.ok) {
       list = reply.value;
+      readAt = clock.now();
       show();
-    } else if (!list) {
+      timer = setTimeout(load, AGAIN);
+      return;
+    }
+    const why = sentence(reply.problem, address);
+    if (list) {
+      const text = t("campaigns.stale", { ago: format.ago(clock.now() - readAt), why });
+      fill(stale, text, " ", h("button", { type: "button", class: "button small", on: { click: load } }, t("frame.retry")));
+    } else if (shown !== why) {
+      shown = why;
       ready();
       fill(place, trouble(reply.problem, address, load));
     }
-    if (reply.ok || mayPass(reply.problem)) timer = setTimeout(load, reply.ok ? AGAIN : SOON);
+    // Not all pages at the same moment, and none before the server said.
+    const wait = Math.max(SOON, (reply.problem.retryAfter ?? 0) * 1000) * (1 + Math.random() / 4);
+    if (mayPass(reply.problem)) timer = setTimeout(load, wait);
   }
 
   function ready() {
@@ -73,9 +91,25 @@ export function campaigns(address) {
     lead.textContent = t("campaigns.lead", { zone });
     const campaigns = chosen();
     if (campaigns.length === 0) fill(place, h("p", { class: "quiet empty" }, t(list.campaigns.length ? "campaigns.none" : "campaigns.empty")));
-    else fill(place, ...campaigns.map((campaign) => card(campaign, zone, address)));
+    else keep(campaigns, zone);
   }
 
+  /** Cards that say the same stay: with the focus, and where they are scrolled to. @param {Campaign[]} campaigns @param {string} zone */
+  function keep(campaigns, zone) {
+    const before = cards;
+    cards = new Map(campaigns.map((campaign) => {
+      const said = JSON.stringify([campaign, zone]);
+      return [said, before.get(said) ?? card(campaign, zone, address)];
+    }));
+    const wanted = [...cards.values()];
+    const kept = new Set(wanted);
+    for (const child of [...place.children]) if (!kept.has(/** @type {HTMLElement} */ (child))) child.remove();
+    wanted.forEach((element, index) => {
+      if (place.children[index] !== element) place.insertBefore(element, place.children[index] ?? null);
+    });
+  }
+
+  show();
   load();
   return {
     element,
@@ -89,13 +123,15 @@ export function campaigns(address) {
 
 /** A line for each activity, and one for a campaign that has none. @param {Campaign[]} campaigns @returns {csv.Cell[][]} */
 function rows(campaigns) {
-  const head = ["campaigns.title", "phase", "campaigns.dates.start", "campaigns.dates.end", "campaigns.activities", "phase", "campaigns.dates.start", "campaigns.dates.end", "campaigns.limit"];
+  const columns = /** @type {import("../words.js").Key[]} */ (["phase", "campaigns.dates.start", "campaigns.dates.end"]);
+  const of = (/** @type {string} */ owner) => [owner, ...columns.map((column) => t("figure.of", { owner, figure: t(column) }))];
+  const head = [...of(t("campaigns.title")), ...of(t("campaigns.activities")), t("campaigns.limit")];
   const lines = campaigns.flatMap(({ name, phase, startAt, endAt, activities }) => {
     const own = [name, t(`phase.${phase}`), startAt, endAt];
     if (activities.length === 0) return [own];
     return activities.map((activity) => [...own, activity.name, t(`phase.${activity.phase}`), activity.startAt, activity.endAt, activity.limitCount]);
   });
-  return [/** @type {import("../words.js").Key[]} */ (head).map((key) => t(key)), ...lines];
+  return [head, ...lines];
 }
 
 /** @param {string | null} instant @param {string} zone */
@@ -115,7 +151,6 @@ function card(campaign, zone, address) {
       h("td", { class: "text" }, ...dates(activity, zone)),
       h("td", { class: "number", "data-label": activity.limitCount === null ? null : t("campaigns.limit") }, activity.limitCount === null ? t("campaigns.unlimited") : format.count(activity.limitCount)));
   });
-  const label = `${campaign.name} · ${t("campaigns.activities")}`;
   return h("article", { class: "campaign", "data-campaign": campaign.campaignId },
     h("header", {},
       h("h2", {}, h("a", { href: link(there), on: { click: follow(there) } }, h("bdi", { "data-name": true }, campaign.name))),
@@ -123,7 +158,7 @@ function card(campaign, zone, address) {
       h("p", { class: "quiet" }, ...dates(campaign, zone))),
     rows.length === 0
       ? h("p", { class: "quiet" }, t("campaigns.noActivities"))
-      : h("div", { class: "table", tabindex: "0", role: "region", "aria-label": label },
+      : h("div", { class: "table" },
         h("table", {},
           h("thead", {}, h("tr", {},
             h("th", { scope: "col", class: "text" }, t("campaigns.activities")), h("th", { scope: "col", class: "text" }, t("phase")),
