@@ -37,6 +37,8 @@ function leave() {
 function show(at, lines) {
   hide();
   owner = at;
+  // Among what it is about, not beside the page.
+  at.closest("main")?.append(bubble);
   fill(bubble, ...lines.map((line) => h("p", {}, line)));
   bubble.hidden = false;
   mark(at, "aria-describedby", "bubble");
