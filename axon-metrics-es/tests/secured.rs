@@ -11,13 +11,16 @@ use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
-    ActivityId, EventRule, Instant, SourceError, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame},
+    ActivityId, EventRule, Fact, Instant, SourceError, Window,
+    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame, InflowQuestion},
     testing::{Event, server_url},
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
-use common::{Time, document};
-use elasticsearch::Elasticsearch;
+use common::{Time, document, recorder::Recorder};
+use elasticsearch::{
+    Elasticsearch,
+    http::{Method, headers::HeaderMap},
+};
 
 fn at(second: i64) -> Instant {
     Instant::from_timestamp(1_731_407_400 + second, 0).unwrap()
@@ -91,6 +94,102 @@ async fn a_user_who_may_only_read_the_indices_is_enough() {
     assert_eq!(facts.active.unwrap().unwrap().value, 1);
     assert_eq!(probe.unwrap().newest, Some(at(-60)));
     assert!(write.is_err(), "the reader may write");
+}
+
+/// All that is asked at once: both windows, the purchases' step, each activity apart, inflow, who is active.
+fn everything(counting: Counting) -> BehaviorQuestion {
+    let mut question = question();
+    let hour = |back: i64| Window { from: at(-3_600 * back), to: at(-3_600 * (back - 1)) };
+    question.frame = Arc::new(Frame {
+        previous: Some(Window { from: at(-7_200), to: at(-3_600) }),
+        counting,
+        by_activity: true,
+        ..(*question.frame).clone()
+    });
+    question.steps = ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger).into();
+    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours: vec![hour(2), hour(1)] });
+    question
+}
+
+/// What the server answers to a request of this user's: its status, and its text.
+async fn said(url: &str, method: Method, path: &str, body: &str) -> (u16, String) {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", "application/x-ndjson".parse().unwrap());
+    let client = store::client(url).unwrap();
+    let reply = client.send(method, path, headers, None::<&()>, Some(body.to_owned()), None).await.unwrap();
+    (reply.status_code().as_u16(), reply.text().await.unwrap())
+}
+
+/// The server's own account of an index: what was ever written to it, and what it holds.
+async fn account(admin: &str, index: &str) -> String {
+    let part = "filter_path=indices.*.total.indexing.*_total,indices.*.total.docs";
+    said(admin, Method::Get, &format!("/{index}/_stats/indexing,docs?{part}"), "").await.1
+}
+
+#[tokio::test]
+async fn two_reading_requests_are_all_that_is_asked_and_nothing_is_written() {
+    let Some((url, owner)) = server() else { return };
+    let admin = server_url("AXON_TEST_ELASTICSEARCH_ADMIN_URL").unwrap();
+    let index = common::unique("events");
+    let event = |trigger, second, session| Event {
+        trigger,
+        definition: Some(1),
+        at: at(second),
+        activity: Some(ActivityId(7)),
+        user: (trigger != "PAGE_VIEW").then_some(1),
+        session: Some(session),
+        forged: false,
+    };
+    let events = [event("PAGE_VIEW", -5_000, "a"), event("PAGE_VIEW", -60, "a"), event("PURCHASE", -50, "a")];
+    store::create_index(&owner, &index, mapping::template()).await.unwrap();
+    common::write(&owner, &index, &events.map(|event| document(&event, Time::Date))).await;
+    let before = account(&admin, &index).await;
+
+    let server = url.rsplit('@').next().unwrap().trim_end_matches('/').parse().unwrap();
+    let recorder = Recorder::before(server).await;
+    let source = reading(&format!("http://{}@{}", credentials(&url), recorder.address), &index);
+    let mut asked = Vec::new();
+    for counting in [Counting::Events, Counting::Subjects] {
+        asked.push(source.behavior(&everything(counting)).await);
+    }
+    let probe = source.probe(at(0), Duration::from_secs(20)).await;
+    let after = account(&admin, &index).await;
+
+    let mut writes = Vec::new();
+    for (method, path, body) in [
+        (Method::Post, "/_bulk".to_owned(), format!("{{\"index\":{{\"_index\":\"{index}\"}}}}\n{{}}\n")),
+        (Method::Post, format!("/{index}/_doc"), "{}".to_owned()),
+        (Method::Delete, format!("/{index}/_doc/1"), String::new()),
+        (Method::Delete, format!("/{index}"), String::new()),
+        (Method::Post, format!("/{index}/_refresh"), String::new()),
+        (Method::Put, format!("/{}", common::unique("mine")), String::new()),
+    ] {
+        let (status, text) = said(&url, method, &path, &body).await;
+        writes.push((format!("{method:?} {path}"), status, text));
+    }
+    let untouched = account(&admin, &index).await;
+    store::drop_index(&owner, &index).await.unwrap();
+
+    for facts in asked {
+        let facts = facts.unwrap();
+        let counts =
+            |steps: &[Fact<u64>]| -> Vec<u64> { steps.iter().map(|fact| fact.as_ref().unwrap().value).collect() };
+        assert_eq!(counts(&facts.steps.current), [1, 0, 0, 1]);
+        assert_eq!(counts(&facts.steps.previous), [1, 0, 0, 0]);
+        assert_eq!(counts(&facts.steps.by_activity[0].1), [1, 0, 0, 1]);
+        assert_eq!(facts.inflow.unwrap().unwrap().value, [1, 1]);
+        assert_eq!(facts.active.unwrap().unwrap().value, 2);
+    }
+    assert_eq!(probe.unwrap().newest, Some(at(-50)));
+    let requests = recorder.requests();
+    let allowed = [("GET".to_owned(), format!("/{index}/_field_caps")), ("POST".to_owned(), "/_msearch".to_owned())];
+    assert!(requests.iter().all(|request| allowed.contains(request)), "{requests:?}");
+    assert!(allowed.iter().all(|request| requests.contains(request)), "{requests:?}");
+    for (write, status, text) in writes {
+        assert_eq!(status, 403, "{write}: {text}");
+    }
+    assert!(before.contains("\"index_total\":3"), "{before}");
+    assert_eq!((&after, &untouched), (&before, &before));
 }
 
 #[tokio::test]
