@@ -18,6 +18,7 @@ mod body;
 mod connection;
 mod guarded;
 mod listener;
+mod probed;
 mod sampled;
 mod signals;
 
@@ -44,7 +45,8 @@ pub(crate) async fn serve(
         listener::listen(listen, limits.send_buffer_bytes).with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     // A store that is down now may come back: until then /readyz says so.
-    let campaigns = dashboard.campaigns(clock()).await.map(|list| list.campaigns).unwrap_or_else(|error| {
+    let now = clock();
+    let campaigns = dashboard.campaigns(now).await.map(|list| list.campaigns).unwrap_or_else(|error| {
         tracing::warn!("the catalog does not answer yet: {error}");
         Vec::new()
     });
@@ -59,6 +61,7 @@ pub(crate) async fn serve(
         .with_stall_limit(limits.patience().stall)
         .with_shutdown(stop.clone())
         .with_metrics(move || exporter.render());
+    let probing = probed::log(dashboard.clone(), now);
     let acceptor = accept::Acceptor {
         router: router(dashboard, options),
         patience: limits.patience(),
@@ -75,6 +78,8 @@ pub(crate) async fn serve(
     }
     out.flush()?;
 
+    // Nobody waits for it: a store may hang.
+    tokio::spawn(probing);
     tokio::spawn(life);
     tokio::select! {
         () = acceptor.run(&listener) => {}

@@ -4,12 +4,11 @@
 
 #[path = "common/platform.rs"]
 mod platform;
+#[path = "common/server.rs"]
+mod server;
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output},
     time::{Duration, Instant},
 };
 
@@ -20,14 +19,12 @@ use axon_examples::{
 };
 use platform::Platform;
 use serde_json::Value;
+use server::Server;
 
 const SECRET: &str = "s3cr3t-canary";
 
 fn binary() -> Command {
-    let mut path: PathBuf = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    let mut command = Command::new(path.join("examples/dashboard_server"));
+    let mut command = server::binary();
     command.env("RUST_LOG", "info");
     command
 }
@@ -105,7 +102,7 @@ async fn answered(layout: Layout, sql: &str) {
     let refused = tokio::task::block_in_place(check);
     let complaint = String::from_utf8(refused.stderr.clone()).unwrap();
     assert!(!refused.status.success() && complaint.contains("no answer from redis (realtime)"), "{complaint}");
-    let server = Server::start(&["--config", &file, "--now", &now]);
+    let server = Server::with(binary().args(["--config", &file, "--now", &now]));
     let campaign = platform.catalog.campaigns[0].id;
     let page = format!("/api/v1/dashboard/campaign/{campaign}?widgets=overview,funnel,comparison,realtime");
     let (status, answer) = tokio::task::block_in_place(|| server.get(&page));
@@ -149,6 +146,65 @@ async fn the_older_platform_is_served_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plans_layout_is_served_by_its_profile() {
     answered(Layout::Plan, "AXON_TEST_MARIADB_URL").await;
+}
+
+/// The lines of a log at this level that say this.
+fn said<'a>(log: &'a str, level: &str, what: &str) -> Vec<&'a str> {
+    log.lines().filter(|line| line.contains(level) && line.contains(what)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_the_start_says_what_was_found_in_each_store_and_which_offset_is_wrong() {
+    let config = Config { events: 2_000, ..Config::default() };
+    let Some(platform) = Platform::load(Layout::Aug2026, config, "AXON_TEST_MARIADB_URL", None).await else { return };
+    // Somebody has just bought, by the wall clock of Seoul.
+    let bought =
+        "UPDATE purchases SET purchase_at = UTC_TIMESTAMP() + INTERVAL 9 HOUR ORDER BY purchase_at DESC LIMIT 1";
+    sqlx::query(bought).execute(&platform.pool().await).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dashboard.toml");
+    let [redis, search] = [platform.addresses.redis, platform.addresses.elasticsearch].map(FaultProxy::start);
+    let (redis, search) = (redis.await.unwrap(), search.await.unwrap());
+    let settings = settings(&platform, redis.address())
+        .replace(&platform.addresses.elasticsearch.to_string(), &search.address().to_string());
+    std::fs::write(&file, settings).unwrap();
+    let log = |offset: &str| {
+        let mut command = binary();
+        command.args(["--config", file.to_str().unwrap()]).env("AXON_DASHBOARD__MYSQL__PURCHASE_OFFSET", offset);
+        let began = Instant::now();
+        let server = Server::with(&mut command);
+        let started = began.elapsed();
+        while server.get("/readyz").0 != 200 {
+            assert!(began.elapsed() < Duration::from_secs(20), "not ready");
+        }
+        (started, server.stop("-TERM").2)
+    };
+
+    let (_, right) = tokio::task::block_in_place(|| log("+09:00"));
+    for store in ["mysql (catalog)", "elasticsearch (behavior)", "mysql (ledger)", "redis (realtime)"] {
+        assert_eq!(said(&right, "INFO", &format!("{store} answers; ")).len(), 1, "{store}: {right}");
+    }
+    assert_eq!(
+        said(&right, "INFO", "purchaseOffset: +09:00 configured; the newest row is 0 min old: it fits").len(),
+        1
+    );
+    assert!(said(&right, "WARN", "purchaseOffset").is_empty(), "{right}");
+
+    let (_, wrong) = tokio::task::block_in_place(|| log("+00:00"));
+    let told = "mysql (ledger): purchaseOffset: +00:00 configured, WRONG: the newest row would lie";
+    let told = said(&wrong, "WARN", told);
+    assert!(told.len() == 1 && told[0].contains("+09:00 would fit"), "{wrong}");
+
+    // One store hangs and one is away: the server is there at once, and says so.
+    redis.set(Fault::Refuse);
+    search.set(Fault::Blackhole);
+    let (started, away) = tokio::task::block_in_place(|| log("+09:00"));
+    assert!(started < Duration::from_secs(3), "{started:?}, which is the budget of a store that hangs");
+    for store in ["elasticsearch (behavior)", "redis (realtime)"] {
+        assert_eq!(said(&away, "WARN", &format!("{store} does not answer at the start")).len(), 1, "{store}: {away}");
+    }
+    assert_eq!(said(&away, "INFO", "mysql (ledger) answers; ").len(), 1, "{away}");
+    platform.remove().await;
 }
 
 #[test]
@@ -272,36 +328,4 @@ fn steps_are_kinds_of_records() {
 
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut process = binary().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut first = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
-        let address = first.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect(&first).to_owned();
-        Self { process, address }
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
