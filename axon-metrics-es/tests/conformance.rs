@@ -73,6 +73,15 @@ impl FaultyStore for Misbehaving {
     async fn garbled() -> EsBehavior {
         server(Some(b"HTTP/1.1 200 OK\r\ncontent-length: 24\r\n\r\n\x00\xff<html>{{[1,2,\"oops\" ,,")).await
     }
+
+    async fn cut() -> EsBehavior {
+        server(Some(b"")).await
+    }
+
+    async fn refused() -> EsBehavior {
+        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        EsBehavior::new(client(&format!("http://{nobody}")).unwrap())
+    }
 }
 
 #[async_trait]

@@ -53,6 +53,14 @@ impl FaultyStore for Misbehaving {
     async fn garbled() -> RedisCache {
         RedisCache::new(common::misbehaving::client(Fault::Garbage).await)
     }
+
+    async fn cut() -> RedisCache {
+        RedisCache::new(common::misbehaving::client(Fault::Close).await)
+    }
+
+    async fn refused() -> RedisCache {
+        RedisCache::new(common::misbehaving::client(Fault::Refuse).await)
+    }
 }
 
 mod misbehaving {

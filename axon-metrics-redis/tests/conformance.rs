@@ -107,6 +107,14 @@ impl FaultyStore for Misbehaving {
     async fn garbled() -> RedisRealtime {
         RedisRealtime::new(common::misbehaving::client(Fault::Garbage).await)
     }
+
+    async fn cut() -> RedisRealtime {
+        RedisRealtime::new(common::misbehaving::client(Fault::Close).await)
+    }
+
+    async fn refused() -> RedisRealtime {
+        RedisRealtime::new(common::misbehaving::client(Fault::Refuse).await)
+    }
 }
 
 mod platform {

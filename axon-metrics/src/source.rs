@@ -208,7 +208,8 @@ pub trait CatalogSource: Send + Sync + 'static {
     /// - Freshness: as of the call.
     /// # Errors
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
-    /// [`Lost`](SourceError::Lost) if there was no connection or it broke,
+    /// [`Lost`](SourceError::Lost) if there was no connection or it broke; if the source has tried again by itself,
+    /// [`Unavailable`](SourceError::Unavailable),
     /// [`Malformed`](SourceError::Malformed) if the store holds no catalog (two campaigns of one id).
     async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError>;
 
@@ -236,7 +237,8 @@ pub trait BehaviorSource: Send + Sync + 'static {
     /// - Freshness: each fact says how far it is complete.
     /// # Errors
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
-    /// [`Lost`](SourceError::Lost) if there was no connection or it broke,
+    /// [`Lost`](SourceError::Lost) if there was no connection or it broke; if the source has tried again by itself,
+    /// [`Unavailable`](SourceError::Unavailable),
     /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError>;
 
@@ -268,7 +270,8 @@ pub trait LedgerSource: Send + Sync + 'static {
     /// - Freshness: complete up to the time of the read.
     /// # Errors
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
-    /// [`Lost`](SourceError::Lost) if there was no connection or it broke,
+    /// [`Lost`](SourceError::Lost) if there was no connection or it broke; if the source has tried again by itself,
+    /// [`Unavailable`](SourceError::Unavailable),
     /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError>;
 
@@ -292,7 +295,8 @@ pub trait RealtimeSource: Send + Sync + 'static {
     /// - Freshness: the time of the read.
     /// # Errors
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
-    /// [`Lost`](SourceError::Lost) if there was no connection or it broke,
+    /// [`Lost`](SourceError::Lost) if there was no connection or it broke; if the source has tried again by itself,
+    /// [`Unavailable`](SourceError::Unavailable),
     /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError>;
 

@@ -25,7 +25,8 @@ mod world;
 
 pub use records::{Entry, Event, Purchase, SlotRecord};
 pub use stores::{
-    AbsentStore, BehaviorStore, CacheStore, CatalogStore, FaultyStore, LedgerStore, RealtimeStore, server_url,
+    AbsentStore, BehaviorStore, CacheStore, CatalogStore, FaultyStore, LedgerStore, LimitedLedgerStore, RealtimeStore,
+    server_url,
 };
 
 /// One test per sentence of a suite.

@@ -42,3 +42,14 @@ pub(crate) async fn garbled() -> MySqlPool {
     })
     .await
 }
+
+/// Closes each connection before it has said anything.
+pub(crate) async fn cut() -> MySqlPool {
+    pool(|stream| async move { drop(stream) }).await
+}
+
+/// Does not listen.
+pub(crate) async fn refused() -> MySqlPool {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    pool_options().connect_lazy_with(MySqlConnectOptions::new().host("127.0.0.1").port(nobody.port()).username("axon"))
+}

@@ -1,6 +1,6 @@
 //! The four stores that are put to the tests: both servers, each with the tables of both generations.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, time::Duration};
 
 use async_trait::async_trait;
 use axon_examples::stores::{
@@ -10,11 +10,13 @@ use axon_examples::stores::{
 use axon_metrics::{
     Catalog,
     catalog::{Activity, Campaign},
-    testing::{AbsentStore, CatalogStore, Entry, FaultyStore, LedgerStore, Purchase},
+    source::LedgerSource as _,
+    testing::{AbsentStore, CatalogStore, Entry, FaultyStore, LedgerStore, LimitedLedgerStore, Purchase},
 };
-use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
+use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options_with};
+use sqlx::Connection as _;
 
-use super::{Database, Server, kept::Kept, misbehaving};
+use super::{Database, PATIENT, Server, kept::Kept, misbehaving, questions::steps};
 
 /// The tables of December 2025 on a server.
 pub(crate) struct Old<S>(PhantomData<S>);
@@ -65,6 +67,20 @@ async fn insert_campaigns(database: &Database, campaigns: &[Campaign]) {
     database.store.insert_activities(rows.collect()).await.unwrap();
 }
 
+async fn insert_purchases(database: &Database, purchases: &[Purchase]) {
+    let row = |purchase: &Purchase| PurchaseRow {
+        id: purchase.id,
+        user: purchase.user,
+        product: purchase.product.0,
+        activity: purchase.activity.map(|activity| activity.0),
+        price: purchase.price.to_string(),
+        quantity: purchase.quantity.into(),
+        status: purchase.status,
+        at: purchase.at,
+    };
+    database.store.insert_purchases(purchases.iter().map(row).collect()).await.unwrap();
+}
+
 #[async_trait]
 impl<G: Generation> LedgerStore for Of<G> {
     type Source = Kept<MySqlLedger>;
@@ -81,17 +97,7 @@ impl<G: Generation> LedgerStore for Of<G> {
             created_at: entry.created_at,
         };
         database.store.insert_entries(entries.iter().map(row).collect()).await.unwrap();
-        let row = |purchase: &Purchase| PurchaseRow {
-            id: purchase.id,
-            user: purchase.user,
-            product: purchase.product.0,
-            activity: purchase.activity.map(|activity| activity.0),
-            price: purchase.price.to_string(),
-            quantity: purchase.quantity.into(),
-            status: purchase.status,
-            at: purchase.at,
-        };
-        database.store.insert_purchases(purchases.iter().map(row).collect()).await.unwrap();
+        insert_purchases(&database, purchases).await;
         Some(Kept { source: MySqlLedger::new(database.pool()), database })
     }
 }
@@ -137,6 +143,37 @@ impl<S: Server> FaultyStore for On<S> {
     async fn garbled() -> MySqlLedger {
         MySqlLedger::new(misbehaving::garbled().await)
     }
+
+    async fn cut() -> MySqlLedger {
+        MySqlLedger::new(misbehaving::cut().await)
+    }
+
+    async fn refused() -> MySqlLedger {
+        MySqlLedger::new(misbehaving::refused().await)
+    }
+}
+
+#[async_trait]
+impl<S: Server> LimitedLedgerStore for On<S> {
+    type Source = Kept<MySqlLedger>;
+
+    async fn slower_than(limit: Duration, campaigns: &[Campaign], purchases: &[Purchase]) -> Option<Self::Source> {
+        let database = Database::create::<S>(Layout::Aug2026).await?;
+        insert_campaigns(&database, campaigns).await;
+        insert_purchases(&database, purchases).await;
+        let pool = pool_options_with(limit).acquire_timeout(PATIENT);
+        let source = MySqlLedger::new(pool.connect_lazy_with(database.store.connect_options()));
+        // It has looked at the tables before they are locked.
+        source.ledger(&steps(1, PATIENT)).await.unwrap();
+        // What reads purchases waits for the lock, as it would for a disk.
+        let mut locker = sqlx::MySqlConnection::connect_with(&database.store.connect_options()).await.unwrap();
+        sqlx::raw_sql("LOCK TABLES purchases WRITE").execute(&mut locker).await.unwrap();
+        tokio::spawn(async move {
+            tokio::time::sleep(limit * 3).await;
+            sqlx::raw_sql("UNLOCK TABLES").execute(&mut locker).await.unwrap();
+        });
+        Some(Kept { source, database })
+    }
 }
 
 /// The catalog of a server that misbehaves.
@@ -152,5 +189,13 @@ impl<S: Server> FaultyStore for CatalogOn<S> {
 
     async fn garbled() -> MySqlCatalog {
         MySqlCatalog::new(misbehaving::garbled().await)
+    }
+
+    async fn cut() -> MySqlCatalog {
+        MySqlCatalog::new(misbehaving::cut().await)
+    }
+
+    async fn refused() -> MySqlCatalog {
+        MySqlCatalog::new(misbehaving::refused().await)
     }
 }

@@ -353,6 +353,31 @@ where
     assert!(matches!(probed, Err(SourceError::Unavailable { .. })), "{probed:?}");
 }
 
+/// Lost if there was no connection or it broke.
+pub async fn a_lost_connection_is_lost<S: FaultyStore>()
+where
+    S::Source: BehaviorSource,
+{
+    let source = S::cut().await;
+    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    question.budget = SHORT;
+    super::world::lost(super::world::within(SHORT, source.behavior(&question)).await.map(|_| ()));
+    let source = S::cut().await;
+    super::world::lost(super::world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+}
+
+/// If the source has tried again by itself, it is unavailable.
+pub async fn a_refused_connection_is_lost_or_unavailable<S: FaultyStore>()
+where
+    S::Source: BehaviorSource,
+{
+    let source = S::refused().await;
+    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    question.budget = SHORT;
+    super::world::lost_or_unavailable(super::world::within(SHORT, source.behavior(&question)).await.map(|_| ()));
+    super::world::lost_or_unavailable(super::world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+}
+
 /// Malformed if the answer is not what was asked; a stream of nonsense may be a connection that is broken.
 pub async fn nonsense_is_an_error_and_no_number<S: FaultyStore>()
 where
@@ -403,6 +428,8 @@ macro_rules! behavior_server_conformance {
         $crate::__each_sentence!(behavior, $store:
             nothing_to_read_from_is_not_measured
             silence_is_unavailable_within_the_budget
+            a_lost_connection_is_lost
+            a_refused_connection_is_lost_or_unavailable
             nonsense_is_an_error_and_no_number
         );
     };

@@ -162,6 +162,19 @@ where
     assert!(taken.is_err(), "{taken:?}");
 }
 
+/// An error if there is no connection, or if it breaks.
+pub async fn a_lost_connection_is_an_error<S: FaultyStore>()
+where
+    S::Source: DashboardCache,
+{
+    for cache in [S::cut().await, S::refused().await] {
+        let asked: Result<_, CacheError> = world::within(SHORT, cache.get(&keys(&["a", "b"]), SHORT)).await;
+        assert!(asked.is_err(), "{asked:?}");
+        let taken = world::within(SHORT, cache.put(&[entry("a", b"1", HOUR)], SHORT)).await;
+        assert!(taken.is_err(), "{taken:?}");
+    }
+}
+
 /// Nonsense is an error or a miss, never a value.
 pub async fn nonsense_is_no_value<S: FaultyStore>()
 where
@@ -204,6 +217,7 @@ macro_rules! dashboard_cache_server_conformance {
     ($store:ty) => {
         $crate::__each_sentence!(cache, $store:
             silence_is_an_error_within_the_budget
+            a_lost_connection_is_an_error
             nonsense_is_no_value
         );
     };

@@ -103,6 +103,27 @@ where
     assert!(matches!(probed, Err(SourceError::Unavailable { .. })), "{probed:?}");
 }
 
+/// Lost if there was no connection or it broke.
+pub async fn a_lost_connection_is_lost<S: FaultyStore>()
+where
+    S::Source: CatalogSource,
+{
+    let source = S::cut().await;
+    world::lost(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
+    let source = S::cut().await;
+    world::lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+}
+
+/// If the source has tried again by itself, it is unavailable.
+pub async fn a_refused_connection_is_lost_or_unavailable<S: FaultyStore>()
+where
+    S::Source: CatalogSource,
+{
+    let source = S::refused().await;
+    world::lost_or_unavailable(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
+    world::lost_or_unavailable(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+}
+
 /// A stream of nonsense is an error, and no catalog.
 pub async fn nonsense_is_an_error_and_no_catalog<S: FaultyStore>()
 where
@@ -135,6 +156,8 @@ macro_rules! catalog_server_conformance {
     ($store:ty) => {
         $crate::__each_sentence!(catalog, $store:
             silence_is_unavailable_within_the_budget
+            a_lost_connection_is_lost
+            a_refused_connection_is_lost_or_unavailable
             nonsense_is_an_error_and_no_catalog
         );
     };

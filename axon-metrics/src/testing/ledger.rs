@@ -1,10 +1,10 @@
 //! The suite of [`LedgerSource`]: one test per sentence of its documentation.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     records::{Entry, Purchase},
-    stores::{AbsentStore, FaultyStore, LedgerStore},
+    stores::{AbsentStore, FaultyStore, LedgerStore, LimitedLedgerStore},
     world::{self, BUDGET, DAY, HOUR, at, frame, ids, measured, shared, values, vouched, well_named, window},
 };
 use crate::{
@@ -401,6 +401,39 @@ where
     assert!(matches!(probed, Err(SourceError::Unavailable { .. })), "{probed:?}");
 }
 
+/// Lost if there was no connection or it broke.
+pub async fn a_lost_connection_is_lost<S: FaultyStore>()
+where
+    S::Source: LedgerSource,
+{
+    let source = S::cut().await;
+    let question = LedgerQuestion { budget: SHORT, ..steps(frame(&[7], window(-DAY, 0), Counting::Events)) };
+    world::lost(world::within(SHORT, source.ledger(&question)).await.map(|_| ()));
+    let source = S::cut().await;
+    world::lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+}
+
+/// If the source has tried again by itself, it is unavailable.
+pub async fn a_refused_connection_is_lost_or_unavailable<S: FaultyStore>()
+where
+    S::Source: LedgerSource,
+{
+    let source = S::refused().await;
+    let question = LedgerQuestion { budget: SHORT, ..steps(frame(&[7], window(-DAY, 0), Counting::Events)) };
+    world::lost_or_unavailable(world::within(SHORT, source.ledger(&question)).await.map(|_| ()));
+    world::lost_or_unavailable(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+}
+
+/// A limit of the store's own that is shorter than the question's budget must not end a history.
+pub async fn a_limit_of_the_stores_own_does_not_end_a_history<S: LimitedLedgerStore>() {
+    let limit = Duration::from_millis(700);
+    let Some(source) = S::slower_than(limit, &campaigns(), &[shop(1, -2 * DAY, 1)]).await else { return };
+    let began = Instant::now();
+    let facts = before(&source, &history(window(-7 * DAY, 0), 3_600)).await;
+    assert_eq!(measured(&facts).buckets.len(), 1);
+    assert!(began.elapsed() > limit, "the store was not slow: {:?}", began.elapsed());
+}
+
 /// Malformed if the answer is not what was asked; a stream of nonsense may be a connection that is broken.
 pub async fn nonsense_is_an_error_and_no_number<S: FaultyStore>()
 where
@@ -440,13 +473,17 @@ macro_rules! ledger_source_conformance {
 }
 
 /// Makes tests of what a [`LedgerSource`](crate::source::LedgerSource) over a server says when that server has no place for
-/// rows ([`AbsentStore`](crate::testing::AbsentStore)) or misbehaves ([`FaultyStore`](crate::testing::FaultyStore)).
+/// rows ([`AbsentStore`](crate::testing::AbsentStore)), misbehaves ([`FaultyStore`](crate::testing::FaultyStore)), or has a
+/// limit of its own ([`LimitedLedgerStore`](crate::testing::LimitedLedgerStore)).
 #[macro_export]
 macro_rules! ledger_server_conformance {
     ($store:ty) => {
         $crate::__each_sentence!(ledger, $store:
             nothing_to_read_from_is_not_measured
             silence_is_unavailable_within_the_budget
+            a_lost_connection_is_lost
+            a_refused_connection_is_lost_or_unavailable
+            a_limit_of_the_stores_own_does_not_end_a_history
             nonsense_is_an_error_and_no_number
         );
     };

@@ -123,6 +123,29 @@ where
     assert!(matches!(probed, Err(SourceError::Unavailable { .. })), "{probed:?}");
 }
 
+/// Lost if there was no connection or it broke.
+pub async fn a_lost_connection_is_lost<S: FaultyStore>()
+where
+    S::Source: RealtimeSource,
+{
+    let source = S::cut().await;
+    let question = RealtimeQuestion { budget: SHORT, ..question(&[7]) };
+    world::lost(world::within(SHORT, source.realtime(&question)).await.map(|_| ()));
+    let source = S::cut().await;
+    world::lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+}
+
+/// If the source has tried again by itself, it is unavailable.
+pub async fn a_refused_connection_is_lost_or_unavailable<S: FaultyStore>()
+where
+    S::Source: RealtimeSource,
+{
+    let source = S::refused().await;
+    let question = RealtimeQuestion { budget: SHORT, ..question(&[7]) };
+    world::lost_or_unavailable(world::within(SHORT, source.realtime(&question)).await.map(|_| ()));
+    world::lost_or_unavailable(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+}
+
 /// Malformed if the answer is not what was asked; a stream of nonsense may be a connection that is broken.
 pub async fn nonsense_is_an_error_and_no_number<S: FaultyStore>()
 where
@@ -159,6 +182,8 @@ macro_rules! realtime_server_conformance {
     ($store:ty) => {
         $crate::__each_sentence!(realtime, $store:
             silence_is_unavailable_within_the_budget
+            a_lost_connection_is_lost
+            a_refused_connection_is_lost_or_unavailable
             nonsense_is_an_error_and_no_number
         );
     };

@@ -99,6 +99,23 @@ pub trait FaultyStore: Send + Sync {
 
     /// Every question is answered with bytes that mean nothing.
     async fn garbled() -> Self::Source;
+
+    /// Connections are accepted, and end before anything is answered.
+    async fn cut() -> Self::Source;
+
+    /// Connections are refused: nothing listens.
+    async fn refused() -> Self::Source;
+}
+
+/// A source over a server that ends by itself what takes longer than answers may.
+#[async_trait]
+pub trait LimitedLedgerStore: Send + Sync {
+    /// The source over it.
+    type Source: LedgerSource + Debug;
+
+    /// A source over a store that holds exactly these, whose own limit is `limit`, and which from now on gives out purchases
+    /// only after three times as long; `None` without a server.
+    async fn slower_than(limit: Duration, campaigns: &[Campaign], purchases: &[Purchase]) -> Option<Self::Source>;
 }
 
 /// A source over a server that has no place for its records: no such index, no such table.

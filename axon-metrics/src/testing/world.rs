@@ -126,3 +126,13 @@ pub(super) fn refused(asked: Result<(), SourceError>) {
     };
     assert!(asked.as_ref().is_err_and(refused), "{asked:?}");
 }
+
+#[track_caller]
+pub(super) fn lost(asked: Result<(), SourceError>) {
+    assert!(matches!(asked, Err(SourceError::Lost { .. })), "{asked:?}");
+}
+
+#[track_caller]
+pub(super) fn lost_or_unavailable(asked: Result<(), SourceError>) {
+    assert!(matches!(asked, Err(SourceError::Lost { .. } | SourceError::Unavailable { .. })), "{asked:?}");
+}
