@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::{
-    State, Store,
+    HEALED, State, Store, Way,
     check::{Verdict, check},
     far::Far,
     figures::is_reading,
@@ -90,14 +90,13 @@ pub(crate) struct Cell {
     /// How much later than its deadline an answer may come.
     pub(crate) grace: Duration,
     pub(crate) budgets: Budgets,
-    /// By when all must be well again.
-    pub(crate) healed: Duration,
 }
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [store, state] = [format!("{:?}", self.store), format!("{:?}", self.state)];
-        write!(f, "{store:14} {:20} {state:9}", self.fault.to_string())
+        let kept = if self.kept { "kept" } else { "    " };
+        write!(f, "{store:14} {:20} {state:9} {kept}", self.fault.to_string())
     }
 }
 
@@ -128,6 +127,10 @@ impl fmt::Display for Outcome {
 }
 
 impl Cell {
+    pub(crate) fn way(&self) -> Way {
+        (self.fault, self.state, self.kept)
+    }
+
     pub(crate) async fn run(self, world: &World) -> Outcome {
         let drill = Drill::start(self, world).await;
         let mut outcome = Outcome::default();
@@ -231,10 +234,10 @@ impl<'a> Drill<'a> {
             outcome.wrong.push("an answer while the store is away is not flagged".to_owned());
         }
         self.proxy().set(Fault::None);
-        match self.whole(self.cell.healed).await {
+        match self.whole(HEALED).await {
             Ok((healed, after)) => {
                 outcome.healed = Some(after);
-                if after > self.cell.healed + self.cell.grace {
+                if after > HEALED {
                     outcome.wrong.push(format!("well again only after {after:?}"));
                 }
                 let truth = self.world.truth(&self.request, healed.timestamp).await;
