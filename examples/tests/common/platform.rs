@@ -75,9 +75,18 @@ fn unique() -> String {
     format!("t{time}x{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// The address of an SQL server. Of MySQL and MariaDB the first cannot be had everywhere: where only it is not named, what it
+/// was to show the other one shows, so that no layout goes unseen.
+fn sql_url(variable: &str) -> Option<String> {
+    const OTHER: &str = "AXON_TEST_MARIADB_URL";
+    let named = |variable: &str| std::env::var_os(variable).is_some_and(|url| !url.is_empty());
+    let other = variable == "AXON_TEST_MYSQL_URL" && !named(variable) && named(OTHER);
+    server_url(if other { OTHER } else { variable })
+}
+
 impl Platform {
     /// Generates records and puts them into the servers that the environment names, the database being that of `sql`.
-    /// `None`, and a loud word, if one is missing. With `keep`, only those events.
+    /// `None`, and a loud word, if one is missing: MariaDB will do for MySQL. With `keep`, only those events.
     pub(crate) async fn load(layout: Layout, config: Config, sql: &str, keep: Option<Keep>) -> Option<Self> {
         Self::load_as(layout, layout, config, sql, keep).await
     }
@@ -90,7 +99,7 @@ impl Platform {
         sql: &str,
         keep: Option<Keep>,
     ) -> Option<Self> {
-        let urls = (server_url("AXON_TEST_ELASTICSEARCH_URL"), server_url(sql), server_url("AXON_TEST_REDIS_URL"));
+        let urls = (server_url("AXON_TEST_ELASTICSEARCH_URL"), sql_url(sql), server_url("AXON_TEST_REDIS_URL"));
         let (Some(es), Some(sql), Some(redis)) = urls else { return None };
         Some(Self::load_into([es, sql, redis], events, layout, config, keep).await)
     }
