@@ -118,7 +118,8 @@ impl State {
 const HEALED: Duration = Duration::from_secs(2);
 
 /// A drill measures: few cells at once, and little grace. The gate looks for wrong answers on a busy machine, where a store
-/// that is well may take longer than it otherwise may.
+/// that is well may take longer than it otherwise may, and a timer is late: at a load of 8 on two cores, one of 464 cells had an
+/// answer 185 ms after its deadline.
 struct Manner {
     /// On one SQL server: each has up to fourteen connections to one that may have no more than 151.
     at_once: usize,
@@ -132,7 +133,7 @@ fn manner() -> Manner {
     } else {
         let long = Duration::from_millis(700);
         let budgets = Budgets { catalog: long, realtime: long, ..Budgets::default() };
-        Manner { at_once: 3, grace: Duration::from_millis(150), budgets }
+        Manner { at_once: 3, grace: Duration::from_millis(250), budgets }
     }
 }
 
