@@ -21,6 +21,7 @@ use elasticsearch::{
     Elasticsearch,
     http::{Method, headers::HeaderMap},
 };
+use serde_json::{Value, json};
 
 fn at(second: i64) -> Instant {
     Instant::from_timestamp(1_731_407_400 + second, 0).unwrap()
@@ -114,7 +115,7 @@ fn everything(counting: Counting) -> BehaviorQuestion {
 /// What the server answers to a request of this user's: its status, and its text.
 async fn said(url: &str, method: Method, path: &str, body: &str) -> (u16, String) {
     let mut headers = HeaderMap::new();
-    headers.insert("content-type", "application/x-ndjson".parse().unwrap());
+    headers.insert("content-type", "application/json".parse().unwrap());
     let client = store::client(url).unwrap();
     let reply = client.send(method, path, headers, None::<&()>, Some(body.to_owned()), None).await.unwrap();
     (reply.status_code().as_u16(), reply.text().await.unwrap())
@@ -190,6 +191,36 @@ async fn two_reading_requests_are_all_that_is_asked_and_nothing_is_written() {
     }
     assert!(before.contains("\"index_total\":3"), "{before}");
     assert_eq!((&after, &untouched), (&before, &before));
+}
+
+/// The bodies of the page's calls: what stands between `-d '` and the next quotation mark.
+fn documented() -> Vec<Value> {
+    let page = include_str!("../../docs/operate/rights.md");
+    let bodies = page.split("-d '").skip(1).map(|rest| rest.split('\'').next().unwrap());
+    bodies.map(|body| serde_json::from_str(body).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_page_for_operators_gives_the_rights_that_these_tests_run_with() {
+    let Some((url, _)) = server() else { return };
+    let documented = documented();
+    let [role, user, key, question] = &documented[..] else { panic!("{documented:?}") };
+    assert_eq!(user["roles"], json!(["axon_metrics_read"]));
+    let readme = include_str!("../README.md");
+    assert!(readme.lines().any(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line == *role)), "{role}");
+    let (_, held) = said(&url, Method::Get, "/_security/user/_privileges", "").await;
+    let held: Value = serde_json::from_str(&held).unwrap();
+    for role in [role, &key["role_descriptors"]["axon_metrics_read"]] {
+        assert_eq!(role.as_object().unwrap().keys().collect::<Vec<_>>(), ["indices"], "nothing else is given");
+        let given: Vec<_> = role["indices"].as_array().unwrap().iter().map(|of| &of["privileges"]).collect();
+        let held: Vec<_> = held["indices"].as_array().unwrap().iter().map(|of| &of["privileges"]).collect();
+        assert_eq!(given, held);
+    }
+    assert_eq!((&held["cluster"], &held["global"]), (&json!([]), &json!([])));
+    let (_, told) = said(&url, Method::Post, "/_security/user/_has_privileges", &question.to_string()).await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let told = &told["index"]["axon.event.behavior"];
+    assert_eq!(*told, json!({"read": true, "index": false, "delete": false}));
 }
 
 #[tokio::test]

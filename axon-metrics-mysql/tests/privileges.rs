@@ -17,6 +17,21 @@ use common::{
 };
 use sqlx::{MySqlPool, mysql::MySqlConnectOptions};
 
+/// The statements of the page for operators, of which the readme's grants are a copy.
+fn documented_rights() -> &'static str {
+    let block = |page: &'static str| page.split("```sql\nCREATE USER").nth(1).unwrap().split("```").next().unwrap();
+    let grants = |page| {
+        let plain =
+            |line: &str| line.replace("'axon_ro'@'%'", "axon_ro").split_whitespace().collect::<Vec<_>>().join(" ");
+        block(page).lines().skip(1).map(plain).collect::<Vec<_>>()
+    };
+    let page = include_str!("../../docs/operate/rights.md");
+    assert_eq!(grants(page).len(), 4);
+    assert_eq!(grants(page), grants(include_str!("../README.md")));
+    let start = page.find("CREATE USER").unwrap();
+    &page[start..start + "CREATE USER".len() + block(page).len()]
+}
+
 /// A user of this test, who is dropped with it.
 struct Reader {
     name: String,
@@ -24,9 +39,15 @@ struct Reader {
 }
 
 impl Reader {
+    /// One that is made as the page for operators says.
     async fn of(database: &Database) -> Self {
         let name = unique("ro").chars().take(30).collect::<String>();
-        let options = database.store.create_reader(&name, "a_password").await.unwrap();
+        let statements = documented_rights()
+            .replace("axon_ro", &name)
+            .replace("axon_db", database.name())
+            .replace("a long password", "pw");
+        database.run(&statements).await;
+        let options = database.store.connect_options().username(&name).password("pw");
         Self { name, options }
     }
 

@@ -196,10 +196,11 @@ async fn nobody_is_told_the_address_or_the_password() {
     assert!(told.contains("Credentials"), "{told}");
 }
 
-/// The rights that the readme gives a cache, for keys with a prefix.
+/// The rights that the page for operators gives a cache, for keys with a prefix.
 fn documented_rights(prefix: &str) -> Vec<String> {
-    let readme = include_str!("../README.md");
-    let line = readme.lines().find(|line| line.starts_with("ACL SETUSER axon_cache")).expect("a line with the rights");
+    let page = include_str!("../../docs/operate/rights.md");
+    let line = page.lines().find(|line| line.starts_with("ACL SETUSER axon_cache")).expect("a line with the rights");
+    assert!(include_str!("../README.md").contains(line), "the readme says something else than {line}");
     let words = line.split_whitespace().skip(3).filter(|word| !word.starts_with('>'));
     words.map(|word| word.replace('~', &format!("~{prefix}"))).collect()
 }
