@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use axon_metrics::{
     Instant, SourceError,
+    definitions::PageTemplate,
     facts::BehaviorFacts,
     source::{BehaviorQuestion, BehaviorSource, Probe},
 };
@@ -17,7 +18,6 @@ use crate::{
     error::{Asking, Fault, NAME},
     kept::{Kept, LONGEST_LOOK},
     options::{EsOptions, OptionsError},
-    page::PageTemplate,
     plan::{self, Plan},
     probe, query,
     reply::{self, FILTER},

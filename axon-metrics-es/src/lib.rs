@@ -16,6 +16,6 @@ mod shape;
 mod times;
 mod transport;
 
+pub use axon_metrics::definitions::NotATemplate;
 pub use behavior::EsBehavior;
 pub use options::{EsOptions, OptionsError};
-pub use page::NotATemplate;

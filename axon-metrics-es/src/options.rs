@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::page::{NotATemplate, PageTemplate};
+use axon_metrics::definitions::{NotATemplate, PageTemplate};
 
 /// Settings of [`EsBehavior`](crate::EsBehavior).
 /// ```
@@ -124,9 +124,8 @@ impl EsOptions {
         if self.search_timeout < Duration::from_millis(1) {
             return Err(OptionsError::Timeout);
         }
-        let template = |text: &String| {
-            PageTemplate::parse(text).map_err(|source| OptionsError::Template { template: text.clone(), source })
-        };
+        let template =
+            |text: &String| text.parse().map_err(|source| OptionsError::Template { template: text.clone(), source });
         self.page_templates.iter().map(template).collect()
     }
 }

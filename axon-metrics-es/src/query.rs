@@ -7,10 +7,11 @@
 
 use std::time::Duration;
 
+use axon_metrics::definitions::PageTemplate;
 use serde_json::{Value, json};
 
 use crate::{
-    page::{self, PageTemplate},
+    page,
     plan::{Hours, Item},
     probe::line,
     reading::{Distinct, Group, PURCHASE, Triggers},

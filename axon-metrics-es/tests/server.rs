@@ -9,8 +9,9 @@ use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
-    ActivityId, EventRule, Fact, Instant, Missing, Reason, SourceError, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame, InflowQuestion},
+    ActivityId, EventRule, Fact, Files, Instant, MemoryStore, Missing, Reason, SourceError, Window,
+    definitions::PageTemplate,
+    source::{BehaviorQuestion, BehaviorSource, Counting, Frame, InflowQuestion},
     testing::Event,
 };
 use common::{Index, Time, document, holding, holding_with, write};
@@ -563,6 +564,66 @@ async fn events_belong_to_the_activity_of_their_page_where_that_is_configured() 
         let Some(source) = holding(vec![Index::of_both("pages", time.mappings(), events)]).await else { return };
         assert_eq!(counted(&source, &clicks(Counting::Events)).await, [1], "only by id unless configured");
     }
+}
+
+/// Some events name an activity, some happened on its page, some do both, of the same activity or of another.
+#[tokio::test]
+async fn the_embedded_store_finds_the_same_events_on_the_same_pages() {
+    let pages =
+        ["http://shop.example/a/7", "http://shop.example/a/8/", "http://shop.example/b/8?x=1", "/b/7", "/c?id=7"];
+    let others = ["http://shop.example/a/77", "http://shop.example/a/07", "http://shop.example/", "/b/78", "7", ""];
+    let mut events = Vec::new();
+    for (user, address) in (1..).zip(pages.iter().chain(&others)) {
+        for activity in [None, Some(7), Some(8), Some(9)] {
+            let named = Event { activity: activity.map(ActivityId), ..click(-3_600, user) };
+            let mut event = document(&named, Time::Date);
+            event["pageUrl"] = json!(address);
+            events.push(event);
+        }
+    }
+    let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
+    let sets: [&[&str]; 6] = [
+        &[],
+        &["http://shop.example/a/{id}"],
+        &["http://shop.example/a/{id}/*", "http://shop.example/b/{id}?*"],
+        &["*/a/{id}", "*/b/{id}"],
+        &["*/b/{id}?*", "/c?id={id}"],
+        &["http://shop.example/a/{id}", "*/a/{id}", "{id}"],
+    ];
+    let mut counts = Vec::new();
+    for templates in sets {
+        let parsed: Vec<PageTemplate> = templates.iter().map(|text| text.parse().unwrap()).collect();
+        let files = Files::new().events_from("events", std::io::Cursor::new(lines.clone())).page_templates(parsed);
+        let embedded = MemoryStore::load(files).unwrap();
+        let index = Index::of_both("pages", Time::Date.mappings(), events.clone());
+        let Some(source) = holding_with(vec![index], |options| options.with_page_templates(templates.to_vec())).await
+        else {
+            return;
+        };
+        for counting in [Counting::Events, Counting::Subjects] {
+            for scope in [&[7, 8][..], &[7], &[8, 9], &[77]] {
+                let mut question = question(counting, &[&["CLICK"]]);
+                let scope: Vec<_> = scope.iter().copied().map(ActivityId).collect();
+                question.frame = Arc::new(Frame {
+                    activities: scope.clone(),
+                    funnel_activities: scope,
+                    ..(*question.frame).clone()
+                });
+                question.active = Some(Window { from: at(-7_200), to: at(0) });
+                let told = async |source: &dyn BehaviorSource| {
+                    let facts = source.behavior(&question).await.unwrap();
+                    let apart = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, value(&counts[0])));
+                    (value(&facts.steps.current[0]), apart.collect::<Vec<_>>(), value(&facts.active.unwrap()))
+                };
+                let (ours, theirs) = (told(&embedded).await, told(&source.source).await);
+                assert_eq!(ours, theirs, "{templates:?} {:?}", question.frame);
+                counts.push(ours.0);
+            }
+        }
+    }
+    // By names alone 22 events are in the first scope; each set of templates finds more, and none of them twice.
+    let first: Vec<_> = counts.iter().step_by(8).copied().collect();
+    assert_eq!(first, [22, 24, 26, 26, 26, 26]);
 }
 
 #[tokio::test]

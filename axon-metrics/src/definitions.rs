@@ -4,8 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 mod figures;
+mod page;
 pub(crate) use figures::catalogue;
 pub use figures::{Definition, Definitions, Origin, Unit};
+pub use page::{NotATemplate, PageTemplate};
 
 /// How a funnel counts its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]

@@ -107,10 +107,10 @@ impl MemoryStore {
     /// A store with a catalog and no records. Slots are derived from `APPROVED` events until some are added; lines are read
     /// as [`Files::new`] has it. For another zone, [`load`](Self::load) `Files` without a file and set the catalog.
     pub fn new(catalog: Catalog) -> Self {
-        let Files { zone, purchase_indices, .. } = Files::new();
+        let Files { zone, purchase_indices, pages, .. } = Files::new();
         let mut writer = Writer::default();
         writer.snapshot.catalog = Arc::new(catalog);
-        Self::with(writer, EventReader::new(zone, purchase_indices))
+        Self::with(writer, EventReader::new(zone, purchase_indices, pages))
     }
 
     fn with(writer: Writer, reader: EventReader) -> Self {

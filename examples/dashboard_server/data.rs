@@ -33,6 +33,8 @@ pub(crate) struct Generated {
 
 impl Data {
     pub(crate) fn of(cli: &Cli, settings: &config::Config, clock: &Clock) -> anyhow::Result<Self> {
+        let pages = settings.elasticsearch.page_urls.iter().map(|text| text.parse().with_context(|| text.clone()));
+        let pages = pages.collect::<Result<Vec<_>, _>>().context("elasticsearch.page_urls")?;
         let (files, bytes, generated) = match &cli.catalog {
             Some(catalog) => {
                 let paths = [catalog].into_iter().chain(&cli.events).chain(&cli.ledger).chain(&cli.realtime);
@@ -44,8 +46,9 @@ impl Data {
             }
             None => generated(cli, settings, clock)?,
         };
+        let files = files.zone(settings.zone).page_templates(pages);
         let bar = bar("loading", bytes, "{bytes} {bytes_per_sec}");
-        let store = MemoryStore::load(files.zone(settings.zone).on_progress({
+        let store = MemoryStore::load(files.on_progress({
             let (bar, mut done, mut file, mut read) = (bar.clone(), 0, String::new(), 0);
             move |progress| {
                 // Files are told of one after the other, each from its own beginning.

@@ -277,6 +277,7 @@ fn a_wrong_setting_is_named_in_one_line() {
         ),
         (vec![sql, ("AXON_DASHBOARD__MYSQL__PASSWORD_FILE", "/nowhere")], "/nowhere"),
         (vec![("AXON_DASHBOARD__STEPS__VISIT", "visits")], "steps.visit"),
+        (vec![("AXON_DASHBOARD__ELASTICSEARCH__PAGE_URLS", "/a/*")], "elasticsearch.page_urls"),
         (vec![("AXON_DASHBOARD__ELASTICSEARCH__INGEST_LAG_MS", "99999999999")], "ingest_lag_ms"),
         (
             vec![

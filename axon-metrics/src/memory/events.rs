@@ -17,7 +17,7 @@ pub(super) type Kind = u16;
 /// How many kinds of events a store tells apart.
 pub(super) const MAX_KINDS: usize = u16::MAX as usize;
 
-/// How many activities a store keeps events of. Adding copies a word for each.
+/// How many activities, and sets of activities that share events, a store keeps events of. Adding copies a word for each.
 pub(super) const MAX_ACTIVITIES: usize = 100_000;
 
 /// The dictionary of kinds.
@@ -82,15 +82,36 @@ impl ActivityEvents {
     }
 }
 
+/// The activities that an event belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Owners {
+    One(ActivityId),
+    /// One that it names and others on whose pages it happened; sorted, each once.
+    Several(Box<[ActivityId]>),
+}
+
+impl Owners {
+    /// `None` of none.
+    pub(super) fn of(mut activities: Vec<ActivityId>) -> Option<Self> {
+        activities.sort_unstable();
+        activities.dedup();
+        match activities[..] {
+            [] => None,
+            [one] => Some(Self::One(one)),
+            _ => Some(Self::Several(activities.into())),
+        }
+    }
+}
+
 /// Events on their way into the columns.
 #[derive(Debug, Default)]
 pub(super) struct PendingEvents {
-    parts: HashMap<(ActivityId, Kind), Pending<Code>>,
+    parts: HashMap<(Owners, Kind), Pending<Code>>,
 }
 
 impl PendingEvents {
-    pub(super) fn push(&mut self, activity: ActivityId, kind: Kind, at: i64, subject: Code) {
-        self.parts.entry((activity, kind)).or_default().push(at, subject);
+    pub(super) fn push(&mut self, owners: Owners, kind: Kind, at: i64, subject: Code) {
+        self.parts.entry((owners, kind)).or_default().push(at, subject);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -102,14 +123,19 @@ impl PendingEvents {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Events {
     by_activity: Arc<HashMap<ActivityId, Arc<ActivityEvents>>>,
+    /// Those of several activities, apart, so that a union of activities holds each once. None unless pages are looked at.
+    of_several: Arc<HashMap<Box<[ActivityId]>, Arc<ActivityEvents>>>,
 }
 
 impl Events {
     pub(super) fn add(&mut self, pending: PendingEvents) {
         let by_activity = Arc::make_mut(&mut self.by_activity);
-        for ((activity, kind), rows) in pending.parts {
-            let events = Arc::make_mut(by_activity.entry(activity).or_default());
-            events.log_mut(kind).append(rows);
+        for ((owners, kind), rows) in pending.parts {
+            let events = match owners {
+                Owners::One(activity) => by_activity.entry(activity).or_default(),
+                Owners::Several(activities) => Arc::make_mut(&mut self.of_several).entry(activities).or_default(),
+            };
+            Arc::make_mut(events).log_mut(kind).append(rows);
         }
     }
 
@@ -128,11 +154,17 @@ impl Events {
     }
 
     fn in_activities<'a>(&'a self, activities: &'a [ActivityId]) -> impl Iterator<Item = &'a ActivityEvents> {
-        activities.iter().filter_map(|activity| self.by_activity.get(activity)).map(|events| &**events)
+        let alone = activities.iter().filter_map(|activity| self.by_activity.get(activity));
+        let shared = self.of_several.iter().filter(|(of, _)| of.iter().any(|activity| activities.contains(activity)));
+        alone.chain(shared.map(|(_, events)| events)).map(|events| &**events)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<ActivityEvents>> {
+        self.by_activity.values().chain(self.of_several.values())
     }
 
     fn logs(&self) -> impl Iterator<Item = &TimeLog<Code>> {
-        self.by_activity.values().flat_map(|events| events.logs.iter().map(|(_, log)| log))
+        self.all().flat_map(|events| events.logs.iter().map(|(_, log)| log))
     }
 
     /// Events of all activities in a span.
@@ -150,7 +182,9 @@ impl Events {
             shared::<ActivityEvents>() + events.logs.capacity() * size_of::<(Kind, TimeLog<Code>)>()
         };
         table(self.by_activity.capacity(), size_of::<(ActivityId, Arc<ActivityEvents>)>())
-            + self.by_activity.values().map(activity).sum::<usize>()
+            + table(self.of_several.capacity(), size_of::<(Box<[ActivityId]>, Arc<ActivityEvents>)>())
+            + self.of_several.keys().map(|of| size_of_val(&**of)).sum::<usize>()
+            + self.all().map(activity).sum::<usize>()
             + self.logs().map(TimeLog::bytes).sum::<usize>()
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use chrono_tz::Tz;
 
 use super::report::Fault;
-use crate::catalog::CatalogError;
+use crate::{catalog::CatalogError, definitions::PageTemplate};
 
 /// The indices whose `PURCHASE` events are believed, unless others are given.
 const PURCHASE_INDICES: [&str; 2] = ["axon.event.commerce", "behavior-events"];
@@ -30,6 +30,7 @@ pub struct Files {
     pub(super) realtime: Option<Input>,
     pub(super) zone: Tz,
     pub(super) purchase_indices: Vec<String>,
+    pub(super) pages: Vec<PageTemplate>,
     pub(super) on_progress: Option<OnProgress>,
 }
 
@@ -138,6 +139,7 @@ impl Files {
             realtime: None,
             zone: chrono_tz::Asia::Seoul,
             purchase_indices: PURCHASE_INDICES.map(str::to_owned).to_vec(),
+            pages: Vec::new(),
             on_progress: None,
         }
     }
@@ -203,6 +205,13 @@ impl Files {
         self
     }
 
+    /// Addresses of an activity's pages: an event line whose `pageUrl` matches one of them belongs to the activity, too.
+    /// Defaults to none: only `properties.activityId` counts.
+    pub fn page_templates(mut self, templates: impl IntoIterator<Item = PageTemplate>) -> Self {
+        self.pages = templates.into_iter().collect();
+        self
+    }
+
     /// Called from time to time while a file is read, and when it is done. Defaults to nothing.
     pub fn on_progress(mut self, progress: impl FnMut(Progress<'_>) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(progress));
@@ -220,6 +229,7 @@ impl fmt::Debug for Files {
             .field("realtime", &self.realtime.as_ref().map(|input| &input.name))
             .field("zone", &self.zone)
             .field("purchase_indices", &self.purchase_indices)
+            .field("pages", &self.pages)
             .finish_non_exhaustive()
     }
 }

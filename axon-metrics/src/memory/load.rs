@@ -21,8 +21,8 @@ use super::{
 
 /// A writer with what the files hold, and how it reads event lines from now on.
 pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
-    let Files { events, ledger, catalog, realtime, zone, purchase_indices, mut on_progress } = files;
-    let reader = EventReader::new(zone, purchase_indices);
+    let Files { events, ledger, catalog, realtime, zone, purchase_indices, pages, mut on_progress } = files;
+    let reader = EventReader::new(zone, purchase_indices, pages);
     let mut writer = Writer::default();
 
     if let Some(input) = catalog {

@@ -4,7 +4,7 @@
 use ahash::HashSet;
 
 use super::{
-    events::{Kind, Kinds, MAX_ACTIVITIES, PendingEvents},
+    events::{Kind, Kinds, MAX_ACTIVITIES, Owners, PendingEvents},
     ledger::{PendingRows, Places},
     line::{event::EventLine, row::Row},
     log::{Span, kept, micros},
@@ -15,7 +15,7 @@ use super::{
     snapshot::Snapshot,
     subjects::{Code, Subject, Subjects, table},
 };
-use crate::{ActivityId, Instant, Money};
+use crate::{Instant, Money};
 
 /// Event lines of a block: their kinds, and the events with their lines.
 #[derive(Default)]
@@ -34,7 +34,7 @@ pub(super) struct Writer {
     pub(super) slots: SlotBook,
     subjects: Subjects,
     /// Those that events are kept of, or on their way.
-    activities: HashSet<ActivityId>,
+    owners: HashSet<Owners>,
     /// Fingerprints of the documents of exports.
     documents: HashSet<u128>,
     places: Places,
@@ -62,11 +62,11 @@ impl Writer {
                 self.report.events.disbelieved += 1;
                 continue;
             }
-            if let Some(activity) = event.activity {
+            if let Some(owners) = event.owners {
                 let (trigger, definition) = &kinds[event.kind];
                 let code = &mut codes[event.kind];
                 *code = code.or_else(|| Kinds::find_or_add(&mut self.snapshot.kinds, trigger, *definition));
-                if let Err(fault) = self.keep(*code, activity, event.at, event.subject, pending) {
+                if let Err(fault) = self.keep(*code, owners, event.at, event.subject, pending) {
                     rejected.push((line, fault));
                     continue;
                 }
@@ -88,19 +88,21 @@ impl Writer {
     fn keep(
         &mut self,
         kind: Option<Kind>,
-        activity: ActivityId,
+        owners: Owners,
         at: i64,
         subject: Subject,
         pending: &mut PendingEvents,
     ) -> Result<(), Fault> {
         let kind = kind.ok_or(Fault::TooManyKinds)?;
-        if self.activities.len() >= MAX_ACTIVITIES && !self.activities.contains(&activity) {
+        if self.owners.len() >= MAX_ACTIVITIES && !self.owners.contains(&owners) {
             return Err(Fault::TooManyActivities);
         }
         let subject = self.subjects.code(subject).ok_or(Fault::TooManySubjects)?;
         self.report.events.without_subject += u64::from(subject == Code::NOBODY);
-        self.activities.insert(activity);
-        pending.push(activity, kind, at, subject);
+        if !self.owners.contains(&owners) {
+            self.owners.insert(owners.clone());
+        }
+        pending.push(owners, kind, at, subject);
         Ok(())
     }
 
@@ -175,7 +177,7 @@ impl Writer {
             None => Subject::session(session),
         };
         let kind = Kinds::find_or_add(&mut self.snapshot.kinds, trigger, event.definition);
-        self.keep(kind, event.activity, kept(event.at), subject, pending)
+        self.keep(kind, Owners::One(event.activity), kept(event.at), subject, pending)
     }
 
     pub(super) fn append_entries(&mut self, entries: Vec<Entry>) {
@@ -213,7 +215,7 @@ impl Writer {
         self.snapshot.events.bytes()
             + self.snapshot.ledger.bytes()
             + self.subjects.bytes()
-            + table(self.activities.capacity(), size_of::<ActivityId>())
+            + table(self.owners.capacity(), size_of::<Owners>())
             + table(self.documents.capacity(), size_of::<u128>())
             + self.places.bytes()
             + self.slots.bytes()

@@ -10,7 +10,9 @@ use serde::Deserialize;
 use super::{Nested, fields, scalar::Scalar, time::time};
 use crate::{
     ActivityId,
+    definitions::PageTemplate,
     memory::{
+        events::Owners,
         report::{Fault, short},
         subjects::Subject,
     },
@@ -37,6 +39,8 @@ struct Line<'a> {
     user_id: Scalar<'a>,
     #[serde(borrow, default, rename = "sessionId")]
     session_id: Scalar<'a>,
+    #[serde(borrow, default, rename = "pageUrl")]
+    page_url: Scalar<'a>,
     #[serde(borrow, default)]
     properties: Nested<Properties<'a>>,
 }
@@ -55,6 +59,8 @@ struct Source<'a> {
     #[serde(borrow, default)]
     session_id: Scalar<'a>,
     #[serde(borrow, default)]
+    page_url: Scalar<'a>,
+    #[serde(borrow, default)]
     properties: Nested<Properties<'a>>,
 }
 
@@ -70,7 +76,7 @@ pub(in crate::memory) struct EventLine {
     /// The kind's place in its block's list.
     pub(in crate::memory) kind: usize,
     pub(in crate::memory) at: i64,
-    pub(in crate::memory) activity: Option<ActivityId>,
+    pub(in crate::memory) owners: Option<Owners>,
     pub(in crate::memory) subject: Subject,
     /// Of a line of an export: of its index and id.
     pub(in crate::memory) identity: Option<u128>,
@@ -82,13 +88,25 @@ pub(in crate::memory) struct EventLine {
 pub(in crate::memory) struct EventReader {
     zone: Tz,
     purchase_indices: Vec<String>,
+    pages: Vec<PageTemplate>,
     /// Two keys for the fingerprints of documents, unknown outside.
     keys: [RandomState; 2],
 }
 
 impl EventReader {
-    pub(in crate::memory) fn new(zone: Tz, purchase_indices: Vec<String>) -> Self {
-        Self { zone, purchase_indices, keys: [RandomState::new(), RandomState::new()] }
+    pub(in crate::memory) fn new(zone: Tz, purchase_indices: Vec<String>, pages: Vec<PageTemplate>) -> Self {
+        Self { zone, purchase_indices, pages, keys: [RandomState::new(), RandomState::new()] }
+    }
+
+    /// The activity an event names, and those on whose pages it happened.
+    fn owners(&self, named: Option<ActivityId>, page: &Scalar<'_>) -> Option<Owners> {
+        match page {
+            Scalar::Text(address) if !self.pages.is_empty() => {
+                let of_page = self.pages.iter().flat_map(|template| template.activities(address));
+                Owners::of(of_page.chain(named).collect())
+            }
+            _ => named.map(Owners::One),
+        }
     }
 
     /// The zone that local times are read in.
@@ -108,6 +126,7 @@ impl EventReader {
                 occurred_at: line.occurred_at,
                 user_id: line.user_id,
                 session_id: line.session_id,
+                page_url: line.page_url,
                 properties: line.properties,
             },
         };
@@ -116,7 +135,7 @@ impl EventReader {
         let at = time(&event.occurred_at, "occurredAt", self.zone)?;
         let definition = definition(&event.event_id)?;
         let subject = subject(&event.user_id, &event.session_id)?;
-        let activity = match &event.properties {
+        let named = match &event.properties {
             Nested::Object(properties) => properties.activity_id.id("properties.activityId")?.map(ActivityId),
             Nested::Null => None,
             Nested::Other => return Err(Fault::Wrong("properties")),
@@ -133,7 +152,7 @@ impl EventReader {
         Ok(EventLine {
             kind: kinds.find_or_add(trigger, definition),
             at,
-            activity,
+            owners: self.owners(named, &event.page_url),
             subject,
             identity: index.zip(id).map(|(index, id)| fingerprint(index, &id)),
             believed: trigger != PURCHASE
