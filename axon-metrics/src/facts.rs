@@ -61,7 +61,8 @@ impl<T> Measured<T> {
 pub enum Precision {
     /// Counted one by one.
     Exact,
-    /// Estimated; the relative error in parts per million that is not exceeded in practice.
+    /// Estimated; the relative error in parts per million that is not exceeded in practice. Whatever that share is of a small
+    /// value, it may be off by one.
     Within {
         /// 500 is 0.05 %.
         parts_per_million: u32,
