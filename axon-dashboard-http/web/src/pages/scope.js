@@ -38,7 +38,6 @@ const SET_BACK = 5_000;
 export function scope(address, titled) {
   /** @type {Map<string, import("../types.js").Definition>} */
   const definitions = new Map();
-  fetchDefinitions().then((found) => found.forEach((definition, key) => definitions.set(key, definition)));
 
   const modes = choice(t("mode.label"), MODES, (name) => [t(name === "count" ? "mode.count" : "mode.unique")], (mode) => go({ ...address, mode }));
   modes.element.classList.add("small");
@@ -120,6 +119,8 @@ export function scope(address, titled) {
       titled(t("problem.title"));
     },
   });
+  // After the figures, which matter more on a slow line.
+  fetchDefinitions().then((found) => found.forEach((definition, key) => definitions.set(key, definition)));
 
   function age() {
     for (const { frame } of widgets) frame.age();
