@@ -1,5 +1,6 @@
 // Why figures are missing, and what a reader should know of those that are there, in the page's words.
 
+import * as format from "./format.js";
 import { known, lang, t } from "./words.js";
 
 /** @typedef {import("./types.js").MissingFigure} MissingFigure */
@@ -62,7 +63,7 @@ export function warning(widget, { code, field, data = {} }, answer) {
   /** @type {Record<string, string>} */
   const values = { figure: field ? figure(widget, field, answer) : "" };
   for (const name of ["limit", "held", "counter", "members", "seconds", "hours"]) {
-    values[name] = data[name] === null || data[name] === undefined ? "–" : new Intl.NumberFormat(lang()).format(data[name]);
+    values[name] = format.count(data[name]);
   }
   return t(key, values);
 }
