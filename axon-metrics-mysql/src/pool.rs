@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{Connection as _, Executor as _, mysql::MySqlPoolOptions};
 use tokio::time::timeout;
 
-use crate::store::flavor::Flavor;
+use crate::store::flavor::set_up;
 
 /// The statement limit of [`pool_options`]: the largest budget of the seams that use the pool, by default 800 ms.
 pub const DEFAULT_STATEMENT_LIMIT: Duration = Duration::from_millis(800);
@@ -51,11 +51,7 @@ pub fn pool_options_with(limit: Duration) -> MySqlPoolOptions {
             Box::pin(async move { Ok(matches!(answers.await, Ok(Ok(())))) })
         })
         .after_connect(move |connection, _| {
-            Box::pin(async move {
-                let version: String = sqlx::query_scalar("SELECT VERSION()").fetch_one(&mut *connection).await?;
-                let set_up = Flavor::of(&version).set_up(limit);
-                connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(set_up))).await?;
-                Ok(())
-            })
+            let statements = sqlx::raw_sql(sqlx::AssertSqlSafe(set_up(limit)));
+            Box::pin(async move { connection.execute(statements).await.map(drop) })
         })
 }

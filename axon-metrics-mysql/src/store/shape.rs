@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{connections::Connections, flavor::Flavor};
+use super::{
+    connections::Connections,
+    flavor::{self, Flavor},
+};
 use crate::{
     error::{Cause, ServerFault},
     row::Row,
@@ -92,25 +95,21 @@ const ENTRIES: &str = "campaign_activity_entries";
 const CAMPAIGNS: &str = "campaigns";
 const ACTIVITIES: &str = "campaign_activities";
 
-/// Session and columns in one reply. Names are aliased: MySQL spells those of its information schema in upper case.
+/// Version, session and columns in one reply. Names are aliased: MySQL spells those of its information schema in upper case.
 /// The schema is that of the connection: another one of the same server may hold tables of the same names.
-fn columns(flavor: Flavor) -> String {
-    let [limit, read_only] = flavor.session();
+fn columns() -> String {
+    let [limit, read_only] = flavor::session();
     format!(
-        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, IF({read_only}, 'yes', 'no') AS two, '' AS kind \
+        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, IF({read_only}, 'yes', 'no') AS two, VERSION() AS kind \
          UNION ALL SELECT 'column', c.table_name, c.column_name, c.data_type FROM information_schema.columns AS c \
          WHERE c.table_schema = DATABASE() \
          AND c.table_name IN ('{PURCHASES}', '{ENTRIES}', '{CAMPAIGNS}', '{ACTIVITIES}')"
     )
 }
 
-/// Looks. Two statements, and one more for each thing that is missing.
+/// Looks. One statement, and one more for each thing that is missing.
 pub(super) async fn probe(connections: &Connections, deadline: Instant) -> Result<Shape, Cause> {
-    let version = connections.ask("SELECT VERSION()".to_owned(), deadline).await?;
-    let version = version.first().ok_or(Cause::Wrong("no version"))?.cells().some_text("version")?.to_owned();
-    let flavor = Flavor::of(&version);
-    let rows = connections.ask(columns(flavor), deadline).await?;
-    let seen = Seen::read(&rows)?;
+    let seen = Seen::read(&connections.ask(columns(), deadline).await?)?;
     let part = async |table: &'static str, column: Option<&'static str>| -> Result<Part, Cause> {
         if seen.has(table, column) {
             return Ok(Part::There);
@@ -135,14 +134,15 @@ pub(super) async fn probe(connections: &Connections, deadline: Instant) -> Resul
         zoned: seen.zoned(),
         limit: seen.limit,
         read_only: seen.read_only,
-        flavor,
-        version,
+        flavor: Flavor::of(&seen.version),
+        version: seen.version,
     })
 }
 
 /// What the server listed.
 #[derive(Debug, Default)]
 struct Seen {
+    version: String,
     limit: Option<Duration>,
     read_only: bool,
     /// Tables, columns, and their types.
@@ -155,19 +155,18 @@ impl Seen {
         for row in rows {
             let mut cells = row.cells();
             let (what, one, two) = (cells.some_text("what")?, cells.some_text("one")?, cells.some_text("two")?);
+            let kind = cells.some_text("kind")?;
             match what {
                 "session" => {
                     let seconds: f64 = one.parse().map_err(|_| Cause::Wrong("a limit that is no number"))?;
                     seen.limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
                     seen.read_only = two == "yes";
+                    seen.version = kind.to_owned();
                 }
-                _ => {
-                    let kind = cells.some_text("kind")?;
-                    seen.columns.push([one, two, kind].map(str::to_ascii_lowercase));
-                }
+                _ => seen.columns.push([one, two, kind].map(str::to_ascii_lowercase)),
             }
         }
-        Ok(seen)
+        if seen.version.is_empty() { Err(Cause::Wrong("no version")) } else { Ok(seen) }
     }
 
     fn has(&self, table: &str, column: Option<&str>) -> bool {
@@ -209,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_listed_is_found_in_whatever_case() {
         let rows = [
-            Row::of(&["session", "0.8000", "yes", ""]),
+            Row::of(&["session", "0.8000", "yes", "9.7.4"]),
             Row::of(&["column", "purchases", "ID", "bigint"]),
             Row::of(&["column", "purchases", "STATUS", "varchar"]),
             Row::of(&["column", "purchases", "PURCHASE_AT", "TIMESTAMP"]),
@@ -217,13 +216,14 @@ mod tests {
         ];
         let seen = Seen::read(&rows).expect("read");
         assert_eq!((seen.limit, seen.read_only), (Some(Duration::from_millis(800)), true));
+        assert_eq!(seen.version, "9.7.4");
         assert!(seen.has("purchases", Some("status")) && !seen.has("campaigns", None));
         assert_eq!(seen.zoned(), [Time::Purchase]);
     }
 
     #[test]
     fn no_limit_is_none() {
-        let seen = Seen::read(&[Row::of(&["session", "0.0000", "no", ""])]).expect("read");
+        let seen = Seen::read(&[Row::of(&["session", "0.0000", "no", "10.11.18-MariaDB"])]).expect("read");
         assert_eq!((seen.limit, seen.read_only), (None, false));
     }
 }
