@@ -10,6 +10,9 @@ use crate::store::flavor::set_up;
 /// The statement limit of [`pool_options`]: the largest budget of the seams that use the pool, by default 800 ms.
 pub const DEFAULT_STATEMENT_LIMIT: Duration = Duration::from_millis(800);
 
+/// How long making a connection may take. It is four replies of a server and up to four more, for TLS and passwords.
+pub(crate) const MAKING: Duration = Duration::from_millis(1_500);
+
 /// How much longer than the limit a reply may take to arrive.
 const REST: Duration = Duration::from_millis(250);
 
@@ -34,7 +37,9 @@ pub fn pool_options() -> MySqlPoolOptions {
 ///   with the other idle ones, and ask again on a new one.
 /// - **A connection that is given back has as long as the limit, and a quarter of a second, to answer**, or is closed. sqlx
 ///   pings it without an end: after a query that was dropped at the wrong moment the pool would have one place less for good.
-/// - **`acquire_timeout`** is half the limit, so that a caller hears of a server that is down before its own time is over.
+/// - **`acquire_timeout`** is 1.5 s, or half the limit where that is longer: what it takes to make a connection to a server
+///   whose every reply takes 100 ms. The sources themselves wait no longer than their questions may take, and have connections
+///   made beside them.
 /// - At most 14 connections: what five questions about sales, two about the weeks before a promotion and two readings of
 ///   the catalog take, which is what a dashboard asks at once by default ([`Concurrency`](axon_metrics::Concurrency)). Closed after 5 minutes without use and replaced after 30.
 ///
@@ -42,7 +47,7 @@ pub fn pool_options() -> MySqlPoolOptions {
 pub fn pool_options_with(limit: Duration) -> MySqlPoolOptions {
     MySqlPoolOptions::new()
         .max_connections(14)
-        .acquire_timeout(limit / 2)
+        .acquire_timeout(MAKING.max(limit / 2))
         .idle_timeout(Duration::from_secs(300))
         .max_lifetime(Duration::from_secs(1_800))
         .test_before_acquire(false)

@@ -15,7 +15,7 @@ mod kept;
 pub(crate) mod shape;
 
 use connections::Connections;
-use kept::Kept;
+use kept::{Kept, Patience};
 use shape::Shape;
 
 /// A server and what is known of it. Clones share everything.
@@ -61,12 +61,12 @@ impl Store {
 
     /// What the server is and holds, as it is kept; probed at the first question, and now and then.
     pub(crate) async fn shape(&self, deadline: Instant) -> Result<Arc<Shape>, Cause> {
-        self.inner.kept.shape(deadline, |deadline| self.probe(deadline)).await
+        self.inner.kept.shape(deadline, |patience| self.probe(patience)).await
     }
 
     /// What the server is and holds now, which is kept.
     pub(crate) async fn look(&self, deadline: Instant) -> Result<Arc<Shape>, Cause> {
-        self.inner.kept.look(deadline, |deadline| self.probe(deadline)).await
+        self.inner.kept.look(deadline, |patience| self.probe(patience)).await
     }
 
     /// The same, after the tables turned out to be others.
@@ -75,9 +75,9 @@ impl Store {
         self.shape(deadline).await
     }
 
-    fn probe(&self, deadline: Instant) -> impl Future<Output = Result<Shape, Cause>> + Send + use<> {
+    fn probe(&self, patience: Patience) -> impl Future<Output = Result<Shape, Cause>> + Send + use<> {
         let connections = self.inner.connections.clone();
-        async move { shape::probe(&connections, deadline).await }
+        async move { shape::probe(&connections, patience).await }
     }
 
     /// As if nobody had asked for this long.

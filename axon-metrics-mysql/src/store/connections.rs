@@ -1,28 +1,34 @@
 //! Statements on connections of the caller's pool, each ended by its deadline.
-//! Lives here: taking, keeping and giving back connections, one retry, what becomes of a connection whose reply nobody
-//! waits for. Lives elsewhere: what is asked.
+//! Lives here: taking, keeping, handing on and giving back connections, one retry, what becomes of a connection whose reply
+//! nobody waits for. Lives elsewhere: what is asked. Lives in the modules below: making connections, and for whom.
 //!
-//! The driver leaves three things to its callers. It has no time-outs. It pings a connection whenever it is given back,
+//! The driver leaves four things to its callers. It has no time-outs. It drops a connection that is being made with the one who
+//! waits for it: so a task makes it. It pings a connection whenever it is given back,
 //! which is a second round trip after each answer: so the one or two connections a question needs are kept for some seconds. And a connection
 //! whose query was dropped must first take the rest of the reply; if the peer has gone silently, that never ends, and the
 //! pool has one place less: so it gets a second, and is closed.
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use futures_util::{TryStreamExt as _, future::join_all};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySql, MySqlPool, pool::PoolConnection};
+use sqlx::{AssertSqlSafe, Connection as _, MySql, MySqlPool, pool::PoolConnection};
 use tokio::{
     runtime::Handle,
     time::{Instant, sleep, timeout, timeout_at},
 };
 
 use crate::{error::Cause, row::Row};
+
+mod demand;
+mod making;
+
+use demand::Demand;
 
 /// More rows than any question has answers: activities, campaigns, or hours of history.
 const MAX_ROWS: usize = 200_000;
@@ -32,14 +38,14 @@ const KEPT: usize = 2;
 const LINGER: Duration = Duration::from_secs(5);
 /// How long it is kept in all, so that the pool can close what is too old.
 const TENURE: Duration = Duration::from_secs(60);
+/// The same while others wait: whoever else uses the pool has waited, too.
+const TURN: Duration = Duration::from_secs(1);
 /// How long a connection has to take the rest of a reply; longer than servers are given to answer.
 const REST: Duration = Duration::from_secs(1);
 /// How long an idle connection has to answer a ping, once another one has not answered.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(200);
 /// How often at most one looks for dead connections.
 const LOOKED: Duration = Duration::from_secs(1);
-/// How long it may take to find out why no connection could be made.
-const REASON: Duration = Duration::from_millis(100);
 
 /// The pool, and the connections that are kept. Clones share them.
 #[derive(Clone)]
@@ -49,16 +55,27 @@ pub(super) struct Connections {
 
 struct Inner {
     pool: MySqlPool,
-    kept: Mutex<Vec<Kept>>,
+    state: Mutex<State>,
     tickets: AtomicU64,
     /// When one last looked for dead ones.
     looked: Mutex<Option<Instant>>,
+    /// Why no connection could be made, and when that was found out. Held by the one who is at it.
+    reason: tokio::sync::Mutex<Option<(Instant, Arc<Cause>)>>,
+}
+
+/// Where some are kept, nobody waits.
+#[derive(Default)]
+struct State {
+    kept: Vec<Kept>,
+    /// When one was last made, or taken from the pool.
+    made: Option<Instant>,
+    demand: Demand<Result<Lease, sqlx::Error>>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
-        kept.drain(..).for_each(|kept| give_back(kept.connection, REST));
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        state.kept.drain(..).for_each(|kept| give_back(kept.connection, REST));
     }
 }
 
@@ -70,15 +87,26 @@ struct Kept {
 
 impl Connections {
     pub(super) fn new(pool: MySqlPool) -> Self {
-        let inner = Inner { pool, kept: Mutex::default(), tickets: AtomicU64::new(0), looked: Mutex::default() };
-        Self { inner: Arc::new(inner) }
+        let (state, tickets) = (Mutex::default(), AtomicU64::new(0));
+        let (looked, reason) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { inner: Arc::new(Inner { pool, state, tickets, looked, reason }) }
     }
 
     /// The rows of a statement. Where a connection that had lain idle turns out to be dead, asks once more on a new one. A
     /// new one that breaks is left to the caller, who knows whether there is an outage; and after two tries it is enough.
     pub(super) async fn ask(&self, statement: String, deadline: Instant) -> Result<Vec<Row>, Cause> {
+        self.ask_once_connected(statement, deadline, deadline).await
+    }
+
+    /// The same, with less time to get a connection in, or to hear why there is none.
+    pub(super) async fn ask_once_connected(
+        &self,
+        statement: String,
+        connected: Instant,
+        deadline: Instant,
+    ) -> Result<Vec<Row>, Cause> {
         let mut idle = false;
-        let asked = self.try_ask(statement.clone(), deadline, &mut idle).await;
+        let asked = self.try_ask(statement.clone(), connected, deadline, &mut idle).await;
         match asked {
             Err(cause) if cause.lost_connection() => {
                 // One that has died is seldom alone: the server was restarted, or something between has cut all.
@@ -86,16 +114,23 @@ impl Connections {
                 if !idle {
                     return Err(cause);
                 }
-                self.try_ask(statement, deadline, &mut idle).await.map_err(Cause::twice)
+                self.try_ask(statement, connected, deadline, &mut idle).await.map_err(Cause::twice)
             }
             asked => asked,
         }
     }
 
     /// Says, too, whether it was asked on a connection that may have lain idle.
-    async fn try_ask(&self, statement: String, deadline: Instant, idle: &mut bool) -> Result<Vec<Row>, Cause> {
-        *idle = !self.kept().is_empty() || self.inner.pool.num_idle() > 0;
-        let mut lease = self.lease(deadline).await?;
+    async fn try_ask(
+        &self,
+        statement: String,
+        connected: Instant,
+        deadline: Instant,
+        idle: &mut bool,
+    ) -> Result<Vec<Row>, Cause> {
+        let mut lease = self.lease(connected).await?;
+        *idle = lease.idle;
+        lease.clean = false;
         let answer = match timeout_at(deadline, lease.fetch(statement)).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -112,42 +147,29 @@ impl Connections {
         answer
     }
 
-    /// A connection that was kept, or one of the pool.
+    /// A connection that was kept, or the next one there is.
     async fn lease(&self, deadline: Instant) -> Result<Lease, Cause> {
-        let kept = self.kept().pop();
-        if let Some(Kept { connection, taken, .. }) = kept {
-            return Ok(Lease { connection: Some(connection), taken, clean: false, home: self.clone() });
-        }
+        let told = {
+            let mut state = self.state();
+            if let Some(Kept { connection, taken, .. }) = state.kept.pop() {
+                return Ok(self.lend(connection, taken, true));
+            }
+            state.demand.join()
+        };
+        // One under way may take longer than taking one that lies idle.
+        self.make(self.inner.pool.num_idle() > 0);
         // A quarter of the time is left to find out why there is none.
         let wait = deadline.saturating_duration_since(Instant::now()) * 3 / 4;
-        match timeout(wait, self.inner.pool.acquire()).await {
-            Ok(Ok(connection)) => {
-                Ok(Lease { connection: Some(connection), taken: Instant::now(), clean: false, home: self.clone() })
-            }
-            Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => Err(self.why_none(deadline).await),
-            Ok(Err(error)) => Err(Cause::NoConnection(Box::new(error.into()))),
-        }
-    }
-
-    /// Why the pool had no connection in time. It does not tell a server that refuses from connections that are all in
-    /// use, so one is made beside it.
-    async fn why_none(&self, deadline: Instant) -> Cause {
-        let pool = &self.inner.pool;
-        if pool.size() >= pool.options().get_max_connections() {
-            return Cause::PoolBusy;
-        }
-        let options = pool.connect_options();
-        let end = deadline.min(Instant::now() + REASON);
-        match timeout_at(end, options.connect()).await {
-            Ok(Err(error)) => Cause::NoConnection(Box::new(error.into())),
-            Ok(Ok(_)) => Cause::PoolBusy,
-            Err(_) => Cause::NoConnection(Box::new(Cause::TooSlow)),
+        match timeout(wait, told).await {
+            Ok(Ok(Ok(lease))) => Ok(lease),
+            Ok(Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_)) | Err(_) => Err(self.why_none(deadline).await),
+            Ok(Ok(Err(error))) => Err(Cause::NoConnection(Box::new(error.into()))),
         }
     }
 
     /// Closes what lies idle, here and in the pool.
     fn close_idle(&self) {
-        let kept = std::mem::take(&mut *self.kept());
+        let kept = std::mem::take(&mut self.state().kept);
         kept.into_iter().for_each(|kept| drop(kept.connection.detach()));
         while let Some(idle) = self.inner.pool.try_acquire() {
             drop(idle.detach());
@@ -169,7 +191,7 @@ impl Connections {
         }
         let pool = self.inner.pool.clone();
         let mut idle: Vec<PoolConnection<MySql>> =
-            std::mem::take(&mut *self.kept()).into_iter().map(|kept| kept.connection).collect();
+            std::mem::take(&mut self.state().kept).into_iter().map(|kept| kept.connection).collect();
         let half = pool.num_idle().div_ceil(2);
         idle.extend(std::iter::from_fn(|| pool.try_acquire()).take(half));
         tokio::spawn(async move {
@@ -180,27 +202,41 @@ impl Connections {
         });
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {
-        self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a connection for the next question, for a while.
-    fn keep(&self, connection: PoolConnection<MySql>, taken: Instant) {
+    fn lend(&self, connection: PoolConnection<MySql>, taken: Instant, idle: bool) -> Lease {
+        Lease { connection: Some(connection), taken, idle, clean: true, home: self.clone() }
+    }
+
+    /// Hands a connection on to who has waited longest, or keeps it for the next question, for a while.
+    fn hand_on(&self, connection: PoolConnection<MySql>, taken: Instant, idle: bool) {
         let pool = &self.inner.pool;
-        let enough = usize::try_from(pool.options().get_max_connections()).is_ok_and(|most| most >= 2 * KEPT);
-        let ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed);
-        let mut kept = self.kept();
-        if !enough
-            || kept.len() >= KEPT
-            || taken.elapsed() > TENURE
-            || pool.is_closed()
-            || Handle::try_current().is_err()
-        {
-            drop(kept);
+        let mut state = self.state();
+        let tenure = if state.demand.is_there() { TURN } else { TENURE };
+        if taken.elapsed() > tenure || pool.is_closed() || Handle::try_current().is_err() {
+            drop(state);
             return give_back(connection, REST);
         }
-        kept.push(Kept { connection, taken, ticket });
-        drop(kept);
+        let mut lease = self.lend(connection, taken, idle);
+        while let Some(waiter) = state.demand.next() {
+            drop(state);
+            match waiter.send(Ok(lease)) {
+                Err(Ok(unheard)) => lease = unheard,
+                _ => return,
+            }
+            state = self.state();
+        }
+        let Some(connection) = lease.connection.take() else { return };
+        let enough = usize::try_from(pool.options().get_max_connections()).is_ok_and(|most| most >= 2 * KEPT);
+        if !enough || state.kept.len() >= KEPT {
+            drop(state);
+            return give_back(connection, REST);
+        }
+        let ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed);
+        state.kept.push(Kept { connection, taken, ticket });
+        drop(state);
         let (home, mut closed) = (Arc::downgrade(&self.inner), pool.close_event());
         tokio::spawn(async move {
             // Also when the pool is being closed, which waits for all of its connections.
@@ -212,7 +248,7 @@ impl Connections {
     }
 
     fn take(&self, ticket: u64) -> Option<Kept> {
-        let mut kept = self.kept();
+        let kept = &mut self.state().kept;
         let place = kept.iter().position(|kept| kept.ticket == ticket)?;
         Some(kept.swap_remove(place))
     }
@@ -239,6 +275,8 @@ async fn settle(mut connection: PoolConnection<MySql>, within: Duration) -> bool
 struct Lease {
     connection: Option<PoolConnection<MySql>>,
     taken: Instant,
+    /// Whether it may have lain idle.
+    idle: bool,
     /// Whether the last reply was taken as a whole.
     clean: bool,
     home: Connections,
@@ -269,7 +307,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         match self.connection.take() {
-            Some(connection) if self.clean => self.home.keep(connection, self.taken),
+            Some(connection) if self.clean => self.home.hand_on(connection, self.taken, true),
             Some(connection) => give_back(connection, REST),
             None => {}
         }

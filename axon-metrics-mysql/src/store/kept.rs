@@ -1,8 +1,8 @@
 //! What was found out about a server is kept, and found out anew from time to time.
 //! Lives here: when that happens, and that it happens once for all who ask. Lives elsewhere: how (`shape`).
 //!
-//! The first question waits for it. Later ones use what is kept while a task of its own looks again. After a silence what is
-//! kept may be of yesterday, so then a question waits as the first one does.
+//! The first question waits for it, and leaves it to the next if it has to go. Later ones use what is kept while a task of its
+//! own looks again. After a silence what is kept may be of yesterday, so then a question waits as the first one does.
 
 use std::{
     future::Future,
@@ -24,6 +24,17 @@ const BELIEVED: Duration = Duration::from_secs(60);
 const DOUBTED: Duration = Duration::from_secs(15);
 /// How long a probe beside the questions may take.
 const PROBE: Duration = Duration::from_secs(2);
+/// How long at least a probe may go on for those who come after the question it was made for.
+const GOES_ON: Duration = Duration::from_secs(1);
+
+/// The time a look has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// By when there must be a connection, or the reason why there is none: somebody waits to hear it.
+    pub(super) connected: Instant,
+    /// By when it must be over.
+    pub(super) deadline: Instant,
+}
 
 /// What a task found, once it has.
 type Found = Option<Result<Arc<Shape>, Arc<Cause>>>;
@@ -50,8 +61,8 @@ struct Known {
 }
 
 impl Kept {
-    /// The shape that is kept, or what `look` finds. It is given the time until which it may look.
-    pub(super) async fn shape<F>(&self, deadline: Instant, look: impl Fn(Instant) -> F) -> Result<Arc<Shape>, Cause>
+    /// The shape that is kept, or what `look` finds.
+    pub(super) async fn shape<F>(&self, deadline: Instant, look: impl Fn(Patience) -> F) -> Result<Arc<Shape>, Cause>
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
@@ -76,7 +87,7 @@ impl Kept {
     }
 
     /// What `look` finds now; where somebody is looking, what is found there.
-    pub(super) async fn look<F>(&self, deadline: Instant, look: impl Fn(Instant) -> F) -> Result<Arc<Shape>, Cause>
+    pub(super) async fn look<F>(&self, deadline: Instant, look: impl Fn(Patience) -> F) -> Result<Arc<Shape>, Cause>
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
@@ -98,7 +109,7 @@ impl Kept {
     }
 
     /// The look that is under way, or one of its own.
-    fn join_or_begin<F>(&self, deadline: Instant, look: &impl Fn(Instant) -> F) -> (watch::Receiver<Found>, bool)
+    fn join_or_begin<F>(&self, deadline: Instant, look: &impl Fn(Patience) -> F) -> (watch::Receiver<Found>, bool)
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
@@ -108,13 +119,14 @@ impl Kept {
     }
 
     /// A task that looks, and goes on if the question that began it is given up.
-    fn begin<F>(&self, state: &mut State, deadline: Instant, look: &impl Fn(Instant) -> F) -> watch::Receiver<Found>
+    fn begin<F>(&self, state: &mut State, connected: Instant, look: &impl Fn(Patience) -> F) -> watch::Receiver<Found>
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
         let (tell, looking) = watch::channel(None);
         state.looking = Some(looking.clone());
-        let (done, look) = (Done(self.clone()), timeout_at(deadline, look(deadline)));
+        let deadline = connected.max(Instant::now() + GOES_ON);
+        let (done, look) = (Done(self.clone()), timeout_at(deadline, look(Patience { connected, deadline })));
         tokio::spawn(async move {
             let found = look.await.unwrap_or(Err(Cause::TooSlow)).map(Arc::new).map_err(Arc::new);
             done.0.keep(&found);

@@ -6,11 +6,10 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::{
     connections::Connections,
     flavor::{self, Flavor},
+    kept::Patience,
 };
 use crate::{
     error::{Cause, ServerFault},
@@ -108,8 +107,9 @@ fn columns() -> String {
 }
 
 /// Looks. One statement, and one more for each thing that is missing.
-pub(super) async fn probe(connections: &Connections, deadline: Instant) -> Result<Shape, Cause> {
-    let seen = Seen::read(&connections.ask(columns(), deadline).await?)?;
+pub(super) async fn probe(connections: &Connections, patience: Patience) -> Result<Shape, Cause> {
+    let Patience { connected, deadline } = patience;
+    let seen = Seen::read(&connections.ask_once_connected(columns(), connected, deadline).await?)?;
     let part = async |table: &'static str, column: Option<&'static str>| -> Result<Part, Cause> {
         if seen.has(table, column) {
             return Ok(Part::There);

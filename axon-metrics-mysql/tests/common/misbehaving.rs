@@ -1,5 +1,10 @@
 //! Servers that accept connections and then do wrong.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use axon_metrics_mysql::pool_options;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
 use tokio::{
@@ -24,11 +29,21 @@ where
 
 /// Never says anything.
 pub(crate) async fn silent() -> MySqlPool {
-    pool(|stream| async move {
-        let _open = stream;
-        std::future::pending::<()>().await;
-    })
-    .await
+    silent_and_counted().await.0
+}
+
+/// The same, and how many connections it has accepted so far.
+pub(crate) async fn silent_and_counted() -> (MySqlPool, impl Fn() -> usize) {
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&accepted);
+    let pool = pool(move |stream| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            let _open = stream;
+            std::future::pending::<()>().await;
+        }
+    });
+    (pool.await, move || accepted.load(Ordering::Relaxed))
 }
 
 /// Says the same bytes, again and again.
