@@ -1,7 +1,7 @@
 // One server and one browser for the tests of a file, and scenes on them: a page that must have nothing to complain about.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { browser, open, server } from "./harness.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -19,17 +19,25 @@ export const STILL = ["--generate", "20000", "--still", "--now", NOW];
  * @property {(path: string) => Promise<void>} go shows an address below the router's root, until there is something to see
  */
 
-/** @param {string[]} [args] of the server */
-export function stage(args = STILL) {
+/**
+ * @param {string[]} [args] of the server
+ * @param {number} [together] how many scenes are played at the same time
+ */
+export function stage(args = STILL, together = 3) {
   /** @type {{url: string, chromium: import("playwright-core").Browser, server: Awaited<ReturnType<typeof server>>}} */
   const its = /** @type {any} */ ({});
-  before(async () => {
+  /** @type {[string, () => Promise<void>][]} */
+  const scenes = [];
+  test("one server and one browser are enough for all scenes of a file", { concurrency: together }, async (all) => {
     [its.server, its.chromium] = await Promise.all([server(args), browser()]);
     its.url = its.server.url;
-  });
-  after(async () => {
-    await its.chromium?.close();
-    await its.server?.stop();
+    try {
+      assert.ok(scenes.length > 0);
+      await Promise.all(scenes.map(([name, play]) => all.test(name, play)));
+    } finally {
+      await its.chromium.close();
+      await its.server.stop();
+    }
   });
 
   /**
@@ -39,7 +47,7 @@ export function stage(args = STILL) {
    * @param {import("playwright-core").BrowserContextOptions & {expected?: RegExp}} [options] what complaints it is about, where it is about some
    */
   function scene(name, run, { expected, ...options } = {}) {
-    test(name, async () => {
+    scenes.push([name, async () => {
       const { page, context, complaints } = await open(its.chromium, options);
       page.setDefaultTimeout(10_000);
       try {
@@ -52,7 +60,7 @@ export function stage(args = STILL) {
       } finally {
         await context.close();
       }
-    });
+    }]);
   }
   return { its, scene };
 }

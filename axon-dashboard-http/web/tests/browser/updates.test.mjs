@@ -7,8 +7,8 @@ import { answer, FAILED_LOADS, stage, text } from "./stage.mjs";
 
 /** @typedef {import("./stage.mjs").Page} Page */
 
-// Visitors come each second.
-const { its, scene } = stage(["--generate", "20000"]);
+// Visitors come each second. Most of the time is spent waiting for them.
+const { its, scene } = stage(["--generate", "20000"], 6);
 
 const visits = async (/** @type {Page} */ page) => Number((await text(page, '[data-figure="totalVisits"]')).replaceAll(",", ""));
 const counted = async (url = its.url) => Number((await answer(url, "campaign/123")).data.overview?.totalVisits);
