@@ -56,7 +56,7 @@ export default {
 
   "live.connecting": "Connecting",
   "live.live": "Live",
-  "live.polling": "Refreshing regularly",
+  "live.polling": "Refreshing",
   "live.reconnecting": "Reconnecting",
   "live.paused": "Paused",
   "live.failing": "The server has no new figures",

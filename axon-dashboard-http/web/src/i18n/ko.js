@@ -55,7 +55,7 @@ export default {
 
   "live.connecting": "연결 중",
   "live.live": "실시간",
-  "live.polling": "주기적으로 갱신 중",
+  "live.polling": "자동 갱신 중",
   "live.reconnecting": "다시 연결하는 중",
   "live.paused": "일시정지됨",
   "live.failing": "서버가 새 값을 주지 못하고 있습니다",

@@ -14,6 +14,9 @@ import { t } from "../words.js";
 /** @type {(keyof import("../types.js").OverviewFigures)[]} */
 const FIGURES = ["totalVisits", "totalParticipants", "approvedCount", "purchaseCount", "conversionRate"];
 
+/** Figures of more signs than this are written smaller, to fit a phone. */
+const LONG = 9;
+
 /** @param {string} name */
 const shown = (name) => (name === "conversionRate" ? format.percent : format.count);
 
@@ -51,7 +54,9 @@ export function kpi({ definitions, retry }) {
       latest = overview;
       write(counted, `${t("mode.label")}: ${t(answer.mode === "count" ? "mode.count" : "mode.unique")}`);
       for (const { name, value, before, change } of cards) {
-        put(value, shown(name)(overview?.[name]), state, name);
+        const text = shown(name)(overview?.[name]);
+        put(value, text, state, name);
+        value.classList.toggle("long", text.length > LONG);
         put(before, shown(name)(overview?.previous?.[name]), state, `previous.${name}`);
         showChange(change, overview?.change?.[name] ?? null, state, `change.${name}`);
       }
