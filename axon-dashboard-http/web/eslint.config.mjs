@@ -7,7 +7,7 @@ const markup = "Text is set as text: textContent, append.";
 const strings = "No text is run as a program.";
 
 export default [
-  { ignores: ["dist", ".dist-*"] },
+  { ignores: ["build", "dist", ".dist-*"] },
   js.configs.recommended,
   noUnsanitized.configs.recommended,
   {

@@ -58,6 +58,8 @@ export function stage(args = STILL, together = 3) {
         await run({ page, context, complaints, go });
         assert.deepEqual(complaints.filter((one) => !expected?.test(one)), []);
       } finally {
+        // What a page still asks for at its end is answered by nobody.
+        await page.unrouteAll({ behavior: "ignoreErrors" });
         await context.close();
       }
     }]);

@@ -102,7 +102,7 @@ for (const [how, answers] of BROKEN) {
     await page.route("**/stream?**", answers);
     await go("campaigns/123");
     await connected(page, "polling");
-    assert.match(await text(page, ".connection"), /주기적으로 갱신 중/);
+    assert.match(await text(page, ".connection"), /자동 갱신 중/);
     const now = await more();
     await eventually(() => visits(page), (shown) => shown >= now, 5_000);
   }, { expected: /Failed to load resource|EventSource's response has a MIME type/ });
