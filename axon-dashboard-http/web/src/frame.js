@@ -47,7 +47,7 @@ export class Frame {
       h("button", { type: "button", class: "button", on: { click: options.retry } }, t("frame.retry")));
     this.element = h("section", { class: `frame frame-${options.name} loading`, "aria-labelledby": id, "aria-busy": "true", "data-widget": options.name, "data-status": "loading" },
       h("header", { class: "frame-head" },
-        h("h2", { id }, options.title), this.pill, this.count, h("span", { class: "spacer" }), ...(options.tools ?? []), this.saver),
+        h("h2", { id }, options.title), this.pill, this.count, h("div", { class: "frame-tools" }, ...(options.tools ?? []), this.saver)),
       this.notes, this.body, this.failure);
     this.file = `axon-${options.name}`;
     /** @type {WidgetState | undefined} */
