@@ -67,6 +67,20 @@ export function stage(args = STILL, together = 3) {
   return { its, scene };
 }
 
+/** How far the page's clock has come where `standing` has stopped it. */
+export const STOOD = 8_000;
+
+/**
+ * Shows an address on a clock that stands from then on, until a test lets it go on: however slow the machine is.
+ * @param {Scene} scene @param {string} path
+ */
+export async function standing({ page, go }, path) {
+  const began = Date.parse(NOW);
+  await page.clock.install({ time: began });
+  await go(path);
+  await page.clock.pauseAt(began + STOOD);
+}
+
 /** Chromium says so of every answer that is no success; the page is to live with it. */
 export const FAILED_LOADS = /^error: Failed to load resource/;
 

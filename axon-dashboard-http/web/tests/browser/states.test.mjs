@@ -1,7 +1,7 @@
 // How each widget looks when things are not as they should be: designed, said in words, and never mistaken for a figure.
 
 import assert from "node:assert/strict";
-import { answer, drawn, FAILED_LOADS, ready, stage, text, texts } from "./stage.mjs";
+import { answer, drawn, FAILED_LOADS, ready, stage, standing, text, texts } from "./stage.mjs";
 
 /** @typedef {import("../../src/types.js").Answer} Answer */
 /** @typedef {import("../../src/types.js").MissingFigure} MissingFigure */
@@ -233,21 +233,19 @@ async function once(page) {
   });
 }
 
-scene("live figures that are older than ten seconds are dimmed, and not before", async ({ page, go }) => {
-  await page.clock.install();
+scene("live figures that are older than ten seconds are dimmed, and not before", async ({ page, ...scene }) => {
   await once(page);
-  await go("campaigns/123");
-  await page.clock.runFor(9_000);
+  await standing({ page, ...scene }, "campaigns/123");
+  await page.clock.runFor(1_500);
   assert.equal(await page.locator(".dim").count(), 0);
-  await page.clock.runFor(3_000);
+  await page.clock.runFor(10_000);
   assert.equal(await page.locator(".frame.dim").count(), FRAMES.length);
   assert.match(await text(page, '[data-widget="kpi"] .pill'), /^갱신 지연 · 1\d초 전$/);
 }, { expected: FAILED_LOADS });
 
-scene("figures of days that are over grow no older", async ({ page, go }) => {
-  await page.clock.install();
+scene("figures of days that are over grow no older", async ({ page, ...scene }) => {
   await once(page);
-  await go("campaigns/123?period=custom&startDate=2024-11-04&endDate=2024-11-08");
+  await standing({ page, ...scene }, "campaigns/123?period=custom&startDate=2024-11-04&endDate=2024-11-08");
   await page.clock.runFor(60_000);
   assert.equal(await page.locator('[data-widget="kpi"].dim, [data-widget="funnel"].dim, [data-widget="promotion"].dim').count(), 0);
 }, { expected: FAILED_LOADS });
