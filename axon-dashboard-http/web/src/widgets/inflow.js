@@ -4,36 +4,36 @@ import { base, Picture } from "../chart.js";
 import { h, write } from "../dom.js";
 import * as format from "../format.js";
 import { Frame } from "../frame.js";
+import { definition } from "../hint.js";
 import { reason } from "../notes.js";
 import { Table } from "../table.js";
 import { t } from "../words.js";
 
 /** @typedef {import("../types.js").Answer} Answer */
-/** @typedef {import("../types.js").InflowBucket} Bucket */
+/** @typedef {import("../types.js").InflowBucket & {hour: string}} Hour as it is called on the page */
 
 /** @param {import("../pages/scope.js").Context} context */
-export function inflow({ retry }) {
-  /** @type {Bucket[]} */
+export function inflow({ definitions, retry }) {
+  /** @type {Hour[]} */
   let hours = [];
-  let zone = "UTC";
-  const picture = new Picture("inflow", (/** @type {{hours: Bucket[], zone: string}} */ shown, colour) => describe(shown, colour));
+  const picture = new Picture("inflow", describe);
   const lost = h("p", { class: "quiet empty", hidden: true });
   const table = new Table({
     caption: t("inflow.title"),
     columns: [{ key: "hour", title: t("inflow.hour"), text: true }, { key: "visits", title: t("inflow.visits") }],
-    key: (/** @type {Bucket} */ bucket) => bucket.from,
-    write: ([name, visits], bucket) => {
+    key: (/** @type {Hour} */ { from }) => from,
+    write: ([name, visits], hour) => {
       if (!name || !visits) return;
-      write(name, format.hour(bucket.from, zone) + (bucket.state === "in_progress" ? ` (${t("inflow.inProgress")})` : ""));
-      write(visits, format.count(bucket.visits));
+      write(name, hour.hour + (open(hour) ? ` (${t("inflow.inProgress")})` : ""));
+      write(visits, format.count(hour.visits));
     },
   });
   const frame = new Frame({
     widget: "realtime", name: "inflow", title: t("inflow.title"), retry,
     owns: (field) => field === "hourlyInflow", single: true,
-    rows: () => [[t("inflow.hour"), t("inflow.visits")], ...hours.map((bucket) => [bucket.from, bucket.visits])],
+    rows: () => [[t("inflow.hour"), t("inflow.visits")], ...hours.map(({ from, visits }) => [from, visits])],
   });
-  const whole = h("div", {}, h("p", { class: "quiet" }, t("inflow.lead")), picture.element,
+  const whole = h("div", {}, h("p", { class: "quiet" }, t("inflow.lead"), definition(definitions, "realtime.hourlyInflow[].visits", t("inflow.title"))), picture.element,
     h("details", { class: "unfold" }, h("summary", {}, t("inflow.table")), table.element));
   frame.body.append(lost, whole);
 
@@ -48,27 +48,29 @@ export function inflow({ retry }) {
       lost.hidden = found !== null;
       whole.hidden = found === null;
       write(lost, missing ? reason(missing) : "");
-      hours = found ?? [];
-      zone = answer.range.zone;
+      hours = (found ?? []).map((bucket) => ({ ...bucket, hour: format.hour(bucket.from, answer.range.zone) }));
       table.update(hours);
-      const bars = hours.map((bucket) => t("inflow.bar", { hour: format.hour(bucket.from, zone), visits: format.count(bucket.visits) }));
-      picture.update({ hours, zone }, t("inflow.chart", { hours: bars.join(", ") }));
+      const bars = hours.map(({ hour, visits }) => t("inflow.bar", { hour, visits: format.count(visits) }));
+      picture.update(hours, t("inflow.chart", { hours: bars.join(", ") }));
     },
   };
 }
 
-/** @param {{hours: Bucket[], zone: string}} shown @param {import("../chart.js").Colours} colour */
-function describe({ hours, zone }, colour) {
-  const open = (/** @type {Bucket} */ bucket) => bucket.state === "in_progress";
+/** @param {Hour} hour */
+const open = ({ state }) => state === "in_progress";
+
+/** @param {Hour[]} hours @param {import("../chart.js").Colours} colour */
+function describe(hours, colour) {
+  const filled = colour("accent-soft");
   return {
     type: "bar",
     data: {
-      labels: hours.map((bucket) => format.hour(bucket.from, zone)),
+      labels: hours.map(({ hour }) => hour),
       datasets: [{
-        data: hours.map((bucket) => bucket.visits),
-        backgroundColor: hours.map((bucket) => (open(bucket) ? "transparent" : colour("accent-soft"))),
+        data: hours.map(({ visits }) => visits),
+        backgroundColor: hours.map((hour) => (open(hour) ? "transparent" : filled)),
         borderColor: colour("accent"),
-        borderWidth: hours.map((bucket) => (open(bucket) ? 2 : 0)),
+        borderWidth: hours.map((hour) => (open(hour) ? 2 : 0)),
         borderRadius: 2,
       }],
     },
@@ -83,8 +85,8 @@ function describe({ hours, zone }, colour) {
         tooltip: {
           callbacks: {
             label: (/** @type {{dataIndex: number}} */ item) => {
-              const bucket = hours[item.dataIndex];
-              return bucket ? `${t("inflow.visits")} ${format.count(bucket.visits)}${open(bucket) ? ` (${t("inflow.inProgress")})` : ""}` : "";
+              const hour = hours[item.dataIndex];
+              return hour ? `${t("inflow.visits")} ${format.count(hour.visits)}${open(hour) ? ` (${t("inflow.inProgress")})` : ""}` : "";
             },
           },
         },
