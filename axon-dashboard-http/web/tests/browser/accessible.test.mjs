@@ -44,13 +44,11 @@ async function trouble(page) {
 const PLACES = [
   ["the list", ""],
   ["a campaign", "campaigns/123"],
-  ["an activity that has notes unfolded", "activities/790", async (page) => {
+  ["an activity that has ended, everything unfolded", "activities/796", async (page) => {
     for (const unfold of await page.locator(".unfold-notes:visible, .unfold summary").all()) await unfold.click();
+    await page.focus(".hint");
   }],
-  ["a campaign that has ended", "campaigns/125"],
   ["the calendar", "campaigns/123", (page) => page.click('[data-value="custom"]')],
-  ["a definition", "campaigns/123", (page) => page.focus(".hint")],
-  ["a page that is not there", "campaigns/999"],
   ["a page of wrong days", "campaigns/123?period=custom&startDate=2024-11-08&endDate=2024-11-04"],
   ["a failed, an old and an incomplete widget", "campaigns/123", async (page) => {
     await trouble(page);

@@ -1,13 +1,13 @@
-// Figures that move: shown soon, quietly, and not at all while paused; and what is shown while the connection is not as it
-// should be.
+// Figures that move: shown soon, quietly, and not at all while paused; what is shown while the connection is not as it should
+// be; and what a day of them leaves behind.
 
 import assert from "node:assert/strict";
 import { eventually, server } from "./harness.mjs";
-import { answer, FAILED_LOADS, stage, text } from "./stage.mjs";
+import { answer, drawn, FAILED_LOADS, stage, text } from "./stage.mjs";
 
 /** @typedef {import("./stage.mjs").Page} Page */
 
-// Visitors come each second. Most of the time is spent waiting for them.
+// Visitors come each second. Most of the time is spent waiting for them, and the rest on a day of updates.
 const { its, scene } = stage(["--generate", "20000"], 6);
 
 const visits = async (/** @type {Page} */ page) => Number((await text(page, '[data-figure="totalVisits"]')).replaceAll(",", ""));
@@ -19,6 +19,81 @@ async function more(url) {
   const before = await counted(url);
   return eventually(() => counted(url), (now) => now > before, 10_000);
 }
+
+/** Eight hours of an update each second; first, since the other scenes wait beside it. */
+const UPDATES = 28_800;
+const CHUNKS = 8;
+
+scene("eight hours of updates leave no more behind than the first", async ({ page, context }) => {
+  await page.addInitScript(() => {
+    /** A stream that a test speaks through. */
+    class Fed extends EventTarget {
+      static CONNECTING = 0;
+      readyState = 1;
+      constructor() {
+        super();
+        Object.assign(window, { fed: this });
+      }
+      close() {}
+    }
+    Object.assign(window, { EventSource: Fed });
+  });
+  const real = await answer(its.url, "campaign/123");
+  await page.goto(`${its.url}campaigns/123`);
+  await page.waitForFunction(() => "fed" in window);
+  const line = await context.newCDPSession(page);
+  await line.send("Performance.enable");
+  /** @param {number} from @param {number} count */
+  const feed = (from, count) => page.evaluate(async ({ real, from, count }) => {
+    const { data, widgets } = real;
+    for (let index = from; index < from + count; index += 1) {
+      const at = new Date(Date.parse("2024-11-12T10:30:00Z") + index * 1000).toISOString();
+      real.timestamp = real.range.to = at;
+      for (const state of Object.values(widgets)) Object.assign(state, { asOf: at, status: index % 97 ? "fresh" : "partial" });
+      for (const name of ["totalVisits", "totalParticipants", "approvedCount", "purchaseCount"]) data.overview[name] = index * 3 + name.length;
+      data.overview.change.totalVisits = index % 5 ? index % 200 - 100 : null;
+      widgets.overview.missing = index % 5 ? [] : [{ field: "change.totalVisits", reason: "zero_denominator", detail: null, source: null }];
+      for (const step of data.funnel.steps) step.value = index + step.key.length;
+      data.comparison.baseline.revenue = `${index}.25`;
+      data.realtime.remainingStock = index % 117;
+      data.realtime.hourlyInflow[23].visits = index % 3600;
+      if (index % 3600 === 0) {
+        // An hour is over: another one begins.
+        const [, ...hours] = data.realtime.hourlyInflow;
+        data.realtime.hourlyInflow = [...hours, { ...hours[22], from: at }];
+      }
+      // Now and then activities come and go.
+      const [first] = data.activities;
+      data.activities = Array.from({ length: 3 + (index % 500 < 3 ? 1 : 0) }, (_, row) => ({ ...first, activityId: row + 1, name: `${row} ${Math.floor(index / 500)}`, totalVisits: index + row }));
+      /** @type {any} */ (window).fed.dispatchEvent(Object.assign(new Event("update"), { data: JSON.stringify(real) }));
+      // As often as a screen is drawn, so that what waits for one is let go.
+      if (index % 100 === 0) await new Promise(requestAnimationFrame);
+    }
+  }, { real: /** @type {any} */ (real), from, count });
+  const weigh = async () => {
+    await line.send("HeapProfiler.collectGarbage");
+    const { metrics } = await line.send("Performance.getMetrics");
+    const of = (/** @type {string} */ name) => metrics.find((one) => one.name === name)?.value ?? NaN;
+    return { heap: of("JSHeapUsedSize"), nodes: of("Nodes"), listeners: of("JSEventListeners") };
+  };
+  await feed(0, 1);
+  await drawn(page);
+  const began = Date.now();
+  const weights = [];
+  for (let chunk = 0; chunk < CHUNKS; chunk += 1) {
+    await feed(1 + chunk * (UPDATES / CHUNKS), UPDATES / CHUNKS);
+    weights.push(await weigh());
+  }
+  const [early, late] = [weights[0], weights.at(-1)];
+  assert.ok(early && late);
+  const said = (/** @type {typeof early} */ { heap, nodes, listeners }) => `${(heap / 1e6).toFixed(2)} MB, ${nodes} nodes, ${listeners} listeners`;
+  console.log(`after 1 hour ${said(early)}; after 8 hours ${said(late)}; ${((Date.now() - began) / UPDATES).toFixed(2)} ms an update`);
+  assert.equal(await page.textContent('[data-figure="totalVisits"]'), (UPDATES * 3 + 11).toLocaleString("en"));
+  // What the engine learns of the page's code is little and ends; what each update left behind would not.
+  const leak = (late.heap - Number(weights.at(-3)?.heap)) / (2 * UPDATES / CHUNKS);
+  assert.ok(late.heap < early.heap + 1e6 && leak < 16, `${leak} bytes an update: ${weights.map(said).join("; ")}`);
+  assert.ok(late.nodes <= early.nodes + 50 && late.listeners <= early.listeners + 10, weights.map(said).join("; "));
+});
 
 scene("what a visitor did is on the page within five seconds, again and again", async ({ page, go }) => {
   await go("campaigns/123");
