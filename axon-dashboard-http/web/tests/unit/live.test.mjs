@@ -456,6 +456,7 @@ test("who asks again is answered at once, without the waits of the failures befo
 });
 
 test("a closed page leaves nothing behind", async () => {
+  const before = page.listening;
   const closed = start();
   Stream.last.say("update", { campaignId: 1 });
   look(true);
@@ -463,5 +464,5 @@ test("a closed page leaves nothing behind", async () => {
   closed.close();
   closed.retry();
   look(false);
-  assert.deepEqual([news(), Stream.last.closed, clock.waiting, Stream.all.length], [[], true, 0, 1]);
+  assert.deepEqual([news(), Stream.last.closed, clock.waiting, Stream.all.length, page.listening], [[], true, 0, 1, before]);
 });

@@ -6,6 +6,20 @@ import { speak } from "../../src/words.js";
 class Document extends EventTarget {
   hidden = false;
   documentElement = { lang: "" };
+  /** How many listen to it. */
+  listening = 0;
+
+  /** @override @param {Parameters<EventTarget["addEventListener"]>} listener */
+  addEventListener(...listener) {
+    this.listening += 1;
+    super.addEventListener(...listener);
+  }
+
+  /** @override @param {Parameters<EventTarget["removeEventListener"]>} listener */
+  removeEventListener(...listener) {
+    this.listening -= 1;
+    super.removeEventListener(...listener);
+  }
 }
 
 /** The page's document, the same for all tests of a file. */
