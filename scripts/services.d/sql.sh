@@ -7,7 +7,7 @@ sql_server() {
     --lc-messages-dir="$cache/$root/usr/share/mysql" --plugin-dir="$cache/$root/usr/lib/mysql/plugin" \
     --port="$(port "$service")" --bind-address=127.0.0.1 --socket="$run/$service/socket" \
     --pid-file="$run/$service/server.pid" --max-connections=300 --skip-log-bin \
-    --innodb-flush-log-at-trx-commit=0 --character-set-server=utf8mb4 --collation-server=utf8mb4_unicode_ci \
+    --innodb-flush-log-at-trx-commit=2 --character-set-server=utf8mb4 --collation-server=utf8mb4_unicode_ci \
     --performance-schema=OFF "${@:4}"
 }
 
