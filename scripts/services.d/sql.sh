@@ -37,6 +37,8 @@ sql_answers() {
 # Only Debian's unstable suite has MySQL.
 fetch_mysql() { once mysql-debian-sid debian mysql sid mysql-server-core; }
 start_mysql() {
+  # One that was killed leaves a lock with its number, and whoever has that number now would be taken for it.
+  rm -f "$run/mysql/socket.lock"
   sql_server mysql mysql-debian-sid usr/sbin/mysqld --mysqlx=OFF --secure-file-priv=NULL
   initialise mysql "${command_line[@]}" --initialize-insecure && launch mysql "${command_line[@]}"
 }
