@@ -11,6 +11,9 @@ import { browser, open, server } from "./harness.mjs";
 export const NOW = "2024-11-12T10:30:20Z";
 export const STILL = ["--generate", "20000", "--still", "--now", NOW];
 
+/** What is about the page is not to depend on how busy the machine is: several scenes are played at once. */
+const PATIENT = { "budgets.answer_ms": "5000", "budgets.behavior_ms": "4000", "budgets.ledger_ms": "4000", "budgets.realtime_ms": "4000", "budgets.catalog_ms": "4000" };
+
 /**
  * @typedef {object} Scene
  * @property {Page} page
@@ -29,7 +32,7 @@ export function stage(args = STILL, together = 3) {
   /** @type {[string, () => Promise<void>][]} */
   const scenes = [];
   test("one server and one browser are enough for all scenes of a file", { concurrency: together }, async (all) => {
-    [its.server, its.chromium] = await Promise.all([server(args), browser()]);
+    [its.server, its.chromium] = await Promise.all([server(args, PATIENT), browser()]);
     its.url = its.server.url;
     try {
       assert.ok(scenes.length > 0);
