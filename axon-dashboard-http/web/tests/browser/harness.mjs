@@ -47,6 +47,12 @@ export async function start(path, args, env = {}) {
   throw new Error(`${path} did not start: ${log}`);
 }
 
+/** What a busy machine keeps, on which several scenes are played at once; a store that is cut off is given up after that long. */
+export const BUDGETS = {
+  "budgets.answer_ms": "2500", "budgets.catalog_ms": "1500", "budgets.behavior_ms": "2000", "budgets.ledger_ms": "2000",
+  "budgets.realtime_ms": "1000",
+};
+
 /** The server on generated campaigns, or on what the arguments and settings name. @param {string[]} [args] @param {Record<string, string>} [settings] by their keys */
 export function server(args = [], settings = {}) {
   const env = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`AXON_DASHBOARD__${key.toUpperCase().replaceAll(".", "__")}`, value]));

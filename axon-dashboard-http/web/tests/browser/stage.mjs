@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { browser, open, server } from "./harness.mjs";
+import { BUDGETS, browser, open, server } from "./harness.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("../../src/types.js").Answer} Answer */
@@ -10,9 +10,6 @@ import { browser, open, server } from "./harness.mjs";
 /** Generated campaigns as they stand at one instant, on a Tuesday evening in Seoul. The clock goes on from there. */
 export const NOW = "2024-11-12T10:30:20Z";
 export const STILL = ["--generate", "20000", "--still", "--now", NOW];
-
-/** What is about the page is not to depend on how busy the machine is: several scenes are played at once. */
-const PATIENT = { "budgets.answer_ms": "5000", "budgets.behavior_ms": "4000", "budgets.ledger_ms": "4000", "budgets.realtime_ms": "4000", "budgets.catalog_ms": "4000" };
 
 /**
  * @typedef {object} Scene
@@ -32,7 +29,7 @@ export function stage(args = STILL, together = 3) {
   /** @type {[string, () => Promise<void>][]} */
   const scenes = [];
   test("one server and one browser are enough for all scenes of a file", { concurrency: together }, async (all) => {
-    [its.server, its.chromium] = await Promise.all([server(args, PATIENT), browser()]);
+    [its.server, its.chromium] = await Promise.all([server(args, BUDGETS), browser()]);
     its.url = its.server.url;
     try {
       assert.ok(scenes.length > 0);

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import { browser, example, server } from "./harness.mjs";
+import { BUDGETS, browser, example, server } from "./harness.mjs";
 import { redis, search, sql } from "./stores_wire.mjs";
 
 /** @typedef {"elasticsearch" | "mysql" | "redis"} Store */
@@ -30,12 +30,6 @@ export function lacking() {
   if (!mysql) return "neither AXON_TEST_MYSQL_URL nor AXON_TEST_MARIADB_URL is set";
   return redis ? false : "AXON_TEST_REDIS_URL is not set";
 }
-
-/** What a busy machine keeps; a store that is cut off is given up after that long. */
-const BUDGETS = {
-  "budgets.answer_ms": "2500", "budgets.catalog_ms": "1500", "budgets.behavior_ms": "2000", "budgets.ledger_ms": "2000",
-  "budgets.realtime_ms": "1000", "redis.connect_ms": "1000",
-};
 
 /**
  * Fills the stores in a layout.
@@ -78,7 +72,7 @@ async function fill(layout, events) {
   /** The settings that name a store; behind a proxy where there is one. @param {Partial<Addresses>} proxies */
   const settings = (proxies) => {
     /** @type {Record<string, string>} */
-    const found = { ...BUDGETS };
+    const found = { ...BUDGETS, "redis.connect_ms": "1000" };
     for (const store of /** @type {Store[]} */ (Object.keys(at))) {
       const url = new URL(at[store]);
       if (url.password) found[`${store}.password`] = decodeURIComponent(url.password);
