@@ -149,6 +149,8 @@ scene("a word in a module would be found", async ({ page, go }) => {
   await go("campaigns/123");
   const server = await given();
   for (const [selector, attribute] of [["h2", null], [".tool", "aria-label"], [".figure", "title"]]) {
+    // An update would write over what is put there.
+    await page.click(".pause");
     await page.evaluate(([selector, attribute]) => {
       const at = document.querySelector(String(selector));
       if (attribute) at?.setAttribute(attribute, "Left over");
