@@ -1,6 +1,7 @@
 # MySQL 9 and MariaDB 10.11. Sourced by scripts/services.
 
-# sql_server SERVICE ROOT PROGRAM OPTION...: sets `command_line` to a server with what both share.
+# sql_server SERVICE ROOT PROGRAM OPTION...: sets `command_line` to a server with what both share. One that is killed has kept
+# what was committed; what a machine loses that goes down is no loss here.
 sql_server() {
   local service=$1 root=$2
   inside "$root" "$3" --no-defaults --basedir="$cache/$root/usr" --datadir="$run/$service/data" \
