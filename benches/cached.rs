@@ -94,7 +94,7 @@ fn start() -> Result<(Child, String), Box<dyn std::error::Error>> {
 /// Nanoseconds of processor per request: for each round a figure of each row.
 fn measure(server: &Child, address: &str, rows: &[Row]) -> Result<Vec<Vec<f64>>, Box<dyn std::error::Error>> {
     let server = Process::of(server.id());
-    let (rounds, slice) = if is_trial() { (2, 20) } else { (11, 700) };
+    let (rounds, slice) = if is_trial() { (2, 20) } else { (61, 150) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut lanes = Vec::new();

@@ -12,7 +12,7 @@ use std::{
 use axum::{
     body::HttpBody,
     extract::{MatchedPath, Request},
-    http::{HeaderValue, Method, StatusCode, Uri, header},
+    http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use futures_util::future::{BoxFuture, Either};
@@ -23,7 +23,6 @@ use tracing::{Instrument, info, info_span, warn};
 use crate::{app::App, observe, problem::Problem, query, reply, request_id, request_id::RequestId, routes};
 
 const TARGET: &str = "axon_dashboard_http::access";
-const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// The caller went away before there was a response.
 const GONE: u16 = 499;
 
@@ -35,7 +34,7 @@ impl<S> Layer<S> for AroundLayer {
     type Service = Around<S>;
 
     fn layer(&self, inner: S) -> Around<S> {
-        Around { inner: Arc::new(inner), app: self.0.clone() }
+        Around(Arc::new(Inside { inner, app: self.0.clone() }))
     }
 }
 
@@ -43,14 +42,17 @@ impl<S> Layer<S> for AroundLayer {
 /// without waiting for anything, so that nothing needs to be made for waiting. And axum clones a service for each request:
 /// the inner one only where it is needed.
 #[derive(Debug)]
-pub(crate) struct Around<S> {
-    inner: Arc<S>,
+pub(crate) struct Around<S>(Arc<Inside<S>>);
+
+#[derive(Debug)]
+struct Inside<S> {
+    inner: S,
     app: App,
 }
 
 impl<S> Clone for Around<S> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), app: self.app.clone() }
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -68,19 +70,20 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let line = Line::begin(&request);
-        if let Some(response) = routes::at_hand(&self.app, &request) {
+        let now = self.0.app.now();
+        let line = Line::begin(&request, now);
+        if let Some(response) = routes::at_hand(&self.0.app, &request, now) {
             return Either::Left(ready(Ok(line.end(response))));
         }
         if !fits(request.uri()) {
             let problem = Problem::query("path and query must have at most 8192 bytes together");
-            return Either::Left(ready(Ok(line.end(problem.into_response()))));
+            return Either::Left(ready(Ok(line.end_made(problem.into_response()))));
         }
         let span = info_span!(target: "axon_dashboard_http", "request", request_id = %line.id);
-        let response = S::clone(&self.inner).oneshot(request).instrument(span);
+        let response = self.0.inner.clone().oneshot(request).instrument(span);
         Either::Right(Box::pin(async move {
             let response = response.await?;
-            Ok(line.end(response))
+            Ok(line.end_made(response))
         }))
     }
 }
@@ -89,59 +92,63 @@ fn fits(uri: &Uri) -> bool {
     uri.path().len() + uri.query().map_or(0, str::len) <= query::MAX_LENGTH
 }
 
-/// The request's line in the log, written when it is dropped: also when the caller went away.
+/// The request's line in the log, written once: with the response, or when it is dropped, since then the caller went away.
 struct Line {
     id: RequestId,
     method: &'static str,
     route: Option<MatchedPath>,
     began: Instant,
-    /// Known once there is a response.
-    took: Option<Duration>,
-    status: u16,
-    bytes: Option<u64>,
+    written: bool,
 }
 
 impl Line {
-    fn begin(request: &Request) -> Self {
+    fn begin(request: &Request, now: axon_metrics::Instant) -> Self {
         Self {
-            id: RequestId::of(request.headers()),
+            id: RequestId::of(request.headers(), now),
             method: method(request.method()),
             route: request.extensions().get().cloned(),
             began: Instant::now(),
-            took: None,
-            status: GONE,
-            bytes: None,
+            written: false,
         }
     }
 
-    /// The response with the headers all have, its problem written out.
-    fn end(mut self, mut response: Response) -> Response {
+    /// A response that was made for this request: its problem written out, and with the headers that an answer at hand has
+    /// already.
+    fn end_made(self, mut response: Response) -> Response {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             problem.write(&mut response, &self.id);
         }
-        self.status = response.status().as_u16();
-        self.bytes = response.body().size_hint().exact();
-        let took = self.began.elapsed();
-        self.took = Some(took);
         let headers = response.headers_mut();
-        reply::add_total_time(headers, took);
-        headers.insert(request_id::HEADER, self.id.header());
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        reply::add_total_time(headers, self.began.elapsed());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, reply::NOSNIFF);
+        self.end(response)
+    }
+
+    /// The response with the request's id.
+    fn end(mut self, mut response: Response) -> Response {
+        self.write(response.status().as_u16(), response.body().size_hint().exact(), self.began.elapsed());
+        response.headers_mut().insert(request_id::HEADER, self.id.take());
         response
+    }
+
+    fn write(&mut self, status: u16, bytes: Option<u64>, took: Duration) {
+        self.written = true;
+        let Self { id, method, route, .. } = self;
+        observe::request(route.as_ref(), status, took);
+        let route = route.as_ref().map_or("none", MatchedPath::as_str);
+        let duration_ms = || reply::milliseconds(took);
+        if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
+            warn!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
+        } else {
+            info!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
+        }
     }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let Self { id, method, status, bytes, .. } = self;
-        let took = self.took.unwrap_or_else(|| self.began.elapsed());
-        observe::request(self.route.as_ref(), *status, took);
-        let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
-        let duration_ms = || reply::milliseconds(took);
-        if *status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
-            warn!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
-        } else {
-            info!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
+        if !self.written {
+            self.write(GONE, None, self.began.elapsed());
         }
     }
 }

@@ -1,13 +1,17 @@
 //! The encoded answer: its bytes, its tag, and how long it may be sent again. Lives here: making one. Lives elsewhere: what
-//! the tag is made of (`encoded/etag`), keeping them (`encoded/kept`), URLs asked before (`encoded/texts`).
+//! the tag is made of (`encoded/etag`), its headers (`encoded/head`), keeping them (`encoded/kept`), URLs asked before (`encoded/texts`).
 
 use axon_metrics::{Instant, TimedAnswer};
-use axum::{body::Bytes, http::HeaderValue};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderValue},
+};
 use chrono::TimeDelta;
 
 use crate::{problem::Problem, reply};
 
 mod etag;
+mod head;
 mod kept;
 mod texts;
 pub(crate) use etag::is_known;
@@ -26,10 +30,14 @@ pub(crate) struct Encoded {
     pub(crate) body: Bytes,
     /// Weak: answers of one tag say the same, but their clocks differ.
     pub(crate) etag: HeaderValue,
+    /// The headers it is sent again with.
+    pub(crate) head: HeaderMap,
     /// How long each source took, as `Server-Timing` has it.
     pub(crate) source_times: Option<HeaderValue>,
     /// The instant it was made for.
     pub(crate) timestamp: Instant,
+    /// From then on it may be sent: a clock that is set back does not make what is kept last longer by as much.
+    usable_from: Instant,
     /// How far the widget that is furthest behind is complete.
     pub(crate) as_of: Option<Instant>,
     pub(crate) fresh_until: Instant,
@@ -39,11 +47,14 @@ pub(crate) struct Encoded {
 impl Encoded {
     fn new(timed: &TimedAnswer) -> Result<Self, Problem> {
         let answer = &timed.answer;
+        let (body, etag) = (Bytes::from(reply::encode(answer)?), etag::of(answer)?);
         Ok(Self {
-            body: reply::encode(answer)?.into(),
-            etag: etag::of(answer)?,
+            head: head::of(&etag, body.len()),
+            body,
+            etag,
             source_times: reply::source_times(&answer.sources),
             timestamp: answer.timestamp,
+            usable_from: answer.timestamp - AHEAD,
             as_of: answer.widgets.values().filter_map(|state| state.as_of).min(),
             fresh_until: timed.fresh_until,
             usable_until: timed.usable_until,
@@ -52,17 +63,12 @@ impl Encoded {
 
     /// Whether it is as good as a new one.
     pub(crate) fn is_fresh(&self, now: Instant) -> bool {
-        now < self.fresh_until && self.has_come(now)
+        (self.usable_from..self.fresh_until).contains(&now)
     }
 
     /// Whether it may be sent.
     pub(crate) fn is_usable(&self, now: Instant) -> bool {
-        now < self.usable_until && self.has_come(now)
-    }
-
-    /// A clock that is set back does not make what is kept last longer by as much.
-    fn has_come(&self, now: Instant) -> bool {
-        self.timestamp <= now + AHEAD
+        (self.usable_from..self.usable_until).contains(&now)
     }
 
     /// Whether an answer of `latest` has overtaken it, so that it must not follow that one.
@@ -78,8 +84,10 @@ impl Encoded {
         Self {
             body: format!("{what} at {timestamp}").into(),
             etag: HeaderValue::try_from(what).expect("a tag"),
+            head: HeaderMap::new(),
             source_times: None,
             timestamp,
+            usable_from: timestamp - AHEAD,
             as_of: Some(timestamp),
             fresh_until: timestamp + TimeDelta::seconds(1),
             usable_until: timestamp + TimeDelta::seconds(2),

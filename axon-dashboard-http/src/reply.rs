@@ -17,6 +17,9 @@ pub(crate) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 pub(crate) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// What `Cache-Status` says of a kept answer that is fresh.
+pub(crate) const HIT: &str = "axon-metrics; hit";
+pub(crate) const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 pub(crate) fn json(status: StatusCode, cache: HeaderValue, value: &impl Serialize) -> Result<Response, Problem> {
@@ -45,7 +48,7 @@ pub(crate) fn source_times(sources: &[SourceState]) -> Option<HeaderValue> {
 
 /// The time of the whole request, after those of the sources.
 pub(crate) fn add_total_time(headers: &mut HeaderMap, took: Duration) {
-    // Goes with every response, and is written without asking for memory first.
+    // Written without asking for memory first.
     let mut buffer = [0; 64];
     let total = total_time(&mut buffer, took);
     let value = match headers.get(SERVER_TIMING) {

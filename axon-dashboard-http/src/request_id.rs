@@ -1,11 +1,8 @@
 //! The id of a request: the caller's where it is harmless, else a fresh one.
 
-use std::{
-    cell::Cell,
-    fmt,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{cell::Cell, fmt, mem};
 
+use axon_metrics::Instant;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use ulid::Ulid;
 
@@ -17,18 +14,19 @@ const MAX_LENGTH: usize = 128;
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The caller's id if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, else a new ULID.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// The caller's id if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, else a new ULID of this instant.
+    pub(crate) fn of(headers: &HeaderMap, now: Instant) -> Self {
         let given = headers.get(HEADER).filter(|given| is_harmless(given.as_bytes()));
-        Self(given.cloned().unwrap_or_else(fresh))
+        Self(given.cloned().unwrap_or_else(|| fresh(now)))
     }
 
     pub(crate) fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
 
-    pub(crate) fn header(&self) -> HeaderValue {
-        self.0.clone()
+    /// As it goes into the response; nothing of it is left.
+    pub(crate) fn take(&mut self) -> HeaderValue {
+        mem::replace(&mut self.0, HeaderValue::from_static(""))
     }
 }
 
@@ -45,14 +43,13 @@ fn is_harmless(given: &[u8]) -> bool {
 
 /// A new ULID. Its random part starts anywhere in each thread and goes up by one from there: as unique as a drawn one, and
 /// without drawing for each request.
-fn fresh() -> HeaderValue {
+fn fresh(now: Instant) -> HeaderValue {
     thread_local! {
         static RANDOM: Cell<u128> = Cell::new(Ulid::new().random());
     }
     let random = RANDOM.get().wrapping_add(1);
     RANDOM.set(random);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let id = Ulid::from_parts(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), random);
+    let id = Ulid::from_parts(now.timestamp_millis().try_into().unwrap_or(0), random);
     let mut text = [0; ulid::ULID_LEN];
     HeaderValue::from_str(id.array_to_str(&mut text)).unwrap_or(const { HeaderValue::from_static("unknown") })
 }
@@ -73,7 +70,8 @@ mod tests {
 
     #[test]
     fn fresh_ids_are_ulids_and_no_two_are_the_same() {
-        let made = || (0..1000).map(|_| fresh().to_str().expect("text").to_owned()).collect::<Vec<_>>();
+        let made =
+            || (0..1000).map(|_| fresh(Instant::UNIX_EPOCH).to_str().expect("text").to_owned()).collect::<Vec<_>>();
         let threads = [(); 4].map(|()| std::thread::spawn(made));
         let all: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().expect("ids")).collect();
         assert!(all.iter().all(|id| Ulid::from_string(id).is_ok()));

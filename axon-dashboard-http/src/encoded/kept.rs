@@ -20,8 +20,8 @@ use tracing::{Instrument as _, instrument::WithSubscriber as _};
 use super::Encoded;
 use crate::problem::Problem;
 
-/// What an entry takes beside its bytes, roughly.
-const OVERHEAD: u64 = 512;
+/// What an entry takes beside its bytes, roughly: half of it are its headers.
+const OVERHEAD: u64 = 2048;
 /// What an answer takes, roughly; only the size of the first tables depends on it.
 const USUAL: usize = 4096;
 

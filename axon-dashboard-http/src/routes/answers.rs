@@ -158,13 +158,13 @@ pub(super) fn read(
     Ok(request.mode_or(dashboard.default_mode()))
 }
 
-/// The answer to a URL that was asked before, if it is kept.
-pub(crate) fn at_hand(app: &App, request: &Request) -> Option<Response> {
+/// The answer to a URL that was asked before, if it is kept; complete but for the request's id.
+pub(crate) fn at_hand(app: &App, request: &Request, now: Instant) -> Option<Response> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }
     let meant = app.texts().meaning(request.uri())?;
-    let found = app.answers().at_hand(&meant, app.now())?;
+    let found = app.answers().at_hand(&meant, now)?;
     Some(respond(&found, request.headers()))
 }
 
@@ -174,27 +174,26 @@ fn respond(found: &Found, headers: &HeaderMap) -> Response {
     let known = is_known(headers, &answer.etag);
     let body = if known { Body::new(Nothing) } else { Body::from(answer.body.clone()) };
     let mut response = Response::new(body);
-    // Those that are added around have room, too.
-    *response.headers_mut() = HeaderMap::with_capacity(12);
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, answer.etag.clone());
-    headers.insert(header::CACHE_CONTROL, reply::NO_CACHE);
-    headers.insert(reply::CACHE_STATUS, cache_status(*way));
+    *headers = answer.head.clone();
+    if *way != Way::Hit {
+        headers.insert(reply::CACHE_STATUS, cache_status(*way));
+    }
     // A kept answer asks no source.
     if let Some(times) = answer.source_times.as_ref().filter(|_| *way == Way::Miss) {
         headers.insert(reply::SERVER_TIMING, times.clone());
     }
     if known {
+        headers.remove(header::CONTENT_TYPE);
+        headers.remove(header::CONTENT_LENGTH);
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
-        headers.insert(header::CONTENT_TYPE, reply::JSON);
     }
     response
 }
 
 fn cache_status(way: Way) -> HeaderValue {
     HeaderValue::from_static(match way {
-        Way::Hit => "axon-metrics; hit",
+        Way::Hit => reply::HIT,
         Way::Refreshing => "axon-metrics; hit; detail=refreshing",
         Way::Miss => "axon-metrics; fwd=miss",
     })
