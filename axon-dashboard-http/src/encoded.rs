@@ -45,19 +45,22 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    fn new(timed: &TimedAnswer) -> Result<Self, Problem> {
-        let answer = &timed.answer;
-        let (body, etag) = (Bytes::from(reply::encode(answer)?), etag::of(answer)?);
+    fn new(timed: TimedAnswer) -> Result<Self, Problem> {
+        let TimedAnswer { answer, fresh_until, usable_until, .. } = timed;
+        let body = Bytes::from(reply::encode(&answer)?);
+        let source_times = reply::source_times(&answer.sources);
+        let as_of = answer.widgets.values().filter_map(|state| state.as_of).min();
+        let (timestamp, etag) = (answer.timestamp, etag::of(answer)?);
         Ok(Self {
             head: head::of(&etag, body.len()),
             body,
             etag,
-            source_times: reply::source_times(&answer.sources),
-            timestamp: answer.timestamp,
-            usable_from: answer.timestamp - AHEAD,
-            as_of: answer.widgets.values().filter_map(|state| state.as_of).min(),
-            fresh_until: timed.fresh_until,
-            usable_until: timed.usable_until,
+            source_times,
+            timestamp,
+            usable_from: timestamp - AHEAD,
+            as_of,
+            fresh_until,
+            usable_until,
         })
     }
 

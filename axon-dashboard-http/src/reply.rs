@@ -22,6 +22,9 @@ pub(crate) const HIT: &str = "axon-metrics; hit";
 pub(crate) const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// What most answers have room in.
+const USUAL: usize = 4096;
+
 pub(crate) fn json(status: StatusCode, cache: HeaderValue, value: &impl Serialize) -> Result<Response, Problem> {
     let body = encode(value)?;
     Ok((status, [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, cache)], body).into_response())
@@ -29,10 +32,14 @@ pub(crate) fn json(status: StatusCode, cache: HeaderValue, value: &impl Serializ
 
 /// JSON on one line.
 pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
-    serde_json::to_vec(value).map_err(|error| {
-        tracing::error!(%error, "an answer could not be written");
-        Problem::internal()
-    })
+    let mut bytes = Vec::with_capacity(USUAL);
+    match serde_json::to_writer(&mut bytes, value) {
+        Ok(()) => Ok(bytes),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written");
+            Err(Problem::internal())
+        }
+    }
 }
 
 /// What `Server-Timing` says of sources: `mysql;desc="ledger";dur=1.23` each. `None` without sources.

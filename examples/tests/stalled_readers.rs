@@ -135,16 +135,6 @@ fn never_read(server: &Server, requests: &str, within: Duration) -> Seen {
     Seen { connected, full, gone }
 }
 
-/// The sum of a metric over its labels.
-fn metric(server: &Server, name: &str) -> u64 {
-    let (_, text) = server.get("/metrics");
-    let value = |line: &str| line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '{'])).map(|_| ());
-    text.lines()
-        .filter(|line| value(line).is_some())
-        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
-        .sum()
-}
-
 #[test]
 fn downloads_that_are_never_read_are_given_up_and_nobody_else_notices() {
     let size = size();
@@ -154,7 +144,7 @@ fn downloads_that_are_never_read_are_given_up_and_nobody_else_notices() {
     let seen = never_read(&server, &requests, size.evicted_within);
     assert!(seen.gone <= seen.connected + size.evicted_within);
     assert_eq!(
-        metric(&server, "axon_server_write_stalls_total"),
+        server.metric("axon_server_write_stalls_total"),
         size.clients as u64,
         "each was given up for that reason"
     );
@@ -169,6 +159,6 @@ fn streams_that_are_never_read_are_given_up_and_nobody_else_notices() {
     let request = format!("GET {CAMPAIGN}/stream?{widgets} HTTP/1.1\r\nhost: x\r\n\r\n");
     let seen = never_read(&server, &request, Duration::from_secs(60));
     assert!(seen.gone <= seen.full + size.evicted_within, "full after {:?}, gone after {:?}", seen.full, seen.gone);
-    assert_eq!(metric(&server, "axon_streams"), 0);
-    assert_eq!(metric(&server, "axon_stream_ended_total"), size.clients as u64);
+    assert_eq!(server.metric("axon_streams"), 0);
+    assert_eq!(server.metric("axon_stream_ended_total"), size.clients as u64);
 }

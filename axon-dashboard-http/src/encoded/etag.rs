@@ -42,15 +42,14 @@ struct State<'a> {
 }
 
 /// The tag, weak: the bytes of two answers of one tag differ in their clocks.
-pub(super) fn of(answer: &DashboardAnswer) -> Result<HeaderValue, Problem> {
-    let mut data = answer.data.clone();
-    if let Some(realtime) = &mut data.realtime {
+pub(super) fn of(mut answer: DashboardAnswer) -> Result<HeaderValue, Problem> {
+    if let Some(realtime) = &mut answer.data.realtime {
         realtime.last_updated = None;
     }
     let range = &answer.range;
     let settled = |to| (!range.in_progress).then_some(to);
     let substance = Substance {
-        data: &data,
+        data: &answer.data,
         phase: answer.phase,
         scope: &answer.scope,
         states: answer

@@ -159,7 +159,7 @@ impl KeptAnswers {
                 inner.kept.remove(request);
             }
         })?;
-        let answer = Arc::new(Encoded::new(&timed)?);
+        let answer = Arc::new(Encoded::new(timed)?);
         if now < answer.usable_until {
             keep(&inner.kept, request, &answer);
         }

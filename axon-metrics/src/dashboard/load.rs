@@ -93,7 +93,8 @@ impl Load {
                 return Arc::new(loaded);
             }
         };
-        let asked = self.ask_sources(began).await;
+        // By far the largest part of a load, and not needed where a cache has all.
+        let asked = Box::pin(self.ask_sources(began)).await;
         let keep = !self.inner.settings.lifetimes.keep_nothing();
         if keep {
             for (part, finished) in &asked {

@@ -8,7 +8,10 @@ use std::{
     net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::{
+        Mutex,
+        mpsc::{self, Receiver},
+    },
     time::{Duration, Instant},
 };
 
@@ -27,7 +30,7 @@ pub(crate) struct Server {
     process: Child,
     pub(crate) address: String,
     /// All that was logged, once the process has ended.
-    log: Receiver<String>,
+    log: Mutex<Receiver<String>>,
 }
 
 impl Server {
@@ -60,7 +63,7 @@ impl Server {
             let _ = stderr.read_to_string(&mut text);
             let _ = send.send(text);
         });
-        Self { process, address, log }
+        Self { process, address, log: Mutex::new(log) }
     }
 
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
@@ -79,6 +82,13 @@ impl Server {
         serde_json::from_str(&body).unwrap()
     }
 
+    /// The sum of a metric over its labels.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let (_, text) = self.get("/metrics");
+        let is_it = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        text.lines().filter(is_it).map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -95,7 +105,7 @@ impl Server {
         let began = Instant::now();
         self.signal(signal);
         let code = self.process.wait().unwrap().code();
-        let log = self.log.recv_timeout(Duration::from_secs(10)).unwrap();
+        let log = self.log.get_mut().unwrap().recv_timeout(Duration::from_secs(10)).unwrap();
         (code, began.elapsed(), log)
     }
 }
