@@ -18,6 +18,9 @@ use crate::{
 
 /// An answer as the plan has it; a test compares it with a real one.
 const ANSWER: &str = include_str!("openapi/answer.json");
+/// The schema of one event of a stream: its data is JSON in text, for which no derived schema has words.
+const STREAM_EVENT: &str = include_str!("openapi/stream_event.json");
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -42,6 +45,7 @@ pub(crate) fn document(routes: OpenApiRouter<App>) -> (Router<App>, Bytes) {
     let mut document = serde_json::to_value(document).unwrap_or_default();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         schemas.values_mut().for_each(require_nullable);
+        schemas.insert("StreamEvent".to_owned(), serde_json::from_str(STREAM_EVENT).unwrap_or_default());
     }
     let example = serde_json::from_str::<Value>(ANSWER).unwrap_or_default();
     let answered = "/paths/~1api~1v1~1dashboard~1campaign~1{campaignId}/get/responses/200/content/application~1json";

@@ -26,8 +26,8 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
 #[utoipa::path(
     get, path = "/api/v1/dashboard/campaign/{campaignId}/stream", tag = "dashboard", operation_id = "campaignStream",
     params(("campaignId" = CampaignId, Path, description = "The campaign."), AnswerParameters),
-    responses((status = 200, description = "Events, until either side ends the stream.", body = String,
-        content_type = "text/event-stream"), Problems, NoSuchScope)
+    responses((status = 200, description = "Events, until either side ends the stream; the schema is that of each.",
+        body = ref("#/components/schemas/StreamEvent"), content_type = "text/event-stream"), Problems, NoSuchScope)
 )]
 pub(super) async fn campaign_stream(
     State(app): State<App>,
@@ -42,8 +42,8 @@ pub(super) async fn campaign_stream(
 #[utoipa::path(
     get, path = "/api/v1/dashboard/activity/{activityId}/stream", tag = "dashboard", operation_id = "activityStream",
     params(("activityId" = ActivityId, Path, description = "The activity."), AnswerParameters),
-    responses((status = 200, description = "Events, until either side ends the stream.", body = String,
-        content_type = "text/event-stream"), Problems, NoSuchScope)
+    responses((status = 200, description = "Events, until either side ends the stream; the schema is that of each.",
+        body = ref("#/components/schemas/StreamEvent"), content_type = "text/event-stream"), Problems, NoSuchScope)
 )]
 pub(super) async fn activity_stream(
     State(app): State<App>,

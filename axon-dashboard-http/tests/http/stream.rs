@@ -1,6 +1,6 @@
 //! Streams: what comes when, for how many, and how they end.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use axon_dashboard_http::{CancellationToken, HttpOptions};
 use axum::{Router, body::Body, http::Request};
@@ -13,6 +13,7 @@ use tower::ServiceExt as _;
 use crate::{
     fixture::{CAMPAIGN, Fixture, get, now},
     live::Live,
+    schema::mismatch,
 };
 
 const PATH: &str = "/api/v1/dashboard/campaign/123/stream";
@@ -77,7 +78,23 @@ fn read(block: &str) -> Event {
             other => panic!("no field of events: {other}"),
         }
     }
+    as_documented(&event, block);
     event
+}
+
+/// Every event that any test reads is held against the document.
+fn as_documented(event: &Event, block: &str) {
+    static DOCUMENT: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../golden/openapi.json")).expect("JSON"));
+    let schemas = DOCUMENT["components"]["schemas"]["StreamEvent"]["oneOf"].as_array().expect("schemas");
+    let is_it = |schema: &&Value| schema["properties"]["event"]["const"] == event.name.as_str();
+    let schema = schemas.iter().find(is_it).unwrap_or_else(|| panic!("no schema of {}", event.name));
+    let fields: Vec<&str> = block.lines().filter_map(|line| line.split(": ").next()).collect();
+    assert!(fields.iter().all(|field| schema["properties"][field].is_object()), "{fields:?}");
+    let required = schema["required"].as_array().expect("names");
+    assert!(required.iter().all(|name| fields.contains(&name.as_str().expect("a name"))), "{fields:?}");
+    let data = &schema["properties"]["data"]["contentSchema"];
+    assert_eq!(mismatch(&DOCUMENT, data, &event.data, &event.name), None);
 }
 
 fn names(events: &[Event]) -> Vec<&str> {
