@@ -1,4 +1,5 @@
-//! P11 and P12: thousands of viewers of one stream load the stores like one, cost little each, and can all come back at once.
+//! P11 and P12: thousands of viewers of one stream load the stores like one, cost little each, are told in time, and can all come
+//! back at once.
 //!
 //! The gate does it with hundreds, and asserts what a busy machine can keep; a drill with a thousand and with ten thousand.
 
@@ -100,6 +101,9 @@ async fn thousands_of_viewers_load_the_stores_like_one() {
         assert!(float(of_many) <= allowed, "{of_many} trips for {size} streams, {of_one} for one");
         if is_drill() {
             assert!(each <= 24 << 10, "{each} bytes for each");
+        }
+        // Of fewer viewers an event costs more: asking the stores is its own, too.
+        if size >= 10_000 {
             assert!(micros <= 20.0, "{micros} us for each event");
         }
     }
@@ -128,7 +132,6 @@ async fn all_viewers_can_come_back_at_once() {
     }
 }
 
-/// What is measured is the time between two events of a stream: a tick, and what the server is late.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_questions_do_not_wait_for_each_other() {
     let (keys, duration) = if is_drill() { (1_000, 30) } else { (60, 4) };
@@ -151,8 +154,12 @@ async fn a_thousand_questions_do_not_wait_for_each_other() {
     let report = streamed(targets, keys, Duration::from_secs(1), Duration::from_secs(duration)).await;
     println!("{keys} streams of {keys} questions at most:\n{report}");
     assert_eq!(report.failures(), 0, "{report}");
-    // A tick is a second; of two events the later one may be late, and the earlier one not.
-    let late = report.streams.as_ref().unwrap().gap.p99 - 1_000.0;
+    // Where nothing changes a heartbeat comes five seconds after the event before; what is longer is late.
+    let streams = report.streams.as_ref().unwrap();
+    let late = streams.gap.p99 - 5_000.0;
     println!("late by {late:.0} ms, p99");
-    assert!(!is_drill() || late <= 250.0, "{late} ms");
+    if is_drill() {
+        assert!(streams.events["heartbeat"] * 20 >= streams.gap.count, "too few heartbeats to tell: {report}");
+        assert!(late <= 250.0, "{late} ms");
+    }
 }
