@@ -15,6 +15,7 @@ use axum::{
     http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, Either};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt as _};
@@ -70,20 +71,20 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let now = self.0.app.now();
-        let line = Line::begin(&request, now);
-        if let Some(response) = routes::at_hand(&self.0.app, &request, now) {
-            return Either::Left(ready(Ok(line.end(response))));
+        let began = Instant::now();
+        if let Some((response, now)) = routes::at_hand(&self.0.app, &request) {
+            return Either::Left(ready(Ok(sent_again(&request, response, now, began))));
         }
+        let line = Line::begin(&request, began);
         if !fits(request.uri()) {
             let problem = Problem::query("path and query must have at most 8192 bytes together");
-            return Either::Left(ready(Ok(line.end_made(problem.into_response()))));
+            return Either::Left(ready(Ok(line.end(problem.into_response()))));
         }
         let span = info_span!(target: "axon_dashboard_http", "request", request_id = %line.id);
         let response = self.0.inner.clone().oneshot(request).instrument(span);
         Either::Right(Box::pin(async move {
             let response = response.await?;
-            Ok(line.end_made(response))
+            Ok(line.end(response))
         }))
     }
 }
@@ -92,7 +93,16 @@ fn fits(uri: &Uri) -> bool {
     uri.path().len() + uri.query().map_or(0, str::len) <= query::MAX_LENGTH
 }
 
-/// The request's line in the log, written once: with the response, or when it is dropped, since then the caller went away.
+/// An answer at hand, which has all headers but the request's id.
+fn sent_again(request: &Request, mut response: Response, now: DateTime<Utc>, began: Instant) -> Response {
+    let mut id = RequestId::of(request.headers(), now);
+    log(&id, method(request.method()), request.extensions().get(), Some(&response), began.elapsed());
+    response.headers_mut().insert(request_id::HEADER, id.take());
+    response
+}
+
+/// The line in the log of a request that is waited for. Written once: with the response, or when it is dropped, since then the
+/// caller went away.
 struct Line {
     id: RequestId,
     method: &'static str,
@@ -102,54 +112,51 @@ struct Line {
 }
 
 impl Line {
-    fn begin(request: &Request, now: axon_metrics::Instant) -> Self {
+    fn begin(request: &Request, began: Instant) -> Self {
         Self {
-            id: RequestId::of(request.headers(), now),
+            id: RequestId::of(request.headers(), Utc::now()),
             method: method(request.method()),
             route: request.extensions().get().cloned(),
-            began: Instant::now(),
+            began,
             written: false,
         }
     }
 
-    /// A response that was made for this request: its problem written out, and with the headers that an answer at hand has
-    /// already.
-    fn end_made(self, mut response: Response) -> Response {
+    /// The response with the headers all have, its problem written out.
+    fn end(mut self, mut response: Response) -> Response {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             problem.write(&mut response, &self.id);
         }
-        let headers = response.headers_mut();
-        reply::add_total_time(headers, self.began.elapsed());
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, reply::NOSNIFF);
-        self.end(response)
-    }
-
-    /// The response with the request's id.
-    fn end(mut self, mut response: Response) -> Response {
-        self.write(response.status().as_u16(), response.body().size_hint().exact(), self.began.elapsed());
-        response.headers_mut().insert(request_id::HEADER, self.id.take());
-        response
-    }
-
-    fn write(&mut self, status: u16, bytes: Option<u64>, took: Duration) {
+        let took = self.began.elapsed();
+        log(&self.id, self.method, self.route.as_ref(), Some(&response), took);
         self.written = true;
-        let Self { id, method, route, .. } = self;
-        observe::request(route.as_ref(), status, took);
-        let route = route.as_ref().map_or("none", MatchedPath::as_str);
-        let duration_ms = || reply::milliseconds(took);
-        if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
-            warn!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
-        } else {
-            info!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
-        }
+        let headers = response.headers_mut();
+        reply::add_total_time(headers, took);
+        headers.insert(request_id::HEADER, self.id.take());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, reply::NOSNIFF);
+        response
     }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
         if !self.written {
-            self.write(GONE, None, self.began.elapsed());
+            log(&self.id, self.method, self.route.as_ref(), None, self.began.elapsed());
         }
+    }
+}
+
+/// Counts a request, and writes its line; without a response, the caller went away.
+fn log(id: &RequestId, method: &'static str, route: Option<&MatchedPath>, response: Option<&Response>, took: Duration) {
+    let status = response.map_or(GONE, |response| response.status().as_u16());
+    let bytes = response.and_then(|response| response.body().size_hint().exact());
+    observe::request(route, status, took);
+    let route = route.map_or("none", MatchedPath::as_str);
+    let duration_ms = || reply::milliseconds(took);
+    if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
+        warn!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
+    } else {
+        info!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
     }
 }
 

@@ -47,7 +47,8 @@ pub(crate) struct Encoded {
 impl Encoded {
     fn new(timed: TimedAnswer) -> Result<Self, Problem> {
         let TimedAnswer { answer, fresh_until, usable_until, .. } = timed;
-        let body = Bytes::from(reply::encode(&answer)?);
+        // Without the room that it was written in.
+        let body = Bytes::from(reply::encode(&answer)?.into_boxed_slice());
         let source_times = reply::source_times(&answer.sources);
         let as_of = answer.widgets.values().filter_map(|state| state.as_of).min();
         let (timestamp, etag) = (answer.timestamp, etag::of(answer)?);

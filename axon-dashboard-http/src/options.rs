@@ -31,8 +31,7 @@ pub struct HttpOptions {
 }
 
 impl HttpOptions {
-    /// The clock that answers are made for, read for every request; where it panics, the connection is lost. Defaults to
-    /// [`Utc::now`].
+    /// The clock that answers are made for. Defaults to [`Utc::now`].
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);

@@ -1,7 +1,7 @@
 //! R6: four times as many questions as the stores can answer, each another one, so that nothing kept helps.
 //!
-//! Almost as many are answered as at the best of times; who is refused is told so at once (others are let in and not done in
-//! time, and told so then). The process grows by what it keeps of answers, each another one, and by no more. Two seconds after
+//! Almost as many are answered as at the best of times; who is refused is told so at once, but for the few who
+//! waited for a place in vain (others are let in and not done in time, and told so then). The process grows by what it keeps of answers, each another one, and by no more. Two seconds after
 //! the storm all is as before.
 
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
@@ -60,7 +60,7 @@ fn manner() -> Manner {
         Manner {
             calm: seconds(10),
             storm: seconds(60),
-            refused: (99, millis(10)),
+            refused: (95, millis(10)),
             share: 0.9,
             growth: 4 << 20,
             after: 1.25,

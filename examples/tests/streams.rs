@@ -76,7 +76,10 @@ async fn thousands_of_viewers_load_the_stores_like_one() {
         let sampled = tokio::task::spawn_blocking({
             let server = Arc::clone(&server);
             move || {
-                let spent = || (server.metric("axon_stream_events_total"), process.cpu_nanos());
+                let spent = || {
+                    assert_eq!(server.metric("axon_streams"), size as u64, "all are there");
+                    (server.metric("axon_stream_events_total"), process.cpu_nanos())
+                };
                 std::thread::sleep(Duration::from_secs(4) + ramp + duration / 4);
                 let before = spent();
                 std::thread::sleep(duration / 4);

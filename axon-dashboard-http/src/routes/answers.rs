@@ -158,14 +158,15 @@ pub(super) fn read(
     Ok(request.mode_or(dashboard.default_mode()))
 }
 
-/// The answer to a URL that was asked before, if it is kept; complete but for the request's id.
-pub(crate) fn at_hand(app: &App, request: &Request, now: Instant) -> Option<Response> {
+/// The answer to a URL that was asked before, if it is kept, and when that was found; complete but for the request's id.
+pub(crate) fn at_hand(app: &App, request: &Request) -> Option<(Response, Instant)> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }
     let meant = app.texts().meaning(request.uri())?;
+    let now = app.now();
     let found = app.answers().at_hand(&meant, now)?;
-    Some(respond(&found, request.headers()))
+    Some((respond(&found, request.headers()), now))
 }
 
 /// 200 with the answer, or 304 if the caller has one that says the same.

@@ -136,7 +136,7 @@ async fn each_fault_has_its_golden_file() {
     let app = app();
     let down = Fixture::new(Trouble { catalog: true, ..Trouble::default() }).router();
     let none = router(Fixture::new(Trouble::default()).dashboard(), HttpOptions::default().with_max_concurrent(0));
-    let panics = HttpOptions::default().with_metrics(|| panic!("{CAUSE}"));
+    let panics = HttpOptions::default().with_clock(|| panic!("{CAUSE}"));
     let panics = router(Fixture::new(Trouble::default()).dashboard(), panics);
     let wrong = "/api/v1/dashboard/activity/0?widgets=activities,x&period=custom&startDate=soon&mode=unique_ordered&zone=UTC&zone=UTC";
     for (name, app, method, path, status) in [
@@ -145,7 +145,7 @@ async fn each_fault_has_its_golden_file() {
         ("not_found", &app, "GET", "/api/v1/dashboard/campaign/999", 404),
         ("not_found_path", &app, "GET", "/api/v1/dashboard", 404),
         ("method_not_allowed", &app, "POST", CAMPAIGN, 405),
-        ("internal_error", &panics, "GET", "/metrics", 500),
+        ("internal_error", &panics, "GET", CAMPAIGN, 500),
         ("unavailable", &down, "GET", CAMPAIGN, 503),
         ("overloaded", &none, "GET", CAMPAIGN, 503),
     ] {

@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 use crate::{
     fixture::{CAMPAIGN, Fixture, get, now},
     live::Live,
-    schema::mismatch,
+    schema::{mismatch, unknown},
 };
 
 const PATH: &str = "/api/v1/dashboard/campaign/123/stream";
@@ -95,6 +95,7 @@ fn as_documented(event: &Event, block: &str) {
     assert!(required.iter().all(|name| fields.contains(&name.as_str().expect("a name"))), "{fields:?}");
     let data = &schema["properties"]["data"]["contentSchema"];
     assert_eq!(mismatch(&DOCUMENT, data, &event.data, &event.name), None);
+    assert_eq!(unknown(&DOCUMENT, data, &event.data, &event.name), [""; 0]);
 }
 
 fn names(events: &[Event]) -> Vec<&str> {
