@@ -6,7 +6,6 @@ use std::{
     future::{Ready, ready},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::{
@@ -96,7 +95,7 @@ fn fits(uri: &Uri) -> bool {
 /// An answer at hand, which has all headers but the request's id.
 fn sent_again(request: &Request, mut response: Response, now: DateTime<Utc>, began: Instant) -> Response {
     let mut id = RequestId::of(request.headers(), now);
-    log(&id, method(request.method()), request.extensions().get(), Some(&response), began.elapsed());
+    log(&id, method(request.method()), request.extensions().get(), Some(&response), began);
     response.headers_mut().insert(request_id::HEADER, id.take());
     response
 }
@@ -127,11 +126,10 @@ impl Line {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             problem.write(&mut response, &self.id);
         }
-        let took = self.began.elapsed();
-        log(&self.id, self.method, self.route.as_ref(), Some(&response), took);
+        log(&self.id, self.method, self.route.as_ref(), Some(&response), self.began);
         self.written = true;
         let headers = response.headers_mut();
-        reply::add_total_time(headers, took);
+        reply::add_total_time(headers, self.began.elapsed());
         headers.insert(request_id::HEADER, self.id.take());
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, reply::NOSNIFF);
         response
@@ -141,18 +139,19 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         if !self.written {
-            log(&self.id, self.method, self.route.as_ref(), None, self.began.elapsed());
+            log(&self.id, self.method, self.route.as_ref(), None, self.began);
         }
     }
 }
 
-/// Counts a request, and writes its line; without a response, the caller went away.
-fn log(id: &RequestId, method: &'static str, route: Option<&MatchedPath>, response: Option<&Response>, took: Duration) {
+/// Counts a request, and writes its line; without a response, the caller went away. How long it took is only looked at where
+/// somebody is told.
+fn log(id: &RequestId, method: &str, route: Option<&MatchedPath>, response: Option<&Response>, began: Instant) {
     let status = response.map_or(GONE, |response| response.status().as_u16());
     let bytes = response.and_then(|response| response.body().size_hint().exact());
-    observe::request(route, status, took);
+    observe::request(route, status, began);
     let route = route.map_or("none", MatchedPath::as_str);
-    let duration_ms = || reply::milliseconds(took);
+    let duration_ms = || reply::milliseconds(began.elapsed());
     if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
         warn!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
     } else {

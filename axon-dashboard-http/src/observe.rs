@@ -1,9 +1,8 @@
 //! What is counted and timed, for whatever recorder of the `metrics` facade the host installs. Without the feature `metrics`
 //! nothing is. No id of a campaign, activity, user or request is ever a label: a route is named as it is registered.
 
-use std::time::Duration;
-
 use axum::extract::MatchedPath;
+use tokio::time::Instant;
 
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +48,17 @@ pub fn describe_metrics() {
     }
 }
 
-/// Counts and times a request.
-pub(crate) fn request(route: Option<&MatchedPath>, status: u16, took: Duration) {
+/// Counts and times a request that began then.
+pub(crate) fn request(route: Option<&MatchedPath>, status: u16, began: Instant) {
     #[cfg(feature = "metrics")]
     {
         let route = route.map_or("none".into(), |route| metrics::SharedString::from(route.as_str().to_owned()));
-        metrics::histogram!("axon_http_request_duration_seconds", "route" => route.clone()).record(took.as_secs_f64());
+        metrics::histogram!("axon_http_request_duration_seconds", "route" => route.clone())
+            .record(began.elapsed().as_secs_f64());
         metrics::counter!("axon_http_requests_total", "route" => route, "status" => status_text(status)).increment(1);
     }
     #[cfg(not(feature = "metrics"))]
-    let _ = (route, status, took);
+    let _ = (route, status, began);
 }
 
 /// The usual statuses without making text of a number each time.
