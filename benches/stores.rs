@@ -209,10 +209,13 @@ impl Summary {
     /// How many times the other's is in this.
     fn against(&self, other: &Self) -> String {
         let stores = |summary: &Self| summary.spent[..3].iter().sum::<f64>();
+        let each: Vec<String> =
+            self.spent.iter().zip(&other.spent).map(|(theirs, ours)| format!("{:.1}", theirs / ours)).collect();
         format!(
-            "times less: time {:.1}, Elasticsearch's processor {:.1}, all stores' {:.1}",
+            "times less: time {:.1} and {:.1}, processor {}, all stores' {:.1}",
             self.median / other.median,
-            self.spent[0] / other.spent[0],
+            self.late / other.late,
+            each.join(" "),
             stores(self) / stores(other),
         )
     }

@@ -1,29 +1,14 @@
 //! A proxy that breaks connections on purpose, to see what your set-up does when a store misbehaves.
 //!
 //! Run: `cargo run -p axon-examples --example fault_proxy -- --upstream 127.0.0.1:6379`
-//! and point your service at the address it prints, instead of at the store. Then type faults, one a line:
+//! and point your service at the address it prints, instead of at the store. Then type faults, one a line: `--help` has them,
+//! and a drill.
 //!
-//! ```text
-//! latency=300ms      every reply 300 ms later
-//! blackhole          nothing passes; what was sent meanwhile passes once it is over
-//! half-open          open connections are dead without a sign, new ones work
-//! reset | close      connections end, by RST or by FIN
-//! cut=100            replies are cut after 100 bytes
-//! drip=1/20ms        a byte of the reply each 20 ms
-//! garbage            replies of random bytes
-//! refuse             the port is closed
-//! unauthorized=redis whoever connects is refused, as with a wrong password; also http (Elasticsearch), mysql
-//! none               all is well again
-//! drop               ends the open connections, once
-//! stats | reset-stats | quit
-//! ```
 //! You should see: the fault in force after each line, and each second in which something passed one line of counts:
 //! connections, round trips and bytes. `--fault latency=300ms` starts with a fault; `--every 0` prints counts only when
 //! asked.
 //!
-//! A drill: with a dashboard in front of you, set each fault in turn and watch that the other widgets stay, that the failure
-//! is named, that no figure becomes 0, and that all is well within two seconds of `none`. In tests of your own use the
-//! library, `axon_examples::fault_proxy::FaultProxy`.
+//! In tests of your own use the library, `axon_examples::fault_proxy::FaultProxy`.
 
 #![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
 
@@ -34,8 +19,28 @@ use axon_examples::fault_proxy::{Counts, Fault, FaultProxy};
 use clap::Parser;
 use tokio::sync::mpsc;
 
+/// What can be typed, and a drill.
+const FAULTS: &str = "\
+Lines of the standard input:
+  latency=300ms      every reply 300 ms later
+  blackhole          nothing passes; what was sent meanwhile passes once it is over
+  half-open          open connections are dead without a sign, new ones work
+  reset | close      connections end, by RST or by FIN
+  cut=100            replies are cut after 100 bytes
+  drip=1/20ms        a byte of the reply each 20 ms
+  garbage            replies of random bytes
+  refuse             the port is closed
+  unauthorized=redis whoever connects is refused, as with a wrong password; also http, mysql
+  none               all is well again
+  drop               ends the open connections, once
+  stats | reset-stats | quit
+
+A drill: put the proxy between your dashboard and a store, set each fault in turn, and watch that the other widgets stay, that
+the failure is named, that no figure becomes 0, and that all is well within two seconds of `none`.";
+
 /// Breaks the connections to a server on purpose. Reads faults from standard input, one a line, while it runs.
 #[derive(Debug, Parser)]
+#[command(after_long_help = FAULTS)]
 struct Args {
     /// Where clients connect to. Port 0: a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]

@@ -210,7 +210,7 @@ pub trait CatalogSource: Send + Sync + 'static {
     /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
     /// [`Lost`](SourceError::Lost) if there was no connection or it broke; if the source has tried again by itself,
     /// [`Unavailable`](SourceError::Unavailable),
-    /// [`Malformed`](SourceError::Malformed) if the store holds no catalog (two campaigns of one id).
+    /// [`Malformed`](SourceError::Malformed) if what the store holds is no catalog.
     async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError>;
 
     /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.

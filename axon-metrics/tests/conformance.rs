@@ -11,6 +11,7 @@ use axon_metrics::{
     catalog::Campaign,
     facts::Stock,
     memory,
+    source::CatalogSource as _,
     testing::{BehaviorStore, CatalogStore, Entry, Event, LedgerStore, Purchase, RealtimeStore, SlotRecord},
 };
 use serde_json::json;
@@ -98,6 +99,12 @@ impl CatalogStore for Memory {
 
     async fn holding(catalog: &Catalog) -> Option<MemoryStore> {
         Some(MemoryStore::new(Catalog::new("KRW", catalog.campaigns().to_vec()).unwrap()))
+    }
+
+    async fn add(source: &MemoryStore, campaign: &Campaign) {
+        let held = source.catalog(Duration::from_secs(1)).await.unwrap();
+        let campaigns = [held.campaigns(), std::slice::from_ref(campaign)].concat();
+        source.set_catalog(Catalog::new("KRW", campaigns).unwrap());
     }
 }
 

@@ -42,6 +42,10 @@ impl Exporter {
 
     /// All metrics, in Prometheus' text form.
     pub(crate) fn render(&self) -> String {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let tasks = u32::try_from(runtime.metrics().num_alive_tasks()).unwrap_or(u32::MAX);
+            metrics::gauge!("axon_server_tasks").set(tasks);
+        }
         let mut text = self.0.render();
         text.push_str(&process::render());
         text
@@ -54,6 +58,7 @@ fn describe() {
     metrics::describe_counter!("axon_server_connections_refused_total", "Connections refused since all were taken");
     metrics::describe_counter!("axon_server_write_stalls_total", "Connections given up since the peer did not read");
     metrics::describe_counter!("axon_server_accept_errors_total", "Times that accepting a connection failed");
+    metrics::describe_gauge!("axon_server_tasks", "Tasks of the server's runtime that are alive");
     metrics::gauge!("axon_server_connections").set(0.0);
     metrics::counter!("axon_server_connections_refused_total").absolute(0);
     metrics::counter!("axon_server_write_stalls_total").absolute(0);

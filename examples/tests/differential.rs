@@ -4,10 +4,12 @@
 
 #[path = "differential/compare.rs"]
 mod compare;
+#[path = "common/figures.rs"]
+mod figures;
 #[path = "common/platform.rs"]
 mod platform;
 
-use std::{io, io::Cursor, sync::Arc};
+use std::{io, io::Cursor, sync::Arc, time::Duration};
 
 use axon_examples::{
     generator::{
@@ -17,10 +19,11 @@ use axon_examples::{
 };
 use axon_metrics::{
     Bound, Dashboard, DashboardRequest, Files, Instant, MemoryStore, Mode, Period, Reason, Widget,
-    widget::MissingReason,
+    answer::DashboardAnswer, widget::MissingReason,
 };
 use chrono::{NaiveDate, TimeDelta, TimeZone as _};
 use compare::Blind;
+use figures::is_reading;
 use platform::Platform;
 
 const ZONE: chrono_tz::Tz = chrono_tz::Asia::Seoul;
@@ -146,6 +149,18 @@ fn scopes(platform: &Platform) -> Vec<(String, bool, DashboardRequest)> {
     scopes
 }
 
+/// An answer with the weeks before a promotion, which are read beside the first that needs them.
+async fn whole(dashboard: &Dashboard, request: &DashboardRequest, as_of: Instant) -> DashboardAnswer {
+    for _ in 0..100 {
+        let answer = dashboard.answer(request, as_of).await.unwrap();
+        if !answer.widgets.values().any(is_reading) {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the weeks before are still read after ten seconds");
+}
+
 async fn compared(layout: Layout, sql: &str, blind: Blind) {
     let Some(platform) = Platform::load(layout, config(), sql, Some(keep(layout))).await else { return };
     assert!(platform.documents >= 200_000, "{} documents", platform.documents);
@@ -160,8 +175,8 @@ async fn compared(layout: Layout, sql: &str, blind: Blind) {
                 widgets.extend(has_activities.then_some(Widget::Activities));
                 let request = request.clone().widgets(widgets).period(period).mode(mode).compare_previous();
                 let what = format!("{layout}: {scope}, {period_name}, {}", mode.code());
-                let (real, exact) = tokio::join!(real.answer(&request, as_of), exact.answer(&request, as_of));
-                compare::same(real.unwrap(), exact.unwrap(), blind, &what);
+                let (real, exact) = tokio::join!(whole(&real, &request, as_of), exact.answer(&request, as_of));
+                compare::same(real, exact.unwrap(), blind, &what);
                 answers += 1;
             }
         }

@@ -26,7 +26,8 @@ use std::{
 
 use axon_examples::{fault_proxy::FaultProxy, generator::Config, process::Process, stores::Layout};
 use axon_metrics::{
-    AnswerError, Budgets, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, Widget, answer::WidgetStatus,
+    AnswerError, Budgets, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, Widget,
+    answer::{Seam, SourceState, SourceStatus, WidgetStatus},
     testing::server_url,
 };
 use far::{Far, is_drill};
@@ -37,9 +38,10 @@ use tokio::time::sleep;
 
 const GRACE: Duration = Duration::from_millis(150);
 
-/// After how long a server dies that was asked something it answers from so far away.
-const DISTANCE: u64 = 60;
+/// After how long a server dies that does not answer what it was asked, since it stands still.
 const DIES_AFTER: Duration = Duration::from_millis(30);
+/// Who asks Elasticsearch, the database and Redis for figures.
+const SEAMS: [Seam; 3] = [Seam::Behavior, Seam::Ledger, Seam::Realtime];
 
 const WIDGETS: [Widget; 4] = [Widget::Overview, Widget::Funnel, Widget::Comparison, Widget::Realtime];
 
@@ -88,12 +90,18 @@ impl Servers {
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    fn kill(&self, name: &str) {
+    /// Sends a signal to a server; its process.
+    fn signal(&self, name: &str, signal: &str) -> u32 {
         let file = std::fs::read_to_string(self.folder.path().join(format!("{name}.pid"))).unwrap();
         let pid: u32 = file.split_whitespace().next().unwrap().parse().unwrap();
         // Elasticsearch is two processes: the one that was started, and the one it started.
-        let script = format!("kill -KILL $(cat /proc/{pid}/task/*/children 2>/dev/null) {pid}");
+        let script = format!("kill -{signal} $(cat /proc/{pid}/task/*/children 2>/dev/null) {pid}");
         assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+        pid
+    }
+
+    fn kill(&self, name: &str) {
+        let pid = self.signal(name, "KILL");
         let died = Instant::now();
         while Process::of(pid).resident().is_some() {
             assert!(died.elapsed() < Duration::from_secs(10), "{name} does not die");
@@ -166,9 +174,7 @@ async fn kill(servers: &Servers, platform: &Platform, name: &'static str, place:
     let files = || Process::own().open_files().unwrap();
     let (mut slowest, mut latest, mut before) = (Duration::ZERO, Duration::ZERO, 0);
     for round in 0..times {
-        let mut distances = [0; 3];
-        distances[place] = DISTANCE;
-        far.set(distances);
+        servers.signal(name, "STOP");
         let dies = async {
             sleep(DIES_AFTER).await;
             tokio::task::block_in_place(|| servers.kill(name));
@@ -176,15 +182,17 @@ async fn kill(servers: &Servers, platform: &Platform, name: &'static str, place:
         let ((answer, took), ()) = tokio::join!(drill.answer(), dies);
         slowest = slowest.max(took);
         assert!(took <= budgets.answer + GRACE, "{name}, round {round}: an answer after {took:?}");
-        match answer {
+        let sources = match answer {
             Ok(answer) => {
                 same_numbers(&shown(&answer), &good_data, name)
                     .unwrap_or_else(|wrong| panic!("{name}, round {round}: {wrong}"));
+                answer.sources
             }
-            Err(AnswerError::Unavailable { .. }) => {}
+            Err(AnswerError::Unavailable { sources }) => sources,
             Err(error) => panic!("{name}, round {round}: {error}"),
-        }
-        far.set([0; 3]);
+        };
+        let lost = |source: &SourceState| source.seam == SEAMS[place] && source.status == SourceStatus::Unavailable;
+        assert!(sources.iter().any(lost), "{name}, round {round}: it died while it was asked, and {sources:?}");
         assert!(tokio::task::block_in_place(|| servers.services(&["up", name])), "{name} does not start again");
         if name == "redis" {
             held.write(platform).await;

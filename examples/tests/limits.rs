@@ -151,9 +151,10 @@ fn heads_that_do_not_come_are_given_up_and_nobody_else_waits() {
     let (clients, calm) = if is_drill() { (1_000, Duration::from_secs(20)) } else { (200, Duration::from_secs(2)) };
     let timeout = if is_drill() { 5_000 } else { 1_500 };
     let server = Server::with_settings(&STILL, &[("limits.header_timeout_ms", &timeout.to_string())]);
-    let others = Prober::start(&server.address, CAMPAIGN);
+    server.json(CAMPAIGN);
+    let others = Prober::start(&server.address, LIST);
     let before = others.during(calm);
-    let began = Instant::now();
+    let (began, asked) = (Instant::now(), questions(&server));
     // Half of them send nothing at all, the others a byte now and then.
     let slow: Vec<TcpStream> = (0..clients).map(|client| sent(&server, ["", "GET /api"][client % 2])).collect();
     let open = || sockets::of(&server.address).len() - 1;
@@ -174,6 +175,7 @@ fn heads_that_do_not_come_are_given_up_and_nobody_else_waits() {
     let meanwhile = others.so_far();
     let after = others.during(calm);
     others.stop();
+    assert_eq!(questions(&server), asked, "no source was asked");
     println!("{clients} slow heads, time-out {timeout} ms: the last given up after {given_up:?}");
     let (slack, noise) = slack();
     unhurt([before, after], meanwhile, slack, noise);

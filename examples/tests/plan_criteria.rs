@@ -13,6 +13,8 @@ mod far;
 mod platform;
 #[path = "common/server.rs"]
 mod server;
+#[path = "common/visits.rs"]
+mod visits;
 
 use std::{
     sync::{
@@ -25,20 +27,19 @@ use std::{
 use axon_examples::{
     generator::Config,
     load::{Plan, Report, Target},
-    stores::{
-        Layout,
-        elasticsearch::{self, Bulk},
-    },
+    stores::{Layout, elasticsearch},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use far::{Far, is_drill, serve, settings};
 use platform::Platform;
 use serde_json::{Value, json};
+use server::Server;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
     time::{Instant, interval, sleep},
 };
+use visits::Visits;
 
 /// How far away Elasticsearch, the database and Redis are.
 const DISTANCES: [u64; 3] = [200, 100, 10];
@@ -106,22 +107,14 @@ impl Instants {
 
 /// Visitors: an event each while, noted when Elasticsearch has taken it.
 async fn visitors(platform: &Platform, activity: u64, campaign: u64, appended: &Instants, stop: &AtomicBool) {
-    let client = elasticsearch::client(&format!("http://{}", platform.addresses.elasticsearch)).unwrap();
+    let visits = Visits::of(platform, VISITOR, activity, campaign);
     let mut tick = interval(EACH);
     for count in 1.. {
         tick.tick().await;
         if stop.load(Relaxed) {
             return;
         }
-        let event = json!({
-            "eventId": 1, "eventName": "page view", "triggerType": "PAGE_VIEW",
-            "occurredAt": clock().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-            "userId": VISITOR, "pageUrl": format!("https://shop.example/campaign-activity/{activity}/main"),
-            "properties": {"activityId": activity, "campaignId": campaign},
-        });
-        let mut bulk = Bulk::default();
-        bulk.document(&platform.indices.behavior, None, |line| line.extend_from_slice(event.to_string().as_bytes()));
-        assert_eq!(bulk.send(&client, |_, _| false).await.unwrap().taken, 1);
+        visits.visit(clock()).await;
         appended.there(count);
     }
 }
@@ -174,6 +167,19 @@ fn told(what: &str, mut times: Vec<f64>) -> f64 {
     let at = |share: usize| times[(times.len() - 1) * share / 100];
     println!("  {what:24} p50 {:5.2}  p90 {:5.2}  p99 {:5.2}  max {:5.2} s", at(50), at(90), at(99), at(100));
     at(100)
+}
+
+/// What went wrong so far behind answers that looked well: questions that sources failed, and widgets shown since they did.
+fn unwell(server: &Server) -> [u64; 2] {
+    let (_, metrics) = server.get("/metrics");
+    let sum = |name: &str, wrong: fn(&str) -> bool| {
+        let lines = metrics.lines().filter(|line| line.starts_with(&format!("{name}{{")) && wrong(line));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    };
+    [
+        sum("axon_source_requests_total", |line| !line.contains("outcome=\"ok\"")),
+        sum("axon_cache_lookups_total", |line| line.contains("outcome=\"stale\"")),
+    ]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,7 +237,7 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
         .with_streams(50, Duration::from_secs(2))
         .with_duration(duration)
         .with_warm_up(Duration::from_secs(3));
-    let before = far.trips();
+    let (before, wrong) = (far.trips(), tokio::task::block_in_place(|| unwell(&server)));
     let looking = async {
         let report: Report = plan.run(|_| {}).await.unwrap();
         let trips = far.trips();
@@ -294,7 +300,14 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
         [0, 1, 2].map(|store| trips[store] - before[store])
     );
     assert!(asked <= allowed, "Elasticsearch was asked {asked} times, more than {allowed}");
+    // Of the two questions Redis is asked one, and the database two statements for the other, beside its catalog.
+    let [sql, redis] = [1, 2].map(|store| f64::from(u32::try_from(trips[store] - before[store]).unwrap()));
+    assert!(redis <= allowed && sql <= 2.0 * allowed + 100.0, "{trips:?} trips, {allowed} allowed");
     assert_eq!(report.failures(), 0, "{report}");
+    if is_drill() {
+        let after = tokio::task::block_in_place(|| unwell(&server));
+        assert_eq!(after, wrong, "sources that failed, and answers with old figures");
+    }
     let first_event = report.streams.as_ref().unwrap().first_event.max;
     assert!(first_event < first_page_within.as_secs_f64() * 1_000.0, "first event after {first_event} ms");
     if is_drill() {

@@ -17,6 +17,7 @@ use axon_examples::{
     generator::Config,
     stores::Layout,
 };
+use axon_metrics::testing::server_url;
 use platform::Platform;
 use serde_json::Value;
 use server::Server;
@@ -27,6 +28,41 @@ fn binary() -> Command {
     let mut command = server::binary();
     command.env("RUST_LOG", "info");
     command
+}
+
+/// A user whose password lies in a file, of a store that lets nobody else in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secured_elasticsearch_is_opened_by_a_password_from_a_file() {
+    let Some(secured) = server_url("AXON_TEST_ELASTICSEARCH_SECURED_URL") else { return };
+    let config = Config { events: 5_000, ..Config::default() };
+    let Some(platform) = Platform::load(Layout::Aug2026, config, "AXON_TEST_MARIADB_URL", None).await else { return };
+    let (credentials, host) = secured.strip_prefix("http://").unwrap().split_once('@').unwrap();
+    let (user, password) = credentials.split_once(':').unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let [file, right, wrong] = ["dashboard.toml", "right", "wrong"].map(|name| folder.path().join(name));
+    std::fs::write(&right, format!("{password}\n")).unwrap();
+    std::fs::write(&wrong, SECRET).unwrap();
+    let open = format!("url = \"http://{}\"", platform.addresses.elasticsearch);
+    let written = settings(&platform, platform.addresses.redis).replace(&open, &format!("url = \"http://{host}\""));
+    // What this user may read; there is none of these.
+    let written = written.replace(&platform.indices.behavior, "axon-test-a");
+    std::fs::write(&file, written.replace(&platform.indices.commerce, "axon-test-b")).unwrap();
+    let checked = |password: &std::path::Path| {
+        let mut command = binary();
+        command.arg("--config").arg(&file).arg("--check-config");
+        command.env("AXON_DASHBOARD__ELASTICSEARCH__USERNAME", user);
+        let said = command.env("AXON_DASHBOARD__ELASTICSEARCH__PASSWORD_FILE", password).output().unwrap();
+        let found: Value = serde_json::from_slice(&said.stdout).unwrap();
+        let behavior = &found["health"]["sources"][1];
+        assert_eq!(behavior["seam"], "behavior");
+        (behavior["status"].clone(), text(&said))
+    };
+    let (opened, said) = tokio::task::block_in_place(|| checked(&right));
+    assert_eq!(opened, "ok", "{said}");
+    let (refused, said) = tokio::task::block_in_place(|| checked(&wrong));
+    assert_ne!(refused, "ok", "{said}");
+    assert!(!said.contains(SECRET) && !said.contains(password), "{said}");
+    platform.remove().await;
 }
 
 /// The settings for a platform, as an operator writes them.
@@ -112,6 +148,11 @@ async fn answered(layout: Layout, sql: &str) {
     let visits = answer["data"]["overview"]["totalVisits"].as_u64().unwrap();
     // As many as were generated, but for what a float cannot tell.
     assert!(visits.abs_diff(expected.periods.week.counts[0]) * 50 <= visits, "{visits} visits");
+    if layout == Layout::Plan {
+        // From entries, not from events: the step rules of the profile.
+        let approved = answer["data"]["overview"]["approvedCount"].as_u64().unwrap();
+        assert_eq!(approved, expected.periods.week.approved_entries);
+    }
     assert_eq!(answer["data"]["comparison"]["promotion"]["orders"], expected.periods.week.sales.promotion.orders);
     assert_eq!(answer["data"]["realtime"]["remainingStock"], Value::Null);
     assert_eq!(answer["widgets"]["realtime"]["status"], "partial");

@@ -21,6 +21,7 @@ use axon_examples::{
 };
 use far::{Far, is_drill, serve, settings};
 use platform::Platform;
+use server::Server;
 use tokio::time::{Instant, sleep};
 
 /// A store breaks for a while, and is well for a while, in turn.
@@ -45,6 +46,7 @@ struct Sample {
     resident: f64,
     files: usize,
     threads: u64,
+    tasks: u64,
 }
 
 async fn faults(far: &Far) {
@@ -57,7 +59,8 @@ async fn faults(far: &Far) {
     }
 }
 
-async fn samples(process: Process, into: &std::sync::Mutex<Vec<Sample>>) {
+async fn samples(server: &Server, into: &std::sync::Mutex<Vec<Sample>>) {
+    let process = Process::of(server.pid());
     let began = Instant::now();
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     loop {
@@ -69,6 +72,7 @@ async fn samples(process: Process, into: &std::sync::Mutex<Vec<Sample>>) {
             resident,
             files: process.open_files().unwrap(),
             threads: process.threads().unwrap(),
+            tasks: tokio::task::block_in_place(|| server.metric("axon_server_tasks")),
         });
     }
 }
@@ -98,7 +102,6 @@ async fn nothing_grows_under_mixed_load_and_rolling_faults() {
     let warm = duration / 4;
     let far = Far::of(&platform, [0; 3]).await;
     let server = serve(&[], &settings(&platform, &far.addresses(), &[]));
-    let process = Process::of(server.pid());
     let pages: Vec<String> = platform
         .expected
         .campaigns
@@ -116,15 +119,15 @@ async fn nothing_grows_under_mixed_load_and_rolling_faults() {
     let report = tokio::select! {
         report = plan.run(|_| {}) => report.unwrap(),
         () = faults(&far) => unreachable!("faults roll for ever"),
-        () = samples(process, &held) => unreachable!("it is watched to the end"),
+        () = samples(&server, &held) => unreachable!("it is watched to the end"),
     };
     far.set([0; 3]);
     println!("{report}");
     let held: Vec<Sample> = held.into_inner().unwrap();
     for sample in held.iter().step_by((held.len() / 15).max(1)) {
-        let Sample { seconds, resident, files, threads } = sample;
+        let Sample { seconds, resident, files, threads, tasks } = sample;
         println!(
-            "  {seconds:6.0} s  {:7.2} MiB resident  {files:4} files  {threads:3} threads",
+            "  {seconds:6.0} s  {:7.2} MiB resident  {files:4} files  {threads:3} threads  {tasks:4} tasks",
             resident / 1_048_576.0
         );
     }
@@ -135,9 +138,12 @@ async fn nothing_grows_under_mixed_load_and_rolling_faults() {
     let most = |samples: &[&Sample], of: fn(&Sample) -> u64| samples.iter().map(|sample| of(sample)).max().unwrap();
     let files = [early, late].map(|samples| most(samples, |sample| sample.files as u64));
     let threads = [early, late].map(|samples| most(samples, |sample| sample.threads));
+    let tasks = [early, late].map(|samples| most(samples, |sample| sample.tasks));
     println!(
-        "after {warm:?}: {per_hour:+.2} MiB/h, at most {files:?} files and {threads:?} threads in the first and second half"
+        "after {warm:?}: {per_hour:+.2} MiB/h, at most {files:?} files, {threads:?} threads and {tasks:?} tasks in the first and \
+         second half"
     );
+    assert!(tasks[0] > 0 && tasks[1] <= tasks[0] + 48, "{tasks:?} tasks");
     assert!(files[1] <= files[0] + 24, "{files:?} files");
     assert!(threads[1] <= threads[0] + 2, "{threads:?} threads");
     if is_drill() {

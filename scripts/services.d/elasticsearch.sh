@@ -35,11 +35,9 @@ elasticsearch_tools() {
 }
 
 elasticsearch_from_maven() {
-  local folder=$1 log=$cache/elasticsearch.fetch.log repository=()
-  # Maven keeps what it loads in the home folder of the user database, where there is one.
-  [ -w "$(getent passwd "$(id -u)" | cut -d: -f6)" ] || repository=(-Dmaven.repo.local="$cache/maven")
+  local folder=$1 log=$cache/elasticsearch.fetch.log
   note elasticsearch "fetching ${elasticsearch#*-} with Maven, 90 MB"
-  if ! mvn -q -B -Dstyle.color=never "${repository[@]}" dependency:copy -DoutputDirectory="$folder" \
+  if ! mvn -q -B -Dstyle.color=never -Dmaven.repo.local="$cache/maven" dependency:copy -DoutputDirectory="$folder" \
     -Dartifact="org.elasticsearch.distribution.integ-test-zip:elasticsearch:${elasticsearch#*-}:zip" >"$log" 2>&1; then
     grep -E 'ERROR' "$log" | head -n 3 >&2
     note elasticsearch "cannot be fetched: see $log (no network? Maven takes its repositories from ~/.m2/settings.xml)"

@@ -111,6 +111,10 @@ impl<G: Generation> CatalogStore for Of<G> {
         insert_campaigns(&database, catalog.campaigns()).await;
         Some(Kept { source: MySqlCatalog::new(database.pool()), database })
     }
+
+    async fn add(source: &Self::Source, campaign: &Campaign) {
+        insert_campaigns(&source.database, std::slice::from_ref(campaign)).await;
+    }
 }
 
 /// A store with the tables of a generation.

@@ -83,6 +83,16 @@ pub async fn no_campaigns_are_an_empty_catalog<S: CatalogStore>() {
     assert!(told.is_empty(), "{told:?}");
 }
 
+/// Freshness: as of the call.
+pub async fn each_call_reads_anew<S: CatalogStore>() {
+    let held = Catalog::new("KRW", vec![campaign(1, Vec::new())]).expect("a catalog");
+    let Some(source) = S::holding(&held).await else { return };
+    let count = async || source.catalog(BUDGET).await.expect("an answer").campaigns().len();
+    assert_eq!(count().await, 1);
+    S::add(&source, &campaign(2, vec![activity(7, "COUPON")])).await;
+    assert_eq!(count().await, 2);
+}
+
 /// A probe says that the store answers.
 pub async fn a_probe_says_that_the_store_answers<S: CatalogStore>() {
     let Some(source) = S::holding(&Catalog::default()).await else { return };
@@ -144,6 +154,7 @@ macro_rules! catalog_source_conformance {
             a_campaign_may_have_no_activities
             what_is_not_there_is_none
             no_campaigns_are_an_empty_catalog
+            each_call_reads_anew
             a_probe_says_that_the_store_answers
         );
     };

@@ -76,6 +76,9 @@ pub trait CatalogStore: Send + Sync {
 
     /// A source over a store that holds exactly this catalog; `None` without a server.
     async fn holding(catalog: &Catalog) -> Option<Self::Source>;
+
+    /// Puts a campaign into the store that this source is over.
+    async fn add(source: &Self::Source, campaign: &Campaign);
 }
 
 /// A cache.

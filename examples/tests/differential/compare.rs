@@ -27,7 +27,9 @@ pub(crate) fn same(mut real: DashboardAnswer, mut exact: DashboardAnswer, blind:
         clear_active(&mut exact);
     }
     if blind.status && real.data.comparison.is_some() {
-        not_measured(&real, Widget::Comparison, "promotion.cancelled", Reason::NoStatus, what);
+        for field in ["promotion.cancelled", "regular.cancelled"] {
+            not_measured(&real, Widget::Comparison, field, Reason::NoStatus, what);
+        }
         clear_cancelled(&mut exact);
     }
     same_notes(&real, &exact, blind, what);

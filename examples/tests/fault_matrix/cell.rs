@@ -286,11 +286,11 @@ impl<'a> Drill<'a> {
         }
         let answer = match answer {
             Ok(answer) => answer,
-            Err(AnswerError::Overloaded { .. }) => {
+            // Right where nothing but its figures was asked for, as what follows.
+            Err(AnswerError::Overloaded { .. }) if *request != self.request => {
                 outcome.refused += 1;
                 return;
             }
-            // Right where nothing but its figures was asked for.
             Err(AnswerError::Unavailable { sources }) if *request != self.request => {
                 outcome.answers += 1;
                 outcome.flagged += 1;

@@ -57,6 +57,9 @@ pub(crate) fn check(
     store: Store,
 ) -> Result<Verdict, String> {
     let mut verdict = Verdict { flagged: false, stale: false };
+    if answer.widgets.keys().ne(truth.widgets.keys()) {
+        return Err(format!("other widgets than were asked for: {:?}", answer.widgets.keys()));
+    }
     for (widget, state) in &answer.widgets {
         let (said, good) = (figures(answer, *widget), figures(truth, *widget));
         match state.status {
