@@ -5,6 +5,7 @@ mod behavior;
 mod clock;
 mod error;
 mod kept;
+mod once;
 mod options;
 mod page;
 mod plan;

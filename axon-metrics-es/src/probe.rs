@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     clock::{self, Clock, Kept, Units},
     error::Fault,
+    once::Once,
     options::EsOptions,
     reply::{self, Outcome, Searched},
     shape::{
@@ -46,15 +47,20 @@ pub(crate) struct Types {
 /// A type, and the indices in which the field has it; without a list in all of them.
 type Mapped = (String, Option<Vec<String>>);
 
+fn is_type_in((_, indices): &Mapped, index: &str) -> bool {
+    indices.as_ref().is_none_or(|indices| indices.iter().any(|name| name == index))
+}
+
 impl Types {
     /// # Errors
-    /// [`Fault::Wrong`] if the answer is about an index that was not asked for: the name given is an alias.
+    /// [`Fault::Form`] if it is no such answer, or if a name stands in it twice; [`Fault::Wrong`] if it contradicts itself, or
+    /// is about an index that was not asked for: the name given is an alias.
     pub(crate) fn read(body: &[u8], asked: &[&str]) -> Result<Self, Fault> {
         #[derive(Deserialize)]
         struct Capabilities {
             indices: Vec<String>,
             #[serde(default)]
-            fields: BTreeMap<String, BTreeMap<String, Capability>>,
+            fields: Once<Once<Capability>>,
         }
         #[derive(Deserialize)]
         struct Capability {
@@ -65,10 +71,16 @@ impl Types {
         if found.indices.iter().any(|index| !asked.contains(&index.as_str())) {
             return Err(Fault::Wrong("a configured name is an alias, not the name of an index"));
         }
-        let by_field = found.fields.into_iter().map(|(field, types)| {
-            (field, types.into_values().map(|capability| (capability.r#type, capability.indices)).collect())
+        let by_field = found.fields.0.into_iter().map(|(field, types)| {
+            (field, types.0.into_values().map(|capability| (capability.r#type, capability.indices)).collect())
         });
-        Ok(Self { indices: found.indices, by_field: by_field.collect() })
+        let by_field: BTreeMap<String, Vec<Mapped>> = by_field.collect();
+        let two_types =
+            |types: &Vec<Mapped>, index| types.iter().filter(|mapped| is_type_in(mapped, index)).nth(1).is_some();
+        if by_field.values().any(|types| found.indices.iter().any(|index| two_types(types, index))) {
+            return Err(Fault::Wrong("a field has two types in one index"));
+        }
+        Ok(Self { indices: found.indices, by_field })
     }
 
     fn has(&self, index: &str) -> bool {
@@ -78,9 +90,8 @@ impl Types {
     /// The type of a field in an index; `None` if it is not mapped there.
     fn of(&self, field: &str, index: &str) -> Option<&str> {
         let types = self.by_field.get(field)?;
-        let holds =
-            |(_, indices): &&Mapped| indices.as_ref().is_none_or(|indices| indices.iter().any(|name| name == index));
-        types.iter().find(holds).map(|(kind, _)| kind.as_str()).filter(|kind| *kind != "unmapped")
+        let found = types.iter().find(|mapped| is_type_in(mapped, index));
+        found.map(|(kind, _)| kind.as_str()).filter(|kind| *kind != "unmapped")
     }
 
     fn kept(&self, index: &str) -> Option<Kept> {

@@ -119,7 +119,7 @@ fn search(index: usize, reply: &str) -> Outcome<Searched> {
         sessions: aggregations.anonymous.map(|group| group.sessions.value),
         hours: aggregations.hours.map(|group| Hours {
             total: group.doc_count,
-            buckets: group.each.buckets.iter().map(|bucket| (bucket.key, bucket.doc_count)).collect(),
+            buckets: group.each.buckets.into_iter().map(|bucket| (bucket.key, bucket.doc_count)).collect(),
         }),
         activities: aggregations.activities.map(Groups::counts).transpose()?,
         units: aggregations.units.map(|units| units.buckets.iter().map(|bucket| bucket.doc_count).collect()),

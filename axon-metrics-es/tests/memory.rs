@@ -3,16 +3,25 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
+    sync::Arc,
     time::Duration,
 };
 
 use axon_examples::stores::elasticsearch::client;
-use axon_metrics::{Instant, SourceError, source::BehaviorSource as _};
-use axon_metrics_es::EsBehavior;
+use axon_metrics::{
+    ActivityId, EventRule, Instant, SourceError, Window,
+    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame, InflowQuestion},
+};
+use axon_metrics_es::{EsBehavior, EsOptions};
+use common::scripted::{Canned, Long, Mapped, Scripted, shards};
+use serde_json::{Value, json};
 
+/// The most that the process ever had. It never sinks: what takes more than all before it shows.
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
@@ -39,17 +48,106 @@ fn endless(length: &'static str, bytes: usize) -> EsBehavior {
     EsBehavior::new(client(&url).unwrap())
 }
 
+/// The longest reply that is read, and room below it for what a reply says once.
+const LIMIT: usize = 8 << 20;
+const ROOM: usize = 2 << 10;
+
+/// The most memory that reading a reply of counts takes, in times of its bytes.
+const MOST: u64 = 4;
+
+fn at(second: i64) -> Instant {
+    Instant::from_timestamp(1_731_405_600 + second, 0).unwrap()
+}
+
+/// Clicks of two activities in an hour, with those of each apart and by the hour: one search.
+fn clicks() -> BehaviorQuestion {
+    let hour = Window { from: at(0), to: at(3_600) };
+    let both = vec![ActivityId(77), ActivityId(78)];
+    BehaviorQuestion {
+        frame: Arc::new(Frame {
+            as_of: hour.to,
+            activities: both.clone(),
+            funnel_activities: both,
+            current: hour,
+            previous: None,
+            counting: Counting::Events,
+            by_activity: true,
+        }),
+        budget: Duration::from_secs(20),
+        steps: vec![EventRule::trigger("CLICK")],
+        inflow: Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![hour] }),
+        active: None,
+    }
+}
+
+/// A good reply in which an entry of one list stands so often that it is just under the limit, and how often that is.
+fn filled(list: &str, entry: &Value) -> (Long, u64) {
+    const HERE: &str = r#","here""#;
+    let again = format!(",{entry}");
+    let times = (LIMIT - ROOM) / again.len();
+    let count = times as u64 + 1;
+    let hour = json!({"key": at(0).timestamp_millis(), "doc_count": count});
+    let mut search = json!({
+        "status": 200, "timed_out": false, "_shards": shards(1),
+        "hits": {"total": {"value": count, "relation": "eq"}, "hits": []},
+        "aggregations": {
+            "hours": {"doc_count": count, "each": {"buckets": [hour]}},
+            "activities": {"buckets": [{"key": 77, "doc_count": count}]},
+        },
+    });
+    *search.pointer_mut(list).unwrap() = json!([entry, "here"]);
+    let reply = json!({"responses": [search]}).to_string();
+    let (start, end) = reply.split_once(HERE).unwrap();
+    let long = Long { start: start.into(), again, times, end: end.into() };
+    assert!((LIMIT - ROOM..=LIMIT).contains(&long.bytes()), "{} bytes", long.bytes());
+    (long, count)
+}
+
+/// What comes of the question when it is answered so: the count, if it is whole.
+async fn counted(reply: Long) -> Result<u64, SourceError> {
+    let indices = ["axon.event.behavior", "axon.event.commerce"].map(Mapped::template);
+    let server = Scripted::over(indices.into(), move |_| Canned::Long(reply.clone())).await;
+    let source = server.source(EsOptions::default().with_longest_reply(LIMIT as u64));
+    let facts = source.behavior(&clicks()).await?;
+    let fact = facts.steps.current[0].as_ref().unwrap();
+    assert!(!fact.partial);
+    Ok(fact.value)
+}
+
+/// One test, since the peak is that of the whole process.
 #[tokio::test]
-async fn a_long_reply_is_not_taken_apart() {
-    let ask = async |source: EsBehavior| {
-        let before = peak_kib();
+async fn a_reply_takes_at_most_four_times_its_bytes() {
+    let taken = |before: u64, what: &str| {
+        let taken = peak_kib() - before;
+        eprintln!("{what}: {taken} KiB");
+        taken
+    };
+    let refused = async |source: EsBehavior| {
         let found = source.probe(Instant::UNIX_EPOCH, Duration::from_secs(20)).await;
         assert!(matches!(found, Err(SourceError::Malformed { .. })), "{found:?}");
-        peak_kib() - before
     };
-    let declared = ask(endless("content-length: 1073741824", 1 << 30)).await;
-    assert!(declared < 8 << 10, "one that says how long it is: {declared} KiB");
-    let body = 64 << 10;
-    let read = ask(endless("transfer-encoding: chunked", 64 << 20)).await;
-    assert!(read < 4 * body, "one that does not: {read} KiB");
+    let body = LIMIT as u64 >> 10;
+    let before = peak_kib();
+    refused(endless("content-length: 1073741824", 1 << 30)).await;
+    assert!(taken(before, "too long, as it says") < body);
+
+    // Not again what the first request needed for good.
+    let before = peak_kib();
+    // Less than half a reply would say that nothing was measured.
+    let all = body / 2..=MOST * body;
+    let (skipped, count) = filled("/hits/hits", &json!({"_source": {"pageUrl": "http://shop.example/1"}}));
+    assert_eq!(counted(skipped).await.unwrap(), count);
+    assert!(all.contains(&taken(before, "just short enough, with much that is skipped")));
+    let (hours, count) =
+        filled("/aggregations/hours/each/buckets", &json!({"key": at(0).timestamp_millis(), "doc_count": 1}));
+    assert_eq!(counted(hours).await.unwrap(), count);
+    assert!(all.contains(&taken(before, "just short enough, with many hours")));
+    // Read to its end, and refused since an activity is in it twice.
+    let (activities, _) = filled("/aggregations/activities/buckets", &json!({"key": 77, "doc_count": 1}));
+    let found = counted(activities).await;
+    assert!(format!("{found:?}").contains("the counts by activity are not those asked for"), "{found:?}");
+    assert!(all.contains(&taken(before, "just short enough, with many activities")));
+
+    refused(endless("transfer-encoding: chunked", 64 << 20)).await;
+    assert!(taken(before, "too long, as it turns out") < MOST * (64 << 10));
 }

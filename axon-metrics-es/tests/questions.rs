@@ -8,13 +8,15 @@ mod common;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axon_metrics::{
-    ActivityId, EventRule, Instant, StepRules, Window,
+    ActivityId, CampaignId, Catalog, Dashboard, DashboardRequest, EventRule, Instant, Lifetimes, MemoryStore,
+    StepRules, Widget, Window,
+    catalog::{Activity, ActivityKind, Campaign},
     definitions::Record,
     source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame, InflowQuestion},
 };
 use axon_metrics_es::EsOptions;
-use common::scripted::{Canned, Mapped, Scripted};
-use serde_json::Value;
+use common::scripted::{Canned, Mapped, Scripted, shards};
+use serde_json::{Value, json};
 
 fn at(text: &str) -> Instant {
     text.parse().unwrap()
@@ -156,6 +158,54 @@ async fn two_questions_of_one_tick_are_equal_byte_for_byte() {
     rules[1].triggers.push("CLICK".to_owned());
     second.steps = rules;
     assert_eq!(asked(dates(), EsOptions::default(), &first).await, asked(dates(), EsOptions::default(), &second).await);
+}
+
+/// The plan's campaign 123 with its activity 789.
+fn catalog() -> Catalog {
+    let (start, end) = (Some(at("2024-11-05T15:00:00Z")), Some(at("2024-11-19T15:00:00Z")));
+    let activity = Activity {
+        id: ActivityId(789),
+        name: "activity".into(),
+        kind: ActivityKind::FirstComeFirstServe,
+        start,
+        end,
+        limit: Some(100),
+        product: None,
+    };
+    let campaign =
+        Campaign { id: CampaignId(123), name: "campaign".into(), start, end, budget: None, activities: vec![activity] };
+    Catalog::new("KRW", vec![campaign]).unwrap()
+}
+
+/// A good reply to any question: nothing happened.
+fn nothing(body: &str) -> Canned {
+    let none = json!({"value": 0});
+    let search = json!({
+        "status": 200, "timed_out": false, "_shards": shards(1), "hits": {"total": {"value": 0, "relation": "eq"}},
+        "aggregations": {
+            "users": none, "anonymous": {"sessions": none},
+            "hours": {"doc_count": 0, "each": {"buckets": []}}, "activities": {"buckets": []},
+        },
+    });
+    Canned::json(&json!({"responses": vec![search; body.lines().count() / 2]}))
+}
+
+#[tokio::test]
+async fn two_answers_of_one_second_ask_the_same_byte_for_byte() {
+    let server = Scripted::over(dates(), nothing).await;
+    let source = server.source(EsOptions::default());
+    let builder = Dashboard::builder().catalog(MemoryStore::new(catalog())).behavior(source);
+    let dashboard = builder.lifetimes(Lifetimes::none()).build();
+    let request = DashboardRequest::campaign(123).widgets(Widget::ALL).compare_previous();
+    for now in ["2024-11-12T10:30:00.100Z", "2024-11-12T10:30:00.900Z", "2024-11-12T10:30:01.900Z"] {
+        let answer = dashboard.answer(&request, at(now)).await.unwrap();
+        let steps = answer.data.funnel.unwrap().steps;
+        assert_eq!(steps[0].value, Some(0), "{now}: the question was answered");
+    }
+    let [first, same_second, next_second] = &server.questions()[..] else { panic!("one request for each answer") };
+    assert_eq!(first, same_second);
+    assert_ne!(first, next_second);
+    assert_eq!(first.lines().count(), next_second.lines().count(), "as many searches");
 }
 
 #[tokio::test]

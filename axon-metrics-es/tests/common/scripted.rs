@@ -1,6 +1,7 @@
 //! A server that answers as it is told, and keeps what it was asked.
 
 use std::{
+    io,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -9,7 +10,7 @@ use axon_examples::stores::elasticsearch::client;
 use axon_metrics_es::{EsBehavior, EsOptions};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter},
     net::{TcpListener, TcpStream},
 };
 
@@ -20,6 +21,7 @@ pub(crate) enum Canned {
     Chunked(u16, Vec<u8>),
     /// A length that is not that of the body, after which the connection is closed.
     Cut(u16, usize, Vec<u8>),
+    Long(Long),
     Raw(Vec<u8>),
     /// Nothing, for this long; then the connection is closed.
     Silence(Duration),
@@ -28,6 +30,32 @@ pub(crate) enum Canned {
 impl Canned {
     pub(crate) fn json(body: &Value) -> Self {
         Self::Chunked(200, body.to_string().into())
+    }
+}
+
+/// A body that is never held as a whole: a part of it is sent again and again.
+#[derive(Debug, Clone)]
+pub(crate) struct Long {
+    pub(crate) start: String,
+    pub(crate) again: String,
+    pub(crate) times: usize,
+    pub(crate) end: String,
+}
+
+impl Long {
+    pub(crate) fn bytes(&self) -> usize {
+        self.start.len() + self.again.len() * self.times + self.end.len()
+    }
+
+    async fn send(&self, stream: &mut TcpStream) -> io::Result<()> {
+        let mut out = BufWriter::new(stream);
+        out.write_all(&head_of(200, &format!("content-length: {}", self.bytes()))).await?;
+        out.write_all(self.start.as_bytes()).await?;
+        for _ in 0..self.times {
+            out.write_all(self.again.as_bytes()).await?;
+        }
+        out.write_all(self.end.as_bytes()).await?;
+        out.flush().await
     }
 }
 
@@ -138,6 +166,10 @@ async fn serve(
                 bytes.extend_from_slice(b"0\r\n\r\n");
                 (bytes, false)
             }
+            Canned::Long(long) => match long.send(&mut stream).await {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
             Canned::Silence(time) => {
                 tokio::time::sleep(time).await;
                 return;
@@ -201,7 +233,8 @@ impl Mapped {
     }
 }
 
-fn field_caps(indices: &[Mapped]) -> Value {
+/// The mapped types of indices, as asked for by field.
+pub(crate) fn field_caps(indices: &[Mapped]) -> Value {
     let mut fields = json!({});
     let names: Vec<_> = indices.iter().map(|index| index.name).collect();
     for index in indices {
@@ -216,7 +249,8 @@ fn field_caps(indices: &[Mapped]) -> Value {
     json!({"indices": names, "fields": fields})
 }
 
-fn counts(indices: &[Mapped]) -> Value {
+/// How many records indices hold, and in which units their times are.
+pub(crate) fn counts(indices: &[Mapped]) -> Value {
     let count = |index: &Mapped| {
         let units: Vec<_> = index.units.iter().map(|count| json!({"doc_count": count})).collect();
         json!({
