@@ -26,10 +26,14 @@ pub(crate) fn same(mut real: DashboardAnswer, mut exact: DashboardAnswer, blind:
         not_measured(&real, Widget::Realtime, "activeUsers", Reason::TimeResolution, what);
         clear_active(&mut exact);
     }
-    if blind.status && real.data.comparison.is_some() {
-        for field in ["promotion.cancelled", "regular.cancelled"] {
-            not_measured(&real, Widget::Comparison, field, Reason::NoStatus, what);
+    if let Some(exact) = exact.data.comparison.as_ref().filter(|_| blind.status) {
+        not_measured(&real, Widget::Comparison, "promotion.cancelled", Reason::NoStatus, what);
+        // Without products nothing is known of the shop for another reason.
+        if exact.regular.cancelled.is_some() {
+            not_measured(&real, Widget::Comparison, "regular.cancelled", Reason::NoStatus, what);
         }
+    }
+    if blind.status {
         clear_cancelled(&mut exact);
     }
     same_notes(&real, &exact, blind, what);
