@@ -1,5 +1,6 @@
 //! The encoded answer: its bytes, its tag, and how long it may be sent again. Lives here: making one. Lives elsewhere: what
-//! the tag is made of (`encoded/etag`), its headers (`encoded/head`), keeping them (`encoded/kept`), URLs asked before (`encoded/texts`).
+//! the tag is made of (`encoded/etag`), its headers (`encoded/head`), keeping them (`encoded/kept`), URLs asked before
+//! (`encoded/texts`).
 
 use axon_metrics::{Instant, TimedAnswer};
 use axum::{

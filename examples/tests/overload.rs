@@ -1,8 +1,8 @@
 //! R6: four times as many questions as the stores can answer, each another one, so that nothing kept helps.
 //!
-//! Almost as many are answered as at the best of times; who is refused is told so at once, but for the few who
-//! waited for a place in vain (others are let in and not done in time, and told so then). The process grows by what it keeps of answers, each another one, and by no more. Two seconds after
-//! the storm all is as before.
+//! Almost as many are answered as at the best of times; who is refused is told so at once, but for the few who waited for a place
+//! in vain (others are let in and not done in time, and told so then). The process does not grow in the second half of the storm
+//! by more than 16 MiB (32 in the gate), which is what it keeps of answers. Two seconds after the storm all is as before.
 
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -32,8 +32,6 @@ use server::Server;
 /// Elasticsearch is the narrow place: so far away, and so many questions at once.
 const DISTANCES: [u64; 3] = [200, 5, 1];
 const PLACES: u64 = 8;
-/// What is kept of one answer at most, encoded and as widgets.
-const KEPT: u64 = 16 << 10;
 
 /// Answers a second that this allows at most.
 fn nominal() -> f64 {
@@ -48,7 +46,6 @@ struct Manner {
     refused: (usize, Duration),
     /// Of the best goodput.
     share: f64,
-    /// In the second half of the storm, beside what is kept of answers.
     growth: u64,
     /// How many times the calm p99 it may be, two seconds after.
     after: f64,
@@ -62,7 +59,7 @@ fn manner() -> Manner {
             storm: seconds(60),
             refused: (95, millis(10)),
             share: 0.9,
-            growth: 4 << 20,
+            growth: 16 << 20,
             after: 1.25,
         }
     } else {
@@ -72,7 +69,7 @@ fn manner() -> Manner {
             storm: seconds(4),
             refused: (90, millis(250)),
             share: 0.6,
-            growth: 24 << 20,
+            growth: 32 << 20,
             after: 4.0,
         }
     }
@@ -182,12 +179,14 @@ async fn four_times_too_much_costs_those_who_come_too_many_and_nobody_else() {
         late >> 20,
     );
     assert!(stormy.goodput() >= share * best, "goodput fell from {best:.1} to {:.1}", stormy.goodput());
+    // Nine of ten of all who were not answered, those included who were let in.
+    let unanswered = &stormy.by_status[&503];
+    assert!(unanswered.p90 <= at_once.as_secs_f64() * 1_000.0, "{unanswered}");
     assert!(most <= at_once, "{most:?} until one was told, {half:?} for half of them");
     assert!(stormy.errors.is_empty(), "{:?}", stormy.errors);
     let other: Vec<_> = stormy.by_status.keys().filter(|status| ![200, 503].contains(*status)).collect();
     assert!(other.is_empty(), "{other:?}");
-    let kept = stormy.by_status[&200].count / 2 * KEPT;
-    assert!(late <= early + kept + growth, "it grew from {early} to {late} bytes, of which {kept} are answers");
+    assert!(late <= early + growth, "it grew from {early} to {late} bytes");
     assert_eq!(after.failures(), 0, "two seconds after:\n{after}");
     let (p99, calm) = (after.latency.p99, before.latency.p99);
     assert!(p99 <= calm * worse, "p99 {p99} ms two seconds after, {calm} ms before");
