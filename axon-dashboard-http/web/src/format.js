@@ -48,12 +48,17 @@ export function change(value) {
   return `${numbers({ maximumFractionDigits: 1, signDisplay: "exceptZero" }).format(value)}%`;
 }
 
-/** Money: an exact decimal as text. @param {string | null | undefined} value @param {string} currency */
-export function money(value, currency) {
+/**
+ * Money: an exact decimal as text.
+ * @param {string | null | undefined} value
+ * @param {string} currency
+ * @param {boolean} [mean] keeps its decimals where they are zeros: it moves each second, and its column must not
+ */
+export function money(value, currency, mean = false) {
   if (value === null || value === undefined) return NONE;
   const exact = /** @type {Intl.StringNumericLiteral} */ (value);
   /** @type {Intl.NumberFormatOptions} */
-  const options = { minimumFractionDigits: 2, maximumFractionDigits: 2, trailingZeroDisplay: "stripIfInteger" };
+  const options = { minimumFractionDigits: 2, maximumFractionDigits: 2, trailingZeroDisplay: mean ? "auto" : "stripIfInteger" };
   try {
     return numbers({ ...options, style: "currency", currency, currencyDisplay: "narrowSymbol" }).format(exact);
   } catch {

@@ -114,7 +114,7 @@ function raw(comparison, kind, figure) {
 /** @param {Comparison} comparison @param {Kind} kind @param {Figure} figure */
 function text(comparison, kind, figure) {
   const value = raw(comparison, kind, figure);
-  return figure === "revenue" ? format.money(/** @type {string | null} */ (value), comparison.currency) : format.count(/** @type {number | null} */ (value));
+  return figure === "revenue" ? format.money(/** @type {string | null} */ (value), comparison.currency, kind === "baseline") : format.count(/** @type {number | null} */ (value));
 }
 
 /** @param {{comparison: Comparison, measure: Measure}} shown @param {import("../chart.js").Colours} colour */

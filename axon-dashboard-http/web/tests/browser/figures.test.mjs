@@ -20,8 +20,8 @@ const plain = (value) => {
 };
 /** @param {number | null | undefined} value */
 const percent = (value) => (value === null || value === undefined ? "–" : `${plain(value)}%`);
-/** @param {string | null} value */
-const won = (value) => (value === null ? "–" : `₩${plain(value)}`);
+/** @param {string | null} value @param {string} kind a mean keeps its two decimals */
+const won = (value, kind) => (value === null ? "–" : `₩${plain(value)}${kind === "baseline" && value.endsWith(".00") ? ".00" : ""}`);
 /** @param {number | null | undefined} value */
 const change = (value) => {
   if (value === null || value === undefined) return "–";
@@ -49,7 +49,7 @@ function told({ data: { overview, funnel, comparison, realtime, activities } }) 
   for (const figure of /** @type {const} */ (["orders", "quantity", "revenue", "buyers", "cancelled"])) {
     for (const kind of /** @type {const} */ (["promotion", "regular", "baseline"])) {
       const found = /** @type {any} */ (comparison?.[kind])?.[figure] ?? null;
-      all[`promotion ${kind}.${figure}`] = figure === "revenue" ? won(found) : plain(found);
+      all[`promotion ${kind}.${figure}`] = figure === "revenue" ? won(found, kind) : plain(found);
     }
   }
   for (const figure of /** @type {const} */ (["remainingStock", "participantsTotal", "activeUsers"])) all[`realtime ${figure}`] = plain(realtime?.[figure]);
@@ -191,8 +191,8 @@ scene("the stock's bar is as long as what is left, and its colour and words say 
   }
 }, { expected: FAILED_LOADS });
 
-scene("money is written to its last digit, however much it is", async ({ page, go }) => {
-  const amounts = { promotion: "12345678901234567890.12", regular: "9007199254740993.00", baseline: "0.05" };
+scene("money is written to its last digit, however much it is, and what moves each second keeps its width", async ({ page, go }) => {
+  const amounts = { promotion: "12345678901234567890.05", regular: "9007199254740993.00", baseline: "1809928.00" };
   await page.route("**/stream?**", (route) => route.fulfill({ status: 503, body: "" }));
   await page.route("**/activity/790?**", async (route) => {
     const real = await (await route.fetch()).json();
@@ -201,5 +201,5 @@ scene("money is written to its last digit, however much it is", async ({ page, g
   });
   await go("activities/790");
   const written = await Promise.all(Object.keys(amounts).map((kind) => text(page, `[data-figure="${kind}.revenue"]`)));
-  assert.deepEqual(written, ["₩12,345,678,901,234,567,890.12", "₩9,007,199,254,740,993", "₩0.05"]);
+  assert.deepEqual(written, ["₩12,345,678,901,234,567,890.05", "₩9,007,199,254,740,993", "₩1,809,928.00"]);
 }, { expected: FAILED_LOADS });

@@ -25,11 +25,11 @@ function change(value) {
   return value === 0 ? `= ${size}` : `${value > 0 ? "▲" : "▼"} ${size}`;
 }
 
-/** @param {string | null} value an exact decimal */
-function won(value) {
+/** @param {string | null} value an exact decimal @param {string} kind a mean keeps its two decimals */
+function won(value, kind) {
   if (value === null) return NONE;
   const [whole = "0", rest = ""] = value.split(".");
-  return `₩${new Intl.NumberFormat("ko").format(BigInt(whole))}${/^0*$/.test(rest) ? "" : `.${rest}`}`;
+  return `₩${new Intl.NumberFormat("ko").format(BigInt(whole))}${kind !== "baseline" && /^0*$/.test(rest) ? "" : `.${rest}`}`;
 }
 
 /**
@@ -65,7 +65,7 @@ export function figures({ data: { overview, funnel, comparison, realtime, activi
     found.promotion = {};
     for (const [kind, one] of Object.entries({ promotion: comparison.promotion, regular: comparison.regular, baseline: { ...comparison.baseline, cancelled: null } })) {
       for (const name of /** @type {const} */ (["orders", "quantity", "buyers", "cancelled"])) found.promotion[`${kind}.${name}`] = count(one[name]);
-      found.promotion[`${kind}.revenue`] = won(one.revenue);
+      found.promotion[`${kind}.revenue`] = won(one.revenue, kind);
     }
   }
   if (activities) {
