@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, Either};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt as _};
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, Span, info, info_span, warn};
 
 use crate::{app::App, observe, problem::Problem, query, reply, request_id, request_id::RequestId, routes};
 
@@ -79,13 +79,19 @@ where
             let problem = Problem::query("path and query must have at most 8192 bytes together");
             return Either::Left(ready(Ok(line.end(problem.into_response()))));
         }
-        let span = info_span!(target: "axon_dashboard_http", "request", request_id = %line.id);
+        let span = span(&line.id);
         let response = self.0.inner.clone().oneshot(request).instrument(span);
         Either::Right(Box::pin(async move {
             let response = response.await?;
             Ok(line.end(response))
         }))
     }
+}
+
+/// Each request has one. What sources say of a request that is waited for is said in it; that of an answer at hand is over at
+/// once.
+fn span(id: &RequestId) -> Span {
+    info_span!(target: "axon_dashboard_http", "request", request_id = %id)
 }
 
 fn fits(uri: &Uri) -> bool {
@@ -95,8 +101,9 @@ fn fits(uri: &Uri) -> bool {
 /// An answer at hand, which has all headers but the request's id.
 fn sent_again(request: &Request, mut response: Response, now: DateTime<Utc>, began: Instant) -> Response {
     let mut id = RequestId::of(request.headers(), now);
+    let span = span(&id);
     log(&id, method(request.method()), request.extensions().get(), Some(&response), began);
-    response.headers_mut().insert(request_id::HEADER, id.take());
+    span.in_scope(|| response.headers_mut().insert(request_id::HEADER, id.take()));
     response
 }
 

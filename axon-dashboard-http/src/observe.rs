@@ -43,6 +43,8 @@ pub fn describe_metrics() {
         describe_gauge!("axon_streams", Unit::Count, "Streams that are open");
         describe_gauge!("axon_stream_samplers", Unit::Count, "Questions that are asked for open streams");
         describe_counter!("axon_stream_events_total", Unit::Count, "Events handed to readers of streams, by event");
+        let delay = "Time from when an update was due until a reader took it, without each reader's first";
+        describe_histogram!("axon_stream_update_delay_seconds", Unit::Seconds, delay);
         let ended = "Streams that ended, by reason; gone: the reader left";
         describe_counter!("axon_stream_ended_total", Unit::Count, ended);
     }
@@ -91,6 +93,14 @@ pub(crate) fn stream_event(event: &'static str) {
     metrics::counter!("axon_stream_events_total", "event" => event).increment(1);
     #[cfg(not(feature = "metrics"))]
     let _ = event;
+}
+
+/// An update that was due then is handed to a reader.
+pub(crate) fn stream_update(due: Instant) {
+    #[cfg(feature = "metrics")]
+    metrics::histogram!("axon_stream_update_delay_seconds").record(due.elapsed().as_secs_f64());
+    #[cfg(not(feature = "metrics"))]
+    let _ = due;
 }
 
 pub(crate) fn sampler_began() {

@@ -5,7 +5,12 @@
 //! A reply has three layers that can each fail: the HTTP status, the status of each search, and the shards of a search. A
 //! search that lost shards or time says smaller numbers with status 200: they are passed on as partial, never as whole.
 
-use serde::{Deserialize, de::DeserializeOwned};
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, SeqAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -112,8 +117,8 @@ fn search(index: usize, reply: &str) -> Outcome<Searched> {
     let aggregations = reply.aggregations.unwrap_or_default();
     Ok(Searched {
         total: total.value,
-        partial: timed_out || shards.failed > 0 || shards.successful < shards.total,
-        failed: shards.failed > 0,
+        partial: timed_out || shards.any_failed() || shards.successful < shards.total,
+        failed: shards.any_failed(),
         shards: shards.total,
         users: aggregations.users.or(aggregations.named.map(|group| group.users)).map(|count| count.value),
         sessions: aggregations.anonymous.map(|group| group.sessions.value),
@@ -145,7 +150,30 @@ struct Shards {
     successful: u64,
     failed: u64,
     #[serde(default)]
-    failures: Vec<ShardFailure>,
+    failures: Failures,
+}
+
+impl Shards {
+    fn kind(&self) -> Kind {
+        self.failures.first_type.as_deref().map_or_else(Kind::default, Kind::new)
+    }
+
+    fn any_failed(&self) -> bool {
+        self.failed > 0 || self.failures.any
+    }
+}
+
+/// A list of why shards failed, of which only the first type that is told is held.
+#[derive(Default)]
+struct Failures {
+    any: bool,
+    first_type: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Failures {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(FailureList)
+    }
 }
 
 #[derive(Deserialize)]
@@ -154,10 +182,22 @@ struct ShardFailure {
     reason: Option<Reason>,
 }
 
-impl Shards {
-    fn kind(&self) -> Kind {
-        let reason = self.failures.iter().find_map(|failure| failure.reason.as_ref()?.r#type.as_deref());
-        reason.map_or_else(Kind::default, Kind::new)
+struct FailureList;
+
+impl<'de> Visitor<'de> for FailureList {
+    type Value = Failures;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of failures of shards")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Failures, A::Error> {
+        let mut read = Failures::default();
+        while let Some(failure) = list.next_element::<ShardFailure>()? {
+            read.any = true;
+            read.first_type = read.first_type.or_else(|| failure.reason?.r#type);
+        }
+        Ok(read)
     }
 }
 

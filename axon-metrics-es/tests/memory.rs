@@ -87,8 +87,10 @@ fn filled(list: &str, entry: &Value) -> (Long, u64) {
     let times = (LIMIT - ROOM) / again.len();
     let count = times as u64 + 1;
     let hour = json!({"key": at(0).timestamp_millis(), "doc_count": count});
+    let mut shards = shards(1);
+    shards["failures"] = json!([]);
     let mut search = json!({
-        "status": 200, "timed_out": false, "_shards": shards(1),
+        "status": 200, "timed_out": false, "_shards": shards,
         "hits": {"total": {"value": count, "relation": "eq"}, "hits": []},
         "aggregations": {
             "hours": {"doc_count": count, "each": {"buckets": [hour]}},
@@ -103,15 +105,14 @@ fn filled(list: &str, entry: &Value) -> (Long, u64) {
     (long, count)
 }
 
-/// What comes of the question when it is answered so: the count, if it is whole.
-async fn counted(reply: Long) -> Result<u64, SourceError> {
+/// What comes of the question when it is answered so: the count, and whether it is whole.
+async fn counted(reply: Long) -> Result<(u64, bool), SourceError> {
     let indices = ["axon.event.behavior", "axon.event.commerce"].map(Mapped::template);
     let server = Scripted::over(indices.into(), move |_| Canned::Long(reply.clone())).await;
     let source = server.source(EsOptions::default().with_longest_reply(LIMIT as u64));
     let facts = source.behavior(&clicks()).await?;
     let fact = facts.steps.current[0].as_ref().unwrap();
-    assert!(!fact.partial);
-    Ok(fact.value)
+    Ok((fact.value, !fact.partial))
 }
 
 /// One test, since the peak is that of the whole process.
@@ -136,12 +137,15 @@ async fn a_reply_takes_at_most_four_times_its_bytes() {
     // Less than half a reply would say that nothing was measured.
     let all = body / 2..=MOST * body;
     let (skipped, count) = filled("/hits/hits", &json!({"_source": {"pageUrl": "http://shop.example/1"}}));
-    assert_eq!(counted(skipped).await.unwrap(), count);
+    assert_eq!(counted(skipped).await.unwrap(), (count, true));
     assert!(all.contains(&taken(before, "just short enough, with much that is skipped")));
     let (hours, count) =
         filled("/aggregations/hours/each/buckets", &json!({"key": at(0).timestamp_millis(), "doc_count": 1}));
-    assert_eq!(counted(hours).await.unwrap(), count);
+    assert_eq!(counted(hours).await.unwrap(), (count, true));
     assert!(all.contains(&taken(before, "just short enough, with many hours")));
+    let (failures, count) = filled("/_shards/failures", &json!({}));
+    assert_eq!(counted(failures).await.unwrap(), (count, false));
+    assert!(all.contains(&taken(before, "just short enough, with much that failed")));
     // Read to its end, and refused since an activity is in it twice.
     let (activities, _) = filled("/aggregations/activities/buckets", &json!({"key": 77, "doc_count": 1}));
     let found = counted(activities).await;

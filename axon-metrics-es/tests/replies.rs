@@ -406,8 +406,13 @@ async fn text_that_is_no_such_reply_is_not_believed() {
 
 #[tokio::test]
 async fn a_lost_shard_and_lost_time_make_every_figure_partial() {
-    for (place, value) in [("/timed_out", json!(true)), ("/_shards", json!({"total": 2, "successful": 1, "failed": 0}))]
-    {
+    let failures = json!([{"shard": 0, "reason": {"type": "some_exception"}}]);
+    for (place, value) in [
+        ("/timed_out", json!(true)),
+        ("/_shards", json!({"total": 2, "successful": 1, "failed": 0})),
+        ("/_shards", json!({"total": 1, "successful": 1, "failed": 0, "failures": failures})),
+        ("/_shards", json!({"total": 1, "successful": 1, "failed": 0, "failures": [{}]})),
+    ] {
         let mut reply = good();
         let (parent, name) = place.rsplit_once('/').unwrap();
         reply.pointer_mut(&format!("/responses/0{parent}")).unwrap()[name] = value;

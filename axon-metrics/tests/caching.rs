@@ -700,6 +700,7 @@ async fn times_that_mean_never_are_taken_for_never() {
         stale: never,
         history: never,
         history_stale: never,
+        jitter_percent: u8::MAX,
     };
     let budgets = Budgets {
         answer: never,

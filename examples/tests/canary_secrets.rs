@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
+#[path = "common/drill.rs"]
+mod drill;
 #[path = "canary/marks.rs"]
 mod marks;
 #[path = "common/platform.rs"]
@@ -13,7 +15,7 @@ mod platform;
 #[path = "canary/server.rs"]
 mod server;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use axon_examples::{
     fault_proxy::{Fault, FaultProxy},
@@ -24,6 +26,7 @@ use axon_metrics::{Dashboard, MemoryStore, testing::server_url};
 use axon_metrics_es::{EsBehavior, EsOptions};
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
 use axon_metrics_redis::{RedisCache, RedisCacheOptions, RedisOptions, RedisRealtime};
+use drill::is_drill;
 use marks::{Mark, Marks};
 use platform::Platform;
 use serde_json::json;
@@ -282,6 +285,16 @@ async fn no_secret_is_told_while_the_stores_answer() {
     scene.end().await;
 }
 
+async fn break_again(proxies: Arc<Vec<FaultProxy>>, fault: Fault) {
+    if fault != Fault::HalfOpen {
+        return;
+    }
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        proxies.iter().for_each(|proxy| proxy.set(fault));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_told_while_the_stores_fail() {
     let Some(scene) = Scene::begin("ill").await else { return };
@@ -290,14 +303,23 @@ async fn no_secret_is_told_while_the_stores_fail() {
     for server in [real.es, real.sql, real.redis] {
         proxies.push(FaultProxy::start(server).await.unwrap());
     }
+    let proxies = Arc::new(proxies);
     let places = Places { es: proxies[0].address(), sql: proxies[1].address(), redis: proxies[2].address() };
-    let faults = [Fault::Refuse, Fault::Garbage, Fault::Reset, Fault::Cut { after_bytes: 40 }, Fault::Blackhole];
+    let mut faults =
+        vec![Fault::Refuse, Fault::Garbage, Fault::Reset, Fault::Cut { after_bytes: 40 }, Fault::Blackhole];
+    if is_drill() {
+        let drip = Fault::Drip { bytes: NonZeroUsize::MIN, every: Duration::from_millis(20) };
+        faults.extend([Fault::Latency(Duration::from_millis(300)), drip, Fault::Close, Fault::HalfOpen]);
+    }
     let givens = [Given::Addresses, Given::File, Given::Files, Given::Environment];
     for (index, fault) in faults.into_iter().enumerate() {
         proxies.iter().for_each(|proxy| proxy.set(fault));
         let (given, format) = (givens[index % 4], ["json", "text"][index % 2]);
         let told = scene.told(given, &places);
+        // Again and again, since only connections that are open become half-open.
+        let breaking = tokio::spawn(break_again(Arc::clone(&proxies), fault));
         let said = tokio::task::block_in_place(|| scene.said(&told, format, false));
+        breaking.abort();
         scene.silent(&format!("{fault}, {given:?}, {format}"), &said);
     }
     scene.end().await;

@@ -2,7 +2,8 @@
 //!
 //! Almost as many are answered as at the best of times; who is refused is told so at once, but for the few who waited for a place
 //! in vain (others are let in and not done in time, and told so then). The process does not grow in the second half of the storm
-//! by more than 16 MiB (32 in the gate), which is what it keeps of answers. Two seconds after the storm all is as before.
+//! by more than 16 MiB (32 in the gate), which is what it keeps of answers, and that has a bound. Two seconds after the storm all
+//! is as before.
 
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -193,4 +194,33 @@ async fn four_times_too_much_costs_those_who_come_too_many_and_nobody_else() {
     assert_eq!(after.by_status.keys().collect::<Vec<_>>(), [&200]);
     drop(server);
     platform.remove().await;
+}
+
+/// What is kept of answers is bounded, however many questions there are, each another one: once that is full nothing grows.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_of_ever_new_questions_has_a_bound() {
+    let (rounds, each) = if is_drill() { (10, 8_000) } else { (2, 100) };
+    let server = Server::with_settings(&["--generate", "2000", "--still"], &[]);
+    let process = Process::of(server.pid());
+    let today = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()) - chrono::TimeDelta::days(2);
+    let mut sizes = vec![process.resident().unwrap()];
+    for round in 0..rounds {
+        let target = |number: i64| -> Target {
+            let start = today - chrono::TimeDelta::seconds(round * each + number);
+            let (start, end) = (start.format("%FT%TZ"), today.format("%FT23:59:59Z"));
+            let query = format!("widgets=overview,funnel&period=custom&startDate={start}&endDate={end}");
+            format!("http://{}/api/v1/dashboard/campaign/123?{query}", server.address).parse().unwrap()
+        };
+        let plan = Plan::new((0..each).map(target)).with_rate(800.0).with_warm_up(Duration::ZERO);
+        let report = plan.with_duration(Duration::from_millis(u64::try_from(each).unwrap() * 10 / 8)).run(|_| {}).await;
+        let report = report.unwrap();
+        assert_eq!(report.failures(), 0, "{report}");
+        sizes.push(process.resident().unwrap());
+    }
+    println!("after each {each} questions: {:?} MiB resident", sizes.iter().map(|size| size >> 20).collect::<Vec<_>>());
+    if is_drill() {
+        // Of kept answers 64 MiB, of widgets 32 MiB of JSON, and what holding them takes.
+        let (half, last) = (sizes[sizes.len() / 2], sizes[sizes.len() - 1]);
+        assert!(last <= half + (4 << 20), "{half} bytes after half of them, {last} in the end");
+    }
 }

@@ -26,7 +26,7 @@ use std::{
 
 use axon_examples::{
     generator::Config,
-    load::{Plan, Report, Target},
+    load::{Plan, Quantiles, Report, Target},
     stores::{Layout, elasticsearch},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -310,8 +310,15 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
     }
     let first_event = report.streams.as_ref().unwrap().first_event.max;
     assert!(first_event < first_page_within.as_secs_f64() * 1_000.0, "first event after {first_event} ms");
+    // P13: nobody waits when figures grow old. Who did would wait as long as the farthest store is away.
+    let Quantiles { p99, max, .. } = report.latency;
+    println!(
+        "polls: p99 {p99:.1} ms, the longest {max:.1} ms, {:.1} times that; a load takes {} ms",
+        max / p99,
+        DISTANCES[0]
+    );
     if is_drill() {
-        assert!(report.latency.p99 < 20.0, "p99 {} ms", report.latency.p99);
+        assert!(p99 < 20.0 && max < 100.0, "p99 {p99} ms, the longest {max} ms");
     }
     drop(server);
     platform.remove().await;

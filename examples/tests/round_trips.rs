@@ -1,5 +1,6 @@
 //! How often an answer waits for the distance to a server: once per store, for one activity and for a thousand.
 
+#![allow(clippy::print_stdout, reason = "a test prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "common/far.rs"]
@@ -92,6 +93,9 @@ async fn counted(layout: Layout, sql: &str, page: Trips, steps_of_the_ledger: u6
         assert_eq!(live, page, "{layout}: {what:?}");
         let all = counted.trips(&scope.widgets(all).compare_previous()).await;
         assert_eq!(all, [1, 2, 1], "{layout} with comparison: {what:?}");
+        println!(
+            "{layout}, {what:?}: {live:?} trips to Elasticsearch, the database and Redis, {all:?} with comparison"
+        );
     }
     let apart = DashboardRequest::campaign(CROWD).widgets([Widget::Activities, Widget::Overview]);
     assert_eq!(counted.trips(&apart).await, [1, steps_of_the_ledger, 1], "{layout}: activities apart");

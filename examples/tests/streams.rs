@@ -181,9 +181,17 @@ async fn a_thousand_questions_do_not_wait_for_each_other() {
     // Where nothing changes a heartbeat comes five seconds after the event before; what is longer is late.
     let streams = report.streams.as_ref().unwrap();
     let late = streams.gap.p99 - 5_000.0;
-    println!("late by {late:.0} ms, p99");
+    println!("heartbeats late by {late:.0} ms, p99");
+    // An update is late from when its question had to be asked until the server hands it on, the load included.
+    let within = |bound: &str| server.metric(&format!("axon_stream_update_delay_seconds_bucket{{le=\"{bound}\"}}"));
+    let updates = within("+Inf");
+    for bound in ["0.01", "0.025", "0.05", "0.1", "0.25", "1"] {
+        println!("{:6.2} % of {updates} updates within {bound} s", 100.0 * float(within(bound)) / float(updates));
+    }
+    assert!(updates >= keys as u64, "{updates} updates");
     if is_drill() {
         assert!(streams.events["heartbeat"] * 20 >= streams.gap.count, "too few heartbeats to tell: {report}");
         assert!(late <= 250.0, "{late} ms");
+        assert!(within("0.25") * 100 >= updates * 99, "{} of {updates} updates within 250 ms", within("0.25"));
     }
 }

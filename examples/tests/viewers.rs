@@ -90,7 +90,7 @@ async fn a_hundred_viewers_cost_the_stores_a_hundredth_of_what_they_did() {
 
     let server = serve(&[], &settings(&platform, &platform.addresses, &[]));
     let url = format!(
-        "http://{}/api/v1/dashboard/activity/{activity}/stream?widgets=overview,funnel,realtime",
+        "http://{}/api/v1/dashboard/activity/{activity}/stream?widgets=overview,funnel,realtime&compare=previous",
         server.address
     );
     let plan = Plan::new([url.parse::<Target>().unwrap()]).with_streams(VIEWERS, Duration::from_secs(1));

@@ -29,6 +29,8 @@ pub(super) struct Latest {
     pub(super) end: Option<(Ended, Event)>,
     /// When the latest event was said.
     pub(super) said: Monotonic,
+    /// When the latest update was due: when its sampler had to ask, or when somebody else's answer brought it.
+    pub(super) update_due: Monotonic,
     /// When the events before were said, by their count; only as long as a viewer may have left them waiting.
     history: VecDeque<(u64, Monotonic)>,
     horizon: Duration,
@@ -58,6 +60,7 @@ impl Latest {
             heartbeat: heartbeat(answer.timestamp, answer.as_of, None),
             end: None,
             said,
+            update_due: said,
             history: VecDeque::from([(1, said)]),
             horizon: stall_limit.saturating_mul(2),
             etag: answer.etag.clone(),
@@ -71,11 +74,14 @@ impl Latest {
         self.failing.is_none() && self.end.is_none()
     }
 
-    /// Takes in what the sampler's load brought; whether that is an event: it says something else, or it is the first after a
-    /// failure.
-    pub(super) fn load(&mut self, answer: &Encoded) -> bool {
+    /// Takes in what the sampler's load brought, which was due then; whether that is an event: it says something else, or it
+    /// is the first after a failure.
+    pub(super) fn load(&mut self, answer: &Encoded, due: Monotonic) -> bool {
         let recovered = self.failing.take().is_some();
         let news = self.take(answer);
+        if news {
+            self.update_due = due;
+        }
         if recovered && !news && self.end.is_none() {
             self.beat(answer.timestamp);
             return true;
@@ -93,6 +99,7 @@ impl Latest {
             self.etag = answer.etag.clone();
             self.update_id += 1;
             self.say();
+            self.update_due = self.said;
         }
         if news || self.timestamp != answer.timestamp {
             // Under the same id if it says the same: for who comes now, and nobody is sent it again.
@@ -180,19 +187,19 @@ mod tests {
     #[test]
     fn who_comes_later_gets_the_latest_answer_and_nobody_gets_it_again() {
         let mut latest = latest();
-        assert!(!latest.load(&Encoded::saying("this", at(1_300))));
+        assert!(!latest.load(&Encoded::saying("this", at(1_300)), Monotonic::now()));
         assert!(text(&latest.update).contains(&at(1_300).to_string()), "{latest:?}");
         assert_eq!((latest.update_id, latest.count), (1, 1));
-        assert!(latest.load(&Encoded::saying("that", at(1_301))));
+        assert!(latest.load(&Encoded::saying("that", at(1_301)), Monotonic::now()));
         assert_eq!((latest.update_id, latest.count), (2, 2));
     }
 
     #[test]
     fn an_answer_that_was_overtaken_is_left_out_and_one_after_the_clock_was_set_back_is_not() {
         let mut latest = latest();
-        assert!(!latest.load(&Encoded::saying("that", at(96))));
+        assert!(!latest.load(&Encoded::saying("that", at(96)), Monotonic::now()));
         assert!(text(&latest.update).contains("this"), "{latest:?}");
-        assert!(latest.load(&Encoded::saying("that", at(40))));
+        assert!(latest.load(&Encoded::saying("that", at(40)), Monotonic::now()));
         assert!(text(&latest.update).contains("that"), "{latest:?}");
     }
 
@@ -202,7 +209,7 @@ mod tests {
         assert!(latest.fail(Code::Unavailable, at(101)));
         assert!(!latest.take(&Encoded::saying("this", at(100))), "a new viewer brings what was kept");
         assert!(!latest.does_well() && text(&latest.heartbeat).contains("unavailable"));
-        assert!(latest.load(&Encoded::saying("this", at(102))));
+        assert!(latest.load(&Encoded::saying("this", at(102)), Monotonic::now()));
         assert!(latest.does_well() && !text(&latest.heartbeat).contains("unavailable"));
     }
 }

@@ -55,12 +55,12 @@ impl Sampler {
             {
                 return None;
             }
-            let (began, now) = (Monotonic::now(), self.now());
+            let (due, began, now) = (next, Monotonic::now(), self.now());
             next = began + options.stream_tick;
             match self.meanwhile(self.streams.0.answers.fresh(&self.request, now)).await {
                 None => return Some(Ended::Shutdown),
                 Some(Ok(answer)) => {
-                    self.latest.send_if_modified(|latest| latest.load(&answer));
+                    self.latest.send_if_modified(|latest| latest.load(&answer, due));
                     next = began + wait(answer.fresh_until - now, options.stream_tick);
                 }
                 Some(Err(problem)) if problem.code() == Code::NotFound => return Some(Ended::NotFound),

@@ -71,6 +71,10 @@ impl Viewer {
             return Some(end(Ended::Evicted));
         }
         if latest.update_id > self.update_id {
+            if self.update_id > 0 {
+                // The first one was there before he came.
+                observe::stream_update(latest.update_due);
+            }
             self.update_id = latest.update_id;
             // The end is still to be handed on.
             self.seen = if latest.end.is_some() { latest.count - 1 } else { latest.count };

@@ -109,6 +109,22 @@ async fn a_sources_failure_is_logged_with_the_requests_id() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_request_is_a_span_that_is_closed_whether_its_answer_is_kept_or_not() {
+    let app = app();
+    for kept in [false, true] {
+        let log = Log::default();
+        get(&app, CAMPAIGN).with_subscriber(log.subscriber()).await;
+        let text = log.text();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let own = lines.filter(|line| line["target"] == "axon_dashboard_http" && line["span"]["name"] == "request");
+        let own: Vec<Value> = own.filter(|line| line["span"]["request_id"] == "test-1").collect();
+        let times = |what: &str| own.iter().filter(|line| line["fields"]["message"] == what).count();
+        assert_eq!((times("new"), times("close")), (1, 1), "kept: {kept}: {text}");
+        assert_eq!(text.contains("elasticsearch"), !kept, "kept: {kept}: {text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_of_a_callers_is_logged() {
     const MARK: &str = "user-4711";
     let app = Fixture::new(Trouble { realtime: true, ..Trouble::default() }).router();

@@ -183,14 +183,21 @@ async fn a_thousand_viewers_load_the_stores_like_one() {
         let app = live.app();
         let streams = (0..viewers).map(|_| async {
             let mut stream = Stream::open(&app, PATH).await;
-            stream.within(20).await
+            // Not to the very moment of a heartbeat.
+            stream.within(18).await
         });
         let all = join_all(streams).await;
-        assert!(all.iter().all(|events| events == &all[0] || events[0].retry != all[0][0].retry));
+        // Each has a time of its own to come back after, and all else is the same for all.
+        let told = |events: &[Event]| -> Vec<_> {
+            events.iter().map(|event| (event.name.clone(), event.id, event.data.clone())).collect()
+        };
+        for events in &all {
+            assert_eq!(told(events), told(&all[0]));
+        }
         live.loads()
     }
     let one = loads(1).await;
-    assert!((8..=22).contains(&one), "{one} in 20 s");
+    assert!((8..=20).contains(&one), "{one} in 18 s");
     assert_eq!(loads(1_000).await, one);
 }
 

@@ -72,7 +72,7 @@ impl Keys {
             About::Live => self.live,
             About::Over { .. } => self.ranged,
         };
-        Jitter::of(u64::from_be_bytes(std::array::from_fn(|byte| hash[byte])))
+        Jitter(u64::from_be_bytes(std::array::from_fn(|byte| hash[byte])))
     }
 }
 

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::Instant;
 
-/// How long finished widgets are kept, by what they are about. Each time is shortened or lengthened by up to a tenth, so that
-/// not all scopes are loaded again together; by how much is not left to chance, but follows from the key.
+/// How long finished widgets are kept, by what they are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
     /// Live figures, ranges still open, and those that are over while not all of them is in. Answers tell instants apart by
@@ -26,6 +25,9 @@ pub struct Lifetimes {
     pub history: Duration,
     /// How old they may be while the ledger does not answer. Defaults to 24 h.
     pub history_stale: Duration,
+    /// By up to how many percent the time of a widget is shortened or lengthened, so that not all scopes are loaded again
+    /// together; by how much is not left to chance, but follows from the key. More than 100 are 100. Defaults to 10.
+    pub jitter_percent: u8,
 }
 
 impl Lifetimes {
@@ -42,6 +44,7 @@ impl Lifetimes {
             stale: none,
             history: none,
             history_stale: none,
+            jitter_percent: 0,
         }
     }
 }
@@ -58,6 +61,7 @@ impl Default for Lifetimes {
             stale: seconds(15 * 60),
             history: seconds(3600),
             history_stale: seconds(24 * 3600),
+            jitter_percent: 10,
         }
     }
 }
@@ -88,21 +92,24 @@ pub(crate) struct Life {
 /// How finely answers tell instants apart: a load within the same second would be for the same instant.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The share of its time a widget is fresh, in thousandths: 900 to 1100, decided by its key's hash.
+/// What decides which share of its time a widget is fresh: its key's hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Jitter(u32);
+pub(crate) struct Jitter(pub(crate) u64);
 
 impl Jitter {
-    pub(crate) fn of(hash: u64) -> Self {
-        Self(900 + u32::try_from(hash % 201).unwrap_or(0))
+    /// The share in thousandths: of 10 percent, 900 to 1100.
+    fn share(self, percent: u8) -> u32 {
+        let most = 10 * u32::from(percent.min(100));
+        let steps = u64::from(2 * most + 1);
+        1000 - most + u32::try_from(self.0 % steps).unwrap_or(most)
     }
 }
 
 impl Lifetimes {
     /// Whether each answer asks the sources.
     pub(crate) fn keep_nothing(&self) -> bool {
-        let Self { history, history_stale, .. } = *self;
-        *self == Self { history, history_stale, ..Self::none() }
+        let Self { history, history_stale, jitter_percent, .. } = *self;
+        *self == Self { history, history_stale, jitter_percent, ..Self::none() }
     }
 
     /// Until when figures of `as_of` are shown. What was loaded for an instant lives from that instant on, so that its age
@@ -116,7 +123,7 @@ impl Lifetimes {
         let (fresh, refresh) = if time.is_zero() {
             (time, time)
         } else {
-            ((time / 1000).saturating_mul(jitter.0).max(TICK), self.refresh)
+            ((time / 1000).saturating_mul(jitter.share(self.jitter_percent)).max(TICK), self.refresh)
         };
         let fresh_until = later(as_of, fresh);
         let usable_until = later(fresh_until, refresh);
@@ -133,4 +140,18 @@ impl Lifetimes {
 /// An instant so much later; the calendar's end where there is none.
 pub(crate) fn later(at: Instant, by: Duration) -> Instant {
     chrono::Duration::from_std(by).ok().and_then(|by| at.checked_add_signed(by)).unwrap_or(Instant::MAX_UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shortened_or_lengthened_by_as_much_as_is_set() {
+        let shares = |percent| [0, 1, 7, 200, 201, u64::MAX].map(|hash| Jitter(hash).share(percent));
+        assert_eq!(shares(0), [1000; 6]);
+        assert_eq!(shares(10)[..5], [900, 901, 907, 1100, 900]);
+        assert!((0..5_000).all(|hash| (700..=1300).contains(&Jitter(hash).share(30))));
+        assert_eq!([Jitter(0).share(100), Jitter(2_000).share(255)], [0, 2000]);
+    }
 }

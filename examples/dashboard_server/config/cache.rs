@@ -28,6 +28,8 @@ pub(crate) struct Cache {
     history_s: u64,
     /// How old they may be while the ledger is down.
     history_stale_s: u64,
+    /// By how much each time is shortened or lengthened at most.
+    jitter_percent: u8,
     /// Encoded answers in process.
     pub(crate) answers_bytes: usize,
     /// Where several servers keep widgets together.
@@ -63,6 +65,7 @@ impl Default for Cache {
             stale_s: 15 * 60,
             history_s: 3_600,
             history_stale_s: 24 * 3_600,
+            jitter_percent: 10,
             answers_bytes: 64 * 1024 * 1024,
             shared: Shared::None,
             url: Url::default(),
@@ -76,12 +79,13 @@ impl Default for Cache {
 
 impl Cache {
     /// # Errors
-    /// The shared cache has no address.
+    /// The shared cache has no address, or a time could be shortened to nothing.
     pub(super) fn check(&self, redis: &Url) -> anyhow::Result<()> {
         let address = !self.url.is_empty() || !redis.is_empty();
         ensure!(self.shared == Shared::None || address, "shared = \"redis\" needs cache.url or redis.url");
         let lost = self.shared == Shared::None && !self.url.is_empty();
         ensure!(!lost, "url is given, and shared is not \"redis\"");
+        ensure!(self.jitter_percent <= 50, "jitter_percent is {}; it can be 50 at most", self.jitter_percent);
         Ok(())
     }
 
@@ -96,6 +100,7 @@ impl Cache {
             stale: Duration::from_secs(self.stale_s),
             history: Duration::from_secs(self.history_s),
             history_stale: Duration::from_secs(self.history_stale_s),
+            jitter_percent: self.jitter_percent,
         }
     }
 }
