@@ -1,7 +1,7 @@
 //! What a kept answer costs the server on real sockets, against a bare axum handler that sends the same bytes: the time its
 //! process spends on a processor, per request.
 //!
-//! The server is a process of its own, this file started again, with one thread. Its endpoints are asked in turns, round after
+//! The server is a process of its own, this file started again, with one thread; another one counts its requests, for a row. Its endpoints are asked in turns, round after
 //! round, over 64 connections that are kept open and each ask again as soon as they are answered. The ratio of a round is
 //! that of neighbours in time; medians over the rounds are printed, and whether the project's bars are kept; a missed one ends the bench with an error.
 //!
@@ -22,8 +22,9 @@ use axon_metrics::testing::server_url;
 #[path = "cached/server.rs"]
 mod server;
 
-/// Set for the process that is the server.
+/// Set for a process that is a server: whether it counts for Prometheus.
 const SERVES: &str = "AXON_BENCH_CACHED_SERVER";
+const COUNTS: [&str; 2] = ["no", "yes"];
 
 /// An endpoint, and which part of the first one's cost it may have.
 struct Row {
@@ -31,6 +32,8 @@ struct Row {
     path: &'static str,
     knows: bool,
     status: u16,
+    /// Which server is asked: as `COUNTS`.
+    server: usize,
     bar: Option<Bar>,
 }
 
@@ -43,48 +46,45 @@ enum Bar {
 
 const BARE: usize = 0;
 const KEPT: usize = 1;
-const ROWS: [Row; 5] = [
-    Row { name: "opponent: bare handler, the same bytes", path: server::BARE, knows: false, status: 200, bar: None },
-    Row { name: "kept answer, 200", path: server::PATH, knows: false, status: 200, bar: Some(Bar::OfBare(0.90)) },
-    Row { name: "kept answer, 304", path: server::PATH, knows: true, status: 304, bar: Some(Bar::OfBare(0.92)) },
-    Row {
-        name: "opponent: bare handler, written each time",
-        path: server::WRITTEN,
-        knows: false,
-        status: 200,
-        bar: Some(Bar::OfKept(1.2)),
-    },
+const ROWS: [Row; 6] = [
+    row("opponent: bare handler, the same bytes", server::BARE, 200, None),
+    row("kept answer, 200", server::PATH, 200, Some(Bar::OfBare(0.90))),
+    Row { knows: true, ..row("kept answer, 304", server::PATH, 304, Some(Bar::OfBare(0.92))) },
+    Row { server: 1, ..row("kept answer, 200, counted for Prometheus", server::PATH, 200, None) },
+    row("opponent: bare handler, written each time", server::WRITTEN, 200, Some(Bar::OfKept(1.2))),
     // The last, since it is left out without a Redis.
-    Row {
-        name: "opponent: bare handler, from Redis each time",
-        path: server::FROM_REDIS,
-        knows: false,
-        status: 200,
-        bar: Some(Bar::OfKept(1.35)),
-    },
+    row("opponent: bare handler, from Redis each time", server::FROM_REDIS, 200, Some(Bar::OfKept(1.35))),
 ];
 
+const fn row(name: &'static str, path: &'static str, status: u16, bar: Option<Bar>) -> Row {
+    Row { name, path, knows: false, status, server: 0, bar }
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    if env::var_os(SERVES).is_some() {
-        return server::serve();
+    if let Some(counts) = env::var_os(SERVES) {
+        return server::serve(counts == COUNTS[1]);
     }
     let redis = server_url(server::REDIS);
     let rows = &ROWS[..ROWS.len() - usize::from(redis.is_none())];
-    let (mut child, address) = start()?;
-    let measured = measure(&child, &address, rows);
-    child.kill()?;
-    child.wait()?;
+    let mut servers = [start(COUNTS[0])?, start(COUNTS[1])?];
+    let measured = measure(&servers, rows);
+    for (child, _) in &mut servers {
+        child.kill()?;
+        child.wait()?;
+    }
     if let Some(url) = redis {
         let mut connection = redis::Client::open(url)?.get_connection()?;
-        redis::cmd("DEL").arg(server::key(child.id())).exec(&mut connection)?;
+        for (child, _) in &servers {
+            redis::cmd("DEL").arg(server::key(child.id())).exec(&mut connection)?;
+        }
     }
     report(&measured?, rows)
 }
 
-/// The server, and where it listens.
-fn start() -> Result<(Child, String), Box<dyn std::error::Error>> {
+/// A server, and where it listens.
+fn start(counts: &str) -> Result<(Child, String), Box<dyn std::error::Error>> {
     let mut command = Command::new(env::current_exe()?);
-    command.env(SERVES, "1").args(env::args().skip(1)).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.env(SERVES, counts).args(env::args().skip(1)).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn()?;
     let mut line = String::new();
     BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
@@ -92,14 +92,14 @@ fn start() -> Result<(Child, String), Box<dyn std::error::Error>> {
 }
 
 /// Nanoseconds of processor per request: for each round a figure of each row.
-fn measure(server: &Child, address: &str, rows: &[Row]) -> Result<Vec<Vec<f64>>, Box<dyn std::error::Error>> {
-    let server = Process::of(server.id());
+fn measure(servers: &[(Child, String); 2], rows: &[Row]) -> Result<Vec<Vec<f64>>, Box<dyn std::error::Error>> {
+    let processes = servers.each_ref().map(|(child, _)| Process::of(child.id()));
     let (rounds, slice) = if is_trial() { (2, 20) } else { (61, 150) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut lanes = Vec::new();
         for row in rows {
-            lanes.push(Lane::open(address, row.path, row.knows, row.status).await?);
+            lanes.push(Lane::open(&servers[row.server].1, row.path, row.knows, row.status).await?);
         }
         let mut measured = Vec::new();
         // The first round warms up.
@@ -107,6 +107,7 @@ fn measure(server: &Child, address: &str, rows: &[Row]) -> Result<Vec<Vec<f64>>,
             let mut costs = vec![0.0; rows.len()];
             for turn in 0..rows.len() {
                 let row = (turn + round) % rows.len();
+                let server = &processes[rows[row].server];
                 let before = server.cpu_nanos();
                 let answered = lanes[row].run(Duration::from_millis(slice)).await?;
                 let spent = server.cpu_nanos() - before;

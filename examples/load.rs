@@ -64,6 +64,9 @@ struct Args {
     /// When a request is given up, counted from when it should have started; and how long a stream may be silent.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     timeout: Duration,
+    /// Take targets in turn, one for each request at a rate, viewer or stream, instead of drawing them by their weights.
+    #[arg(long)]
+    in_turn: bool,
     /// Another order of targets and another jitter.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -107,6 +110,7 @@ impl Args {
             .with_timeout(self.timeout)
             .with_connections(count(self.connections))
             .with_conditional(self.conditional)
+            .with_targets_in_turn(self.in_turn)
             .with_seed(self.seed);
         plan.arrivals = match (self.rate, self.viewers) {
             (Some(rate), _) => Some(Arrivals::Rate(rate)),

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt as _};
 use tracing::{Instrument, Span, info, info_span, warn};
 
-use crate::{app::App, observe, problem::Problem, query, reply, request_id, request_id::RequestId, routes};
+use crate::{app::App, observe::Requests, problem::Problem, query, reply, request_id, request_id::RequestId, routes};
 
 const TARGET: &str = "axon_dashboard_http::access";
 /// The caller went away before there was a response.
@@ -34,7 +34,7 @@ impl<S> Layer<S> for AroundLayer {
     type Service = Around<S>;
 
     fn layer(&self, inner: S) -> Around<S> {
-        Around(Arc::new(Inside { inner, app: self.0.clone() }))
+        Around(Arc::new(Inside { inner, app: self.0.clone(), requests: Arc::default() }))
     }
 }
 
@@ -48,6 +48,7 @@ pub(crate) struct Around<S>(Arc<Inside<S>>);
 struct Inside<S> {
     inner: S,
     app: App,
+    requests: Arc<Requests>,
 }
 
 impl<S> Clone for Around<S> {
@@ -71,16 +72,17 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let began = Instant::now();
-        if let Some((response, now)) = routes::at_hand(&self.0.app, &request) {
-            return Either::Left(ready(Ok(sent_again(&request, response, now, began))));
+        let Inside { inner, app, requests } = &*self.0;
+        if let Some((response, now)) = routes::at_hand(app, &request) {
+            return Either::Left(ready(Ok(sent_again(requests, &request, response, now, began))));
         }
-        let line = Line::begin(&request, began);
+        let line = Line::begin(Arc::clone(requests), &request, began);
         if !fits(request.uri()) {
             let problem = Problem::query("path and query must have at most 8192 bytes together");
             return Either::Left(ready(Ok(line.end(problem.into_response()))));
         }
         let span = span(&line.id);
-        let response = self.0.inner.clone().oneshot(request).instrument(span);
+        let response = inner.clone().oneshot(request).instrument(span);
         Either::Right(Box::pin(async move {
             let response = response.await?;
             Ok(line.end(response))
@@ -99,10 +101,16 @@ fn fits(uri: &Uri) -> bool {
 }
 
 /// An answer at hand, which has all headers but the request's id.
-fn sent_again(request: &Request, mut response: Response, now: DateTime<Utc>, began: Instant) -> Response {
+fn sent_again(
+    requests: &Requests,
+    request: &Request,
+    mut response: Response,
+    now: DateTime<Utc>,
+    began: Instant,
+) -> Response {
     let mut id = RequestId::of(request.headers(), now);
     let span = span(&id);
-    log(&id, method(request.method()), request.extensions().get(), Some(&response), began);
+    log(requests, &id, method(request.method()), request.extensions().get(), Some(&response), began);
     span.in_scope(|| response.headers_mut().insert(request_id::HEADER, id.take()));
     response
 }
@@ -110,6 +118,7 @@ fn sent_again(request: &Request, mut response: Response, now: DateTime<Utc>, beg
 /// The line in the log of a request that is waited for. Written once: with the response, or when it is dropped, since then the
 /// caller went away.
 struct Line {
+    requests: Arc<Requests>,
     id: RequestId,
     method: &'static str,
     route: Option<MatchedPath>,
@@ -118,8 +127,9 @@ struct Line {
 }
 
 impl Line {
-    fn begin(request: &Request, began: Instant) -> Self {
+    fn begin(requests: Arc<Requests>, request: &Request, began: Instant) -> Self {
         Self {
+            requests,
             id: RequestId::of(request.headers(), Utc::now()),
             method: method(request.method()),
             route: request.extensions().get().cloned(),
@@ -133,7 +143,7 @@ impl Line {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             problem.write(&mut response, &self.id);
         }
-        log(&self.id, self.method, self.route.as_ref(), Some(&response), self.began);
+        log(&self.requests, &self.id, self.method, self.route.as_ref(), Some(&response), self.began);
         self.written = true;
         let headers = response.headers_mut();
         reply::add_total_time(headers, self.began.elapsed());
@@ -146,17 +156,24 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         if !self.written {
-            log(&self.id, self.method, self.route.as_ref(), None, self.began);
+            log(&self.requests, &self.id, self.method, self.route.as_ref(), None, self.began);
         }
     }
 }
 
 /// Counts a request, and writes its line; without a response, the caller went away. How long it took is only looked at where
 /// somebody is told.
-fn log(id: &RequestId, method: &str, route: Option<&MatchedPath>, response: Option<&Response>, began: Instant) {
+fn log(
+    requests: &Requests,
+    id: &RequestId,
+    method: &str,
+    route: Option<&MatchedPath>,
+    response: Option<&Response>,
+    began: Instant,
+) {
     let status = response.map_or(GONE, |response| response.status().as_u16());
     let bytes = response.and_then(|response| response.body().size_hint().exact());
-    observe::request(route, status, began);
+    requests.answered(route, status, began);
     let route = route.map_or("none", MatchedPath::as_str);
     let duration_ms = || reply::milliseconds(began.elapsed());
     if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {

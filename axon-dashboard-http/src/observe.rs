@@ -4,6 +4,9 @@
 use axum::extract::MatchedPath;
 use tokio::time::Instant;
 
+#[cfg(feature = "metrics")]
+mod keys;
+
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -50,26 +53,26 @@ pub fn describe_metrics() {
     }
 }
 
-/// Counts and times a request that began then.
-pub(crate) fn request(route: Option<&MatchedPath>, status: u16, began: Instant) {
+/// Requests of one route.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
     #[cfg(feature = "metrics")]
-    {
-        let route = route.map_or("none".into(), |route| metrics::SharedString::from(route.as_str().to_owned()));
-        metrics::histogram!("axon_http_request_duration_seconds", "route" => route.clone())
-            .record(began.elapsed().as_secs_f64());
-        metrics::counter!("axon_http_requests_total", "route" => route, "status" => status_text(status)).increment(1);
-    }
-    #[cfg(not(feature = "metrics"))]
-    let _ = (route, status, began);
+    keys: std::sync::OnceLock<keys::Keys>,
 }
 
-/// The usual statuses without making text of a number each time.
-#[cfg(feature = "metrics")]
-fn status_text(status: u16) -> metrics::SharedString {
-    match status {
-        200 => "200".into(),
-        304 => "304".into(),
-        other => other.to_string().into(),
+impl Requests {
+    /// Counts and times one that began then.
+    pub(crate) fn answered(&self, route: Option<&MatchedPath>, status: u16, began: Instant) {
+        #[cfg(feature = "metrics")]
+        {
+            let route = route.map_or("none", MatchedPath::as_str);
+            match self.keys.get_or_init(|| keys::Keys::of(route)) {
+                keys if keys.are_of(route) => keys.record(status, began),
+                _ => keys::Keys::of(route).record(status, began),
+            }
+        }
+        #[cfg(not(feature = "metrics"))]
+        let _ = (self, route, status, began);
     }
 }
 

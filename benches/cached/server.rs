@@ -12,6 +12,7 @@ use axum::{
     routing::get,
 };
 use http_body_util::BodyExt as _;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::ServiceExt as _;
 
 pub(crate) const PATH: &str = "/api/v1/dashboard/campaign/123?widgets=overview,funnel,realtime";
@@ -27,8 +28,13 @@ pub(crate) fn key(process: u32) -> String {
     format!("bench-cached:{process}")
 }
 
-/// Serves until whoever started it goes away. The first line it writes is its address.
-pub(crate) fn serve() -> Result<(), Box<dyn std::error::Error>> {
+/// Serves until whoever started it goes away; `counts` what it does, for Prometheus. The first line it writes is its address.
+pub(crate) fn serve(counts: bool) -> Result<(), Box<dyn std::error::Error>> {
+    if counts {
+        // As the example server has it.
+        let buckets = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?;
+    }
     let (store, now) = store(events(20_000));
     let dashboard = keeping_dashboard(&store);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

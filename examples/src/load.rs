@@ -79,6 +79,8 @@ pub struct Plan {
     pub connections: usize,
     /// Whether polls say which answer they have, so that they can be answered with 304.
     pub conditional: bool,
+    /// Whether targets are taken in turn, instead of drawn by their weights.
+    pub in_turn: bool,
     /// Decides jitter and which target is next.
     pub seed: u64,
 }
@@ -98,6 +100,7 @@ impl Plan {
             timeout: Duration::from_secs(10),
             connections: 256,
             conditional: false,
+            in_turn: false,
             seed: 1,
         }
     }
@@ -167,6 +170,14 @@ impl Plan {
         self
     }
 
+    /// Takes targets in turn, one for each request at a rate, viewer or stream, instead of drawing them by their weights: none
+    /// is asked twice while there are enough. Defaults to off.
+    #[must_use]
+    pub fn with_targets_in_turn(mut self, in_turn: bool) -> Self {
+        self.in_turn = in_turn;
+        self
+    }
+
     /// Another order of targets, and another jitter. Defaults to 1.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
@@ -187,12 +198,20 @@ impl Plan {
             targets: polled,
             timeout: self.timeout,
             conditional: self.conditional,
+            in_turn: self.in_turn,
             seed: self.seed,
             start,
             end,
         };
-        let streaming =
-            Streaming { targets: streamed, ramp: self.ramp, timeout: self.timeout, seed: self.seed, start, end };
+        let streaming = Streaming {
+            targets: streamed,
+            ramp: self.ramp,
+            timeout: self.timeout,
+            in_turn: self.in_turn,
+            seed: self.seed,
+            start,
+            end,
+        };
         let work = async {
             tokio::join!(
                 async {

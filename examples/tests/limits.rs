@@ -172,6 +172,15 @@ fn heads_that_do_not_come_are_given_up_and_nobody_else_waits() {
         std::thread::sleep(Duration::from_millis(500));
     }
     let given_up = began.elapsed();
+    for (client, mut stream) in slow.into_iter().enumerate() {
+        let (mut told, mut some) = (Vec::new(), [0; 1024]);
+        while let Ok(read @ 1..) = stream.read(&mut some) {
+            told.extend_from_slice(&some[..read]);
+        }
+        // Who began a head is told why, and who said nothing is left alone.
+        let expected: &[u8] = if client % 2 == 1 { b"HTTP/1.1 408 " } else { b"" };
+        assert!(told.starts_with(expected) && told.is_empty() == expected.is_empty(), "{client}: {told:?}");
+    }
     let meanwhile = others.so_far();
     let after = others.during(calm);
     others.stop();

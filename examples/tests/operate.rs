@@ -94,8 +94,14 @@ fn every_metric_is_documented_with_its_kind_and_its_labels() {
     }
     let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
     write!(stream, "GET /api/v1/dashboard/campaign/123/stream HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    let mut some = [0; 1024];
-    assert!(stream.read(&mut some).unwrap() > 0);
+    let began = std::time::Instant::now();
+    // Until something is told that was not there before.
+    let (mut told, mut some) = (String::new(), [0; 1024]);
+    while !told.contains("\nid: 2\n") {
+        let read = stream.read(&mut some).unwrap();
+        assert!(read > 0 && began.elapsed() < std::time::Duration::from_secs(60), "{told}");
+        told += &String::from_utf8_lossy(&some[..read]);
+    }
     drop(stream);
     let ended = |text: &str| text.contains("axon_stream_ended_total{");
     let mut scraped = server.get("/metrics").1;

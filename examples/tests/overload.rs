@@ -96,7 +96,7 @@ fn paths(platform: &Platform, count: u32) -> Vec<String> {
 fn refusals(server: &Server, targets: &[String], duration: Duration) -> Vec<Duration> {
     let began = Instant::now();
     let mut refusals = Vec::new();
-    for target in targets.iter().cycle().take_while(|_| began.elapsed() < duration) {
+    for target in targets.iter().take_while(|_| began.elapsed() < duration) {
         let asked = Instant::now();
         let (status, body) = server.get(target);
         if status == 503 && body.contains("\"code\":\"overloaded\"") {
@@ -109,19 +109,26 @@ fn refusals(server: &Server, targets: &[String], duration: Duration) -> Vec<Dura
 }
 
 struct Drill {
-    targets: Vec<Target>,
-    seed: u64,
+    /// What was not asked yet.
+    targets: std::vec::IntoIter<Target>,
 }
 
 impl Drill {
     async fn at(&mut self, rate: f64, duration: Duration, warm_up: Duration) -> Report {
-        self.seed += 1;
-        let plan = Plan::new(self.targets.clone()).with_rate(rate).with_duration(duration).with_warm_up(warm_up);
-        let plan = plan.with_connections(1_000).with_timeout(Duration::from_secs(5)).with_seed(self.seed);
+        let own: Vec<Target> = self.targets.by_ref().take(requests(rate, duration)).collect();
+        let plan = Plan::new(own).with_targets_in_turn(true).with_rate(rate).with_duration(duration);
+        let plan = plan.with_warm_up(warm_up).with_connections(1_000).with_timeout(Duration::from_secs(5));
         let report = plan.run(|_| {}).await.unwrap();
         println!("at {rate:.0}/s:\n{report}");
         report
     }
+}
+
+/// As many as are made at this rate, at most.
+fn requests(rate: f64, duration: Duration) -> usize {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousands")]
+    let count = (rate * duration.as_secs_f64()).ceil() as usize;
+    count + 1
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,10 +144,10 @@ async fn four_times_too_much_costs_those_who_come_too_many_and_nobody_else() {
     let server = Arc::new(serve(&["--now", &now], &settings));
     let process = Process::of(server.pid());
     let nominal = nominal();
-    let mut others = paths(&platform, 60_000);
-    let one_more = others.split_off(50_000);
+    let mut others = paths(&platform, 30_000);
+    let one_more = others.split_off(15_000);
     let target = |path: &String| format!("http://{}{path}", server.address).parse().unwrap();
-    let mut drill = Drill { targets: others.iter().map(target).collect(), seed: 0 };
+    let mut drill = Drill { targets: others.iter().map(target).collect::<Vec<Target>>().into_iter() };
 
     let before = drill.at(nominal / 4.0, Duration::from_secs(4), Duration::from_secs(1)).await;
     let mut best: f64 = 0.0;
@@ -199,7 +206,7 @@ async fn four_times_too_much_costs_those_who_come_too_many_and_nobody_else() {
 /// What is kept of answers is bounded, however many questions there are, each another one: once that is full nothing grows.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_of_ever_new_questions_has_a_bound() {
-    let (rounds, each) = if is_drill() { (10, 8_000) } else { (2, 100) };
+    let (rounds, each, rate) = if is_drill() { (10, 8_000_i64, 800.0) } else { (2, 100, 50.0) };
     let server = Server::with_settings(&["--generate", "2000", "--still"], &[]);
     let process = Process::of(server.pid());
     let today = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()) - chrono::TimeDelta::days(2);
@@ -211,9 +218,9 @@ async fn what_is_kept_of_ever_new_questions_has_a_bound() {
             let query = format!("widgets=overview,funnel&period=custom&startDate={start}&endDate={end}");
             format!("http://{}/api/v1/dashboard/campaign/123?{query}", server.address).parse().unwrap()
         };
-        let plan = Plan::new((0..each).map(target)).with_rate(800.0).with_warm_up(Duration::ZERO);
-        let report = plan.with_duration(Duration::from_millis(u64::try_from(each).unwrap() * 10 / 8)).run(|_| {}).await;
-        let report = report.unwrap();
+        let plan = Plan::new((0..each).map(target)).with_targets_in_turn(true).with_rate(rate);
+        let duration = Duration::from_secs(u64::try_from(each).unwrap()).div_f64(rate);
+        let report = plan.with_duration(duration).run(|_| {}).await.unwrap();
         assert_eq!(report.failures(), 0, "{report}");
         sizes.push(process.resident().unwrap());
     }

@@ -39,7 +39,7 @@ fn each_stream_is_ended_cleanly_and_the_process_is_gone_in_time() {
     let streams = if drill::is_drill() { 1_000 } else { 200 };
     let server = Server::with_settings(&["--generate", "20000"], &[]);
     let mut open: Vec<TcpStream> = (0..streams).map(|_| watching(&server)).collect();
-    // Idle, and in the middle of a head: they hold nothing up.
+    // Idle: it holds nothing up.
     let mut idle = TcpStream::connect(&server.address).unwrap();
     write!(idle, "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     assert!(idle.read(&mut [0; 1024]).unwrap() > 0);

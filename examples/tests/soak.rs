@@ -10,10 +10,10 @@ mod platform;
 #[path = "common/server.rs"]
 mod server;
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use axon_examples::{
-    fault_proxy::Fault,
+    fault_proxy::{Fault, Protocol},
     generator::Config,
     load::{Plan, Target},
     process::Process,
@@ -28,16 +28,23 @@ use tokio::time::{Instant, sleep};
 const BROKEN: Duration = Duration::from_secs(3);
 const WELL: Duration = Duration::from_secs(4);
 
-const FAULTS: [Fault; 8] = [
-    Fault::Refuse,
-    Fault::Latency(Duration::from_secs(2)),
-    Fault::Reset,
-    Fault::Blackhole,
-    Fault::HalfOpen,
-    Fault::Garbage,
-    Fault::Close,
-    Fault::Cut { after_bytes: 3 },
-];
+/// What the stores speak, in their order.
+const PROTOCOLS: [Protocol; 3] = [Protocol::Http, Protocol::Mysql, Protocol::Redis];
+
+const fn all_faults(protocol: Protocol) -> [Fault; 10] {
+    [
+        Fault::Refuse,
+        Fault::Latency(Duration::from_secs(2)),
+        Fault::Reset,
+        Fault::Blackhole,
+        Fault::HalfOpen,
+        Fault::Garbage,
+        Fault::Close,
+        Fault::Cut { after_bytes: 3 },
+        Fault::Drip { bytes: NonZeroUsize::MIN, every: Duration::from_millis(20) },
+        Fault::Unauthorized(protocol),
+    ]
+}
 
 /// What the process holds at a moment.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +60,8 @@ async fn faults(far: &Far) {
     for turn in 0.. {
         sleep(WELL).await;
         let proxy = &far.proxies[turn % 3];
-        proxy.set(FAULTS[turn / 3 % FAULTS.len()]);
+        let faults = all_faults(PROTOCOLS[turn % 3]);
+        proxy.set(faults[turn / 3 % faults.len()]);
         sleep(BROKEN).await;
         proxy.set(Fault::None);
     }

@@ -33,8 +33,8 @@ const VISITOR: u64 = 987_654_321;
 const SETTLES: Duration = Duration::from_secs(1);
 
 async fn streamed(targets: Vec<Target>, count: usize, ramp: Duration, duration: Duration) -> Report {
-    let plan =
-        Plan::new(targets).with_streams(count, ramp).with_duration(duration).with_timeout(Duration::from_secs(60));
+    let plan = Plan::new(targets).with_targets_in_turn(true).with_streams(count, ramp).with_duration(duration);
+    let plan = plan.with_timeout(Duration::from_secs(60));
     plan.run(|_| {}).await.unwrap()
 }
 
@@ -116,9 +116,9 @@ async fn thousands_of_viewers_load_the_stores_like_one() {
             float(each) / 1024.0,
             streams.first_event.p99,
         );
-        // The ramp makes the time a little longer.
+        // The ramp makes the time a little longer, and the catalog is read now and then for nobody's sake.
         for (many, one) in of_many.into_iter().zip(of_one) {
-            let allowed = float(one) * (1.1 + ramp.as_secs_f64() / duration.as_secs_f64()) + 4.0;
+            let allowed = float(one) * (1.15 + ramp.as_secs_f64() / duration.as_secs_f64()) + 4.0;
             assert!(float(many) <= allowed, "{of_many:?} trips for {size} streams, {of_one:?} for one");
         }
         if is_drill() {
@@ -176,11 +176,11 @@ async fn a_thousand_questions_do_not_wait_for_each_other() {
         })
         .collect();
     let report = streamed(targets, keys, Duration::from_secs(1), Duration::from_secs(duration)).await;
-    println!("{keys} streams of {keys} questions at most:\n{report}");
+    println!("{keys} streams of {keys} questions:\n{report}");
     assert_eq!(report.failures(), 0, "{report}");
     // Where nothing changes a heartbeat comes five seconds after the event before; what is longer is late.
     let streams = report.streams.as_ref().unwrap();
-    let late = streams.gap.p99 - 5_000.0;
+    let late = streams.quiet.p99 - 5_000.0;
     println!("heartbeats late by {late:.0} ms, p99");
     // An update is late from when its question had to be asked until the server hands it on, the load included.
     let within = |bound: &str| server.metric(&format!("axon_stream_update_delay_seconds_bucket{{le=\"{bound}\"}}"));
@@ -190,7 +190,7 @@ async fn a_thousand_questions_do_not_wait_for_each_other() {
     }
     assert!(updates >= keys as u64, "{updates} updates");
     if is_drill() {
-        assert!(streams.events["heartbeat"] * 20 >= streams.gap.count, "too few heartbeats to tell: {report}");
+        assert!(streams.quiet.count >= keys as u64, "too few heartbeats to tell: {report}");
         assert!(late <= 250.0, "{late} ms");
         assert!(within("0.25") * 100 >= updates * 99, "{} of {updates} updates within 250 ms", within("0.25"));
     }

@@ -45,7 +45,9 @@ async fn an_answer_takes_as_long_as_its_slowest_store() {
     for _ in 0..5 {
         dashboard.answer(&request, as_of).await.unwrap();
     }
-    for distances in DISTANCES {
+    // Of the slowest store at no distance: what it takes by itself, where it is asked two things at once, too.
+    let mut near = 0.0;
+    for distances in [[0; 3]].into_iter().chain(DISTANCES) {
         far.set(distances);
         let (mut walls, mut legs, mut beyond) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
@@ -64,8 +66,13 @@ async fn an_answer_takes_as_long_as_its_slowest_store() {
         );
         let slowest = f64::from(u32::try_from(distances.into_iter().max().unwrap()).unwrap());
         assert!(leg >= slowest, "the slowest store took {leg} ms");
-        // Of a store that is asked two things at once, too.
-        assert!(!is_drill() || leg < slowest * 1.5, "the slowest store took {leg} ms, {slowest} ms away");
+        if slowest == 0.0 {
+            near = leg;
+        }
+        assert!(
+            !is_drill() || leg <= slowest * 1.1 + near * 1.5 + 2.0,
+            "{leg} ms, {slowest} ms away, {near} ms near by"
+        );
         assert!(wall <= leg * share + beside, "{wall} ms, the slowest store {leg} ms");
     }
     platform.remove().await;

@@ -29,16 +29,24 @@ pub(super) struct Latest {
     pub(super) end: Option<(Ended, Event)>,
     /// When the latest event was said.
     pub(super) said: Monotonic,
-    /// When the latest update was due: when its sampler had to ask, or when somebody else's answer brought it.
-    pub(super) update_due: Monotonic,
-    /// When the events before were said, by their count; only as long as a viewer may have left them waiting.
-    history: VecDeque<(u64, Monotonic)>,
+    /// The events before; only as long as a viewer may have left them waiting.
+    history: VecDeque<Said>,
     horizon: Duration,
     etag: HeaderValue,
     timestamp: Instant,
     as_of: Option<Instant>,
     /// Why the latest load failed.
     failing: Option<Code>,
+}
+
+#[derive(Debug)]
+struct Said {
+    count: u64,
+    /// The latest update's then.
+    update_id: u64,
+    at: Monotonic,
+    /// Of an update: when its sampler had to ask, or when somebody else's answer brought it.
+    due: Monotonic,
 }
 
 #[derive(Serialize)]
@@ -60,8 +68,7 @@ impl Latest {
             heartbeat: heartbeat(answer.timestamp, answer.as_of, None),
             end: None,
             said,
-            update_due: said,
-            history: VecDeque::from([(1, said)]),
+            history: VecDeque::from([Said { count: 1, update_id: 1, at: said, due: said }]),
             horizon: stall_limit.saturating_mul(2),
             etag: answer.etag.clone(),
             timestamp: answer.timestamp,
@@ -79,8 +86,8 @@ impl Latest {
     pub(super) fn load(&mut self, answer: &Encoded, due: Monotonic) -> bool {
         let recovered = self.failing.take().is_some();
         let news = self.take(answer);
-        if news {
-            self.update_due = due;
+        if news && let Some(update) = self.history.back_mut() {
+            update.due = due;
         }
         if recovered && !news && self.end.is_none() {
             self.beat(answer.timestamp);
@@ -99,7 +106,6 @@ impl Latest {
             self.etag = answer.etag.clone();
             self.update_id += 1;
             self.say();
-            self.update_due = self.said;
         }
         if news || self.timestamp != answer.timestamp {
             // Under the same id if it says the same: for who comes now, and nobody is sent it again.
@@ -134,14 +140,20 @@ impl Latest {
 
     /// When the first event after the one of this count was said.
     pub(super) fn waiting_since(&self, seen: u64) -> Option<Monotonic> {
-        self.history.iter().find(|(count, _)| *count > seen).map(|(_, said)| *said)
+        self.history.iter().find(|said| said.count > seen).map(|said| said.at)
+    }
+
+    /// When the first update after the one of this id was due.
+    pub(super) fn due_after(&self, update_id: u64) -> Option<Monotonic> {
+        self.history.iter().find(|said| said.update_id > update_id).map(|said| said.due)
     }
 
     fn say(&mut self) {
         self.count += 1;
         self.said = Monotonic::now();
-        self.history.push_back((self.count, self.said));
-        while self.history.front().is_some_and(|(_, said)| self.said - *said > self.horizon) {
+        let (count, update_id, at) = (self.count, self.update_id, self.said);
+        self.history.push_back(Said { count, update_id, at, due: at });
+        while self.history.front().is_some_and(|said| at - said.at > self.horizon) {
             self.history.pop_front();
         }
     }
@@ -201,6 +213,18 @@ mod tests {
         assert!(text(&latest.update).contains("this"), "{latest:?}");
         assert!(latest.load(&Encoded::saying("that", at(40)), Monotonic::now()));
         assert!(text(&latest.update).contains("that"), "{latest:?}");
+    }
+
+    #[test]
+    fn of_updates_that_were_not_taken_the_first_is_the_one_that_is_late() {
+        let mut latest = latest();
+        let began = Monotonic::now();
+        let due = |seconds| began + Duration::from_secs(seconds);
+        assert_eq!(latest.due_after(1), None);
+        assert!(latest.load(&Encoded::saying("that", at(101)), due(1)));
+        latest.beat(at(102));
+        assert!(latest.load(&Encoded::saying("these", at(103)), due(3)));
+        assert_eq!([1, 2, 3].map(|id| latest.due_after(id)), [Some(due(1)), Some(due(3)), None]);
     }
 
     #[test]

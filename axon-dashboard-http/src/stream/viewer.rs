@@ -71,9 +71,11 @@ impl Viewer {
             return Some(end(Ended::Evicted));
         }
         if latest.update_id > self.update_id {
-            if self.update_id > 0 {
-                // The first one was there before he came.
-                observe::stream_update(latest.update_due);
+            // The first one was there before he came.
+            if self.update_id > 0
+                && let Some(due) = latest.due_after(self.update_id)
+            {
+                observe::stream_update(due);
             }
             self.update_id = latest.update_id;
             // The end is still to be handed on.

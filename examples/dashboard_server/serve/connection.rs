@@ -49,8 +49,8 @@ pub(super) async fn serve(
     let service = service_fn(move |request| answer(router.clone(), turn.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        // Runs while a connection is idle, too; that a head is slow is noticed by the socket.
-        .header_read_timeout(patience.idle.max(patience.head))
+        // Runs while a connection is idle, too; that a head is slow is noticed by the socket, and before.
+        .header_read_timeout(patience.idle.max(patience.head + Duration::from_secs(1)))
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(socket), service);
     watcher.watch(connection).await

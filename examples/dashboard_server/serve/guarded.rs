@@ -20,6 +20,9 @@ use tokio::{
     time::Sleep,
 };
 
+/// What a peer is told whose first head has begun and does not end.
+const SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// What a connection is at: even while the head of a request is awaited, odd while an answer is made. Shared with the
 /// service, which learns when a head is whole.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +39,7 @@ impl Turn {
     }
 }
 
-/// A connection with its time-outs. A timer is there only while something is late, so that a quiet connection has none.
+/// A connection with its time-outs. A timer is there only while something is waited for, so that a quiet connection has none.
 #[derive(Debug)]
 pub(super) struct Guarded {
     stream: TcpStream,
@@ -45,6 +48,9 @@ pub(super) struct Guarded {
     seen: u64,
     /// Whether the head of a request has begun.
     begun: bool,
+    /// Whether the peer has ever said something, and been told something.
+    heard: bool,
+    told: bool,
     head: Timer,
     stall: Timer,
 }
@@ -53,11 +59,21 @@ impl Guarded {
     /// The head of each request must be whole `head` after it began, the first one so long after the connection was made;
     /// a write may wait no longer than `stall` until the peer takes something.
     pub(super) fn new(stream: TcpStream, turn: Turn, head: Duration, stall: Duration) -> Self {
-        Self { stream, turn, seen: 0, begun: true, head: Timer::new(head), stall: Timer::new(stall) }
+        Self {
+            stream,
+            turn,
+            seen: 0,
+            begun: true,
+            heard: false,
+            told: false,
+            head: Timer::new(head),
+            stall: Timer::new(stall),
+        }
     }
 
     /// What became of a write: fails when it has been pending for too long.
     fn written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.told = true;
         if written.is_ready() {
             self.stall.stop();
             return written;
@@ -75,6 +91,7 @@ impl AsyncRead for Guarded {
         let this = &mut *self;
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
+        this.heard |= buf.filled().len() > before;
         let turn = this.turn.now();
         if turn != this.seen {
             (this.seen, this.begun) = (turn, false);
@@ -89,6 +106,10 @@ impl AsyncRead for Guarded {
         }
         if this.begun {
             ready!(this.head.run(cx));
+            // Who has said nothing may be a browser with a connection in reserve; and into an answer nothing is written.
+            if this.heard && !this.told {
+                let _ = this.stream.try_write(SLOW);
+            }
             return Poll::Ready(Err(late("the head of a request does not come")));
         }
         Poll::Pending

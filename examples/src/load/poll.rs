@@ -14,7 +14,7 @@ use super::{
     connection::{Answer, Connections, Failure, TIMEOUT, exchange},
     record::Recorder,
     schedule::{Arrivals, evenly, viewer},
-    target::{Resolved, choose},
+    target::{Resolved, choose, in_turn},
 };
 
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub(super) struct Polling {
     pub(super) targets: Arc<[Resolved]>,
     pub(super) timeout: Duration,
     pub(super) conditional: bool,
+    pub(super) in_turn: bool,
     pub(super) seed: u64,
     pub(super) start: Instant,
     pub(super) end: Instant,
@@ -50,13 +51,13 @@ impl Polling {
         let mut random = fastrand::Rng::with_seed(self.seed);
         let tags = Arc::new(self.tags());
         let mut requests = JoinSet::new();
-        for after in evenly(rate) {
+        for (number, after) in (0..).zip(evenly(rate)) {
             let intended = self.start + after;
             if intended >= self.end {
                 break;
             }
             sleep_until(intended).await;
-            let place = choose(&self.targets, &mut random);
+            let place = self.place(number, &mut random);
             recorder.started(intended);
             let (this, connections, recorder, tags) =
                 (Arc::clone(&self), Arc::clone(connections), Arc::clone(recorder), Arc::clone(&tags));
@@ -79,7 +80,7 @@ impl Polling {
     /// it should have been asked.
     async fn view(self: Arc<Self>, number: u64, every: Duration, recorder: Arc<Recorder>) {
         let mut random = fastrand::Rng::with_seed(self.seed.wrapping_add(number).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let place = choose(&self.targets, &mut random);
+        let place = self.place(number, &mut random);
         let tags = self.tags();
         let mut held = None;
         for after in viewer(every, random) {
@@ -99,6 +100,10 @@ impl Polling {
             };
             recorder.ended(intended, answer);
         }
+    }
+
+    fn place(&self, number: u64, random: &mut fastrand::Rng) -> usize {
+        if self.in_turn { in_turn(&self.targets, number) } else { choose(&self.targets, random) }
     }
 
     async fn ask(

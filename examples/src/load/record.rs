@@ -83,6 +83,7 @@ struct Polls {
 #[derive(Debug, Default)]
 struct Streams {
     gaps: Times,
+    quiet: Times,
     ages: Times,
     events: BTreeMap<String, u64>,
     bytes: u64,
@@ -186,6 +187,12 @@ impl Recorder {
         }
     }
 
+    pub(super) fn quiet(&self, gap: Duration) {
+        if self.reports() {
+            self.lock().streams.quiet.add(gap);
+        }
+    }
+
     pub(super) fn event(&self, kind: &str, age: Option<Duration>) {
         let mut inside = self.lock();
         inside.last_second.events += 1;
@@ -266,6 +273,7 @@ impl Recorder {
                 all_after_ms: opening.all_after.map(|after| after.as_secs_f64() * 1e3),
                 first_event: opening.first_events.quantiles(),
                 gap: streams.gaps.quantiles(),
+                quiet: streams.quiet.quantiles(),
                 age: streams.ages.quantiles(),
                 events: streams.events.clone(),
                 bytes: streams.bytes,

@@ -64,6 +64,8 @@ pub struct StreamReport {
     pub first_event: Quantiles,
     /// Between two events of a stream.
     pub gap: Quantiles,
+    /// Between an event and the heartbeat after it.
+    pub quiet: Quantiles,
     /// How old the data of an event was when it was read, by this machine's clock and the `asOf` in it.
     pub age: Quantiles,
     /// Events by type.
@@ -119,8 +121,9 @@ impl fmt::Display for Report {
             writeln!(f, "  sent late  {late}")?;
         }
         let Some(streams) = streams else { return Ok(()) };
-        let StreamReport { wanted, opened, most_open, all_after_ms, first_event, gap, age, events, bytes, .. } =
-            streams;
+        let StreamReport {
+            wanted, opened, most_open, all_after_ms, first_event, gap, quiet, age, events, bytes, ..
+        } = streams;
         write!(f, "{wanted} streams, opened {opened} times, {most_open} at once")?;
         match all_after_ms {
             Some(after) => writeln!(f, ", all told after {after:.0} ms")?,
@@ -130,6 +133,7 @@ impl fmt::Display for Report {
         if *wanted > 0 {
             writeln!(f, "  first      {first_event}")?;
             writeln!(f, "  gap        {gap}")?;
+            writeln!(f, "  heartbeat  {quiet}")?;
             writeln!(f, "  age        {age}")?;
             let events: Vec<String> = events.iter().map(|(kind, count)| format!("{count} x {kind}")).collect();
             writeln!(f, "  events     {}, {bytes} bytes", events.join(", "))?;

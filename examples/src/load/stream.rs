@@ -15,7 +15,7 @@ use super::{
     events::{Event, Events, as_of, reason},
     record::{Recorder, Seen},
     reply::Reply,
-    target::{Resolved, choose},
+    target::{Resolved, choose, in_turn},
 };
 
 /// How long to wait before a new connection where the server does not say.
@@ -39,6 +39,7 @@ pub(super) struct Streaming {
     pub(super) targets: Arc<[Resolved]>,
     pub(super) ramp: Duration,
     pub(super) timeout: Duration,
+    pub(super) in_turn: bool,
     pub(super) seed: u64,
     pub(super) start: Instant,
     pub(super) end: Instant,
@@ -58,16 +59,18 @@ impl Streaming {
     pub(super) async fn run(&self, count: usize, reading: Reading, recorder: &Arc<Recorder>) {
         let mut readers = JoinSet::new();
         for number in 0..count {
-            let random = fastrand::Rng::with_seed(self.seed.wrapping_mul(31).wrapping_add(number as u64));
+            let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(31).wrapping_add(number as u64));
+            let place =
+                if self.in_turn { in_turn(&self.targets, number as u64) } else { choose(&self.targets, &mut random) };
             let intended = self.start + fraction(self.ramp, number, count);
             let (this, recorder) = (self.clone(), Arc::clone(recorder));
             readers.spawn(async move {
                 sleep_until(intended).await;
                 match reading {
                     Reading::All => {
-                        let _ = timeout_at(this.end, this.read(intended, random, &recorder)).await;
+                        let _ = timeout_at(this.end, this.read(place, intended, random, &recorder)).await;
                     }
-                    Reading::Nothing => this.stall(random, &recorder).await,
+                    Reading::Nothing => this.stall(place, &recorder).await,
                 }
             });
         }
@@ -75,8 +78,7 @@ impl Streaming {
     }
 
     /// Reads a stream, and opens it anew whenever it is over.
-    async fn read(&self, intended: Instant, mut random: fastrand::Rng, recorder: &Recorder) {
-        let place = choose(&self.targets, &mut random);
+    async fn read(&self, place: usize, intended: Instant, mut random: fastrand::Rng, recorder: &Recorder) {
         let mut began = intended;
         loop {
             let mut events = Events::default();
@@ -144,8 +146,7 @@ impl Streaming {
 
     /// Opens a stream and never reads it. Whether the server ended it is looked for without reading, and at the end by
     /// reading.
-    async fn stall(&self, mut random: fastrand::Rng, recorder: &Recorder) {
-        let place = choose(&self.targets, &mut random);
+    async fn stall(&self, place: usize, recorder: &Recorder) {
         let began = Instant::now();
         let stream = match open(&self.targets[place], Some(STALLED_BUFFER)).await {
             Ok(stream) => stream,
@@ -217,6 +218,9 @@ impl Watched<'_> {
             Some(before) => {
                 self.longest = self.longest.max(now - before);
                 self.recorder.gap(now - before);
+                if event.kind == "heartbeat" {
+                    self.recorder.quiet(now - before);
+                }
             }
         }
         let age = as_of(&event.data).map(|as_of| DateTime::<Utc>::from(std::time::SystemTime::now()) - as_of);

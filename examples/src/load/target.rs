@@ -73,6 +73,11 @@ pub(super) struct Resolved {
     pub(super) stream: Arc<str>,
 }
 
+/// The place of the target whose turn it is.
+pub(super) fn in_turn(targets: &[Resolved], number: u64) -> usize {
+    usize::try_from(number).unwrap_or_default() % targets.len().max(1)
+}
+
 /// The place of a target, chosen by weight.
 pub(super) fn choose(targets: &[Resolved], random: &mut fastrand::Rng) -> usize {
     let all: u64 = targets.iter().map(|target| u64::from(target.weight)).sum();
