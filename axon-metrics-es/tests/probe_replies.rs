@@ -6,14 +6,14 @@
 
 mod common;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::path::PathBuf;
 
-use axon_metrics::{
-    ActivityId, EventRule, Instant, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame},
-};
+use axon_metrics::source::BehaviorSource as _;
 use axon_metrics_es::EsOptions;
-use common::scripted::{Canned, Mapped, Scripted, counts, field_caps, shards};
+use common::{
+    question::clicks,
+    scripted::{Canned, Mapped, Scripted, counts, field_caps, shards},
+};
 use serde_json::{Value, json};
 
 const EVENTS: &str = "axon.event.behavior";
@@ -30,27 +30,6 @@ fn good_types() -> Value {
 }
 fn good_counts() -> Value {
     counts(&indices())
-}
-
-/// Clicks of one activity in two hours.
-fn clicks() -> BehaviorQuestion {
-    let at = |text: &str| text.parse::<Instant>().unwrap();
-    let as_of = at("2024-11-12T10:30:00Z");
-    BehaviorQuestion {
-        frame: Arc::new(Frame {
-            as_of,
-            activities: vec![ActivityId(77)],
-            funnel_activities: vec![ActivityId(77)],
-            current: Window { from: at("2024-11-12T08:30:00Z"), to: as_of },
-            previous: None,
-            counting: Counting::Events,
-            by_activity: false,
-        }),
-        budget: Duration::from_secs(5),
-        steps: vec![EventRule::trigger("CLICK")],
-        inflow: None,
-        active: None,
-    }
 }
 
 /// A good reply to as many searches as are asked: a search is two lines, a header and a body.

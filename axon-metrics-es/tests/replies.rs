@@ -5,15 +5,18 @@
 
 mod common;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use axon_metrics::{
-    ActivityId, EventRule, Fact, Instant, Missing, Reason, SourceError, Window,
+    ActivityId, EventRule, Fact, Missing, Reason, SourceError, Window,
     facts::BehaviorFacts,
     source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame, InflowQuestion},
 };
 use axon_metrics_es::EsOptions;
-use common::scripted::{Canned, Mapped, Scripted, shards};
+use common::{
+    question::{at, clicks},
+    scripted::{Canned, Mapped, Scripted, shards},
+};
 use serde_json::{Value, json};
 
 /// What a count turned out to be.
@@ -51,29 +54,6 @@ fn of_fact(fact: &Fact<u64>) -> Verdict {
         Err(Missing::NotMeasured(Reason::NoIndex)) => NoIndex,
         Err(Missing::Unavailable(error)) => of_error(error),
         Err(other) => panic!("{other:?}"),
-    }
-}
-
-fn at(second: i64) -> Instant {
-    Instant::from_timestamp(1_731_407_400 + second, 0).unwrap()
-}
-
-/// Clicks of one activity in the last two hours.
-fn clicks() -> BehaviorQuestion {
-    BehaviorQuestion {
-        frame: Arc::new(Frame {
-            as_of: at(0),
-            activities: vec![ActivityId(77)],
-            funnel_activities: vec![ActivityId(77)],
-            current: Window { from: at(-7_200), to: at(0) },
-            previous: None,
-            counting: Counting::Events,
-            by_activity: false,
-        }),
-        budget: Duration::from_secs(5),
-        steps: vec![EventRule::trigger("CLICK")],
-        inflow: None,
-        active: None,
     }
 }
 

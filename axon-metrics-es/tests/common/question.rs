@@ -1,0 +1,32 @@
+//! The question that scripted replies answer.
+
+use std::{sync::Arc, time::Duration};
+
+use axon_metrics::{
+    ActivityId, EventRule, Instant, Window,
+    source::{BehaviorQuestion, Counting, Frame},
+};
+
+/// So many seconds after the instant of the question.
+pub(crate) fn at(second: i64) -> Instant {
+    Instant::from_timestamp(1_731_407_400 + second, 0).unwrap()
+}
+
+/// Clicks of one activity in the last two hours.
+pub(crate) fn clicks() -> BehaviorQuestion {
+    BehaviorQuestion {
+        frame: Arc::new(Frame {
+            as_of: at(0),
+            activities: vec![ActivityId(77)],
+            funnel_activities: vec![ActivityId(77)],
+            current: Window { from: at(-7_200), to: at(0) },
+            previous: None,
+            counting: Counting::Events,
+            by_activity: false,
+        }),
+        budget: Duration::from_secs(5),
+        steps: vec![EventRule::trigger("CLICK")],
+        inflow: None,
+        active: None,
+    }
+}
