@@ -116,9 +116,9 @@ async fn thousands_of_viewers_load_the_stores_like_one() {
             float(each) / 1024.0,
             streams.first_event.p99,
         );
-        // The ramp makes the time a little longer, and the catalog is read now and then for nobody's sake.
-        for (many, one) in of_many.into_iter().zip(of_one) {
-            let allowed = float(one) * (1.15 + ramp.as_secs_f64() / duration.as_secs_f64()) + 4.0;
+        // The ramp makes the time a little longer, and the database is read for the catalog now and then, for nobody's sake.
+        for ((many, one), more) in of_many.into_iter().zip(of_one).zip([1.1, 1.15, 1.1]) {
+            let allowed = float(one) * (more + ramp.as_secs_f64() / duration.as_secs_f64()) + 4.0;
             assert!(float(many) <= allowed, "{of_many:?} trips for {size} streams, {of_one:?} for one");
         }
         if is_drill() {
