@@ -14,7 +14,7 @@ use super::{
     connection::{Answer, Connections, Failure, TIMEOUT, exchange},
     record::Recorder,
     schedule::{Arrivals, evenly, viewer},
-    target::{Resolved, choose, in_turn},
+    target::{Resolved, place},
 };
 
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Polling {
                 break;
             }
             sleep_until(intended).await;
-            let place = self.place(number, &mut random);
+            let place = place(&self.targets, self.in_turn, number, &mut random);
             recorder.started(intended);
             let (this, connections, recorder, tags) =
                 (Arc::clone(&self), Arc::clone(connections), Arc::clone(recorder), Arc::clone(&tags));
@@ -80,7 +80,7 @@ impl Polling {
     /// it should have been asked.
     async fn view(self: Arc<Self>, number: u64, every: Duration, recorder: Arc<Recorder>) {
         let mut random = fastrand::Rng::with_seed(self.seed.wrapping_add(number).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let place = self.place(number, &mut random);
+        let place = place(&self.targets, self.in_turn, number, &mut random);
         let tags = self.tags();
         let mut held = None;
         for after in viewer(every, random) {
@@ -100,10 +100,6 @@ impl Polling {
             };
             recorder.ended(intended, answer);
         }
-    }
-
-    fn place(&self, number: u64, random: &mut fastrand::Rng) -> usize {
-        if self.in_turn { in_turn(&self.targets, number) } else { choose(&self.targets, random) }
     }
 
     async fn ask(

@@ -15,7 +15,7 @@ use super::{
     events::{Event, Events, as_of, reason},
     record::{Recorder, Seen},
     reply::Reply,
-    target::{Resolved, choose, in_turn},
+    target::{Resolved, place},
 };
 
 /// How long to wait before a new connection where the server does not say.
@@ -60,8 +60,7 @@ impl Streaming {
         let mut readers = JoinSet::new();
         for number in 0..count {
             let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(31).wrapping_add(number as u64));
-            let place =
-                if self.in_turn { in_turn(&self.targets, number as u64) } else { choose(&self.targets, &mut random) };
+            let place = place(&self.targets, self.in_turn, number as u64, &mut random);
             let intended = self.start + fraction(self.ramp, number, count);
             let (this, recorder) = (self.clone(), Arc::clone(recorder));
             readers.spawn(async move {

@@ -73,13 +73,13 @@ pub(super) struct Resolved {
     pub(super) stream: Arc<str>,
 }
 
-/// The place of the target whose turn it is.
-pub(super) fn in_turn(targets: &[Resolved], number: u64) -> usize {
-    usize::try_from(number).unwrap_or_default() % targets.len().max(1)
+/// The place of the target for the request, viewer or stream of this number: the one whose turn it is, or one that is drawn.
+pub(super) fn place(targets: &[Resolved], in_turn: bool, number: u64, random: &mut fastrand::Rng) -> usize {
+    if in_turn { usize::try_from(number).unwrap_or_default() % targets.len().max(1) } else { choose(targets, random) }
 }
 
 /// The place of a target, chosen by weight.
-pub(super) fn choose(targets: &[Resolved], random: &mut fastrand::Rng) -> usize {
+fn choose(targets: &[Resolved], random: &mut fastrand::Rng) -> usize {
     let all: u64 = targets.iter().map(|target| u64::from(target.weight)).sum();
     let mut left = random.u64(..all.max(1));
     for (place, target) in targets.iter().enumerate() {
