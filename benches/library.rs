@@ -6,8 +6,8 @@ use std::{hint::black_box, time::Duration};
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardRequest, Fact, Instant, Measured, MemoryStore, ProductId, SourceError,
-    Widget,
+    ActivityId, CampaignId, Dashboard, DashboardRequest, Fact, Measured, MemoryStore, ProductId, SourceError,
+    Timestamp, Widget,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{
         BehaviorFacts, BucketSales, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
@@ -22,7 +22,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 /// Knows the plan's campaign by heart.
 struct ByHeart;
 
-fn known<T>(value: T, as_of: Instant) -> Fact<T> {
+fn known<T>(value: T, as_of: Timestamp) -> Fact<T> {
     Ok(Measured::exact(value, "heart", as_of))
 }
 
@@ -32,20 +32,20 @@ impl BehaviorSource for ByHeart {
         "heart"
     }
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
-        let frame = &question.frame;
-        let counts = || [1234, 567, 123, 45].map(|count| known(count, frame.as_of)).to_vec();
-        let apart = frame.funnel_activities.iter().filter(|_| frame.by_activity);
+        let scope = &question.scope;
+        let counts = || [1234, 567, 123, 45].map(|count| known(count, scope.as_of)).to_vec();
+        let apart = scope.funnel_activities.iter().filter(|_| scope.by_activity);
         Ok(BehaviorFacts {
             steps: StepCounts {
                 current: counts(),
-                previous: if frame.previous.is_some() { counts() } else { Vec::new() },
+                previous: if scope.previous.is_some() { counts() } else { Vec::new() },
                 by_activity: apart.map(|id| (*id, counts())).collect(),
             },
-            inflow: question.inflow.as_ref().map(|inflow| known(vec![31; inflow.hours.len()], frame.as_of)),
-            active: question.active.map(|_| known(12, frame.as_of)),
+            inflow: question.inflow.as_ref().map(|inflow| known(vec![31; inflow.hours.len()], scope.as_of)),
+            active: question.active.map(|_| known(12, scope.as_of)),
         })
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -56,7 +56,7 @@ impl LedgerSource for ByHeart {
         "heart"
     }
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
-        let as_of = question.frame.as_of;
+        let as_of = question.scope.as_of;
         let sales = Sales { orders: 45, quantity: 45, revenue: 1_345_500.into(), buyers: 45, cancelled: Some(3) };
         let history = |asked: &HistoryQuestion| {
             let window = asked.window;
@@ -74,7 +74,7 @@ impl LedgerSource for ByHeart {
             history: question.history.as_ref().map(|asked| known(history(asked), as_of)),
         })
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -92,13 +92,13 @@ impl RealtimeSource for ByHeart {
         };
         Ok(RealtimeFacts { slots: question.activities.iter().map(|id| (*id, slots())).collect() })
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
 
 fn library(criterion: &mut Criterion) {
-    let now: Instant = "2024-11-12T10:30:00Z".parse().expect("an instant");
+    let now: Timestamp = "2024-11-12T10:30:00Z".parse().expect("an instant");
     let activity = Activity {
         id: ActivityId(789),
         name: "A".into(),

@@ -17,7 +17,7 @@ use axon_benches::{
 };
 use axon_dashboard_http::{HttpOptions, router};
 use axon_examples::fault_proxy::FaultProxy;
-use axon_metrics::{Dashboard, Instant, MemoryStore, testing::server_url};
+use axon_metrics::{Dashboard, MemoryStore, Timestamp, testing::server_url};
 use axon_metrics_redis::{RedisCache, RedisCacheOptions};
 use axum::{
     Router,
@@ -53,7 +53,7 @@ fn main() -> Result<(), Failure> {
 /// What all dashboards here share.
 struct Shared {
     store: MemoryStore,
-    now: Instant,
+    now: Timestamp,
     prefix: String,
     client: redis::Client,
 }
@@ -77,7 +77,7 @@ impl Shared {
 }
 
 /// So many questions, each of another range that is over.
-fn paths(now: Instant, count: usize) -> Vec<String> {
+fn paths(now: Timestamp, count: usize) -> Vec<String> {
     let last = now.date_naive();
     let day = |back: usize| last - chrono::Days::new(back as u64);
     let ranges = (5..390_usize).flat_map(|end| (0..100_usize).map(move |more| (end + more, end)));

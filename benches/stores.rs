@@ -161,8 +161,8 @@ impl<'a> Comparison<'a> {
     /// Pages one after the other, and what servers still do for them when they are answered.
     async fn block(
         &self,
-        instants: &[axon_metrics::Instant],
-        mut page: impl AsyncFnMut(axon_metrics::Instant) -> Result<(), Error>,
+        instants: &[axon_metrics::Timestamp],
+        mut page: impl AsyncFnMut(axon_metrics::Timestamp) -> Result<(), Error>,
     ) -> Result<Block, Error> {
         let spent = || self.processes.iter().map(|process| process.cpu_nanos()).collect::<Vec<_>>();
         let before = spent();

@@ -19,8 +19,8 @@ use std::{
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, AnswerError, CampaignId, Dashboard, DashboardRequest, Instant, Measured, MemoryStore, Missing, Reason,
-    SourceError, Widget,
+    ActivityId, AnswerError, CampaignId, Dashboard, DashboardRequest, Measured, MemoryStore, Missing, Reason,
+    SourceError, Timestamp, Widget,
     answer::SourceStatus,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{RealtimeFacts, Slots, Stock},
@@ -83,7 +83,7 @@ impl RealtimeSource for Inventory {
         Ok(RealtimeFacts { slots: question.activities.iter().copied().zip(left.into_iter().map(slots)).collect() })
     }
 
-    async fn probe(&self, _as_of: Instant, _budget: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _as_of: Timestamp, _budget: Duration) -> Result<Probe, SourceError> {
         self.stock_of(&[]).await?;
         Ok(Probe { newest: None, findings: vec![("activities".into(), self.left.len().to_string())] })
     }
@@ -97,7 +97,7 @@ async fn main() -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(colour)
         .init();
-    let now: Instant = "2024-11-12T10:30:00Z".parse()?;
+    let now: Timestamp = "2024-11-12T10:30:00Z".parse()?;
     let activity = |id: u64| Activity {
         id: ActivityId(id),
         name: format!("Activity {id}"),

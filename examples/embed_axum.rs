@@ -11,7 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use axon_dashboard_http::{HttpOptions, router};
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, Instant, MemoryStore,
+    ActivityId, CampaignId, Dashboard, MemoryStore, Timestamp,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     memory::Event,
 };
@@ -42,7 +42,7 @@ fn service(teams: Teams) -> Router {
 }
 
 /// A team's API: one campaign with so many visitors, of whom every second clicks, in a store of its own.
-fn team(campaign: u64, visitors: u64, now: Instant) -> anyhow::Result<Router> {
+fn team(campaign: u64, visitors: u64, now: Timestamp) -> anyhow::Result<Router> {
     let (activity, hour) = (ActivityId(campaign * 10), chrono::Duration::hours(1));
     let kind = ActivityKind::FirstComeFirstServe;
     let name = format!("Campaign {campaign}");
@@ -66,7 +66,7 @@ fn team(campaign: u64, visitors: u64, now: Instant) -> anyhow::Result<Router> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let now: Instant = "2024-11-12T10:30:00Z".parse()?;
+    let now: Timestamp = "2024-11-12T10:30:00Z".parse()?;
     let service = service(Arc::new(HashMap::from([("team-a", team(1, 40, now)?), ("team-b", team(2, 7, now)?)])));
 
     for (who, token, campaign) in

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axon_metrics::{Dashboard, Instant};
+use axon_metrics::{Dashboard, Timestamp};
 use axum::body::Bytes;
 
 use crate::{
@@ -57,7 +57,7 @@ impl App {
         &self.0.options
     }
 
-    pub(crate) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Timestamp {
         (self.0.options.clock)()
     }
 }

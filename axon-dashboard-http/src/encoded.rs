@@ -2,7 +2,7 @@
 //! the tag is made of (`encoded/etag`), its headers (`encoded/head`), keeping them (`encoded/kept`), URLs asked before
 //! (`encoded/texts`).
 
-use axon_metrics::{Instant, TimedAnswer};
+use axon_metrics::{TimedAnswer, Timestamp};
 use axum::{
     body::Bytes,
     http::{HeaderMap, HeaderValue},
@@ -36,13 +36,13 @@ pub(crate) struct Encoded {
     /// How long each source took, as `Server-Timing` has it.
     pub(crate) source_times: Option<HeaderValue>,
     /// The instant it was made for.
-    pub(crate) timestamp: Instant,
+    pub(crate) timestamp: Timestamp,
     /// From then on it may be sent: a clock that is set back does not make what is kept last longer by as much.
-    usable_from: Instant,
+    usable_from: Timestamp,
     /// How far the widget that is furthest behind is complete.
-    pub(crate) as_of: Option<Instant>,
-    pub(crate) fresh_until: Instant,
-    pub(crate) usable_until: Instant,
+    pub(crate) as_of: Option<Timestamp>,
+    pub(crate) fresh_until: Timestamp,
+    pub(crate) usable_until: Timestamp,
 }
 
 impl Encoded {
@@ -67,17 +67,17 @@ impl Encoded {
     }
 
     /// Whether it is as good as a new one.
-    pub(crate) fn is_fresh(&self, now: Instant) -> bool {
+    pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
         (self.usable_from..self.fresh_until).contains(&now)
     }
 
     /// Whether it may be sent.
-    pub(crate) fn is_usable(&self, now: Instant) -> bool {
+    pub(crate) fn is_usable(&self, now: Timestamp) -> bool {
         (self.usable_from..self.usable_until).contains(&now)
     }
 
     /// Whether an answer of `latest` has overtaken it, so that it must not follow that one.
-    pub(crate) fn is_overtaken(&self, latest: Instant) -> bool {
+    pub(crate) fn is_overtaken(&self, latest: Timestamp) -> bool {
         self.timestamp < latest && latest - self.timestamp < SET_BACK
     }
 }
@@ -85,7 +85,7 @@ impl Encoded {
 #[cfg(test)]
 impl Encoded {
     /// One of this instant that says this.
-    pub(crate) fn saying(what: &str, timestamp: Instant) -> Self {
+    pub(crate) fn saying(what: &str, timestamp: Timestamp) -> Self {
         Self {
             body: format!("{what} at {timestamp}").into(),
             etag: HeaderValue::try_from(what).expect("a tag"),
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn an_answer_of_a_time_to_come_is_not_sent() {
-        let made = Instant::UNIX_EPOCH;
+        let made = Timestamp::UNIX_EPOCH;
         let (answer, second) = (Encoded::saying("this", made), TimeDelta::seconds(1));
         assert!(answer.is_fresh(made - second * 2) && answer.is_usable(made - second * 2));
         assert!(!answer.is_fresh(made - second * 3) && !answer.is_usable(made - second * 3));

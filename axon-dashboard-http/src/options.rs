@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use axon_metrics::Instant;
+use axon_metrics::Timestamp;
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    pub(crate) clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+    pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) max_concurrent: usize,
     pub(crate) kept_bytes: usize,
     pub(crate) max_streams: usize,
@@ -33,7 +33,7 @@ pub struct HttpOptions {
 impl HttpOptions {
     /// The clock that answers are made for. Defaults to [`Utc::now`].
     #[must_use]
-    pub fn with_clock(mut self, clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+    pub fn with_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }

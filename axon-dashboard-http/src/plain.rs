@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use axon_metrics::{
-    Instant, Phase,
+    Phase, Timestamp,
     answer::{ActivityEntry, CampaignList},
 };
 
@@ -21,7 +21,12 @@ const NOTICE: &str = "<p>이 빌드에는 대시보드 화면이 들어 있지 �
      feature <code>page</code> of <code>axon-dashboard-http</code>.</span></p>\n";
 
 /// The list, with a notice where the build has no dashboard page. `local` writes an instant in the business zone.
-pub(crate) fn campaigns(list: &CampaignList, base: &str, has_page: bool, local: impl Fn(Instant) -> String) -> String {
+pub(crate) fn campaigns(
+    list: &CampaignList,
+    base: &str,
+    has_page: bool,
+    local: impl Fn(Timestamp) -> String,
+) -> String {
     let base = Escaped(base);
     let mut rows = String::new();
     for campaign in &list.campaigns {
@@ -78,8 +83,8 @@ fn phase(phase: Phase) -> &'static str {
     }
 }
 
-fn date(instant: Option<Instant>, local: impl Fn(Instant) -> String) -> String {
-    let machine = |instant: Instant| instant.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+fn date(instant: Option<Timestamp>, local: impl Fn(Timestamp) -> String) -> String {
+    let machine = |instant: Timestamp| instant.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     instant.map_or_else(
         || "–".to_owned(),
         |instant| format!("<time datetime=\"{}\">{}</time>", machine(instant), Escaped(&local(instant))),

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, fmt, mem};
 
-use axon_metrics::Instant;
+use axon_metrics::Timestamp;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use ulid::Ulid;
 
@@ -15,7 +15,7 @@ pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     /// The caller's id if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, else a new ULID of this instant.
-    pub(crate) fn of(headers: &HeaderMap, now: Instant) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, now: Timestamp) -> Self {
         let given = headers.get(HEADER).filter(|given| is_harmless(given.as_bytes()));
         Self(given.cloned().unwrap_or_else(|| fresh(now)))
     }
@@ -43,7 +43,7 @@ fn is_harmless(given: &[u8]) -> bool {
 
 /// A new ULID. Its random part starts anywhere in each thread and goes up by one from there: as unique as a drawn one, and
 /// without drawing for each request.
-fn fresh(now: Instant) -> HeaderValue {
+fn fresh(now: Timestamp) -> HeaderValue {
     thread_local! {
         static RANDOM: Cell<u128> = Cell::new(Ulid::new().random());
     }
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn fresh_ids_are_ulids_and_no_two_are_the_same() {
         let made =
-            || (0..1000).map(|_| fresh(Instant::UNIX_EPOCH).to_str().expect("text").to_owned()).collect::<Vec<_>>();
+            || (0..1000).map(|_| fresh(Timestamp::UNIX_EPOCH).to_str().expect("text").to_owned()).collect::<Vec<_>>();
         let threads = [(); 4].map(|()| std::thread::spawn(made));
         let all: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().expect("ids")).collect();
         assert!(all.iter().all(|id| Ulid::from_string(id).is_ok()));

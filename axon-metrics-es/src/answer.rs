@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axon_metrics::{
-    Fact, Instant, Measured, Missing, Precision, Reason, SourceError, Window,
+    Fact, Measured, Missing, Precision, Reason, SourceError, Timestamp, Window,
     facts::{BehaviorFacts, StepCounts},
 };
 
@@ -39,7 +39,7 @@ pub(crate) enum Known {
 pub(crate) fn facts(
     plan: &Plan,
     outcomes: Vec<Outcome<Searched>>,
-    as_of: Instant,
+    as_of: Timestamp,
     lag: Lag,
 ) -> (Result<BehaviorFacts, Fault>, Known) {
     let found: Vec<Outcome<Found>> = plan.items.iter().zip(outcomes).map(|(item, found)| check(item, found?)).collect();
@@ -185,7 +185,7 @@ fn by_activity(ids: &[u64], found: &Searched) -> Outcome<Vec<u64>> {
 struct Said<'a> {
     plan: &'a Plan,
     results: Vec<Result<Found, Missing>>,
-    as_of: Instant,
+    as_of: Timestamp,
     lag: Lag,
     name: Arc<str>,
 }

@@ -5,13 +5,13 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axon_metrics::{
-    Instant, SourceError,
+    SourceError, Timestamp,
     definitions::PageTemplate,
     facts::BehaviorFacts,
     source::{BehaviorQuestion, BehaviorSource, Probe},
 };
 use elasticsearch::Elasticsearch;
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 
 use crate::{
     answer::{self, Known, Lag},
@@ -74,7 +74,7 @@ impl EsBehavior {
         async move { inner.look().await }
     }
 
-    async fn facts(&self, question: &BehaviorQuestion, deadline: Monotonic) -> Result<BehaviorFacts, Asking> {
+    async fn facts(&self, question: &BehaviorQuestion, deadline: Instant) -> Result<BehaviorFacts, Asking> {
         let probing = |fault| Asking { query: PROBING, fault };
         let (kept, interval) = (&self.inner.kept, self.inner.options.probe_interval);
         let shapes = kept.shapes(interval, deadline, || self.look()).await.map_err(probing)?;
@@ -107,7 +107,7 @@ impl EsBehavior {
         &self,
         plan: &Plan,
         question: &BehaviorQuestion,
-        deadline: Monotonic,
+        deadline: Instant,
     ) -> Result<(Result<BehaviorFacts, Asking>, Known), Asking> {
         let inner = &*self.inner;
         let asked = async {
@@ -121,12 +121,12 @@ impl EsBehavior {
         let asking = |fault| Asking { query: answer::QUERY, fault };
         let outcomes = asked.await.map_err(asking)?;
         let lag = Lag { lag: inner.options.ingest_lag, assumed: inner.options.lag_assumed };
-        let (facts, known) = answer::facts(plan, outcomes, question.frame.as_of, lag);
+        let (facts, known) = answer::facts(plan, outcomes, question.scope.as_of, lag);
         Ok((facts.map_err(asking), known))
     }
 
-    async fn newest(&self, as_of: Instant, budget: Duration) -> Result<Probe, Asking> {
-        let deadline = Monotonic::now() + budget;
+    async fn newest(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, Asking> {
+        let deadline = Instant::now() + budget;
         let asking = |fault| Asking { query: PROBING, fault };
         let inner = &*self.inner;
         // Health looks for itself: what is kept may be from before an outage.
@@ -152,14 +152,14 @@ impl EsBehavior {
 /// What looking at the indices is called in errors.
 const PROBING: &str = "probing the indices";
 
-fn left(deadline: Monotonic) -> Duration {
-    deadline.saturating_duration_since(Monotonic::now())
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 impl Inner {
     /// Finds out what the indices can tell, in two requests.
     async fn look(&self) -> Result<Shapes, Fault> {
-        let deadline = Monotonic::now() + LONGEST_LOOK;
+        let deadline = Instant::now() + LONGEST_LOOK;
         let indices = probe::indices(&self.options);
         let types = self.transport.field_caps(&indices.join(","), &probe::fields(), left(deadline)).await?;
         let types = probe::Types::read(&reply::good(types)?, &indices)?;
@@ -177,11 +177,11 @@ impl BehaviorSource for EsBehavior {
     }
 
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
-        let deadline = Monotonic::now() + question.budget;
+        let deadline = Instant::now() + question.budget;
         Ok(self.facts(question, deadline).await?)
     }
 
-    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         Ok(self.newest(as_of, budget).await?)
     }
 }

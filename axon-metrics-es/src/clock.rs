@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use axon_metrics::{Instant, Window};
+use axon_metrics::{Timestamp, Window};
 use serde_json::{Value, json};
 
 /// The field that holds the time.
@@ -75,7 +75,7 @@ impl Clock {
     }
 
     /// The query for times before an instant.
-    pub(crate) fn before(self, instant: Instant) -> Value {
+    pub(crate) fn before(self, instant: Timestamp) -> Value {
         let mut range = json!({"lt": self.bound(instant)});
         self.formatted(&mut range);
         json!({"range": {FIELD: range}})
@@ -96,7 +96,7 @@ impl Clock {
     }
 
     /// Events per hour from an instant on: the aggregation.
-    pub(crate) fn hours_from(self, first: Instant) -> Value {
+    pub(crate) fn hours_from(self, first: Timestamp) -> Value {
         let interval = HOUR * self.per_second.per_second();
         let offset = self.whole(first).rem_euclid(interval);
         match self.kept {
@@ -109,18 +109,18 @@ impl Clock {
     }
 
     /// Which hour from an instant on a bucket of [`hours_from`](Self::hours_from) is; `None` if its key is none of theirs.
-    pub(crate) fn hour(self, first: Instant, key: f64) -> Option<usize> {
+    pub(crate) fn hour(self, first: Timestamp, key: f64) -> Option<usize> {
         let interval = HOUR * self.per_second.per_second();
         let key = exact(key)?.checked_sub(self.whole(first))?;
         if key.rem_euclid(interval) != 0 { None } else { usize::try_from(key / interval).ok() }
     }
 
     /// The instant of a stored number, to the microsecond; `None` beyond the calendar's ends.
-    pub(crate) fn instant(self, stored: f64) -> Option<Instant> {
+    pub(crate) fn instant(self, stored: f64) -> Option<Timestamp> {
         let micros = self.per_second.micros();
         #[expect(clippy::cast_precision_loss, reason = "at most a million")]
         let stored = (stored * micros as f64).round();
-        Instant::from_timestamp_micros(exact(stored)?)
+        Timestamp::from_timestamp_micros(exact(stored)?)
     }
 
     /// How coarsely times are kept, where that can move an event over one of these bounds.
@@ -157,7 +157,7 @@ impl Clock {
 
     /// The first stored number of what happened at or after an instant. A float's numbers are rounded to the nearest, so
     /// its bound lies within half a step of the instant.
-    fn bound(self, instant: Instant) -> Value {
+    fn bound(self, instant: Timestamp) -> Value {
         match self.kept {
             Kept::Date | Kept::Whole => json!(self.whole(instant)),
             Kept::Double => Self::number(self.units(instant)),
@@ -168,7 +168,7 @@ impl Clock {
         }
     }
 
-    fn nearest(self, instant: Instant) -> f64 {
+    fn nearest(self, instant: Timestamp) -> f64 {
         f64::from(to_float(self.units(instant)))
     }
 
@@ -177,7 +177,7 @@ impl Clock {
     }
 
     /// Stored units since 1970, as a whole number: the first at or after the instant.
-    fn whole(self, instant: Instant) -> i64 {
+    fn whole(self, instant: Timestamp) -> i64 {
         let micros = self.per_second.micros();
         let instant = instant.timestamp_micros();
         instant.div_euclid(micros) + i64::from(instant.rem_euclid(micros) != 0)
@@ -185,11 +185,11 @@ impl Clock {
 
     /// Stored units since 1970. The quotient of two whole numbers is rounded as the number of a document's text is.
     #[expect(clippy::cast_precision_loss, reason = "microseconds of this age are below 2^53")]
-    fn units(self, instant: Instant) -> f64 {
+    fn units(self, instant: Timestamp) -> f64 {
         instant.timestamp_micros() as f64 / self.per_second.micros() as f64
     }
 
-    fn float_step(self, instant: Instant) -> Duration {
+    fn float_step(self, instant: Timestamp) -> Duration {
         let nearest = to_float(self.units(instant)).abs();
         #[expect(clippy::cast_precision_loss, reason = "at most a million")]
         let seconds = f64::from(nearest.next_up() - nearest) / self.per_second.per_second() as f64;
@@ -213,7 +213,7 @@ fn exact(value: f64) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> Instant {
+    fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
     fn clock(kept: Kept, per_second: Units) -> Clock {
@@ -246,14 +246,14 @@ mod tests {
     fn a_floats_bound_is_the_first_step_at_or_after_it() {
         // Steps lie at 1772681600 and 1772681728.
         assert_eq!(range(FLOAT, false), json!({"gte": 1_772_679_680, "lt": 1_772_681_728}));
-        let on_a_step = FLOAT.bound(Instant::from_timestamp(1_772_681_600, 0).unwrap());
+        let on_a_step = FLOAT.bound(Timestamp::from_timestamp(1_772_681_600, 0).unwrap());
         assert_eq!(on_a_step, json!(1_772_681_600));
     }
 
     #[test]
     fn a_floats_bound_lies_within_half_a_step_of_the_instant() {
         for second in 1_772_681_000..1_772_682_000 {
-            let bound = FLOAT.bound(Instant::from_timestamp(second, 0).unwrap()).as_i64().unwrap();
+            let bound = FLOAT.bound(Timestamp::from_timestamp(second, 0).unwrap()).as_i64().unwrap();
             let counted = |second: i64| to_float(second as f64) >= to_float(bound as f64);
             assert!(!counted(second - 65) && counted(second + 65), "{second}");
         }
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn an_open_float_window_loses_nothing_that_happened_before_its_end() {
         for second in 1_772_681_000..1_772_682_000 {
-            let window = Window { from: at("2026-03-05T03:00:00Z"), to: Instant::from_timestamp(second, 0).unwrap() };
+            let window = Window { from: at("2026-03-05T03:00:00Z"), to: Timestamp::from_timestamp(second, 0).unwrap() };
             let last = FLOAT.within(window, true)["range"][FIELD]["lte"].as_f64().unwrap();
             assert!(f64::from(to_float((second - 1) as f64)) <= last, "{second}");
             assert!(f64::from(to_float((second + 129) as f64)) > last, "{second}");

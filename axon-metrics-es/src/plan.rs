@@ -3,8 +3,8 @@
 //! search reads (`reading`), how it is written (`query`), what its numbers become (`answer`).
 
 use axon_metrics::{
-    ActivityId, EventRule, Instant, MAX_ID, Reason, Window,
-    source::{BehaviorQuestion, Counting, Frame, InflowQuestion},
+    ActivityId, EventRule, MAX_ID, Reason, Timestamp, Window,
+    source::{BehaviorQuestion, Counting, InflowQuestion, QueryScope},
 };
 use chrono::TimeDelta;
 
@@ -69,26 +69,26 @@ pub(crate) struct Plan {
 const FEWEST_STEPS: i32 = 3;
 
 pub(crate) fn plan(question: &BehaviorQuestion, shapes: &Shapes) -> Plan {
-    let frame = &*question.frame;
-    let mut planner = Planner { shapes, as_of: frame.as_of, items: Vec::new() };
-    let funnel = ids(&frame.funnel_activities);
-    let apart = if frame.by_activity && !question.steps.is_empty() { &frame.funnel_activities[..] } else { &[] };
-    let distinct = frame.counting == Counting::Subjects;
+    let scope = &*question.scope;
+    let mut planner = Planner { shapes, as_of: scope.as_of, items: Vec::new() };
+    let funnel = ids(&scope.funnel_activities);
+    let apart = if scope.by_activity && !question.steps.is_empty() { &scope.funnel_activities[..] } else { &[] };
+    let distinct = scope.counting == Counting::Subjects;
     let mut steps = |window: Window, apart: bool| -> Vec<Place> {
         let step = |rule: &EventRule| planner.step(rule, &funnel, window, distinct, apart);
         question.steps.iter().map(step).collect()
     };
-    let current = steps(frame.current, !apart.is_empty());
-    let previous = frame.previous.map(|window| steps(window, false)).unwrap_or_default();
+    let current = steps(scope.current, !apart.is_empty());
+    let previous = scope.previous.map(|window| steps(window, false)).unwrap_or_default();
     let inflow = question.inflow.as_ref();
     let inflow = inflow.map(|inflow| (planner.inflow(inflow, question, &current), inflow.hours.len()));
-    let active = question.active.map(|window| planner.active(frame, window));
+    let active = question.active.map(|window| planner.active(scope, window));
     Plan { items: planner.items, current, previous, apart: apart.to_vec(), inflow, active }
 }
 
 struct Planner<'a> {
     shapes: &'a Shapes,
-    as_of: Instant,
+    as_of: Timestamp,
     items: Vec<Item>,
 }
 
@@ -111,7 +111,7 @@ impl Planner<'_> {
 
     /// Events per hour, with the first step's search where that counts the same events over more than these hours.
     fn inflow(&mut self, inflow: &InflowQuestion, question: &BehaviorQuestion, current: &[Place]) -> Place {
-        let activities = ids(&question.frame.activities);
+        let activities = ids(&question.scope.activities);
         let windows: Vec<Window> = inflow.hours.iter().map(|hour| cut(*hour, self.as_of)).collect();
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Place::Zero };
         let whole = Window { from: first.from, to: last.to };
@@ -141,8 +141,8 @@ impl Planner<'_> {
         place
     }
 
-    fn active(&mut self, frame: &Frame, window: Window) -> Place {
-        let (window, activities) = (cut(window, self.as_of), ids(&frame.activities));
+    fn active(&mut self, scope: &QueryScope, window: Window) -> Place {
+        let (window, activities) = (cut(window, self.as_of), ids(&scope.activities));
         if window.is_empty() || activities.is_empty() {
             return Place::Zero;
         }
@@ -176,7 +176,7 @@ impl Planner<'_> {
 }
 
 /// Nothing at or after the answer's instant is used.
-fn cut(window: Window, as_of: Instant) -> Window {
+fn cut(window: Window, as_of: Timestamp) -> Window {
     Window { from: window.from, to: window.to.min(as_of).max(window.from) }
 }
 
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     fn hours(minutes: &[i64]) -> Vec<Window> {
-        let at = |minute: i64| Instant::from_timestamp(minute * 60, 0).unwrap();
+        let at = |minute: i64| Timestamp::from_timestamp(minute * 60, 0).unwrap();
         minutes.windows(2).map(|pair| Window { from: at(pair[0]), to: at(pair[1]) }).collect()
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use axon_metrics::Instant;
+use axon_metrics::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ pub(crate) fn counting(indices: &[&str], types: &Types) -> String {
 }
 
 /// One search per readable index and unit: the newest time before an instant.
-pub(crate) fn newest(shapes: &Shapes, before: Instant) -> (String, Vec<Clock>) {
+pub(crate) fn newest(shapes: &Shapes, before: Timestamp) -> (String, Vec<Clock>) {
     let (mut lines, mut clocks) = (String::new(), Vec::new());
     for index in &shapes.indices {
         if let State::Readable { shape, .. } = &index.state {

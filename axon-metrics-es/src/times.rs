@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use axon_metrics::{Instant, Window};
+use axon_metrics::{Timestamp, Window};
 use serde_json::{Value, json};
 
 use crate::clock::{Clock, Kept, Units};
@@ -53,7 +53,7 @@ impl Times {
             return clock.within(window, open);
         }
         // Beyond these the numbers of one unit are times in another.
-        let second = |second| Instant::from_timestamp(second, 0).unwrap_or_default();
+        let second = |second| Timestamp::from_timestamp(second, 0).unwrap_or_default();
         let (first, last) = (second(SECONDS.0), second(SECONDS.1));
         let window = Window { from: window.from.clamp(first, last), to: window.to.clamp(first, last) };
         let each: Vec<Value> = self.clocks().map(|clock| clock.within(window, open)).collect();
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn window(from: i64, to: i64) -> Window {
-        let at = |second| Instant::from_timestamp(second, 0).unwrap();
+        let at = |second| Timestamp::from_timestamp(second, 0).unwrap();
         Window { from: at(from), to: at(to) }
     }
 

@@ -9,8 +9,8 @@ mod common;
 use std::{sync::Arc, time::Duration};
 
 use axon_metrics::{
-    ActivityId, EventRule, Instant, Measured, Precision, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame},
+    ActivityId, EventRule, Measured, Precision, Timestamp, Window,
+    source::{BehaviorQuestion, BehaviorSource as _, Counting, QueryScope},
 };
 use axon_metrics_es::EsOptions;
 use common::{Index, Time, holding, holding_with, write};
@@ -22,8 +22,8 @@ const AS_OF: i64 = 1_731_407_400;
 const SETS: [(u64, &str); 8] =
     [(1, "A"), (900, "B"), (1_000, "C"), (5_000, "D"), (5_000, "E"), (12_000, "F"), (20_000, "G"), (44_000, "H")];
 
-fn at(second: i64) -> Instant {
-    Instant::from_timestamp(AS_OF + second, 0).unwrap()
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_timestamp(AS_OF + second, 0).unwrap()
 }
 
 /// An event of one of many. Ids are far apart, as users' are; two of five subjects are sessions.
@@ -37,7 +37,7 @@ fn document(subject: u64, trigger: &str, activity: u64) -> Value {
 
 fn question(activities: Vec<ActivityId>, triggers: impl IntoIterator<Item = &'static str>) -> BehaviorQuestion {
     BehaviorQuestion {
-        frame: Arc::new(Frame {
+        scope: Arc::new(QueryScope {
             as_of: at(0),
             activities: activities.clone(),
             funnel_activities: activities,

@@ -13,17 +13,17 @@ use std::{
 };
 
 use axon_metrics::{
-    ActivityId, EventRule, Instant, SourceError, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame},
+    ActivityId, EventRule, SourceError, Timestamp, Window,
+    source::{BehaviorQuestion, BehaviorSource as _, Counting, QueryScope},
 };
 use axon_metrics_es::EsOptions;
 use common::scripted::{Canned, Mapped, Scripted, shards};
 use serde_json::json;
 
 fn question() -> BehaviorQuestion {
-    let at = |second: i64| Instant::from_timestamp(1_731_407_400 + second, 0).unwrap();
+    let at = |second: i64| Timestamp::from_timestamp(1_731_407_400 + second, 0).unwrap();
     BehaviorQuestion {
-        frame: Arc::new(Frame {
+        scope: Arc::new(QueryScope {
             as_of: at(0),
             activities: vec![ActivityId(7)],
             funnel_activities: vec![ActivityId(7)],

@@ -18,9 +18,9 @@ use axon_examples::{
     },
 };
 use axon_metrics::{
-    ActivityId, Catalog, EventRule, Fact, Instant, MemoryStore, Missing, Precision, Reason, Window,
+    ActivityId, Catalog, EventRule, Fact, MemoryStore, Missing, Precision, Reason, Timestamp, Window,
     facts::BehaviorFacts,
-    source::{BehaviorQuestion, BehaviorSource, Counting, Frame, InflowQuestion},
+    source::{BehaviorQuestion, BehaviorSource, Counting, InflowQuestion, QueryScope},
     testing::server_url,
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
@@ -64,7 +64,7 @@ struct Filled {
     campaigns: Vec<Vec<ActivityId>>,
     /// When events occurred, in milliseconds, in order.
     times: Vec<i64>,
-    now: Instant,
+    now: Timestamp,
     written: Written,
 }
 
@@ -104,13 +104,13 @@ async fn filled(layout: Layout) -> Option<Filled> {
 
 impl Filled {
     /// The first instant from one on with no event within some seconds.
-    fn quiet(&self, from: Instant, seconds: i64) -> Instant {
+    fn quiet(&self, from: Timestamp, seconds: i64) -> Timestamp {
         let mut at = from.timestamp();
         loop {
             let index = self.times.partition_point(|time| *time < (at - seconds) * 1_000);
             match self.times.get(index) {
                 Some(time) if *time <= (at + seconds) * 1_000 => at = time.div_euclid(1_000) + 1 + seconds,
-                _ => return Instant::from_timestamp(at, 0).unwrap(),
+                _ => return Timestamp::from_timestamp(at, 0).unwrap(),
             }
         }
     }
@@ -120,7 +120,7 @@ impl Filled {
         let bound = |days: i64| self.quiet(self.now - TimeDelta::days(days), quiet);
         let as_of = if quiet == 0 { self.now } else { bound(1) };
         let (current, previous) = (Window { from: bound(8), to: as_of }, Window { from: bound(16), to: bound(9) });
-        let hour = Instant::from_timestamp(as_of.timestamp().div_euclid(3_600) * 3_600, 0).unwrap();
+        let hour = Timestamp::from_timestamp(as_of.timestamp().div_euclid(3_600) * 3_600, 0).unwrap();
         let hours: Vec<Window> = (0..24)
             .rev()
             .map(|back| {
@@ -129,7 +129,7 @@ impl Filled {
             })
             .collect();
         let question = |activities: &Vec<ActivityId>, counting| BehaviorQuestion {
-            frame: Arc::new(Frame {
+            scope: Arc::new(QueryScope {
                 as_of,
                 activities: activities.clone(),
                 funnel_activities: activities.clone(),

@@ -14,8 +14,8 @@ use std::{
 
 use axon_examples::stores::elasticsearch::client;
 use axon_metrics::{
-    ActivityId, EventRule, Instant, SourceError, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame, InflowQuestion},
+    ActivityId, EventRule, SourceError, Timestamp, Window,
+    source::{BehaviorQuestion, BehaviorSource as _, Counting, InflowQuestion, QueryScope},
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
 use common::scripted::{Canned, Long, Mapped, Scripted, shards};
@@ -55,8 +55,8 @@ const ROOM: usize = 2 << 10;
 /// The most memory that reading a reply of counts takes, in times of its bytes.
 const MOST: u64 = 4;
 
-fn at(second: i64) -> Instant {
-    Instant::from_timestamp(1_731_405_600 + second, 0).unwrap()
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_731_405_600 + second, 0).unwrap()
 }
 
 /// Clicks of two activities in an hour, with those of each apart and by the hour: one search.
@@ -64,7 +64,7 @@ fn clicks() -> BehaviorQuestion {
     let hour = Window { from: at(0), to: at(3_600) };
     let both = vec![ActivityId(77), ActivityId(78)];
     BehaviorQuestion {
-        frame: Arc::new(Frame {
+        scope: Arc::new(QueryScope {
             as_of: hour.to,
             activities: both.clone(),
             funnel_activities: both,
@@ -124,7 +124,7 @@ async fn a_reply_takes_at_most_four_times_its_bytes() {
         taken
     };
     let refused = async |source: EsBehavior| {
-        let found = source.probe(Instant::UNIX_EPOCH, Duration::from_secs(20)).await;
+        let found = source.probe(Timestamp::UNIX_EPOCH, Duration::from_secs(20)).await;
         assert!(matches!(found, Err(SourceError::Malformed { .. })), "{found:?}");
     };
     let body = LIMIT as u64 >> 10;

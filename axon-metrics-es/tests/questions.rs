@@ -8,17 +8,17 @@ mod common;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axon_metrics::{
-    ActivityId, CampaignId, Catalog, Dashboard, DashboardRequest, EventRule, Instant, Lifetimes, MemoryStore,
-    StepRules, Widget, Window,
+    ActivityId, CampaignId, Catalog, Dashboard, DashboardRequest, EventRule, Lifetimes, MemoryStore, StepRules,
+    Timestamp, Widget, Window,
     catalog::{Activity, ActivityKind, Campaign},
     definitions::Record,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame, InflowQuestion},
+    source::{BehaviorQuestion, BehaviorSource as _, Counting, InflowQuestion, QueryScope},
 };
 use axon_metrics_es::EsOptions;
 use common::scripted::{Canned, Mapped, Scripted, shards};
 use serde_json::{Value, json};
 
-fn at(text: &str) -> Instant {
+fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
@@ -38,7 +38,7 @@ fn question(counting: Counting) -> BehaviorQuestion {
     let mut hours = hours("2024-11-12T10:00:00Z", 24);
     hours[23].to = as_of;
     BehaviorQuestion {
-        frame: Arc::new(Frame {
+        scope: Arc::new(QueryScope {
             as_of,
             activities: vec![ActivityId(78), ActivityId(77)],
             funnel_activities: vec![ActivityId(77), ActivityId(78)],
@@ -125,8 +125,8 @@ async fn activities_apart_ride_on_the_steps_searches() {
         let mut question = question(Counting::Subjects);
         question.steps.truncate(1);
         (question.inflow, question.active) = (None, None);
-        let frame = Frame { by_activity: true, previous: None, ..(*question.frame).clone() };
-        question.frame = Arc::new(frame);
+        let scope = QueryScope { by_activity: true, previous: None, ..(*question.scope).clone() };
+        question.scope = Arc::new(scope);
         asked(indices, options, &question).await
     };
     golden("by_activity", &apart(dates(), EsOptions::default()).await);
@@ -149,10 +149,10 @@ async fn a_rule_of_purchases_and_others_reads_each_where_it_is_believed() {
 async fn two_questions_of_one_tick_are_equal_byte_for_byte() {
     let first = question(Counting::Subjects);
     let mut second = question(Counting::Subjects);
-    let mut frame = (*second.frame).clone();
-    frame.activities.reverse();
-    frame.funnel_activities = vec![ActivityId(78), ActivityId(77), ActivityId(77)];
-    second.frame = Arc::new(frame);
+    let mut scope = (*second.scope).clone();
+    scope.activities.reverse();
+    scope.funnel_activities = vec![ActivityId(78), ActivityId(77), ActivityId(77)];
+    second.scope = Arc::new(scope);
     second.budget = Duration::from_millis(2_417);
     let mut rules = second.steps.clone();
     rules[1].triggers.push("CLICK".to_owned());
@@ -249,8 +249,8 @@ async fn a_question_is_one_request_once_the_indices_are_known() {
 async fn what_cannot_hold_anything_is_not_asked_for() {
     let server = Scripted::over(dates(), |_| Canned::Sized(503, b"{}".to_vec())).await;
     let mut question = question(Counting::Subjects);
-    let frame = Frame { activities: vec![], funnel_activities: vec![], ..(*question.frame).clone() };
-    question.frame = Arc::new(frame);
+    let scope = QueryScope { activities: vec![], funnel_activities: vec![], ..(*question.scope).clone() };
+    question.scope = Arc::new(scope);
     let facts = server.source(EsOptions::default()).behavior(&question).await.unwrap();
     assert!(facts.steps.current.iter().all(|fact| fact.as_ref().is_ok_and(|fact| fact.value == 0)));
     assert_eq!(facts.inflow.unwrap().unwrap().value, [0; 24]);

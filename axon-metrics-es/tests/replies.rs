@@ -10,7 +10,7 @@ use std::{path::PathBuf, sync::Arc};
 use axon_metrics::{
     ActivityId, EventRule, Fact, Missing, Reason, SourceError, Window,
     facts::BehaviorFacts,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame, InflowQuestion},
+    source::{BehaviorQuestion, BehaviorSource as _, Counting, InflowQuestion, QueryScope},
 };
 use axon_metrics_es::EsOptions;
 use common::{
@@ -61,12 +61,12 @@ fn of_fact(fact: &Fact<u64>) -> Verdict {
 fn everything() -> BehaviorQuestion {
     let mut question = clicks();
     let both = vec![ActivityId(77), ActivityId(78)];
-    question.frame = Arc::new(Frame {
+    question.scope = Arc::new(QueryScope {
         activities: both.clone(),
         funnel_activities: both,
         counting: Counting::Subjects,
         by_activity: true,
-        ..(*question.frame).clone()
+        ..(*question.scope).clone()
     });
     let hours = vec![Window { from: at(-7_200), to: at(-3_600) }, Window { from: at(-3_600), to: at(0) }];
     question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours });

@@ -11,8 +11,8 @@ use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
-    ActivityId, EventRule, Fact, Instant, SourceError, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, Frame, InflowQuestion},
+    ActivityId, EventRule, Fact, SourceError, Timestamp, Window,
+    source::{BehaviorQuestion, BehaviorSource as _, Counting, InflowQuestion, QueryScope},
     testing::{Event, server_url},
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
@@ -23,13 +23,13 @@ use elasticsearch::{
 };
 use serde_json::{Value, json};
 
-fn at(second: i64) -> Instant {
-    Instant::from_timestamp(1_731_407_400 + second, 0).unwrap()
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_731_407_400 + second, 0).unwrap()
 }
 
 fn question() -> BehaviorQuestion {
     BehaviorQuestion {
-        frame: Arc::new(Frame {
+        scope: Arc::new(QueryScope {
             as_of: at(0),
             activities: vec![ActivityId(7)],
             funnel_activities: vec![ActivityId(7)],
@@ -101,11 +101,11 @@ async fn a_user_who_may_only_read_the_indices_is_enough() {
 fn everything(counting: Counting) -> BehaviorQuestion {
     let mut question = question();
     let hour = |back: i64| Window { from: at(-3_600 * back), to: at(-3_600 * (back - 1)) };
-    question.frame = Arc::new(Frame {
+    question.scope = Arc::new(QueryScope {
         previous: Some(Window { from: at(-7_200), to: at(-3_600) }),
         counting,
         by_activity: true,
-        ..(*question.frame).clone()
+        ..(*question.scope).clone()
     });
     question.steps = ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger).into();
     question.inflow = Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours: vec![hour(2), hour(1)] });

@@ -9,9 +9,9 @@ use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
-    ActivityId, EventRule, Fact, Files, Instant, MemoryStore, Missing, Reason, SourceError, Window,
+    ActivityId, EventRule, Fact, Files, MemoryStore, Missing, Reason, SourceError, Timestamp, Window,
     definitions::PageTemplate,
-    source::{BehaviorQuestion, BehaviorSource, Counting, Frame, InflowQuestion},
+    source::{BehaviorQuestion, BehaviorSource, Counting, InflowQuestion, QueryScope},
     testing::Event,
 };
 use common::{Index, Time, document, holding, holding_with, write};
@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 
 const AS_OF: i64 = 1_731_407_400;
 
-fn at(second: i64) -> Instant {
-    Instant::from_timestamp(AS_OF + second, 0).unwrap()
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_timestamp(AS_OF + second, 0).unwrap()
 }
 
 fn click(second: i64, user: u64) -> Event {
@@ -54,7 +54,7 @@ fn question(counting: Counting, rules: &[&[&str]]) -> BehaviorQuestion {
         definitions: Vec::new(),
     };
     BehaviorQuestion {
-        frame: Arc::new(Frame {
+        scope: Arc::new(QueryScope {
             as_of: at(0),
             activities: vec![ActivityId(7), ActivityId(8)],
             funnel_activities: vec![ActivityId(7), ActivityId(8)],
@@ -91,7 +91,7 @@ fn reason(fact: &Fact<u64>) -> Reason {
 async fn counted(source: &common::Held, question: &BehaviorQuestion) -> Vec<u64> {
     let facts = source.behavior(question).await.unwrap();
     let counts: Vec<u64> = facts.steps.current.iter().map(value).collect();
-    if question.frame.counting == Counting::Events {
+    if question.scope.counting == Counting::Events {
         let apart = |step: usize| facts.steps.by_activity.iter().map(|(_, counts)| value(&counts[step])).sum::<u64>();
         assert_eq!((0..counts.len()).map(apart).collect::<Vec<_>>(), counts);
     }
@@ -529,7 +529,8 @@ async fn a_float_cannot_tell_a_short_window() {
     let facts = source.behavior(&question).await.unwrap();
     assert_eq!(reason(&facts.active.unwrap()), Reason::TimeResolution);
     assert_eq!(facts.steps.current[0].as_ref().unwrap().time_step, Some(Duration::from_secs(128)));
-    question.frame = Arc::new(Frame { current: Window { from: at(-383), to: at(0) }, ..(*question.frame).clone() });
+    question.scope =
+        Arc::new(QueryScope { current: Window { from: at(-383), to: at(0) }, ..(*question.scope).clone() });
     let facts = source.behavior(&question).await.unwrap();
     assert_eq!(reason(&facts.steps.current[0]), Reason::TimeResolution);
 }
@@ -604,10 +605,10 @@ async fn the_embedded_store_finds_the_same_events_on_the_same_pages() {
             for scope in [&[7, 8][..], &[7], &[8, 9], &[77]] {
                 let mut question = question(counting, &[&["CLICK"]]);
                 let scope: Vec<_> = scope.iter().copied().map(ActivityId).collect();
-                question.frame = Arc::new(Frame {
+                question.scope = Arc::new(QueryScope {
                     activities: scope.clone(),
                     funnel_activities: scope,
-                    ..(*question.frame).clone()
+                    ..(*question.scope).clone()
                 });
                 question.active = Some(Window { from: at(-7_200), to: at(0) });
                 let told = async |source: &dyn BehaviorSource| {
@@ -616,7 +617,7 @@ async fn the_embedded_store_finds_the_same_events_on_the_same_pages() {
                     (value(&facts.steps.current[0]), apart.collect::<Vec<_>>(), value(&facts.active.unwrap()))
                 };
                 let (ours, theirs) = (told(&embedded).await, told(&source.source).await);
-                assert_eq!(ours, theirs, "{templates:?} {:?}", question.frame);
+                assert_eq!(ours, theirs, "{templates:?} {:?}", question.scope);
                 counts.push(ours.0);
             }
         }

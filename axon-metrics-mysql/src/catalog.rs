@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, CampaignId, Catalog, Instant, MAX_ID, ProductId,
+    ActivityId, CampaignId, Catalog, MAX_ID, ProductId, Timestamp,
     catalog::{Activity, ActivityKind, Campaign},
     source::{CatalogSource, Probe, SourceError},
 };
 use sqlx::MySqlPool;
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 
 use crate::{
     NAME,
@@ -49,7 +49,7 @@ impl MySqlCatalog {
         Self { store: Store::new(pool), options: Arc::new(options) }
     }
 
-    async fn read(&self, shape: &Shape, deadline: Monotonic) -> Result<Listed, Cause> {
+    async fn read(&self, shape: &Shape, deadline: Instant) -> Result<Listed, Cause> {
         listed(&self.store.ask(shape, STATEMENT, deadline).await?, shape, &self.options)
     }
 }
@@ -61,14 +61,14 @@ impl CatalogSource for MySqlCatalog {
     }
 
     async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError> {
-        let deadline = Monotonic::now() + budget;
+        let deadline = Instant::now() + budget;
         let shape = self.store.shape(deadline).await.map_err(|cause| cause.in_asking(Asking::Tables))?;
         let read = self.read(&shape, deadline).await;
         Ok(read.map_err(|cause| cause.in_asking(Asking::Catalog))?.catalog)
     }
 
-    async fn probe(&self, _: Instant, budget: Duration) -> Result<Probe, SourceError> {
-        let deadline = Monotonic::now() + budget;
+    async fn probe(&self, _: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
+        let deadline = Instant::now() + budget;
         let shape = self.store.look(deadline).await.map_err(|cause| cause.in_asking(Asking::Tables))?;
         let read = self.read(&shape, deadline).await.map_err(|cause| cause.in_asking(Asking::Catalog))?;
         Ok(findings::of_catalog(&shape, &self.options, &read.catalog, read.skipped))
@@ -167,7 +167,7 @@ mod tests {
         let rows = [row(["77", "Chair", "FIRST_COME_FIRST_SERVE", "2024-11-06 09:00:00", "NULL", "100", "456"])];
         let listed = listed(&rows, &Shape::of_mysql(), &MySqlOptions::default()).expect("a catalog");
         let campaign = &listed.catalog.campaigns()[0];
-        let told = |date: Option<Instant>| date.map(|date| date.to_rfc3339());
+        let told = |date: Option<Timestamp>| date.map(|date| date.to_rfc3339());
         assert_eq!(told(campaign.start), Some("2024-11-05T15:00:00+00:00".to_owned()));
         assert_eq!(told(campaign.activities[0].start), Some("2024-11-06T00:00:00+00:00".to_owned()));
         assert_eq!(campaign.activities[0].end, None);

@@ -2,7 +2,7 @@
 //! Lives here: the statement for the newest rows, and the words. Lives elsewhere: the probe of tables (`store::shape`), the
 //! verdict on offsets (`offsets`).
 
-use axon_metrics::{Catalog, Instant, source::Probe};
+use axon_metrics::{Catalog, Timestamp, source::Probe};
 use chrono::NaiveDateTime;
 
 use crate::{
@@ -19,7 +19,7 @@ const LOOKED_AT: u32 = 1_000;
 
 /// For purchases and entries the newest time of all and the newest before an instant, and the server's clock. Both by
 /// `PRIMARY`, from its end; with the bound in plain sight, MySQL reads another index as a whole.
-pub(crate) fn newest(shape: &Shape, options: &MySqlOptions, as_of: Instant) -> String {
+pub(crate) fn newest(shape: &Shape, options: &MySqlOptions, as_of: Timestamp) -> String {
     let mut statement = "SELECT 'now' AS what, UTC_TIMESTAMP(6) AS newest, NULL AS before_it".to_owned();
     let mut add = |what: &str, table: &str, column: &str, bound| {
         statement.push_str(&format!(

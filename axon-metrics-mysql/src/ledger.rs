@@ -6,13 +6,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axon_metrics::{
-    Instant,
+    Timestamp,
     facts::LedgerFacts,
     source::{LedgerQuestion, LedgerSource, Probe, SourceError},
 };
 use futures_util::future::join3;
 use sqlx::MySqlPool;
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 
 use crate::{
     NAME,
@@ -58,7 +58,7 @@ impl MySqlLedger {
     }
 
     /// What there is to ask, all at once, on a connection each.
-    async fn ask(&self, shape: &Shape, question: &LedgerQuestion, deadline: Monotonic) -> [Told; 3] {
+    async fn ask(&self, shape: &Shape, question: &LedgerQuestion, deadline: Instant) -> [Told; 3] {
         let statements = Statements::of(question, shape, &self.options);
         let one = async |statement: Option<String>, asking: Asking| -> Told {
             match statement {
@@ -85,8 +85,8 @@ impl MySqlLedger {
 }
 
 /// When to stop: a little before the caller does, so that what is known by then still arrives.
-fn deadline(budget: Duration) -> Monotonic {
-    Monotonic::now() + budget.mul_f64(0.95)
+fn deadline(budget: Duration) -> Instant {
+    Instant::now() + budget.mul_f64(0.95)
 }
 
 #[async_trait]
@@ -107,7 +107,7 @@ impl LedgerSource for MySqlLedger {
         facts::facts(question, &shape, &self.options, told)
     }
 
-    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         let deadline = deadline(budget);
         let shape = self.store.look(deadline).await.map_err(|cause| cause.in_asking(Asking::Tables))?;
         let statement = findings::newest(&shape, &self.options, as_of);

@@ -15,7 +15,7 @@ mod kept;
 pub(crate) mod shape;
 
 use connections::Connections;
-use kept::{Kept, Patience};
+use kept::{Freshness, Kept};
 use shape::Shape;
 
 /// A server and what is known of it. Clones share everything.
@@ -75,7 +75,7 @@ impl Store {
         self.shape(deadline).await
     }
 
-    fn probe(&self, patience: Patience) -> impl Future<Output = Result<Shape, Cause>> + Send + use<> {
+    fn probe(&self, patience: Freshness) -> impl Future<Output = Result<Shape, Cause>> + Send + use<> {
         let connections = self.inner.connections.clone();
         async move { shape::probe(&connections, patience).await }
     }

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use axon_metrics::Instant;
+use axon_metrics::Timestamp;
 use chrono::{FixedOffset, NaiveDateTime, TimeDelta};
 
 /// Reads and writes the wall clock of an offset.
@@ -30,7 +30,7 @@ impl Clock {
     }
 
     /// A bound in a statement. One that lies between two microseconds is the later one: `[from, to)` holds the same times.
-    pub(crate) fn bound(self, instant: Instant) -> Bound {
+    pub(crate) fn bound(self, instant: Timestamp) -> Bound {
         let between = i64::from(instant.timestamp_subsec_nanos() % 1_000);
         let whole = if between == 0 { TimeDelta::zero() } else { TimeDelta::nanoseconds(1_000 - between) };
         let wall = instant.naive_utc().checked_add_signed(whole).and_then(|utc| utc.checked_add_signed(self.ahead));
@@ -38,7 +38,7 @@ impl Clock {
     }
 
     /// The instant at which the clock shows what a column holds; `None` beyond what the calendar reaches.
-    pub(crate) fn instant(self, wall: NaiveDateTime) -> Option<Instant> {
+    pub(crate) fn instant(self, wall: NaiveDateTime) -> Option<Timestamp> {
         wall.checked_sub_signed(self.ahead).map(|utc| utc.and_utc())
     }
 }
@@ -111,7 +111,7 @@ impl fmt::Display for OneOf {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> Instant {
+    fn at(text: &str) -> Timestamp {
         text.parse().expect("an instant")
     }
 
@@ -126,8 +126,8 @@ mod tests {
 
     #[test]
     fn bounds_beyond_the_calendar_are_cut_to_what_a_column_holds() {
-        assert_eq!(Clock::SEOUL.bound(Instant::MAX_UTC).to_string(), "TIMESTAMP'9999-12-31 23:59:59.000000'");
-        assert_eq!(Clock::SEOUL.bound(Instant::MIN_UTC).to_string(), "TIMESTAMP'1000-01-01 00:00:00.000000'");
+        assert_eq!(Clock::SEOUL.bound(Timestamp::MAX_UTC).to_string(), "TIMESTAMP'9999-12-31 23:59:59.000000'");
+        assert_eq!(Clock::SEOUL.bound(Timestamp::MIN_UTC).to_string(), "TIMESTAMP'1000-01-01 00:00:00.000000'");
     }
 
     #[test]

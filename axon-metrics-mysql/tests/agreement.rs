@@ -14,7 +14,7 @@ use axon_examples::{
 use axon_metrics::{
     ActivityId, CampaignId, Fact, Files, LedgerStep, MemoryStore, Missing, ProductId, Window,
     facts::{LedgerFacts, Sales},
-    source::{CatalogSource, Counting, Frame, HistoryQuestion, LedgerQuestion, LedgerSource, SalesQuestion},
+    source::{CatalogSource, Counting, HistoryQuestion, LedgerQuestion, LedgerSource, QueryScope, SalesQuestion},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
@@ -79,7 +79,7 @@ fn questions(made: &MemorySink, now: DateTime<Utc>) -> Vec<LedgerQuestion> {
             2 => vec![LedgerStep::ApprovedEntry],
             _ => vec![LedgerStep::Purchase, LedgerStep::ApprovedEntry],
         };
-        let frame = Frame {
+        let scope = QueryScope {
             as_of: if draw.yes() { now } else { instant(&mut draw) },
             activities: chosen.into_iter().map(ActivityId).collect(),
             funnel_activities: funnel,
@@ -97,7 +97,7 @@ fn questions(made: &MemorySink, now: DateTime<Utc>) -> Vec<LedgerQuestion> {
             window: window(&mut draw),
             bucket: Duration::from_secs([3_600, 1_800, 900][draw.below(3)]),
         });
-        LedgerQuestion { frame: Arc::new(frame), budget: PATIENT, steps, sales, history }
+        LedgerQuestion { scope: Arc::new(scope), budget: PATIENT, steps, sales, history }
     };
     (0..60).map(question).collect()
 }

@@ -13,7 +13,7 @@ use axon_examples::stores::{
 use axon_metrics::{
     ActivityId, Fact, Missing, Money, Reason, Window,
     facts::{History, SalesFacts},
-    source::{CatalogSource, Counting, Frame, LedgerSource, Probe},
+    source::{CatalogSource, Counting, LedgerSource, Probe, QueryScope},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
@@ -119,7 +119,7 @@ async fn statuses_of_another_spelling<S: Server>() {
     database.store.insert_entries([(41, "approved"), (42, "APPROVED ")].map(entry).to_vec()).await.unwrap();
     for counting in [Counting::Events, Counting::Subjects] {
         let mut question = sales(1, PATIENT);
-        question.frame = Arc::new(Frame { counting, by_activity: true, ..Frame::clone(&question.frame) });
+        question.scope = Arc::new(QueryScope { counting, by_activity: true, ..QueryScope::clone(&question.scope) });
         let facts = MySqlLedger::new(database.pool()).ledger(&question).await.unwrap();
         let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
         assert_eq!(counts, [3, 2]);
@@ -203,8 +203,9 @@ async fn other_column_types<S: Server>() {
     assert_eq!(again.campaigns()[0].start, Some(at(-DAY)));
     for window in [2 * HOUR, DAY] {
         let mut question = everything(PATIENT);
-        let frame = Frame { current: Window { from: at(-window), to: at(0) }, ..Frame::clone(&question.frame) };
-        question.frame = Arc::new(frame);
+        let scope =
+            QueryScope { current: Window { from: at(-window), to: at(0) }, ..QueryScope::clone(&question.scope) };
+        question.scope = Arc::new(scope);
         let facts = MySqlLedger::new(database.pool()).ledger(&question).await.unwrap();
         let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
         assert_eq!(counts, [3, 2]);

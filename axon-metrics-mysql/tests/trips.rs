@@ -40,7 +40,7 @@ async fn asked_as_often_as_promised<S: Server>(layout: Layout) {
         let before = proxy.commands();
         ledger.ledger(&question).await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
-        assert_eq!(proxy.commands() - before, wanted, "{} activities", question.frame.activities.len());
+        assert_eq!(proxy.commands() - before, wanted, "{} activities", question.scope.activities.len());
     }
     let before = proxy.commands();
     catalog.catalog(PATIENT).await.unwrap();

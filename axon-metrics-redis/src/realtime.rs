@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, Instant,
+    ActivityId, Timestamp,
     facts::{Missing, RealtimeFacts},
     source::{Probe, RealtimeQuestion, RealtimeSource, SourceError},
 };
@@ -90,7 +90,7 @@ impl RealtimeSource for RedisRealtime {
         Ok(facts)
     }
 
-    async fn probe(&self, _as_of: Instant, budget: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         let keys = &self.options.keys;
         // No activity has the number 0: this asks whether the keys may be read, and reads none.
         let mut commands = vec![Command::Ping];

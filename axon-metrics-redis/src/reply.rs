@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axon_metrics::{
-    ActivityId, Instant, Measured, Missing, Reason,
+    ActivityId, Measured, Missing, Reason, Timestamp,
     facts::{Fact, RealtimeFacts, Slots, Stock},
     source::SourceError,
 };
@@ -33,7 +33,7 @@ pub(crate) fn facts(
     keys: &RedisKeys,
     activities: &[ActivityId],
     replies: Vec<Reply>,
-    as_of: Instant,
+    as_of: Timestamp,
 ) -> Result<RealtimeFacts, SourceError> {
     let reader = Reader { keys, source: NAME.into(), as_of };
     let heard =
@@ -74,7 +74,7 @@ pub(crate) const WRONG_TYPE: &str = "WRONGTYPE";
 struct Reader<'a> {
     keys: &'a RedisKeys,
     source: Arc<str>,
-    as_of: Instant,
+    as_of: Timestamp,
 }
 
 impl Reader<'_> {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn slots(keys: &RedisKeys, stock: Reply, members: Reply) -> Slots {
-        let mut found = facts(keys, &ONE, vec![stock, members], Instant::UNIX_EPOCH).unwrap().slots;
+        let mut found = facts(keys, &ONE, vec![stock, members], Timestamp::UNIX_EPOCH).unwrap().slots;
         found.remove(0).1
     }
 
@@ -235,19 +235,19 @@ mod tests {
     #[test]
     fn a_store_that_says_nothing_at_all_is_an_error() {
         let denied = || said("NOPERM this user has no permissions to run the 'get' command");
-        let found = facts(&RedisKeys::platform(), &ONE, vec![denied(), denied()], Instant::UNIX_EPOCH);
+        let found = facts(&RedisKeys::platform(), &ONE, vec![denied(), denied()], Timestamp::UNIX_EPOCH);
         assert!(matches!(found, Err(SourceError::Denied { .. })), "{found:?}");
     }
 
     #[test]
     fn a_reply_too_few_is_no_number() {
-        let found = facts(&RedisKeys::platform(), &ONE, vec![text("45")], Instant::UNIX_EPOCH).unwrap();
+        let found = facts(&RedisKeys::platform(), &ONE, vec![text("45")], Timestamp::UNIX_EPOCH).unwrap();
         assert!(matches!(found.slots[0].1.members, Err(Missing::Unavailable(_))));
     }
 
     #[test]
     fn facts_are_complete_up_to_the_answers_instant() {
-        let as_of: Instant = "2024-11-12T10:30:00Z".parse().unwrap();
+        let as_of: Timestamp = "2024-11-12T10:30:00Z".parse().unwrap();
         let found = facts(&RedisKeys::platform(), &ONE, vec![text("45"), Ok(Value::Int(45))], as_of).unwrap();
         let (stock, members) = (found.slots[0].1.stock.clone().unwrap(), found.slots[0].1.members.clone().unwrap());
         assert_eq!((stock.complete_to, members.complete_to), (as_of, as_of));

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActivityId, CampaignId, Instant, Mode, Phase, Window,
+    ActivityId, CampaignId, Mode, Phase, Timestamp, Window,
     catalog::Resolved,
     widget::{Data, MissingFigure, Notes, Warning, Widget},
 };
@@ -18,7 +18,7 @@ mod sources;
 pub use health::{Health, SourceHealth};
 pub use list::{ActivityEntry, CampaignEntry, CampaignList};
 pub(crate) use sources::{Said, SourceReport};
-pub use sources::{Seam, SourceState, SourceStatus};
+pub use sources::{SourceKind, SourceState, SourceStatus};
 
 /// An answer: the widgets asked for, with what is needed to judge them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -165,7 +165,7 @@ pub enum WidgetStatus {
 }
 
 impl WidgetState {
-    pub(crate) fn new(notes: Notes, as_of: Instant) -> Self {
+    pub(crate) fn new(notes: Notes, as_of: Timestamp) -> Self {
         let status = match (notes.had, notes.lost) {
             (0, 1..) => WidgetStatus::Unavailable,
             (_, 1..) => WidgetStatus::Partial,

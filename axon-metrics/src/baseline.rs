@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Instant, Missing, ProductId, Window, calendar,
+    Missing, ProductId, Timestamp, Window, calendar,
     facts::{BucketSales, History},
     rate::{gcd, half_up},
     source::HistoryQuestion,
@@ -46,8 +46,8 @@ pub(crate) struct Expected {
 /// `None` if none is over.
 pub(crate) fn history_question(
     products: &[ProductId],
-    promotion_start: Instant,
-    as_of: Instant,
+    promotion_start: Timestamp,
+    as_of: Timestamp,
     zone: Tz,
     weeks: u32,
 ) -> Option<HistoryQuestion> {
@@ -70,9 +70,9 @@ pub(crate) fn history_question(
 /// [`Missing::NoBaseline`] if the ledger holds no whole day before the promotion.
 pub(crate) fn expected(
     history: &History,
-    promotion_start: Instant,
+    promotion_start: Timestamp,
     window: Window,
-    as_of: Instant,
+    as_of: Timestamp,
     zone: Tz,
     weeks: u32,
 ) -> Result<Expected, Missing> {
@@ -219,11 +219,11 @@ mod tests {
 
     use super::*;
 
-    fn at(text: &str) -> Instant {
+    fn at(text: &str) -> Timestamp {
         text.parse().expect("an instant")
     }
     /// Sales of `orders` orders in each hour of the window for which `when` holds.
-    fn history(since: &str, window: Window, orders: impl Fn(Instant) -> u64) -> History {
+    fn history(since: &str, window: Window, orders: impl Fn(Timestamp) -> u64) -> History {
         let mut hours = Vec::new();
         let mut hour = window.from;
         while hour < window.to {
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn each_hour_of_the_week_is_expected_to_sell_its_mean() {
         // 4 orders on each Monday 00:00, 1 in the first of four weeks at Monday 01:00.
-        let monday = |hour: Instant| (hour - at("2024-10-13T15:00:00Z")).num_hours();
+        let monday = |hour: Timestamp| (hour - at("2024-10-13T15:00:00Z")).num_hours();
         let history = history("2024-01-01T00:00:00Z", weeks(), |hour| match monday(hour) {
             1 => 1,
             hours if hours % 168 == 0 => 4,
@@ -339,7 +339,7 @@ mod tests {
         let all = expected(&steady, start, week, at(LATER), Los_Angeles, 4).unwrap();
         assert_eq!(all.orders.unwrap().to_string(), "168.00");
         // Two in the hour from 02:00 on the three Sundays that had it: expect two, not 6/4.
-        let local_two = |hour: Instant| calendar::hour(hour, Los_Angeles).of_week == 6 * 24 + 2;
+        let local_two = |hour: Timestamp| calendar::hour(hour, Los_Angeles).of_week == 6 * 24 + 2;
         let sundays = history("2024-01-01T00:00:00Z", window, |hour| if local_two(hour) { 2 } else { 0 });
         let all = expected(&sundays, start, week, at(LATER), Los_Angeles, 4).unwrap();
         assert_eq!(all.orders.unwrap().to_string(), "2.00");

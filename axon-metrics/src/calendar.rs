@@ -8,10 +8,10 @@ use chrono_tz::{GapInfo, Tz};
 
 use std::time::Duration;
 
-use crate::{Instant, period::Window, rate::gcd};
+use crate::{Timestamp, period::Window, rate::gcd};
 
 /// The instant of a local date-time; `None` only beyond the calendar's ends.
-pub(crate) fn instant(local: NaiveDateTime, zone: Tz) -> Option<Instant> {
+pub(crate) fn instant(local: NaiveDateTime, zone: Tz) -> Option<Timestamp> {
     let resolved = match zone.from_local_datetime(&local) {
         LocalResult::Single(instant) => instant,
         LocalResult::Ambiguous(earlier, _) => earlier,
@@ -21,22 +21,22 @@ pub(crate) fn instant(local: NaiveDateTime, zone: Tz) -> Option<Instant> {
 }
 
 /// The wall clock of the zone at an instant.
-pub(crate) fn local(instant: Instant, zone: Tz) -> NaiveDateTime {
+pub(crate) fn local(instant: Timestamp, zone: Tz) -> NaiveDateTime {
     instant.with_timezone(&zone).naive_local()
 }
 
 /// The calendar date of the zone at an instant.
-pub(crate) fn date(instant: Instant, zone: Tz) -> NaiveDate {
+pub(crate) fn date(instant: Timestamp, zone: Tz) -> NaiveDate {
     local(instant, zone).date()
 }
 
 /// The first instant of a calendar day; `None` only beyond the calendar's ends.
-pub(crate) fn start_of_day(date: NaiveDate, zone: Tz) -> Option<Instant> {
+pub(crate) fn start_of_day(date: NaiveDate, zone: Tz) -> Option<Timestamp> {
     instant(date.and_time(NaiveTime::MIN), zone)
 }
 
 /// The instant at which the wall clock shows the same time some calendar days earlier.
-pub(crate) fn days_before(at: Instant, days: u64, zone: Tz) -> Option<Instant> {
+pub(crate) fn days_before(at: Timestamp, days: u64, zone: Tz) -> Option<Timestamp> {
     instant(local(at, zone).checked_sub_days(Days::new(days))?, zone)
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn grain(window: Window, zone: Tz) -> Duration {
 }
 
 /// The clock hour an instant lies in.
-pub(crate) fn hour(at: Instant, zone: Tz) -> Hour {
+pub(crate) fn hour(at: Timestamp, zone: Tz) -> Hour {
     let instant_long = Window { from: at, to: at + chrono::Duration::nanoseconds(1) };
     hours(instant_long, zone)[0]
 }
@@ -120,8 +120,12 @@ fn hour_of_week(clock_hours: i64) -> usize {
     usize::try_from((clock_hours + 3 * 24).rem_euclid(7 * 24)).unwrap_or_default()
 }
 
-fn seconds(timestamp: i64) -> Instant {
-    DateTime::from_timestamp(timestamp, 0).unwrap_or(if timestamp < 0 { Instant::MIN_UTC } else { Instant::MAX_UTC })
+fn seconds(timestamp: i64) -> Timestamp {
+    DateTime::from_timestamp(timestamp, 0).unwrap_or(if timestamp < 0 {
+        Timestamp::MIN_UTC
+    } else {
+        Timestamp::MAX_UTC
+    })
 }
 
 /// A stretch of time over which the zone's offset is the same. All in seconds.

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActivityId, CampaignId, Instant, Money, ProductId, period::Window};
+use crate::{ActivityId, CampaignId, Money, ProductId, Timestamp, period::Window};
 
 mod fingerprint;
 pub(crate) mod kept;
@@ -27,9 +27,9 @@ pub struct Campaign {
     /// Its name, as the marketer typed it.
     pub name: String,
     /// When it starts; `None` if it has no date.
-    pub start: Option<Instant>,
+    pub start: Option<Timestamp>,
     /// When it is over; `None` if it has no date.
-    pub end: Option<Instant>,
+    pub end: Option<Timestamp>,
     /// Money set aside, in the catalog's currency.
     pub budget: Option<Money>,
     /// Its activities; may be empty.
@@ -46,9 +46,9 @@ pub struct Activity {
     /// What kind of activity it is.
     pub kind: ActivityKind,
     /// When it opens; `None` if it has no date.
-    pub start: Option<Instant>,
+    pub start: Option<Timestamp>,
     /// When it closes; `None` if it has no date.
-    pub end: Option<Instant>,
+    pub end: Option<Timestamp>,
     /// Slots to give away; `None` if there is no limit.
     pub limit: Option<u64>,
     /// What it sells.
@@ -107,7 +107,7 @@ pub enum Phase {
 
 impl Phase {
     /// The phase of what runs in `[start, end)` at the instant `as_of`.
-    pub fn at(as_of: Instant, start: Option<Instant>, end: Option<Instant>) -> Self {
+    pub fn at(as_of: Timestamp, start: Option<Timestamp>, end: Option<Timestamp>) -> Self {
         if end.is_some_and(|end| end <= as_of) {
             Self::Ended
         } else if start.is_some_and(|start| as_of < start) {
@@ -206,9 +206,9 @@ impl Catalog {
 }
 
 /// Dates that the calendar can be asked about.
-fn cut(dates: [&mut Option<Instant>; 2]) {
+fn cut(dates: [&mut Option<Timestamp>; 2]) {
     const LAST: i64 = 253_402_300_799;
-    let (first, last) = (Instant::UNIX_EPOCH, Instant::from_timestamp(LAST, 0).unwrap_or(Instant::MAX_UTC));
+    let (first, last) = (Timestamp::UNIX_EPOCH, Timestamp::from_timestamp(LAST, 0).unwrap_or(Timestamp::MAX_UTC));
     for date in dates {
         *date = date.map(|date| date.clamp(first, last));
     }
@@ -234,7 +234,7 @@ impl Resolved<'_> {
     }
 
     /// The phase of the activity, or of the campaign, by its own dates.
-    pub fn phase(&self, as_of: Instant) -> Phase {
+    pub fn phase(&self, as_of: Timestamp) -> Phase {
         match self.activity() {
             Some(activity) => Phase::at(as_of, activity.start, activity.end),
             None => Phase::at(as_of, self.campaign.start, self.campaign.end),
@@ -247,13 +247,13 @@ impl Resolved<'_> {
     }
 
     /// The first date of the campaign or one of the activities after an instant.
-    pub(crate) fn next_date(&self, after: Instant) -> Option<Instant> {
+    pub(crate) fn next_date(&self, after: Timestamp) -> Option<Timestamp> {
         let activities = self.activities.iter().flat_map(|activity| [activity.start, activity.end]);
         activities.chain([self.campaign.start, self.campaign.end]).flatten().filter(|date| *date > after).min()
     }
 
     /// When the promotion starts: with the first of the activities; `None` if one has no start, or there is none.
-    pub fn promotion_start(&self) -> Option<Instant> {
+    pub fn promotion_start(&self) -> Option<Timestamp> {
         bound(self.activities, |activity| activity.start, Iterator::min)
     }
 
@@ -270,10 +270,10 @@ impl Resolved<'_> {
 /// The first or last date of all; `None` if one is open.
 fn bound(
     activities: &[Activity],
-    date: impl Fn(&Activity) -> Option<Instant>,
-    pick: impl Fn(std::vec::IntoIter<Instant>) -> Option<Instant>,
-) -> Option<Instant> {
-    let dates: Option<Vec<Instant>> = activities.iter().map(date).collect();
+    date: impl Fn(&Activity) -> Option<Timestamp>,
+    pick: impl Fn(std::vec::IntoIter<Timestamp>) -> Option<Timestamp>,
+) -> Option<Timestamp> {
+    let dates: Option<Vec<Timestamp>> = activities.iter().map(date).collect();
     pick(dates?.into_iter())
 }
 
@@ -281,7 +281,7 @@ fn bound(
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> Instant {
+    fn at(text: &str) -> Timestamp {
         text.parse().expect("an instant")
     }
 
@@ -291,8 +291,8 @@ mod tests {
             id: ActivityId(1),
             name: String::new(),
             kind: ActivityKind::FirstComeFirstServe,
-            start: Some(Instant::MIN_UTC),
-            end: Some(Instant::MAX_UTC),
+            start: Some(Timestamp::MIN_UTC),
+            end: Some(Timestamp::MAX_UTC),
             limit: None,
             product: None,
         };
@@ -300,7 +300,7 @@ mod tests {
             id: CampaignId(1),
             name: String::new(),
             start: None,
-            end: Some(Instant::MAX_UTC),
+            end: Some(Timestamp::MAX_UTC),
             budget: None,
             activities: vec![activity],
         };

@@ -7,10 +7,10 @@ use std::{
 
 use chrono::SubsecRound;
 use chrono_tz::Tz;
-use tokio::{sync::Mutex, time::Instant as Monotonic};
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    Instant,
+    Timestamp,
     answer::{CampaignList, DashboardAnswer, Health, SourceHealth, SourceReport, SourceState},
     cache::{kept::KeptWidgets, shared::SharedCache},
     catalog::{
@@ -54,7 +54,7 @@ struct Inner {
     sources: Sources,
     settings: Settings,
     /// When the sources were last probed, and what they said; held while they are.
-    probed: Mutex<Option<(Monotonic, Health)>>,
+    probed: Mutex<Option<(Instant, Health)>>,
     /// The definition's hash for each mode.
     hashes: [String; Mode::ALL.len()],
     /// Made for the first who keeps something.
@@ -107,18 +107,18 @@ pub struct TimedAnswer {
     /// The answer.
     pub answer: DashboardAnswer,
     /// Until then it is as good as a new one.
-    pub fresh_until: Instant,
+    pub fresh_until: Timestamp,
     /// From `fresh_until` until then it may be shown while a new one is made.
-    pub usable_until: Instant,
+    pub usable_until: Timestamp,
 }
 
 /// Whether a caller waits for fresh figures where kept ones may still be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum Freshness {
     /// Takes what may be shown; what is no longer fresh is loaded behind.
-    Usable,
+    AllowStale,
     /// Waits until what is shown is fresh.
-    Fresh,
+    MustBeFresh,
 }
 
 impl Dashboard {
@@ -142,33 +142,33 @@ impl Dashboard {
     /// stale, and the rest is answered.
     /// # Errors
     /// [`AnswerError`]: the request is wrong, its scope does not exist or is too large, or nothing could be answered.
-    pub async fn answer(&self, request: &DashboardRequest, now: Instant) -> Result<DashboardAnswer, AnswerError> {
-        Ok(self.timed(request, now, Patience::Usable).await?.answer)
+    pub async fn answer(&self, request: &DashboardRequest, now: Timestamp) -> Result<DashboardAnswer, AnswerError> {
+        Ok(self.timed(request, now, Freshness::AllowStale).await?.answer)
     }
 
     /// [`Self::answer`], with how long the answer may be shown: the shortest time of its widgets, and at the latest until a
     /// phase or the range changes. Where nothing is kept, or a load took longer than its figures last, both times are not
     /// after `now`. Figures lost to a source that failed may be shown for half a second.
     ///
-    /// With [`Patience::Usable`] a caller waits only for what is not kept, or no longer usable; what is no longer fresh is
+    /// With [`Freshness::AllowStale`] a caller waits only for what is not kept, or no longer usable; what is no longer fresh is
     /// loaded behind. A caller that goes away ends no load that others may need.
     /// # Errors
     /// As [`Self::answer`].
     pub async fn timed(
         &self,
         request: &DashboardRequest,
-        now: Instant,
-        patience: Patience,
+        now: Timestamp,
+        patience: Freshness,
     ) -> Result<TimedAnswer, AnswerError> {
         self.by(self.deadline(), request, now, patience).await
     }
 
     async fn by(
         &self,
-        deadline: Monotonic,
+        deadline: Instant,
         request: &DashboardRequest,
-        now: Instant,
-        patience: Patience,
+        now: Timestamp,
+        patience: Freshness,
     ) -> Result<TimedAnswer, AnswerError> {
         let (mut question, look) = self.question(request, now, deadline).await?;
         let units = question.units(&self.inner);
@@ -197,7 +197,7 @@ impl Dashboard {
     /// As [`Self::answer`].
     #[cfg(any(test, feature = "testing"))]
     #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
-    pub async fn cache_keys(&self, request: &DashboardRequest, now: Instant) -> Result<Vec<String>, AnswerError> {
+    pub async fn cache_keys(&self, request: &DashboardRequest, now: Timestamp) -> Result<Vec<String>, AnswerError> {
         let (question, _) = self.question(request, now, self.deadline()).await?;
         Ok(question.units(&self.inner).iter().flat_map(question::Unit::keys).collect())
     }
@@ -206,8 +206,8 @@ impl Dashboard {
     async fn question(
         &self,
         request: &DashboardRequest,
-        now: Instant,
-        deadline: Monotonic,
+        now: Timestamp,
+        deadline: Instant,
     ) -> Result<(Question, Look), AnswerError> {
         let settings = &self.inner.settings;
         let as_of = now.trunc_subsecs(0);
@@ -228,7 +228,7 @@ impl Dashboard {
     /// All campaigns with their activities, as of `now`.
     /// # Errors
     /// [`AnswerError::Unavailable`] if the catalog does not answer and no copy of it is younger than 15 minutes.
-    pub async fn campaigns(&self, now: Instant) -> Result<CampaignList, AnswerError> {
+    pub async fn campaigns(&self, now: Timestamp) -> Result<CampaignList, AnswerError> {
         let as_of = now.trunc_subsecs(0);
         let look = self.inner.catalog.look(as_of, self.catalog_deadline()).await;
         let catalog = look.catalog.ok_or_else(|| unavailable(vec![look.report]))?;
@@ -263,19 +263,19 @@ impl Dashboard {
 
     /// Asks every source whether it answers, all at the same time, each within its budget; at most once a second, whoever
     /// asks.
-    pub async fn health(&self, now: Instant) -> Health {
+    pub async fn health(&self, now: Timestamp) -> Health {
         let mut probed = self.inner.probed.lock().await;
         match &*probed {
             Some((at, health)) if at.elapsed() < AGAIN => health.clone(),
             _ => {
                 let health = self.probe(now.trunc_subsecs(0)).await;
-                *probed = Some((Monotonic::now(), health.clone()));
+                *probed = Some((Instant::now(), health.clone()));
                 health
             }
         }
     }
 
-    async fn probe(&self, as_of: Instant) -> Health {
+    async fn probe(&self, as_of: Timestamp) -> Health {
         let Inner { sources, settings: Settings { budgets, .. }, catalog, .. } = &*self.inner;
         let guards = &sources.guards;
         macro_rules! probed {
@@ -299,12 +299,12 @@ impl Dashboard {
         health
     }
 
-    fn deadline(&self) -> Monotonic {
-        Monotonic::now() + self.inner.settings.budgets.answer
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.inner.settings.budgets.answer
     }
 
     /// The catalog for a scope: a copy that does not list it is read again, unless that was just done.
-    async fn find(&self, scope: Scope, as_of: Instant, deadline: Monotonic) -> Look {
+    async fn find(&self, scope: Scope, as_of: Timestamp, deadline: Instant) -> Look {
         let deadline = deadline.min(self.catalog_deadline());
         let look = self.inner.catalog.look(as_of, deadline).await;
         match &look.catalog {
@@ -315,8 +315,8 @@ impl Dashboard {
         }
     }
 
-    fn catalog_deadline(&self) -> Monotonic {
-        Monotonic::now() + self.inner.settings.budgets.catalog
+    fn catalog_deadline(&self) -> Instant {
+        Instant::now() + self.inner.settings.budgets.catalog
     }
 }
 

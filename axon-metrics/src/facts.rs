@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActivityId, CampaignId, Instant, Money, source::SourceError};
+use crate::{ActivityId, CampaignId, Money, Timestamp, source::SourceError};
 
 /// A value a source vouches for, or the reason why there is none. A `Result`, so that pure code may use `?`.
 pub type Fact<T> = Result<Measured<T>, Missing>;
@@ -17,7 +17,7 @@ pub struct Measured<T> {
     /// The name of the store that said so.
     pub source: Arc<str>,
     /// How far the source is complete: records that occurred before this instant are in the value.
-    pub complete_to: Instant,
+    pub complete_to: Timestamp,
     /// How far the value can be from the truth.
     pub precision: Precision,
     /// The source answered without some of its parts (a shard, a time-out): the value may be too small.
@@ -30,7 +30,7 @@ pub struct Measured<T> {
 
 impl<T> Measured<T> {
     /// A whole and exact value.
-    pub fn exact(value: T, source: impl Into<Arc<str>>, complete_to: Instant) -> Self {
+    pub fn exact(value: T, source: impl Into<Arc<str>>, complete_to: Timestamp) -> Self {
         Self {
             value,
             source: source.into(),
@@ -213,9 +213,9 @@ pub struct Sales {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
     /// The instant of the ledger's oldest purchase, of any product: how far back it reaches. `None` for an empty ledger.
-    pub since: Option<Instant>,
+    pub since: Option<Timestamp>,
     /// Buckets with at least one purchase, each by its start, oldest first.
-    pub buckets: Vec<(Instant, BucketSales)>,
+    pub buckets: Vec<(Timestamp, BucketSales)>,
 }
 
 /// Confirmed regular purchases of one bucket.

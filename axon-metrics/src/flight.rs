@@ -10,11 +10,11 @@ use std::{
 
 use tokio::{
     sync::watch,
-    time::{Instant as Monotonic, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tracing::{Instrument, instrument::WithSubscriber};
 
-use crate::Instant;
+use crate::Timestamp;
 
 /// Loads under way.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(crate) struct Boarding<'a, T> {
 struct Flight<T> {
     number: u64,
     keys: Arc<[String]>,
-    as_of: Instant,
+    as_of: Timestamp,
     landed: watch::Receiver<Option<T>>,
 }
 
@@ -98,7 +98,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
 
 impl<T: Clone + Send + Sync + 'static> Boarding<'_, T> {
     /// The load under way that is for all these keys and, by its instant, of use; the latest of several.
-    pub(crate) fn join(&self, keys: &[String], of_use: impl Fn(Instant) -> bool) -> Option<Waiting<T>> {
+    pub(crate) fn join(&self, keys: &[String], of_use: impl Fn(Timestamp) -> bool) -> Option<Waiting<T>> {
         let flights = self.board.under_way.get(keys.first()?)?;
         let covers = |flight: &&Flight<T>| of_use(flight.as_of) && keys.iter().all(|key| flight.keys.contains(key));
         let flight = flights.iter().filter(covers).max_by_key(|flight| flight.as_of)?;
@@ -109,7 +109,7 @@ impl<T: Clone + Send + Sync + 'static> Boarding<'_, T> {
     pub(crate) fn start(
         &mut self,
         keys: Vec<String>,
-        as_of: Instant,
+        as_of: Timestamp,
         load: impl Future<Output = T> + Send + 'static,
     ) -> Waiting<T> {
         let board = &mut *self.board;
@@ -147,7 +147,7 @@ impl<T: Clone + Send + Sync + 'static> Drop for UnderWay<T> {
 
 impl<T: Clone> Waiting<T> {
     /// What was loaded; `None` if the load panicked, or did not end by the deadline.
-    pub(crate) async fn landed(mut self, deadline: Monotonic) -> Option<T> {
+    pub(crate) async fn landed(mut self, deadline: Instant) -> Option<T> {
         let landed = timeout_at(deadline, self.landed.wait_for(Option::is_some)).await;
         landed.ok()?.ok()?.clone()
     }
@@ -161,13 +161,13 @@ mod tests {
 
     use super::*;
 
-    const AS_OF: Instant = Instant::UNIX_EPOCH;
+    const AS_OF: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn keys(keys: &[&str]) -> Vec<String> {
         keys.iter().map(|key| (*key).to_owned()).collect()
     }
-    fn soon() -> Monotonic {
-        Monotonic::now() + Duration::from_secs(1)
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(1)
     }
     async fn load(value: u32) -> u32 {
         sleep(Duration::from_millis(100)).await;
@@ -196,7 +196,7 @@ mod tests {
         };
         let first = flights.board(|board| board.start(keys(&["a"]), AS_OF, panics));
         let second = flights.board(|board| board.join(&keys(&["a"]), |_| true)).unwrap();
-        let began = Monotonic::now();
+        let began = Instant::now();
         assert_eq!((first.landed(soon()).await, second.landed(soon()).await), (None, None));
         assert_eq!((began.elapsed(), flights.count()), (Duration::from_millis(10), 0));
         let again = flights.board(|board| board.start(keys(&["a"]), AS_OF, load(8)));
@@ -207,7 +207,7 @@ mod tests {
     async fn who_waits_goes_at_the_deadline_and_the_load_goes_on() {
         let flights: Arc<Flights<u32>> = Arc::default();
         let first = flights.board(|board| board.start(keys(&["a"]), AS_OF, load(7)));
-        assert_eq!(first.landed(Monotonic::now() + Duration::from_millis(50)).await, None);
+        assert_eq!(first.landed(Instant::now() + Duration::from_millis(50)).await, None);
         let later = flights.board(|board| board.join(&keys(&["a"]), |_| true)).unwrap();
         assert_eq!(later.landed(soon()).await, Some(7));
     }

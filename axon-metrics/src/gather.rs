@@ -6,13 +6,13 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinHandle,
-    time::{Instant as Monotonic, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tracing::{Instrument, Span, field::Empty, info, info_span, warn};
 
 use crate::{
-    Instant, Missing, Reason,
-    answer::{Said, Seam, SourceReport},
+    Missing, Reason, Timestamp,
+    answer::{Said, SourceKind, SourceReport},
     baseline::kept::{Histories, Told},
     definitions::{EventRule, LedgerStep, Record},
     facts::{BehaviorFacts, Fact, LedgerFacts, RealtimeFacts, SalesFacts, Slots, StepCounts},
@@ -105,13 +105,13 @@ struct Panicked;
 pub(crate) async fn gather(
     sources: &Sources,
     budgets: &Budgets,
-    deadline: Monotonic,
+    deadline: Instant,
     needs: Needs,
     context: &Context<'_>,
 ) -> (Facts, Vec<SourceReport>) {
-    let within = |budget: Duration| budget.min(deadline.saturating_duration_since(Monotonic::now()));
+    let within = |budget: Duration| budget.min(deadline.saturating_duration_since(Instant::now()));
     let plan = Plan::new(needs, context);
-    let nothing = context.frame.activities.is_empty();
+    let nothing = context.query.activities.is_empty();
 
     let behavior = sources.behavior.as_ref().filter(|_| plan.asks_behavior() && !nothing).map(|source| {
         let question = plan.behavior(context, within(budgets.behavior));
@@ -137,13 +137,13 @@ pub(crate) async fn gather(
     });
     let history = sources.histories.as_ref().filter(|_| needs.sales && !nothing).map(|histories| {
         let look = context.history.as_ref().map(|question| histories.look(question, context.as_of));
-        (look, Monotonic::now() + within(budgets.ledger))
+        (look, Instant::now() + within(budgets.ledger))
     });
     let realtime = sources.realtime.as_ref().filter(|_| needs.slots && !nothing).map(|source| {
         let question = RealtimeQuestion {
             as_of: context.as_of,
             budget: within(budgets.realtime),
-            activities: context.frame.activities.clone(),
+            activities: context.query.activities.clone(),
         };
         let source = Arc::clone(source);
         ask(&sources.guards.realtime, question.budget, move |budget| {
@@ -161,7 +161,7 @@ pub(crate) async fn gather(
     let ledger = settled_or(ledger, &absent, &mut reports).await;
     let realtime = settled_or(realtime, &absent, &mut reports).await;
     let history = match history {
-        Some((Some(look), deadline)) => look.by(deadline.min(Monotonic::now() + HISTORY_GRACE)).await,
+        Some((Some(look), deadline)) => look.by(deadline.min(Instant::now() + HISTORY_GRACE)).await,
         Some((None, _)) => Err(Missing::NoBaseline),
         None => Err(absent),
     };
@@ -178,7 +178,7 @@ pub(crate) fn unanswered(
     context: &Context<'_>,
 ) -> (Facts, Vec<SourceReport>) {
     let plan = Plan::new(needs, context);
-    let nothing = context.frame.activities.is_empty();
+    let nothing = context.query.activities.is_empty();
     let absent = Missing::NotMeasured(if nothing { Reason::NoActivities } else { Reason::NoSource });
     let mut reports = Vec::new();
     let mut lost = |asked: bool, guard: &Guard, budget| match asked && !nothing {
@@ -199,7 +199,7 @@ pub(crate) fn unanswered(
 pub(crate) struct Asked<T> {
     task: JoinHandle<(Result<T, Failed>, Duration)>,
     guard: Arc<Guard>,
-    began: Monotonic,
+    began: Instant,
     budget: Duration,
     span: Span,
     /// Whether it is a question, and not a probe.
@@ -243,7 +243,7 @@ fn spawn<T: Send + 'static>(
     counts: bool,
     answer: impl Future<Output = Result<T, Failed>> + Send + 'static,
 ) -> Asked<T> {
-    let began = Monotonic::now();
+    let began = Instant::now();
     let asked = async move { (answer.await, began.elapsed()) };
     let span = info_span!("source", source = guard.name, seam = guard.seam.name(), outcome = Empty);
     let task = tokio::spawn(asked.instrument(span.clone()));
@@ -303,7 +303,7 @@ pub(crate) async fn settled<T: Said>(mut asked: Asked<T>) -> (Settled<T>, Source
 }
 
 /// A failure of a source with its causes, in one line, and how many were not logged since the last one that was.
-fn log(error: &SourceError, seam: Seam, took: Duration, left_out: u64) {
+fn log(error: &SourceError, seam: SourceKind, took: Duration, left_out: u64) {
     let mut causes = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
@@ -334,7 +334,7 @@ enum Place {
 impl Plan {
     fn new(needs: Needs, context: &Context<'_>) -> Self {
         let mut plan = Self { needs, events: Vec::new(), rows: Vec::new(), places: Vec::new() };
-        let supported = !context.frame.funnel_activities.is_empty() || context.frame.activities.is_empty();
+        let supported = !context.query.funnel_activities.is_empty() || context.query.activities.is_empty();
         for step in &context.steps {
             plan.places.push(match &step.record {
                 _ if !supported => Place::Unsupported,
@@ -374,7 +374,7 @@ impl Plan {
             context.inflow.iter().map(cut).collect()
         };
         BehaviorQuestion {
-            frame: Arc::clone(&context.frame),
+            scope: Arc::clone(&context.query),
             budget,
             steps: self.events.clone(),
             inflow: first.filter(|_| self.needs.inflow).map(|rule| InflowQuestion { rule, hours: hours() }),
@@ -384,7 +384,7 @@ impl Plan {
 
     fn ledger(&self, context: &Context<'_>, budget: Duration) -> LedgerQuestion {
         LedgerQuestion {
-            frame: Arc::clone(&context.frame),
+            scope: Arc::clone(&context.query),
             budget,
             steps: self.rows.clone(),
             sales: self.needs.sales.then(|| context.sales.clone()),
@@ -400,15 +400,15 @@ impl Plan {
         realtime: Settled<RealtimeFacts>,
         history: Told,
     ) -> Facts {
-        let frame = &context.frame;
+        let query = &context.query;
         let counts = |pick: &dyn Fn(&StepCounts) -> Option<&Vec<Fact<u64>>>| -> Vec<Fact<u64>> {
             self.places.iter().map(|place| count(*place, &behavior, &ledger, pick)).collect()
         };
         let by_activity = |index: usize| counts(&|steps| steps.by_activity.get(index).map(|(_, counts)| counts));
         let steps = StepCounts {
             current: counts(&|steps| Some(&steps.current)),
-            previous: if frame.previous.is_some() { counts(&|steps| Some(&steps.previous)) } else { Vec::new() },
-            by_activity: frame
+            previous: if query.previous.is_some() { counts(&|steps| Some(&steps.previous)) } else { Vec::new() },
+            by_activity: query
                 .funnel_activities
                 .iter()
                 .enumerate()
@@ -426,7 +426,7 @@ impl Plan {
         });
         let slots = realtime.map(|facts| facts.slots).unwrap_or_else(|why| {
             let missing = || Slots { stock: Err(why.clone()), members: Err(why.clone()), derived: false };
-            frame.activities.iter().map(|id| (*id, missing())).collect()
+            query.activities.iter().map(|id| (*id, missing())).collect()
         });
         Facts { steps, inflow, active, sales, history, slots }
     }
@@ -449,7 +449,7 @@ fn count(
 }
 
 /// The sources' instants never pass the answer's: a store whose clock is ahead knows no future.
-fn capped<T>(fact: &mut Fact<T>, as_of: Instant) {
+fn capped<T>(fact: &mut Fact<T>, as_of: Timestamp) {
     if let Ok(measured) = fact {
         measured.complete_to = measured.complete_to.min(as_of);
     }

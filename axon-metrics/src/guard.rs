@@ -10,7 +10,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
-    answer::Seam,
+    answer::SourceKind,
     gather::Budgets,
     observe::{self, SourceOutcome},
     source::SourceError,
@@ -46,7 +46,7 @@ pub(crate) struct Guards {
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) name: &'static str,
-    pub(crate) seam: Seam,
+    pub(crate) seam: SourceKind,
     /// The time a question of this seam has when nothing else has taken of it.
     budget: Duration,
     breaker: Breaker,
@@ -102,11 +102,11 @@ impl Guards {
             Arc::new(Guard { name, seam, budget, breaker, places, retries, told })
         };
         Self {
-            catalog: guard(catalog, Seam::Catalog, budgets.catalog, concurrency.catalog),
-            behavior: guard(behavior, Seam::Behavior, budgets.behavior, concurrency.behavior),
-            ledger: guard(ledger, Seam::Ledger, budgets.ledger, concurrency.ledger),
-            realtime: guard(realtime, Seam::Realtime, budgets.realtime, concurrency.realtime),
-            history: guard(ledger, Seam::History, budgets.history, concurrency.history),
+            catalog: guard(catalog, SourceKind::Catalog, budgets.catalog, concurrency.catalog),
+            behavior: guard(behavior, SourceKind::Behavior, budgets.behavior, concurrency.behavior),
+            ledger: guard(ledger, SourceKind::Ledger, budgets.ledger, concurrency.ledger),
+            realtime: guard(realtime, SourceKind::Realtime, budgets.realtime, concurrency.realtime),
+            history: guard(ledger, SourceKind::History, budgets.history, concurrency.history),
         }
     }
 }

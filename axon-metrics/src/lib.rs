@@ -29,7 +29,7 @@ pub mod widget;
 pub use answer::{DashboardAnswer, Health};
 pub use cache::{DashboardCache, Lifetimes, MemoryCache};
 pub use catalog::{Catalog, Phase, Scope};
-pub use dashboard::{AnswerError, Dashboard, DashboardBuilder, MAX_ACTIVITIES, Patience, TimedAnswer};
+pub use dashboard::{AnswerError, Dashboard, DashboardBuilder, Freshness, MAX_ACTIVITIES, TimedAnswer};
 pub use definitions::{EventRule, LedgerStep, Mode, Record, StepRules};
 pub use facts::{Fact, Measured, Missing, Precision, Reason};
 pub use gather::Budgets;
@@ -44,6 +44,6 @@ pub use source::SourceError;
 pub use widget::Widget;
 
 /// An instant, in UTC.
-pub type Instant = chrono::DateTime<chrono::Utc>;
+pub type Timestamp = chrono::DateTime<chrono::Utc>;
 /// Money: an exact decimal in the catalog's currency.
 pub type Money = rust_decimal::Decimal;

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 
 use crate::{
-    Catalog, Instant,
+    Catalog, Timestamp,
     facts::{BehaviorFacts, LedgerFacts, RealtimeFacts},
     source::{
         BehaviorQuestion, BehaviorSource, CatalogSource, LedgerQuestion, LedgerSource, Probe, RealtimeQuestion,
@@ -175,7 +175,7 @@ impl MemoryStore {
     }
 
     /// What was taken in and what was refused, since the store was made. Events at or after `now` are counted as future.
-    pub fn report(&self, now: Instant) -> LoadReport {
+    pub fn report(&self, now: Timestamp) -> LoadReport {
         self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).report(now)
     }
 
@@ -213,7 +213,7 @@ impl CatalogSource for MemoryStore {
         Ok(Catalog::clone(&self.snapshot().catalog))
     }
 
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         let campaigns = self.snapshot().catalog.campaigns().len();
         let zone = self.inner.reader.zone().name();
         let findings = vec![("campaigns".into(), campaigns.to_string()), ("localTimesReadIn".into(), zone.into())];
@@ -231,7 +231,7 @@ impl BehaviorSource for MemoryStore {
         Ok(behavior::answer(&self.snapshot(), question))
     }
 
-    async fn probe(&self, as_of: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, as_of: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         let events = &self.snapshot().events;
         let count = events.count(log::Span::ALL);
         let newest = events.newest(log::Span::before(as_of)).map(log::instant);
@@ -249,7 +249,7 @@ impl LedgerSource for MemoryStore {
         Ok(sales::answer(&self.snapshot(), question))
     }
 
-    async fn probe(&self, as_of: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, as_of: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         let ledger = &self.snapshot().ledger;
         let rows = ledger.rows(log::Span::ALL);
         let newest = ledger.newest(log::Span::before(as_of)).map(log::instant);
@@ -267,7 +267,7 @@ impl RealtimeSource for MemoryStore {
         Ok(slots::answer(&self.snapshot(), question))
     }
 
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         let slots = if self.snapshot().counters.is_some() { "counted" } else { "derived" };
         Ok(Probe { newest: None, findings: vec![("slots".into(), slots.to_owned())] })
     }

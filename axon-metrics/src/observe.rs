@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::{BreakerState, answer::Seam};
+use crate::{BreakerState, answer::SourceKind};
 
 /// Where an answer or a widget was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl SourceOutcome {
 
 /// Counts and times a question to a source: `axon_source_requests_total{source, seam, outcome}` and
 /// `axon_source_duration_seconds{source, seam}`. What was not asked took no time worth a record.
-pub(crate) fn source(name: &'static str, seam: Seam, outcome: SourceOutcome, took: Duration) {
+pub(crate) fn source(name: &'static str, seam: SourceKind, outcome: SourceOutcome, took: Duration) {
     #[cfg(feature = "metrics")]
     {
         let labels = [("source", name), ("seam", seam.name()), ("outcome", outcome.name())];
@@ -157,7 +157,7 @@ pub(crate) fn retried(name: &'static str) {
 }
 
 /// How it stands with a breaker: `axon_breaker_state{source, seam}`, 0 closed, 1 half open, 2 open.
-pub(crate) fn breaker(name: &'static str, seam: Seam, state: BreakerState) {
+pub(crate) fn breaker(name: &'static str, seam: SourceKind, state: BreakerState) {
     #[cfg(feature = "metrics")]
     {
         let state = match state {
@@ -172,7 +172,7 @@ pub(crate) fn breaker(name: &'static str, seam: Seam, state: BreakerState) {
 }
 
 /// How old an answer's figures are: `axon_data_age_seconds{source, seam}`.
-pub(crate) fn data_age(name: &'static str, seam: Seam, age: chrono::Duration) {
+pub(crate) fn data_age(name: &'static str, seam: SourceKind, age: chrono::Duration) {
     #[cfg(feature = "metrics")]
     metrics::gauge!("axon_data_age_seconds", "source" => name, "seam" => seam.name()).set(age.as_seconds_f64());
     #[cfg(not(feature = "metrics"))]
@@ -183,11 +183,11 @@ pub(crate) fn data_age(name: &'static str, seam: Seam, age: chrono::Duration) {
 #[derive(Debug)]
 pub(crate) struct InFlight {
     name: &'static str,
-    seam: Seam,
+    seam: SourceKind,
 }
 
 impl InFlight {
-    pub(crate) fn new(name: &'static str, seam: Seam) -> Self {
+    pub(crate) fn new(name: &'static str, seam: SourceKind) -> Self {
         #[cfg(feature = "metrics")]
         metrics::gauge!("axon_source_in_flight", "source" => name, "seam" => seam.name()).increment(1.0);
         Self { name, seam }

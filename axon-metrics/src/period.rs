@@ -4,20 +4,20 @@
 use chrono::{Days, Duration, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 
-use crate::{Instant, calendar};
+use crate::{Timestamp, calendar};
 
 /// A span of time, from its first instant up to, and not with, its last: `[from, to)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     /// The first instant inside.
-    pub from: Instant,
+    pub from: Timestamp,
     /// The first instant after it. Equal to `from` when the window is empty.
-    pub to: Instant,
+    pub to: Timestamp,
 }
 
 impl Window {
     /// Whether an instant lies inside.
-    pub fn contains(&self, instant: Instant) -> bool {
+    pub fn contains(&self, instant: Timestamp) -> bool {
         self.from <= instant && instant < self.to
     }
 
@@ -64,7 +64,7 @@ impl Period {
     /// The windows this period means at an instant.
     /// # Errors
     /// [`RangeError`] for a custom range that is none.
-    pub fn resolve(&self, as_of: Instant, zone: Tz) -> Result<Range, RangeError> {
+    pub fn resolve(&self, as_of: Timestamp, zone: Tz) -> Result<Range, RangeError> {
         let whole = self.whole(as_of, zone)?;
         if whole.to <= whole.from {
             return Err(RangeError::Empty);
@@ -76,7 +76,7 @@ impl Period {
         Ok(Range { whole, window: Window { from: whole.from, to: whole.to.min(as_of).max(whole.from) }, lasts, zone })
     }
 
-    fn whole(&self, as_of: Instant, zone: Tz) -> Result<Window, RangeError> {
+    fn whole(&self, as_of: Timestamp, zone: Tz) -> Result<Window, RangeError> {
         let days = match *self {
             Self::Today => 1,
             Self::Last7Days => 7,
@@ -108,11 +108,11 @@ pub enum Bound {
     /// A wall-clock time of the business zone; as an end it is excluded.
     Local(NaiveDateTime),
     /// An instant; as an end it is excluded.
-    At(Instant),
+    At(Timestamp),
 }
 
 impl Bound {
-    fn first_instant(self, zone: Tz) -> Option<Instant> {
+    fn first_instant(self, zone: Tz) -> Option<Timestamp> {
         match self {
             Self::Date(date) => calendar::start_of_day(date, zone),
             Self::Local(local) => calendar::instant(local, zone),
@@ -120,7 +120,7 @@ impl Bound {
         }
     }
 
-    fn instant_after(self, zone: Tz) -> Option<Instant> {
+    fn instant_after(self, zone: Tz) -> Option<Timestamp> {
         match self {
             Self::Date(date) => calendar::start_of_day(date.succ_opt()?, zone),
             other => other.first_instant(zone),
@@ -173,7 +173,7 @@ impl Range {
         let week = Duration::days(7);
         let shift = if self.lasts <= week { week } else { self.lasts };
         let back =
-            |at: Instant| calendar::instant(calendar::local(at, self.zone).checked_sub_signed(shift)?, self.zone);
+            |at: Timestamp| calendar::instant(calendar::local(at, self.zone).checked_sub_signed(shift)?, self.zone);
         let from = back(self.whole.from)?;
         let mut to = back(self.whole.to)?;
         if self.in_progress() {
@@ -189,7 +189,7 @@ mod tests {
 
     use super::*;
 
-    fn at(text: &str) -> Instant {
+    fn at(text: &str) -> Timestamp {
         text.parse().expect("an instant")
     }
     fn window(from: &str, to: &str) -> Window {

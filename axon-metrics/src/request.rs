@@ -4,7 +4,7 @@
 use chrono_tz::Tz;
 
 use crate::{
-    ActivityId, CampaignId, Instant, Mode, Period, Scope, id,
+    ActivityId, CampaignId, Mode, Period, Scope, Timestamp, id,
     period::{Range, RangeError},
     widget::Widget,
 };
@@ -95,7 +95,7 @@ impl DashboardRequest {
     /// The request's range at an instant, if nothing is wrong with the request.
     /// # Errors
     /// [`RequestError`] with every fault at once.
-    pub(crate) fn check(&self, default_mode: Mode, as_of: Instant, zone: Tz) -> Result<Range, RequestError> {
+    pub(crate) fn check(&self, default_mode: Mode, as_of: Timestamp, zone: Tz) -> Result<Range, RequestError> {
         let mut faults = Vec::new();
         let (field, id) = match self.scope {
             Scope::Campaign(id) => ("campaignId", id.0),

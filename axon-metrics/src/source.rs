@@ -9,7 +9,7 @@ use std::{io, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    ActivityId, Instant, ProductId,
+    ActivityId, ProductId, Timestamp,
     catalog::Catalog,
     definitions::{EventRule, LedgerStep},
     facts::{BehaviorFacts, LedgerFacts, RealtimeFacts},
@@ -99,9 +99,9 @@ pub enum Counting {
 
 /// What all questions of one request share; made once, after the catalog has spoken.
 #[derive(Debug, Clone)]
-pub struct Frame {
+pub struct QueryScope {
     /// The one instant the answer is made for. Records at or after it are not used.
-    pub as_of: Instant,
+    pub as_of: Timestamp,
     /// All activities of the scope.
     pub activities: Vec<ActivityId>,
     /// Those whose type has a funnel: steps are counted over their union.
@@ -120,14 +120,14 @@ pub struct Frame {
 #[derive(Debug, Clone)]
 pub struct BehaviorQuestion {
     /// Scope, windows and counting.
-    pub frame: Arc<Frame>,
+    pub scope: Arc<QueryScope>,
     /// The time the answer may take.
     pub budget: Duration,
-    /// The steps to count over the frame's funnel activities; may be empty.
+    /// The steps to count over the scope's funnel activities; may be empty.
     pub steps: Vec<EventRule>,
-    /// Count these events of all the frame's activities per hour.
+    /// Count these events of all the scope's activities per hour.
     pub inflow: Option<InflowQuestion>,
-    /// Count distinct subjects of all the frame's activities with any event in this window.
+    /// Count distinct subjects of all the scope's activities with any event in this window.
     pub active: Option<Window>,
 }
 
@@ -136,7 +136,7 @@ pub struct BehaviorQuestion {
 pub struct InflowQuestion {
     /// What is counted.
     pub rule: EventRule,
-    /// The hours, oldest first and without gaps; the last may be cut at the frame's `as_of`, or be empty.
+    /// The hours, oldest first and without gaps; the last may be cut at the scope's `as_of`, or be empty.
     pub hours: Vec<Window>,
 }
 
@@ -144,10 +144,10 @@ pub struct InflowQuestion {
 #[derive(Debug, Clone)]
 pub struct LedgerQuestion {
     /// Scope, windows and counting.
-    pub frame: Arc<Frame>,
+    pub scope: Arc<QueryScope>,
     /// The time the answer may take.
     pub budget: Duration,
-    /// The steps to count over the frame's funnel activities; may be empty.
+    /// The steps to count over the scope's funnel activities; may be empty.
     pub steps: Vec<LedgerStep>,
     /// Sum sales, too.
     pub sales: Option<SalesQuestion>,
@@ -155,7 +155,7 @@ pub struct LedgerQuestion {
     pub history: Option<HistoryQuestion>,
 }
 
-/// Sales of the frame's activities and of the shop.
+/// Sales of the scope's activities and of the shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SalesQuestion {
     /// The products of the scope; may be empty.
@@ -180,7 +180,7 @@ pub struct HistoryQuestion {
 #[derive(Debug, Clone)]
 pub struct RealtimeQuestion {
     /// The instant the answer is made for.
-    pub as_of: Instant,
+    pub as_of: Timestamp,
     /// The time the answer may take.
     pub budget: Duration,
     /// The activities whose slots are asked for.
@@ -191,7 +191,7 @@ pub struct RealtimeQuestion {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Probe {
     /// When the newest record before the instant asked for occurred, where the store can tell.
-    pub newest: Option<Instant>,
+    pub newest: Option<Timestamp>,
     /// What was probed, as name and finding (`"occurredAt"`, `"date"`). No ids of users, no secrets.
     pub findings: Vec<(String, String)>,
 }
@@ -216,7 +216,7 @@ pub trait CatalogSource: Send + Sync + 'static {
     /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
     /// # Errors
     /// As the question's.
-    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError>;
+    async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError>;
 }
 
 /// What visitors did, counted.
@@ -230,7 +230,7 @@ pub trait BehaviorSource: Send + Sync + 'static {
     /// - Unit: events in [`Counting::Events`], distinct recorded subjects in [`Counting::Subjects`].
     /// - Scope: an event belongs to the activity it names; a step counts over the union of the funnel activities, so
     ///   distinct subjects of several activities are not a sum.
-    /// - Window: `[from, to)` on the time the event occurred. Events at or after the frame's `as_of` are not used.
+    /// - Window: `[from, to)` on the time the event occurred. Events at or after the scope's `as_of` are not used.
     /// - One count per step and window, in the order asked.
     /// - No events: a measured 0. No activities, or an empty window: a measured 0. Nothing to read them from:
     ///   [`NotMeasured`](crate::Missing::NotMeasured), never 0.
@@ -245,7 +245,7 @@ pub trait BehaviorSource: Send + Sync + 'static {
     /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
     /// # Errors
     /// As the question's.
-    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError>;
+    async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError>;
 }
 
 /// What the business recorded: approved entries and purchases.
@@ -260,7 +260,7 @@ pub trait LedgerSource: Send + Sync + 'static {
     /// - Window: `[from, to)`; entries by the time they were created, purchases by the time of purchase.
     /// - Status: approved entries; confirmed purchases. Cancelled and refunded ones stand beside, or are `None` where
     ///   the store has no status.
-    /// - Promotion: purchases attributed to the frame's activities, whatever they sell. Regular: purchases of the
+    /// - Promotion: purchases attributed to the scope's activities, whatever they sell. Regular: purchases of the
     ///   question's products attributed to no activity. Others: purchases of those products attributed to other activities.
     /// - No rows: a measured 0. No products: regular and others, or the history, are
     ///   [`NotMeasured`](crate::Missing::NotMeasured) with [`NoProducts`](crate::Reason::NoProducts).
@@ -278,7 +278,7 @@ pub trait LedgerSource: Send + Sync + 'static {
     /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
     /// # Errors
     /// As the question's.
-    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError>;
+    async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError>;
 }
 
 /// What is true this second: slots held and those who hold them.
@@ -303,5 +303,5 @@ pub trait RealtimeSource: Send + Sync + 'static {
     /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
     /// # Errors
     /// As the question's.
-    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError>;
+    async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError>;
 }

@@ -6,13 +6,13 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActivityId, Instant,
+    ActivityId, Timestamp,
     baseline::kept::Told,
     catalog::Resolved,
     definitions::{STEPS, Step},
     facts::{Fact, SalesFacts, Slots, StepCounts},
     period::Window,
-    source::{Frame, HistoryQuestion, SalesQuestion},
+    source::{HistoryQuestion, QueryScope, SalesQuestion},
 };
 
 mod activities;
@@ -117,9 +117,9 @@ pub(crate) struct Context<'a> {
     pub(crate) scope: Resolved<'a>,
     pub(crate) currency: &'a str,
     pub(crate) zone: chrono_tz::Tz,
-    pub(crate) as_of: Instant,
+    pub(crate) as_of: Timestamp,
     pub(crate) steps: [Step; STEPS],
-    pub(crate) frame: Arc<Frame>,
+    pub(crate) query: Arc<QueryScope>,
     /// The clock hours of the inflow; the last is in progress, and cut at `as_of` only where it is asked for.
     pub(crate) inflow: Vec<Window>,
     pub(crate) active: Window,

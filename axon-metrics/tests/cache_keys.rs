@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use axon_metrics::{
-    ActivityId, Bound, Budgets, CampaignId, Dashboard, DashboardRequest, Instant, MemoryCache, Mode, Period, Scope,
+    ActivityId, Bound, Budgets, CampaignId, Dashboard, DashboardRequest, MemoryCache, Mode, Period, Scope, Timestamp,
     Widget, Window, catalog::Catalog, source::Counting,
 };
 use proptest::{
@@ -62,7 +62,7 @@ struct Question {
     period: Period,
     mode: Mode,
     compare: bool,
-    now: Instant,
+    now: Timestamp,
 }
 
 fn question(settings: usize) -> impl Strategy<Value = Question> {

@@ -13,19 +13,19 @@ use std::{
 
 use async_trait::async_trait;
 use axon_metrics::{
-    AnswerError, Bound, Budgets, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Instant, Lifetimes,
-    MemoryCache, Patience, Period, Phase, TimedAnswer, Widget, Window,
+    AnswerError, Bound, Budgets, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Freshness, Lifetimes,
+    MemoryCache, Period, Phase, TimedAnswer, Timestamp, Widget, Window,
     answer::{SourceStatus, WidgetStatus},
     cache::{CacheEntry, CacheError, DashboardCache},
     catalog::Catalog,
     source::Counting,
 };
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 
 mod scripted;
 use scripted::{Mood, NOW, Of, Scripted, activity, at, catalog, mark, ms, second};
 
-fn now() -> Instant {
+fn now() -> Timestamp {
     at(NOW)
 }
 fn overview() -> DashboardRequest {
@@ -42,8 +42,8 @@ fn over() -> DashboardRequest {
 fn settled() -> DashboardRequest {
     overview().period(Period::Custom { start: day("2024-11-01"), end: day("2024-11-02") })
 }
-async fn ask(dashboard: &Dashboard, request: &DashboardRequest, at: Instant) -> TimedAnswer {
-    dashboard.timed(request, at, Patience::Usable).await.unwrap()
+async fn ask(dashboard: &Dashboard, request: &DashboardRequest, at: Timestamp) -> TimedAnswer {
+    dashboard.timed(request, at, Freshness::AllowStale).await.unwrap()
 }
 /// Lets what runs behind an answer come to its end.
 async fn behind() {
@@ -150,7 +150,7 @@ async fn what_is_old_is_shown_for_another_second_while_one_refresh_runs() {
     assert!(first.fresh_until >= now() + ms(1_000) && first.fresh_until <= now() + ms(1_100));
     assert_eq!(first.usable_until - first.fresh_until, ms(1_000));
     sources.be(|_| Mood::Slow(100));
-    let began = Monotonic::now();
+    let began = Instant::now();
     for _ in 0..50 {
         let answer = ask(&dashboard, &overview(), now() + ms(1_200)).await.answer;
         assert_eq!((loaded_for(&answer), status(&answer, Widget::Overview)), (second(now()), WidgetStatus::Fresh));
@@ -169,7 +169,7 @@ async fn who_wants_fresh_figures_waits_for_them() {
     let sources = Scripted::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, &overview(), now()).await;
-    let answer = dashboard.timed(&overview(), now() + ms(1_200), Patience::Fresh).await.unwrap();
+    let answer = dashboard.timed(&overview(), now() + ms(1_200), Freshness::MustBeFresh).await.unwrap();
     assert_eq!((loaded_for(&answer.answer), sources.calls(Of::Behavior)), (second(now()) + 1, 2));
 }
 
@@ -470,7 +470,7 @@ async fn a_broken_slow_or_lying_cache_is_a_miss_and_never_an_error() {
         ask(&dashboard(), &over(), now()).await;
         behind().await;
         cache.be(way);
-        let began = Monotonic::now();
+        let began = Instant::now();
         let answer = ask(&dashboard(), &over(), now() + ms(1_000)).await.answer;
         assert!(began.elapsed() <= Duration::from_millis(70), "{name}: {:?}", began.elapsed());
         assert_eq!((sources.calls(Of::Behavior), loaded_for(&answer)), (2, second(now()) + 1), "{name}");
@@ -500,7 +500,7 @@ async fn keeping_in_the_shared_cache_delays_no_answer() {
     let sources = Scripted::new(0);
     let cache = Odd::new();
     let dashboard = sources.builder().shared_cache(cache.clone()).build();
-    let began = Monotonic::now();
+    let began = Instant::now();
     ask(&dashboard, &overview(), now()).await;
     let well = began.elapsed();
     struct PutHangs;
@@ -517,7 +517,7 @@ async fn keeping_in_the_shared_cache_delays_no_answer() {
         }
     }
     let dashboard = sources.builder().shared_cache(PutHangs).build();
-    let began = Monotonic::now();
+    let began = Instant::now();
     ask(&dashboard, &overview(), now()).await;
     assert_eq!(began.elapsed(), well);
 }
@@ -576,7 +576,7 @@ async fn what_was_loaded_is_kept_though_nobody_is_left_who_asked() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     asked.abort();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let began = Monotonic::now();
+    let began = Instant::now();
     ask(&dashboard, &overview(), now()).await;
     assert_eq!((sources.calls(Of::Behavior), began.elapsed()), (1, Duration::ZERO));
 }
@@ -586,14 +586,14 @@ async fn at_expiry_nobody_waits_while_one_refreshes() {
     let sources = Scripted::new(0);
     sources.one_is(Of::Behavior, Mood::Slow(50));
     let dashboard = sources.builder().build();
-    let began = Monotonic::now();
+    let began = Instant::now();
     let mut asked = Vec::new();
     // A hundred viewers ask for 20 seconds, each every tenth of a second.
     for _ in 0..200 {
         for _ in 0..100 {
             let dashboard = dashboard.clone();
             asked.push(tokio::spawn(async move {
-                let asked = Monotonic::now();
+                let asked = Instant::now();
                 let now = now() + asked.duration_since(began);
                 let answer = dashboard.answer(&overview(), now).await.unwrap();
                 (asked.elapsed(), answer.widgets[&Widget::Overview].age_ms.unwrap())
@@ -801,7 +801,7 @@ async fn who_shares_a_load_of_after_midnight_is_answered_for_the_new_day_through
     sources.be(|_| Mood::Slow(50));
     let dashboard = sources.builder().build();
     let midnight = at("2024-11-12T15:00:00Z");
-    let ask = |widgets: Vec<Widget>, at: Instant| {
+    let ask = |widgets: Vec<Widget>, at: Timestamp| {
         let dashboard = dashboard.clone();
         tokio::spawn(async move { ask(&dashboard, &overview().widgets(widgets), at).await.answer })
     };
@@ -821,9 +821,9 @@ async fn a_baseline_that_is_being_read_delays_no_answer_and_loads_nothing_more_o
     sources.read_weeks_for(Duration::from_secs(8));
     let dashboard = sources.builder().build();
     let request = overview().widgets(Widget::DEFAULT);
-    let began = Monotonic::now();
+    let began = Instant::now();
     while began.elapsed() < Duration::from_secs(7) {
-        let asked = Monotonic::now();
+        let asked = Instant::now();
         let answer = ask(&dashboard, &request, now() + began.elapsed()).await.answer;
         assert!(asked.elapsed() <= Duration::from_millis(160), "{:?}", asked.elapsed());
         assert_eq!(status(&answer, Widget::Overview), WidgetStatus::Fresh);

@@ -12,7 +12,7 @@ use std::{
 };
 
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardRequest, Instant, Measured, SourceError, Widget,
+    ActivityId, CampaignId, Dashboard, DashboardRequest, Measured, SourceError, Timestamp, Widget,
     cache::{CacheEntry, CacheError, DashboardCache},
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{RealtimeFacts, Slots, Stock},
@@ -20,7 +20,7 @@ use axon_metrics::{
 };
 use tracing::{Instrument as _, info_span};
 
-fn now() -> Instant {
+fn now() -> Timestamp {
     "2024-11-12T10:30:00Z".parse().unwrap()
 }
 
@@ -49,7 +49,7 @@ impl CatalogSource for Store {
         let campaign = Campaign { id: CampaignId(123), name, start: None, end: None, budget: None, activities };
         Ok(Catalog::new("KRW", vec![campaign]).unwrap())
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -70,7 +70,7 @@ impl RealtimeSource for Store {
         };
         Ok(RealtimeFacts { slots: vec![(ActivityId(789), slots)] })
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }

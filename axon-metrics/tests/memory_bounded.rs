@@ -5,7 +5,7 @@
 use std::io::Read;
 
 use axon_metrics::{
-    Files, Instant, MemoryStore,
+    Files, MemoryStore, Timestamp,
     memory::{Fault, Rejection},
 };
 
@@ -22,7 +22,7 @@ fn a_line_of_a_gigabyte_is_skipped_without_being_held() {
     let line = std::io::repeat(b'x').take(1 << 30).chain(&b"\n"[..]);
     let file = GOOD.chain(line).chain(GOOD);
     let store = MemoryStore::load(Files::new().events_from("long", file)).expect("a store");
-    let report = store.report(Instant::UNIX_EPOCH);
+    let report = store.report(Timestamp::UNIX_EPOCH);
     assert_eq!((report.events.lines, report.events.kept), (3, 2));
     assert_eq!(report.rejected.first, [Rejection { file: "long".into(), line: 2, reason: Fault::TooLong }]);
     let grown = peak_kib() - before;

@@ -12,12 +12,12 @@ use std::{
 };
 
 use axon_metrics::{
-    ActivityId, Catalog, EventRule, Instant, LedgerStep, MemoryStore, Money, ProductId, Window,
+    ActivityId, Catalog, EventRule, LedgerStep, MemoryStore, Money, ProductId, Timestamp, Window,
     facts::{Fact, Slots, Stock},
     memory::{Entry, Event, Purchase, Slot, SlotChange},
     source::{
-        BehaviorQuestion, BehaviorSource, CatalogSource, Counting, Frame, HistoryQuestion, LedgerQuestion,
-        LedgerSource, RealtimeQuestion, RealtimeSource, SalesQuestion,
+        BehaviorQuestion, BehaviorSource, CatalogSource, Counting, HistoryQuestion, LedgerQuestion, LedgerSource,
+        QueryScope, RealtimeQuestion, RealtimeSource, SalesQuestion,
     },
 };
 
@@ -25,16 +25,16 @@ const BUDGET: Duration = Duration::from_secs(1);
 const ACTIVITY: ActivityId = ActivityId(77);
 const PRODUCT: ProductId = ProductId(301);
 
-fn at(seconds: i64) -> Instant {
-    Instant::from_timestamp(1_731_000_000 + seconds, 0).expect("an instant")
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_731_000_000 + seconds, 0).expect("an instant")
 }
 
 fn all() -> Window {
-    Window { from: Instant::UNIX_EPOCH, to: at(1_000_000) }
+    Window { from: Timestamp::UNIX_EPOCH, to: at(1_000_000) }
 }
 
-fn frame(counting: Counting) -> Arc<Frame> {
-    Arc::new(Frame {
+fn scope(counting: Counting) -> Arc<QueryScope> {
+    Arc::new(QueryScope {
         as_of: at(1_000_000),
         activities: vec![ACTIVITY],
         funnel_activities: vec![ACTIVITY],
@@ -63,7 +63,7 @@ fn event(trigger: &str, user: u64, second: i64) -> Event {
 async fn events(store: &MemoryStore, counting: Counting) -> [u64; 3] {
     let steps = ["PAGE_VIEW", "CLICK"].map(EventRule::trigger).to_vec();
     let question =
-        BehaviorQuestion { frame: frame(counting), budget: BUDGET, steps, inflow: None, active: Some(all()) };
+        BehaviorQuestion { scope: scope(counting), budget: BUDGET, steps, inflow: None, active: Some(all()) };
     let facts = store.behavior(&question).await.expect("an answer");
     let [views, clicks] = &facts.steps.current[..] else { panic!("two counts") };
     [value(views), value(clicks), value(facts.active.as_ref().expect("asked"))]
@@ -73,8 +73,8 @@ async fn ledger(store: &MemoryStore) -> LedgerSeen {
     let sales = SalesQuestion { products: vec![PRODUCT], window: all() };
     let history = HistoryQuestion { products: vec![PRODUCT], window: all(), bucket: Duration::from_secs(3600) };
     let steps = vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase];
-    let frame = frame(Counting::Events);
-    let question = LedgerQuestion { frame, budget: BUDGET, steps, sales: Some(sales), history: Some(history) };
+    let scope = scope(Counting::Events);
+    let question = LedgerQuestion { scope, budget: BUDGET, steps, sales: Some(sales), history: Some(history) };
     let facts = store.ledger(&question).await.expect("an answer");
     let [entries, purchases] = &facts.steps.current[..] else { panic!("two counts") };
     let sales = facts.sales.expect("asked");
@@ -245,8 +245,8 @@ async fn a_sum_that_money_cannot_hold_is_said_to_be_too_large() {
     let dear = |id| Purchase { price: Money::MAX, quantity: 1, ..purchase(id, Some(ACTIVITY), "CONFIRMED") };
     store.append_purchases([dear(1), dear(2), purchase(3, None, "CONFIRMED")]);
     let sales = SalesQuestion { products: vec![PRODUCT], window: all() };
-    let frame = frame(Counting::Events);
-    let question = LedgerQuestion { frame, budget: BUDGET, steps: vec![], sales: Some(sales), history: None };
+    let scope = scope(Counting::Events);
+    let question = LedgerQuestion { scope, budget: BUDGET, steps: vec![], sales: Some(sales), history: None };
     let sales = store.ledger(&question).await.expect("an answer").sales.expect("asked");
     assert!(matches!(sales.promotion, Err(axon_metrics::Missing::TooLarge)));
     assert_eq!(sales.regular.expect("measured").value.orders, 1);

@@ -9,14 +9,14 @@ use std::{
 };
 
 use axon_metrics::{
-    ActivityId, Dashboard, DashboardRequest, EventRule, Files, Instant, MemoryStore, Period, Reason, Widget, Window,
+    ActivityId, Dashboard, DashboardRequest, EventRule, Files, MemoryStore, Period, Reason, Timestamp, Widget, Window,
     facts::{Missing, Stock},
     memory::{Event, Fault, LoadError, MAX_TEXT, Rejection},
-    source::{BehaviorQuestion, BehaviorSource, Counting, Frame, RealtimeQuestion, RealtimeSource},
+    source::{BehaviorQuestion, BehaviorSource, Counting, QueryScope, RealtimeQuestion, RealtimeSource},
 };
 use serde_json::json;
 
-fn at(text: &str) -> Instant {
+fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
 }
 
@@ -31,18 +31,18 @@ fn events(lines: &str) -> MemoryStore {
 /// Events and subjects of one trigger type of activity 77, in all time.
 async fn counted(store: &MemoryStore, rule: EventRule) -> (u64, u64) {
     let count = async |counting| {
-        let frame = Frame {
+        let scope = QueryScope {
             as_of: at("9999-12-31T23:59:59Z"),
             activities: vec![ActivityId(77)],
             funnel_activities: vec![ActivityId(77)],
-            current: Window { from: Instant::UNIX_EPOCH, to: at("9999-12-31T23:59:59Z") },
+            current: Window { from: Timestamp::UNIX_EPOCH, to: at("9999-12-31T23:59:59Z") },
             previous: None,
             counting,
             by_activity: false,
         };
         let budget = Duration::from_secs(1);
         let question =
-            BehaviorQuestion { frame: Arc::new(frame), budget, steps: vec![rule.clone()], inflow: None, active: None };
+            BehaviorQuestion { scope: Arc::new(scope), budget, steps: vec![rule.clone()], inflow: None, active: None };
         let facts = store.behavior(&question).await.expect("an answer");
         facts.steps.current[0].as_ref().expect("measured").value
     };
@@ -123,7 +123,7 @@ async fn a_subject_is_the_user_else_the_session_else_nobody() {
     let store = events(&who.map(line).join("\n"));
     // User 1, user "one", session a, session 1.
     assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (8, 4));
-    assert_eq!(store.report(Instant::UNIX_EPOCH).events.without_subject, 2);
+    assert_eq!(store.report(Timestamp::UNIX_EPOCH).events.without_subject, 2);
 }
 
 #[tokio::test]
@@ -139,14 +139,14 @@ async fn texts_that_are_too_long_are_refused_in_lines_and_records() {
     let event = |trigger: &str, session: &str| Event {
         trigger: trigger.into(),
         definition: None,
-        at: Instant::UNIX_EPOCH,
+        at: Timestamp::UNIX_EPOCH,
         activity: ActivityId(77),
         user: None,
         session: Some(session.into()),
     };
     assert_eq!(store.append_events([event("CLICK", &long), event(&long, "s"), event("CLICK", &fitting)]), 2);
     assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (3, 2));
-    let found: Vec<_> = store.report(Instant::UNIX_EPOCH).rejected.first.iter().map(|found| found.reason).collect();
+    let found: Vec<_> = store.report(Timestamp::UNIX_EPOCH).rejected.first.iter().map(|found| found.reason).collect();
     assert_eq!(found, ["sessionId", "userId", "session", "trigger"].map(Fault::TextTooLong));
 }
 
@@ -167,7 +167,7 @@ async fn a_document_of_an_export_counts_once_and_a_plain_line_each_time() {
     assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (5, 0));
     store.append_lines("again", text(lines.join("\n"))).expect("lines");
     assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (7, 0));
-    assert_eq!(store.report(Instant::UNIX_EPOCH).events.duplicates, 1 + 4);
+    assert_eq!(store.report(Timestamp::UNIX_EPOCH).events.duplicates, 1 + 4);
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn a_purchase_is_believed_from_purchase_indices_and_without_an_index() {
     .join("\n");
     let store = events(&lines);
     assert_eq!(counted(&store, EventRule::trigger("PURCHASE")).await.0, 3);
-    assert_eq!(store.report(Instant::UNIX_EPOCH).events.disbelieved, 1);
+    assert_eq!(store.report(Timestamp::UNIX_EPOCH).events.disbelieved, 1);
     let own = Files::new().events_from("events", text(lines)).purchase_indices(["axon.event.behavior"]);
     let store = MemoryStore::load(own).expect("a store");
     assert_eq!(counted(&store, EventRule::trigger("PURCHASE")).await.0, 2);
@@ -259,7 +259,7 @@ fn hostile_lines_are_refused_one_by_one_with_their_reasons() {
 #[test]
 fn the_first_hundred_wrong_lines_are_listed_and_the_others_counted() {
     let store = events(&"{\n".repeat(100_000));
-    let rejected = store.report(Instant::UNIX_EPOCH).rejected;
+    let rejected = store.report(Timestamp::UNIX_EPOCH).rejected;
     assert_eq!((rejected.total, rejected.first.len()), (100_000, 100));
     assert_eq!(rejected.reasons.into_iter().collect::<Vec<_>>(), [(Fault::NotJson, 100_000)]);
     assert!(rejected.first.iter().zip(1..).all(|(rejection, line)| rejection.line == line));
@@ -270,11 +270,11 @@ fn events_of_too_many_activities_are_refused_and_those_known_stay_known() {
     let line =
         |id: u32| format!("{{\"triggerType\":\"CLICK\",\"occurredAt\":1,\"properties\":{{\"activityId\":{id}}}}}\n");
     let store = events(&(1..=100_002).map(line).collect::<String>());
-    let faults = |store: &MemoryStore| store.report(Instant::UNIX_EPOCH).rejected.reasons;
+    let faults = |store: &MemoryStore| store.report(Timestamp::UNIX_EPOCH).rejected.reasons;
     assert_eq!(faults(&store), [(Fault::TooManyActivities, 2)].into());
     store.append_lines("more", text(line(1) + &line(100_001))).expect("lines");
     assert_eq!(faults(&store), [(Fault::TooManyActivities, 3)].into());
-    assert_eq!(store.report(Instant::UNIX_EPOCH).events.kept, 100_001);
+    assert_eq!(store.report(Timestamp::UNIX_EPOCH).events.kept, 100_001);
     // A log with one segment, an activity with one log, and an entry for it: no less than this for each.
     assert!(store.memory_bytes() > 100_000 * 100, "{}", store.memory_bytes());
 }
@@ -293,7 +293,7 @@ fn a_report_is_the_same_however_many_threads_made_it() {
         };
         lines += "\n";
     }
-    let report = || events(&lines).report(Instant::UNIX_EPOCH);
+    let report = || events(&lines).report(Timestamp::UNIX_EPOCH);
     let first = report();
     assert_eq!((first.events.kept, first.rejected.total), (50_000 - 300, 200));
     assert_eq!(first.rejected.first[2].line, first.rejected.first[0].line + 503);
@@ -434,7 +434,7 @@ fn ledger_lines_are_rows_or_refused() {
 {"kind":"purchase"
 "#;
     let store = MemoryStore::load(Files::new().ledger_from("ledger", text(ledger))).expect("a store");
-    let report = store.report(Instant::UNIX_EPOCH);
+    let report = store.report(Timestamp::UNIX_EPOCH);
     let reasons: Vec<_> = report.rejected.first.iter().map(|rejection| (rejection.line, rejection.reason)).collect();
     assert_eq!(
         reasons,

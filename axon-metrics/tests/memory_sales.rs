@@ -5,18 +5,19 @@
 use std::{sync::Arc, time::Duration};
 
 use axon_metrics::{
-    ActivityId, CampaignId, Catalog, Fact, Instant, LedgerStep, MemoryStore, Missing, Money, ProductId, Reason, Window,
+    ActivityId, CampaignId, Catalog, Fact, LedgerStep, MemoryStore, Missing, Money, ProductId, Reason, Timestamp,
+    Window,
     catalog::{Activity, ActivityKind, Campaign},
     facts::{History, OtherSales, SalesFacts, StepCounts},
     memory::{Entry, Purchase},
-    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, LedgerSource, SalesQuestion},
+    source::{Counting, HistoryQuestion, LedgerQuestion, LedgerSource, QueryScope, SalesQuestion},
 };
 
 const PRODUCT: ProductId = ProductId(301);
 
 /// The minute of the day.
-fn at(minute: i64) -> Instant {
-    "2024-11-12T00:00:00Z".parse::<Instant>().expect("an instant") + chrono::Duration::minutes(minute)
+fn at(minute: i64) -> Timestamp {
+    "2024-11-12T00:00:00Z".parse::<Timestamp>().expect("an instant") + chrono::Duration::minutes(minute)
 }
 
 fn purchase(id: u64, activity: Option<u64>, product: u64, minute: i64) -> Purchase {
@@ -84,10 +85,14 @@ fn store() -> MemoryStore {
     store
 }
 
-async fn ask(products: Vec<ProductId>, counting: Counting, as_of: Instant) -> (StepCounts, SalesFacts, Fact<History>) {
+async fn ask(
+    products: Vec<ProductId>,
+    counting: Counting,
+    as_of: Timestamp,
+) -> (StepCounts, SalesFacts, Fact<History>) {
     let current = Window { from: at(60), to: at(120) };
     let activities = vec![ActivityId(77), ActivityId(78)];
-    let frame = Frame {
+    let scope = QueryScope {
         as_of,
         activities: activities.clone(),
         funnel_activities: activities,
@@ -99,7 +104,7 @@ async fn ask(products: Vec<ProductId>, counting: Counting, as_of: Instant) -> (S
     let window = Window { from: at(-10), to: at(60) };
     let history = HistoryQuestion { products: products.clone(), window, bucket: Duration::from_secs(3600) };
     let question = LedgerQuestion {
-        frame: Arc::new(frame),
+        scope: Arc::new(scope),
         budget: Duration::from_secs(1),
         steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
         sales: Some(SalesQuestion { products, window: current }),

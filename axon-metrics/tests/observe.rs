@@ -10,7 +10,7 @@ use std::{
 };
 
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardRequest, Instant, MemoryStore, SourceError, Widget,
+    ActivityId, CampaignId, Dashboard, DashboardRequest, MemoryStore, SourceError, Timestamp, Widget,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::RealtimeFacts,
     observe,
@@ -33,13 +33,13 @@ impl RealtimeSource for Breaks {
             _ => Err(SourceError::Unavailable { source_name: "redis".into(), source: "gone".into() }),
         }
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
 
 async fn asked() {
-    let now: Instant = "2024-11-12T10:30:00Z".parse().unwrap();
+    let now: Timestamp = "2024-11-12T10:30:00Z".parse().unwrap();
     let activity = Activity {
         id: ActivityId(4_711_789),
         name: "A".into(),

@@ -13,13 +13,13 @@ use std::{
 
 use async_trait::async_trait;
 use axon_metrics::{
-    AnswerError, Bound, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Instant, MemoryCache, Mode,
-    Patience, Period, Scope, Widget, Window,
+    AnswerError, Bound, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Freshness, MemoryCache, Mode,
+    Period, Scope, Timestamp, Widget, Window,
     answer::{SourceStatus, WidgetStatus},
     cache::{CacheEntry, CacheError, DashboardCache},
     source::Counting,
 };
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 
 mod scripted;
 use scripted::{LIMIT, Mood, NOW, Of, Scripted, at, mark, ms, second};
@@ -146,7 +146,7 @@ fn question(dice: &mut fastrand::Rng) -> Asked {
 }
 
 /// What an answer promises.
-fn check(asked: &Asked, answer: &DashboardAnswer, now: Instant) {
+fn check(asked: &Asked, answer: &DashboardAnswer, now: Timestamp) {
     let late = answer.timestamp - now;
     assert!(late > ms(-1_000) && late <= ms(1_000), "made for {late} after it was asked");
     let (campaign, activity) = match asked.request.scope() {
@@ -239,7 +239,7 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
             builder.shared_cache(shared.clone()).max_loads(loads).build()
         })
         .collect();
-    let (began, epoch) = (Monotonic::now(), at(NOW));
+    let (began, epoch) = (Instant::now(), at(NOW));
     let clock = move || epoch + began.elapsed();
 
     let mut tasks = Vec::new();
@@ -257,14 +257,14 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
                 20..40 => dice.u64(0..50),
                 _ => 0,
             };
-            let patience = if dice.u32(0..5) == 0 { Patience::Fresh } else { Patience::Usable };
+            let patience = if dice.u32(0..5) == 0 { Freshness::MustBeFresh } else { Freshness::AllowStale };
             let cancel = (dice.u32(0..5) == 0).then(|| Duration::from_millis(dice.u64(0..400)));
             (Duration::from_millis(pause), question(&mut dice), patience, cancel)
         };
         tokio::time::sleep(pause).await;
         let (dashboard, figures) = (dashboards[usize::try_from(asked.tenant).unwrap()].clone(), Arc::clone(&figures));
         let task = tokio::spawn(async move {
-            let (now, started) = (clock(), Monotonic::now());
+            let (now, started) = (clock(), Instant::now());
             let answer = dashboard.timed(&asked.request, now, patience).await;
             let took = started.elapsed();
             assert!(took <= Duration::from_millis(1_050), "an answer after {took:?}");
@@ -314,7 +314,7 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
     // Everything is well again: two seconds later everything is fresh.
     *weather.lock().unwrap() = Weather { bad: 0, cache_bad: 0 };
     for tenant in 0..TENANTS {
-        let well = Monotonic::now();
+        let well = Instant::now();
         let request = DashboardRequest::campaign(2).widgets(Widget::DEFAULT);
         let asked = Asked { tenant, request, mode: Mode::Count, over: false };
         let dashboard = &dashboards[usize::try_from(tenant).unwrap()];

@@ -8,7 +8,7 @@ use std::{
 
 use axon_examples::generator::{self, Config, Outputs, Plan, Sink};
 use axon_metrics::{
-    ActivityId, Dashboard, DashboardBuilder, Files, Instant, MemoryStore, Money, ProductId, memory,
+    ActivityId, Dashboard, DashboardBuilder, Files, MemoryStore, Money, ProductId, Timestamp, memory,
     source::CatalogSource,
 };
 
@@ -63,7 +63,7 @@ pub fn files_in_memory(plan: &Plan) -> [Vec<u8>; 4] {
 ///
 /// # Panics
 /// Never: the generator's records are valid.
-pub fn store(events: u64) -> (MemoryStore, Instant) {
+pub fn store(events: u64) -> (MemoryStore, Timestamp) {
     let plan = plan(events);
     let mut filling = Filling::default();
     plan.generate(&mut filling, |_| {}).expect("filled");

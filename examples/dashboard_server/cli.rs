@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::ensure;
-use axon_metrics::Instant;
+use axon_metrics::Timestamp;
 use chrono::Utc;
 use chrono_tz::Tz;
 use clap::Parser;
@@ -42,9 +42,9 @@ pub(crate) struct Cli {
     /// How the funnel counts where a request does not say [default: count]
     #[arg(long, value_name = "MODE", value_enum)]
     default_mode: Option<CountingMode>,
-    /// Instant to start the clock at, RFC 3339; it runs on from there [default: the current time]
+    /// Timestamp to start the clock at, RFC 3339; it runs on from there [default: the current time]
     #[arg(long, value_name = "INSTANT")]
-    pub(crate) now: Option<Instant>,
+    pub(crate) now: Option<Timestamp>,
     /// Number of events to generate when no files are given, 1000 to 5000000 [default: 200000]
     #[arg(long, value_name = "N", value_parser = generated, conflicts_with = "catalog")]
     generate: Option<u64>,
@@ -60,7 +60,7 @@ pub(crate) struct Cli {
 }
 
 /// The server's clock: the machine's, or one that was started elsewhere and runs on.
-pub(crate) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl Cli {
     /// The settings: of the file, the environment and, above both, the command line.

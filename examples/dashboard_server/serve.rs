@@ -22,7 +22,7 @@ mod probed;
 mod sampled;
 mod signals;
 
-pub(crate) use connection::Patience;
+pub(crate) use connection::Freshness;
 
 /// How long requests under way may take to end when the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(4);

@@ -7,7 +7,7 @@ use std::{
 
 use axon_examples::generator::{ActivityType, Catalog};
 use axon_metrics::{
-    ActivityId, Instant, MemoryStore, Money, ProductId,
+    ActivityId, MemoryStore, Money, ProductId, Timestamp,
     memory::{Entry, Event, Purchase, Slot, SlotChange},
 };
 use tokio::time::MissedTickBehavior;
@@ -26,8 +26,8 @@ struct Live {
     id: ActivityId,
     product: Option<ProductId>,
     price: Money,
-    start: Instant,
-    end: Instant,
+    start: Timestamp,
+    end: Timestamp,
     /// Slots left to give; `None` without a limit.
     free: Option<u64>,
 }
@@ -81,7 +81,7 @@ impl Visitors {
         store: &MemoryStore,
         activities: &mut [Live],
         open: &[usize],
-        now: Instant,
+        now: Timestamp,
     ) -> Vec<(usize, u64)> {
         let (mut events, mut slots, mut took) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.random.u64(1..=VISITORS_PER_SECOND) {
@@ -106,7 +106,7 @@ impl Visitors {
     }
 
     /// One in five lets the reservation lapse, which frees the slot.
-    fn pay_or_lapse(&mut self, store: &MemoryStore, activity: &mut Live, user: u64, now: Instant) {
+    fn pay_or_lapse(&mut self, store: &MemoryStore, activity: &mut Live, user: u64, now: Timestamp) {
         if self.random.u8(..5) == 0 {
             activity.free = activity.free.map(|free| free + 1);
             store.append_slots([Slot { activity: activity.id, user, change: SlotChange::Released }]);
@@ -134,7 +134,7 @@ impl Visitors {
     }
 }
 
-fn event(trigger: &str, activity: &Live, user: u64, now: Instant) -> Event {
+fn event(trigger: &str, activity: &Live, user: u64, now: Timestamp) -> Event {
     let definition = (trigger == "PAGE_VIEW").then_some(1);
     Event { trigger: trigger.into(), definition, at: now, activity: activity.id, user: Some(user), session: None }
 }

@@ -18,7 +18,7 @@ use axon_examples::{
     stores::{Layout, load::Keep},
 };
 use axon_metrics::{
-    Bound, Dashboard, DashboardRequest, Files, Instant, MemoryStore, Mode, Period, Reason, Widget,
+    Bound, Dashboard, DashboardRequest, Files, MemoryStore, Mode, Period, Reason, Timestamp, Widget,
     answer::DashboardAnswer, widget::MissingReason,
 };
 use chrono::{NaiveDate, TimeDelta, TimeZone as _};
@@ -49,8 +49,8 @@ fn periods() -> Vec<(&'static str, Period)> {
 }
 
 /// Every instant at which a window of the questions begins or ends.
-fn bounds(as_of: Instant) -> Vec<Instant> {
-    let mut bounds: Vec<Instant> = (-1..25).map(|hours| as_of.trunc(hours)).collect();
+fn bounds(as_of: Timestamp) -> Vec<Timestamp> {
+    let mut bounds: Vec<Timestamp> = (-1..25).map(|hours| as_of.trunc(hours)).collect();
     for (_, period) in periods() {
         let range = period.resolve(as_of, ZONE).unwrap();
         let windows = [Some(range.window), range.previous()];
@@ -62,13 +62,13 @@ fn bounds(as_of: Instant) -> Vec<Instant> {
 }
 
 trait Clock {
-    fn trunc(self, hours: i64) -> Instant;
+    fn trunc(self, hours: i64) -> Timestamp;
 }
-impl Clock for Instant {
+impl Clock for Timestamp {
     /// The full hour so many hours before.
-    fn trunc(self, hours: i64) -> Instant {
+    fn trunc(self, hours: i64) -> Timestamp {
         let hour = self.timestamp().div_euclid(3_600) - hours;
-        Instant::from_timestamp(hour * 3_600, 0).unwrap()
+        Timestamp::from_timestamp(hour * 3_600, 0).unwrap()
     }
 }
 
@@ -150,7 +150,7 @@ fn scopes(platform: &Platform) -> Vec<(String, bool, DashboardRequest)> {
 }
 
 /// An answer with the weeks before a promotion, which are read beside the first that needs them.
-async fn whole(dashboard: &Dashboard, request: &DashboardRequest, as_of: Instant) -> DashboardAnswer {
+async fn whole(dashboard: &Dashboard, request: &DashboardRequest, as_of: Timestamp) -> DashboardAnswer {
     for _ in 0..100 {
         let answer = dashboard.answer(request, as_of).await.unwrap();
         if !answer.widgets.values().any(is_reading) {

@@ -26,7 +26,8 @@ use axon_metrics::{
     ActivityId, Dashboard, DashboardBuilder, EventRule, Lifetimes, Window,
     cache::{CacheEntry, DashboardCache as _},
     source::{
-        BehaviorQuestion, BehaviorSource as _, CatalogSource, Counting, Frame, RealtimeQuestion, RealtimeSource as _,
+        BehaviorQuestion, BehaviorSource as _, CatalogSource, Counting, QueryScope, RealtimeQuestion,
+        RealtimeSource as _,
     },
     testing::server_url,
 };
@@ -377,7 +378,7 @@ fn question(watched: &Watched, rule: EventRule) -> BehaviorQuestion {
     let as_of = watched.platform.expected.as_of;
     let activity = watched.platform.catalog.campaigns[0].activities[0].id;
     BehaviorQuestion {
-        frame: Arc::new(Frame {
+        scope: Arc::new(QueryScope {
             as_of,
             activities: vec![ActivityId(activity.into())],
             funnel_activities: vec![ActivityId(activity.into())],

@@ -27,7 +27,7 @@ use std::{
 use axon_examples::{fault_proxy::FaultProxy, generator::Config, process::Process, stores::Layout};
 use axon_metrics::{
     AnswerError, Budgets, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, Widget,
-    answer::{Seam, SourceState, SourceStatus, WidgetStatus},
+    answer::{SourceKind, SourceState, SourceStatus, WidgetStatus},
     testing::server_url,
 };
 use far::{Far, is_drill};
@@ -41,7 +41,7 @@ const GRACE: Duration = Duration::from_millis(150);
 /// After how long a server dies that does not answer what it was asked, since it stands still.
 const DIES_AFTER: Duration = Duration::from_millis(30);
 /// Who asks Elasticsearch, the database and Redis for figures.
-const SEAMS: [Seam; 3] = [Seam::Behavior, Seam::Ledger, Seam::Realtime];
+const SEAMS: [SourceKind; 3] = [SourceKind::Behavior, SourceKind::Ledger, SourceKind::Realtime];
 
 const WIDGETS: [Widget; 4] = [Widget::Overview, Widget::Funnel, Widget::Comparison, Widget::Realtime];
 

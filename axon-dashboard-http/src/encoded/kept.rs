@@ -8,7 +8,7 @@ use std::{
 };
 
 use axon_metrics::{
-    AnswerError, Dashboard, DashboardRequest, Instant, Patience,
+    AnswerError, Dashboard, DashboardRequest, Freshness, Timestamp,
     observe::{self, CacheLevel, CacheOutcome},
 };
 use chrono::SubsecRound as _;
@@ -80,31 +80,31 @@ impl KeptAnswers {
     }
 
     /// The kept answer, if it may still be sent. Where it is no longer fresh, a new one is made behind.
-    pub(crate) fn at_hand(&self, request: &Arc<DashboardRequest>, now: Instant) -> Option<Found> {
+    pub(crate) fn at_hand(&self, request: &Arc<DashboardRequest>, now: Timestamp) -> Option<Found> {
         let answer = self.0.kept.get(request).filter(|answer| answer.is_usable(now))?;
         let way = if answer.is_fresh(now) {
             observe::cache(CacheLevel::Answer, CacheOutcome::Hit);
             Way::Hit
         } else {
             observe::cache(CacheLevel::Answer, CacheOutcome::Refreshing);
-            drop(self.flight(request, now, Patience::Fresh));
+            drop(self.flight(request, now, Freshness::MustBeFresh));
             Way::Refreshing
         };
         Some(Found { answer, way })
     }
 
     /// The kept answer, or a new one.
-    pub(crate) async fn find(&self, request: &Arc<DashboardRequest>, now: Instant) -> Result<Found, Problem> {
+    pub(crate) async fn find(&self, request: &Arc<DashboardRequest>, now: Timestamp) -> Result<Found, Problem> {
         if let Some(found) = self.at_hand(request, now) {
             return Ok(found);
         }
         observe::cache(CacheLevel::Answer, CacheOutcome::Miss);
-        let answer = self.made(request, now, Patience::Usable).await?;
+        let answer = self.made(request, now, Freshness::AllowStale).await?;
         Ok(Found { answer, way: Way::Miss })
     }
 
     /// The kept answer if it is fresh, or a new one.
-    pub(crate) async fn fresh(&self, request: &Arc<DashboardRequest>, now: Instant) -> Outcome {
+    pub(crate) async fn fresh(&self, request: &Arc<DashboardRequest>, now: Timestamp) -> Outcome {
         match self.0.kept.get(request).filter(|answer| answer.is_fresh(now)) {
             Some(answer) => {
                 observe::cache(CacheLevel::Answer, CacheOutcome::Hit);
@@ -112,16 +112,16 @@ impl KeptAnswers {
             }
             None => {
                 observe::cache(CacheLevel::Answer, CacheOutcome::Miss);
-                self.made(request, now, Patience::Fresh).await
+                self.made(request, now, Freshness::MustBeFresh).await
             }
         }
     }
 
     /// A new answer. One that another began to make may be over before this caller asked, at midnight say: it is then made
     /// once more.
-    async fn made(&self, request: &Arc<DashboardRequest>, now: Instant, patience: Patience) -> Outcome {
+    async fn made(&self, request: &Arc<DashboardRequest>, now: Timestamp, patience: Freshness) -> Outcome {
         let answer = self.flight(request, now, patience).await?;
-        let until = if patience == Patience::Fresh { answer.fresh_until } else { answer.usable_until };
+        let until = if patience == Freshness::MustBeFresh { answer.fresh_until } else { answer.usable_until };
         if now < until || answer.timestamp >= now.trunc_subsecs(0) {
             return Ok(answer);
         }
@@ -129,8 +129,8 @@ impl KeptAnswers {
     }
 
     /// The one making of this answer, begun unless it is under way. It goes on when whoever asked is gone.
-    fn flight(&self, request: &Arc<DashboardRequest>, now: Instant, patience: Patience) -> Flight {
-        let sought = Sought { request: Arc::clone(request), fresh: patience == Patience::Fresh };
+    fn flight(&self, request: &Arc<DashboardRequest>, now: Timestamp, patience: Freshness) -> Flight {
+        let sought = Sought { request: Arc::clone(request), fresh: patience == Freshness::MustBeFresh };
         let mut flights = self.0.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = flights.get(&sought) {
             return flight.clone();
@@ -152,7 +152,7 @@ impl KeptAnswers {
         flight
     }
 
-    async fn make(landing: &Landing, now: Instant, patience: Patience) -> Outcome {
+    async fn make(landing: &Landing, now: Timestamp, patience: Freshness) -> Outcome {
         let Landing { answers: Self(inner), sought: Sought { request, .. } } = landing;
         let timed = inner.dashboard.timed(request, now, patience).await.inspect_err(|error| {
             if matches!(error, AnswerError::NotFound(_)) {
@@ -204,7 +204,7 @@ mod tests {
     fn an_older_answer_does_not_take_the_place_of_a_newer_one_unless_the_clock_was_set_back() {
         let (kept, request) = (room(1 << 20), Arc::new(DashboardRequest::campaign(123)));
         let mut keeps = |seconds| {
-            let at = Instant::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds);
+            let at = Timestamp::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds);
             keep(&kept, &request, &Arc::new(Encoded::saying("this", at)));
             kept.get(&request).map(|answer| answer.timestamp.timestamp())
         };

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axon_metrics::{
-    ActivityId, CampaignId, DashboardAnswer, DashboardRequest, Instant, Mode, Widget,
+    ActivityId, CampaignId, DashboardAnswer, DashboardRequest, Mode, Timestamp, Widget,
     request::{Level, RequestText},
 };
 use axum::{
@@ -150,7 +150,7 @@ pub(super) fn read(
     level: Level,
     id: &str,
     parameters: &Parameters,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<DashboardRequest, Problem> {
     let dashboard = app.dashboard();
     let text = RequestText { level, id, parameters: &parameters.0 };
@@ -159,7 +159,7 @@ pub(super) fn read(
 }
 
 /// The answer to a URL that was asked before, if it is kept, and when that was found; complete but for the request's id.
-pub(crate) fn at_hand(app: &App, request: &Request) -> Option<(Response, Instant)> {
+pub(crate) fn at_hand(app: &App, request: &Request) -> Option<(Response, Timestamp)> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }

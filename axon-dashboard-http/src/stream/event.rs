@@ -2,11 +2,11 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use axon_metrics::Instant;
+use axon_metrics::Timestamp;
 use axum::{body::Bytes, http::HeaderValue};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use serde::Serialize;
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 
 use crate::{encoded::Encoded, observe::Ended, problem::Code};
 
@@ -28,13 +28,13 @@ pub(super) struct Latest {
     pub(super) heartbeat: Event,
     pub(super) end: Option<(Ended, Event)>,
     /// When the latest event was said.
-    pub(super) said: Monotonic,
+    pub(super) said: Instant,
     /// The events before; only as long as a viewer may have left them waiting.
     history: VecDeque<Said>,
     horizon: Duration,
     etag: HeaderValue,
-    timestamp: Instant,
-    as_of: Option<Instant>,
+    timestamp: Timestamp,
+    as_of: Option<Timestamp>,
     /// Why the latest load failed.
     failing: Option<Code>,
 }
@@ -44,9 +44,9 @@ struct Said {
     count: u64,
     /// The latest update's then.
     update_id: u64,
-    at: Monotonic,
+    at: Instant,
     /// Of an update: when its sampler had to ask, or when somebody else's answer brought it.
-    due: Monotonic,
+    due: Instant,
 }
 
 #[derive(Serialize)]
@@ -60,7 +60,7 @@ struct Heartbeat {
 
 impl Latest {
     pub(super) fn new(answer: &Encoded, stall_limit: Duration) -> Self {
-        let said = Monotonic::now();
+        let said = Instant::now();
         Self {
             count: 1,
             update_id: 1,
@@ -83,7 +83,7 @@ impl Latest {
 
     /// Takes in what the sampler's load brought, which was due then; whether that is an event: it says something else, or it
     /// is the first after a failure.
-    pub(super) fn load(&mut self, answer: &Encoded, due: Monotonic) -> bool {
+    pub(super) fn load(&mut self, answer: &Encoded, due: Instant) -> bool {
         let recovered = self.failing.take().is_some();
         let news = self.take(answer);
         if news && let Some(update) = self.history.back_mut() {
@@ -117,7 +117,7 @@ impl Latest {
     }
 
     /// Takes in that a load failed; whether that is an event: it failed in another way than the load before.
-    pub(super) fn fail(&mut self, code: Code, now: Instant) -> bool {
+    pub(super) fn fail(&mut self, code: Code, now: Timestamp) -> bool {
         let news = self.failing.replace(code) != Some(code);
         if news {
             self.beat(now);
@@ -126,7 +126,7 @@ impl Latest {
     }
 
     /// Says that there is nothing new.
-    pub(super) fn beat(&mut self, now: Instant) {
+    pub(super) fn beat(&mut self, now: Timestamp) {
         let as_of = if self.failing.is_some() { None } else { self.as_of };
         self.heartbeat = heartbeat(now.trunc_subsecs(0), as_of, self.failing);
         self.say();
@@ -139,18 +139,18 @@ impl Latest {
     }
 
     /// When the first event after the one of this count was said.
-    pub(super) fn waiting_since(&self, seen: u64) -> Option<Monotonic> {
+    pub(super) fn waiting_since(&self, seen: u64) -> Option<Instant> {
         self.history.iter().find(|said| said.count > seen).map(|said| said.at)
     }
 
     /// When the first update after the one of this id was due.
-    pub(super) fn due_after(&self, update_id: u64) -> Option<Monotonic> {
+    pub(super) fn due_after(&self, update_id: u64) -> Option<Instant> {
         self.history.iter().find(|said| said.update_id > update_id).map(|said| said.due)
     }
 
     fn say(&mut self) {
         self.count += 1;
-        self.said = Monotonic::now();
+        self.said = Instant::now();
         let (count, update_id, at) = (self.count, self.update_id, self.said);
         self.history.push_back(Said { count, update_id, at, due: at });
         while self.history.front().is_some_and(|said| at - said.at > self.horizon) {
@@ -175,7 +175,7 @@ fn update(id: u64, body: &Bytes) -> Event {
     Event { name: "update", text: text.into() }
 }
 
-fn heartbeat(timestamp: Instant, as_of: Option<Instant>, code: Option<Code>) -> Event {
+fn heartbeat(timestamp: Timestamp, as_of: Option<Timestamp>, code: Option<Code>) -> Event {
     let data = serde_json::to_string(&Heartbeat { timestamp, as_of, code }).unwrap_or_default();
     Event { name: "heartbeat", text: format!("event: heartbeat\ndata: {data}\n\n").into() }
 }
@@ -184,8 +184,8 @@ fn heartbeat(timestamp: Instant, as_of: Option<Instant>, code: Option<Code>) -> 
 mod tests {
     use super::*;
 
-    fn at(seconds: i64) -> Instant {
-        Instant::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds)
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds)
     }
 
     fn latest() -> Latest {
@@ -199,26 +199,26 @@ mod tests {
     #[test]
     fn who_comes_later_gets_the_latest_answer_and_nobody_gets_it_again() {
         let mut latest = latest();
-        assert!(!latest.load(&Encoded::saying("this", at(1_300)), Monotonic::now()));
+        assert!(!latest.load(&Encoded::saying("this", at(1_300)), Instant::now()));
         assert!(text(&latest.update).contains(&at(1_300).to_string()), "{latest:?}");
         assert_eq!((latest.update_id, latest.count), (1, 1));
-        assert!(latest.load(&Encoded::saying("that", at(1_301)), Monotonic::now()));
+        assert!(latest.load(&Encoded::saying("that", at(1_301)), Instant::now()));
         assert_eq!((latest.update_id, latest.count), (2, 2));
     }
 
     #[test]
     fn an_answer_that_was_overtaken_is_left_out_and_one_after_the_clock_was_set_back_is_not() {
         let mut latest = latest();
-        assert!(!latest.load(&Encoded::saying("that", at(96)), Monotonic::now()));
+        assert!(!latest.load(&Encoded::saying("that", at(96)), Instant::now()));
         assert!(text(&latest.update).contains("this"), "{latest:?}");
-        assert!(latest.load(&Encoded::saying("that", at(40)), Monotonic::now()));
+        assert!(latest.load(&Encoded::saying("that", at(40)), Instant::now()));
         assert!(text(&latest.update).contains("that"), "{latest:?}");
     }
 
     #[test]
     fn of_updates_that_were_not_taken_the_first_is_the_one_that_is_late() {
         let mut latest = latest();
-        let began = Monotonic::now();
+        let began = Instant::now();
         let due = |seconds| began + Duration::from_secs(seconds);
         assert_eq!(latest.due_after(1), None);
         assert!(latest.load(&Encoded::saying("that", at(101)), due(1)));
@@ -233,7 +233,7 @@ mod tests {
         assert!(latest.fail(Code::Unavailable, at(101)));
         assert!(!latest.take(&Encoded::saying("this", at(100))), "a new viewer brings what was kept");
         assert!(!latest.does_well() && text(&latest.heartbeat).contains("unavailable"));
-        assert!(latest.load(&Encoded::saying("this", at(102)), Monotonic::now()));
+        assert!(latest.load(&Encoded::saying("this", at(102)), Instant::now()));
         assert!(latest.does_well() && !text(&latest.heartbeat).contains("unavailable"));
     }
 }

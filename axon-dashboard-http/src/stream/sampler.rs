@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use axon_metrics::{DashboardRequest, Instant};
+use axon_metrics::{DashboardRequest, Timestamp};
 use tokio::{
     select,
     sync::watch,
-    time::{Instant as Monotonic, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use super::{Streams, event::Latest};
@@ -42,7 +42,7 @@ impl Sampler {
     /// Why the stream ends; `None` if nobody is there any more.
     async fn sample(&self) -> Option<Ended> {
         let options = &self.streams.0.options;
-        let mut next = Monotonic::now() + phase(&self.request, options.stream_tick);
+        let mut next = Instant::now() + phase(&self.request, options.stream_tick);
         let mut alone_since = None;
         loop {
             if self.meanwhile(sleep_until(next)).await.is_none() {
@@ -50,12 +50,12 @@ impl Sampler {
             }
             if self.latest.receiver_count() > 0 {
                 alone_since = None;
-            } else if alone_since.get_or_insert_with(Monotonic::now).elapsed() >= options.stream_grace
+            } else if alone_since.get_or_insert_with(Instant::now).elapsed() >= options.stream_grace
                 && self.streams.forget_if_alone(&self.request, &self.latest)
             {
                 return None;
             }
-            let (due, began, now) = (next, Monotonic::now(), self.now());
+            let (due, began, now) = (next, Instant::now(), self.now());
             next = began + options.stream_tick;
             match self.meanwhile(self.streams.0.answers.fresh(&self.request, now)).await {
                 None => return Some(Ended::Shutdown),
@@ -86,7 +86,7 @@ impl Sampler {
         }
     }
 
-    fn now(&self) -> Instant {
+    fn now(&self) -> Timestamp {
         (self.streams.0.options.clock)()
     }
 }

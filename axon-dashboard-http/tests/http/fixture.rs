@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use axon_dashboard_http::{HttpOptions, router};
 use axon_metrics::{
-    Catalog, Dashboard, Fact, Instant, Measured, Money, SourceError,
+    Catalog, Dashboard, Fact, Measured, Money, SourceError, Timestamp,
     catalog::{Activity, ActivityKind, Campaign},
     facts::{
         BehaviorFacts, BucketSales, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
@@ -30,11 +30,11 @@ pub(crate) const PLAN: &str =
 pub(crate) const CAMPAIGN: &str = "/api/v1/dashboard/campaign/123";
 pub(crate) const ACTIVITY: &str = "/api/v1/dashboard/activity/789";
 
-pub(crate) fn at(text: &str) -> Instant {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
 }
 
-pub(crate) fn now() -> Instant {
+pub(crate) fn now() -> Timestamp {
     at("2024-11-12T10:30:00Z")
 }
 
@@ -157,7 +157,7 @@ impl CatalogSource for Fixture {
         }
         Ok(Catalog::new("KRW", self.campaigns.to_vec()).expect("a catalog"))
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         probe("mysql", self.trouble.catalog)
     }
 }
@@ -175,8 +175,8 @@ impl BehaviorSource for Fixture {
             Some(Failure::Hang) => std::future::pending().await,
             None => {}
         }
-        let frame = &question.frame;
-        let complete_to = frame.as_of - Duration::from_secs(2);
+        let scope = &question.scope;
+        let complete_to = scope.as_of - Duration::from_secs(2);
         let count = |value| Ok(Measured::exact(value, "elasticsearch", complete_to));
         let counts = |values: [u64; 4]| question.steps.iter().zip(values).map(|(_, value)| count(value)).collect();
         let current: Vec<Fact<u64>> = counts([1234, 567, 123, 45]);
@@ -190,19 +190,19 @@ impl BehaviorSource for Fixture {
         });
         Ok(BehaviorFacts {
             steps: StepCounts {
-                by_activity: if frame.by_activity {
-                    frame.funnel_activities.iter().map(apart).collect()
+                by_activity: if scope.by_activity {
+                    scope.funnel_activities.iter().map(apart).collect()
                 } else {
                     Vec::new()
                 },
-                previous: if frame.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() },
+                previous: if scope.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() },
                 current,
             },
             inflow,
             active: question.active.map(|_| count(12)),
         })
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         probe("elasticsearch", self.trouble.behavior.is_some())
     }
 }
@@ -217,7 +217,7 @@ impl LedgerSource for Fixture {
         if self.trouble.ledger {
             return Err(down("mysql"));
         }
-        let as_of = question.frame.as_of;
+        let as_of = question.scope.as_of;
         let sales = |orders, quantity, revenue: u32, buyers, cancelled| {
             let sales = Sales { orders, quantity, revenue: revenue.into(), buyers, cancelled: Some(cancelled) };
             Ok(Measured::exact(sales, "mysql", as_of))
@@ -243,7 +243,7 @@ impl LedgerSource for Fixture {
             }),
         })
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         probe("mysql", self.trouble.ledger)
     }
 }
@@ -265,7 +265,7 @@ impl RealtimeSource for Fixture {
         };
         Ok(RealtimeFacts { slots: question.activities.iter().map(|id| (*id, slots())).collect() })
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         probe("redis", self.trouble.realtime)
     }
 }

@@ -11,12 +11,12 @@ use std::{
 use async_trait::async_trait;
 use axon_dashboard_http::{HttpOptions, router};
 use axon_metrics::{
-    Catalog, Dashboard, Instant, Lifetimes, Measured, SourceError,
+    Catalog, Dashboard, Lifetimes, Measured, SourceError, Timestamp,
     facts::{BehaviorFacts, RealtimeFacts, Stock},
     source::{BehaviorQuestion, BehaviorSource, CatalogSource, Probe, RealtimeQuestion, RealtimeSource},
 };
 use axum::Router;
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 
 use crate::fixture::{Failure, Fixture, Trouble, now};
 
@@ -26,8 +26,8 @@ pub(crate) struct Live(Arc<State>);
 
 struct State {
     fixture: Fixture,
-    starts_at: Instant,
-    began: Monotonic,
+    starts_at: Timestamp,
+    began: Instant,
     lifetimes: Lifetimes,
     held: AtomicU32,
     loads: AtomicUsize,
@@ -42,7 +42,7 @@ impl Live {
     }
 
     /// Its clock shows this instant now, and runs on.
-    pub(crate) fn starting_at(starts_at: Instant) -> Self {
+    pub(crate) fn starting_at(starts_at: Timestamp) -> Self {
         Self::of(Fixture::new(Trouble::default()), starts_at, Lifetimes::default())
     }
 
@@ -52,11 +52,11 @@ impl Live {
         Self::of(Fixture::new(Trouble::default()), now(), lifetimes)
     }
 
-    pub(crate) fn of(fixture: Fixture, starts_at: Instant, lifetimes: Lifetimes) -> Self {
+    pub(crate) fn of(fixture: Fixture, starts_at: Timestamp, lifetimes: Lifetimes) -> Self {
         let state = State {
             fixture,
             starts_at,
-            began: Monotonic::now(),
+            began: Instant::now(),
             lifetimes,
             held: AtomicU32::new(45),
             loads: AtomicUsize::new(0),
@@ -67,7 +67,7 @@ impl Live {
         Self(Arc::new(state))
     }
 
-    pub(crate) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Timestamp {
         self.0.starts_at + self.0.began.elapsed() - Duration::from_secs(self.0.set_back.load(Relaxed).into())
     }
 
@@ -130,7 +130,7 @@ impl CatalogSource for Live {
         }
         self.0.fixture.catalog(budget).await
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -143,7 +143,7 @@ impl BehaviorSource for Live {
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
         self.fixture().behavior(question).await
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -163,7 +163,7 @@ impl RealtimeSource for Live {
         }
         Ok(facts)
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use axon_dashboard_http::{HttpOptions, router};
-use axon_metrics::{Dashboard, Files, Instant, MemoryStore};
+use axon_metrics::{Dashboard, Files, MemoryStore, Timestamp};
 use axum::Router;
 
 use crate::fixture::{PLAN, get, golden_json};
@@ -77,7 +77,7 @@ fn app() -> Router {
         .ledger(store.clone())
         .realtime(store)
         .build();
-    let now: Instant = "2024-11-12T10:30:00Z".parse().expect("an instant");
+    let now: Timestamp = "2024-11-12T10:30:00Z".parse().expect("an instant");
     router(dashboard, HttpOptions::default().with_clock(move || now))
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn mismatch(document: &Value, schema: &Value, value: &Value, path: &s
     }
     match value {
         Value::String(text) => match schema["format"].as_str() {
-            Some("date-time") if text.parse::<axon_metrics::Instant>().is_err() => wrong("no instant"),
+            Some("date-time") if text.parse::<axon_metrics::Timestamp>().is_err() => wrong("no instant"),
             Some("date") if text.len() != 10 => wrong("no date"),
             _ => None,
         },

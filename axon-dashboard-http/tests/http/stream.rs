@@ -7,7 +7,7 @@ use axum::{Router, body::Body, http::Request};
 use futures_util::future::join_all;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use tokio::time::{Instant as Monotonic, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt as _;
 
 use crate::{
@@ -57,7 +57,7 @@ impl Stream {
 
     /// What is sent until so many seconds from now, and how it is read at once.
     async fn within(&mut self, seconds: u64) -> Vec<Event> {
-        let until = Monotonic::now() + Duration::from_secs(seconds);
+        let until = Instant::now() + Duration::from_secs(seconds);
         let mut events = Vec::new();
         while let Ok(Some(event)) = tokio::time::timeout_at(until, self.next()).await {
             events.push(event);
@@ -114,7 +114,7 @@ async fn seconds(seconds: u64) {
 async fn the_first_event_comes_at_once_and_is_the_whole_answer() {
     let app = Live::new().app();
     let answer = get(&app, CAMPAIGN).await.json();
-    let opened = Monotonic::now();
+    let opened = Instant::now();
     let mut stream = Stream::open(&app, PATH).await;
     let first = stream.next().await.expect("an event");
     assert_eq!(opened.elapsed(), Duration::ZERO);
@@ -152,7 +152,7 @@ async fn an_update_is_sent_when_a_figure_changes_and_not_when_only_time_does() {
     let quiet = stream.within(16).await;
     assert_eq!(names(&quiet), ["heartbeat"; 3]);
     live.hold(46);
-    let changed = Monotonic::now();
+    let changed = Instant::now();
     let update = stream.next().await.expect("an update");
     assert_eq!((update.name.as_str(), update.id, stock(&update)), ("update", Some(2), &json!(54)));
     assert!(changed.elapsed() < Duration::from_millis(2_600), "{:?}", changed.elapsed());
@@ -164,10 +164,10 @@ async fn a_heartbeat_says_when_and_how_far_the_figures_are_complete() {
     let app = Live::new().app();
     let mut stream = Stream::open(&app, PATH).await;
     stream.next().await.expect("the first");
-    let opened = Monotonic::now();
+    let opened = Instant::now();
     let heartbeat = stream.next().await.expect("a heartbeat");
     assert!(opened.elapsed() <= Duration::from_millis(5_100), "{:?}", opened.elapsed());
-    let instant = |name: &str| -> axon_metrics::Instant {
+    let instant = |name: &str| -> axon_metrics::Timestamp {
         heartbeat.data[name].as_str().expect("an instant").parse().expect("an instant")
     };
     assert!(instant("timestamp") > now());
@@ -310,7 +310,7 @@ async fn when_the_server_stops_every_stream_ends_and_says_so() {
         streams.push(stream);
     }
     shutdown.cancel();
-    let stopped = Monotonic::now();
+    let stopped = Instant::now();
     for mut stream in streams {
         let events = timeout(Duration::from_secs(1), async {
             let mut events = Vec::new();

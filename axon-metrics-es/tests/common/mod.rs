@@ -18,7 +18,7 @@ use std::{
 use async_trait::async_trait;
 use axon_examples::stores::elasticsearch::{self as store, Bulk, mapping};
 use axon_metrics::{
-    Instant, SourceError,
+    SourceError, Timestamp,
     facts::BehaviorFacts,
     source::{BehaviorQuestion, BehaviorSource, Probe},
     testing::{Event, server_url},
@@ -65,7 +65,7 @@ impl BehaviorSource for Held {
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
         self.source.behavior(question).await
     }
-    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         self.source.probe(as_of, budget).await
     }
 }
@@ -196,7 +196,7 @@ impl Time {
         }
     }
 
-    pub(crate) fn value(self, at: Instant) -> Value {
+    pub(crate) fn value(self, at: Timestamp) -> Value {
         match self {
             Self::Float | Self::Double => json!(at.timestamp_millis() as f64 / 1e3),
             Self::Date => json!(at.to_rfc3339()),

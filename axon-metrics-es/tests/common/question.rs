@@ -3,19 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use axon_metrics::{
-    ActivityId, EventRule, Instant, Window,
-    source::{BehaviorQuestion, Counting, Frame},
+    ActivityId, EventRule, Timestamp, Window,
+    source::{BehaviorQuestion, Counting, QueryScope},
 };
 
 /// So many seconds after the instant of the question.
-pub(crate) fn at(second: i64) -> Instant {
-    Instant::from_timestamp(1_731_407_400 + second, 0).unwrap()
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_731_407_400 + second, 0).unwrap()
 }
 
 /// Clicks of one activity in the last two hours.
 pub(crate) fn clicks() -> BehaviorQuestion {
     BehaviorQuestion {
-        frame: Arc::new(Frame {
+        scope: Arc::new(QueryScope {
             as_of: at(0),
             activities: vec![ActivityId(77)],
             funnel_activities: vec![ActivityId(77)],

@@ -9,16 +9,16 @@ use axon_examples::stores::{
     sql::{Clocks, PurchaseRow, SqlStore},
 };
 use axon_metrics::{
-    ActivityId, Instant, LedgerStep, Window,
-    source::{Counting, Frame, LedgerQuestion, LedgerSource},
+    ActivityId, LedgerStep, Timestamp, Window,
+    source::{Counting, LedgerQuestion, LedgerSource, QueryScope},
     testing::server_url,
 };
 use chrono::TimeDelta;
 
 use super::MySqlLedger;
 
-fn question(as_of: Instant) -> LedgerQuestion {
-    let frame = Frame {
+fn question(as_of: Timestamp) -> LedgerQuestion {
+    let scope = QueryScope {
         as_of,
         activities: vec![ActivityId(1)],
         funnel_activities: vec![ActivityId(1)],
@@ -28,7 +28,7 @@ fn question(as_of: Instant) -> LedgerQuestion {
         by_activity: false,
     };
     LedgerQuestion {
-        frame: Arc::new(frame),
+        scope: Arc::new(scope),
         budget: Duration::from_secs(20),
         steps: vec![LedgerStep::Purchase],
         sales: None,
@@ -41,7 +41,7 @@ async fn overnight(server: &str) {
     let Some(url) = server_url(server) else { return };
     let name = format!("axon_aged_{}_{}", std::process::id(), server.len());
     let store = SqlStore::create(&url, &name, Layout::Dec2025, Clocks::default()).await.unwrap();
-    let as_of: Instant = "2024-11-12T10:30:00Z".parse().unwrap();
+    let as_of: Timestamp = "2024-11-12T10:30:00Z".parse().unwrap();
     let purchase = |id| PurchaseRow {
         id,
         user: id,

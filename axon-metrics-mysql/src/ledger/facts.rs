@@ -5,9 +5,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axon_metrics::{
-    ActivityId, CampaignId, Fact, Instant, LedgerStep, MAX_ID, Measured, Missing, Money, ProductId, Reason, Window,
+    ActivityId, CampaignId, Fact, LedgerStep, MAX_ID, Measured, Missing, Money, ProductId, Reason, Timestamp, Window,
     facts::{BucketSales, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
-    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, SalesQuestion, SourceError},
+    source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion, SourceError},
 };
 use tracing::warn;
 
@@ -56,7 +56,7 @@ pub(super) fn facts(
     {
         return Err(failed.into());
     }
-    let facts = Facts { question, frame: &question.frame, shape, options };
+    let facts = Facts { question, scope: &question.scope, shape, options };
     let told = facts.told(&told.map(Lines::of));
     told.map_err(|what| Cause::Wrong(what).in_asking(Asking::Attributed).into())
 }
@@ -98,14 +98,14 @@ type Checked<T> = Result<T, &'static str>;
 
 struct Facts<'a> {
     question: &'a LedgerQuestion,
-    frame: &'a Frame,
+    scope: &'a QueryScope,
     shape: &'a Shape,
     options: &'a MySqlOptions,
 }
 
 impl Facts<'_> {
     fn told(&self, [by_activity, by_product, history]: &[Lines; 3]) -> Checked<LedgerFacts> {
-        let Frame { current, previous, funnel_activities, .. } = self.frame;
+        let QueryScope { current, previous, funnel_activities, .. } = self.scope;
         let steps = &self.question.steps;
         let counts = |window: Window, now: bool| -> Checked<Vec<Fact<u64>>> {
             steps.iter().map(|step| self.total(by_activity, *step, window, now)).collect()
@@ -113,7 +113,7 @@ impl Facts<'_> {
         let apart = |activity: &ActivityId| -> (ActivityId, Vec<Fact<u64>>) {
             (*activity, steps.iter().map(|step| self.of_activity(by_activity, *step, *activity)).collect())
         };
-        let listed = if self.frame.by_activity && !steps.is_empty() { &funnel_activities[..] } else { &[] };
+        let listed = if self.scope.by_activity && !steps.is_empty() { &funnel_activities[..] } else { &[] };
         Ok(LedgerFacts {
             steps: StepCounts {
                 current: counts(*current, true)?,
@@ -126,7 +126,7 @@ impl Facts<'_> {
     }
 
     fn measured<T>(&self, value: T) -> Measured<T> {
-        Measured::exact(value, NAME, self.frame.as_of)
+        Measured::exact(value, NAME, self.scope.as_of)
     }
 
     /// The rows of a step, or why nobody can count them.
@@ -151,13 +151,13 @@ impl Facts<'_> {
         };
         let mut of_part = lines.iter().filter(|line| line.part == part);
         let total = match of_part.clone().find(|line| line.activity.is_none()) {
-            Some(line) => match self.frame.counting {
+            Some(line) => match self.scope.counting {
                 Counting::Events => line.orders,
                 Counting::Subjects => line.users.ok_or("a count of users that is missing")?,
             },
             // Nothing was asked of nothing; and what is grouped by activity has no total of no rows.
             None if self.is_nothing(window) => 0,
-            None if now && self.frame.by_activity && of_part.next().is_none() => 0,
+            None if now && self.scope.by_activity && of_part.next().is_none() => 0,
             None => return Err("a count that is missing"),
         };
         Ok(Ok(self.measured(total)))
@@ -171,11 +171,11 @@ impl Facts<'_> {
     }
 
     fn is_nothing(&self, window: Window) -> bool {
-        self.frame.funnel_activities.is_empty() || self.is_empty(window)
+        self.scope.funnel_activities.is_empty() || self.is_empty(window)
     }
 
     fn is_empty(&self, window: Window) -> bool {
-        window.to.min(self.frame.as_of) <= window.from
+        window.to.min(self.scope.as_of) <= window.from
     }
 
     fn purchases(&self) -> Result<(), Missing> {
@@ -194,7 +194,7 @@ impl Facts<'_> {
             Err(missing) => Err(missing),
             Ok(lines) => {
                 let line = lines.iter().find(|line| line.part == Part::Promotion);
-                let nothing = self.frame.activities.is_empty() || self.is_empty(asked.window);
+                let nothing = self.scope.activities.is_empty() || self.is_empty(asked.window);
                 if line.is_none() && !nothing {
                     return Err("sums that are missing");
                 }
@@ -233,7 +233,7 @@ impl Facts<'_> {
         let mut others = BTreeMap::new();
         for line in lines.filter(|line| line.orders > 0) {
             let Some(activity) = valid(line.activity).map(ActivityId) else { continue };
-            if !self.frame.activities.contains(&activity) {
+            if !self.scope.activities.contains(&activity) {
                 let campaign = valid(line.campaign).map(CampaignId);
                 others.insert(activity, OtherSales { campaign, activity, orders: line.orders });
             }
@@ -258,7 +258,7 @@ impl Facts<'_> {
                 Err(missing) => return Ok(Err(missing)),
             };
         }
-        let since = since.filter(|since| *since < self.frame.as_of);
+        let since = since.filter(|since| *since < self.scope.as_of);
         Ok(Ok(self.measured(History { since, buckets: buckets.into_iter().collect() })))
     }
 }
@@ -298,7 +298,7 @@ fn bucket(line: &Line) -> Result<BucketSales, Missing> {
 }
 
 /// The first instant of a bucket.
-fn start(asked: &HistoryQuestion, slot: u64) -> Option<Instant> {
+fn start(asked: &HistoryQuestion, slot: u64) -> Option<Timestamp> {
     let length = chrono::TimeDelta::from_std(asked.bucket).ok()?;
     let slots = i32::try_from(slot).ok()?;
     asked.window.from.checked_add_signed(length.checked_mul(slots)?)
@@ -309,14 +309,14 @@ mod tests {
     use super::*;
     use crate::row::Row;
 
-    fn at(text: &str) -> Instant {
+    fn at(text: &str) -> Timestamp {
         text.parse().expect("an instant")
     }
 
     fn question() -> LedgerQuestion {
         let current = Window { from: at("2024-11-11T10:30:00Z"), to: at("2024-11-12T10:30:00Z") };
         let history = Window { from: at("2024-11-10T15:00:00Z"), to: at("2024-11-11T10:00:00Z") };
-        let frame = Frame {
+        let scope = QueryScope {
             as_of: current.to,
             activities: vec![ActivityId(77)],
             funnel_activities: vec![ActivityId(77)],
@@ -329,7 +329,7 @@ mod tests {
         let products = vec![ProductId(456)];
         let history = HistoryQuestion { products: products.clone(), window: history, bucket };
         LedgerQuestion {
-            frame: Arc::new(frame),
+            scope: Arc::new(scope),
             budget: std::time::Duration::from_millis(800),
             steps: vec![LedgerStep::Purchase],
             sales: Some(SalesQuestion { products, window: current }),

@@ -10,7 +10,7 @@ use axon_examples::stores::{
 };
 use axon_metrics::{
     ActivityId, LedgerStep, ProductId, Window,
-    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, SalesQuestion},
+    source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion},
     testing::server_url,
 };
 use sqlx::{Row as _, mysql::MySqlRow};
@@ -72,7 +72,7 @@ async fn tables(server: &str, layout: Layout, more: &str) -> Option<Tables> {
     Some(Tables { store, shape })
 }
 
-fn at(text: &str) -> axon_metrics::Instant {
+fn at(text: &str) -> axon_metrics::Timestamp {
     text.parse().unwrap()
 }
 
@@ -80,7 +80,7 @@ fn at(text: &str) -> axon_metrics::Instant {
 fn question(activities: u64, counting: Counting) -> LedgerQuestion {
     let activities: Vec<ActivityId> = (1..=activities).map(ActivityId).collect();
     let current = Window { from: at("2024-10-31T15:00:00Z"), to: at("2024-11-07T15:00:00Z") };
-    let frame = Frame {
+    let scope = QueryScope {
         as_of: at("2024-11-09T15:00:00Z"),
         funnel_activities: activities.clone(),
         activities,
@@ -92,7 +92,7 @@ fn question(activities: u64, counting: Counting) -> LedgerQuestion {
     let history = Window { from: at("2024-09-05T15:00:00Z"), to: at("2024-10-31T15:00:00Z") };
     let products: Vec<ProductId> = (1..=10).map(ProductId).collect();
     LedgerQuestion {
-        frame: Arc::new(frame),
+        scope: Arc::new(scope),
         budget: PATIENT,
         steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
         sales: Some(SalesQuestion { products: products.clone(), window: current }),

@@ -6,7 +6,7 @@
 
 use axon_metrics::{
     ActivityId, LedgerStep, ProductId, Window,
-    source::{Counting, Frame, LedgerQuestion, SalesQuestion},
+    source::{Counting, LedgerQuestion, QueryScope, SalesQuestion},
 };
 
 use super::line::Part;
@@ -26,7 +26,7 @@ pub(super) struct Statements {
 
 impl Statements {
     pub(super) fn of(question: &LedgerQuestion, shape: &Shape, options: &MySqlOptions) -> Self {
-        let text = Text { frame: &question.frame, shape, options };
+        let text = Text { scope: &question.scope, shape, options };
         Self {
             by_activity: text.by_activity(question),
             by_product: text.by_product(question),
@@ -76,8 +76,8 @@ struct Span {
 }
 
 impl Span {
-    fn of(window: Window, frame: &Frame, clock: Clock) -> Option<Self> {
-        let window = Window { to: window.to.min(frame.as_of), ..window };
+    fn of(window: Window, scope: &QueryScope, clock: Clock) -> Option<Self> {
+        let window = Window { to: window.to.min(scope.as_of), ..window };
         (!window.is_empty()).then(|| Self { from: clock.bound(window.from), to: clock.bound(window.to) })
     }
 
@@ -88,7 +88,7 @@ impl Span {
 }
 
 struct Text<'a> {
-    frame: &'a Frame,
+    scope: &'a QueryScope,
     shape: &'a Shape,
     options: &'a MySqlOptions,
 }
@@ -106,8 +106,8 @@ impl Text<'_> {
             (LedgerStep::Purchase, Part::PurchasesNow, Part::PurchasesBefore),
         ] {
             if question.steps.contains(&step) {
-                parts.extend(self.step(step, now, self.frame.current, self.frame.by_activity));
-                parts.extend(self.frame.previous.and_then(|window| self.step(step, before, window, false)));
+                parts.extend(self.step(step, now, self.scope.current, self.scope.by_activity));
+                parts.extend(self.scope.previous.and_then(|window| self.step(step, before, window, false)));
             }
         }
         parts.extend(question.sales.as_ref().and_then(|asked| self.promotion(asked)));
@@ -117,14 +117,14 @@ impl Text<'_> {
     /// The rows of a step in a window: their number, and their distinct users if asked; with the activities apart, the
     /// total is the row without one.
     fn step(&self, step: LedgerStep, part: Part, window: Window, apart: bool) -> Option<String> {
-        let activities = activities(&self.frame.funnel_activities)?;
+        let activities = activities(&self.scope.funnel_activities)?;
         let (table, within) = match step {
             LedgerStep::ApprovedEntry if self.shape.entries.is_there() => {
-                let within = Span::of(window, self.frame, self.created())?.holds("created_at");
+                let within = Span::of(window, self.scope, self.created())?.holds("created_at");
                 ("campaign_activity_entries", format!("{within} AND {}", exactly("APPROVED")))
             }
             LedgerStep::Purchase if self.purchases() => {
-                let span = Span::of(window, self.frame, self.purchased())?;
+                let span = Span::of(window, self.scope, self.purchased())?;
                 let within = match self.shape.status.is_there() {
                     true => format!("{} AND {}", span.holds("purchase_at"), exactly("CONFIRMED")),
                     false => self.of_any_type(span),
@@ -133,7 +133,7 @@ impl Text<'_> {
             }
             LedgerStep::ApprovedEntry | LedgerStep::Purchase => return None,
         };
-        let users = match self.frame.counting {
+        let users = match self.scope.counting {
             Counting::Events => "NULL",
             Counting::Subjects => "COUNT(DISTINCT user_id)",
         };
@@ -155,8 +155,8 @@ impl Text<'_> {
         if !self.purchases() {
             return None;
         }
-        let activities = activities(&self.frame.activities)?;
-        let span = Span::of(asked.window, self.frame, self.purchased())?;
+        let activities = activities(&self.scope.activities)?;
+        let span = Span::of(asked.window, self.scope, self.purchased())?;
         let within = match self.shape.status.is_there() {
             true => format!("{} AND status IN ('CONFIRMED', 'CANCELLED', 'REFUNDED')", span.holds("purchase_at")),
             false => self.of_any_type(span),
@@ -180,7 +180,7 @@ impl Text<'_> {
     fn by_product(&self, question: &LedgerQuestion) -> Option<String> {
         let asked = question.sales.as_ref()?;
         let products = self.products(&asked.products)?;
-        let span = Span::of(asked.window, self.frame, self.purchased())?;
+        let span = Span::of(asked.window, self.scope, self.purchased())?;
         let (campaign, join) = match self.shape.activities.is_there() {
             true => ("a.campaign_id", " LEFT JOIN campaign_activities AS a ON a.id = g.activity"),
             false => ("NULL", ""),
@@ -202,7 +202,7 @@ impl Text<'_> {
         let asked = question.history.as_ref()?;
         let products = self.products(&asked.products)?;
         let oldest = oldest(self.shape.typed);
-        let Some(span) = Span::of(asked.window, self.frame, self.purchased()) else { return Some(oldest) };
+        let Some(span) = Span::of(asked.window, self.scope, self.purchased()) else { return Some(oldest) };
         Some(format!(
             "SELECT {part} AS part, NULL AS activity, slot, NULL AS campaign, {HISTORY_SUMS}, NULL AS oldest FROM (\
              SELECT TIMESTAMPDIFF(MICROSECOND, {from}, purchase_at) DIV {length} AS slot, {purchase} \

@@ -29,7 +29,7 @@ const GOES_ON: Duration = Duration::from_secs(1);
 
 /// The time a look has.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct Freshness {
     /// By when there must be a connection, or the reason why there is none: somebody waits to hear it.
     pub(super) connected: Instant,
     /// By when it must be over.
@@ -62,7 +62,7 @@ struct Known {
 
 impl Kept {
     /// The shape that is kept, or what `look` finds.
-    pub(super) async fn shape<F>(&self, deadline: Instant, look: impl Fn(Patience) -> F) -> Result<Arc<Shape>, Cause>
+    pub(super) async fn shape<F>(&self, deadline: Instant, look: impl Fn(Freshness) -> F) -> Result<Arc<Shape>, Cause>
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
@@ -87,7 +87,7 @@ impl Kept {
     }
 
     /// What `look` finds now; where somebody is looking, what is found there.
-    pub(super) async fn look<F>(&self, deadline: Instant, look: impl Fn(Patience) -> F) -> Result<Arc<Shape>, Cause>
+    pub(super) async fn look<F>(&self, deadline: Instant, look: impl Fn(Freshness) -> F) -> Result<Arc<Shape>, Cause>
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
@@ -109,7 +109,7 @@ impl Kept {
     }
 
     /// The look that is under way, or one of its own.
-    fn join_or_begin<F>(&self, deadline: Instant, look: &impl Fn(Patience) -> F) -> (watch::Receiver<Found>, bool)
+    fn join_or_begin<F>(&self, deadline: Instant, look: &impl Fn(Freshness) -> F) -> (watch::Receiver<Found>, bool)
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
@@ -119,14 +119,14 @@ impl Kept {
     }
 
     /// A task that looks, and goes on if the question that began it is given up.
-    fn begin<F>(&self, state: &mut State, connected: Instant, look: &impl Fn(Patience) -> F) -> watch::Receiver<Found>
+    fn begin<F>(&self, state: &mut State, connected: Instant, look: &impl Fn(Freshness) -> F) -> watch::Receiver<Found>
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
         let (tell, looking) = watch::channel(None);
         state.looking = Some(looking.clone());
         let deadline = connected.max(Instant::now() + GOES_ON);
-        let (done, look) = (Done(self.clone()), timeout_at(deadline, look(Patience { connected, deadline })));
+        let (done, look) = (Done(self.clone()), timeout_at(deadline, look(Freshness { connected, deadline })));
         tokio::spawn(async move {
             let found = look.await.unwrap_or(Err(Cause::TooSlow)).map(Arc::new).map_err(Arc::new);
             done.0.keep(&found);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{
     connections::Connections,
     flavor::{self, Flavor},
-    kept::Patience,
+    kept::Freshness,
 };
 use crate::{
     error::{Cause, ServerFault},
@@ -107,8 +107,8 @@ fn columns() -> String {
 }
 
 /// Looks. One statement, and one more for each thing that is missing.
-pub(super) async fn probe(connections: &Connections, patience: Patience) -> Result<Shape, Cause> {
-    let Patience { connected, deadline } = patience;
+pub(super) async fn probe(connections: &Connections, patience: Freshness) -> Result<Shape, Cause> {
+    let Freshness { connected, deadline } = patience;
     let seen = Seen::read(&connections.ask_once_connected(columns(), connected, deadline).await?)?;
     let part = async |table: &'static str, column: Option<&'static str>| -> Result<Part, Cause> {
         if seen.has(table, column) {

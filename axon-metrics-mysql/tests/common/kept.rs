@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axon_metrics::{
-    Catalog, Instant, SourceError,
+    Catalog, SourceError, Timestamp,
     facts::LedgerFacts,
     source::{CatalogSource, LedgerQuestion, LedgerSource, Probe},
 };
@@ -28,7 +28,7 @@ impl<S: LedgerSource> LedgerSource for Kept<S> {
         self.source.ledger(question).await
     }
 
-    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         self.source.probe(as_of, budget).await
     }
 }
@@ -43,7 +43,7 @@ impl<S: CatalogSource> CatalogSource for Kept<S> {
         self.source.catalog(budget).await
     }
 
-    async fn probe(&self, as_of: Instant, budget: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         self.source.probe(as_of, budget).await
     }
 }

@@ -4,16 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::sql::{ActivityRow, CampaignRow, EntryRow, PurchaseRow};
 use axon_metrics::{
-    ActivityId, Instant, LedgerStep, ProductId, Window,
-    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, SalesQuestion},
+    ActivityId, LedgerStep, ProductId, Timestamp, Window,
+    source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion},
 };
 use chrono::TimeDelta;
 
 use super::Database;
 
 /// An instant by its distance from the one answers are made for, in seconds.
-pub(crate) fn at(seconds: i64) -> Instant {
-    "2024-11-12T10:30:00Z".parse::<Instant>().unwrap() + TimeDelta::seconds(seconds)
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    "2024-11-12T10:30:00Z".parse::<Timestamp>().unwrap() + TimeDelta::seconds(seconds)
 }
 
 pub(crate) const HOUR: i64 = 3_600;
@@ -22,7 +22,7 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 /// The steps of the last day, of activities 1 to n.
 pub(crate) fn steps(activities: u64, budget: Duration) -> LedgerQuestion {
     let activities: Vec<ActivityId> = (1..=activities).map(ActivityId).collect();
-    let frame = Frame {
+    let scope = QueryScope {
         as_of: at(0),
         activities: activities.clone(),
         funnel_activities: activities,
@@ -32,7 +32,7 @@ pub(crate) fn steps(activities: u64, budget: Duration) -> LedgerQuestion {
         by_activity: false,
     };
     LedgerQuestion {
-        frame: Arc::new(frame),
+        scope: Arc::new(scope),
         budget,
         steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
         sales: None,

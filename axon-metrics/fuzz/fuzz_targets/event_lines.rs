@@ -12,9 +12,9 @@ use std::{
 };
 
 use axon_metrics::{
-    ActivityId, EventRule, Files, Instant, MemoryStore, Window,
+    ActivityId, EventRule, Files, Timestamp, MemoryStore, Window,
     memory::LISTED,
-    source::{BehaviorQuestion, BehaviorSource, Counting, Frame, InflowQuestion, RealtimeQuestion, RealtimeSource},
+    source::{BehaviorQuestion, BehaviorSource, Counting, QueryScope, InflowQuestion, RealtimeQuestion, RealtimeSource},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(data.starts_with(&[0x1f, 0x8b]));
         return;
     };
-    let report = store.report(Instant::UNIX_EPOCH);
+    let report = store.report(Timestamp::UNIX_EPOCH);
     let events = &report.events;
     let parts =
         [events.blank, events.rejected, events.duplicates, events.disbelieved, events.without_activity, events.kept];
@@ -39,11 +39,11 @@ fuzz_target!(|data: &[u8]| {
     assert!(events.without_subject <= events.kept);
 
     let activities: Vec<ActivityId> = [1, 2, 7, 77].map(ActivityId).to_vec();
-    let all = Window { from: Instant::UNIX_EPOCH, to: Instant::MAX_UTC };
+    let all = Window { from: Timestamp::UNIX_EPOCH, to: Timestamp::MAX_UTC };
     let rules: Vec<EventRule> = events.triggers.keys().map(EventRule::trigger).collect();
     let ask = |counting| {
-        let frame = Frame {
-            as_of: Instant::MAX_UTC,
+        let scope = QueryScope {
+            as_of: Timestamp::MAX_UTC,
             activities: activities.clone(),
             funnel_activities: activities.clone(),
             current: all,
@@ -52,7 +52,7 @@ fuzz_target!(|data: &[u8]| {
             by_activity: true,
         };
         let question = BehaviorQuestion {
-            frame: Arc::new(frame),
+            scope: Arc::new(scope),
             budget: Duration::from_secs(1),
             steps: rules.clone(),
             inflow: Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours: vec![all] }),
@@ -67,7 +67,7 @@ fuzz_target!(|data: &[u8]| {
     let (counts, subjects) = (ask(Counting::Events), ask(Counting::Subjects));
     assert!(counts.iter().zip(&subjects).all(|(events, subjects)| subjects <= events));
     assert!(counts.iter().sum::<u64>() <= events.kept);
-    let question = RealtimeQuestion { as_of: Instant::MAX_UTC, budget: Duration::from_secs(1), activities };
+    let question = RealtimeQuestion { as_of: Timestamp::MAX_UTC, budget: Duration::from_secs(1), activities };
     wait(store.realtime(&question)).expect("an answer");
 });
 

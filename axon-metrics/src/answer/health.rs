@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Seam, SourceReport, SourceState, SourceStatus};
-use crate::{BreakerState, Instant, Missing, source::Probe};
+use super::{SourceKind, SourceReport, SourceState, SourceStatus};
+use crate::{BreakerState, Missing, Timestamp, source::Probe};
 
 /// The state of every source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct SourceHealth {
     /// The store.
     pub name: String,
     /// What it is asked about.
-    pub seam: Seam,
+    pub seam: SourceKind,
     /// Whether it answered.
     pub status: SourceStatus,
     /// Whether it is asked questions, by how it did with the last ones.
@@ -47,7 +47,7 @@ impl SourceHealth {
         report: SourceReport,
         probed: Result<Probe, Missing>,
         breaker: BreakerState,
-        now: Instant,
+        now: Timestamp,
     ) -> Self {
         let state = SourceState::from(report);
         let (probe, error) = match probed {

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActivityId, CampaignId, Instant, Phase,
+    ActivityId, CampaignId, Phase, Timestamp,
     catalog::{ActivityKind, Catalog},
 };
 
@@ -62,7 +62,7 @@ pub struct ActivityEntry {
 }
 
 impl CampaignList {
-    pub(crate) fn new(catalog: &Catalog, zone: Tz, as_of: Instant) -> Self {
+    pub(crate) fn new(catalog: &Catalog, zone: Tz, as_of: Timestamp) -> Self {
         let campaigns = catalog.campaigns().iter().map(|campaign| CampaignEntry {
             campaign_id: campaign.id,
             name: campaign.name.clone(),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Catalog, Instant, Missing, Precision,
+    Catalog, Missing, Precision, Timestamp,
     baseline::kept::Told,
     facts::{BehaviorFacts, Fact, LedgerFacts, RealtimeFacts},
     observe::{self, SourceOutcome},
@@ -16,8 +16,9 @@ use crate::{
 /// Which kind of fact a source owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Seam))]
 #[serde(rename_all = "snake_case")]
-pub enum Seam {
+pub enum SourceKind {
     /// What exists.
     Catalog,
     /// What visitors did.
@@ -31,7 +32,7 @@ pub enum Seam {
     History,
 }
 
-impl Seam {
+impl SourceKind {
     /// Its word in answers and logs.
     pub fn name(self) -> &'static str {
         match self {
@@ -52,7 +53,7 @@ pub struct SourceState {
     /// The store.
     pub name: String,
     /// What it was asked about; one store may stand behind several.
-    pub seam: Seam,
+    pub seam: SourceKind,
     /// Whether it answered.
     pub status: SourceStatus,
     /// How long it took, in milliseconds; 0 for a kept catalog.
@@ -106,16 +107,16 @@ pub enum SourceStatus {
 #[derive(Debug)]
 pub(crate) struct SourceReport {
     name: &'static str,
-    seam: Seam,
+    seam: SourceKind,
     took: Duration,
     status: SourceStatus,
-    as_of: Option<Instant>,
+    as_of: Option<Timestamp>,
     precision: Option<Precision>,
     shed: bool,
 }
 
 impl SourceReport {
-    pub(crate) fn new(name: &'static str, seam: Seam, took: Duration) -> Self {
+    pub(crate) fn new(name: &'static str, seam: SourceKind, took: Duration) -> Self {
         Self { name, seam, took, status: SourceStatus::Ok, as_of: None, precision: None, shed: false }
     }
 
@@ -131,7 +132,7 @@ impl SourceReport {
     }
 
     /// A catalog read at this instant.
-    pub(crate) fn read_at(mut self, instant: Instant) -> Self {
+    pub(crate) fn read_at(mut self, instant: Timestamp) -> Self {
         self.as_of = Some(instant);
         self.precision = Some(Precision::Exact);
         self
@@ -147,7 +148,7 @@ impl SourceReport {
     }
 
     /// Tells how old what the source said is at this instant.
-    pub(crate) fn observe_age(&self, as_of: Instant) {
+    pub(crate) fn observe_age(&self, as_of: Timestamp) {
         if let Some(complete_to) = self.as_of {
             observe::data_age(self.name, self.seam, as_of - complete_to);
         }
@@ -155,7 +156,7 @@ impl SourceReport {
 
     /// A ledger that did not tell what came before the promotion has told a part only.
     pub(crate) fn look_at_history(&mut self, history: &Told) {
-        if self.seam == Seam::Ledger
+        if self.seam == SourceKind::Ledger
             && self.status == SourceStatus::Ok
             && matches!(history, Err(Missing::Unavailable(_)))
         {

@@ -12,10 +12,10 @@ use std::{
 };
 
 use quick_cache::sync::Cache;
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 
 use crate::{
-    Fact, Instant, Missing, Reason,
+    Fact, Missing, Reason, Timestamp,
     cache::Lifetimes,
     facts::History,
     flight::{Flights, Waiting},
@@ -52,9 +52,9 @@ struct Slot(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    told: Option<(Told, Instant)>,
+    told: Option<(Told, Timestamp)>,
     /// What there is instead since the last attempt failed or told a part only, and when the next may be made.
-    failed: Option<(Told, Monotonic)>,
+    failed: Option<(Told, Instant)>,
 }
 
 /// A look at what is kept.
@@ -74,7 +74,7 @@ impl Histories {
     }
 
     /// What is kept, or what is under way. What is missing or old begins to be read; what is old is good meanwhile.
-    pub(crate) fn look(&self, question: &HistoryQuestion, as_of: Instant) -> Look {
+    pub(crate) fn look(&self, question: &HistoryQuestion, as_of: Timestamp) -> Look {
         if question.products.is_empty() {
             return Look::There(Err(Missing::NotMeasured(Reason::NoProducts)));
         }
@@ -108,11 +108,11 @@ impl Histories {
         &self,
         question: HistoryQuestion,
         slot: Arc<Slot>,
-        as_of: Instant,
+        as_of: Timestamp,
     ) -> impl Future<Output = Told> + Send + use<> {
         let (source, guard, budget) = (Arc::clone(&self.source), Arc::clone(&self.guard), self.budget);
         async move {
-            let began = Monotonic::now();
+            let began = Instant::now();
             let told = gather::history(source, &guard, question, as_of, budget).await;
             let told: Told = told.map(|measured| measured.map(Arc::new));
             let mut state = slot.state();
@@ -124,7 +124,7 @@ impl Histories {
                 *state = State { told: Some((told.clone(), as_of)), failed: None };
             } else {
                 let pause = began.elapsed().clamp(PAUSE[0], PAUSE[1]);
-                state.failed = Some((told.clone(), Monotonic::now() + pause));
+                state.failed = Some((told.clone(), Instant::now() + pause));
             }
             drop(state);
             told
@@ -147,7 +147,7 @@ impl Slot {
 
 impl State {
     /// What was told, if it is young enough. That the ledger cannot tell is not believed for long.
-    fn younger_than(&self, good: Duration, as_of: Instant) -> Option<Told> {
+    fn younger_than(&self, good: Duration, as_of: Timestamp) -> Option<Told> {
         let (told, read) = self.told.as_ref()?;
         let most = if told.is_ok() { good } else { NOT_MEASURED.min(good) };
         let age = (as_of - *read).abs().to_std().unwrap_or_default();
@@ -155,13 +155,13 @@ impl State {
     }
 
     fn may_ask(&self) -> bool {
-        self.failed.as_ref().is_none_or(|(_, again)| *again <= Monotonic::now())
+        self.failed.as_ref().is_none_or(|(_, again)| *again <= Instant::now())
     }
 }
 
 impl Look {
     /// What is there by the deadline.
-    pub(crate) async fn by(self, deadline: Monotonic) -> Told {
+    pub(crate) async fn by(self, deadline: Instant) -> Told {
         match self {
             Self::There(told) => told,
             Self::UnderWay(waiting, name) => {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::SCHEMA;
 use crate::{
-    Instant, Widget,
+    Timestamp, Widget,
     answer::{SourceState, WidgetState, WidgetStatus},
     widget::{Data, MissingFigure},
 };
@@ -23,11 +23,11 @@ pub(crate) struct Finished {
     /// The sources it was made of.
     pub(crate) sources: Vec<SourceState>,
     /// The instant it was loaded for.
-    pub(crate) as_of: Instant,
+    pub(crate) as_of: Timestamp,
     /// Names the load: widgets of one load were computed from the same facts.
     pub(crate) load: u64,
     /// Until when it is shared although it is not whole; `None` if it is.
-    pub(crate) not_whole_until: Option<Instant>,
+    pub(crate) not_whole_until: Option<Timestamp>,
 }
 
 impl Finished {
@@ -48,7 +48,7 @@ struct Entry<K, D, S, O> {
     v: u32,
     key: K,
     load: u64,
-    as_of: Instant,
+    as_of: Timestamp,
     data: D,
     state: S,
     sources: O,
@@ -66,7 +66,7 @@ pub(crate) fn encode(key: &str, finished: &Finished) -> Option<Vec<u8>> {
 }
 
 /// The widget of an entry; `None` for anything that is not a whole widget of this form and key, from `now` or before.
-pub(crate) fn decode(bytes: &[u8], key: &str, widget: Widget, now: Instant) -> Option<Finished> {
+pub(crate) fn decode(bytes: &[u8], key: &str, widget: Widget, now: Timestamp) -> Option<Finished> {
     if bytes.len() > MAX_BYTES {
         return None;
     }

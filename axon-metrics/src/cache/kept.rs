@@ -6,7 +6,7 @@ use chrono::Duration;
 use quick_cache::{Weighter, sync::Cache};
 
 use super::entry::Finished;
-use crate::Instant;
+use crate::Timestamp;
 
 /// The most that is kept, in bytes of the widgets' JSON.
 const WHOLE_BYTES: u64 = 32 << 20;
@@ -27,7 +27,7 @@ pub(crate) struct KeptWidgets {
 struct Kept {
     finished: Arc<Finished>,
     /// When a load was last made because somebody asked for it.
-    asked: Option<Instant>,
+    asked: Option<Timestamp>,
     bytes: u64,
 }
 
@@ -62,12 +62,12 @@ impl KeptWidgets {
     }
 
     /// When a load was last made because somebody asked for this widget.
-    pub(crate) fn asked(&self, key: &str) -> Option<Instant> {
+    pub(crate) fn asked(&self, key: &str) -> Option<Timestamp> {
         self.whole.get(key)?.asked
     }
 
     /// Keeps what a load left, and when it was asked for, unless it was only loaded along.
-    pub(crate) fn keep(&self, key: &str, finished: &Arc<Finished>, asked: Option<Instant>) {
+    pub(crate) fn keep(&self, key: &str, finished: &Arc<Finished>, asked: Option<Timestamp>) {
         if finished.not_whole_until.is_some() {
             let kept = Kept { finished: Arc::clone(finished), asked, bytes: bytes(finished) };
             self.failed.insert(key.to_owned(), kept);
@@ -77,7 +77,7 @@ impl KeptWidgets {
     }
 
     /// Keeps a whole widget, unless a load that began later was faster. That another load failed remains known.
-    pub(crate) fn remember_whole(&self, key: &str, finished: &Arc<Finished>, asked: Option<Instant>) -> bool {
+    pub(crate) fn remember_whole(&self, key: &str, finished: &Arc<Finished>, asked: Option<Timestamp>) -> bool {
         let there = self.whole.get(key);
         let newer = |there: &Kept| {
             let newer_by = there.finished.as_of - finished.as_of;
@@ -118,7 +118,7 @@ mod tests {
     };
 
     fn of(second: i64, whole: bool) -> Arc<Finished> {
-        let as_of = Instant::UNIX_EPOCH + Duration::seconds(second);
+        let as_of = Timestamp::UNIX_EPOCH + Duration::seconds(second);
         let state = WidgetState {
             status: WidgetStatus::Fresh,
             as_of: Some(as_of),

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::lifetimes::{About, Jitter};
-use crate::{Instant, Scope, Widget, catalog::Fingerprint, period::Range};
+use crate::{Scope, Timestamp, Widget, catalog::Fingerprint, period::Range};
 
 /// Changes with the form of an entry: entries of another form are never found.
 pub(crate) const SCHEMA: u32 = 1;
@@ -94,6 +94,6 @@ fn hex(hash: &Hash) -> String {
 }
 
 /// An instant without separators, and without a fraction where it has none: `20241105T150000Z`.
-fn compact(instant: Instant) -> String {
+fn compact(instant: Timestamp) -> String {
     instant.format("%Y%m%dT%H%M%S%.fZ").to_string()
 }

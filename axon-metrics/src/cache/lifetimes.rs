@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Instant;
+use crate::Timestamp;
 
 /// How long finished widgets are kept, by what they are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub(crate) enum About {
     /// A range that is over.
     Over {
         /// The first instant after it.
-        ended: Instant,
+        ended: Timestamp,
     },
 }
 
@@ -82,11 +82,11 @@ pub(crate) enum About {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Life {
     /// Until then they are as good as new ones.
-    pub(crate) fresh_until: Instant,
+    pub(crate) fresh_until: Timestamp,
     /// Until then they are shown while new ones are loaded.
-    pub(crate) usable_until: Instant,
+    pub(crate) usable_until: Timestamp,
     /// Until then they are shown, flagged as stale, if new ones cannot be had.
-    pub(crate) stale_until: Instant,
+    pub(crate) stale_until: Timestamp,
 }
 
 /// How finely answers tell instants apart: a load within the same second would be for the same instant.
@@ -114,7 +114,7 @@ impl Lifetimes {
 
     /// Until when figures of `as_of` are shown. What was loaded for an instant lives from that instant on, so that its age
     /// is bounded however long the load took.
-    pub(crate) fn life(&self, about: About, as_of: Instant, jitter: Jitter) -> Life {
+    pub(crate) fn life(&self, about: About, as_of: Timestamp, jitter: Jitter) -> Life {
         let time = match about {
             About::Live => self.live,
             About::Over { ended } if later(ended, self.lateness) < as_of => self.settled,
@@ -132,14 +132,14 @@ impl Lifetimes {
     }
 
     /// The longest that figures of `as_of` can be of use, for a cache that forgets by itself.
-    pub(crate) fn longest(life: Life, as_of: Instant, stale: Duration) -> Duration {
+    pub(crate) fn longest(life: Life, as_of: Timestamp, stale: Duration) -> Duration {
         (later(life.usable_until, stale) - as_of).to_std().unwrap_or(Duration::ZERO)
     }
 }
 
 /// An instant so much later; the calendar's end where there is none.
-pub(crate) fn later(at: Instant, by: Duration) -> Instant {
-    chrono::Duration::from_std(by).ok().and_then(|by| at.checked_add_signed(by)).unwrap_or(Instant::MAX_UTC)
+pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
+    chrono::Duration::from_std(by).ok().and_then(|by| at.checked_add_signed(by)).unwrap_or(Timestamp::MAX_UTC)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use quick_cache::{Weighter, sync::Cache};
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 
 use super::{CacheEntry, CacheError, DashboardCache};
 
@@ -26,7 +26,7 @@ pub struct MemoryCache {
 #[derive(Debug, Clone)]
 struct Kept {
     value: Arc<[u8]>,
-    until: Option<Monotonic>,
+    until: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,7 @@ impl DashboardCache for MemoryCache {
     }
 
     async fn get(&self, keys: &[String], _: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
-        let now = Monotonic::now();
+        let now = Instant::now();
         let value = |key: &String| {
             let kept = self.entries.get(key)?;
             kept.until.is_none_or(|until| now < until).then(|| kept.value.to_vec())
@@ -70,7 +70,7 @@ impl DashboardCache for MemoryCache {
 
     async fn put(&self, entries: &[CacheEntry], _: Duration) -> Result<(), CacheError> {
         for CacheEntry { key, value, ttl } in entries {
-            let until = Monotonic::now().checked_add(*ttl);
+            let until = Instant::now().checked_add(*ttl);
             self.entries.insert(key.clone(), Kept { value: value.as_slice().into(), until });
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant as Monotonic, timeout};
+use tokio::time::{Instant, timeout};
 use tracing::{Instrument, warn};
 
 use super::{CacheEntry, CacheError, DashboardCache};
@@ -30,9 +30,9 @@ pub(crate) struct SharedCache {
 #[derive(Debug, Default)]
 struct Trouble {
     in_a_row: u32,
-    failed: Option<Monotonic>,
+    failed: Option<Instant>,
     /// Outlives success: a cache that answers now and then is told of no more often.
-    logged: Option<Monotonic>,
+    logged: Option<Instant>,
     not_logged: u64,
 }
 
@@ -98,7 +98,7 @@ impl SharedCache {
         observe::cache(CacheLevel::Shared, CacheOutcome::Error);
         let mut trouble = lock(trouble);
         trouble.in_a_row = trouble.in_a_row.saturating_add(1);
-        trouble.failed = Some(Monotonic::now());
+        trouble.failed = Some(Instant::now());
         if trouble.logged.is_some_and(|at| at.elapsed() < LOG_EVERY) {
             trouble.not_logged += 1;
             return;

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Activity, Campaign};
-use crate::Instant;
+use crate::Timestamp;
 
 /// Equal for equal scopes.
 pub(crate) type Fingerprint = [u8; 16];
@@ -30,7 +30,7 @@ pub(super) fn fingerprint(currency: &str, campaign: &Campaign, activities: &[Act
     std::array::from_fn(|byte| digest[byte])
 }
 
-fn dates(start: Option<Instant>, end: Option<Instant>) -> String {
-    let micros = |date: Option<Instant>| date.map(|date| date.timestamp_micros());
+fn dates(start: Option<Timestamp>, end: Option<Timestamp>) -> String {
+    let micros = |date: Option<Timestamp>| date.map(|date| date.timestamp_micros());
     format!("{:?} {:?}", micros(start), micros(end))
 }

@@ -8,14 +8,14 @@ use std::{
 
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
-    time::{Instant as Monotonic, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tracing::Instrument;
 
 use super::Catalog;
 use crate::{
-    Instant,
-    answer::{Seam, SourceReport},
+    Timestamp,
+    answer::{SourceKind, SourceReport},
     gather::{ask, settled},
     guard::Guard,
     source::CatalogSource,
@@ -44,14 +44,14 @@ pub(crate) struct KeptCatalog {
 struct State {
     copy: Option<Copy>,
     /// When the source failed, if it did not answer since.
-    failed: Option<Monotonic>,
+    failed: Option<Instant>,
 }
 
 #[derive(Clone)]
 struct Copy {
     catalog: Arc<Catalog>,
-    read: Monotonic,
-    as_of: Instant,
+    read: Instant,
+    as_of: Timestamp,
 }
 
 /// What a look at the catalog gives.
@@ -74,7 +74,7 @@ impl KeptCatalog {
 
     /// The copy. One that is old is read again behind; only one that is too old for that, or not there, is waited for, by
     /// the deadline.
-    pub(crate) async fn look(self: &Arc<Self>, as_of: Instant, deadline: Monotonic) -> Look {
+    pub(crate) async fn look(self: &Arc<Self>, as_of: Timestamp, deadline: Instant) -> Look {
         let state = self.state();
         if state.younger_than(state.serves()).is_none() {
             return self.look_again(FRESH, as_of, deadline).await;
@@ -86,7 +86,7 @@ impl KeptCatalog {
     }
 
     /// The copy, read again if it is not younger than this; by the deadline, whoever else is reading it.
-    pub(crate) async fn look_again(self: &Arc<Self>, young: Duration, as_of: Instant, deadline: Monotonic) -> Look {
+    pub(crate) async fn look_again(self: &Arc<Self>, young: Duration, as_of: Timestamp, deadline: Instant) -> Look {
         if self.state().younger_than(young).is_some() {
             return self.told(false, as_of, self.report());
         }
@@ -102,7 +102,7 @@ impl KeptCatalog {
     }
 
     /// Reads it again for those who come later, unless somebody is at it.
-    fn read_behind(self: &Arc<Self>, as_of: Instant) {
+    fn read_behind(self: &Arc<Self>, as_of: Timestamp) {
         if !self.state().failed_lately()
             && let Ok(turn) = Arc::clone(&self.reading).try_lock_owned()
         {
@@ -115,7 +115,7 @@ impl KeptCatalog {
         self: Arc<Self>,
         _turn: OwnedMutexGuard<()>,
         young: Duration,
-        as_of: Instant,
+        as_of: Timestamp,
     ) -> (Result<(), ()>, SourceReport) {
         let state = self.state();
         if state.younger_than(young).is_some() {
@@ -131,10 +131,10 @@ impl KeptCatalog {
         });
         let (result, report) = settled(asked).await;
         let Ok(catalog) = result else {
-            self.write().failed = Some(Monotonic::now());
+            self.write().failed = Some(Instant::now());
             return (Err(()), report);
         };
-        let copy = Copy { catalog: Arc::new(catalog), read: Monotonic::now(), as_of };
+        let copy = Copy { catalog: Arc::new(catalog), read: Instant::now(), as_of };
         *self.write() = State { copy: Some(copy), failed: None };
         (Ok(()), report)
     }
@@ -148,11 +148,11 @@ impl KeptCatalog {
     }
 
     fn report(&self) -> SourceReport {
-        SourceReport::new(self.source.name(), Seam::Catalog, Duration::ZERO)
+        SourceReport::new(self.source.name(), SourceKind::Catalog, Duration::ZERO)
     }
 
     /// What there is by now.
-    fn told(&self, failing: bool, as_of: Instant, report: SourceReport) -> Look {
+    fn told(&self, failing: bool, as_of: Timestamp, report: SourceReport) -> Look {
         let copy = self.state().younger_than(LAST_GOOD);
         let report = if failing { report.failed() } else { report };
         let report = match &copy {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{AnswerError, Inner, TimedAnswer, question::Question, show::Shown};
 use crate::{
-    Instant, Phase, Widget,
+    Phase, Timestamp, Widget,
     answer::{AnswerRange, DashboardAnswer, DefinitionState, SourceState, SourceStatus, WidgetState, WidgetStatus},
     cache::lifetimes::later,
     catalog::{Resolved, kept::Look},
@@ -52,14 +52,14 @@ pub(super) fn assemble(
 }
 
 /// The widget's state as of the answer.
-fn state(state: &WidgetState, stale: bool, as_of: Instant) -> WidgetState {
+fn state(state: &WidgetState, stale: bool, as_of: Timestamp) -> WidgetState {
     let status = if stale { WidgetStatus::Stale } else { state.status };
     let age_ms = state.as_of.map(|complete_to| (as_of - complete_to).num_milliseconds());
     WidgetState { status, age_ms, ..state.clone() }
 }
 
 /// Where the activities stand by their dates is of the answer's instant, too.
-fn refresh_phases(data: &mut Data, scope: Resolved<'_>, as_of: Instant) {
+fn refresh_phases(data: &mut Data, scope: Resolved<'_>, as_of: Timestamp) {
     for (row, activity) in data.activities.iter_mut().flatten().zip(scope.activities) {
         if row.activity_id == activity.id {
             row.phase = Phase::at(as_of, activity.start, activity.end);
@@ -68,8 +68,8 @@ fn refresh_phases(data: &mut Data, scope: Resolved<'_>, as_of: Instant) {
 }
 
 /// Until when the whole is fresh, and until when it is usable; the catalog's times are given.
-fn until(question: &Question, scope: Resolved<'_>, catalog: [Duration; 2], shown: &[Shown]) -> (Instant, Instant) {
-    let change = question.changes_at(scope).unwrap_or(Instant::MAX_UTC);
+fn until(question: &Question, scope: Resolved<'_>, catalog: [Duration; 2], shown: &[Shown]) -> (Timestamp, Timestamp) {
+    let change = question.changes_at(scope).unwrap_or(Timestamp::MAX_UTC);
     let [fresh, usable] = catalog.map(|time| later(question.now, time).min(change));
     let fresh_until = shown.iter().map(|shown| shown.fresh_until).min().unwrap_or(question.now).min(fresh);
     let usable_until = shown.iter().map(|shown| shown.usable_until).min().unwrap_or(question.now).min(usable);

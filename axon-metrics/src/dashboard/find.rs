@@ -4,16 +4,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::{
-    Inner, Patience,
+    Freshness, Inner,
     load::{Load, Loaded},
     question::{Question, Unit},
 };
 use crate::{
-    Instant,
+    Timestamp,
     cache::entry::Finished,
     flight::{Boarding, Waiting},
 };
@@ -28,8 +28,8 @@ const ASKED_FOR: i32 = 20;
 pub(super) struct Finder<'a> {
     pub(super) inner: &'a Arc<Inner>,
     pub(super) question: &'a Question,
-    pub(super) patience: Patience,
-    pub(super) deadline: Monotonic,
+    pub(super) patience: Freshness,
+    pub(super) deadline: Instant,
 }
 
 /// A unit's widgets, in their order.
@@ -59,7 +59,7 @@ enum Source {
 
 impl Found {
     /// The latest instant one of them was loaded for.
-    pub(super) fn as_of(&self) -> Option<Instant> {
+    pub(super) fn as_of(&self) -> Option<Timestamp> {
         match self {
             Self::Fresh(finished) | Self::Usable(finished) | Self::Loaded(finished) => {
                 finished.iter().map(|one| one.as_of).max()
@@ -148,7 +148,7 @@ impl Finder<'_> {
     /// The load under way for a unit, made for an instant so near that it is as good as one of its own.
     fn under_way(&self, board: &Boarding<'_, Arc<Loaded>>, unit: &Unit) -> Option<Waiting<Arc<Loaded>>> {
         let near = self.inner.settings.budgets.answer + Duration::from_secs(1);
-        board.join(&unit.keys(), |as_of: Instant| {
+        board.join(&unit.keys(), |as_of: Timestamp| {
             (self.question.as_of - as_of).abs().to_std().is_ok_and(|by| by <= near)
         })
     }
@@ -202,7 +202,7 @@ impl Finder<'_> {
             if lives().all(|life| now < life.fresh_until) {
                 return Step::Show(Found::Fresh(whole));
             }
-            if *patience == Patience::Usable && lives().all(|life| now < life.usable_until) {
+            if *patience == Freshness::AllowStale && lives().all(|life| now < life.usable_until) {
                 return if failed_lately.is_some() { Step::Show(Found::Usable(whole)) } else { Step::Refresh(whole) };
             }
         }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant as Monotonic;
+use tokio::time::Instant;
 
 use super::{
     Inner,
@@ -18,8 +18,8 @@ use super::{
     question::{Part, Question, Unit},
 };
 use crate::{
-    Instant, Widget, Window,
-    answer::{Seam, SourceReport, SourceState, WidgetState, WidgetStatus},
+    Timestamp, Widget, Window,
+    answer::{SourceKind, SourceReport, SourceState, WidgetState, WidgetStatus},
     baseline,
     cache::{
         CacheEntry, Lifetimes,
@@ -31,7 +31,7 @@ use crate::{
     definitions::Record,
     gather::{gather, unanswered},
     observe::{self, CacheLevel, CacheOutcome},
-    source::{Counting, Frame, SalesQuestion},
+    source::{Counting, QueryScope, SalesQuestion},
     widget::{Context, Data, Facts, Needs, Notes},
 };
 
@@ -64,9 +64,9 @@ impl Loaded {
 #[derive(Debug, Clone, Copy)]
 struct Again {
     /// After a failure.
-    failed: Instant,
+    failed: Timestamp,
     /// While only the weeks before a promotion are still being read.
-    loading: Instant,
+    loading: Timestamp,
 }
 
 /// Widgets to load.
@@ -74,13 +74,13 @@ pub(super) struct Load {
     pub(super) inner: Arc<Inner>,
     pub(super) question: Question,
     pub(super) units: Vec<Unit>,
-    pub(super) deadline: Monotonic,
+    pub(super) deadline: Instant,
 }
 
 impl Load {
     /// Loads, and keeps what may be kept.
     pub(super) async fn run(mut self) -> Arc<Loaded> {
-        let began = Monotonic::now();
+        let began = Instant::now();
         let mut loaded = self.look_in_shared_cache().await;
         if self.units.is_empty() {
             return Arc::new(loaded);
@@ -148,7 +148,7 @@ impl Load {
         loaded
     }
 
-    async fn ask_sources(&self, began: Monotonic) -> Vec<(Part, Arc<Finished>)> {
+    async fn ask_sources(&self, began: Instant) -> Vec<(Part, Arc<Finished>)> {
         let Inner { sources, settings, .. } = &*self.inner;
         let Some((needs, context)) = self.context() else { return Vec::new() };
         let (facts, reports) = gather(sources, &settings.budgets, self.deadline, needs, &context).await;
@@ -224,7 +224,7 @@ impl Load {
 fn context<'a>(question: &'a Question, scope: Resolved<'a>, settings: &Settings, needs: Needs) -> Context<'a> {
     let Question { mode, ref catalog, range, as_of, .. } = *question;
     let funnel = scope.activities.iter().filter(|activity| activity.kind.has_funnel());
-    let frame = Frame {
+    let query = QueryScope {
         as_of,
         activities: scope.activities.iter().map(|activity| activity.id).collect(),
         funnel_activities: funnel.map(|activity| activity.id).collect(),
@@ -247,7 +247,7 @@ fn context<'a>(question: &'a Question, scope: Resolved<'a>, settings: &Settings,
         zone: settings.zone,
         as_of,
         steps: settings.rules.steps(),
-        frame: Arc::new(frame),
+        query: Arc::new(query),
         inflow: inflow_hours(as_of, settings.zone),
         active: Window { from: as_of - chrono::Duration::minutes(ACTIVE_MINUTES), to: as_of },
         sales: SalesQuestion { products, window: scope.promotion_within(range.window) },
@@ -258,7 +258,7 @@ fn context<'a>(question: &'a Question, scope: Resolved<'a>, settings: &Settings,
 }
 
 /// The clock hour in progress and those before it, oldest first.
-fn inflow_hours(as_of: Instant, zone: chrono_tz::Tz) -> Vec<Window> {
+fn inflow_hours(as_of: Timestamp, zone: chrono_tz::Tz) -> Vec<Window> {
     let last = calendar::hour(as_of, zone).whole;
     let earlier = Window { from: last.from - chrono::Duration::days(2), to: last.from };
     let hours = calendar::hours(earlier, zone).into_iter().map(|hour| hour.whole).chain([last]);
@@ -267,16 +267,16 @@ fn inflow_hours(as_of: Instant, zone: chrono_tz::Tz) -> Vec<Window> {
 }
 
 /// Whose facts a widget is made of.
-fn seams(widget: Widget, settings: &Settings) -> Vec<Seam> {
+fn seams(widget: Widget, settings: &Settings) -> Vec<SourceKind> {
     let mut needs = Needs::default();
     widget.add_needs(&mut needs);
     let counts = needs.steps || needs.by_activity;
     let rows = settings.rules.steps().iter().filter(|step| matches!(step.record, Record::Ledger(_))).count();
     let events = settings.rules.steps().len() - rows;
     let uses = [
-        (Seam::Behavior, counts && events > 0 || needs.inflow || needs.active),
-        (Seam::Ledger, counts && rows > 0 || needs.sales),
-        (Seam::Realtime, needs.slots),
+        (SourceKind::Behavior, counts && events > 0 || needs.inflow || needs.active),
+        (SourceKind::Ledger, counts && rows > 0 || needs.sales),
+        (SourceKind::Realtime, needs.slots),
     ];
     uses.into_iter().filter(|(_, used)| *used).map(|(seam, _)| seam).collect()
 }

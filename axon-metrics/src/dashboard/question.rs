@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::Inner;
 use crate::{
-    DashboardRequest, Instant, Mode, Widget, Window,
+    DashboardRequest, Mode, Timestamp, Widget, Window,
     cache::{
         entry::Finished,
         key::{Ground, Keys},
@@ -25,9 +25,9 @@ pub(super) struct Question {
     pub(super) mode: Mode,
     pub(super) catalog: Arc<Catalog>,
     pub(super) range: Range,
-    pub(super) as_of: Instant,
+    pub(super) as_of: Timestamp,
     /// As it was passed in; `as_of` is its second.
-    pub(super) now: Instant,
+    pub(super) now: Timestamp,
 }
 
 /// Widgets that are loaded together, so that they never contradict each other.
@@ -122,7 +122,7 @@ impl Question {
 
     /// Until when a widget loaded for an instant is shown. Stock depends on whether its activity has started, and inflow on
     /// the hour.
-    pub(super) fn life_from(&self, inner: &Inner, unit: &Unit, about: About, widget: Widget, as_of: Instant) -> Life {
+    pub(super) fn life_from(&self, inner: &Inner, unit: &Unit, about: About, widget: Widget, as_of: Timestamp) -> Life {
         let settings = &inner.settings;
         let mut life = settings.lifetimes.life(about, as_of, unit.jitter);
         let next_date = || self.scope().and_then(|scope| scope.next_date(as_of));
@@ -139,7 +139,7 @@ impl Question {
     }
 
     /// When the answer itself changes: its range or a phase.
-    pub(super) fn changes_at(&self, scope: Resolved<'_>) -> Option<Instant> {
+    pub(super) fn changes_at(&self, scope: Resolved<'_>) -> Option<Timestamp> {
         let whole = self.range.whole;
         let edges = [whole.from, whole.to].into_iter().filter(|edge| *edge > self.as_of);
         edges.chain(scope.next_date(self.as_of)).min()

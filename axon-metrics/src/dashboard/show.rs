@@ -9,7 +9,7 @@ use super::{
     question::{Part, Question, Unit},
 };
 use crate::{
-    Instant, Widget,
+    Timestamp, Widget,
     cache::{entry::Finished, lifetimes::later},
     observe::{self, CacheLevel, CacheOutcome},
 };
@@ -23,8 +23,8 @@ pub(super) struct Shown {
     pub(super) lost: Option<Arc<Finished>>,
     /// An older one, since a source failed or the load was refused.
     pub(super) stale: bool,
-    pub(super) fresh_until: Instant,
-    pub(super) usable_until: Instant,
+    pub(super) fresh_until: Timestamp,
+    pub(super) usable_until: Timestamp,
 }
 
 /// The widgets of a unit.
@@ -78,7 +78,7 @@ impl Show<'_> {
     }
 
     /// The last whole widget, if it may still be shown.
-    fn last_whole(&self, part: &Part, lost: Option<&Arc<Finished>>, until: Instant) -> Option<Shown> {
+    fn last_whole(&self, part: &Part, lost: Option<&Arc<Finished>>, until: Timestamp) -> Option<Shown> {
         if self.inner.settings.lifetimes.keep_nothing() {
             return None;
         }

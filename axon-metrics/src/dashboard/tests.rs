@@ -20,10 +20,10 @@ use crate::{
     widget::WarningCode,
 };
 
-fn now() -> Instant {
+fn now() -> Timestamp {
     "2024-11-12T10:30:00.700Z".parse().unwrap()
 }
-fn as_of() -> Instant {
+fn as_of() -> Timestamp {
     "2024-11-12T10:30:00Z".parse().unwrap()
 }
 fn measured<T>(value: T) -> Fact<T> {
@@ -59,12 +59,12 @@ fn catalog_source(catalog: Catalog) -> MockCatalogSource {
 
 fn behavior_facts(question: &BehaviorQuestion) -> BehaviorFacts {
     let counts = |numbers: [u64; 4]| question.steps.iter().zip(numbers).map(|(_, count)| measured(count)).collect();
-    let apart = question.frame.by_activity && !question.steps.is_empty();
-    let activities = if apart { question.frame.funnel_activities.clone() } else { Vec::new() };
+    let apart = question.scope.by_activity && !question.steps.is_empty();
+    let activities = if apart { question.scope.funnel_activities.clone() } else { Vec::new() };
     BehaviorFacts {
         steps: StepCounts {
             current: counts([1234, 567, 123, 45]),
-            previous: if question.frame.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() },
+            previous: if question.scope.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() },
             by_activity: activities.into_iter().map(|id| (id, counts([1234, 567, 123, 45]))).collect(),
         },
         inflow: question.inflow.as_ref().map(|inflow| measured(vec![31; inflow.hours.len()])),
@@ -254,12 +254,12 @@ async fn a_source_that_hangs_costs_only_its_facts_and_no_more_than_its_budget() 
         async fn realtime(&self, _: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
             std::future::pending().await
         }
-        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Timestamp, _: Duration) -> Result<crate::source::Probe, SourceError> {
             std::future::pending().await
         }
     }
     let dashboard = healthy().realtime(Hangs).build();
-    let began = Monotonic::now();
+    let began = Instant::now();
     let answer = dashboard.answer(&everything(), now()).await.unwrap();
     assert_eq!(began.elapsed(), Duration::from_millis(150));
     assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial]);
@@ -281,7 +281,7 @@ async fn sources_are_asked_at_the_same_time() {
             self.0.wait().await;
             Ok(behavior_facts(question))
         }
-        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Timestamp, _: Duration) -> Result<crate::source::Probe, SourceError> {
             Ok(Default::default())
         }
     }
@@ -294,7 +294,7 @@ async fn sources_are_asked_at_the_same_time() {
             self.0.wait().await;
             Ok(ledger_facts(question))
         }
-        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Timestamp, _: Duration) -> Result<crate::source::Probe, SourceError> {
             Ok(Default::default())
         }
     }
@@ -307,7 +307,7 @@ async fn sources_are_asked_at_the_same_time() {
             self.0.wait().await;
             Ok(realtime_facts(question))
         }
-        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Timestamp, _: Duration) -> Result<crate::source::Probe, SourceError> {
             Ok(Default::default())
         }
     }
@@ -580,7 +580,7 @@ async fn a_dropped_answer_ends_its_questions_and_harms_nothing() {
             }
             Ok(ledger_facts(question))
         }
-        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Timestamp, _: Duration) -> Result<crate::source::Probe, SourceError> {
             Ok(Default::default())
         }
     }
@@ -610,12 +610,12 @@ async fn a_source_that_blocks_its_thread_is_not_waited_for() {
             std::thread::sleep(Duration::from_secs(2));
             Ok(realtime_facts(question))
         }
-        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Timestamp, _: Duration) -> Result<crate::source::Probe, SourceError> {
             Ok(Default::default())
         }
     }
     let dashboard = healthy().realtime(Blocks).build();
-    let began = Monotonic::now();
+    let began = Instant::now();
     let answer = tokio::spawn(async move { dashboard.answer(&everything(), now()).await }).await.unwrap().unwrap();
     assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
     assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial]);

@@ -4,7 +4,7 @@ use super::capped;
 use crate::{
     Missing, Money,
     facts::{BehaviorFacts, LedgerFacts, RealtimeFacts, Sales, StepCounts},
-    source::{BehaviorQuestion, Frame, LedgerQuestion, RealtimeQuestion, SourceError},
+    source::{BehaviorQuestion, LedgerQuestion, QueryScope, RealtimeQuestion, SourceError},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +22,9 @@ struct Wrong(&'static str);
 type Checked<T> = Result<T, SourceError>;
 
 pub(super) fn behavior(mut facts: BehaviorFacts, question: &BehaviorQuestion, name: &str) -> Checked<BehaviorFacts> {
-    let as_of = question.frame.as_of;
+    let as_of = question.scope.as_of;
     let check = Check { name, expected: "the counts asked for" };
-    check.steps(&mut facts.steps, &question.frame, question.steps.len())?;
+    check.steps(&mut facts.steps, &question.scope, question.steps.len())?;
     check.that(facts.inflow.is_some() == question.inflow.is_some(), "an inflow is there or not as asked")?;
     if let (Some(fact), Some(asked)) = (&mut facts.inflow, &question.inflow) {
         if let Ok(inflow) = &fact {
@@ -38,9 +38,9 @@ pub(super) fn behavior(mut facts: BehaviorFacts, question: &BehaviorQuestion, na
 }
 
 pub(super) fn ledger(mut facts: LedgerFacts, question: &LedgerQuestion, name: &str) -> Checked<LedgerFacts> {
-    let as_of = question.frame.as_of;
+    let as_of = question.scope.as_of;
     let check = Check { name, expected: "the sums asked for" };
-    check.steps(&mut facts.steps, &question.frame, question.steps.len())?;
+    check.steps(&mut facts.steps, &question.scope, question.steps.len())?;
     check.that(facts.sales.is_some() == question.sales.is_some(), "sales are there or not as asked")?;
     if let Some(sales) = &mut facts.sales {
         for fact in [&mut sales.promotion, &mut sales.regular] {
@@ -100,22 +100,22 @@ impl Check<'_> {
         if asked == found { Ok(()) } else { Err(self.malformed(Differs { what, asked, found })) }
     }
 
-    fn steps(&self, steps: &mut StepCounts, frame: &Frame, asked: usize) -> Checked<()> {
+    fn steps(&self, steps: &mut StepCounts, scope: &QueryScope, asked: usize) -> Checked<()> {
         self.same("counts", asked, steps.current.len())?;
         self.same(
             "counts of the previous window",
-            if frame.previous.is_some() { asked } else { 0 },
+            if scope.previous.is_some() { asked } else { 0 },
             steps.previous.len(),
         )?;
-        let apart = if frame.by_activity && asked > 0 { frame.funnel_activities.len() } else { 0 };
+        let apart = if scope.by_activity && asked > 0 { scope.funnel_activities.len() } else { 0 };
         self.same("activities", apart, steps.by_activity.len())?;
-        for ((id, counts), asked_for) in steps.by_activity.iter().zip(&frame.funnel_activities) {
+        for ((id, counts), asked_for) in steps.by_activity.iter().zip(&scope.funnel_activities) {
             self.that(id == asked_for, "an activity that was not asked for")?;
             self.same("counts of an activity", asked, counts.len())?;
         }
         let apart = steps.by_activity.iter_mut().flat_map(|(_, counts)| counts);
         for fact in steps.current.iter_mut().chain(&mut steps.previous).chain(apart) {
-            capped(fact, frame.as_of);
+            capped(fact, scope.as_of);
             self.that(
                 !matches!(
                     fact,

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use super::{ask, check, settled};
 use crate::{
-    Fact, Instant, Missing, Reason, Window,
+    Fact, Missing, Reason, Timestamp, Window,
     facts::History,
     guard::Guard,
-    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, LedgerSource},
+    source::{Counting, HistoryQuestion, LedgerQuestion, LedgerSource, QueryScope},
 };
 
 /// Regular purchases over time, as the ledger tells them within the budget.
@@ -15,10 +15,10 @@ pub(crate) async fn history(
     source: Arc<dyn LedgerSource>,
     guard: &Arc<Guard>,
     asked: HistoryQuestion,
-    as_of: Instant,
+    as_of: Timestamp,
     budget: Duration,
 ) -> Fact<History> {
-    let frame = Frame {
+    let scope = QueryScope {
         as_of,
         activities: Vec::new(),
         funnel_activities: Vec::new(),
@@ -28,7 +28,7 @@ pub(crate) async fn history(
         by_activity: false,
     };
     let question =
-        LedgerQuestion { frame: Arc::new(frame), budget, steps: Vec::new(), sales: None, history: Some(asked) };
+        LedgerQuestion { scope: Arc::new(scope), budget, steps: Vec::new(), sales: None, history: Some(asked) };
     let asked = ask(guard, budget, move |budget| {
         let (source, question) = (Arc::clone(&source), LedgerQuestion { budget, ..question.clone() });
         async move {

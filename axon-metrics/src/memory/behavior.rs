@@ -19,29 +19,29 @@ use crate::{
 };
 
 pub(super) fn answer(snapshot: &Snapshot, question: &BehaviorQuestion) -> BehaviorFacts {
-    let frame = &*question.frame;
+    let scope = &*question.scope;
     let name: Arc<str> = NAME.into();
-    let exact = |value: u64| -> Fact<u64> { Ok(Measured::exact(value, Arc::clone(&name), frame.as_of)) };
+    let exact = |value: u64| -> Fact<u64> { Ok(Measured::exact(value, Arc::clone(&name), scope.as_of)) };
     let rules: Vec<Vec<Kind>> = question.steps.iter().map(|rule| snapshot.kinds.matching(rule)).collect();
     let steps = |activities: &[ActivityId], window: Window, counting: Counting| -> Vec<Fact<u64>> {
-        let span = Span::of(window, frame.as_of);
+        let span = Span::of(window, scope.as_of);
         rules.iter().map(|kinds| exact(snapshot.events_in(activities, kinds, span, counting))).collect()
     };
-    let union = &frame.funnel_activities;
-    let apart = if frame.by_activity && !rules.is_empty() { &union[..] } else { &[] };
+    let union = &scope.funnel_activities;
+    let apart = if scope.by_activity && !rules.is_empty() { &union[..] } else { &[] };
     BehaviorFacts {
         steps: StepCounts {
-            current: steps(union, frame.current, frame.counting),
-            previous: frame.previous.map(|window| steps(union, window, frame.counting)).unwrap_or_default(),
-            by_activity: apart.iter().map(|id| (*id, steps(&[*id], frame.current, Counting::Events))).collect(),
+            current: steps(union, scope.current, scope.counting),
+            previous: scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default(),
+            by_activity: apart.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
         },
         inflow: question.inflow.as_ref().map(|inflow| {
-            let hours = snapshot.per_window(&frame.activities, &inflow.rule, &inflow.hours, frame.as_of);
-            Ok(Measured::exact(hours, Arc::clone(&name), frame.as_of))
+            let hours = snapshot.per_window(&scope.activities, &inflow.rule, &inflow.hours, scope.as_of);
+            Ok(Measured::exact(hours, Arc::clone(&name), scope.as_of))
         }),
         active: question.active.map(|window| {
-            let span = Span::of(window, frame.as_of);
-            let codes = snapshot.events.any(&frame.activities).flat_map(|log| log.slices(span));
+            let span = Span::of(window, scope.as_of);
+            let codes = snapshot.events.any(&scope.activities).flat_map(|log| log.slices(span));
             exact(distinct(codes, snapshot.subjects, Who::All))
         }),
     }
@@ -61,7 +61,7 @@ impl Snapshot {
         activities: &[ActivityId],
         rule: &EventRule,
         windows: &[Window],
-        as_of: crate::Instant,
+        as_of: crate::Timestamp,
     ) -> Vec<u64> {
         let kinds = self.kinds.matching(rule);
         let count = |window: &Window| self.events_in(activities, &kinds, Span::of(*window, as_of), Counting::Events);

@@ -13,7 +13,7 @@ use super::{
     slots::{Holders, Stored},
 };
 use crate::{
-    ActivityId, CampaignId, Catalog, Instant, ProductId, Reason,
+    ActivityId, CampaignId, Catalog, ProductId, Reason, Timestamp,
     catalog::{Activity, ActivityKind, Campaign},
 };
 
@@ -113,7 +113,7 @@ impl ActivityEntry<'_> {
     }
 }
 
-fn date(value: &Scalar<'_>, field: &'static str, zone: Tz) -> Result<Option<Instant>, Fault> {
+fn date(value: &Scalar<'_>, field: &'static str, zone: Tz) -> Result<Option<Timestamp>, Fault> {
     match value {
         Scalar::Null => Ok(None),
         value => time(value, field, zone).map(|micros| Some(instant(micros))),

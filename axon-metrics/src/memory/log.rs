@@ -7,23 +7,23 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::{Instant, period::Window};
+use crate::{Timestamp, period::Window};
 
 /// Microseconds since 1970 of a record: times are kept to the microsecond, what is beyond is cut off.
-pub(super) fn kept(at: Instant) -> i64 {
+pub(super) fn kept(at: Timestamp) -> i64 {
     at.timestamp_micros()
 }
 
 /// Microseconds since 1970 of a bound, or of the next microsecond if it lies between two: `[from, to)` holds the same
 /// kept times as `[micros(from), micros(to))`.
-pub(super) fn micros(instant: Instant) -> i64 {
+pub(super) fn micros(instant: Timestamp) -> i64 {
     let between = !instant.timestamp_subsec_nanos().is_multiple_of(1000);
     instant.timestamp_micros() + i64::from(between)
 }
 
 /// The instant of microseconds since 1970.
-pub(super) fn instant(micros: i64) -> Instant {
-    Instant::from_timestamp_micros(micros).unwrap_or(if micros < 0 { Instant::MIN_UTC } else { Instant::MAX_UTC })
+pub(super) fn instant(micros: i64) -> Timestamp {
+    Timestamp::from_timestamp_micros(micros).unwrap_or(if micros < 0 { Timestamp::MIN_UTC } else { Timestamp::MAX_UTC })
 }
 
 /// `[from, to)` in microseconds; may be empty or reversed, and then holds nothing.
@@ -37,12 +37,12 @@ impl Span {
     pub(super) const ALL: Self = Self { from: i64::MIN, to: i64::MAX };
 
     /// The window, cut at `as_of`.
-    pub(super) fn of(window: Window, as_of: Instant) -> Self {
+    pub(super) fn of(window: Window, as_of: Timestamp) -> Self {
         Self { from: micros(window.from), to: micros(window.to.min(as_of)) }
     }
 
     /// Everything before `as_of`.
-    pub(super) fn before(as_of: Instant) -> Self {
+    pub(super) fn before(as_of: Timestamp) -> Self {
         Self { from: i64::MIN, to: micros(as_of) }
     }
 }

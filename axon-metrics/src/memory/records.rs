@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ActivityId, Instant, Money, ProductId};
+use crate::{ActivityId, Money, ProductId, Timestamp};
 
 /// Something a visitor did on an activity.
 #[derive(Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Event {
     /// The tracker definition that made it (`eventId`); `None` if there is none.
     pub definition: Option<i64>,
     /// When it happened; kept to the microsecond.
-    pub at: Instant,
+    pub at: Timestamp,
     /// The activity it belongs to.
     pub activity: ActivityId,
     /// The user, where known.
@@ -33,7 +33,7 @@ pub struct Entry {
     /// `APPROVED` ones count.
     pub status: String,
     /// When it was created; kept to the microsecond.
-    pub created_at: Instant,
+    pub created_at: Timestamp,
 }
 
 /// A purchase. Its id is its identity: the same id again replaces it.
@@ -54,7 +54,7 @@ pub struct Purchase {
     /// `CONFIRMED` ones count; `CANCELLED` and `REFUNDED` ones are counted beside them.
     pub status: String,
     /// When it was bought; kept to the microsecond.
-    pub at: Instant,
+    pub at: Timestamp,
 }
 
 /// A slot of an activity that was taken or released.
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn no_debug_form_names_a_user_or_session() {
-        let (at, activity) = (Instant::UNIX_EPOCH, ActivityId(7));
+        let (at, activity) = (Timestamp::UNIX_EPOCH, ActivityId(7));
         let event = Event {
             trigger: "CLICK".into(),
             definition: Some(1),

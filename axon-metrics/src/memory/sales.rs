@@ -10,34 +10,34 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    ActivityId, Catalog, Instant, Measured, Missing, Money, ProductId, Reason,
+    ActivityId, Catalog, Measured, Missing, Money, ProductId, Reason, Timestamp,
     definitions::LedgerStep,
     facts::{BucketSales, Fact, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
     period::Window,
-    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, SalesQuestion},
+    source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion},
 };
 
 pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFacts {
-    let frame = &*question.frame;
+    let scope = &*question.scope;
     let ledger = &snapshot.ledger;
     let name: Arc<str> = NAME.into();
     let steps = |activities: &[ActivityId], window: Window, counting: Counting| -> Vec<Fact<u64>> {
-        let span = Span::of(window, frame.as_of);
+        let span = Span::of(window, scope.as_of);
         let count = |step: &LedgerStep| rows(ledger, *step, activities, span, counting);
-        question.steps.iter().map(|step| Ok(Measured::exact(count(step), Arc::clone(&name), frame.as_of))).collect()
+        question.steps.iter().map(|step| Ok(Measured::exact(count(step), Arc::clone(&name), scope.as_of))).collect()
     };
-    let union = &frame.funnel_activities;
-    let apart = if frame.by_activity && !question.steps.is_empty() { &union[..] } else { &[] };
+    let union = &scope.funnel_activities;
+    let apart = if scope.by_activity && !question.steps.is_empty() { &union[..] } else { &[] };
     LedgerFacts {
         steps: StepCounts {
-            current: steps(union, frame.current, frame.counting),
-            previous: frame.previous.map(|window| steps(union, window, frame.counting)).unwrap_or_default(),
-            by_activity: apart.iter().map(|id| (*id, steps(&[*id], frame.current, Counting::Events))).collect(),
+            current: steps(union, scope.current, scope.counting),
+            previous: scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default(),
+            by_activity: apart.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
         },
-        sales: question.sales.as_ref().map(|asked| sales(ledger, &snapshot.catalog, frame, asked)),
+        sales: question.sales.as_ref().map(|asked| sales(ledger, &snapshot.catalog, scope, asked)),
         history: question.history.as_ref().map(|asked| {
-            let history = history(ledger, asked, frame.as_of);
-            history.map(|history| Measured::exact(history, name, frame.as_of))
+            let history = history(ledger, asked, scope.as_of);
+            history.map(|history| Measured::exact(history, name, scope.as_of))
         }),
     }
 }
@@ -69,10 +69,10 @@ fn distinct(users: impl Iterator<Item = u64>) -> u64 {
     users.len() as u64
 }
 
-fn sales(ledger: &Ledger, catalog: &Catalog, frame: &Frame, asked: &SalesQuestion) -> SalesFacts {
-    let span = Span::of(asked.window, frame.as_of);
-    let measured = |sales: Result<Sales, Missing>| sales.map(|sales| Measured::exact(sales, NAME, frame.as_of));
-    let activities = &frame.activities;
+fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, asked: &SalesQuestion) -> SalesFacts {
+    let span = Span::of(asked.window, scope.as_of);
+    let measured = |sales: Result<Sales, Missing>| sales.map(|sales| Measured::exact(sales, NAME, scope.as_of));
+    let activities = &scope.activities;
     let promotion = measured(sum(
         ledger.attributed(activities, Outcome::Confirmed),
         ledger.attributed(activities, Outcome::Reversed),
@@ -100,7 +100,7 @@ fn sales(ledger: &Ledger, catalog: &Catalog, frame: &Frame, asked: &SalesQuestio
             }
             let other = |(activity, orders)| OtherSales { campaign: catalog.campaign_of(activity), activity, orders };
             let others = orders.into_iter().filter(|(_, orders)| *orders > 0).map(other).collect();
-            Ok(Measured::exact(others, NAME, frame.as_of))
+            Ok(Measured::exact(others, NAME, scope.as_of))
         },
     }
 }
@@ -141,7 +141,7 @@ fn add(total: &mut BucketSales, row: &PurchaseRow) -> Result<(), Missing> {
     Ok(())
 }
 
-fn history(ledger: &Ledger, asked: &HistoryQuestion, as_of: Instant) -> Result<History, Missing> {
+fn history(ledger: &Ledger, asked: &HistoryQuestion, as_of: Timestamp) -> Result<History, Missing> {
     if asked.products.is_empty() {
         return Err(Missing::NotMeasured(Reason::NoProducts));
     }

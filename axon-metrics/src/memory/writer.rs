@@ -15,7 +15,7 @@ use super::{
     snapshot::Snapshot,
     subjects::{Code, Subject, Subjects, table},
 };
-use crate::{Instant, Money};
+use crate::{Money, Timestamp};
 
 /// Event lines of a block: their kinds, and the events with their lines.
 #[derive(Default)]
@@ -204,7 +204,7 @@ impl Writer {
         self.slots.change(slots, &mut self.snapshot.counters);
     }
 
-    pub(super) fn report(&self, now: Instant) -> LoadReport {
+    pub(super) fn report(&self, now: Timestamp) -> LoadReport {
         let mut report = self.report.clone();
         report.events.future = self.snapshot.events.count(Span { from: micros(now), to: i64::MAX });
         report

@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, Timelike as _, U
 use chrono_tz::Tz;
 
 use super::{DashboardRequest, Fault, FaultCode, RequestError};
-use crate::{ActivityId, CampaignId, Instant, Mode, Period, Scope, period::Bound, widget::Widget};
+use crate::{ActivityId, CampaignId, Mode, Period, Scope, Timestamp, period::Bound, widget::Widget};
 
 /// Whether an id is that of a campaign or of an activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ impl RequestText<'_> {
     /// well-formed and are not used.
     /// # Errors
     /// [`RequestError`] with every fault at once.
-    pub fn parse(&self, default_mode: Mode, as_of: Instant, zone: Tz) -> Result<DashboardRequest, RequestError> {
+    pub fn parse(&self, default_mode: Mode, as_of: Timestamp, zone: Tz) -> Result<DashboardRequest, RequestError> {
         let mut reader = Reader { parameters: self.parameters, faults: Vec::new() };
         reader.names();
         let scope = reader.scope(self.level, self.id);
@@ -240,7 +240,7 @@ mod tests {
 
     use super::*;
 
-    fn now() -> Instant {
+    fn now() -> Timestamp {
         "2024-11-12T10:30:00Z".parse().expect("an instant")
     }
 

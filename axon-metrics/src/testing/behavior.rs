@@ -5,18 +5,18 @@ use std::{fmt::Debug, time::Duration};
 use super::{
     records::Event,
     stores::{AbsentStore, BehaviorStore, FaultyStore},
-    world::{BUDGET, DAY, HOUR, at, event, frame, ids, measured, shared, values, vouched, well_named, window},
+    world::{BUDGET, DAY, HOUR, at, event, ids, measured, scope, shared, values, vouched, well_named, window},
 };
 use crate::{
     Missing, Reason,
     definitions::EventRule,
     facts::BehaviorFacts,
-    source::{BehaviorQuestion, BehaviorSource, Counting, Frame, InflowQuestion, SourceError},
+    source::{BehaviorQuestion, BehaviorSource, Counting, InflowQuestion, QueryScope, SourceError},
 };
 
-fn steps(frame: Frame, triggers: &[&str]) -> BehaviorQuestion {
+fn steps(scope: QueryScope, triggers: &[&str]) -> BehaviorQuestion {
     let steps = triggers.iter().map(|trigger| EventRule::trigger(*trigger)).collect();
-    BehaviorQuestion { frame: shared(frame), budget: BUDGET, steps, inflow: None, active: None }
+    BehaviorQuestion { scope: shared(scope), budget: BUDGET, steps, inflow: None, active: None }
 }
 
 async fn ask(source: &impl BehaviorSource, question: &BehaviorQuestion) -> BehaviorFacts {
@@ -43,7 +43,7 @@ pub async fn the_name_is_lower_case_without_blanks<S: BehaviorStore>() {
 /// Unit: events.
 pub async fn events_are_counted_in_events<S: BehaviorStore>() {
     let events = [event("CLICK", -HOUR, 1), event("CLICK", -2 * HOUR, 1), event("CLICK", -3 * HOUR, 2)];
-    let question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    let question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     let Some(found) = counts::<S>(&events, &question).await else { return };
     assert_eq!(found, [3]);
 }
@@ -60,7 +60,7 @@ pub async fn distinct_recorded_subjects_are_counted_in_subjects<S: BehaviorStore
         event("CLICK", -4 * HOUR, 0).anonymous(None),
         Event { session: Some("a"), ..event("CLICK", -5 * HOUR, 3) },
     ];
-    let question = steps(frame(&[7], window(-DAY, 0), Counting::Subjects), &["CLICK"]);
+    let question = steps(scope(&[7], window(-DAY, 0), Counting::Subjects), &["CLICK"]);
     let Some(found) = counts::<S>(&events, &question).await else { return };
     assert_eq!(found, [5], "users 1, 2, 3 and sessions a, b");
 }
@@ -69,7 +69,7 @@ pub async fn distinct_recorded_subjects_are_counted_in_subjects<S: BehaviorStore
 pub async fn an_event_belongs_to_the_activity_it_names<S: BehaviorStore>() {
     let nowhere = Event { activity: None, ..event("CLICK", -HOUR, 3) };
     let events = [event("CLICK", -HOUR, 1), event("CLICK", -HOUR, 2).of(8), nowhere];
-    let question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    let question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     let Some(found) = counts::<S>(&events, &question).await else { return };
     assert_eq!(found, [1]);
 }
@@ -83,8 +83,8 @@ pub async fn a_step_counts_over_the_union_of_the_funnel_activities<S: BehaviorSt
         event("CLICK", -HOUR, 3).of(9),
     ];
     let union = |counting| {
-        let frame = Frame { funnel_activities: ids(&[7, 8]), ..frame(&[7, 8, 9], window(-DAY, 0), counting) };
-        steps(frame, &["CLICK"])
+        let scope = QueryScope { funnel_activities: ids(&[7, 8]), ..scope(&[7, 8, 9], window(-DAY, 0), counting) };
+        steps(scope, &["CLICK"])
     };
     let Some(source) = S::holding(&events).await else { return };
     assert_eq!(values(&ask(&source, &union(Counting::Events)).await.steps.current), [3]);
@@ -102,17 +102,17 @@ pub async fn a_window_holds_its_first_instant_and_not_its_last<S: BehaviorStore>
     ];
     let Some(source) = S::holding(&events).await else { return };
     for counting in [Counting::Events, Counting::Subjects] {
-        let question = steps(frame(&[7], window(from, to), counting), &["CLICK"]);
+        let question = steps(scope(&[7], window(from, to), counting), &["CLICK"]);
         assert_eq!(values(&ask(&source, &question).await.steps.current), [2], "{counting:?}");
     }
 }
 
-/// Events at or after the frame's `as_of` are not used.
+/// Events at or after the scope's `as_of` are not used.
 pub async fn events_at_or_after_as_of_are_not_used<S: BehaviorStore>() {
     let margin = margin::<S>();
     let events = [event("CLICK", -1 - margin, 1), event("CLICK", margin, 2), event("CLICK", HOUR, 3)];
     let Some(source) = S::holding(&events).await else { return };
-    let question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    let question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     assert_eq!(values(&ask(&source, &question).await.steps.current), [1]);
 }
 
@@ -121,8 +121,9 @@ pub async fn one_count_per_step_and_window_in_the_order_asked<S: BehaviorStore>(
     let mut events = vec![event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1), event("APPROVED", -3 * DAY, 1)];
     events.extend((0..3).map(|n| event("PAGE_VIEW", -HOUR - n, 1)));
     events.extend((0..2).map(|n| event("CLICK", -3 * DAY - n, 1)));
-    let frame = Frame { previous: Some(window(-4 * DAY, -2 * DAY)), ..frame(&[7], window(-DAY, 0), Counting::Events) };
-    let question = steps(frame, &["PURCHASE", "PAGE_VIEW", "APPROVED", "CLICK"]);
+    let scope =
+        QueryScope { previous: Some(window(-4 * DAY, -2 * DAY)), ..scope(&[7], window(-DAY, 0), Counting::Events) };
+    let question = steps(scope, &["PURCHASE", "PAGE_VIEW", "APPROVED", "CLICK"]);
     let Some(source) = S::holding(&events).await else { return };
     let facts = ask(&source, &question).await;
     assert_eq!(values(&facts.steps.current), [1, 3, 0, 1]);
@@ -142,12 +143,12 @@ pub async fn each_activity_apart_is_counted_in_events<S: BehaviorStore>() {
     ];
     let Some(source) = S::holding(&events).await else { return };
     for counting in [Counting::Events, Counting::Subjects] {
-        let frame = Frame {
+        let scope = QueryScope {
             funnel_activities: ids(&[8, 7]),
             by_activity: true,
-            ..frame(&[7, 8, 9], window(-DAY, 0), counting)
+            ..scope(&[7, 8, 9], window(-DAY, 0), counting)
         };
-        let facts = ask(&source, &steps(frame, &["CLICK", "PURCHASE"])).await;
+        let facts = ask(&source, &steps(scope, &["CLICK", "PURCHASE"])).await;
         let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
         assert_eq!(apart, [(8, vec![1, 1]), (7, vec![2, 0])], "{counting:?}");
     }
@@ -158,7 +159,7 @@ pub async fn a_rule_may_name_triggers_and_definitions<S: BehaviorStore>() {
     let other = Event { definition: Some(2), ..event("PAGE_VIEW", -HOUR, 1) };
     let none = Event { definition: None, ..event("PAGE_VIEW", -HOUR, 1) };
     let events = [event("PAGE_VIEW", -HOUR, 1), other, none, event("SCROLL", -HOUR, 1), event("STAY", -HOUR, 1)];
-    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["PAGE_VIEW"]);
+    let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["PAGE_VIEW"]);
     question.steps.push(EventRule::trigger("PAGE_VIEW").of_definitions([2]));
     question.steps.push(EventRule { triggers: vec!["SCROLL".into(), "STAY".into()], definitions: Vec::new() });
     let Some(found) = counts::<S>(&events, &question).await else { return };
@@ -169,7 +170,7 @@ pub async fn a_rule_may_name_triggers_and_definitions<S: BehaviorStore>() {
 pub async fn a_purchase_from_elsewhere_is_not_believed<S: BehaviorStore>() {
     let forged = Event { forged: true, ..event("PURCHASE", -60, 2) };
     let events = [event("PURCHASE", -60 - margin::<S>(), 1), forged, event("CLICK", -DAY, 3)];
-    let mut question = steps(frame(&[7], window(-2 * DAY, 0), Counting::Events), &["PURCHASE"]);
+    let mut question = steps(scope(&[7], window(-2 * DAY, 0), Counting::Events), &["PURCHASE"]);
     question.active = Some(window(-300, 0));
     let Some(source) = S::holding(&events).await else { return };
     let facts = ask(&source, &question).await;
@@ -181,8 +182,8 @@ pub async fn a_purchase_from_elsewhere_is_not_believed<S: BehaviorStore>() {
 
 /// No events: a measured 0.
 pub async fn no_events_are_a_measured_zero<S: BehaviorStore>() {
-    let frame = Frame { by_activity: true, ..frame(&[8], window(-DAY, 0), Counting::Subjects) };
-    let mut question = steps(frame, &["CLICK", "PURCHASE"]);
+    let scope = QueryScope { by_activity: true, ..scope(&[8], window(-DAY, 0), Counting::Subjects) };
+    let mut question = steps(scope, &["CLICK", "PURCHASE"]);
     question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![window(-HOUR, -HOUR / 2)] });
     let other = [event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)];
     let Some(source) = S::holding(&other).await else { return };
@@ -196,7 +197,7 @@ pub async fn no_events_are_a_measured_zero<S: BehaviorStore>() {
 pub async fn no_activities_are_a_measured_zero<S: BehaviorStore>() {
     let Some(source) = S::holding(&[event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)]).await else { return };
     for counting in [Counting::Events, Counting::Subjects] {
-        let question = steps(frame(&[], window(-DAY, 0), counting), &["CLICK", "PURCHASE"]);
+        let question = steps(scope(&[], window(-DAY, 0), counting), &["CLICK", "PURCHASE"]);
         assert_eq!(values(&ask(&source, &question).await.steps.current), [0, 0]);
     }
 }
@@ -204,7 +205,7 @@ pub async fn no_activities_are_a_measured_zero<S: BehaviorStore>() {
 /// An empty window: a measured 0.
 pub async fn an_empty_window_is_a_measured_zero<S: BehaviorStore>() {
     let events = [event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)];
-    let mut question = steps(frame(&[7], window(-HOUR, -HOUR), Counting::Events), &["CLICK"]);
+    let mut question = steps(scope(&[7], window(-HOUR, -HOUR), Counting::Events), &["CLICK"]);
     let hours = vec![window(-HOUR - 1800, -1800), window(-1800, -1800)];
     question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours });
     let Some(source) = S::holding(&events).await else { return };
@@ -227,12 +228,12 @@ pub async fn inflow_counts_events_of_all_activities_per_hour<S: BehaviorStore>()
         event("PAGE_VIEW", -900, 1),
         event("PAGE_VIEW", 900, 1),
     ];
-    let whole = frame(&[7, 9], window(-DAY, 0), Counting::Events);
-    let short = frame(&[7, 9], window(-2 * HOUR, 0), Counting::Subjects);
+    let whole = scope(&[7, 9], window(-DAY, 0), Counting::Events);
+    let short = scope(&[7, 9], window(-2 * HOUR, 0), Counting::Subjects);
     let Some(source) = S::holding(&events).await else { return };
-    for mut frame in [whole, short] {
-        frame.funnel_activities = ids(&[7]);
-        let mut question = steps(frame, &["PAGE_VIEW"]);
+    for mut scope in [whole, short] {
+        scope.funnel_activities = ids(&[7]);
+        let mut question = steps(scope, &["PAGE_VIEW"]);
         question.inflow = Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours: hours.clone() });
         let facts = ask(&source, &question).await;
         assert_eq!(measured(&facts.inflow.expect("asked for")), [2, 0, 1, 1]);
@@ -244,7 +245,7 @@ pub async fn inflow_follows_the_hours_asked_for<S: BehaviorStore>() {
     // 08:45 to 09:45, and 09:45 up to 10:30.
     let hours = vec![window(-6_300, -2_700), window(-2_700, 0)];
     let events = [event("PAGE_VIEW", -5_400, 1), event("PAGE_VIEW", -3_200, 1), event("PAGE_VIEW", -2_200, 1)];
-    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &[]);
+    let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &[]);
     question.inflow = Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours });
     let Some(source) = S::holding(&events).await else { return };
     assert_eq!(measured(&ask(&source, &question).await.inflow.expect("asked for")), [2, 1]);
@@ -262,7 +263,7 @@ pub async fn active_subjects_are_distinct_over_all_activities<S: BehaviorStore>(
         event("CLICK", 0, 4),
         event("CLICK", -1, 5).of(10),
     ];
-    let mut question = steps(frame(&[7, 9], window(-DAY, 0), Counting::Events), &[]);
+    let mut question = steps(scope(&[7, 9], window(-DAY, 0), Counting::Events), &[]);
     question.active = Some(window(-300, 0));
     let Some(source) = S::holding(&events).await else { return };
     let active = ask(&source, &question).await.active.expect("asked for");
@@ -275,12 +276,12 @@ pub async fn active_subjects_are_distinct_over_all_activities<S: BehaviorStore>(
 
 /// Freshness: each fact says how far it is complete.
 pub async fn each_fact_says_how_far_it_is_complete<S: BehaviorStore>() {
-    let frame = Frame {
+    let scope = QueryScope {
         previous: Some(window(-4 * DAY, -2 * DAY)),
         by_activity: true,
-        ..frame(&[7], window(-DAY, 0), Counting::Subjects)
+        ..scope(&[7], window(-DAY, 0), Counting::Subjects)
     };
-    let mut question = steps(frame, &["CLICK"]);
+    let mut question = steps(scope, &["CLICK"]);
     question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![window(-1_800, 0)] });
     question.active = Some(window(-300, 0));
     let events = [event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)];
@@ -298,9 +299,9 @@ pub async fn each_fact_says_how_far_it_is_complete<S: BehaviorStore>() {
 pub async fn a_thousand_activities_are_one_question<S: BehaviorStore>() {
     let activities: Vec<u64> = (1..=1_000).collect();
     let events = [event("CLICK", -HOUR, 1), event("CLICK", -HOUR, 1).of(1_000), event("CLICK", -HOUR, 2).of(1_001)];
-    let frame = Frame { by_activity: true, ..frame(&activities, window(-DAY, 0), Counting::Subjects) };
+    let scope = QueryScope { by_activity: true, ..scope(&activities, window(-DAY, 0), Counting::Subjects) };
     let Some(source) = S::holding(&events).await else { return };
-    let facts = ask(&source, &steps(frame, &["CLICK"])).await;
+    let facts = ask(&source, &steps(scope, &["CLICK"])).await;
     assert_eq!(values(&facts.steps.current), [1]);
     let apart = facts.steps.by_activity.iter().filter(|(_, counts)| values(counts) != [0]);
     assert_eq!(apart.map(|(id, counts)| (id.0, values(counts))).collect::<Vec<_>>(), [(7, vec![1]), (1_000, vec![1])]);
@@ -323,8 +324,8 @@ where
     S::Source: BehaviorSource,
 {
     let Some(source) = S::absent().await else { return };
-    let frame = Frame { by_activity: true, ..frame(&[7], window(-DAY, 0), Counting::Events) };
-    let mut question = steps(frame, &["CLICK", "PURCHASE"]);
+    let scope = QueryScope { by_activity: true, ..scope(&[7], window(-DAY, 0), Counting::Events) };
+    let mut question = steps(scope, &["CLICK", "PURCHASE"]);
     question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![window(-1_800, 0)] });
     question.active = Some(window(-300, 0));
     let facts = ask(&source, &question).await;
@@ -345,7 +346,7 @@ where
     S::Source: BehaviorSource,
 {
     let source = S::silent().await;
-    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
     let asked = super::world::within(SHORT, source.behavior(&question)).await;
     assert!(matches!(asked, Err(SourceError::Unavailable { .. })), "{asked:?}");
@@ -359,7 +360,7 @@ where
     S::Source: BehaviorSource,
 {
     let source = S::cut().await;
-    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
     super::world::lost(super::world::within(SHORT, source.behavior(&question)).await.map(|_| ()));
     let source = S::cut().await;
@@ -372,7 +373,7 @@ where
     S::Source: BehaviorSource,
 {
     let source = S::refused().await;
-    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
     super::world::lost_or_unavailable(super::world::within(SHORT, source.behavior(&question)).await.map(|_| ()));
     super::world::lost_or_unavailable(super::world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
@@ -384,7 +385,7 @@ where
     S::Source: BehaviorSource,
 {
     let source = S::garbled().await;
-    let mut question = steps(frame(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
+    let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
     let asked = super::world::within(SHORT, source.behavior(&question)).await;
     super::world::refused(asked.map(|_| ()));

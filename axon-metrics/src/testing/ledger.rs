@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{
     records::{Entry, Purchase},
     stores::{AbsentStore, FaultyStore, LedgerStore, LimitedLedgerStore},
-    world::{self, BUDGET, DAY, HOUR, at, frame, ids, measured, shared, values, vouched, well_named, window},
+    world::{self, BUDGET, DAY, HOUR, at, ids, measured, scope, shared, values, vouched, well_named, window},
 };
 use crate::{
     ActivityId, CampaignId, Missing, Money, ProductId, Reason,
@@ -13,7 +13,7 @@ use crate::{
     definitions::LedgerStep,
     facts::{BucketSales, Fact, History, LedgerFacts, OtherSales, Sales, SalesFacts},
     period::Window,
-    source::{Counting, Frame, HistoryQuestion, LedgerQuestion, LedgerSource, SalesQuestion, SourceError},
+    source::{Counting, HistoryQuestion, LedgerQuestion, LedgerSource, QueryScope, SalesQuestion, SourceError},
 };
 
 const STEPS: [LedgerStep; 2] = [LedgerStep::ApprovedEntry, LedgerStep::Purchase];
@@ -66,22 +66,22 @@ fn shop(id: u64, seconds: i64, user: u64) -> Purchase {
     Purchase { activity: None, ..purchase(id, seconds, user) }
 }
 
-fn steps(frame: Frame) -> LedgerQuestion {
-    LedgerQuestion { frame: shared(frame), budget: BUDGET, steps: STEPS.to_vec(), sales: None, history: None }
+fn steps(scope: QueryScope) -> LedgerQuestion {
+    LedgerQuestion { scope: shared(scope), budget: BUDGET, steps: STEPS.to_vec(), sales: None, history: None }
 }
 
 fn sales(activities: &[u64], window: Window) -> LedgerQuestion {
     let sales = SalesQuestion { products: vec![ProductId(5), ProductId(6)], window };
-    let frame = shared(frame(activities, window, Counting::Events));
-    LedgerQuestion { frame, budget: BUDGET, steps: Vec::new(), sales: Some(sales), history: None }
+    let scope = shared(scope(activities, window, Counting::Events));
+    LedgerQuestion { scope, budget: BUDGET, steps: Vec::new(), sales: Some(sales), history: None }
 }
 
 /// Nothing but the history of products 5 and 6.
 fn history(window: Window, bucket: u64) -> LedgerQuestion {
     let products = vec![ProductId(5), ProductId(6)];
     let history = HistoryQuestion { products, window, bucket: Duration::from_secs(bucket) };
-    let frame = shared(frame(&[], Window { from: at(0), to: at(0) }, Counting::Events));
-    LedgerQuestion { frame, budget: BUDGET, steps: Vec::new(), sales: None, history: Some(history) }
+    let scope = shared(scope(&[], Window { from: at(0), to: at(0) }, Counting::Events));
+    LedgerQuestion { scope, budget: BUDGET, steps: Vec::new(), sales: None, history: Some(history) }
 }
 
 async fn ask(source: &impl LedgerSource, question: &LedgerQuestion) -> LedgerFacts {
@@ -114,7 +114,7 @@ pub async fn rows_are_counted_or_distinct_users<S: LedgerStore>() {
     let purchases = [purchase(1, -HOUR, 1), other(purchase(2, -HOUR, 1), 8), other(purchase(3, -HOUR, 2), 9)];
     let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
     for (counting, wanted) in [(Counting::Events, [3, 2]), (Counting::Subjects, [2, 1])] {
-        let question = steps(frame(&[7, 8], window(-DAY, 0), counting));
+        let question = steps(scope(&[7, 8], window(-DAY, 0), counting));
         assert_eq!(values(&ask(&source, &question).await.steps.current), wanted, "{counting:?}");
     }
 }
@@ -124,14 +124,14 @@ pub async fn one_count_per_step_window_and_activity<S: LedgerStore>() {
     let entries = [entry(1, -HOUR, 1), entry(2, -2 * HOUR, 2), entry(3, -3 * DAY, 3)];
     let other = Purchase { activity: Some(ActivityId(8)), ..purchase(2, -HOUR, 1) };
     let purchases = [purchase(1, -HOUR, 1), other, purchase(3, -3 * DAY, 3), purchase(4, -3 * DAY, 4)];
-    let frame = Frame {
+    let scope = QueryScope {
         previous: Some(window(-4 * DAY, -2 * DAY)),
         by_activity: true,
         funnel_activities: ids(&[8, 7]),
-        ..frame(&[7, 8, 9], window(-DAY, 0), Counting::Subjects)
+        ..scope(&[7, 8, 9], window(-DAY, 0), Counting::Subjects)
     };
     let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
-    let facts = ask(&source, &LedgerQuestion { steps: vec![STEPS[1], STEPS[0]], ..steps(frame) }).await;
+    let facts = ask(&source, &LedgerQuestion { steps: vec![STEPS[1], STEPS[0]], ..steps(scope) }).await;
     assert_eq!(values(&facts.steps.current), [1, 2]);
     assert_eq!(values(&facts.steps.previous), [2, 1]);
     let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
@@ -186,7 +186,7 @@ pub async fn a_window_holds_its_first_instant_and_not_its_last<S: LedgerStore>()
     let regular = times.iter().zip(11..).map(|(at, id)| shop(id, *at, id));
     let purchases: Vec<_> = times.iter().zip(1..).map(|(at, id)| purchase(id, *at, id)).chain(regular).collect();
     let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
-    let question = steps(frame(&[7], window(from, to), Counting::Events));
+    let question = steps(scope(&[7], window(from, to), Counting::Events));
     assert_eq!(values(&ask(&source, &question).await.steps.current), [2, 2]);
     let sales = ask(&source, &sales(&[7], window(from, to))).await.sales.expect("asked for");
     assert_eq!((measured(&sales.promotion).orders, measured(&sales.regular).orders), (2, 2));
@@ -215,7 +215,7 @@ pub async fn approved_entries_and_confirmed_purchases_count<S: LedgerStore>() {
     };
     let purchases = [rows(1, purchase), rows(11, shop)].concat();
     let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
-    let question = steps(frame(&[7], window(-DAY, 0), Counting::Events));
+    let question = steps(scope(&[7], window(-DAY, 0), Counting::Events));
     assert_eq!(values(&ask(&source, &question).await.steps.current), [1, 1]);
     let sales = ask(&source, &sales(&[7], window(-DAY, 0))).await.sales.expect("asked for");
     for fact in [&sales.promotion, &sales.regular] {
@@ -225,7 +225,7 @@ pub async fn approved_entries_and_confirmed_purchases_count<S: LedgerStore>() {
     }
 }
 
-/// Promotion: purchases attributed to the frame's activities, whatever they sell.
+/// Promotion: purchases attributed to the scope's activities, whatever they sell.
 pub async fn the_promotion_is_what_the_activities_sold<S: LedgerStore>() {
     let other = Purchase { product: ProductId(99), quantity: 4, ..purchase(2, -HOUR, 2) };
     let elsewhere = Purchase { activity: Some(ActivityId(9)), ..purchase(3, -HOUR, 3) };
@@ -267,8 +267,8 @@ pub async fn others_are_purchases_of_the_products_by_other_activities<S: LedgerS
 pub async fn no_rows_are_a_measured_zero<S: LedgerStore>() {
     let Some(source) = S::holding(&campaigns(), &[], &[]).await else { return };
     for counting in [Counting::Events, Counting::Subjects] {
-        let frame = Frame { by_activity: true, ..frame(&[7], window(-DAY, 0), counting) };
-        let facts = ask(&source, &steps(frame)).await;
+        let scope = QueryScope { by_activity: true, ..scope(&[7], window(-DAY, 0), counting) };
+        let facts = ask(&source, &steps(scope)).await;
         assert_eq!(values(&facts.steps.current), [0, 0]);
         assert_eq!(values(&facts.steps.by_activity[0].1), [0, 0]);
     }
@@ -284,8 +284,8 @@ pub async fn no_rows_are_a_measured_zero<S: LedgerStore>() {
 pub async fn an_empty_window_is_a_measured_zero<S: LedgerStore>() {
     let Some(source) = S::holding(&campaigns(), &[entry(1, -HOUR, 1)], &[purchase(1, -HOUR, 1)]).await else { return };
     let empty = window(-HOUR, -HOUR);
-    assert_eq!(values(&ask(&source, &steps(frame(&[7], empty, Counting::Events))).await.steps.current), [0, 0]);
-    let none = steps(frame(&[], window(-DAY, 0), Counting::Subjects));
+    assert_eq!(values(&ask(&source, &steps(scope(&[7], empty, Counting::Events))).await.steps.current), [0, 0]);
+    let none = steps(scope(&[], window(-DAY, 0), Counting::Subjects));
     assert_eq!(values(&ask(&source, &none).await.steps.current), [0, 0]);
     let sales = ask(&source, &sales(&[7], empty)).await.sales.expect("asked for");
     assert_eq!((measured(&sales.promotion).orders, measured(&sales.regular).orders), (0, 0));
@@ -394,7 +394,7 @@ where
     S::Source: LedgerSource,
 {
     let source = S::silent().await;
-    let question = LedgerQuestion { budget: SHORT, ..steps(frame(&[7], window(-DAY, 0), Counting::Events)) };
+    let question = LedgerQuestion { budget: SHORT, ..steps(scope(&[7], window(-DAY, 0), Counting::Events)) };
     let asked = world::within(SHORT, source.ledger(&question)).await;
     assert!(matches!(asked, Err(SourceError::Unavailable { .. })), "{asked:?}");
     let probed = world::within(SHORT, source.probe(at(0), SHORT)).await;
@@ -407,7 +407,7 @@ where
     S::Source: LedgerSource,
 {
     let source = S::cut().await;
-    let question = LedgerQuestion { budget: SHORT, ..steps(frame(&[7], window(-DAY, 0), Counting::Events)) };
+    let question = LedgerQuestion { budget: SHORT, ..steps(scope(&[7], window(-DAY, 0), Counting::Events)) };
     world::lost(world::within(SHORT, source.ledger(&question)).await.map(|_| ()));
     let source = S::cut().await;
     world::lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
@@ -419,7 +419,7 @@ where
     S::Source: LedgerSource,
 {
     let source = S::refused().await;
-    let question = LedgerQuestion { budget: SHORT, ..steps(frame(&[7], window(-DAY, 0), Counting::Events)) };
+    let question = LedgerQuestion { budget: SHORT, ..steps(scope(&[7], window(-DAY, 0), Counting::Events)) };
     world::lost_or_unavailable(world::within(SHORT, source.ledger(&question)).await.map(|_| ()));
     world::lost_or_unavailable(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
 }
@@ -440,7 +440,7 @@ where
     S::Source: LedgerSource,
 {
     let source = S::garbled().await;
-    let question = LedgerQuestion { budget: SHORT, ..steps(frame(&[7], window(-DAY, 0), Counting::Events)) };
+    let question = LedgerQuestion { budget: SHORT, ..steps(scope(&[7], window(-DAY, 0), Counting::Events)) };
     world::refused(world::within(SHORT, source.ledger(&question)).await.map(|_| ()));
 }
 

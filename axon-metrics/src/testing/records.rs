@@ -1,6 +1,6 @@
 //! The records that the conformance tests put into a store, in no store's words.
 
-use crate::{ActivityId, Instant, Money, ProductId};
+use crate::{ActivityId, Money, ProductId, Timestamp};
 
 /// Something a visitor did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Event {
     /// The tracker definition (`eventId`).
     pub definition: Option<i64>,
     /// When; whole seconds.
-    pub at: Instant,
+    pub at: Timestamp,
     /// `properties.activityId`; `None` for an event that names no activity.
     pub activity: Option<ActivityId>,
     /// The user.
@@ -33,7 +33,7 @@ pub struct Entry {
     /// `APPROVED`, `PENDING`, ...
     pub status: &'static str,
     /// When it was created.
-    pub created_at: Instant,
+    pub created_at: Timestamp,
 }
 
 /// A purchase.
@@ -54,7 +54,7 @@ pub struct Purchase {
     /// `CONFIRMED`, `CANCELLED` or `REFUNDED`. A store that keeps no status is given confirmed ones only.
     pub status: &'static str,
     /// When.
-    pub at: Instant,
+    pub at: Timestamp,
 }
 
 /// What a store holds about the slots of an activity.

@@ -4,10 +4,10 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use super::records::Event;
 use crate::{
-    ActivityId, Instant,
+    ActivityId, Timestamp,
     facts::{Fact, Measured},
     period::Window,
-    source::{Counting, Frame, SourceError},
+    source::{Counting, QueryScope, SourceError},
 };
 
 /// Long enough for a server that is busy with the other tests.
@@ -19,8 +19,8 @@ pub(super) const DAY: i64 = 24 * HOUR;
 
 /// An instant by its distance from the answers' instant.
 #[track_caller]
-pub(super) fn at(seconds: i64) -> Instant {
-    Instant::from_timestamp(AS_OF + seconds, 0).expect("an instant of this century")
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_timestamp(AS_OF + seconds, 0).expect("an instant of this century")
 }
 
 /// The window between two distances from the answers' instant.
@@ -32,9 +32,9 @@ pub(super) fn ids(ids: &[u64]) -> Vec<ActivityId> {
     ids.iter().copied().map(ActivityId).collect()
 }
 
-/// A frame over activities that all have a funnel.
-pub(super) fn frame(activities: &[u64], current: Window, counting: Counting) -> Frame {
-    Frame {
+/// A scope over activities that all have a funnel.
+pub(super) fn scope(activities: &[u64], current: Window, counting: Counting) -> QueryScope {
+    QueryScope {
         as_of: at(0),
         activities: ids(activities),
         funnel_activities: ids(activities),
@@ -45,8 +45,8 @@ pub(super) fn frame(activities: &[u64], current: Window, counting: Counting) -> 
     }
 }
 
-pub(super) fn shared(frame: Frame) -> Arc<Frame> {
-    Arc::new(frame)
+pub(super) fn shared(scope: QueryScope) -> Arc<QueryScope> {
+    Arc::new(scope)
 }
 
 /// An event of activity 7.

@@ -67,7 +67,7 @@ impl Compute for Funnel {
                 key: step.key.to_owned(),
                 name_en: step.en.to_owned(),
                 rate_from_first: notes.derived(field("rateFromFirst"), rate(now, index, 0)),
-                previous: context.frame.previous.map(|_| PreviousStep {
+                previous: context.query.previous.map(|_| PreviousStep {
                     value: notes.figure(field("previous.value"), &before[index]),
                     rate: notes.derived(field("previous.rate"), rate(before, index, index.saturating_sub(1))),
                 }),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Instant,
+    Timestamp,
     facts::{Fact, Measured, Missing, Reason},
     source::SourceError,
 };
@@ -191,7 +191,7 @@ pub(crate) struct Notes {
     pub(crate) missing: Vec<MissingFigure>,
     pub(crate) warnings: Vec<Warning>,
     /// How far the facts used are complete: the oldest of them.
-    pub(crate) complete_to: Option<Instant>,
+    pub(crate) complete_to: Option<Timestamp>,
     /// Figures that stand, and figures lost because a source failed.
     pub(crate) had: usize,
     pub(crate) lost: usize,

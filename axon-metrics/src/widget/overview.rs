@@ -70,7 +70,7 @@ impl Compute for Overview {
     fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let now = &facts.steps.current;
         let totals = OverviewFigures::compute("", now, notes);
-        if context.frame.previous.is_none() {
+        if context.query.previous.is_none() {
             return Self { totals, previous: None, change: None };
         }
         let before = &facts.steps.previous;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Compute, Context, Facts, Needs, Notes, Warning, WarningCode, notes::value};
 use crate::{
-    ActivityId, Instant, Missing, Phase, Reason,
+    ActivityId, Missing, Phase, Reason, Timestamp,
     catalog::Activity,
     facts::{Slots, Stock},
 };
@@ -153,7 +153,7 @@ fn total(parts: impl Iterator<Item = Result<u64, Missing>>) -> Result<u64, Missi
 }
 
 /// When the slots of one activity were read.
-fn read_at(slots: &Slots) -> Result<Instant, Missing> {
+fn read_at(slots: &Slots) -> Result<Timestamp, Missing> {
     let stock = slots.stock.as_ref().map(|stock| stock.complete_to);
     stock
         .or_else(|why| slots.members.as_ref().map(|members| members.complete_to).map_err(|_| why))
@@ -161,7 +161,7 @@ fn read_at(slots: &Slots) -> Result<Instant, Missing> {
 }
 
 /// The oldest instant that is there; a failure only if there is none.
-fn oldest(instants: impl Iterator<Item = Result<Instant, Missing>>) -> Result<Instant, Missing> {
+fn oldest(instants: impl Iterator<Item = Result<Timestamp, Missing>>) -> Result<Timestamp, Missing> {
     let mut oldest = Err(Missing::NotMeasured(Reason::NoActivities));
     for instant in instants {
         oldest = match (oldest, instant) {
@@ -182,7 +182,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn of(activity: &Activity, slots: &Slots, as_of: Instant) -> Self {
+    pub(super) fn of(activity: &Activity, slots: &Slots, as_of: Timestamp) -> Self {
         let mut standing =
             Self { remaining: Err(Missing::Unlimited), participants: value(&slots.members), warnings: Vec::new() };
         if slots.derived {

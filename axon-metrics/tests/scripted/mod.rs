@@ -12,8 +12,8 @@ use std::{
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardBuilder, Fact, Instant, Measured, Missing, ProductId, Reason,
-    SourceError, Window,
+    ActivityId, CampaignId, Dashboard, DashboardBuilder, Fact, Measured, Missing, ProductId, Reason, SourceError,
+    Timestamp, Window,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{BehaviorFacts, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
     source::{
@@ -26,7 +26,7 @@ use axon_metrics::{
 pub(crate) const NOW: &str = "2024-11-12T10:30:00Z";
 pub(crate) const LIMIT: u64 = 1_000_000;
 
-pub(crate) fn at(text: &str) -> Instant {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap_or_else(|_| panic!("{text} is no instant"))
 }
 pub(crate) fn ms(milliseconds: i64) -> chrono::Duration {
@@ -134,7 +134,7 @@ pub(crate) fn mark(tenant: u64, activities: &[ActivityId], window: Window, count
     hash.finish() % 1_000_000_000
 }
 /// An instant as a count.
-pub(crate) fn second(at: Instant) -> u64 {
+pub(crate) fn second(at: Timestamp) -> u64 {
     u64::try_from(at.timestamp()).unwrap()
 }
 
@@ -245,7 +245,7 @@ impl Scripted {
     }
 }
 
-fn fact<T>(value: T, as_of: Instant, mood: Mood) -> Fact<T> {
+fn fact<T>(value: T, as_of: Timestamp, mood: Mood) -> Fact<T> {
     if mood == Mood::NoIndex {
         return Err(Missing::NotMeasured(Reason::NoIndex));
     }
@@ -263,7 +263,7 @@ impl CatalogSource for Scripted {
         self.asked(Of::Catalog, Vec::new()).await?;
         Ok(self.state.catalog.lock().unwrap().clone())
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -274,34 +274,34 @@ impl BehaviorSource for Scripted {
         self.store(Of::Behavior)
     }
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
-        let frame = &question.frame;
+        let scope = &question.scope;
         let named =
-            |what: &str| format!("{what} {:?} {} {:?}", frame.activities, frame.current.from, frame.previous.is_some());
+            |what: &str| format!("{what} {:?} {} {:?}", scope.activities, scope.current.from, scope.previous.is_some());
         let mut questions = Vec::new();
         if !question.steps.is_empty() {
             questions.push(named("steps"));
         }
         if question.inflow.is_some() {
-            questions.push(format!("inflow {:?}", frame.activities));
+            questions.push(format!("inflow {:?}", scope.activities));
         }
         let mood = self.asked(Of::Behavior, questions).await?;
         let counts = |activities: &[ActivityId], window: Window| {
-            let figures = [self.mark(activities, window, frame.counting), second(frame.as_of), 2, 1];
-            question.steps.iter().zip(figures).map(|(_, count)| fact(count, frame.as_of, mood)).collect::<Vec<_>>()
+            let figures = [self.mark(activities, window, scope.counting), second(scope.as_of), 2, 1];
+            question.steps.iter().zip(figures).map(|(_, count)| fact(count, scope.as_of, mood)).collect::<Vec<_>>()
         };
-        let apart = frame.by_activity && !question.steps.is_empty();
-        let apart = if apart { frame.funnel_activities.clone() } else { Vec::new() };
+        let apart = scope.by_activity && !question.steps.is_empty();
+        let apart = if apart { scope.funnel_activities.clone() } else { Vec::new() };
         Ok(BehaviorFacts {
             steps: StepCounts {
-                current: counts(&frame.activities, frame.current),
-                previous: frame.previous.map_or_else(Vec::new, |window| counts(&frame.activities, window)),
-                by_activity: apart.into_iter().map(|id| (id, counts(&[id], frame.current))).collect(),
+                current: counts(&scope.activities, scope.current),
+                previous: scope.previous.map_or_else(Vec::new, |window| counts(&scope.activities, window)),
+                by_activity: apart.into_iter().map(|id| (id, counts(&[id], scope.current))).collect(),
             },
-            inflow: question.inflow.as_ref().map(|inflow| fact(vec![7; inflow.hours.len()], frame.as_of, mood)),
-            active: question.active.map(|_| fact(second(frame.as_of), frame.as_of, mood)),
+            inflow: question.inflow.as_ref().map(|inflow| fact(vec![7; inflow.hours.len()], scope.as_of, mood)),
+            active: question.active.map(|_| fact(second(scope.as_of), scope.as_of, mood)),
         })
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -312,32 +312,32 @@ impl LedgerSource for Scripted {
         self.store(Of::Ledger)
     }
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
-        let frame = &question.frame;
+        let scope = &question.scope;
         let nothing = StepCounts { current: Vec::new(), previous: Vec::new(), by_activity: Vec::new() };
         // The weeks before a promotion are asked for apart, and are no part of what is told here.
         if question.history.is_some() {
             self.count(Of::Ledger);
             let time = *self.state.weeks.lock().unwrap();
             tokio::time::sleep(time).await;
-            let history = Some(fact(axon_metrics::facts::History::default(), frame.as_of, Mood::Well));
+            let history = Some(fact(axon_metrics::facts::History::default(), scope.as_of, Mood::Well));
             return Ok(LedgerFacts { steps: nothing, sales: None, history });
         }
         let mood = self.asked(Of::Ledger, Vec::new()).await?;
         let sold = || {
-            let orders = self.mark(&frame.activities, frame.current, Counting::Events);
-            Sales { orders, quantity: second(frame.as_of), revenue: 1.into(), buyers: 1, cancelled: Some(0) }
+            let orders = self.mark(&scope.activities, scope.current, Counting::Events);
+            Sales { orders, quantity: second(scope.as_of), revenue: 1.into(), buyers: 1, cancelled: Some(0) }
         };
         Ok(LedgerFacts {
             steps: nothing,
             sales: question.sales.as_ref().map(|_| SalesFacts {
-                promotion: fact(sold(), frame.as_of, mood),
-                regular: fact(sold(), frame.as_of, mood),
-                others: fact(Vec::new(), frame.as_of, mood),
+                promotion: fact(sold(), scope.as_of, mood),
+                regular: fact(sold(), scope.as_of, mood),
+                others: fact(Vec::new(), scope.as_of, mood),
             }),
             history: None,
         })
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -356,7 +356,7 @@ impl RealtimeSource for Scripted {
         };
         Ok(RealtimeFacts { slots: question.activities.iter().map(slots).collect() })
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }

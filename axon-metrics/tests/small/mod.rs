@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardAnswer, DashboardBuilder, DashboardRequest, Instant, MemoryStore,
-    ProductId, SourceError,
+    ActivityId, CampaignId, Dashboard, DashboardAnswer, DashboardBuilder, DashboardRequest, MemoryStore, ProductId,
+    SourceError, Timestamp,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{BehaviorFacts, RealtimeFacts},
     memory::{Event, Purchase},
@@ -19,7 +19,7 @@ pub(crate) const PRODUCT: u64 = 456;
 /// 19:30 in Seoul, on a Tuesday.
 pub(crate) const NOW: &str = "2024-11-12T10:30:00Z";
 
-pub(crate) fn at(text: &str) -> Instant {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap_or_else(|_| panic!("{text} is no instant"))
 }
 
@@ -149,7 +149,7 @@ impl BehaviorSource for Down {
     async fn behavior(&self, _: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
         Err(self.error())
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Err(self.error())
     }
 }
@@ -162,7 +162,7 @@ impl RealtimeSource for Down {
     async fn realtime(&self, _: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
         Err(self.error())
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Err(self.error())
     }
 }

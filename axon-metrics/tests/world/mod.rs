@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use axon_metrics::Instant;
+use axon_metrics::Timestamp;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat};
 use chrono_tz::Tz;
 
@@ -24,7 +24,7 @@ pub(crate) use expect::expected;
 pub(crate) struct At(pub(crate) i64);
 
 impl At {
-    pub(crate) fn instant(self) -> Instant {
+    pub(crate) fn instant(self) -> Timestamp {
         DateTime::from_timestamp_millis(self.0).expect("an instant within the calendar")
     }
 }

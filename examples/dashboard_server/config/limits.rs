@@ -6,7 +6,7 @@ use anyhow::ensure;
 use axon_metrics::Concurrency;
 use serde::{Deserialize, Serialize};
 
-use crate::serve::Patience;
+use crate::serve::Freshness;
 
 /// Bounds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -105,8 +105,8 @@ impl Limits {
     }
 
     /// How long peers are waited for.
-    pub(crate) fn patience(&self) -> Patience {
+    pub(crate) fn patience(&self) -> Freshness {
         let ms = Duration::from_millis;
-        Patience { head: ms(self.header_timeout_ms), idle: ms(self.idle_timeout_ms), stall: ms(self.stall_timeout_ms) }
+        Freshness { head: ms(self.header_timeout_ms), idle: ms(self.idle_timeout_ms), stall: ms(self.stall_timeout_ms) }
     }
 }

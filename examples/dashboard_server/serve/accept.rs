@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    connection::{self, Patience},
+    connection::{self, Freshness},
     listener,
     sampled::Sampled,
 };
@@ -31,7 +31,7 @@ const FULL: &[u8] =
 #[derive(Debug)]
 pub(super) struct Acceptor {
     pub(super) router: Router,
-    pub(super) patience: Patience,
+    pub(super) patience: Freshness,
     /// A place for each connection.
     pub(super) places: Arc<Semaphore>,
     pub(super) graceful: GracefulShutdown,

@@ -26,7 +26,7 @@ const BUFFER: usize = 16 * 1024;
 
 /// How long a peer is waited for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct Freshness {
     /// For the head of a request, from its first byte, or from the connection's beginning.
     pub(crate) head: Duration,
     /// For another request on the same connection.
@@ -41,7 +41,7 @@ pub(crate) struct Patience {
 pub(super) async fn serve(
     stream: TcpStream,
     router: Router,
-    patience: Patience,
+    patience: Freshness,
     watcher: Watcher,
 ) -> Result<(), hyper::Error> {
     let turn = Turn::default();

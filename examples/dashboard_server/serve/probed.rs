@@ -1,7 +1,7 @@
 //! What each store was found to be when the server started, once, for who reads the log.
 
 use axon_metrics::{
-    Dashboard, Instant,
+    Dashboard, Timestamp,
     answer::{SourceHealth, SourceStatus},
 };
 
@@ -9,7 +9,7 @@ use axon_metrics::{
 const TROUBLE: [&str; 6] = ["WRONG", "IN DOUBT", "MISSING", "not readable", "cannot be read", "no such"];
 
 /// Asks each store, and logs one line for it, and one for each finding that is a trouble.
-pub(super) async fn log(dashboard: Dashboard, now: Instant) {
+pub(super) async fn log(dashboard: Dashboard, now: Timestamp) {
     for store in dashboard.health(now).await.sources {
         let SourceHealth { name, seam, latency_ms, probed, .. } = &store;
         let seam = seam.name();

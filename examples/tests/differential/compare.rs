@@ -3,7 +3,7 @@
 
 use axon_metrics::{
     Mode, Reason, Widget,
-    answer::{DashboardAnswer, Seam, WidgetState, WidgetStatus},
+    answer::{DashboardAnswer, SourceKind, WidgetState, WidgetStatus},
     widget::{MissingReason, OverviewFigures, Warning, WarningCode},
 };
 
@@ -86,7 +86,7 @@ fn clear_cancelled(answer: &mut DashboardAnswer) {
 
 /// The largest error that the answer states of its counts of people; `None` for exact ones.
 fn stated(answer: &DashboardAnswer) -> Option<f64> {
-    let behavior = answer.sources.iter().find(|source| source.seam == Seam::Behavior)?;
+    let behavior = answer.sources.iter().find(|source| source.seam == SourceKind::Behavior)?;
     match behavior.precision.as_deref() {
         Some("within 0.05 %") => Some(0.000_5),
         Some("within 1 %") => Some(0.01),

@@ -54,19 +54,19 @@ impl LedgerSource for Shared {
                 let since = Some(at(0) - TimeDelta::days(1000 + i64::try_from(reading).unwrap()));
                 let history = History { since, buckets: Vec::new() };
                 let partial = trouble.is_some();
-                Ok(Measured { partial, ..Measured::exact(history, "mysql", question.frame.as_of) })
+                Ok(Measured { partial, ..Measured::exact(history, "mysql", question.scope.as_of) })
             }
         };
         Ok(LedgerFacts { steps: StepCounts::default(), sales: None, history: Some(history) })
     }
 
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
 
-fn at(seconds: i64) -> Instant {
-    "2024-11-12T10:30:00Z".parse::<Instant>().unwrap() + TimeDelta::seconds(seconds)
+fn at(seconds: i64) -> Timestamp {
+    "2024-11-12T10:30:00Z".parse::<Timestamp>().unwrap() + TimeDelta::seconds(seconds)
 }
 
 fn of(product: u64) -> HistoryQuestion {
@@ -103,7 +103,7 @@ impl World {
 
     /// What an answer for this instant is told that waits at most 800 ms.
     async fn told(&self, seconds: i64) -> String {
-        let deadline = Monotonic::now() + Duration::from_millis(800);
+        let deadline = Instant::now() + Duration::from_millis(800);
         match self.histories.look(&of(5), at(seconds)).by(deadline).await {
             Ok(measured) => {
                 let part = if measured.partial { "part of " } else { "" };
@@ -126,7 +126,7 @@ async fn a_reading_is_shared_and_kept_for_an_hour() {
     let (one, two) = tokio::join!(world.told(0), world.told(1));
     assert_eq!((one.as_str(), two.as_str(), world.asked()), ("reading 0", "reading 0", 1));
     assert_eq!((world.told(HOUR - 1).await.as_str(), world.asked()), ("reading 0", 1));
-    world.histories.look(&of(6), at(0)).by(Monotonic::now() + Duration::from_secs(1)).await.unwrap();
+    world.histories.look(&of(6), at(0)).by(Instant::now() + Duration::from_secs(1)).await.unwrap();
     assert_eq!(world.asked(), 2, "another set of products");
 }
 
@@ -134,7 +134,7 @@ async fn a_reading_is_shared_and_kept_for_an_hour() {
 async fn who_cannot_wait_is_told_that_it_is_being_read_and_finds_it_later() {
     let world = World::new();
     world.takes(Duration::from_secs(3));
-    let began = Monotonic::now();
+    let began = Instant::now();
     assert_eq!(world.told(0).await, "mysql is being read");
     assert_eq!(began.elapsed(), Duration::from_millis(800));
     assert_eq!(world.told(1).await, "mysql is being read");
@@ -148,7 +148,7 @@ async fn an_old_one_is_good_while_it_is_read_again_behind() {
     let world = World::new();
     assert_eq!(world.told(0).await, "reading 0");
     world.takes(Duration::from_secs(3));
-    let began = Monotonic::now();
+    let began = Instant::now();
     assert_eq!(world.told(HOUR).await, "reading 0");
     assert_eq!(world.told(HOUR + 1).await, "reading 0");
     assert_eq!(began.elapsed(), Duration::ZERO, "nobody waits");
@@ -216,7 +216,7 @@ async fn two_sets_are_read_at_once_and_the_others_wait() {
     sleep(Duration::from_secs(1)).await;
     assert_eq!(world.asked(), 2);
     for look in looks {
-        look.by(Monotonic::now() + Duration::from_secs(5)).await.unwrap();
+        look.by(Instant::now() + Duration::from_secs(5)).await.unwrap();
     }
     assert_eq!(world.asked(), 4);
 }
@@ -225,7 +225,7 @@ async fn two_sets_are_read_at_once_and_the_others_wait() {
 async fn without_products_nobody_is_asked() {
     let world = World::new();
     let none = HistoryQuestion { products: Vec::new(), ..of(5) };
-    let told = world.histories.look(&none, at(0)).by(Monotonic::now()).await;
+    let told = world.histories.look(&none, at(0)).by(Instant::now()).await;
     assert!(matches!(told, Err(Missing::NotMeasured(Reason::NoProducts))), "{told:?}");
     assert_eq!(world.asked(), 0);
 }
@@ -235,7 +235,7 @@ async fn no_more_sets_are_kept_than_there_is_room_for() {
     let world = World::new();
     for product in 1..=3 * SETS as u64 {
         let look = world.histories.look(&of(product), at(0));
-        look.by(Monotonic::now() + Duration::from_secs(1)).await.unwrap();
+        look.by(Instant::now() + Duration::from_secs(1)).await.unwrap();
     }
     assert!(world.histories.sets.len() <= SETS, "{}", world.histories.sets.len());
 }

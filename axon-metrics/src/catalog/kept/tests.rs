@@ -53,7 +53,7 @@ impl CatalogSource for Store {
         };
         Ok(Catalog::new("KRW", (1..=u64::try_from(asked).unwrap()).map(campaign).collect()).unwrap())
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -86,10 +86,10 @@ impl World {
         self.store.asked.load(Ordering::Relaxed)
     }
     async fn look(&self) -> Look {
-        self.kept.look(Instant::UNIX_EPOCH, Monotonic::now() + MS(300)).await
+        self.kept.look(Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await
     }
     async fn seen(&self) -> Seen {
-        let began = Monotonic::now();
+        let began = Instant::now();
         let look = self.look().await;
         let reading = look
             .catalog
@@ -153,7 +153,7 @@ async fn a_copy_of_a_quarter_of_an_hour_is_none_while_the_source_hangs() {
 async fn a_copy_that_does_not_list_what_is_asked_for_is_read_again_and_waited_for() {
     let world = World::new().await;
     advance(AGAIN).await;
-    let look = world.kept.look_again(AGAIN, Instant::UNIX_EPOCH, Monotonic::now() + MS(300)).await;
+    let look = world.kept.look_again(AGAIN, Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await;
     assert!(look.catalog.unwrap().resolve(Scope::Campaign(CampaignId(2))).is_some());
 }
 

@@ -45,7 +45,7 @@ where
         }
         (self.answer)(question)
     }
-    async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
     }
 }
@@ -65,7 +65,7 @@ async fn a_store_that_hangs_holds_no_more_than_its_places_and_the_others_answer(
     let at_once = Arc::clone(&ledger.at_once);
     let dashboard = healthy().ledger(ledger).concurrency(Concurrency::default().with_ledger(3)).build();
     dashboard.campaigns(now()).await.unwrap();
-    let began = Monotonic::now();
+    let began = Instant::now();
     let asked: Vec<_> = (0..40)
         .map(|before| {
             let dashboard = dashboard.clone();
@@ -101,13 +101,13 @@ async fn each_question_has_what_the_deadline_leaves_of_its_own_time_and_so_has_t
             tokio::time::sleep(Duration::from_millis(250)).await;
             Ok(fcfs())
         }
-        async fn probe(&self, _: Instant, _: Duration) -> Result<Probe, SourceError> {
+        async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
             Ok(Probe::default())
         }
     }
     type Seen = Vec<(&'static str, Duration, Duration)>;
     let seen: Arc<Lock<Seen>> = Arc::default();
-    let began = Monotonic::now();
+    let began = Instant::now();
     let note = |seam: &'static str| {
         let seen = Arc::clone(&seen);
         move |budget: Duration| seen.lock().unwrap().push((seam, budget, began.elapsed()))

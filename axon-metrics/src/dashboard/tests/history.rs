@@ -1,7 +1,7 @@
 //! What an answer says of the weeks before a promotion: while they are read, when they cannot be, and when they are old.
 
 use super::*;
-use crate::{Lifetimes, answer::Seam};
+use crate::{Lifetimes, answer::SourceKind};
 
 /// A dashboard that keeps nothing but the weeks before promotions.
 fn keeping(ledger: impl LedgerSource) -> Dashboard {
@@ -19,7 +19,7 @@ async fn compared(dashboard: &Dashboard, minutes: i64) -> DashboardAnswer {
 /// What a ledger says that is up to date.
 fn up_to_date(question: &LedgerQuestion) -> LedgerFacts {
     let mut facts = ledger_facts(question);
-    let to = question.frame.as_of;
+    let to = question.scope.as_of;
     if let Some(sales) = &mut facts.sales {
         sales.promotion.iter_mut().for_each(|fact| fact.complete_to = to);
         sales.regular.iter_mut().for_each(|fact| fact.complete_to = to);
@@ -48,18 +48,18 @@ async fn weeks_that_take_longer_to_read_than_an_answer_may_cost_only_the_baselin
             }
             Ok(up_to_date(question))
         }
-        async fn probe(&self, _: Instant, _: Duration) -> Result<crate::source::Probe, SourceError> {
+        async fn probe(&self, _: Timestamp, _: Duration) -> Result<crate::source::Probe, SourceError> {
             Ok(Default::default())
         }
     }
     let dashboard = keeping(Slow);
-    let began = Monotonic::now();
+    let began = Instant::now();
     let answer = dashboard.answer(&everything(), now()).await.unwrap();
     assert_eq!(began.elapsed(), Duration::from_millis(150), "no longer than for the others and a moment");
     assert_eq!(statuses(&answer), [Fresh, Fresh, Partial, Fresh, Fresh]);
     assert_eq!(details(&answer), [Some("history_loading")]);
     assert_eq!(answer.data.comparison.unwrap().promotion.orders, Some(45));
-    let ledger = answer.sources.iter().find(|source| source.seam == Seam::Ledger).unwrap();
+    let ledger = answer.sources.iter().find(|source| source.seam == SourceKind::Ledger).unwrap();
     assert_eq!(ledger.status, SourceStatus::Ok, "nothing is wrong with it");
     tokio::time::sleep(Duration::from_secs(4)).await;
     let answer = compared(&dashboard, 1).await;
@@ -72,13 +72,13 @@ async fn weeks_that_cannot_be_read_cost_only_the_baseline() {
         ledger_source(|question| if question.history.is_some() { Err(refused()) } else { Ok(up_to_date(question)) });
     let answer = compared(&keeping(ledger), 0).await;
     assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some("no_answer")]));
-    let ledger = answer.sources.iter().find(|source| source.seam == Seam::Ledger).unwrap();
+    let ledger = answer.sources.iter().find(|source| source.seam == SourceKind::Ledger).unwrap();
     assert_eq!(ledger.status, SourceStatus::Partial);
 }
 
 #[tokio::test(start_paused = true)]
 async fn that_the_weeks_before_are_old_is_said_and_makes_no_sale_old() {
-    let ledger = ledger_source(|question| match question.history.is_some() && question.frame.as_of > as_of() {
+    let ledger = ledger_source(|question| match question.history.is_some() && question.scope.as_of > as_of() {
         true => Err(refused()),
         false => Ok(up_to_date(question)),
     });

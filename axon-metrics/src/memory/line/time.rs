@@ -118,10 +118,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Instant;
+    use crate::Timestamp;
 
     fn micros(text: &str) -> i64 {
-        text.parse::<Instant>().expect("an instant").timestamp_micros()
+        text.parse::<Timestamp>().expect("an instant").timestamp_micros()
     }
 
     fn read(text: &str) -> Result<i64, Fault> {
@@ -193,7 +193,7 @@ mod tests {
         #[test]
         fn texts_are_read_as_the_calendar_library_reads_them(micros in 0..END, minutes in -1439_i32..1440) {
             let zone = chrono::FixedOffset::east_opt(minutes * 60).expect("an offset");
-            let at = Instant::from_timestamp_micros(micros).expect("an instant");
+            let at = Timestamp::from_timestamp_micros(micros).expect("an instant");
             let text = at.with_timezone(&zone).to_rfc3339();
             prop_assume!(!text.starts_with('+'));
             prop_assert_eq!(read(&text), Ok(micros));
