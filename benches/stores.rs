@@ -28,7 +28,7 @@ use axon_examples::{
     process::Process,
     stores::Layout,
 };
-use axon_metrics::{Budgets, DashboardRequest, Mode, Widget};
+use axon_metrics::{Budgets, DashboardRequest, Mode, QuestionKind, Widget};
 use peer::Generation;
 use platform::{Addresses, Platform};
 use replay::Peer;
@@ -114,15 +114,13 @@ impl<'a> Comparison<'a> {
     /// Both dashboards in turn, each page for an instant of its own.
     async fn compare(&self, at: &Addresses, generation: Generation, people: bool, blocks: usize) -> Result<(), Error> {
         let peer = Peer::connect(self.platform, at).await?;
-        let budgets = Budgets {
-            answer: LONG,
-            catalog: LONG,
-            behavior: LONG,
-            ledger: LONG,
-            realtime: LONG,
-            history: LONG,
-            ..Budgets::default()
-        };
+        let budgets = Budgets::default()
+            .with_answer(LONG)
+            .with(QuestionKind::Catalog, LONG)
+            .with(QuestionKind::Behavior, LONG)
+            .with(QuestionKind::Ledger, LONG)
+            .with(QuestionKind::Realtime, LONG)
+            .with(QuestionKind::History, LONG);
         let dashboard = self.platform.dashboard(at, budgets);
         let request = DashboardRequest::activity(self.activity)
             .widgets([Widget::Overview, Widget::Funnel, Widget::Realtime])

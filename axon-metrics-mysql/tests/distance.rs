@@ -13,7 +13,7 @@ use axon_examples::{
     stores::Layout,
 };
 use axon_metrics::{
-    Budgets,
+    Budgets, QuestionKind,
     source::{CatalogSource, LedgerQuestion, LedgerSource},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options};
@@ -90,10 +90,10 @@ async fn answers_after_few_asks<S: Server>() {
     let Some(far) = Far::away::<S>().await else { return };
     let budgets = Budgets::default();
     let (catalog, ledger) = (MySqlCatalog::new(far.pool.clone()), MySqlLedger::new(far.pool.clone()));
-    let (asks, took) = asked(async || catalog.catalog(budgets.catalog).await).await;
+    let (asks, took) = asked(async || catalog.catalog(budgets.of(QuestionKind::Catalog)).await).await;
     println!("{}: catalog after {asks} asks, {took:?}", S::NAME);
     assert!(asks <= 8 && took < ms(5_000), "{asks} asks, {took:?}");
-    let question = sales(1, budgets.ledger);
+    let question = sales(1, budgets.of(QuestionKind::Ledger));
     let (asks, took) = asked(async || sold(&ledger, &question).await).await;
     println!("{}: ledger after {asks} asks, {took:?}", S::NAME);
     assert!(asks <= 8 && took < ms(5_000), "{asks} asks, {took:?}");
@@ -150,7 +150,7 @@ async fn a_pool_with_options_of_the_hosts_own_answers_too() {
     let Some(far) = Far::away::<MariaDb>().await else { return };
     let options = MySqlConnectOptions::clone(&far.pool.connect_options());
     let ledger = MySqlLedger::new(MySqlPool::connect_lazy_with(options));
-    let question = sales(1, Budgets::default().ledger);
+    let question = sales(1, Budgets::default().of(QuestionKind::Ledger));
     let (asks, took) = asked(async || sold(&ledger, &question).await).await;
     assert!(asks <= 8 && took < ms(5_000), "{asks} asks, {took:?}");
 }
@@ -162,7 +162,7 @@ async fn who_else_uses_the_pool_has_a_turn() {
     let options = MySqlConnectOptions::clone(&far.pool.connect_options());
     let pool = pool_options().max_connections(2).acquire_timeout(Duration::from_secs(20)).connect_lazy_with(options);
     let ledger = MySqlLedger::new(pool.clone());
-    let question = steps(1, Budgets::default().ledger);
+    let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
     asked(async || ledger.ledger(&question).await).await;
     let crowd = join_all((0..10).map(async |_| {
         loop {
@@ -189,7 +189,7 @@ async fn who_else_uses_the_pool_has_a_turn() {
 async fn a_crowd_makes_no_more_connections_than_the_pool_may_have<S: Server>() {
     let Some(far) = Far::away::<S>().await else { return };
     let ledger = MySqlLedger::new(far.pool.clone());
-    let question = steps(1, Budgets::default().ledger);
+    let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
     asked(async || ledger.ledger(&question).await).await;
     far.proxy.drop_connections();
     far.is_left(ms(2_000)).await;
@@ -225,7 +225,7 @@ async fn on_mariadb_a_crowd_makes_no_more_connections_than_the_pool_may_have() {
 async fn a_server_that_was_gone_answers_within_two_seconds<S: Server>() {
     let Some(far) = Far::away::<S>().await else { return };
     let ledger = MySqlLedger::new(far.pool.clone());
-    let question = steps(1, Budgets::default().ledger);
+    let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
     asked(async || ledger.ledger(&question).await).await;
     far.proxy.set(Fault::Refuse);
     let began = Instant::now();
@@ -255,7 +255,7 @@ async fn a_mariadb_that_was_gone_answers_within_two_seconds() {
 async fn nothing_is_left_of_a_pool_that_is_closed_while_a_connection_is_made() {
     let Some(far) = Far::away::<MariaDb>().await else { return };
     let ledger = MySqlLedger::new(far.pool.clone());
-    let question = steps(1, Budgets::default().ledger);
+    let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
     timeout(ms(150), ledger.ledger(&question)).await.expect_err("given up");
     timeout(ms(100), far.pool.close()).await.expect("closed");
     far.is_left(ms(500)).await;
@@ -269,7 +269,9 @@ async fn nothing_is_left_of_a_pool_that_is_closed_while_a_connection_is_made() {
 async fn a_source_that_is_dropped_while_a_connection_is_made_leaves_it_to_the_pool() {
     let Some(Far { database, proxy, pool }) = Far::away::<MariaDb>().await else { return };
     let ledger = MySqlLedger::new(pool.clone());
-    timeout(ms(150), ledger.ledger(&steps(1, Budgets::default().ledger))).await.expect_err("given up");
+    timeout(ms(150), ledger.ledger(&steps(1, Budgets::default().of(QuestionKind::Ledger))))
+        .await
+        .expect_err("given up");
     drop(ledger);
     sleep(ms(2_500)).await;
     assert_eq!((pool.size(), pool.num_idle(), proxy.counts().open), (1, 1, 1));
@@ -286,14 +288,16 @@ fn nothing_is_left_of_a_runtime_that_ends_while_a_connection_is_made() {
     let inner = tokio::runtime::Runtime::new().unwrap();
     let ledger = inner.block_on(async {
         let ledger = MySqlLedger::new(far.pool.clone());
-        timeout(ms(150), ledger.ledger(&steps(1, Budgets::default().ledger))).await.expect_err("given up");
+        timeout(ms(150), ledger.ledger(&steps(1, Budgets::default().of(QuestionKind::Ledger))))
+            .await
+            .expect_err("given up");
         ledger
     });
     drop(inner);
     outer.block_on(async {
         far.is_left(ms(500)).await;
         // And another one takes its place.
-        let question = steps(1, Budgets::default().ledger);
+        let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
         asked(async || ledger.ledger(&question).await).await;
     });
     let _runtime = outer.enter();
@@ -306,7 +310,7 @@ async fn a_server_that_never_answers_is_left_alone_when_nobody_asks() {
     let (pool, accepted) = misbehaving::silent_and_counted().await;
     let ledger = MySqlLedger::new(pool.clone());
     for _ in 0..5 {
-        ledger.ledger(&steps(1, Budgets::default().ledger)).await.expect_err("silent");
+        ledger.ledger(&steps(1, Budgets::default().of(QuestionKind::Ledger))).await.expect_err("silent");
     }
     sleep(ms(2_000)).await;
     let so_far = accepted();

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use axon_examples::stores::Layout;
 use axon_metrics::{
-    Budgets, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, SourceError, Widget, answer::WidgetStatus,
-    source::LedgerSource, widget::BaselineMethod,
+    Budgets, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, QuestionKind, SourceError, Widget,
+    answer::WidgetStatus, source::LedgerSource, widget::BaselineMethod,
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options_with};
 use common::{
@@ -45,7 +45,10 @@ async fn no_answer_waits_for_the_weeks_before<S: Server>(layout: Layout) {
     proxy.slow(HISTORY, reading);
     let pool = pool_to(through(&proxy, &options));
     let ms = Duration::from_millis;
-    let budgets = Budgets { answer: ms(2_500), catalog: ms(1_000), ledger: ms(2_000), ..Budgets::default() };
+    let budgets = Budgets::default()
+        .with_answer(ms(2_500))
+        .with(QuestionKind::Catalog, ms(1_000))
+        .with(QuestionKind::Ledger, ms(2_000));
     let lifetimes = Lifetimes { history: Lifetimes::default().history, ..Lifetimes::none() };
     let dashboard = Dashboard::builder()
         .catalog(MySqlCatalog::new(pool.clone()))
@@ -59,7 +62,7 @@ async fn no_answer_waits_for_the_weeks_before<S: Server>(layout: Layout) {
     let began = Instant::now();
     let first = answer().await;
     let took = began.elapsed();
-    assert!(took < budgets.answer + ms(250), "{took:?}");
+    assert!(took < budgets.answer() + ms(250), "{took:?}");
     assert_eq!(comparison(&first), (WidgetStatus::Partial, [Some(3), Some(1)], vec!["history_loading"]));
     // A connection that turned out not to be needed is still being made.
     tokio::time::sleep(ms(200)).await;

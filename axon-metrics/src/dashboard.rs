@@ -10,34 +10,32 @@ use chrono_tz::Tz;
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    Timestamp,
-    answer::{CampaignList, DashboardAnswer, Health, SourceHealth, SourceReport, SourceState},
-    cache::{kept::KeptWidgets, shared::SharedCache},
-    catalog::{
-        Scope,
-        kept::{AGAIN, KeptCatalog, Look},
-    },
-    definitions::{Definitions, Mode, Origin, Record, catalogue},
-    flight::Flights,
-    gather::{Sources, probe, settled},
-    guard::admission::Admission,
-    period::Range,
-    request::{DashboardRequest, RequestError},
+    call::{Admission, SourceReport, probe, settle},
+    keep::{CatalogCache, CatalogLookup, RETRY_AFTER, SharedCache, SingleFlight, WidgetCache},
+    source::{QuestionKind, SourceKind},
+    vocabulary::{Definitions, Mode, Origin, Range, Record, Scope, Timestamp, catalogue},
+    wire::{CampaignList, DashboardAnswer, Health, SourceHealth, SourceState},
 };
 
-mod assemble;
 mod builder;
-mod find;
+mod gather;
 mod load;
-mod question;
-mod show;
-use assemble::assemble;
+mod lookup;
+mod merge;
+pub(crate) mod request;
+mod resolve;
+mod response;
+mod sources;
+mod staleness;
 pub use builder::DashboardBuilder;
 use builder::Settings;
-use find::{Finder, Found};
-use load::Loaded;
-use question::Question;
-use show::show;
+use load::LoadResult;
+use lookup::{Finder, Lookup};
+use request::{DashboardRequest, RequestError};
+use resolve::Question;
+use response::respond;
+use sources::Sources;
+use staleness::views;
 
 /// The most activities one answer is computed over.
 pub const MAX_ACTIVITIES: usize = 1000;
@@ -50,7 +48,7 @@ pub struct Dashboard {
 }
 
 struct Inner {
-    catalog: Arc<KeptCatalog>,
+    catalog: Arc<CatalogCache>,
     sources: Sources,
     settings: Settings,
     /// When the sources were last probed, and what they said; held while they are.
@@ -58,9 +56,9 @@ struct Inner {
     /// The definition's hash for each mode.
     hashes: [String; Mode::ALL.len()],
     /// Made for the first who keeps something.
-    kept: LazyLock<KeptWidgets>,
+    widgets: LazyLock<WidgetCache>,
     shared: Option<SharedCache>,
-    flights: Arc<Flights<Arc<Loaded>>>,
+    single_flight: Arc<SingleFlight<Arc<LoadResult>>>,
     admission: Admission,
 }
 
@@ -158,9 +156,9 @@ impl Dashboard {
         &self,
         request: &DashboardRequest,
         now: Timestamp,
-        patience: Freshness,
+        freshness: Freshness,
     ) -> Result<TimedAnswer, AnswerError> {
-        self.by(self.deadline(), request, now, patience).await
+        self.by(self.deadline(), request, now, freshness).await
     }
 
     async fn by(
@@ -168,28 +166,28 @@ impl Dashboard {
         deadline: Instant,
         request: &DashboardRequest,
         now: Timestamp,
-        patience: Freshness,
+        freshness: Freshness,
     ) -> Result<TimedAnswer, AnswerError> {
-        let (mut question, look) = self.question(request, now, deadline).await?;
-        let units = question.units(&self.inner);
-        let finder = Finder { inner: &self.inner, question: &question, patience, deadline };
-        let found = finder.find(&units).await;
+        let (mut question, catalog_lookup) = self.question(request, now, deadline).await?;
+        let groups = question.groups(&self.inner);
+        let finder = Finder { inner: &self.inner, question: &question, freshness, deadline };
+        let found = finder.find(&groups).await;
         // Who shares a load that another started a moment later answers for that moment.
-        if let Some(later) = found.iter().filter_map(Found::as_of).max().filter(|later| *later > question.as_of) {
+        if let Some(later) = found.iter().filter_map(Lookup::as_of).max().filter(|later| *later > question.as_of) {
             let range = request.check(question.mode, later, self.zone())?;
             let days = |range: Range| (range.whole, range.in_progress());
             if days(range) != days(question.range) {
                 // Midnight came between: what was found is about another range than that moment's.
-                return Box::pin(self.by(deadline, request, now.max(later), patience)).await;
+                return Box::pin(self.by(deadline, request, now.max(later), freshness)).await;
             }
             (question.as_of, question.now, question.range) = (later, now.max(later), range);
         }
         let mut shown = Vec::with_capacity(request.widgets.len());
-        for (unit, found) in units.iter().zip(found) {
-            let unit = show(&self.inner, &question, unit, found);
-            shown.extend(unit.map_err(|retry_after| AnswerError::Overloaded { retry_after })?);
+        for (group, found) in groups.iter().zip(found) {
+            let group = views(&self.inner, &question, group, found);
+            shown.extend(group.map_err(|retry_after| AnswerError::Overloaded { retry_after })?);
         }
-        assemble(&self.inner, &question, look, &shown)
+        respond(&self.inner, &question, catalog_lookup, &shown)
     }
 
     /// The keys under which a request's widgets are kept, for tests of cache keys.
@@ -199,7 +197,7 @@ impl Dashboard {
     #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
     pub async fn cache_keys(&self, request: &DashboardRequest, now: Timestamp) -> Result<Vec<String>, AnswerError> {
         let (question, _) = self.question(request, now, self.deadline()).await?;
-        Ok(question.units(&self.inner).iter().flat_map(question::Unit::keys).collect())
+        Ok(question.groups(&self.inner).iter().flat_map(resolve::LoadGroup::keys).collect())
     }
 
     /// The request at its instant, with what the catalog says of its scope.
@@ -208,21 +206,23 @@ impl Dashboard {
         request: &DashboardRequest,
         now: Timestamp,
         deadline: Instant,
-    ) -> Result<(Question, Look), AnswerError> {
+    ) -> Result<(Question, CatalogLookup), AnswerError> {
         let settings = &self.inner.settings;
         let as_of = now.trunc_subsecs(0);
         let range = request.check(settings.mode, as_of, settings.zone)?;
 
-        let look = self.find(request.scope, as_of, deadline).await;
-        let Some(catalog) = look.catalog.clone() else { return Err(unavailable(vec![look.report])) };
+        let catalog_lookup = self.find(request.scope, as_of, deadline).await;
+        let Some(catalog) = catalog_lookup.catalog.clone() else {
+            return Err(unavailable(vec![catalog_lookup.report]));
+        };
         match catalog.resolve(request.scope).map(|scope| scope.activities.len()) {
-            None if look.failing => return Err(unavailable(vec![look.report])),
+            None if catalog_lookup.failing => return Err(unavailable(vec![catalog_lookup.report])),
             None => return Err(AnswerError::NotFound(request.scope)),
             Some(found) if found > MAX_ACTIVITIES => return Err(AnswerError::TooManyActivities { found }),
             Some(_) => {}
         }
         let mode = request.mode.unwrap_or(settings.mode);
-        Ok((Question { request: Arc::new(request.clone()), mode, catalog, range, as_of, now }, look))
+        Ok((Question { request: Arc::new(request.clone()), mode, catalog, range, as_of, now }, catalog_lookup))
     }
 
     /// All campaigns with their activities, as of `now`.
@@ -230,34 +230,28 @@ impl Dashboard {
     /// [`AnswerError::Unavailable`] if the catalog does not answer and no copy of it is younger than 15 minutes.
     pub async fn campaigns(&self, now: Timestamp) -> Result<CampaignList, AnswerError> {
         let as_of = now.trunc_subsecs(0);
-        let look = self.inner.catalog.look(as_of, self.catalog_deadline()).await;
-        let catalog = look.catalog.ok_or_else(|| unavailable(vec![look.report]))?;
+        let catalog_lookup = self.inner.catalog.get(as_of, self.catalog_deadline()).await;
+        let catalog = catalog_lookup.catalog.ok_or_else(|| unavailable(vec![catalog_lookup.report]))?;
         Ok(CampaignList::new(&catalog, self.zone(), as_of))
     }
 
     /// What every figure means, with the store it comes from.
     pub fn definitions(&self) -> Definitions {
-        let Inner { sources, settings, catalog, .. } = &*self.inner;
-        let name = |name: Option<&'static str>| name.unwrap_or("none");
-        let behavior = name(sources.behavior.as_ref().map(|source| source.name()));
-        let ledger = name(sources.ledger.as_ref().map(|source| source.name()));
-        let realtime = name(sources.realtime.as_ref().map(|source| source.name()));
+        let Inner { sources, settings, .. } = &*self.inner;
+        let name = |kind: SourceKind| sources.connected[kind].as_ref().map_or("none", |source| source.name());
         let steps = settings.rules.steps();
         catalogue(|origin| match origin {
             Origin::Steps(indices) => {
                 let of = |index: &usize| match steps[*index].record {
-                    Record::Event(_) => behavior,
-                    Record::Ledger(_) => ledger,
+                    Record::Event(_) => name(SourceKind::Behavior),
+                    Record::Ledger(_) => name(SourceKind::Ledger),
                 };
                 let mut names: Vec<&str> = indices.iter().map(of).collect();
                 names.sort_unstable();
                 names.dedup();
                 names.join(", ")
             }
-            Origin::Behavior => behavior.to_owned(),
-            Origin::Ledger => ledger.to_owned(),
-            Origin::Realtime => realtime.to_owned(),
-            Origin::Catalog => catalog.source.name().to_owned(),
+            Origin::Source(kind) => name(kind).to_owned(),
         })
     }
 
@@ -266,7 +260,7 @@ impl Dashboard {
     pub async fn health(&self, now: Timestamp) -> Health {
         let mut probed = self.inner.probed.lock().await;
         match &*probed {
-            Some((at, health)) if at.elapsed() < AGAIN => health.clone(),
+            Some((at, health)) if at.elapsed() < RETRY_AFTER => health.clone(),
             _ => {
                 let health = self.probe(now.trunc_subsecs(0)).await;
                 *probed = Some((Instant::now(), health.clone()));
@@ -276,47 +270,43 @@ impl Dashboard {
     }
 
     async fn probe(&self, as_of: Timestamp) -> Health {
-        let Inner { sources, settings: Settings { budgets, .. }, catalog, .. } = &*self.inner;
-        let guards = &sources.guards;
-        macro_rules! probed {
-            ($source:expr, $guard:expr, $budget:expr) => {{
-                let (source, budget) = (Arc::clone($source), $budget);
-                ($guard, probe($guard, budget, async move { source.probe(as_of, budget).await }))
-            }};
-        }
-        let asked = [
-            Some(probed!(&catalog.source, &guards.catalog, budgets.catalog)),
-            sources.behavior.as_ref().map(|source| probed!(source, &guards.behavior, budgets.behavior)),
-            sources.ledger.as_ref().map(|source| probed!(source, &guards.ledger, budgets.ledger)),
-            sources.realtime.as_ref().map(|source| probed!(source, &guards.realtime, budgets.realtime)),
-        ];
-        let look = self.inner.catalog.look(as_of, self.catalog_deadline()).await;
-        let mut health = Health { ready: look.catalog.is_some(), sources: Vec::new() };
-        for (guard, asked) in asked.into_iter().flatten() {
-            let (probed, report) = settled(asked).await;
+        let Inner { sources, settings: Settings { budgets, .. }, .. } = &*self.inner;
+        let probes: Vec<_> = sources
+            .connected
+            .iter()
+            .filter_map(|(kind, source)| {
+                let (source, kind) = (Arc::clone(source.as_ref()?), QuestionKind::from(kind));
+                let (guard, budget) = (&sources.guards[kind], budgets.of(kind));
+                Some((guard, probe(guard, budget, async move { source.probe(as_of, budget).await })))
+            })
+            .collect();
+        let lookup = self.inner.catalog.get(as_of, self.catalog_deadline()).await;
+        let mut health = Health { ready: lookup.catalog.is_some(), sources: Vec::new() };
+        for (guard, probe) in probes {
+            let (probed, report) = settle(probe).await;
             health.sources.push(SourceHealth::new(report, probed, guard.breaker(), as_of));
         }
         health
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + self.inner.settings.budgets.answer
+        Instant::now() + self.inner.settings.budgets.answer()
     }
 
     /// The catalog for a scope: a copy that does not list it is read again, unless that was just done.
-    async fn find(&self, scope: Scope, as_of: Timestamp, deadline: Instant) -> Look {
+    async fn find(&self, scope: Scope, as_of: Timestamp, deadline: Instant) -> CatalogLookup {
         let deadline = deadline.min(self.catalog_deadline());
-        let look = self.inner.catalog.look(as_of, deadline).await;
-        match &look.catalog {
+        let catalog_lookup = self.inner.catalog.get(as_of, deadline).await;
+        match &catalog_lookup.catalog {
             Some(catalog) if catalog.resolve(scope).is_none() => {
-                self.inner.catalog.look_again(AGAIN, as_of, deadline).await
+                self.inner.catalog.refresh(RETRY_AFTER, as_of, deadline).await
             }
-            _ => look,
+            _ => catalog_lookup,
         }
     }
 
     fn catalog_deadline(&self) -> Instant {
-        Instant::now() + self.inner.settings.budgets.catalog
+        Instant::now() + self.inner.settings.budgets.of(QuestionKind::Catalog)
     }
 }
 

@@ -1,49 +1,81 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod answer;
-mod baseline;
-pub mod cache;
-mod calendar;
-pub mod catalog;
+mod call;
 mod dashboard;
-pub mod definitions;
-pub mod facts;
-mod flight;
-mod gather;
-mod guard;
-mod id;
+mod keep;
 #[cfg(feature = "memory")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memory")))]
 pub mod memory;
 pub mod observe;
-pub mod period;
-pub mod rate;
-pub mod request;
 pub mod source;
+mod stats;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+mod vocabulary;
 pub mod widget;
+mod wire;
 
-pub use answer::{DashboardAnswer, Health};
-pub use cache::{DashboardCache, Lifetimes, MemoryCache};
-pub use catalog::{Catalog, Phase, Scope};
-pub use dashboard::{AnswerError, Dashboard, DashboardBuilder, Freshness, MAX_ACTIVITIES, TimedAnswer};
-pub use definitions::{EventRule, LedgerStep, Mode, Record, StepRules};
-pub use facts::{Fact, Measured, Missing, Precision, Reason};
-pub use gather::Budgets;
-pub use guard::{BreakerState, Concurrency};
-pub use id::{ActivityId, CampaignId, MAX_ID, NotAnId, ProductId};
+/// The envelope of an answer, and what is listed and told beside answers. The wire contract, typed both ways.
+pub mod answer {
+    pub use crate::source::{SourceKind, SourceStatus};
+    pub use crate::wire::{
+        ActivityEntry, AnswerRange, CampaignEntry, CampaignList, DashboardAnswer, DefinitionState, Health,
+        PreviousRange, ScopeState, SourceHealth, SourceState, WidgetState, WidgetStatus,
+    };
+}
+
+/// What is kept between requests: how long, and in which shared cache.
+pub mod cache {
+    pub use crate::keep::{CacheEntry, CacheError, DashboardCache, Lifetimes, MemoryCache};
+}
+
+/// What exists: campaigns and their activities as the catalog lists them, and which phase they are in.
+pub mod catalog {
+    pub use crate::vocabulary::{Activity, ActivityKind, Campaign, Catalog, CatalogError, Phase, ResolvedScope, Scope};
+}
+
+/// The catalogue of everything that is counted: funnel steps with their rules, and every figure of an answer with its
+/// names and formula in Korean and English.
+pub mod definitions {
+    pub use crate::vocabulary::{
+        Definition, Definitions, EventRule, LedgerStep, Mode, NotATemplate, Origin, PageTemplate, Record, STEPS, Step,
+        StepRules, Unit,
+    };
+}
+
+/// Which time an answer is about.
+pub mod period {
+    pub use crate::vocabulary::{Bound, MAX_DAYS, Period, Range, RangeError, Window};
+}
+
+/// Requests, and their form as text.
+pub mod request {
+    pub use crate::dashboard::request::{DashboardRequest, Fault, FaultCode, Level, RequestError, RequestText};
+}
+
+#[doc(inline)]
+pub use source::facts;
+#[doc(inline)]
+pub use stats::rate;
+
+pub use call::{Budgets, Concurrency};
+pub use dashboard::{
+    AnswerError, Dashboard, DashboardBuilder, Freshness, MAX_ACTIVITIES, TimedAnswer,
+    request::{DashboardRequest, RequestError},
+};
+pub use keep::{DashboardCache, Lifetimes, MemoryCache};
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use memory::{Files, MemoryStore};
-pub use period::{Bound, Period, Window};
-pub use request::{DashboardRequest, RequestError};
-pub use source::SourceError;
+pub use source::{
+    BreakerState, SourceError,
+    facts::{Fact, Measured, Missing, Precision, Reason},
+};
+pub use vocabulary::{
+    ActivityId, Bound, CampaignId, Catalog, EventRule, LedgerStep, MAX_ID, Mode, Money, NotAnId, Period, Phase,
+    ProductId, QuestionKind, Record, Scope, StepRules, Timestamp, Window,
+};
 pub use widget::Widget;
-
-/// An instant, in UTC.
-pub type Timestamp = chrono::DateTime<chrono::Utc>;
-/// Money: an exact decimal in the catalog's currency.
-pub type Money = rust_decimal::Decimal;
+pub use wire::{DashboardAnswer, Health};

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 
 use crate::{
     Catalog, Timestamp,
-    facts::{BehaviorFacts, LedgerFacts, RealtimeFacts},
+    source::{BehaviorFacts, LedgerFacts, RealtimeFacts},
     source::{
         BehaviorQuestion, BehaviorSource, CatalogSource, LedgerQuestion, LedgerSource, Probe, RealtimeQuestion,
         RealtimeSource, SourceError,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::{BreakerState, answer::SourceKind};
+use crate::source::{BreakerState, QuestionKind, SourceKind, SourceOutcome};
 
 /// Where an answer or a widget was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,70 +82,19 @@ pub(crate) fn admission_refused() {
     metrics::counter!("axon_admission_refused_total").increment(1);
 }
 
-/// How a question to a source went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SourceOutcome {
-    /// Answered.
-    Ok,
-    /// Answered in part.
-    Partial,
-    /// Not answered, or too late.
-    Unavailable,
-    /// The store said that it is too busy.
-    Overloaded,
-    /// Answered with something else.
-    Malformed,
-    /// Refused.
-    Denied,
-    /// The connection was lost, and no other one did.
-    Lost,
-    /// Not asked: too many wait for this store.
-    Shed,
-    /// Not asked: the store failed too often.
-    Open,
-}
-
-impl SourceOutcome {
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Ok,
-        Self::Partial,
-        Self::Unavailable,
-        Self::Overloaded,
-        Self::Malformed,
-        Self::Denied,
-        Self::Lost,
-        Self::Shed,
-        Self::Open,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Partial => "partial",
-            Self::Unavailable => "unavailable",
-            Self::Overloaded => "overloaded",
-            Self::Malformed => "malformed",
-            Self::Denied => "denied",
-            Self::Lost => "lost",
-            Self::Shed => "shed",
-            Self::Open => "open",
-        }
-    }
-}
-
 /// Counts and times a question to a source: `axon_source_requests_total{source, seam, outcome}` and
 /// `axon_source_duration_seconds{source, seam}`. What was not asked took no time worth a record.
-pub(crate) fn source(name: &'static str, seam: SourceKind, outcome: SourceOutcome, took: Duration) {
+pub(crate) fn source(name: &'static str, kind: QuestionKind, outcome: SourceOutcome, took: Duration) {
     #[cfg(feature = "metrics")]
     {
-        let labels = [("source", name), ("seam", seam.name()), ("outcome", outcome.name())];
+        let labels = [("source", name), ("seam", kind.name()), ("outcome", outcome.name())];
         metrics::counter!("axon_source_requests_total", &labels).increment(1);
         if !matches!(outcome, SourceOutcome::Shed | SourceOutcome::Open) {
             metrics::histogram!("axon_source_duration_seconds", &labels[..2]).record(took.as_secs_f64());
         }
     }
     #[cfg(not(feature = "metrics"))]
-    let _ = (name, seam, outcome, took);
+    let _ = (name, kind, outcome, took);
 }
 
 /// Counts a question that was asked once more: `axon_source_retries_total{source}`.
@@ -157,7 +106,7 @@ pub(crate) fn retried(name: &'static str) {
 }
 
 /// How it stands with a breaker: `axon_breaker_state{source, seam}`, 0 closed, 1 half open, 2 open.
-pub(crate) fn breaker(name: &'static str, seam: SourceKind, state: BreakerState) {
+pub(crate) fn breaker(name: &'static str, kind: QuestionKind, state: BreakerState) {
     #[cfg(feature = "metrics")]
     {
         let state = match state {
@@ -165,41 +114,41 @@ pub(crate) fn breaker(name: &'static str, seam: SourceKind, state: BreakerState)
             BreakerState::HalfOpen => 1.0,
             BreakerState::Open => 2.0,
         };
-        metrics::gauge!("axon_breaker_state", "source" => name, "seam" => seam.name()).set(state);
+        metrics::gauge!("axon_breaker_state", "source" => name, "seam" => kind.name()).set(state);
     }
     #[cfg(not(feature = "metrics"))]
-    let _ = (name, seam, state);
+    let _ = (name, kind, state);
 }
 
 /// How old an answer's figures are: `axon_data_age_seconds{source, seam}`.
-pub(crate) fn data_age(name: &'static str, seam: SourceKind, age: chrono::Duration) {
+pub(crate) fn data_age(name: &'static str, kind: SourceKind, age: chrono::Duration) {
     #[cfg(feature = "metrics")]
-    metrics::gauge!("axon_data_age_seconds", "source" => name, "seam" => seam.name()).set(age.as_seconds_f64());
+    metrics::gauge!("axon_data_age_seconds", "source" => name, "seam" => kind.name()).set(age.as_seconds_f64());
     #[cfg(not(feature = "metrics"))]
-    let _ = (name, seam, age);
+    let _ = (name, kind, age);
 }
 
 /// A question under way: `axon_source_in_flight{source, seam}`, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     name: &'static str,
-    seam: SourceKind,
+    kind: QuestionKind,
 }
 
 impl InFlight {
-    pub(crate) fn new(name: &'static str, seam: SourceKind) -> Self {
+    pub(crate) fn new(name: &'static str, kind: QuestionKind) -> Self {
         #[cfg(feature = "metrics")]
-        metrics::gauge!("axon_source_in_flight", "source" => name, "seam" => seam.name()).increment(1.0);
-        Self { name, seam }
+        metrics::gauge!("axon_source_in_flight", "source" => name, "seam" => kind.name()).increment(1.0);
+        Self { name, kind }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         #[cfg(feature = "metrics")]
-        metrics::gauge!("axon_source_in_flight", "source" => self.name, "seam" => self.seam.name()).decrement(1.0);
+        metrics::gauge!("axon_source_in_flight", "source" => self.name, "seam" => self.kind.name()).decrement(1.0);
         #[cfg(not(feature = "metrics"))]
-        let _ = (self.name, self.seam);
+        let _ = (self.name, self.kind);
     }
 }
 

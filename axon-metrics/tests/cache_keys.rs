@@ -8,8 +8,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use axon_metrics::{
-    ActivityId, Bound, Budgets, CampaignId, Dashboard, DashboardRequest, MemoryCache, Mode, Period, Scope, Timestamp,
-    Widget, Window, catalog::Catalog, source::Counting,
+    ActivityId, Bound, Budgets, CampaignId, Dashboard, DashboardRequest, MemoryCache, Mode, Period, QuestionKind,
+    Scope, Timestamp, Widget, Window, catalog::Catalog, source::Counting,
 };
 use proptest::{
     prelude::*,
@@ -169,15 +169,13 @@ async fn ten_thousand_requests_at_once_of_many_tenants_get_their_own_figures() {
     const TENANTS: u64 = 8;
     // All are there at once, so the last wait for the first.
     let long = std::time::Duration::from_secs(60);
-    let patient = Budgets {
-        answer: long,
-        catalog: long,
-        behavior: long,
-        ledger: long,
-        realtime: long,
-        cache: long,
-        ..Budgets::default()
-    };
+    let patient = Budgets::default()
+        .with_answer(long)
+        .with(QuestionKind::Catalog, long)
+        .with(QuestionKind::Behavior, long)
+        .with(QuestionKind::Ledger, long)
+        .with(QuestionKind::Realtime, long)
+        .with_cache(long);
     let cache = MemoryCache::default();
     let of = |tenant: u64| {
         let mut campaigns = catalog().campaigns().to_vec();

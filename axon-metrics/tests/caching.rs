@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use axon_metrics::{
     AnswerError, Bound, Budgets, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Freshness, Lifetimes,
-    MemoryCache, Period, Phase, TimedAnswer, Timestamp, Widget, Window,
+    MemoryCache, Period, Phase, QuestionKind, TimedAnswer, Timestamp, Widget, Window,
     answer::{SourceStatus, WidgetStatus},
     cache::{CacheEntry, CacheError, DashboardCache},
     catalog::Catalog,
@@ -679,7 +679,7 @@ async fn figures_of_other_tenants_scopes_and_modes_are_never_shared() {
 #[tokio::test(start_paused = true)]
 async fn what_is_lost_only_since_a_store_had_no_place_is_refused_as_too_much() {
     let sources = Scripted::new(0);
-    let dashboard = sources.builder().concurrency(Concurrency::default().with_behavior(1)).build();
+    let dashboard = sources.builder().concurrency(Concurrency::default().with(QuestionKind::Behavior, 1)).build();
     // One load tells how long they take.
     sources.one_is(Of::Behavior, Mood::Slow(600));
     ask(&dashboard, &over(), now()).await;
@@ -709,15 +709,7 @@ async fn times_that_mean_never_are_taken_for_never() {
         history_stale: never,
         jitter_percent: u8::MAX,
     };
-    let budgets = Budgets {
-        answer: never,
-        catalog: never,
-        behavior: never,
-        ledger: never,
-        realtime: never,
-        history: never,
-        cache: never,
-    };
+    let budgets = Budgets::all(never);
     let sources = Scripted::new(0);
     let builder = sources.builder().lifetimes(lifetimes).budgets(budgets).shared_cache(MemoryCache::default());
     let dashboard = builder.build();

@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use axon_metrics::{
     AnswerError, Bound, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Freshness, MemoryCache, Mode,
-    Period, Scope, Timestamp, Widget, Window,
+    Period, QuestionKind, Scope, Timestamp, Widget, Window,
     answer::{SourceStatus, WidgetStatus},
     cache::{CacheEntry, CacheError, DashboardCache},
     source::Counting,
@@ -226,8 +226,9 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
     let shared = Fickle { kept: MemoryCache::default(), dice: Arc::clone(&dice), weather: Arc::clone(&weather) };
     let sources: Vec<Scripted> = (0..TENANTS).map(Scripted::new).collect();
     let [catalog, behavior, ledger, realtime] = CAPS.map(|(_, cap)| cap);
-    let concurrency = Concurrency::default().with_catalog(catalog).with_behavior(behavior);
-    let concurrency = concurrency.with_ledger(ledger).with_realtime(realtime);
+    let concurrency =
+        Concurrency::default().with(QuestionKind::Catalog, catalog).with(QuestionKind::Behavior, behavior);
+    let concurrency = concurrency.with(QuestionKind::Ledger, ledger).with(QuestionKind::Realtime, realtime);
     let loads = if dice.lock().unwrap().bool() { 1 } else { 6 };
     let dashboards: Vec<Dashboard> = sources
         .iter()

@@ -1,21 +1,23 @@
 //! Every setting of the server: its defaults, and how a file and the environment change them.
 //! Lives here: keys and where their values come from. Lives elsewhere: what a value may be (`config/values`), sections
-//! of their own (`config/cache`, `config/limits`), the command line (`cli`), what is done with it (`stores`, `serve`).
+//! of their own (`config/cache`, `config/limits`, `config/numbers`), the command line (`cli`), what is done with it (`stores`, `serve`).
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context as _;
-use axon_metrics::{Budgets, DashboardBuilder, StepRules};
+use axon_metrics::{DashboardBuilder, StepRules};
 use chrono::FixedOffset;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 mod cache;
 mod limits;
+mod numbers;
 mod values;
 
 pub(crate) use cache::{Cache, Shared};
 pub(crate) use limits::Limits;
+pub(crate) use numbers::BudgetSettings;
 pub(crate) use values::{CountingMode, LogFormat, Profile, Secret, StockCounts, Url};
 
 /// The beginning of environment variables: `AXON_DASHBOARD__MYSQL__URL` is the key `mysql.url`.
@@ -40,7 +42,7 @@ pub(crate) struct Config {
     /// Whole weeks of history before a promotion that its baseline is taken from.
     pub(crate) baseline_weeks: u32,
     pub(crate) steps: Steps,
-    pub(crate) budgets: Milliseconds,
+    pub(crate) budgets: BudgetSettings,
     pub(crate) limits: Limits,
     pub(crate) cache: Cache,
     pub(crate) elasticsearch: Elasticsearch,
@@ -56,19 +58,6 @@ pub(crate) struct Steps {
     engage: values::StepText,
     approve: values::StepText,
     purchase: values::StepText,
-}
-
-/// Time limits.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Milliseconds {
-    answer_ms: u64,
-    catalog_ms: u64,
-    behavior_ms: u64,
-    ledger_ms: u64,
-    realtime_ms: u64,
-    history_ms: u64,
-    cache_ms: u64,
 }
 
 /// Where visitors' events lie.
@@ -157,15 +146,7 @@ impl Config {
                 approve: approve.into(),
                 purchase: "event PURCHASE".into(),
             },
-            budgets: Milliseconds {
-                answer_ms: 1_000,
-                catalog_ms: 300,
-                behavior_ms: 800,
-                ledger_ms: 800,
-                realtime_ms: 150,
-                history_ms: 10_000,
-                cache_ms: 50,
-            },
+            budgets: BudgetSettings::default(),
             limits: Limits::default(),
             cache: Cache::default(),
             elasticsearch: Elasticsearch {
@@ -254,8 +235,8 @@ impl Config {
             .zone(self.zone)
             .default_mode(self.default_mode.into())
             .step_rules(self.steps.rules()?)
-            .budgets(self.budgets.budgets())
-            .concurrency(self.limits.concurrency())
+            .budgets(self.budgets.0)
+            .concurrency(self.limits.questions)
             .max_loads(self.limits.max_loads)
             .lifetimes(self.cache.lifetimes())
             .tenant(&self.cache.tenant)
@@ -299,21 +280,5 @@ impl Steps {
             approve: rule("approve", &self.approve)?,
             purchase: rule("purchase", &self.purchase)?,
         })
-    }
-}
-
-impl Milliseconds {
-    /// What sources may take.
-    pub(crate) fn budgets(&self) -> Budgets {
-        let ms = Duration::from_millis;
-        Budgets {
-            answer: ms(self.answer_ms),
-            catalog: ms(self.catalog_ms),
-            behavior: ms(self.behavior_ms),
-            ledger: ms(self.ledger_ms),
-            realtime: ms(self.realtime_ms),
-            history: ms(self.history_ms),
-            cache: ms(self.cache_ms),
-        }
     }
 }

@@ -22,7 +22,7 @@ mod probed;
 mod sampled;
 mod signals;
 
-pub(crate) use connection::Freshness;
+pub(crate) use connection::PeerTimeouts;
 
 /// How long requests under way may take to end when the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(4);
@@ -58,13 +58,13 @@ pub(crate) async fn serve(
         .with_max_streams(limits.max_streams)
         .with_max_stream_keys(limits.max_stream_keys)
         .with_stream_tick(limits.stream_tick())
-        .with_stall_limit(limits.patience().stall)
+        .with_stall_limit(limits.peer_timeouts().stall)
         .with_shutdown(stop.clone())
         .with_metrics(move || exporter.render());
     let probing = probed::log(dashboard.clone(), now);
     let acceptor = accept::Acceptor {
         router: router(dashboard, options),
-        patience: limits.patience(),
+        timeouts: limits.peer_timeouts(),
         places: Arc::new(Semaphore::new(places(limits.connections))),
         graceful: GracefulShutdown::new(),
     };
@@ -118,7 +118,7 @@ pub(crate) async fn check(loaded: Option<LoadReport>, dashboard: &Dashboard, clo
     }
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&found)?)?;
     let down = health.sources.iter().filter(|source| source.status != SourceStatus::Ok);
-    let down: Vec<String> = down.map(|source| format!("{} ({})", source.name, source.seam.name())).collect();
+    let down: Vec<String> = down.map(|source| format!("{} ({})", source.name, source.kind.name())).collect();
     if !health.ready || !down.is_empty() {
         bail!("no answer from {}", down.join(", "));
     }

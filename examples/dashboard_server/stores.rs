@@ -4,7 +4,7 @@
 use std::{str::FromStr as _, time::Duration};
 
 use anyhow::{Context as _, anyhow, ensure};
-use axon_metrics::Dashboard;
+use axon_metrics::{Dashboard, QuestionKind};
 use axon_metrics_es::{EsBehavior, EsOptions};
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
 use axon_metrics_redis::{RedisCache, RedisCacheOptions, RedisKeys, RedisOptions, RedisRealtime, StockKey};
@@ -68,7 +68,7 @@ fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
         .with_event_indices(&config.event_indices)
         .with_purchase_indices(&config.purchase_indices)
         .with_page_templates(&config.page_urls)
-        .with_search_timeout(settings.budgets.budgets().behavior * 7 / 8);
+        .with_search_timeout(settings.budgets.0.of(QuestionKind::Behavior) * 7 / 8);
     let options =
         if config.ingest_lag_measured { options.with_measured_ingest_lag(lag) } else { options.with_ingest_lag(lag) };
     EsBehavior::with_options(elasticsearch::Elasticsearch::new(transport), options).context("elasticsearch")
@@ -82,8 +82,9 @@ fn mysql(settings: &Config) -> anyhow::Result<MySqlPool> {
         server = server.password(config.password.exposed());
     }
     // The pool serves both: a statement may take what the more patient of them waits.
-    let budgets = settings.budgets.budgets();
-    let pool = axon_metrics_mysql::pool_options_with(budgets.ledger.max(budgets.catalog));
+    let budgets = settings.budgets.0;
+    let pool =
+        axon_metrics_mysql::pool_options_with(budgets.of(QuestionKind::Ledger).max(budgets.of(QuestionKind::Catalog)));
     Ok(pool.max_connections(config.max_connections).connect_lazy_with(server))
 }
 

@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 
 use axon_examples::{fault_proxy::Fault, generator::Config, stores::Layout};
 use axon_metrics::{
-    Bound, Budgets, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, Period, Widget, answer::WidgetStatus,
+    Bound, Budgets, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, Period, QuestionKind, Widget,
+    answer::WidgetStatus,
 };
 use far::{Far, is_drill};
 use futures_util::future::join_all;
@@ -50,8 +51,11 @@ fn manner() -> Manner {
         Manner { budgets, first: ms(5_000), healed: ms(2_000) }
     } else {
         // Still less than a connection takes, for the catalog.
-        let budgets =
-            Budgets { answer: ms(1_500), catalog: ms(400), behavior: ms(1_500), realtime: ms(1_500), ..budgets };
+        let budgets = budgets
+            .with_answer(ms(1_500))
+            .with(QuestionKind::Catalog, ms(400))
+            .with(QuestionKind::Behavior, ms(1_500))
+            .with(QuestionKind::Realtime, ms(1_500));
         Manner { budgets, first: ms(10_000), healed: ms(5_000) }
     }
 }

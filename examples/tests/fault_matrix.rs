@@ -33,7 +33,7 @@ use axon_examples::{
     generator::Config,
     stores::Layout,
 };
-use axon_metrics::{Budgets, testing::server_url};
+use axon_metrics::{Budgets, QuestionKind, testing::server_url};
 use cell::{Cell, Outcome, World};
 use far::is_drill;
 use futures_util::{StreamExt as _, future::join_all, stream};
@@ -132,7 +132,7 @@ fn manner() -> Manner {
         Manner { at_once: 1, grace: Duration::from_millis(50), budgets: Budgets::default() }
     } else {
         let long = Duration::from_millis(700);
-        let budgets = Budgets { catalog: long, realtime: long, ..Budgets::default() };
+        let budgets = Budgets::default().with(QuestionKind::Catalog, long).with(QuestionKind::Realtime, long);
         Manner { at_once: 3, grace: Duration::from_millis(250), budgets }
     }
 }

@@ -41,7 +41,7 @@ const GRACE: Duration = Duration::from_millis(150);
 /// After how long a server dies that does not answer what it was asked, since it stands still.
 const DIES_AFTER: Duration = Duration::from_millis(30);
 /// Who asks Elasticsearch, the database and Redis for figures.
-const SEAMS: [SourceKind; 3] = [SourceKind::Behavior, SourceKind::Ledger, SourceKind::Realtime];
+const SOURCE_KINDS: [SourceKind; 3] = [SourceKind::Behavior, SourceKind::Ledger, SourceKind::Realtime];
 
 const WIDGETS: [Widget; 4] = [Widget::Overview, Widget::Funnel, Widget::Comparison, Widget::Realtime];
 
@@ -181,7 +181,7 @@ async fn kill(servers: &Servers, platform: &Platform, name: &'static str, place:
         };
         let ((answer, took), ()) = tokio::join!(drill.answer(), dies);
         slowest = slowest.max(took);
-        assert!(took <= budgets.answer + GRACE, "{name}, round {round}: an answer after {took:?}");
+        assert!(took <= budgets.answer() + GRACE, "{name}, round {round}: an answer after {took:?}");
         let sources = match answer {
             Ok(answer) => {
                 same_numbers(&shown(&answer), &good_data, name)
@@ -191,7 +191,8 @@ async fn kill(servers: &Servers, platform: &Platform, name: &'static str, place:
             Err(AnswerError::Unavailable { sources }) => sources,
             Err(error) => panic!("{name}, round {round}: {error}"),
         };
-        let lost = |source: &SourceState| source.seam == SEAMS[place] && source.status == SourceStatus::Unavailable;
+        let lost =
+            |source: &SourceState| source.kind == SOURCE_KINDS[place] && source.status == SourceStatus::Unavailable;
         assert!(sources.iter().any(lost), "{name}, round {round}: it died while it was asked, and {sources:?}");
         assert!(tokio::task::block_in_place(|| servers.services(&["up", name])), "{name} does not start again");
         if name == "redis" {

@@ -13,7 +13,7 @@ mod server;
 use std::time::{Duration, Instant};
 
 use axon_examples::{generator::Config, stores::Layout};
-use axon_metrics::{Budgets, DashboardRequest, Widget, answer::WidgetStatus};
+use axon_metrics::{Budgets, DashboardRequest, QuestionKind, Widget, answer::WidgetStatus};
 use far::{Far, is_drill};
 use platform::Platform;
 
@@ -35,8 +35,12 @@ async fn an_answer_takes_as_long_as_its_slowest_store() {
     let (rounds, share, beside) = if is_drill() { (100, 1.1, 2.0) } else { (20, 1.5, 15.0) };
     let far = Far::of(&platform, [0; 3]).await;
     let long = Duration::from_secs(10);
-    let budgets =
-        Budgets { answer: long, catalog: long, behavior: long, ledger: long, realtime: long, ..Budgets::default() };
+    let budgets = Budgets::default()
+        .with_answer(long)
+        .with(QuestionKind::Catalog, long)
+        .with(QuestionKind::Behavior, long)
+        .with(QuestionKind::Ledger, long)
+        .with(QuestionKind::Realtime, long);
     let dashboard = platform.dashboard(&far.addresses(), budgets);
     let campaign = platform.expected.campaigns.iter().find(|campaign| campaign.figures.funnel).unwrap();
     let as_of = platform.expected.as_of;

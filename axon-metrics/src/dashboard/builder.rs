@@ -6,16 +6,15 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-use super::{Dashboard, Inner};
+use super::{
+    Dashboard, Inner,
+    sources::{FactSources, Sources},
+};
 use crate::{
-    DashboardCache, Lifetimes,
-    baseline::kept::Histories,
-    cache::{kept::KeptWidgets, shared::SharedCache},
-    catalog::kept::KeptCatalog,
-    definitions::{Mode, Record, StepRules},
-    gather::{Budgets, Sources},
-    guard::{Concurrency, Guards, admission::Admission},
-    source::{BehaviorSource, CatalogSource, LedgerSource, RealtimeSource},
+    call::{Admission, Budgets, Concurrency, guards},
+    keep::{BaselineCache, CatalogCache, DashboardCache, Lifetimes, SharedCache, WidgetCache},
+    source::{BehaviorSource, CatalogSource, LedgerSource, PerSource, QuestionKind, RealtimeSource},
+    vocabulary::{Mode, Record, StepRules},
 };
 
 const MAX_BASELINE_WEEKS: u32 = 8;
@@ -37,7 +36,7 @@ pub(super) struct Settings {
 #[must_use]
 pub struct DashboardBuilder<C> {
     catalog: C,
-    sources: Sources,
+    sources: FactSources,
     shared: Option<Arc<dyn DashboardCache>>,
     pub(super) settings: Settings,
 }
@@ -61,9 +60,7 @@ impl DashboardBuilder<()> {
             max_loads: 64,
             concurrency: Concurrency::default(),
         };
-        let guards = Guards::new(["none"; 4], &settings.budgets, &settings.concurrency);
-        let sources = Sources { behavior: None, ledger: None, realtime: None, histories: None, guards };
-        Self { catalog: (), sources, shared: None, settings }
+        Self { catalog: (), sources: FactSources::default(), shared: None, settings }
     }
 }
 
@@ -112,7 +109,7 @@ impl<C> DashboardBuilder<C> {
 
     /// How long sources may take. Defaults to [`Budgets::default`].
     pub fn budgets(mut self, budgets: Budgets) -> Self {
-        self.settings.budgets = budgets.bounded();
+        self.settings.budgets = budgets;
         self
     }
 
@@ -157,41 +154,37 @@ impl<C> DashboardBuilder<C> {
 
 impl DashboardBuilder<Arc<dyn CatalogSource>> {
     /// The dashboard.
-    pub fn build(mut self) -> Dashboard {
-        let names = [
-            Some(self.catalog.name()),
-            self.sources.behavior.as_ref().map(|source| source.name()),
-            self.sources.ledger.as_ref().map(|source| source.name()),
-            self.sources.realtime.as_ref().map(|source| source.name()),
-        ];
-        let hashes = Mode::ALL.map(|mode| definition_hash(&self.settings, mode, names));
-        let Settings { budgets, concurrency, lifetimes, .. } = &self.settings;
-        self.sources.guards = Guards::new(names.map(|name| name.unwrap_or("none")), budgets, concurrency);
-        let guard = Arc::clone(&self.sources.guards.catalog);
-        let catalog = Arc::new(KeptCatalog::new(self.catalog, guard, budgets.catalog));
-        let admission = Admission::new(self.settings.max_loads);
-        let shared = self.shared.map(|cache| SharedCache::new(cache, budgets.cache));
-        let guard = Arc::clone(&self.sources.guards.history);
-        let kept = |ledger: &Arc<_>| Histories::new(Arc::clone(ledger), guard, budgets.history, *lifetimes);
-        self.sources.histories = self.sources.ledger.as_ref().map(kept);
+    pub fn build(self) -> Dashboard {
+        let Self { catalog, sources: facts, shared, settings } = self;
+        let connected = facts.connected(&catalog);
+        let names = PerSource::from_fn(|kind| connected[kind].as_ref().map(|source| source.name()));
+        let hashes = Mode::ALL.map(|mode| definition_hash(&settings, mode, &names));
+        let Settings { budgets, concurrency, lifetimes, max_loads, .. } = &settings;
+        let guards = guards(names.map(|name| name.unwrap_or("none")), budgets, concurrency);
+        let guard = |kind| Arc::clone(&guards[kind]);
+        let catalog = CatalogCache::new(catalog, guard(QuestionKind::Catalog), budgets.of(QuestionKind::Catalog));
+        let baseline = facts.ledger.as_ref().map(|ledger| {
+            let (guard, budget) = (guard(QuestionKind::History), budgets.of(QuestionKind::History));
+            BaselineCache::new(Arc::clone(ledger), guard, budget, *lifetimes)
+        });
         Dashboard {
             inner: Arc::new(Inner {
-                catalog,
-                sources: self.sources,
-                settings: self.settings,
+                catalog: Arc::new(catalog),
+                admission: Admission::new(*max_loads),
+                shared: shared.map(|cache| SharedCache::new(cache, budgets.cache())),
+                sources: Sources { facts, baseline, guards, connected },
+                settings,
                 probed: Mutex::default(),
                 hashes,
-                kept: LazyLock::new(KeptWidgets::default),
-                shared,
-                flights: Arc::default(),
-                admission,
+                widgets: LazyLock::new(WidgetCache::default),
+                single_flight: Arc::default(),
             }),
         }
     }
 }
 
 /// A stable hash over everything that decides the numbers.
-pub(super) fn definition_hash(settings: &Settings, mode: Mode, sources: [Option<&'static str>; 4]) -> String {
+pub(super) fn definition_hash(settings: &Settings, mode: Mode, sources: &PerSource<Option<&'static str>>) -> String {
     let mut text =
         format!("{}|{}|{}|{}", StepRules::FUNNEL, mode.code(), settings.zone.name(), settings.baseline_weeks);
     for step in settings.rules.steps() {

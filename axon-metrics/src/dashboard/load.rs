@@ -15,24 +15,18 @@ use tokio::time::Instant;
 use super::{
     Inner,
     builder::Settings,
-    question::{Part, Question, Unit},
+    gather::{gather, unanswered},
+    resolve::{LoadGroup, Question, WidgetKey},
 };
 use crate::{
-    Timestamp, Widget, Window,
-    answer::{SourceKind, SourceReport, SourceState, WidgetState, WidgetStatus},
-    baseline,
-    cache::{
-        CacheEntry, Lifetimes,
-        entry::{Finished, decode, encode},
-        lifetimes::later,
-    },
-    calendar,
-    catalog::Resolved,
-    definitions::Record,
-    gather::{gather, unanswered},
+    call::SourceReport,
+    keep::{CacheEntry, Lifetimes, WidgetSnapshot, decode, encode, later},
     observe::{self, CacheLevel, CacheOutcome},
-    source::{Counting, QueryScope, SalesQuestion},
-    widget::{Context, Data, Facts, Needs, Notes},
+    source::{QueryScope, SalesQuestion, SourceKind},
+    stats::baseline,
+    vocabulary::{Counting, Record, ResolvedScope, Timestamp, Window, calendar},
+    widget::{Data, Facts, Needs, Notes, Widget, WidgetInput},
+    wire::{SourceState, WidgetState, WidgetStatus},
 };
 
 const INFLOW_HOURS: usize = 24;
@@ -44,19 +38,19 @@ pub(super) const NOT_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a load leaves: each widget under its key.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Loaded {
-    parts: Vec<(Part, Arc<Finished>)>,
+pub(super) struct LoadResult {
+    widgets: Vec<(WidgetKey, Arc<WidgetSnapshot>)>,
     refused: Option<Duration>,
 }
 
-impl Loaded {
+impl LoadResult {
     /// When to ask again, if not all could be loaded since there is too much to do.
     pub(super) fn refused(&self) -> Option<Duration> {
         self.refused
     }
 
-    pub(super) fn part(&self, key: &str) -> Option<Arc<Finished>> {
-        self.parts.iter().find(|(part, _)| part.key == key).map(|(_, finished)| Arc::clone(finished))
+    pub(super) fn widget_key(&self, key: &str) -> Option<Arc<WidgetSnapshot>> {
+        self.widgets.iter().find(|(widget_key, _)| widget_key.key == key).map(|(_, finished)| Arc::clone(finished))
     }
 }
 
@@ -73,16 +67,16 @@ struct Again {
 pub(super) struct Load {
     pub(super) inner: Arc<Inner>,
     pub(super) question: Question,
-    pub(super) units: Vec<Unit>,
+    pub(super) groups: Vec<LoadGroup>,
     pub(super) deadline: Instant,
 }
 
 impl Load {
     /// Loads, and keeps what may be kept.
-    pub(super) async fn run(mut self) -> Arc<Loaded> {
+    pub(super) async fn run(mut self) -> Arc<LoadResult> {
         let began = Instant::now();
         let mut loaded = self.look_in_shared_cache().await;
-        if self.units.is_empty() {
+        if self.groups.is_empty() {
             return Arc::new(loaded);
         }
         // The one place where loads wait for their turn: what a cache holds waits for none.
@@ -93,43 +87,48 @@ impl Load {
                 return Arc::new(loaded);
             }
         };
-        // By far the largest part of a load, and not needed where a cache has all.
+        // By far the largest key of a load, and not needed where a cache has all.
         let asked = Box::pin(self.ask_sources(began)).await;
         let keep = !self.inner.settings.lifetimes.keep_nothing();
         if keep {
-            for (part, finished) in &asked {
-                let asked = self.units.iter().any(|unit| unit.asked(part)).then_some(self.question.now);
-                self.inner.kept.keep(&part.key, finished, asked);
+            for (widget_key, finished) in &asked {
+                let asked = self.groups.iter().any(|group| group.asked(widget_key)).then_some(self.question.now);
+                self.inner.widgets.keep(&widget_key.key, finished, asked);
             }
             self.put_in_shared_cache(&asked);
         }
-        loaded.parts.extend(asked);
+        loaded.widgets.extend(asked);
         Arc::new(loaded)
     }
 
     /// One question to the shared cache for everything. What it holds whole and fresh is no longer to be loaded; what it
     /// holds that is too old for that is kept for when a source fails.
-    async fn look_in_shared_cache(&mut self) -> Loaded {
+    async fn look_in_shared_cache(&mut self) -> LoadResult {
         let inner = Arc::clone(&self.inner);
         let Some(shared) = inner.shared.as_ref().filter(|_| !inner.settings.lifetimes.keep_nothing()) else {
-            return Loaded::default();
+            return LoadResult::default();
         };
         let question = self.question.clone();
-        let keys: Vec<String> = self.units.iter().flat_map(Unit::all).map(|part| part.key.clone()).collect();
+        let keys: Vec<String> =
+            self.groups.iter().flat_map(LoadGroup::all).map(|widget_key| widget_key.key.clone()).collect();
         let mut values = shared.get(keys).await.into_iter();
-        let mut loaded = Loaded::default();
-        self.units.retain(|unit| {
-            let values = values.by_ref().take(unit.all().count());
-            let found = unit.all().zip(values).map(|(part, value)| {
+        let mut loaded = LoadResult::default();
+        self.groups.retain(|group| {
+            let values = values.by_ref().take(group.all().count());
+            let found = group.all().zip(values).map(|(widget_key, value)| {
                 let value: Vec<u8> = value?;
-                let finished = decode(&value, &part.key, part.widget, question.as_of)?;
-                let life = question.life(&inner, unit, part.widget, &finished);
-                (question.now < life.stale_until).then(|| (part.clone(), Arc::new(finished), life))
+                let finished = decode(&value, &widget_key.key, widget_key.widget, question.as_of)?;
+                let life = question.life(&inner, group, widget_key.widget, &finished);
+                (question.now < life.stale_until).then(|| (widget_key.clone(), Arc::new(finished), life))
             });
             let found: Vec<_> = found.collect();
-            for (part, finished, _) in found.iter().flatten() {
-                if inner.kept.whole(&part.key).is_none_or(|kept| kept.as_of < finished.as_of) {
-                    inner.kept.remember_whole(&part.key, finished, unit.asked(part).then_some(question.now));
+            for (widget_key, finished, _) in found.iter().flatten() {
+                if inner.widgets.whole(&widget_key.key).is_none_or(|kept| kept.as_of < finished.as_of) {
+                    inner.widgets.remember_whole(
+                        &widget_key.key,
+                        finished,
+                        group.asked(widget_key).then_some(question.now),
+                    );
                 }
             }
             let load = found.first().and_then(Option::as_ref).map(|(_, finished, _)| finished.load);
@@ -139,22 +138,24 @@ impl Load {
                     .is_some_and(|(_, finished, life)| question.now < life.fresh_until && Some(finished.load) == load)
             });
             let outcome = if fresh { CacheOutcome::Hit } else { CacheOutcome::Miss };
-            unit.all().for_each(|_| observe::cache(CacheLevel::Shared, outcome));
+            group.all().for_each(|_| observe::cache(CacheLevel::Shared, outcome));
             if fresh {
-                loaded.parts.extend(found.into_iter().flatten().map(|(part, finished, _)| (part, finished)));
+                loaded
+                    .widgets
+                    .extend(found.into_iter().flatten().map(|(widget_key, finished, _)| (widget_key, finished)));
             }
             !fresh
         });
         loaded
     }
 
-    async fn ask_sources(&self, began: Instant) -> Vec<(Part, Arc<Finished>)> {
+    async fn ask_sources(&self, began: Instant) -> Vec<(WidgetKey, Arc<WidgetSnapshot>)> {
         let Inner { sources, settings, .. } = &*self.inner;
-        let Some((needs, context)) = self.context() else { return Vec::new() };
-        let (facts, reports) = gather(sources, &settings.budgets, self.deadline, needs, &context).await;
+        let Some((needs, input)) = self.input() else { return Vec::new() };
+        let (facts, reports) = gather(sources, &settings.budgets, self.deadline, needs, &input).await;
         let ended = later(self.question.now, began.elapsed());
         let again = Again { failed: later(ended, NOT_AGAIN), loading: later(ended, settings.lifetimes.live) };
-        let finished = self.finish(&context, &facts, reports, again);
+        let finished = self.finish(&input, &facts, reports, again);
         let statuses = || finished.iter().map(|(_, finished)| finished.state.status);
         let outcome = if statuses().all(|status| status == WidgetStatus::Fresh) {
             "fresh"
@@ -168,60 +169,61 @@ impl Load {
     }
 
     /// What there is to say when a load ended without a word, or did not end in time: all figures are lost.
-    pub(super) fn unanswered(&self) -> Loaded {
+    pub(super) fn unanswered(&self) -> LoadResult {
         let Inner { sources, settings, .. } = &*self.inner;
-        let Some((needs, context)) = self.context() else { return Loaded::default() };
-        let (facts, reports) = unanswered(sources, &settings.budgets, needs, &context);
+        let Some((needs, input)) = self.input() else { return LoadResult::default() };
+        let (facts, reports) = unanswered(sources, &settings.budgets, needs, &input);
         let again = Again { failed: self.question.now, loading: self.question.now };
-        Loaded { parts: self.finish(&context, &facts, reports, again), refused: None }
+        LoadResult { widgets: self.finish(&input, &facts, reports, again), refused: None }
     }
 
     /// Computes the widgets from what the sources said.
     fn finish(
         &self,
-        context: &Context<'_>,
+        input: &WidgetInput<'_>,
         facts: &Facts,
         reports: Vec<SourceReport>,
         again: Again,
-    ) -> Vec<(Part, Arc<Finished>)> {
+    ) -> Vec<(WidgetKey, Arc<WidgetSnapshot>)> {
         let load = next_load();
         let reports: Vec<SourceState> = reports.into_iter().map(SourceState::from).collect();
-        let finish = |part: &Part| {
+        let finish = |widget_key: &WidgetKey| {
             let (mut data, mut notes) = (Data::default(), Notes::default());
-            part.widget.fill(&mut data, context, facts, &mut notes);
+            widget_key.widget.fill(&mut data, input, facts, &mut notes);
             let not_whole_until = if notes.waits_for_history() { again.loading } else { again.failed };
-            let state = WidgetState { age_ms: None, ..WidgetState::new(notes, context.as_of) };
+            let state = WidgetState { age_ms: None, ..WidgetState::new(notes, input.as_of) };
             let not_whole_until = (state.status != WidgetStatus::Fresh).then_some(not_whole_until);
-            let seams = seams(part.widget, &self.inner.settings);
-            let sources = reports.iter().filter(|report| seams.contains(&report.seam)).cloned().collect();
-            let finished = Finished { data, state, sources, as_of: context.as_of, load, not_whole_until };
-            (part.clone(), Arc::new(finished))
+            let kinds = source_kinds(widget_key.widget, &self.inner.settings);
+            let sources = reports.iter().filter(|report| kinds.contains(&report.kind)).cloned().collect();
+            let finished = WidgetSnapshot { data, state, sources, as_of: input.as_of, load, not_whole_until };
+            (widget_key.clone(), Arc::new(finished))
         };
-        self.units.iter().flat_map(Unit::all).map(finish).collect()
+        self.groups.iter().flat_map(LoadGroup::all).map(finish).collect()
     }
 
     /// Behind the answer, which waits for no cache.
-    fn put_in_shared_cache(&self, finished: &[(Part, Arc<Finished>)]) {
+    fn put_in_shared_cache(&self, finished: &[(WidgetKey, Arc<WidgetSnapshot>)]) {
         let Some(shared) = &self.inner.shared else { return };
         let settings = &self.inner.settings;
-        let about = |part: &Part| self.units.iter().find(|unit| unit.all().any(|one| one.key == part.key));
-        let entry = |(part, finished): &(Part, Arc<Finished>)| {
-            let life = self.question.life(&self.inner, about(part)?, part.widget, finished);
+        let about =
+            |widget_key: &WidgetKey| self.groups.iter().find(|group| group.all().any(|one| one.key == widget_key.key));
+        let entry = |(widget_key, finished): &(WidgetKey, Arc<WidgetSnapshot>)| {
+            let life = self.question.life(&self.inner, about(widget_key)?, widget_key.widget, finished);
             let ttl = Lifetimes::longest(life, finished.as_of, settings.lifetimes.stale);
-            let value = encode(&part.key, finished)?;
-            (ttl >= Duration::from_millis(1)).then(|| CacheEntry { key: part.key.clone(), value, ttl })
+            let value = encode(&widget_key.key, finished)?;
+            (ttl >= Duration::from_millis(1)).then(|| CacheEntry { key: widget_key.key.clone(), value, ttl })
         };
         shared.put(finished.iter().filter_map(entry).collect());
     }
 
-    fn context(&self) -> Option<(Needs, Context<'_>)> {
+    fn input(&self) -> Option<(Needs, WidgetInput<'_>)> {
         let mut needs = Needs::default();
-        self.units.iter().flat_map(Unit::all).for_each(|part| part.widget.add_needs(&mut needs));
-        Some((needs, context(&self.question, self.question.scope()?, &self.inner.settings, needs)))
+        self.groups.iter().flat_map(LoadGroup::all).for_each(|widget_key| widget_key.widget.add_needs(&mut needs));
+        Some((needs, input(&self.question, self.question.scope()?, &self.inner.settings, needs)))
     }
 }
 
-fn context<'a>(question: &'a Question, scope: Resolved<'a>, settings: &Settings, needs: Needs) -> Context<'a> {
+fn input<'a>(question: &'a Question, scope: ResolvedScope<'a>, settings: &Settings, needs: Needs) -> WidgetInput<'a> {
     let Question { mode, ref catalog, range, as_of, .. } = *question;
     let funnel = scope.activities.iter().filter(|activity| activity.kind.has_funnel());
     let query = QueryScope {
@@ -241,7 +243,7 @@ fn context<'a>(question: &'a Question, scope: Resolved<'a>, settings: &Settings,
     let history = scope
         .promotion_start()
         .and_then(|start| baseline::history_question(&products, start, as_of, settings.zone, settings.baseline_weeks));
-    Context {
+    WidgetInput {
         scope,
         currency: catalog.currency(),
         zone: settings.zone,
@@ -267,7 +269,7 @@ fn inflow_hours(as_of: Timestamp, zone: chrono_tz::Tz) -> Vec<Window> {
 }
 
 /// Whose facts a widget is made of.
-fn seams(widget: Widget, settings: &Settings) -> Vec<SourceKind> {
+fn source_kinds(widget: Widget, settings: &Settings) -> Vec<SourceKind> {
     let mut needs = Needs::default();
     widget.add_needs(&mut needs);
     let counts = needs.steps || needs.by_activity;
@@ -278,7 +280,7 @@ fn seams(widget: Widget, settings: &Settings) -> Vec<SourceKind> {
         (SourceKind::Ledger, counts && rows > 0 || needs.sales),
         (SourceKind::Realtime, needs.slots),
     ];
-    uses.into_iter().filter(|(_, used)| *used).map(|(seam, _)| seam).collect()
+    uses.into_iter().filter(|(_, used)| *used).map(|(kind, _)| kind).collect()
 }
 
 /// A name for a load that no other load has, of whatever process.

@@ -8,16 +8,16 @@ use rust_decimal::Decimal;
 use super::{builder::definition_hash, *};
 use crate::{
     ActivityId, CampaignId, Catalog, Fact, Lifetimes, Measured, Missing, Mode, ProductId, Reason, StepRules, Widget,
-    answer::{SourceStatus, WidgetStatus},
-    catalog::{Activity, ActivityKind, Campaign},
-    facts::{BehaviorFacts, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
+    source::{BehaviorFacts, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
     source::{
-        BehaviorQuestion, BehaviorSource, CatalogSource, LedgerQuestion, LedgerSource, RealtimeQuestion,
-        RealtimeSource, SourceError,
+        BehaviorQuestion, BehaviorSource, CatalogSource, LedgerQuestion, LedgerSource, PerSource, RealtimeQuestion,
+        RealtimeSource, SourceError, SourceKind, SourceStatus,
     },
     testing::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource},
+    vocabulary::{Activity, ActivityKind, Campaign},
     widget::MissingReason,
     widget::WarningCode,
+    wire::WidgetStatus,
 };
 
 fn now() -> Timestamp {
@@ -359,7 +359,7 @@ async fn a_source_that_sends_something_else_is_not_believed() {
         (
             "an hour outside the history",
             |facts| {
-                let outside = || vec![(as_of(), crate::facts::BucketSales::default())];
+                let outside = || vec![(as_of(), crate::source::BucketSales::default())];
                 let history = facts.history.iter_mut();
                 history.for_each(|history| *history = measured(History { since: None, buckets: outside() }));
             },
@@ -544,8 +544,12 @@ mod history;
 #[test]
 fn the_hash_tells_apart_what_decides_the_numbers_and_nothing_else() {
     let settings = Dashboard::builder().settings;
-    let names = [Some("mysql"), Some("elasticsearch"), Some("mysql"), Some("redis")];
-    let hash = |settings: &Settings, mode| definition_hash(settings, mode, names);
+    let names = PerSource::from_fn(|kind| match kind {
+        SourceKind::Catalog | SourceKind::Ledger => Some("mysql"),
+        SourceKind::Behavior => Some("elasticsearch"),
+        SourceKind::Realtime => Some("redis"),
+    });
+    let hash = |settings: &Settings, mode| definition_hash(settings, mode, &names);
     let usual = hash(&settings, Mode::Count);
     assert_eq!(usual, hash(&settings.clone(), Mode::Count));
     let mut narrowed = settings.clone();
@@ -655,7 +659,7 @@ async fn every_figure_of_an_answer_is_defined_once() {
             _ => drop(found.insert(path.to_owned())),
         }
     }
-    let others = vec![crate::facts::OtherSales { campaign: None, activity: ActivityId(5), orders: 2 }];
+    let others = vec![crate::source::OtherSales { campaign: None, activity: ActivityId(5), orders: 2 }];
     let ledger = ledger_source(move |question| {
         let mut facts = ledger_facts(question);
         facts.sales.iter_mut().for_each(|sales| sales.others = measured(others.clone()));

@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{
     ActivityId, Measured,
-    definitions::EventRule,
-    facts::{BehaviorFacts, Fact, StepCounts},
-    period::Window,
+    source::{BehaviorFacts, Fact, StepCounts},
     source::{BehaviorQuestion, Counting},
+    vocabulary::EventRule,
+    vocabulary::Window,
 };
 
 pub(super) fn answer(snapshot: &Snapshot, question: &BehaviorQuestion) -> BehaviorFacts {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     ActivityId, CampaignId, Catalog, ProductId, Reason, Timestamp,
-    catalog::{Activity, ActivityKind, Campaign},
+    vocabulary::{Activity, ActivityKind, Campaign},
 };
 
 #[derive(Deserialize)]

@@ -9,7 +9,7 @@ use super::{
     log::{Pending, Span, TimeLog, shared},
     subjects::{Code, table},
 };
-use crate::{ActivityId, definitions::EventRule};
+use crate::{ActivityId, vocabulary::EventRule};
 
 /// The code of a trigger type with a tracker definition.
 pub(super) type Kind = u16;

@@ -10,7 +10,7 @@ use std::{
 use chrono_tz::Tz;
 
 use super::report::Fault;
-use crate::{catalog::CatalogError, definitions::PageTemplate};
+use crate::{vocabulary::CatalogError, vocabulary::PageTemplate};
 
 /// The indices whose `PURCHASE` events are believed, unless others are given.
 const PURCHASE_INDICES: [&str; 2] = ["axon.event.commerce", "behavior-events"];

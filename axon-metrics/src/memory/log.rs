@@ -7,7 +7,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::{Timestamp, period::Window};
+use crate::{Timestamp, vocabulary::Window};
 
 /// Microseconds since 1970 of a record: times are kept to the microsecond, what is beyond is cut off.
 pub(super) fn kept(at: Timestamp) -> i64 {

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     ActivityId, Catalog, Measured, Missing, Money, ProductId, Reason, Timestamp,
-    definitions::LedgerStep,
-    facts::{BucketSales, Fact, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
-    period::Window,
+    source::{BucketSales, Fact, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
     source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion},
+    vocabulary::LedgerStep,
+    vocabulary::Window,
 };
 
 pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFacts {

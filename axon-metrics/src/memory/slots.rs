@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     ActivityId, Measured, Missing, Reason,
-    definitions::EventRule,
-    facts::{Fact, RealtimeFacts, Slots, Stock},
     source::RealtimeQuestion,
+    source::{Fact, RealtimeFacts, Slots, Stock},
+    vocabulary::EventRule,
 };
 
 /// The trigger type of the events that slots are derived from.

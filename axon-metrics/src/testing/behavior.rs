@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     Missing, Reason,
-    definitions::EventRule,
-    facts::BehaviorFacts,
+    source::BehaviorFacts,
     source::{BehaviorQuestion, BehaviorSource, Counting, InflowQuestion, QueryScope, SourceError},
+    vocabulary::EventRule,
 };
 
 fn steps(scope: QueryScope, triggers: &[&str]) -> BehaviorQuestion {

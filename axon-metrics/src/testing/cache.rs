@@ -6,7 +6,7 @@ use super::{
     stores::{CacheStore, FaultyStore},
     world::{self, BUDGET, well_named},
 };
-use crate::cache::{CacheEntry, CacheError, DashboardCache};
+use crate::keep::{CacheEntry, CacheError, DashboardCache};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -189,7 +189,7 @@ where
     }
 }
 
-/// Makes a test of every sentence of [`DashboardCache`](crate::cache::DashboardCache), for a
+/// Makes a test of every sentence of [`DashboardCache`](crate::keep::DashboardCache), for a
 /// [`CacheStore`](crate::testing::CacheStore). Needs tokio with `macros`, `rt` and `time`.
 #[macro_export]
 macro_rules! dashboard_cache_conformance {
@@ -210,7 +210,7 @@ macro_rules! dashboard_cache_conformance {
     };
 }
 
-/// Makes tests of what a [`DashboardCache`](crate::cache::DashboardCache) over a server says when that server misbehaves
+/// Makes tests of what a [`DashboardCache`](crate::keep::DashboardCache) over a server says when that server misbehaves
 /// ([`FaultyStore`](crate::testing::FaultyStore)).
 #[macro_export]
 macro_rules! dashboard_cache_server_conformance {

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     ActivityId, CampaignId, Money, ProductId,
-    catalog::{Activity, ActivityKind, Campaign, Catalog},
     source::{CatalogSource, SourceError},
+    vocabulary::{Activity, ActivityKind, Campaign, Catalog},
 };
 
 fn activity(id: u64, kind: &str) -> Activity {

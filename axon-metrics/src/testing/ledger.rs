@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     ActivityId, CampaignId, Missing, Money, ProductId, Reason,
-    catalog::{Activity, ActivityKind, Campaign},
-    definitions::LedgerStep,
-    facts::{BucketSales, Fact, History, LedgerFacts, OtherSales, Sales, SalesFacts},
-    period::Window,
+    source::{BucketSales, Fact, History, LedgerFacts, OtherSales, Sales, SalesFacts},
     source::{Counting, HistoryQuestion, LedgerQuestion, LedgerSource, QueryScope, SalesQuestion, SourceError},
+    vocabulary::LedgerStep,
+    vocabulary::Window,
+    vocabulary::{Activity, ActivityKind, Campaign},
 };
 
 const STEPS: [LedgerStep; 2] = [LedgerStep::ApprovedEntry, LedgerStep::Purchase];

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     ActivityId, Missing, Reason,
-    facts::{Fact, Slots},
+    source::{Fact, Slots},
     source::{RealtimeQuestion, RealtimeSource, SourceError},
 };
 

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 
 use super::records::{Entry, Event, Purchase, SlotRecord};
 use crate::{
-    cache::DashboardCache,
-    catalog::{Campaign, Catalog},
-    facts::Stock,
+    keep::DashboardCache,
+    source::Stock,
     source::{BehaviorSource, CatalogSource, LedgerSource, RealtimeSource},
+    vocabulary::{Campaign, Catalog},
 };
 
 /// The address of a server for tests from an environment variable; without it, says on standard error that a test is

@@ -5,9 +5,9 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use super::records::Event;
 use crate::{
     ActivityId, Timestamp,
-    facts::{Fact, Measured},
-    period::Window,
     source::{Counting, QueryScope, SourceError},
+    source::{Fact, Measured},
+    vocabulary::Window,
 };
 
 /// Long enough for a server that is busy with the other tests.

@@ -2,8 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Compute, Context, Facts, Needs, Notes, overview::OverviewFigures, realtime::Standing};
-use crate::{ActivityId, Missing, Phase, catalog::ActivityKind, facts::Fact};
+use super::{
+    input::{Compute, Facts, Needs, WidgetInput},
+    notes::Notes,
+    overview::OverviewFigures,
+    realtime::Standing,
+};
+use crate::{ActivityId, Missing, Phase, source::Fact, vocabulary::ActivityKind};
 
 /// One activity. Null is missing, never 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,23 +38,23 @@ impl Compute for Vec<ActivityRow> {
         needs.slots = true;
     }
 
-    fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
-        let without_funnel: Vec<Fact<u64>> = context.steps.iter().map(|_| Err(Missing::NotSupported)).collect();
+    fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+        let without_funnel: Vec<Fact<u64>> = input.steps.iter().map(|_| Err(Missing::NotSupported)).collect();
         let mut counts = facts.steps.by_activity.iter();
-        let mut rows = Vec::with_capacity(context.scope.activities.len());
-        for (activity, (_, slots)) in context.scope.activities.iter().zip(&facts.slots) {
+        let mut rows = Vec::with_capacity(input.scope.activities.len());
+        for (activity, (_, slots)) in input.scope.activities.iter().zip(&facts.slots) {
             let prefix = format!("activities[{}].", activity.id);
             // Counts are there for the activities with a funnel, in the same order.
             let steps = if activity.kind.has_funnel() { counts.next().map(|(_, steps)| steps) } else { None };
             let totals = OverviewFigures::compute(&prefix, steps.unwrap_or(&without_funnel), notes);
             notes.look_at(&slots.stock);
-            let standing = Standing::of(activity, slots, context.as_of);
+            let standing = Standing::of(activity, slots, input.as_of);
             standing.warn_into(notes, &prefix);
             rows.push(ActivityRow {
                 activity_id: activity.id,
                 name: activity.name.clone(),
                 kind: activity.kind.clone(),
-                phase: Phase::at(context.as_of, activity.start, activity.end),
+                phase: Phase::at(input.as_of, activity.start, activity.end),
                 totals,
                 remaining_stock: notes.derived(format!("{prefix}remainingStock"), standing.remaining),
             });

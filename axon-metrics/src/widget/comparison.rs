@@ -3,13 +3,17 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::{Compute, Context, Facts, Needs, Notes, Warning, WarningCode, notes::value};
-pub use crate::baseline::BaselineMethod;
+use super::{
+    input::{Compute, Facts, Needs, WidgetInput},
+    notes::{Notes, value},
+};
+pub use crate::stats::baseline::BaselineMethod;
 use crate::{
     ActivityId, CampaignId, Missing, ProductId,
-    baseline::{Expected, expected},
-    facts::{Fact, Sales},
-    rate::Exact,
+    source::{Fact, Sales},
+    stats::baseline::{Expectation, expected},
+    stats::rate::Exact,
+    wire::{Warning, WarningCode},
 };
 
 /// Sales of the range inside the promotion. Null is missing, never 0.
@@ -47,7 +51,7 @@ pub struct SalesFigures {
     pub cancelled: Option<u64>,
 }
 
-/// Expected shop purchases, had there been no promotion.
+/// Expectation shop purchases, had there been no promotion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Baseline {
@@ -104,16 +108,16 @@ impl Compute for Comparison {
         needs.sales = true;
     }
 
-    fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+    fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let sales = &facts.sales;
         Self {
             promotion: SalesFigures::compute("promotion", &sales.promotion, notes),
             regular: SalesFigures::compute("regular", &sales.regular, notes),
-            baseline: Baseline::compute(context, facts, notes),
-            currency: context.currency.to_owned(),
-            products: context.sales.products.clone(),
+            baseline: Baseline::compute(input, facts, notes),
+            currency: input.currency.to_owned(),
+            products: input.sales.products.clone(),
             other_promotions: notes.figure("otherPromotions", &sales.others).map(|others| {
-                let other = |sales: crate::facts::OtherSales| OtherPromotion {
+                let other = |sales: crate::source::OtherSales| OtherPromotion {
                     campaign_id: sales.campaign,
                     activity_id: sales.activity,
                     orders: sales.orders,
@@ -143,20 +147,20 @@ impl SalesFigures {
 }
 
 impl Baseline {
-    fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
-        let expected = if context.scope.activities.is_empty() {
+    fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+        let expected = if input.scope.activities.is_empty() {
             Err(Missing::NotMeasured(crate::Reason::NoActivities))
         } else {
-            expected_of(context, facts, notes)
+            expected_of(input, facts, notes)
         };
-        if let Ok(Expected { method, weeks, days, .. }) = &expected
+        if let Ok(Expectation { method, weeks, days, .. }) = &expected
             && *method != BaselineMethod::HourOfWeek
         {
             let message = "the ledger holds fewer than two whole weeks before the promotion";
             let warning = Warning::new(WarningCode::BaselineFallback, message).about("baseline.method");
             notes.warn(warning.with("weeks", Some(i64::from(*weeks))).with("days", Some(i64::from(*days))));
         }
-        let mut figure = |name: &str, pick: fn(&Expected) -> Result<Decimal, Missing>| {
+        let mut figure = |name: &str, pick: fn(&Expectation) -> Result<Decimal, Missing>| {
             let value = expected.as_ref().map_err(Clone::clone).and_then(pick);
             notes.derived(format!("baseline.{name}"), value)
         };
@@ -171,16 +175,16 @@ impl Baseline {
     }
 }
 
-fn expected_of(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Result<Expected, Missing> {
-    let start = context.scope.promotion_start().ok_or(Missing::NoBaseline)?;
+fn expected_of(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Result<Expectation, Missing> {
+    let start = input.scope.promotion_start().ok_or(Missing::NoBaseline)?;
     let history = facts.history.as_ref().map_err(Clone::clone)?;
     notes.look_at_kept(history);
-    let age = context.as_of - history.complete_to;
-    if age.to_std().is_ok_and(|age| age > context.history_old) {
+    let age = input.as_of - history.complete_to;
+    if age.to_std().is_ok_and(|age| age > input.history_old) {
         let message = "the weeks before the promotion were read long ago, and could not be read again since";
         let warning = Warning::new(WarningCode::BaselineOld, message).about("baseline");
         // In whole hours: what moves with each minute would make another answer of it each minute.
         notes.warn(warning.with("hours", Some(age.num_hours())));
     }
-    expected(&history.value, start, context.sales.window, context.as_of, context.zone, context.baseline_weeks)
+    expected(&history.value, start, input.sales.window, input.as_of, input.zone, input.baseline_weeks)
 }

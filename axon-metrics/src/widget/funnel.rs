@@ -2,11 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Compute, Context, Facts, Needs, Notes, Warning, WarningCode, notes::value};
+use super::{
+    input::{Compute, Facts, Needs, WidgetInput},
+    notes::{Notes, value},
+};
 use crate::{
     Missing,
-    facts::Fact,
-    rate::{Exact, percent},
+    source::Fact,
+    stats::rate::{Exact, percent},
+    wire::{Warning, WarningCode},
 };
 
 /// The funnel's steps.
@@ -55,10 +59,10 @@ impl Compute for Funnel {
         needs.steps = true;
     }
 
-    fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+    fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let (now, before) = (&facts.steps.current, &facts.steps.previous);
-        let mut steps = Vec::with_capacity(context.steps.len());
-        for (index, step) in context.steps.iter().enumerate() {
+        let mut steps = Vec::with_capacity(input.steps.len());
+        for (index, step) in input.steps.iter().enumerate() {
             let field = |name: &str| format!("steps[{index}].{name}");
             steps.push(FunnelStep {
                 name: step.ko.to_owned(),
@@ -67,7 +71,7 @@ impl Compute for Funnel {
                 key: step.key.to_owned(),
                 name_en: step.en.to_owned(),
                 rate_from_first: notes.derived(field("rateFromFirst"), rate(now, index, 0)),
-                previous: context.query.previous.map(|_| PreviousStep {
+                previous: input.query.previous.map(|_| PreviousStep {
                     value: notes.figure(field("previous.value"), &before[index]),
                     rate: notes.derived(field("previous.rate"), rate(before, index, index.saturating_sub(1))),
                 }),

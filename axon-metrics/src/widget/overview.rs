@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Compute, Context, Facts, Needs, Notes, notes::value};
+use super::{
+    input::{Compute, Facts, Needs, WidgetInput},
+    notes::{Notes, value},
+};
 use crate::{
     Missing,
-    facts::Fact,
-    rate::{Exact, Fraction, change, percent},
+    source::Fact,
+    stats::rate::{Exact, Fraction, change, percent},
 };
 
 /// The totals of a scope.
@@ -67,10 +70,10 @@ impl Compute for Overview {
         needs.steps = true;
     }
 
-    fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+    fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let now = &facts.steps.current;
         let totals = OverviewFigures::compute("", now, notes);
-        if context.query.previous.is_none() {
+        if input.query.previous.is_none() {
             return Self { totals, previous: None, change: None };
         }
         let before = &facts.steps.previous;

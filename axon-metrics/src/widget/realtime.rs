@@ -3,11 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Compute, Context, Facts, Needs, Notes, Warning, WarningCode, notes::value};
+use super::{
+    input::{Compute, Facts, Needs, WidgetInput},
+    notes::{Notes, value},
+};
 use crate::{
     ActivityId, Missing, Phase, Reason, Timestamp,
-    catalog::Activity,
-    facts::{Slots, Stock},
+    source::{Slots, Stock},
+    vocabulary::Activity,
+    wire::{Warning, WarningCode},
 };
 
 /// What is true this second. Null is missing, never 0.
@@ -80,19 +84,19 @@ impl Compute for Realtime {
         needs.inflow = true;
     }
 
-    fn compute(context: &Context<'_>, facts: &Facts, notes: &mut Notes) -> Self {
-        let activities = context.scope.activities;
+    fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+        let activities = input.scope.activities;
         let standings: Vec<Standing> = activities
             .iter()
             .zip(&facts.slots)
-            .map(|(activity, (_, slots))| Standing::of(activity, slots, context.as_of))
+            .map(|(activity, (_, slots))| Standing::of(activity, slots, input.as_of))
             .collect();
         let reads = facts.slots.iter().map(|(_, slots)| read_at(slots));
         for (_, slots) in &facts.slots {
             notes.look_at(&slots.stock);
             notes.look_at(&slots.members);
         }
-        let single = context.scope.activity().is_some();
+        let single = input.scope.activity().is_some();
         let remaining_stock = notes.derived("remainingStock", total(standings.iter().map(|one| one.remaining.clone())));
         let active_users = notes.figure("activeUsers", &facts.active);
         let last_updated = notes.derived("lastUpdated", oldest(reads));
@@ -100,11 +104,11 @@ impl Compute for Realtime {
         let initial_stock = limit(notes, "initialStock".to_owned(), limits);
         let participants_total =
             notes.derived("participantsTotal", total(standings.iter().map(|one| one.participants.clone())));
-        let hourly_inflow = notes.figure("hourlyInflow", &facts.inflow).map(|visits| buckets(context, &visits));
+        let hourly_inflow = notes.figure("hourlyInflow", &facts.inflow).map(|visits| buckets(input, &visits));
         let activities = (!single).then(|| {
             activities.iter().zip(&standings).map(|(activity, standing)| standing.row(activity, notes)).collect()
         });
-        for (activity, standing) in context.scope.activities.iter().zip(&standings) {
+        for (activity, standing) in input.scope.activities.iter().zip(&standings) {
             let prefix = if single { String::new() } else { format!("activities[{}].", activity.id) };
             standing.warn_into(notes, &prefix);
         }
@@ -128,14 +132,14 @@ fn limit(notes: &mut Notes, field: String, limit: Result<u64, Missing>) -> Optio
     }
 }
 
-fn buckets(context: &Context<'_>, visits: &[u64]) -> Vec<InflowBucket> {
+fn buckets(input: &WidgetInput<'_>, visits: &[u64]) -> Vec<InflowBucket> {
     let bucket = |(hour, &visits): (&crate::Window, &u64)| InflowBucket {
         from: hour.from,
         to: hour.to,
         visits,
-        state: if hour.to <= context.as_of { BucketState::Complete } else { BucketState::InProgress },
+        state: if hour.to <= input.as_of { BucketState::Complete } else { BucketState::InProgress },
     };
-    context.inflow.iter().zip(visits).map(bucket).collect()
+    input.inflow.iter().zip(visits).map(bucket).collect()
 }
 
 /// A sum that is missing if one part is. A failure is named before other reasons, since it may pass.

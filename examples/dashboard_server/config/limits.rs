@@ -3,23 +3,20 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use axon_metrics::Concurrency;
+use axon_metrics::{Concurrency, QuestionKind};
 use serde::{Deserialize, Serialize};
 
-use crate::serve::Freshness;
+use super::numbers::{Numbers, nothing_left, take};
+use crate::serve::PeerTimeouts;
 
-/// Bounds.
+/// Bounds. On file a section of numbers, with `<kind>_questions` for each kind of question.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Numbers", into = "Numbers")]
 pub(crate) struct Limits {
     /// Loads of answers at the same time.
     pub(crate) max_loads: usize,
-    /// Questions to a store at the same time, by what is asked for.
-    catalog_questions: usize,
-    behavior_questions: usize,
-    ledger_questions: usize,
-    realtime_questions: usize,
-    history_questions: usize,
+    /// Questions to a store at the same time, by their kind.
+    pub(crate) questions: Concurrency,
     /// Streams that may be open.
     pub(crate) max_streams: usize,
     /// Different questions that may be streamed.
@@ -40,14 +37,9 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let questions = Concurrency::default();
         Self {
             max_loads: 64,
-            catalog_questions: questions.catalog,
-            behavior_questions: questions.behavior,
-            ledger_questions: questions.ledger,
-            realtime_questions: questions.realtime,
-            history_questions: questions.history,
+            questions: Concurrency::default(),
             max_streams: 10_000,
             max_stream_keys: 1_000,
             stream_tick_ms: 1_000,
@@ -60,20 +52,65 @@ impl Default for Limits {
     }
 }
 
+const QUESTIONS: &str = "_questions";
+
+impl TryFrom<Numbers> for Limits {
+    type Error = String;
+
+    fn try_from(mut numbers: Numbers) -> Result<Self, String> {
+        let count = |numbers: &mut Numbers, key: &str| {
+            usize::try_from(take(numbers, key)?).map_err(|_| format!("{key} is too large"))
+        };
+        let mut questions = Concurrency::default();
+        for kind in QuestionKind::ALL {
+            questions = questions.with(kind, count(&mut numbers, &format!("{}{QUESTIONS}", kind.name()))?);
+        }
+        let limits = Self {
+            max_loads: count(&mut numbers, "max_loads")?,
+            questions,
+            max_streams: count(&mut numbers, "max_streams")?,
+            max_stream_keys: count(&mut numbers, "max_stream_keys")?,
+            stream_tick_ms: take(&mut numbers, "stream_tick_ms")?,
+            connections: count(&mut numbers, "connections")?,
+            header_timeout_ms: take(&mut numbers, "header_timeout_ms")?,
+            idle_timeout_ms: take(&mut numbers, "idle_timeout_ms")?,
+            stall_timeout_ms: take(&mut numbers, "stall_timeout_ms")?,
+            send_buffer_bytes: count(&mut numbers, "send_buffer_bytes")?,
+        };
+        nothing_left(&numbers)?;
+        Ok(limits)
+    }
+}
+
+impl From<Limits> for Numbers {
+    fn from(limits: Limits) -> Self {
+        let Limits { max_loads, questions, max_streams, max_stream_keys, stream_tick_ms, connections, .. } = limits;
+        let Limits { header_timeout_ms, idle_timeout_ms, stall_timeout_ms, send_buffer_bytes, .. } = limits;
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let kinds = QuestionKind::ALL.map(|kind| (format!("{}{QUESTIONS}", kind.name()), count(questions.of(kind))));
+        let others = [
+            ("max_loads", count(max_loads)),
+            ("max_streams", count(max_streams)),
+            ("max_stream_keys", count(max_stream_keys)),
+            ("stream_tick_ms", stream_tick_ms),
+            ("connections", count(connections)),
+            ("header_timeout_ms", header_timeout_ms),
+            ("idle_timeout_ms", idle_timeout_ms),
+            ("stall_timeout_ms", stall_timeout_ms),
+            ("send_buffer_bytes", count(send_buffer_bytes)),
+        ];
+        others.map(|(key, number)| (key.to_owned(), number)).into_iter().chain(kinds).collect()
+    }
+}
+
 impl Limits {
     /// # Errors
     /// Names a bound with which nothing could be served.
     pub(super) fn check(&self) -> anyhow::Result<()> {
-        let counts = [
-            ("max_loads", self.max_loads),
-            ("catalog_questions", self.catalog_questions),
-            ("behavior_questions", self.behavior_questions),
-            ("ledger_questions", self.ledger_questions),
-            ("realtime_questions", self.realtime_questions),
-            ("history_questions", self.history_questions),
-            ("connections", self.connections),
-        ];
-        for (key, count) in counts {
+        for kind in QuestionKind::ALL {
+            ensure!(self.questions.of(kind) > 0, "{}{QUESTIONS} must be at least 1", kind.name());
+        }
+        for (key, count) in [("max_loads", self.max_loads), ("connections", self.connections)] {
             ensure!(count > 0, "{key} must be at least 1");
         }
         let times = [
@@ -89,24 +126,17 @@ impl Limits {
         Ok(())
     }
 
-    /// How many questions each store is asked at once.
-    pub(super) fn concurrency(&self) -> Concurrency {
-        Concurrency {
-            catalog: self.catalog_questions,
-            behavior: self.behavior_questions,
-            ledger: self.ledger_questions,
-            realtime: self.realtime_questions,
-            history: self.history_questions,
-        }
-    }
-
     pub(crate) fn stream_tick(&self) -> Duration {
         Duration::from_millis(self.stream_tick_ms)
     }
 
     /// How long peers are waited for.
-    pub(crate) fn patience(&self) -> Freshness {
+    pub(crate) fn peer_timeouts(&self) -> PeerTimeouts {
         let ms = Duration::from_millis;
-        Freshness { head: ms(self.header_timeout_ms), idle: ms(self.idle_timeout_ms), stall: ms(self.stall_timeout_ms) }
+        PeerTimeouts {
+            head: ms(self.header_timeout_ms),
+            idle: ms(self.idle_timeout_ms),
+            stall: ms(self.stall_timeout_ms),
+        }
     }
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    connection::{self, Freshness},
+    connection::{self, PeerTimeouts},
     listener,
     sampled::Sampled,
 };
@@ -31,7 +31,7 @@ const FULL: &[u8] =
 #[derive(Debug)]
 pub(super) struct Acceptor {
     pub(super) router: Router,
-    pub(super) patience: Freshness,
+    pub(super) timeouts: PeerTimeouts,
     /// A place for each connection.
     pub(super) places: Arc<Semaphore>,
     pub(super) graceful: GracefulShutdown,
@@ -59,13 +59,13 @@ impl Acceptor {
                 refuse(stream);
                 continue;
             };
-            listener::prepare(&stream, self.patience.stall.saturating_mul(2));
-            let (router, patience, watcher) = (self.router.clone(), self.patience, self.graceful.watcher());
+            listener::prepare(&stream, self.timeouts.stall.saturating_mul(2));
+            let (router, timeouts, watcher) = (self.router.clone(), self.timeouts, self.graceful.watcher());
             tokio::spawn(async move {
                 let _place = place;
                 let open = metrics::gauge!("axon_server_connections");
                 open.increment(1.0);
-                let ended = connection::serve(stream, router, patience, watcher).await;
+                let ended = connection::serve(stream, router, timeouts, watcher).await;
                 open.decrement(1.0);
                 if let Err(error) = ended {
                     tracing::debug!("a connection was given up: {error:?}");

@@ -26,7 +26,7 @@ const BUFFER: usize = 16 * 1024;
 
 /// How long a peer is waited for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Freshness {
+pub(crate) struct PeerTimeouts {
     /// For the head of a request, from its first byte, or from the connection's beginning.
     pub(crate) head: Duration,
     /// For another request on the same connection.
@@ -41,16 +41,16 @@ pub(crate) struct Freshness {
 pub(super) async fn serve(
     stream: TcpStream,
     router: Router,
-    patience: Freshness,
+    timeouts: PeerTimeouts,
     watcher: Watcher,
 ) -> Result<(), hyper::Error> {
     let turn = Turn::default();
-    let socket = Guarded::new(stream, turn.clone(), patience.head, patience.stall);
+    let socket = Guarded::new(stream, turn.clone(), timeouts.head, timeouts.stall);
     let service = service_fn(move |request| answer(router.clone(), turn.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // Runs while a connection is idle, too; that a head is slow is noticed by the socket, and before.
-        .header_read_timeout(patience.idle.max(patience.head + Duration::from_secs(1)))
+        .header_read_timeout(timeouts.idle.max(timeouts.head + Duration::from_secs(1)))
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(socket), service);
     watcher.watch(connection).await

@@ -11,8 +11,8 @@ const TROUBLE: [&str; 6] = ["WRONG", "IN DOUBT", "MISSING", "not readable", "can
 /// Asks each store, and logs one line for it, and one for each finding that is a trouble.
 pub(super) async fn log(dashboard: Dashboard, now: Timestamp) {
     for store in dashboard.health(now).await.sources {
-        let SourceHealth { name, seam, latency_ms, probed, .. } = &store;
-        let seam = seam.name();
+        let SourceHealth { name, kind, latency_ms, probed, .. } = &store;
+        let seam = kind.name();
         if store.status != SourceStatus::Ok {
             let why = store.error.as_deref().unwrap_or("nothing is known of it");
             tracing::warn!(store = name, seam, "{name} ({seam}) does not answer at the start: {why}");

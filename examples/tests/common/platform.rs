@@ -23,8 +23,8 @@ use axon_examples::{
     },
 };
 use axon_metrics::{
-    Budgets, Dashboard, DashboardBuilder, LedgerStep, Lifetimes, Record, StepRules, source::CatalogSource,
-    testing::server_url,
+    Budgets, Dashboard, DashboardBuilder, LedgerStep, Lifetimes, QuestionKind, Record, StepRules,
+    source::CatalogSource, testing::server_url,
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
@@ -65,7 +65,7 @@ fn host(url: &str) -> SocketAddr {
 /// Budgets that a busy machine keeps.
 pub(crate) fn patient() -> Budgets {
     let long = Duration::from_secs(30);
-    Budgets { answer: long, catalog: long, behavior: long, ledger: long, realtime: long, cache: long, history: long }
+    Budgets::all(long)
 }
 
 /// A word that no other test has.
@@ -154,7 +154,8 @@ impl Platform {
 
     /// Connections as a dashboard makes them.
     pub(crate) fn pool_at(&self, addresses: &Addresses, budgets: Budgets) -> sqlx::MySqlPool {
-        axon_metrics_mysql::pool_options_with(budgets.ledger).connect_lazy_with(self.options(addresses))
+        axon_metrics_mysql::pool_options_with(budgets.of(QuestionKind::Ledger))
+            .connect_lazy_with(self.options(addresses))
     }
 
     /// A dashboard before it is built, over these connections to the database.
@@ -168,7 +169,7 @@ impl Platform {
         let options = EsOptions::default()
             .with_event_indices([&self.indices.behavior])
             .with_purchase_indices([&self.indices.commerce])
-            .with_search_timeout(budgets.behavior * 7 / 8);
+            .with_search_timeout(budgets.of(QuestionKind::Behavior) * 7 / 8);
         let behavior = EsBehavior::with_options(client, options).unwrap();
         let stock = self.keys.counter().parse().unwrap();
         let keys = RedisKeys {

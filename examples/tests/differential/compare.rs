@@ -86,7 +86,7 @@ fn clear_cancelled(answer: &mut DashboardAnswer) {
 
 /// The largest error that the answer states of its counts of people; `None` for exact ones.
 fn stated(answer: &DashboardAnswer) -> Option<f64> {
-    let behavior = answer.sources.iter().find(|source| source.seam == SourceKind::Behavior)?;
+    let behavior = answer.sources.iter().find(|source| source.kind == SourceKind::Behavior)?;
     match behavior.precision.as_deref() {
         Some("within 0.05 %") => Some(0.000_5),
         Some("within 1 %") => Some(0.01),

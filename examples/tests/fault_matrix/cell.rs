@@ -8,7 +8,8 @@ use std::{
 
 use axon_examples::fault_proxy::{Fault, FaultProxy};
 use axon_metrics::{
-    AnswerError, Bound, Budgets, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, Period, Widget,
+    AnswerError, Bound, Budgets, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, Period,
+    QuestionKind, Widget,
     answer::{SourceState, SourceStatus, WidgetStatus},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -166,7 +167,8 @@ impl<'a> Drill<'a> {
         // The weeks before a promotion are kept by both: they are read outside of any answer, in a time of their own.
         let none = Lifetimes { history: default.history, history_stale: default.history_stale, ..Lifetimes::none() };
         let lifetimes = if cell.kept { default } else { none };
-        let places = Concurrency::default().with_realtime(Concurrency::default().behavior);
+        let places =
+            Concurrency::default().with(QuestionKind::Realtime, Concurrency::default().of(QuestionKind::Behavior));
         let dashboard = builder.lifetimes(lifetimes).concurrency(places).build();
         let campaign = u64::from(world.platform.catalog.campaigns[0].id);
         let request = DashboardRequest::campaign(campaign).widgets(WIDGETS).compare_previous();
@@ -176,7 +178,7 @@ impl<'a> Drill<'a> {
             dashboard,
             request,
             far,
-            budget: budgets.answer,
+            budget: budgets.answer(),
             began: Instant::now(),
             ahead: AtomicI64::new(0),
         }

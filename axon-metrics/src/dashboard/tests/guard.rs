@@ -5,7 +5,8 @@ use std::sync::{
 };
 
 use super::*;
-use crate::{BreakerState, Concurrency, Period, period::Bound, source::Probe};
+use crate::source::QuestionKind;
+use crate::{BreakerState, Concurrency, Period, source::Probe, vocabulary::Bound};
 
 /// A ledger, or stock, that is asked what a function answers after a while; counts who asks at once.
 struct Slow<A> {
@@ -63,7 +64,7 @@ fn days(before: i64) -> DashboardRequest {
 async fn a_store_that_hangs_holds_no_more_than_its_places_and_the_others_answer() {
     let ledger = Slow::new(HANGS, |question: &LedgerQuestion| Ok(ledger_facts(question)));
     let at_once = Arc::clone(&ledger.at_once);
-    let dashboard = healthy().ledger(ledger).concurrency(Concurrency::default().with_ledger(3)).build();
+    let dashboard = healthy().ledger(ledger).concurrency(Concurrency::default().with(QuestionKind::Ledger, 3)).build();
     dashboard.campaigns(now()).await.unwrap();
     let began = Instant::now();
     let asked: Vec<_> = (0..40)

@@ -1,7 +1,7 @@
 //! What an answer says of the weeks before a promotion: while they are read, when they cannot be, and when they are old.
 
 use super::*;
-use crate::{Lifetimes, answer::SourceKind};
+use crate::{Lifetimes, source::SourceKind};
 
 /// A dashboard that keeps nothing but the weeks before promotions.
 fn keeping(ledger: impl LedgerSource) -> Dashboard {
@@ -59,7 +59,7 @@ async fn weeks_that_take_longer_to_read_than_an_answer_may_cost_only_the_baselin
     assert_eq!(statuses(&answer), [Fresh, Fresh, Partial, Fresh, Fresh]);
     assert_eq!(details(&answer), [Some("history_loading")]);
     assert_eq!(answer.data.comparison.unwrap().promotion.orders, Some(45));
-    let ledger = answer.sources.iter().find(|source| source.seam == SourceKind::Ledger).unwrap();
+    let ledger = answer.sources.iter().find(|source| source.kind == SourceKind::Ledger).unwrap();
     assert_eq!(ledger.status, SourceStatus::Ok, "nothing is wrong with it");
     tokio::time::sleep(Duration::from_secs(4)).await;
     let answer = compared(&dashboard, 1).await;
@@ -72,7 +72,7 @@ async fn weeks_that_cannot_be_read_cost_only_the_baseline() {
         ledger_source(|question| if question.history.is_some() { Err(refused()) } else { Ok(up_to_date(question)) });
     let answer = compared(&keeping(ledger), 0).await;
     assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some("no_answer")]));
-    let ledger = answer.sources.iter().find(|source| source.seam == SourceKind::Ledger).unwrap();
+    let ledger = answer.sources.iter().find(|source| source.kind == SourceKind::Ledger).unwrap();
     assert_eq!(ledger.status, SourceStatus::Partial);
 }
 

@@ -10,12 +10,12 @@ use serde::Deserialize;
 use super::{Nested, fields, scalar::Scalar, time::time};
 use crate::{
     ActivityId,
-    definitions::PageTemplate,
     memory::{
         events::Owners,
         report::{Fault, short},
         subjects::Subject,
     },
+    vocabulary::PageTemplate,
 };
 
 /// The trigger type that is believed from some indices only.

@@ -7,7 +7,7 @@ use serde::{
     de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::{id, memory::report::Fault};
+use crate::{memory::report::Fault, vocabulary::id};
 
 /// A value of a field.
 #[derive(Default)]

@@ -1,0 +1,20 @@
+//! One question to one source: its budget, circuit breaker, bulkhead and retry, and the report of how it went.
+//! Lives elsewhere: what is asked and what becomes of the answer (`dashboard`, `keep`).
+
+mod admission;
+mod ask;
+mod breaker;
+mod budgets;
+mod bulkhead;
+mod concurrency;
+mod guard;
+mod log_limiter;
+mod report;
+mod retry;
+
+pub(crate) use admission::{Admission, SOONEST};
+pub(crate) use ask::{Call, CallResult, ask, probe, settle};
+pub use budgets::Budgets;
+pub use concurrency::Concurrency;
+pub(crate) use guard::{Guard, Guards, guards};
+pub(crate) use report::SourceReport;

@@ -1,0 +1,70 @@
+//! The one concurrent round: needs become facts. Each source is asked at most once, all at the same time. Failures are counted
+//! and logged where each call ends (`call`).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{merge::Plan, sources::Sources};
+use crate::{
+    call::{Budgets, SourceReport},
+    source::{Missing, QuestionKind, Reason},
+    widget::{Facts, Needs, WidgetInput},
+};
+
+/// How much longer than for the other sources an answer waits for the weeks before a promotion, which may take seconds:
+/// so that already the first answer over a quick ledger has its baseline.
+const HISTORY_GRACE: Duration = Duration::from_millis(150);
+
+/// Asks what is needed, and says of each source how it went.
+pub(super) async fn gather(
+    sources: &Sources,
+    budgets: &Budgets,
+    deadline: Instant,
+    needs: Needs,
+    input: &WidgetInput<'_>,
+) -> (Facts, Vec<SourceReport>) {
+    let within = |kind| budgets.of(kind).min(deadline.saturating_duration_since(Instant::now()));
+    let plan = Plan::new(needs, input);
+    let absent = absent(input);
+    let calls = sources.facts.ask(&sources.guards, plan.questions(input, within));
+    let baseline = sources.baseline.as_ref().filter(|_| asks_history(needs, input)).map(|baseline| {
+        let lookup = input.history.as_ref().map(|question| baseline.get(question, input.as_of));
+        (lookup, Instant::now() + within(QuestionKind::Ledger))
+    });
+
+    let mut reports = Vec::new();
+    let replies = calls.settle(&absent, &mut reports).await;
+    let history = match baseline {
+        Some((Some(lookup), deadline)) => lookup.by(deadline.min(Instant::now() + HISTORY_GRACE)).await,
+        Some((None, _)) => Err(Missing::NoBaseline),
+        None => Err(absent),
+    };
+    reports.iter_mut().for_each(|report| report.look_at_history(&history));
+    reports.iter().for_each(|report| report.observe_age(input.as_of));
+    (plan.merge(input, replies, history), reports)
+}
+
+/// What there is to say when nobody waited for the sources: each that is needed did not answer.
+pub(super) fn unanswered(
+    sources: &Sources,
+    budgets: &Budgets,
+    needs: Needs,
+    input: &WidgetInput<'_>,
+) -> (Facts, Vec<SourceReport>) {
+    let plan = Plan::new(needs, input);
+    let questions = plan.questions(input, |kind| budgets.of(kind));
+    let mut reports = Vec::new();
+    let replies = sources.facts.unanswered(&sources.guards, budgets, &questions, &absent(input), &mut reports);
+    let history = Err(replies.ledger.as_ref().err().cloned().unwrap_or_else(|| absent(input)));
+    (plan.merge(input, replies, history), reports)
+}
+
+/// Why there is nothing where nobody is asked.
+fn absent(input: &WidgetInput<'_>) -> Missing {
+    Missing::NotMeasured(if input.query.activities.is_empty() { Reason::NoActivities } else { Reason::NoSource })
+}
+
+fn asks_history(needs: Needs, input: &WidgetInput<'_>) -> bool {
+    needs.sales && !input.query.activities.is_empty()
+}

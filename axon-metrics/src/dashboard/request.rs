@@ -1,0 +1,193 @@
+//! What a caller asks, typed and as text, and everything that can be wrong with it.
+//! Lives here: the request and its faults, all reported at once. Lives elsewhere: what a period means (`period`).
+
+use chrono_tz::Tz;
+
+use crate::{
+    ActivityId, CampaignId, Mode, Period, Scope, Timestamp,
+    vocabulary::id,
+    vocabulary::{Range, RangeError},
+    widget::Widget,
+};
+
+mod text;
+pub use text::{Level, RequestText};
+
+/// A question to a [`Dashboard`](crate::Dashboard): a scope, the widgets wanted, a period, and how to count.
+/// ```
+/// use axon_metrics::{DashboardRequest, Period, Widget};
+/// let request = DashboardRequest::campaign(123).widgets([Widget::Overview, Widget::Funnel]).period(Period::Last7Days);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DashboardRequest {
+    pub(crate) scope: Scope,
+    pub(crate) widgets: Vec<Widget>,
+    pub(crate) period: Period,
+    pub(crate) mode: Option<Mode>,
+    pub(crate) compare_previous: bool,
+    pub(crate) dates_ignored: bool,
+}
+
+impl DashboardRequest {
+    /// About the union of a campaign's activities.
+    pub fn campaign(id: impl Into<CampaignId>) -> Self {
+        Self::of(Scope::Campaign(id.into()))
+    }
+
+    /// About one activity.
+    pub fn activity(id: impl Into<ActivityId>) -> Self {
+        Self::of(Scope::Activity(id.into()))
+    }
+
+    /// About this scope.
+    pub fn of(scope: Scope) -> Self {
+        Self {
+            scope,
+            widgets: Widget::DEFAULT.to_vec(),
+            period: Period::Last7Days,
+            mode: None,
+            compare_previous: false,
+            dates_ignored: false,
+        }
+    }
+
+    /// The widgets wanted; their order and repetitions do not matter. Defaults to the plan's four.
+    #[must_use]
+    pub fn widgets(mut self, widgets: impl IntoIterator<Item = Widget>) -> Self {
+        self.widgets = widgets.into_iter().collect();
+        self.widgets.sort_unstable();
+        self.widgets.dedup();
+        self
+    }
+
+    /// The range asked for. Defaults to [`Period::Last7Days`].
+    #[must_use]
+    pub fn period(mut self, period: Period) -> Self {
+        self.period = period;
+        self
+    }
+
+    /// How the funnel counts. Defaults to the dashboard's mode.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// This request with the mode it is counted in, where it names none: two requests that mean the same are then equal.
+    #[must_use]
+    pub fn mode_or(mut self, default: Mode) -> Self {
+        self.mode.get_or_insert(default);
+        self
+    }
+
+    /// Compare overview and funnel with the window before.
+    #[must_use]
+    pub fn compare_previous(mut self) -> Self {
+        self.compare_previous = true;
+        self
+    }
+
+    /// What the request is about.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The request's range at an instant, if nothing is wrong with the request.
+    /// # Errors
+    /// [`RequestError`] with every fault at once.
+    pub(crate) fn check(&self, default_mode: Mode, as_of: Timestamp, zone: Tz) -> Result<Range, RequestError> {
+        let mut faults = Vec::new();
+        let (field, id) = match self.scope {
+            Scope::Campaign(id) => ("campaignId", id.0),
+            Scope::Activity(id) => ("activityId", id.0),
+        };
+        if !id::is_valid(id) {
+            faults.push(Fault::new(field, FaultCode::InvalidValue, id::NotAnId.to_string()));
+        }
+        if self.widgets.is_empty() {
+            faults.push(Fault::new("widgets", FaultCode::Missing, "at least one widget must be asked for"));
+        }
+        if matches!(self.scope, Scope::Activity(_)) && self.widgets.contains(&Widget::Activities) {
+            faults.push(Fault::new("widgets", FaultCode::NotSupported, "activities can only be asked of a campaign"));
+        }
+        let mode = self.mode.unwrap_or(default_mode);
+        if mode.counting().is_none() {
+            faults.push(Fault::new(
+                "mode",
+                FaultCode::NotSupported,
+                format!("mode {} is not supported yet; count and unique are", mode.code()),
+            ));
+        }
+        match self.period.resolve(as_of, zone) {
+            Ok(range) if faults.is_empty() => return Ok(range),
+            Ok(_) => {}
+            Err(error) => faults.push(range_fault(error)),
+        }
+        Err(RequestError { faults })
+    }
+}
+
+fn range_fault(error: RangeError) -> Fault {
+    let code = match error {
+        RangeError::Empty => FaultCode::EmptyRange,
+        RangeError::TooLong => FaultCode::RangeTooLong,
+    };
+    Fault::new("endDate", code, error.to_string())
+}
+
+/// Everything that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", summary(.faults))]
+pub struct RequestError {
+    /// One entry per fault; never empty.
+    pub faults: Vec<Fault>,
+}
+
+fn summary(faults: &[Fault]) -> String {
+    match faults {
+        [only] => format!("1 parameter is wrong: {}", only.message),
+        many => format!("{} parameters are wrong", many.len()),
+    }
+}
+
+/// One thing wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The parameter.
+    pub field: String,
+    /// What is wrong, for programs.
+    pub code: FaultCode,
+    /// What is wrong, for people. Never repeats the value.
+    pub message: String,
+}
+
+impl Fault {
+    fn new(field: impl Into<String>, code: FaultCode, message: impl Into<String>) -> Self {
+        Self { field: field.into(), code, message: message.into() }
+    }
+}
+
+/// What is wrong with a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FaultCode {
+    /// No such parameter.
+    UnknownParameter,
+    /// The parameter is there more than once.
+    Repeated,
+    /// Needed, and not there.
+    Missing,
+    /// Not one of the values it can have.
+    UnknownValue,
+    /// Not of the form it must have.
+    InvalidValue,
+    /// A value that exists, but not here or not yet.
+    NotSupported,
+    /// The range ends where it starts, or before.
+    EmptyRange,
+    /// The range is too long.
+    RangeTooLong,
+}

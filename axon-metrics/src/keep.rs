@@ -1,0 +1,26 @@
+//! What is kept between requests: the catalog, the weeks before promotions, finished widgets; in process and shared.
+//! Lives elsewhere: when each is looked for (`dashboard`).
+
+mod baseline_cache;
+mod cache_key;
+mod catalog_cache;
+mod dashboard_cache;
+mod entry;
+mod history_call;
+mod lifetimes;
+mod memory_cache;
+mod shared_cache;
+mod single_flight;
+mod widget_cache;
+
+pub(crate) use baseline_cache::BaselineCache;
+pub(crate) use cache_key::{CacheKeys, KeyInputs};
+pub(crate) use catalog_cache::{CatalogCache, CatalogLookup, RETRY_AFTER};
+pub use dashboard_cache::{CacheEntry, CacheError, DashboardCache};
+pub(crate) use entry::{WidgetSnapshot, decode, encode};
+pub use lifetimes::Lifetimes;
+pub(crate) use lifetimes::{About, Jitter, Life, later};
+pub use memory_cache::MemoryCache;
+pub(crate) use shared_cache::SharedCache;
+pub(crate) use single_flight::{Loads, Pending, SingleFlight};
+pub(crate) use widget_cache::WidgetCache;

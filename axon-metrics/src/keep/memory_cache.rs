@@ -1,0 +1,115 @@
+//! A shared cache in memory: for several dashboards of one process, and for tests.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use quick_cache::{Weighter, sync::Cache};
+use tokio::time::Instant;
+
+use super::dashboard_cache::{CacheEntry, CacheError, DashboardCache};
+
+const DEFAULT_BYTES: u64 = 64 << 20;
+const USUAL_BYTES: u64 = 2 << 10;
+
+/// A [`DashboardCache`] in memory, bounded in bytes. Clones share what is kept.
+/// ```
+/// # use axon_metrics::{Dashboard, MemoryCache};
+/// let cache = MemoryCache::default();
+/// let of = |tenant: &str| Dashboard::builder().tenant(tenant).shared_cache(cache.clone());
+/// # (of("spring"), of("autumn"));
+/// ```
+#[derive(Debug, Clone)]
+pub struct MemoryCache {
+    entries: Arc<Cache<String, Entry, Bytes>>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    value: Arc<[u8]>,
+    until: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bytes;
+
+impl Weighter<String, Entry> for Bytes {
+    fn weight(&self, key: &String, kept: &Entry) -> u64 {
+        u64::try_from(key.len() + kept.value.len()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Default for MemoryCache {
+    /// Of 64 MiB.
+    fn default() -> Self {
+        Self::new(DEFAULT_BYTES)
+    }
+}
+
+impl MemoryCache {
+    /// Holds keys and values of at most so many bytes together.
+    pub fn new(max_bytes: u64) -> Self {
+        let items = usize::try_from(max_bytes / USUAL_BYTES).unwrap_or(usize::MAX).max(1);
+        Self { entries: Arc::new(Cache::with_weighter(items, max_bytes, Bytes)) }
+    }
+}
+
+#[async_trait]
+impl DashboardCache for MemoryCache {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn get(&self, keys: &[String], _: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
+        let now = Instant::now();
+        let value = |key: &String| {
+            let kept = self.entries.get(key)?;
+            kept.until.is_none_or(|until| now < until).then(|| kept.value.to_vec())
+        };
+        Ok(keys.iter().map(value).collect())
+    }
+
+    async fn put(&self, entries: &[CacheEntry], _: Duration) -> Result<(), CacheError> {
+        for CacheEntry { key, value, ttl } in entries {
+            let until = Instant::now().checked_add(*ttl);
+            self.entries.insert(key.clone(), Entry { value: value.as_slice().into(), until });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUDGET: Duration = Duration::from_millis(50);
+
+    fn entry(key: &str, value: &str, ttl: u64) -> CacheEntry {
+        CacheEntry { key: key.to_owned(), value: value.into(), ttl: Duration::from_secs(ttl) }
+    }
+    async fn get(cache: &MemoryCache, keys: &[&str]) -> Vec<Option<String>> {
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        let values = cache.get(&keys, BUDGET).await.unwrap();
+        values.into_iter().map(|value| value.map(|value| String::from_utf8(value).unwrap())).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keeps_each_entry_for_its_time_and_answers_in_the_order_asked() {
+        let cache = MemoryCache::default();
+        cache.put(&[entry("a", "1", 1), entry("b", "2", 2)], BUDGET).await.unwrap();
+        assert_eq!(get(&cache, &["b", "x", "a"]).await, [Some("2".into()), None, Some("1".into())]);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(get(&cache, &["a", "b"]).await, [None, Some("2".into())]);
+        cache.put(&[entry("b", "3", 2)], BUDGET).await.unwrap();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(get(&cache.clone(), &["b"]).await, [Some("3".into())]);
+    }
+
+    #[tokio::test]
+    async fn holds_no_more_than_its_bytes() {
+        let cache = MemoryCache::new(100_000);
+        for number in 0..1_000 {
+            cache.put(&[entry(&number.to_string(), &"x".repeat(1_000), 60)], BUDGET).await.unwrap();
+        }
+        assert!(cache.entries.weight() <= 100_000 && cache.entries.weight() > 10_000, "{}", cache.entries.weight());
+    }
+}

@@ -1,0 +1,4 @@
+//! Arithmetic over facts. Pure.
+
+pub(crate) mod baseline;
+pub mod rate;

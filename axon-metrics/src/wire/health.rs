@@ -1,0 +1,74 @@
+//! The state of every source, for readiness.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::source_state::SourceState;
+use crate::{
+    call::SourceReport,
+    source::{BreakerState, Missing, Probe, SourceKind, SourceStatus},
+    vocabulary::Timestamp,
+};
+
+/// The state of every source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Health {
+    /// Whether the catalog, its kept copy included, answers: without it nothing can be answered.
+    pub ready: bool,
+    /// One entry per source connected.
+    pub sources: Vec<SourceHealth>,
+}
+
+/// The state of a source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SourceHealth {
+    /// The store.
+    pub name: String,
+    /// What it is asked about.
+    #[serde(rename = "seam")]
+    pub kind: SourceKind,
+    /// Whether it answered.
+    pub status: SourceStatus,
+    /// Whether it is asked questions, by how it did with the last ones.
+    pub breaker: BreakerState,
+    /// How long it took, in milliseconds.
+    pub latency_ms: f64,
+    /// How old its newest record is, in milliseconds; null where it cannot tell.
+    pub data_age_ms: Option<i64>,
+    /// What was probed, as name and finding.
+    pub probed: BTreeMap<String, String>,
+    /// Why it did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub error: Option<String>,
+}
+
+impl SourceHealth {
+    pub(crate) fn new(
+        report: SourceReport,
+        probed: Result<Probe, Missing>,
+        breaker: BreakerState,
+        now: Timestamp,
+    ) -> Self {
+        let state = SourceState::from(report);
+        let (probe, error) = match probed {
+            Ok(probe) => (probe, None),
+            Err(Missing::Unavailable(error)) => (Probe::default(), Some(error.to_string())),
+            Err(_) => (Probe::default(), None),
+        };
+        Self {
+            name: state.name,
+            kind: state.kind,
+            status: state.status,
+            breaker,
+            latency_ms: state.latency_ms,
+            data_age_ms: probe.newest.map(|newest| (now - newest).num_milliseconds()),
+            probed: probe.findings.into_iter().collect(),
+            error,
+        }
+    }
+}

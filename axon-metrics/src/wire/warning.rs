@@ -1,0 +1,66 @@
+//! Warnings beside figures.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a reader of the figures should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WarningCode {
+    /// Dates beside `1d`, `7d` or `30d` were not used.
+    DatesIgnored,
+    /// A step has records, and the one before it none.
+    MissingUpstream,
+    /// A step has more records than the one before it.
+    StepExceedsPrevious,
+    /// More slots are held than there are.
+    Oversold,
+    /// Counter and members differ, or the counter is missing or negative.
+    CounterDrift,
+    /// Stock and participants come from approval events, since no counter is connected.
+    Derived,
+    /// Times are stored too coarsely.
+    TimeResolution,
+    /// How far the source lags is assumed, not measured.
+    AssumedLag,
+    /// Fewer than two whole weeks of history.
+    BaselineFallback,
+    /// The weeks before the promotion were read long ago, and could not be read again since.
+    BaselineOld,
+}
+
+/// A warning beside figures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Warning {
+    /// What it is about, for programs.
+    pub code: WarningCode,
+    /// What it is about, for people.
+    pub message: String,
+    /// The figure it is about, as a path inside the widget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub field: Option<String>,
+    /// The numbers behind it; null for one that is not there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, Option<i64>>,
+}
+
+impl Warning {
+    pub(crate) fn new(code: WarningCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), field: None, data: BTreeMap::new() }
+    }
+
+    pub(crate) fn about(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    pub(crate) fn with(mut self, name: &str, number: Option<i64>) -> Self {
+        self.data.insert(name.to_owned(), number);
+        self
+    }
+}

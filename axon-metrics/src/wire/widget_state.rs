@@ -1,0 +1,54 @@
+//! How far a widget can be trusted.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{missing::MissingFigure, warning::Warning};
+use crate::{vocabulary::Timestamp, widget::Notes};
+
+/// How far a widget can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WidgetState {
+    /// Whether its figures are all there.
+    pub status: WidgetStatus,
+    /// How far the oldest fact used is complete; null when none was had.
+    pub as_of: Option<DateTime<Utc>>,
+    /// The answer's timestamp less `asOf`, in milliseconds.
+    pub age_ms: Option<i64>,
+    /// The figures that are null, with their reasons.
+    pub missing: Vec<MissingFigure>,
+    /// What a reader of the figures should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// Whether a widget's figures are all there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WidgetStatus {
+    /// No figure was lost.
+    Fresh,
+    /// From an earlier answer, since a source failed.
+    Stale,
+    /// Some figures were lost, or a source's reply was incomplete.
+    Partial,
+    /// All figures were lost.
+    Unavailable,
+}
+
+impl WidgetState {
+    pub(crate) fn new(notes: Notes, as_of: Timestamp) -> Self {
+        let status = match (notes.had, notes.lost) {
+            (0, 1..) => WidgetStatus::Unavailable,
+            (_, 1..) => WidgetStatus::Partial,
+            _ if notes.partial => WidgetStatus::Partial,
+            _ => WidgetStatus::Fresh,
+        };
+        let complete_to = notes.complete_to;
+        let age_ms = complete_to.map(|complete_to| (as_of - complete_to).num_milliseconds());
+        let (missing, warnings) = notes.into_warnings();
+        Self { status, as_of: complete_to, age_ms, missing, warnings }
+    }
+}
