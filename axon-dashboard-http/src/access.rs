@@ -6,6 +6,7 @@ use std::{
     future::{Ready, ready},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt as _};
 use tracing::{Instrument, Span, info, info_span, warn};
 
-use crate::{app::App, observe::Requests, problem::Problem, query, reply, request_id, request_id::RequestId, routes};
+use crate::{app::App, headers, observe::Requests, problem::Problem, query, request_id, request_id::RequestId, routes};
 
 const TARGET: &str = "axon_dashboard_http::access";
 /// The caller went away before there was a response.
@@ -146,9 +147,9 @@ impl Line {
         log(&self.requests, &self.id, self.method, self.route.as_ref(), Some(&response), self.began);
         self.written = true;
         let headers = response.headers_mut();
-        reply::add_total_time(headers, self.began.elapsed());
+        headers::add_total_time(headers, self.began.elapsed());
         headers.insert(request_id::HEADER, self.id.take());
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, reply::NOSNIFF);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, headers::NOSNIFF);
         response
     }
 }
@@ -175,7 +176,7 @@ fn log(
     let bytes = response.and_then(|response| response.body().size_hint().exact());
     requests.answered(route, status, began);
     let route = route.map_or("none", MatchedPath::as_str);
-    let duration_ms = || reply::milliseconds(began.elapsed());
+    let duration_ms = || milliseconds(began.elapsed());
     if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
         warn!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
     } else {
@@ -197,4 +198,9 @@ fn method(method: &Method) -> &'static str {
         Method::CONNECT => "CONNECT",
         _ => "OTHER",
     }
+}
+
+/// Milliseconds, three decimals.
+fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use chrono::TimeDelta;
 
-use crate::{problem::Problem, reply};
+use crate::{headers, problem::Problem, reply};
 
 mod etag;
 mod head;
@@ -50,7 +50,7 @@ impl Encoded {
         let TimedAnswer { answer, fresh_until, usable_until, .. } = timed;
         // Without the room that it was written in.
         let body = Bytes::from(reply::encode(&answer)?.into_boxed_slice());
-        let source_times = reply::source_times(&answer.sources);
+        let source_times = headers::source_times(&answer.sources);
         let as_of = answer.widgets.values().filter_map(|state| state.as_of).min();
         let (timestamp, etag) = (answer.timestamp, etag::of(answer)?);
         Ok(Self {

@@ -4,6 +4,7 @@ mod accept;
 mod access;
 mod app;
 mod encoded;
+mod headers;
 mod html;
 mod limit;
 mod observe;

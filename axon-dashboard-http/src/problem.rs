@@ -17,7 +17,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{reply, request_id::RequestId};
+use crate::{headers, request_id::RequestId};
 
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -134,15 +134,15 @@ impl Problem {
     pub(crate) fn write(self, response: &mut Response, id: &RequestId) {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        headers.insert(header::CACHE_CONTROL, reply::NO_STORE);
+        headers.insert(header::CACHE_CONTROL, headers::NO_STORE);
         headers.remove(header::CONTENT_LENGTH);
         if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
             // In whole seconds, and not at once.
             let seconds = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, seconds.max(1).into());
         }
-        if let Some(times) = reply::source_times(&self.sources) {
-            headers.insert(reply::SERVER_TIMING, times);
+        if let Some(times) = headers::source_times(&self.sources) {
+            headers.insert(headers::SERVER_TIMING, times);
         }
         let body = ProblemDetails {
             kind: "about:blank",

@@ -23,10 +23,10 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     app::App,
     encoded::{Found, Way, is_known},
+    headers,
     openapi::{NoSuchScope, NotModified, Problems},
     problem::Problem,
     query::Parameters,
-    reply,
 };
 
 /// What may be asked; read by the core (`RequestText`), named here for the document.
@@ -178,11 +178,11 @@ fn respond(found: &Found, headers: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     *headers = answer.head.clone();
     if *way != Way::Hit {
-        headers.insert(reply::CACHE_STATUS, cache_status(*way));
+        headers.insert(headers::CACHE_STATUS, cache_status(*way));
     }
     // A kept answer asks no source.
     if let Some(times) = answer.source_times.as_ref().filter(|_| *way == Way::Miss) {
-        headers.insert(reply::SERVER_TIMING, times.clone());
+        headers.insert(headers::SERVER_TIMING, times.clone());
     }
     if known {
         headers.remove(header::CONTENT_TYPE);
@@ -194,7 +194,7 @@ fn respond(found: &Found, headers: &HeaderMap) -> Response {
 
 fn cache_status(way: Way) -> HeaderValue {
     HeaderValue::from_static(match way {
-        Way::Hit => reply::HIT,
+        Way::Hit => headers::HIT,
         Way::Refreshing => "axon-metrics; hit; detail=refreshing",
         Way::Miss => "axon-metrics; fwd=miss",
     })

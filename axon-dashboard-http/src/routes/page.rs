@@ -14,10 +14,9 @@ use serde::Deserialize;
 
 use crate::{
     accept::takes_gzip,
-    html,
+    headers, html,
     page::{POLICY, Page},
     problem::Problem,
-    reply,
 };
 
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -51,7 +50,7 @@ async fn one(State(page): State<Arc<Page>>) -> Response {
 fn shell(page: &Page, base: &str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CACHE_CONTROL, reply::NO_CACHE),
+        (header::CACHE_CONTROL, headers::NO_CACHE),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     ];

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{app::App, html, page::Page, plain, problem::Problem, query::NoParameters, reply};
+use crate::{app::App, headers, html, page::Page, plain, problem::Problem, query::NoParameters};
 
 /// The campaigns as a list, with links into the API.
 pub(super) async fn list(
@@ -21,7 +21,7 @@ pub(super) async fn list(
     });
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CACHE_CONTROL, reply::NO_CACHE),
+        (header::CACHE_CONTROL, headers::NO_CACHE),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(plain::POLICY)),
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     ];

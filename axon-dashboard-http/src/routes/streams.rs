@@ -10,10 +10,10 @@ use axum::{
 use super::answers::{ActivityPath, AnswerParameters, CampaignPath, read};
 use crate::{
     app::App,
+    headers,
     openapi::{NoSuchScope, Problems},
     problem::Problem,
     query::Parameters,
-    reply,
 };
 
 /// A proxy in between does not collect events before it passes them on.
@@ -59,7 +59,7 @@ async fn stream(app: &App, level: Level, id: &str, parameters: &Parameters) -> R
     let body = app.streams().open(request.into()).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, reply::NO_STORE),
+        (header::CACHE_CONTROL, headers::NO_STORE),
         UNBUFFERED,
     ];
     Ok((headers, body).into_response())
