@@ -11,7 +11,6 @@ mod observe;
 mod openapi;
 mod options;
 mod page;
-mod plain;
 mod problem;
 mod query;
 mod reply;

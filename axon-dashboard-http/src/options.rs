@@ -113,8 +113,8 @@ impl HttpOptions {
         self
     }
 
-    /// Whether the dashboard page is served, where the build has one (feature `page`). Without it the root is a plain list of
-    /// the campaigns. Defaults to true.
+    /// Whether the dashboard page is served, where the build has one (feature `page`). Without it the
+    /// root answers 404 `not_found`. Defaults to true.
     #[must_use]
     pub fn with_page(mut self, page: bool) -> Self {
         self.page = page;

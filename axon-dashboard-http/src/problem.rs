@@ -103,6 +103,18 @@ impl Problem {
         Self::new(Code::Overloaded, "the server is stopping; ask again")
     }
 
+    pub(crate) fn page_not_built() -> Self {
+        Self::new(
+            Code::NotFound,
+            "the dashboard page is not part of this build: run scripts/page, then build with the feature page of \
+             axon-dashboard-http",
+        )
+    }
+
+    pub(crate) fn page_off() -> Self {
+        Self::new(Code::NotFound, "this server does not serve the dashboard page")
+    }
+
     pub(crate) fn no_metrics() -> Self {
         Self::new(Code::NotFound, "this server has no metrics")
     }

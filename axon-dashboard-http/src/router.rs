@@ -16,7 +16,7 @@ use crate::{HttpOptions, access::AroundLayer, app::App, limit, openapi, page::Pa
 pub fn router(dashboard: Dashboard, options: HttpOptions) -> Router {
     let free = Arc::new(Semaphore::new(options.max_concurrent.min(Semaphore::MAX_PERMITS)));
     let page = if options.page { Page::embedded() } else { None };
-    let limited = routes::limited(page.as_ref()).route_layer(middleware::from_fn_with_state(free, limit::limit));
+    let limited = routes::limited().route_layer(middleware::from_fn_with_state(free, limit::limit));
     let (router, document) = openapi::document(limited.merge(routes::unlimited(page)));
     let app = App::new(dashboard, document, options);
     router

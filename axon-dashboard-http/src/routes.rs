@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::routing::get;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, page::Page};
@@ -14,14 +13,12 @@ mod document;
 mod health;
 mod metrics;
 mod page;
-mod plain;
 mod streams;
 pub(crate) use answers::at_hand;
 
-/// Routes that do work, and are counted; without a page, the plain list that is there instead.
-pub(crate) fn limited(page: Option<&Arc<Page>>) -> OpenApiRouter<App> {
-    let plain = if page.is_none() { OpenApiRouter::new().route("/", get(plain::list)) } else { OpenApiRouter::new() };
-    plain
+/// Routes that do work, and are counted.
+pub(crate) fn limited() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(catalog::campaigns))
         .routes(routes!(answers::campaign))
         .routes(routes!(streams::campaign_stream))
@@ -32,7 +29,8 @@ pub(crate) fn limited(page: Option<&Arc<Page>>) -> OpenApiRouter<App> {
 
 /// Routes that answer however busy the others are, the page's among them; the sources are probed at most once a second.
 pub(crate) fn unlimited(page: Option<Arc<Page>>) -> OpenApiRouter<App> {
-    page.map_or_else(OpenApiRouter::new, |page| page::routes(page).into())
+    let page = page.map_or_else(page::routes_without_page, page::routes);
+    OpenApiRouter::from(page)
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))

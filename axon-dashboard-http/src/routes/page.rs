@@ -33,6 +33,16 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(page: Arc<Page>) -> Route
         .with_state(page)
 }
 
+/// Without a page, the root says why there is none. The page's other addresses are unknown paths.
+pub(super) fn routes_without_page<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().route("/", get(no_page))
+}
+
+/// How to build the page is only said where a build can help: the host may have left the page out on purpose.
+async fn no_page() -> Problem {
+    if Page::embedded().is_some() { Problem::page_off() } else { Problem::page_not_built() }
+}
+
 async fn root(State(page): State<Arc<Page>>, OriginalUri(uri): OriginalUri) -> Response {
     shell(&page, &html::base(uri.path()))
 }

@@ -11,7 +11,6 @@ mod logs;
 mod metrics;
 mod page;
 mod places;
-mod plain;
 mod plan;
 mod schema;
 mod stream;
