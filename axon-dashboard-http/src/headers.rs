@@ -11,8 +11,6 @@ pub(crate) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 pub(crate) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-/// `Cache-Status` of a cached answer that is fresh.
-pub(crate) const HIT: &str = "axon-metrics; hit";
 pub(crate) const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 

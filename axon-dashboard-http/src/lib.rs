@@ -3,9 +3,8 @@
 mod accept;
 mod access;
 mod app;
-mod encoded;
 mod headers;
-mod html;
+mod hot_path;
 mod limit;
 mod observe;
 mod openapi;
@@ -22,5 +21,5 @@ mod stream;
 pub use observe::describe_metrics;
 pub use options::HttpOptions;
 pub use router::router;
-/// Told to [`HttpOptions::with_shutdown`] when the server stops.
+/// Given to [`HttpOptions::with_shutdown`]; cancelled when the server stops.
 pub use tokio_util::sync::CancellationToken;

@@ -9,7 +9,7 @@ mod keys;
 
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum EndReason {
     /// The server stops.
     Shutdown,
     /// The reader left an event waiting for too long.
@@ -20,9 +20,9 @@ pub(crate) enum Ended {
     Gone,
 }
 
-impl Ended {
+impl EndReason {
     /// Its word in events and metrics.
-    pub(crate) fn reason(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Shutdown => "shutdown",
             Self::Evicted => "evicted",
@@ -81,14 +81,14 @@ pub(crate) fn stream_opened() {
     metrics::gauge!("axon_streams").increment(1);
 }
 
-pub(crate) fn stream_ended(ended: Ended) {
+pub(crate) fn stream_ended(reason: EndReason) {
     #[cfg(feature = "metrics")]
     {
         metrics::gauge!("axon_streams").decrement(1);
-        metrics::counter!("axon_stream_ended_total", "reason" => ended.reason()).increment(1);
+        metrics::counter!("axon_stream_ended_total", "reason" => reason.word()).increment(1);
     }
     #[cfg(not(feature = "metrics"))]
-    let _ = ended;
+    let _ = reason;
 }
 
 pub(crate) fn stream_event(event: &'static str) {

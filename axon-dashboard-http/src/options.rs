@@ -18,7 +18,7 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct HttpOptions {
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) max_concurrent: usize,
-    pub(crate) kept_bytes: usize,
+    pub(crate) cache_bytes: usize,
     pub(crate) max_streams: usize,
     pub(crate) max_stream_keys: usize,
     pub(crate) stream_tick: Duration,
@@ -49,7 +49,7 @@ impl HttpOptions {
     /// How many bytes of encoded answers are kept to be sent again; 0 keeps none. Defaults to 64 MiB.
     #[must_use]
     pub fn with_kept_answers(mut self, bytes: usize) -> Self {
-        self.kept_bytes = bytes;
+        self.cache_bytes = bytes;
         self
     }
 
@@ -127,7 +127,7 @@ impl Default for HttpOptions {
         Self {
             clock: Arc::new(Utc::now),
             max_concurrent: 1024,
-            kept_bytes: 64 << 20,
+            cache_bytes: 64 << 20,
             max_streams: 10_000,
             max_stream_keys: 1_000,
             stream_tick: Duration::from_secs(1),
@@ -145,7 +145,7 @@ impl fmt::Debug for HttpOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpOptions")
             .field("max_concurrent", &self.max_concurrent)
-            .field("kept_bytes", &self.kept_bytes)
+            .field("cache_bytes", &self.cache_bytes)
             .field("max_streams", &self.max_streams)
             .field("max_stream_keys", &self.max_stream_keys)
             .field("stream_tick", &self.stream_tick)

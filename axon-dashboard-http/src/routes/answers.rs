@@ -1,20 +1,14 @@
 //! The dashboard of a campaign and of an activity.
 
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
 use axon_metrics::{
     ActivityId, CampaignId, DashboardAnswer, DashboardRequest, Mode, Timestamp, Widget,
     request::{Level, RequestText},
 };
 use axum::{
-    body::{Body, Bytes, HttpBody},
-    extract::{Path, Request, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    extract::{Path, State, rejection::PathRejection},
+    http::{HeaderMap, Uri},
     response::Response,
 };
 use serde::Deserialize;
@@ -22,8 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     app::App,
-    encoded::{Found, Way, is_known},
-    headers,
+    hot_path::respond,
     openapi::{NoSuchScope, NotModified, Problems},
     problem::Problem,
     query::Parameters,
@@ -139,9 +132,9 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let now = app.now();
     let request = Arc::new(read(app, level, id, parameters, now)?);
-    app.texts().remember(uri, &request);
-    let found = app.answers().find(&request, now).await?;
-    Ok(respond(&found, headers))
+    app.urls().insert(uri, &request);
+    let lookup = app.responses().get_or_load(&request, now).await?;
+    Ok(respond(&lookup, headers))
 }
 
 /// The request that was meant, in the one form that equal requests have.
@@ -156,65 +149,4 @@ pub(super) fn read(
     let text = RequestText { level, id, parameters: &parameters.0 };
     let request = text.parse(dashboard.default_mode(), now, dashboard.zone())?;
     Ok(request.mode_or(dashboard.default_mode()))
-}
-
-/// The answer to a URL that was asked before, if it is kept, and when that was found; complete but for the request's id.
-pub(crate) fn at_hand(app: &App, request: &Request) -> Option<(Response, Timestamp)> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return None;
-    }
-    let meant = app.texts().meaning(request.uri())?;
-    let now = app.now();
-    let found = app.answers().at_hand(&meant, now)?;
-    Some((respond(&found, request.headers()), now))
-}
-
-/// 200 with the answer, or 304 if the caller has one that says the same.
-fn respond(found: &Found, headers: &HeaderMap) -> Response {
-    let Found { answer, way } = found;
-    let known = is_known(headers, &answer.etag);
-    let body = if known { Body::new(Nothing) } else { Body::from(answer.body.clone()) };
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    *headers = answer.head.clone();
-    if *way != Way::Hit {
-        headers.insert(headers::CACHE_STATUS, cache_status(*way));
-    }
-    // A kept answer asks no source.
-    if let Some(times) = answer.source_times.as_ref().filter(|_| *way == Way::Miss) {
-        headers.insert(headers::SERVER_TIMING, times.clone());
-    }
-    if known {
-        headers.remove(header::CONTENT_TYPE);
-        headers.remove(header::CONTENT_LENGTH);
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    }
-    response
-}
-
-fn cache_status(way: Way) -> HeaderValue {
-    HeaderValue::from_static(match way {
-        Way::Hit => headers::HIT,
-        Way::Refreshing => "axon-metrics; hit; detail=refreshing",
-        Way::Miss => "axon-metrics; fwd=miss",
-    })
-}
-
-/// The body of a 304: none, and of no length that could be stated, since `Content-Length` would be that of the 200.
-struct Nothing;
-
-impl HttpBody for Nothing {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
-        Poll::Ready(None)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        true
-    }
 }
