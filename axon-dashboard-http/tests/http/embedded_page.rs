@@ -8,7 +8,7 @@ use axum::{body::Body, http::Request};
 
 use crate::{
     fixture::{Failure, Fixture, Reply, Trouble, app, ask, get, send, without_page},
-    places::{Place, places_of},
+    mounts::{Mount, mounts_of},
 };
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -70,7 +70,7 @@ async fn without_the_page_the_root_is_a_problem_that_says_why() {
                      axon-dashboard-http";
     // A build can only help where the build is what lacks the page.
     let detail = if embedded() { "this server does not serve the dashboard page" } else { not_built };
-    for Place { app, root, .. } in places_of(without_page) {
+    for Mount { app, root, .. } in mounts_of(without_page) {
         let reply = get(&app, root).await;
         assert_eq!((reply.status.as_u16(), reply.header("content-type")), (404, "application/problem+json"), "{root}");
         assert_eq!(reply.header("cache-control"), "no-store", "{root}");
@@ -91,11 +91,11 @@ async fn without_the_page_its_addresses_are_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_the_shell_loads_is_there_in_every_place() {
+async fn everything_the_shell_loads_is_there_at_every_mount() {
     if skipped() {
         return;
     }
-    for Place { app, prefix, root } in places_of(app) {
+    for Mount { app, prefix, root } in mounts_of(app) {
         for at in [root.to_owned(), format!("{prefix}/campaigns/123"), format!("{prefix}/activities/nowhere?lang=en&x")]
         {
             let page = get(&app, &at).await;
