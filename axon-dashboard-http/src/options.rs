@@ -1,4 +1,4 @@
-//! What a host may choose: the clock, what is kept, how much is done at once, how streams go, and what `/metrics` says.
+//! The options of a host: the clock, the size of the response cache, bounds, times of streams, and the text of `/metrics`.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use axon_metrics::Timestamp;
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
-/// Longer is never. It can be added to any instant.
+/// The longest time an option takes; a longer one means never. It can be added to any instant without overflow.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Options of [`router`](crate::router). Times longer than a year are taken for a year.
@@ -39,14 +39,15 @@ impl HttpOptions {
     }
 
     /// How many requests are worked on at once; one more is refused at once with 503 `overloaded`. Not counted are `/livez`,
-    /// `/readyz`, `/openapi.json`, `/metrics`, the dashboard page, answers that are at hand, and streams once they are open. Defaults to 1024.
+    /// `/readyz`, `/openapi.json`, `/metrics`, the dashboard page, cached answers, and open streams.
+    /// Defaults to 1024.
     #[must_use]
     pub fn with_max_concurrent(mut self, requests: usize) -> Self {
         self.max_concurrent = requests;
         self
     }
 
-    /// How many bytes of encoded answers are kept to be sent again; 0 keeps none. Defaults to 64 MiB.
+    /// The size of the response cache in bytes: encoded answers that may be sent again; 0 caches none. Defaults to 64 MiB.
     #[must_use]
     pub fn with_kept_answers(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
@@ -113,8 +114,8 @@ impl HttpOptions {
         self
     }
 
-    /// Whether the dashboard page is served, where the build has one (feature `page`). Without it the
-    /// root answers 404 `not_found`. Defaults to true.
+    /// Whether the dashboard page is served, where the build has one (feature `page`). Without the
+    /// page the root answers 404 `not_found`. Defaults to true.
     #[must_use]
     pub fn with_page(mut self, page: bool) -> Self {
         self.page = page;

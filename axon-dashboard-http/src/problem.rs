@@ -1,6 +1,5 @@
-//! What is answered when there is no answer: problem details (RFC 9457). The only place that knows statuses of faults.
-//! A route returns a [`Problem`]; it is written out around all routes, where the request's id is known. Causes stay in the
-//! log.
+//! Problem details (RFC 9457), the answers to faults. Only this file knows the statuses of faults. A route returns a [`Problem`];
+//! the layer around all routes writes it, since it knows the request's id. Causes stay in the log.
 
 use std::time::Duration;
 
@@ -134,7 +133,7 @@ impl Problem {
         self.code
     }
 
-    /// A response that is written out later.
+    /// A response with the problem as an extension; [`write`](Self::write) writes it.
     pub(crate) fn into_http(self) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.code.status();
@@ -149,7 +148,7 @@ impl Problem {
         headers.insert(header::CACHE_CONTROL, headers::NO_STORE);
         headers.remove(header::CONTENT_LENGTH);
         if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
-            // In whole seconds, and not at once.
+            // In whole seconds, and at least one.
             let seconds = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, seconds.max(1).into());
         }

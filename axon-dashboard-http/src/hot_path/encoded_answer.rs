@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_of_a_time_to_come_is_not_sent() {
+    fn an_answer_of_a_later_instant_is_not_sent() {
         let made = Timestamp::UNIX_EPOCH;
         let (answer, second) = (EncodedAnswer::with_content("this", made), TimeDelta::seconds(1));
         assert!(answer.is_fresh(made - second * 2) && answer.is_usable(made - second * 2));

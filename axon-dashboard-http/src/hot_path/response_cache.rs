@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_older_answer_does_not_take_the_place_of_a_newer_one_unless_the_clock_was_set_back() {
+    fn an_older_answer_replaces_a_newer_one_only_if_the_clock_was_set_back() {
         let (entries, request) = (empty_entries(1 << 20), Arc::new(DashboardRequest::campaign(123)));
         let mut cached_after = |seconds| {
             let at = Timestamp::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds);

@@ -70,7 +70,7 @@ enum CompareWord {
     Previous,
 }
 
-// By name, since a host's own path may have parameters, too.
+// Read by name, since the path of a host that nests the router may have parameters, too.
 #[derive(Deserialize)]
 pub(super) struct CampaignPath {
     #[serde(rename = "campaignId")]
@@ -98,7 +98,7 @@ pub(super) async fn campaign(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    // An id that is no UTF-8 is no id: it is reported with whatever else is wrong.
+    // An id that is not UTF-8 becomes an empty one, which is reported together with all other faults.
     let id = path.map(|Path(path)| path.id).unwrap_or_default();
     answer(&app, Level::Campaign, &id, &parameters, &uri, &headers).await
 }
@@ -137,7 +137,7 @@ async fn answer(
     Ok(respond(&lookup, headers))
 }
 
-/// The request that was meant, in the one form that equal requests have.
+/// The request in its normal form, which requests that mean the same share.
 pub(super) fn read(
     app: &App,
     level: Level,

@@ -1,4 +1,4 @@
-//! What there is to ask about: the campaigns, and what each figure means.
+//! The list of campaigns, and the definitions of the figures.
 
 use axon_metrics::{
     Phase,

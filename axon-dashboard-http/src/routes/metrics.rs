@@ -1,4 +1,4 @@
-//! What the host's recorder says.
+//! The metrics of the host's recorder.
 
 use axum::{
     extract::State,

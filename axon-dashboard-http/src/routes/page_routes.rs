@@ -37,7 +37,7 @@ pub(super) fn routes_without_page<S: Clone + Send + Sync + 'static>() -> Router<
     Router::new().route("/", get(no_page))
 }
 
-/// How to build the page is only said where a build can help: the host may have left the page out on purpose.
+/// The hint how to build the page is only for a build that lacks it: a host may have switched the page off on purpose.
 async fn no_page() -> Problem {
     if PageBundle::embedded().is_some() { Problem::page_off() } else { Problem::page_not_built() }
 }
@@ -46,12 +46,12 @@ async fn root(State(page): State<Arc<PageBundle>>, OriginalUri(uri): OriginalUri
     shell(&page, &link_base(uri.path()))
 }
 
-/// The list again, at a path that ends in no slash wherever the router lies.
+/// The shell at a second address of the list. Its path never ends in a slash, however the router is nested.
 async fn list(State(page): State<Arc<PageBundle>>) -> Response {
     shell(&page, "")
 }
 
-/// The page of one campaign or activity, one folder below the root.
+/// The shell of one campaign or activity, one folder below the root.
 async fn one(State(page): State<Arc<PageBundle>>) -> Response {
     shell(&page, "../")
 }

@@ -1,4 +1,4 @@
-//! The dashboard of a campaign and of an activity, live. What is wrong is said before a stream begins.
+//! The dashboard of a campaign and of an activity, live. Faults are answered before a stream begins.
 
 use axon_metrics::{ActivityId, CampaignId, request::Level};
 use axum::{
@@ -16,7 +16,7 @@ use crate::{
     query::Parameters,
 };
 
-/// A proxy in between does not collect events before it passes them on.
+/// Tells a proxy not to buffer events.
 const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_replaced_half_a_tick_after_it_is_no_longer_fresh_at_the_latest() {
+    fn an_answer_is_replaced_at_most_half_a_tick_after_it_turned_stale() {
         let tick = Duration::from_secs(1);
         let waits = |fresh_for: i64| wait(chrono::Duration::milliseconds(fresh_for), tick).as_millis();
         assert_eq!([1, 500, 700, 1_000, 1_100, 300_000].map(waits), [500, 500, 700, 1_000, 1_000, 1_000]);

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_later_gets_the_latest_answer_and_nobody_gets_it_again() {
+    fn a_new_viewer_gets_the_latest_answer_and_nobody_gets_it_twice() {
         let mut state = state();
         assert!(!state.load(&EncodedAnswer::with_content("this", at(1_300)), Instant::now()));
         assert!(text(&state.update).contains(&at(1_300).to_string()), "{state:?}");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_was_overtaken_is_left_out_and_one_after_the_clock_was_set_back_is_not() {
+    fn an_overtaken_answer_is_dropped_unless_the_clock_was_set_back() {
         let mut state = state();
         assert!(!state.load(&EncodedAnswer::with_content("that", at(96)), Instant::now()));
         assert!(text(&state.update).contains("this"), "{state:?}");

@@ -68,7 +68,7 @@ async fn get_gzip(app: &axum::Router, path: &str, encodings: &str) -> (u16, axum
 async fn without_the_page_the_root_is_a_problem_that_says_why() {
     let not_built = "the dashboard page is not part of this build: run scripts/page, then build with the feature page of \
                      axon-dashboard-http";
-    // A build can only help where the build is what lacks the page.
+    // The hint how to build the page is only for a build that lacks it.
     let detail = if embedded() { "this server does not serve the dashboard page" } else { not_built };
     for Mount { app, root, .. } in mounts_of(without_page) {
         let reply = get(&app, root).await;

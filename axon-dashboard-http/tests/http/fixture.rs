@@ -1,5 +1,5 @@
 //! The plan's campaign 123: activity 789 with 100 slots of product 456, seen at 2024-11-12T10:30:00Z.
-//! Each source can be told to fail. Latencies are those of tokio's paused clock, so that golden files hold them.
+//! Each source can be made to fail. Latencies are those of tokio's paused clock, so that golden files hold them.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The fixture, alive: its clock runs with tokio's, its stock changes, its catalog forgets, its sources fail and heal.
+//! A fixture that changes: its clock runs with tokio's, and a test changes its stock, empties its catalog, or makes sources fail.
 
 use std::{
     sync::{

@@ -111,9 +111,9 @@ async fn a_sources_failure_is_logged_with_the_requests_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_request_is_a_span_that_is_closed_whether_its_answer_is_kept_or_not() {
+async fn each_request_is_a_span_that_is_closed_for_cached_answers_too() {
     let app = app();
-    for kept in [false, true] {
+    for cached in [false, true] {
         let log = Log::default();
         get(&app, CAMPAIGN).with_subscriber(log.subscriber()).await;
         let text = log.text();
@@ -121,8 +121,8 @@ async fn each_request_is_a_span_that_is_closed_whether_its_answer_is_kept_or_not
         let own = lines.filter(|line| line["target"] == "axon_dashboard_http" && line["span"]["name"] == "request");
         let own: Vec<Value> = own.filter(|line| line["span"]["request_id"] == "test-1").collect();
         let times = |what: &str| own.iter().filter(|line| line["fields"]["message"] == what).count();
-        assert_eq!((times("new"), times("close")), (1, 1), "kept: {kept}: {text}");
-        assert_eq!(text.contains("elasticsearch"), !kept, "kept: {kept}: {text}");
+        assert_eq!((times("new"), times("close")), (1, 1), "cached: {cached}: {text}");
+        assert_eq!(text.contains("elasticsearch"), !cached, "cached: {cached}: {text}");
     }
 }
 

@@ -78,7 +78,7 @@ mod counted {
             drop(two);
             tokio::time::sleep(Duration::from_secs(6)).await;
             one.next().await;
-            // Kept open beyond the recorder.
+            // Open for longer than the recorder.
             std::mem::forget(one);
         });
         for line in [

@@ -27,7 +27,7 @@ async fn cache_status(app: &Router, path: &str) -> String {
     reply.header("cache-status").to_owned()
 }
 
-/// Asked by somebody who has answers of these tags.
+/// A request of a caller who has answers with these tags.
 async fn get_knowing(app: &Router, method: &str, path: &str, tags: &str) -> Reply {
     let request = Request::builder().method(method).uri(path).header("If-None-Match", tags);
     send(app, request.body(Body::empty()).expect("a request")).await
@@ -164,7 +164,7 @@ async fn who_knows_the_answer_gets_304_and_no_body() {
         }
     }
     assert_eq!(get_knowing(&app, "GET", CAMPAIGN, "\"other\"").await.status, 200);
-    // Made anew, it still says the same.
+    // A newly loaded answer with the same content.
     milliseconds(10_000).await;
     let unchanged = get_knowing(&app, "GET", CAMPAIGN, etag).await;
     assert_eq!((unchanged.status.as_u16(), unchanged.header("cache-status")), (304, MISS));

@@ -187,12 +187,12 @@ async fn a_thousand_viewers_load_the_stores_like_one() {
             stream.within(18).await
         });
         let all = join_all(streams).await;
-        // Each has a time of its own to come back after, and all else is the same for all.
-        let told = |events: &[Event]| -> Vec<_> {
+        // Each viewer has its own retry time; everything else is the same for all.
+        let compared = |events: &[Event]| -> Vec<_> {
             events.iter().map(|event| (event.name.clone(), event.id, event.data.clone())).collect()
         };
         for events in &all {
-            assert_eq!(told(events), told(&all[0]));
+            assert_eq!(compared(events), compared(&all[0]));
         }
         live.loads()
     }
@@ -372,7 +372,7 @@ async fn a_load_that_fails_keeps_the_stream_open_and_is_said() {
     stream.next().await.expect("the first");
     live.fail(true);
     let failing = stream.within(10).await;
-    // What was there a moment before is shown for that moment, as what it is.
+    // The cached figures are shown for a moment, marked as stale.
     let states = |events: &[Event]| -> Vec<Value> {
         let updates = events.iter().filter(|event| event.name == "update");
         updates.map(|event| event.data["widgets"]["realtime"]["status"].clone()).collect()
