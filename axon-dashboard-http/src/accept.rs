@@ -1,8 +1,8 @@
-//! What a caller says it takes.
+//! The content codings that a caller accepts.
 
 use axum::http::{HeaderMap, header};
 
-/// Whether a body may be sent compressed with gzip (RFC 9110, 12.5.3). Without a word about it, it may not.
+/// Whether a body may be sent compressed with gzip (RFC 9110, 12.5.3). Without `Accept-Encoding` it may not.
 pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|line| line.to_str().ok());
     let mut any = false;
@@ -10,7 +10,7 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
         let mut parts = coding.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
         let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
-        // A weight that is none wants nothing.
+        // A malformed weight counts as 0.
         let wanted = weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0));
         if name.eq_ignore_ascii_case("gzip") {
             return wanted;

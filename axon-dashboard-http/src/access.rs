@@ -1,11 +1,12 @@
-//! What surrounds every request: its id, the length check, answers at hand, one log line, and the headers all responses
-//! have. The log names the route, never the path, the query or a header: those may hold what must not be kept.
+//! What surrounds every request: its id, the length check, the early exit for cached answers, one log line, and the headers of
+//! all responses. The log names the route, never the path, the query or a header, since those may hold personal data.
 
 use std::{
     convert::Infallible,
     future::{Ready, ready},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -20,44 +21,46 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt as _};
 use tracing::{Instrument, Span, info, info_span, warn};
 
-use crate::{app::App, observe::Requests, problem::Problem, query, reply, request_id, request_id::RequestId, routes};
+use crate::{
+    app::App, headers, hot_path, observe::Requests, problem::Problem, query, request_id, request_id::RequestId,
+};
 
 const TARGET: &str = "axon_dashboard_http::access";
-/// The caller went away before there was a response.
-const GONE: u16 = 499;
+/// The status logged for a caller who went away before there was a response.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// Puts [`Around`] around a route.
+/// Puts [`Access`] around a route.
 #[derive(Debug, Clone)]
-pub(crate) struct AroundLayer(pub(crate) App);
+pub(crate) struct AccessLayer(pub(crate) App);
 
-impl<S> Layer<S> for AroundLayer {
-    type Service = Around<S>;
+impl<S> Layer<S> for AccessLayer {
+    type Service = Access<S>;
 
-    fn layer(&self, inner: S) -> Around<S> {
-        Around(Arc::new(Inside { inner, app: self.0.clone(), requests: Arc::default() }))
+    fn layer(&self, inner: S) -> Access<S> {
+        Access(Arc::new(Inner { inner, app: self.0.clone(), requests: Arc::default() }))
     }
 }
 
-/// A route with what surrounds it. A service of its own and no function of axum's `from_fn`: an answer at hand is sent
-/// without waiting for anything, so that nothing needs to be made for waiting. And axum clones a service for each request:
-/// the inner one only where it is needed.
+/// A route with what surrounds it. A service of its own and not a function for axum's `from_fn`: a cached answer is sent without
+/// an await, so no future is allocated. And axum clones a service for each request; this one clones the inner service only
+/// where it is needed.
 #[derive(Debug)]
-pub(crate) struct Around<S>(Arc<Inside<S>>);
+pub(crate) struct Access<S>(Arc<Inner<S>>);
 
 #[derive(Debug)]
-struct Inside<S> {
+struct Inner<S> {
     inner: S,
     app: App,
     requests: Arc<Requests>,
 }
 
-impl<S> Clone for Around<S> {
+impl<S> Clone for Access<S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<S> Service<Request> for Around<S>
+impl<S> Service<Request> for Access<S>
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -72,9 +75,9 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let began = Instant::now();
-        let Inside { inner, app, requests } = &*self.0;
-        if let Some((response, now)) = routes::at_hand(app, &request) {
-            return Either::Left(ready(Ok(sent_again(requests, &request, response, now, began))));
+        let Inner { inner, app, requests } = &*self.0;
+        if let Some((response, now)) = hot_path::cached(app, &request) {
+            return Either::Left(ready(Ok(send_cached(requests, &request, response, now, began))));
         }
         let line = Line::begin(Arc::clone(requests), &request, began);
         if !fits(request.uri()) {
@@ -90,8 +93,7 @@ where
     }
 }
 
-/// Each request has one. What sources say of a request that is waited for is said in it; that of an answer at hand is over at
-/// once.
+/// The span of a request. Log lines of sources stand in it; the span of a cached answer closes at once.
 fn span(id: &RequestId) -> Span {
     info_span!(target: "axon_dashboard_http", "request", request_id = %id)
 }
@@ -100,8 +102,8 @@ fn fits(uri: &Uri) -> bool {
     uri.path().len() + uri.query().map_or(0, str::len) <= query::MAX_LENGTH
 }
 
-/// An answer at hand, which has all headers but the request's id.
-fn sent_again(
+/// The response of a cached answer, which has all headers but the request's id.
+fn send_cached(
     requests: &Requests,
     request: &Request,
     mut response: Response,
@@ -115,7 +117,7 @@ fn sent_again(
     response
 }
 
-/// The line in the log of a request that is waited for. Written once: with the response, or when it is dropped, since then the
+/// The log line of a request that is not served from the cache. Written once: with the response, or on drop, which means that the
 /// caller went away.
 struct Line {
     requests: Arc<Requests>,
@@ -138,7 +140,7 @@ impl Line {
         }
     }
 
-    /// The response with the headers all have, its problem written out.
+    /// Completes the response: writes its problem, and adds the headers of all responses.
     fn end(mut self, mut response: Response) -> Response {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             problem.write(&mut response, &self.id);
@@ -146,9 +148,9 @@ impl Line {
         log(&self.requests, &self.id, self.method, self.route.as_ref(), Some(&response), self.began);
         self.written = true;
         let headers = response.headers_mut();
-        reply::add_total_time(headers, self.began.elapsed());
+        headers::add_total_time(headers, self.began.elapsed());
         headers.insert(request_id::HEADER, self.id.take());
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, reply::NOSNIFF);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, headers::NOSNIFF);
         response
     }
 }
@@ -161,8 +163,8 @@ impl Drop for Line {
     }
 }
 
-/// Counts a request, and writes its line; without a response, the caller went away. How long it took is only looked at where
-/// somebody is told.
+/// Counts a request and writes its log line. No response means that the caller went away. The clock is read only if the log or a
+/// recorder takes the duration.
 fn log(
     requests: &Requests,
     id: &RequestId,
@@ -171,11 +173,11 @@ fn log(
     response: Option<&Response>,
     began: Instant,
 ) {
-    let status = response.map_or(GONE, |response| response.status().as_u16());
+    let status = response.map_or(CLIENT_CLOSED_REQUEST, |response| response.status().as_u16());
     let bytes = response.and_then(|response| response.body().size_hint().exact());
     requests.answered(route, status, began);
     let route = route.map_or("none", MatchedPath::as_str);
-    let duration_ms = || reply::milliseconds(began.elapsed());
+    let duration_ms = || milliseconds(began.elapsed());
     if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
         warn!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
     } else {
@@ -183,7 +185,7 @@ fn log(
     }
 }
 
-/// A method of a caller's own making is text of the caller's, and not written down.
+/// The method for the log. An unknown method is the caller's own text, and is not logged.
 fn method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -197,4 +199,9 @@ fn method(method: &Method) -> &'static str {
         Method::CONNECT => "CONNECT",
         _ => "OTHER",
     }
+}
+
+/// Milliseconds, three decimals.
+fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,4 +1,4 @@
-//! What every route has at hand.
+//! The state that all routes share.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::body::Bytes;
 
 use crate::{
     HttpOptions,
-    encoded::{KeptAnswers, Texts},
+    hot_path::{InternedUrls, ResponseCache},
     stream::Streams,
 };
 
@@ -18,8 +18,8 @@ pub(crate) struct App(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     dashboard: Dashboard,
-    answers: KeptAnswers,
-    texts: Texts,
+    responses: ResponseCache,
+    urls: InternedUrls,
     streams: Streams,
     /// The OpenAPI document, as served.
     document: Bytes,
@@ -28,21 +28,21 @@ struct Inner {
 
 impl App {
     pub(crate) fn new(dashboard: Dashboard, document: Bytes, options: HttpOptions) -> Self {
-        let answers = KeptAnswers::new(dashboard.clone(), options.kept_bytes);
-        let streams = Streams::new(answers.clone(), options.clone());
-        Self(Arc::new(Inner { dashboard, answers, texts: Texts::new(), streams, document, options }))
+        let responses = ResponseCache::new(dashboard.clone(), options.cache_bytes);
+        let streams = Streams::new(responses.clone(), options.clone());
+        Self(Arc::new(Inner { dashboard, responses, urls: InternedUrls::new(), streams, document, options }))
     }
 
     pub(crate) fn dashboard(&self) -> &Dashboard {
         &self.0.dashboard
     }
 
-    pub(crate) fn answers(&self) -> &KeptAnswers {
-        &self.0.answers
+    pub(crate) fn responses(&self) -> &ResponseCache {
+        &self.0.responses
     }
 
-    pub(crate) fn texts(&self) -> &Texts {
-        &self.0.texts
+    pub(crate) fn urls(&self) -> &InternedUrls {
+        &self.0.urls
     }
 
     pub(crate) fn streams(&self) -> &Streams {

@@ -3,14 +3,13 @@
 mod accept;
 mod access;
 mod app;
-mod encoded;
-mod html;
+mod headers;
+mod hot_path;
 mod limit;
 mod observe;
 mod openapi;
 mod options;
 mod page;
-mod plain;
 mod problem;
 mod query;
 mod reply;
@@ -22,5 +21,5 @@ mod stream;
 pub use observe::describe_metrics;
 pub use options::HttpOptions;
 pub use router::router;
-/// Told to [`HttpOptions::with_shutdown`] when the server stops.
+/// Given to [`HttpOptions::with_shutdown`]; cancelled when the server stops.
 pub use tokio_util::sync::CancellationToken;

@@ -1,4 +1,4 @@
-//! How many requests are worked on at once. Who comes when all places are taken is sent away at once: waiting helps nobody.
+//! How many requests are worked on at once. Without a free permit a request is refused at once: a queue would help nobody.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use tokio::sync::Semaphore;
 use crate::problem::Problem;
 
 pub(crate) async fn limit(
-    State(free): State<Arc<Semaphore>>,
+    State(permits): State<Arc<Semaphore>>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    // Held until the answer is made, or the caller has gone.
-    let Ok(_place) = free.try_acquire() else { return Err(Problem::overloaded()) };
+    // Held until the answer is made, or the caller went away.
+    let Ok(_permit) = permits.try_acquire() else { return Err(Problem::overloaded()) };
     Ok(next.run(request).await)
 }

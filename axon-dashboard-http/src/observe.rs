@@ -1,5 +1,5 @@
-//! What is counted and timed, for whatever recorder of the `metrics` facade the host installs. Without the feature `metrics`
-//! nothing is. No id of a campaign, activity, user or request is ever a label: a route is named as it is registered.
+//! Metrics, for the recorder of the `metrics` facade that the host installs. Without the feature `metrics` nothing is recorded. No
+//! id of a campaign, activity, user or request is ever a label: a route is named as it is registered.
 
 use axum::extract::MatchedPath;
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ mod keys;
 
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum EndReason {
     /// The server stops.
     Shutdown,
     /// The reader left an event waiting for too long.
@@ -20,9 +20,9 @@ pub(crate) enum Ended {
     Gone,
 }
 
-impl Ended {
-    /// Its word in events and metrics.
-    pub(crate) fn reason(self) -> &'static str {
+impl EndReason {
+    /// The word for it in events and metrics.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Shutdown => "shutdown",
             Self::Evicted => "evicted",
@@ -61,7 +61,7 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Counts and times one that began then.
+    /// Counts and times a request that began at `began`.
     pub(crate) fn answered(&self, route: Option<&MatchedPath>, status: u16, began: Instant) {
         #[cfg(feature = "metrics")]
         {
@@ -81,14 +81,14 @@ pub(crate) fn stream_opened() {
     metrics::gauge!("axon_streams").increment(1);
 }
 
-pub(crate) fn stream_ended(ended: Ended) {
+pub(crate) fn stream_ended(reason: EndReason) {
     #[cfg(feature = "metrics")]
     {
         metrics::gauge!("axon_streams").decrement(1);
-        metrics::counter!("axon_stream_ended_total", "reason" => ended.reason()).increment(1);
+        metrics::counter!("axon_stream_ended_total", "reason" => reason.word()).increment(1);
     }
     #[cfg(not(feature = "metrics"))]
-    let _ = ended;
+    let _ = reason;
 }
 
 pub(crate) fn stream_event(event: &'static str) {
@@ -98,7 +98,7 @@ pub(crate) fn stream_event(event: &'static str) {
     let _ = event;
 }
 
-/// An update that was due then is handed to a reader.
+/// Records that an update, due at `due`, is sent to a reader.
 pub(crate) fn stream_update(due: Instant) {
     #[cfg(feature = "metrics")]
     metrics::histogram!("axon_stream_update_delay_seconds").record(due.elapsed().as_secs_f64());

@@ -1,4 +1,4 @@
-//! What a host may choose: the clock, what is kept, how much is done at once, how streams go, and what `/metrics` says.
+//! The options of a host: the clock, the size of the response cache, bounds, times of streams, and the text of `/metrics`.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use axon_metrics::Timestamp;
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
-/// Longer is never. It can be added to any instant.
+/// The longest time an option takes; a longer one means never. It can be added to any instant without overflow.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Options of [`router`](crate::router). Times longer than a year are taken for a year.
@@ -18,7 +18,7 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct HttpOptions {
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) max_concurrent: usize,
-    pub(crate) kept_bytes: usize,
+    pub(crate) cache_bytes: usize,
     pub(crate) max_streams: usize,
     pub(crate) max_stream_keys: usize,
     pub(crate) stream_tick: Duration,
@@ -39,17 +39,18 @@ impl HttpOptions {
     }
 
     /// How many requests are worked on at once; one more is refused at once with 503 `overloaded`. Not counted are `/livez`,
-    /// `/readyz`, `/openapi.json`, `/metrics`, the dashboard page, answers that are at hand, and streams once they are open. Defaults to 1024.
+    /// `/readyz`, `/openapi.json`, `/metrics`, the dashboard page, cached answers, and open streams.
+    /// Defaults to 1024.
     #[must_use]
     pub fn with_max_concurrent(mut self, requests: usize) -> Self {
         self.max_concurrent = requests;
         self
     }
 
-    /// How many bytes of encoded answers are kept to be sent again; 0 keeps none. Defaults to 64 MiB.
+    /// The size of the response cache in bytes: encoded answers that may be sent again; 0 caches none. Defaults to 64 MiB.
     #[must_use]
     pub fn with_kept_answers(mut self, bytes: usize) -> Self {
-        self.kept_bytes = bytes;
+        self.cache_bytes = bytes;
         self
     }
 
@@ -113,8 +114,8 @@ impl HttpOptions {
         self
     }
 
-    /// Whether the dashboard page is served, where the build has one (feature `page`). Without it the root is a plain list of
-    /// the campaigns. Defaults to true.
+    /// Whether the dashboard page is served, where the build has one (feature `page`). Without the
+    /// page the root answers 404 `not_found`. Defaults to true.
     #[must_use]
     pub fn with_page(mut self, page: bool) -> Self {
         self.page = page;
@@ -127,7 +128,7 @@ impl Default for HttpOptions {
         Self {
             clock: Arc::new(Utc::now),
             max_concurrent: 1024,
-            kept_bytes: 64 << 20,
+            cache_bytes: 64 << 20,
             max_streams: 10_000,
             max_stream_keys: 1_000,
             stream_tick: Duration::from_secs(1),
@@ -145,7 +146,7 @@ impl fmt::Debug for HttpOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpOptions")
             .field("max_concurrent", &self.max_concurrent)
-            .field("kept_bytes", &self.kept_bytes)
+            .field("cache_bytes", &self.cache_bytes)
             .field("max_streams", &self.max_streams)
             .field("max_stream_keys", &self.max_stream_keys)
             .field("stream_tick", &self.stream_tick)

@@ -1,6 +1,5 @@
-//! What is answered when there is no answer: problem details (RFC 9457). The only place that knows statuses of faults.
-//! A route returns a [`Problem`]; it is written out around all routes, where the request's id is known. Causes stay in the
-//! log.
+//! Problem details (RFC 9457), the answers to faults. Only this file knows the statuses of faults. A route returns a [`Problem`];
+//! the layer around all routes writes it, since it knows the request's id. Causes stay in the log.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{reply, request_id::RequestId};
+use crate::{headers, request_id::RequestId};
 
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -103,6 +102,18 @@ impl Problem {
         Self::new(Code::Overloaded, "the server is stopping; ask again")
     }
 
+    pub(crate) fn page_not_built() -> Self {
+        Self::new(
+            Code::NotFound,
+            "the dashboard page is not part of this build: run scripts/page, then build with the feature page of \
+             axon-dashboard-http",
+        )
+    }
+
+    pub(crate) fn page_off() -> Self {
+        Self::new(Code::NotFound, "this server does not serve the dashboard page")
+    }
+
     pub(crate) fn no_metrics() -> Self {
         Self::new(Code::NotFound, "this server has no metrics")
     }
@@ -122,7 +133,7 @@ impl Problem {
         self.code
     }
 
-    /// A response that is written out later.
+    /// A response with the problem as an extension; [`write`](Self::write) writes it.
     pub(crate) fn into_http(self) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.code.status();
@@ -134,15 +145,15 @@ impl Problem {
     pub(crate) fn write(self, response: &mut Response, id: &RequestId) {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        headers.insert(header::CACHE_CONTROL, reply::NO_STORE);
+        headers.insert(header::CACHE_CONTROL, headers::NO_STORE);
         headers.remove(header::CONTENT_LENGTH);
         if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
-            // In whole seconds, and not at once.
+            // In whole seconds, and at least one.
             let seconds = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, seconds.max(1).into());
         }
-        if let Some(times) = reply::source_times(&self.sources) {
-            headers.insert(reply::SERVER_TIMING, times);
+        if let Some(times) = headers::source_times(&self.sources) {
+            headers.insert(headers::SERVER_TIMING, times);
         }
         let body = ProblemDetails {
             kind: "about:blank",

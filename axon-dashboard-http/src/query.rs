@@ -1,4 +1,4 @@
-//! The query as text: names and values percent-decoded, nothing judged. What they mean is the core's to say.
+//! The query as text: names and values, percent-decoded. What they mean is decided in the core.
 
 use axon_metrics::{
     RequestError,
@@ -10,11 +10,11 @@ use crate::problem::Problem;
 
 /// The most bytes a path and its query may have together.
 pub(crate) const MAX_LENGTH: usize = 8192;
-/// Each wrong parameter becomes a line of the answer, so that there may not be any number of them.
+/// Each wrong parameter becomes a line of the answer, so their number is bounded.
 const MAX_PARAMETERS: usize = 100;
 
-/// The query's parameters in their order, repetitions included. What is no percent-encoding stands for itself, and what is
-/// no UTF-8 becomes U+FFFD: neither is a value of any parameter.
+/// The query's parameters in their order, repetitions included. Malformed percent-encoding stays as it is, and malformed UTF-8
+/// becomes U+FFFD: neither is a valid value of any parameter.
 #[derive(Debug)]
 pub(crate) struct Parameters(pub(crate) Vec<(String, String)>);
 
@@ -38,7 +38,7 @@ impl Parameters {
         (!value.is_empty()).then_some(value)
     }
 
-    /// What is wrong with the names, where these are the parameters.
+    /// The faults of the names: unknown ones and repeated ones.
     pub(crate) fn wrong_names(&self, known: &[&str]) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (index, (name, _)) in self.0.iter().enumerate() {
@@ -59,12 +59,12 @@ impl Parameters {
     }
 }
 
-/// Nothing, or the faults found.
+/// An error if there are faults.
 pub(crate) fn checked(faults: Vec<Fault>) -> Result<(), Problem> {
     if faults.is_empty() { Ok(()) } else { Err(RequestError { faults }.into()) }
 }
 
-/// Of a route that takes no parameters: any is a fault.
+/// For a route that takes no parameters: each one is a fault.
 #[derive(Debug)]
 pub(crate) struct NoParameters;
 

@@ -1,4 +1,4 @@
-//! The id of a request: the caller's where it is harmless, else a fresh one.
+//! The id of a request: the caller's own if it is short and of plain characters, else a new one.
 
 use std::{cell::Cell, fmt, mem};
 
@@ -24,7 +24,7 @@ impl RequestId {
         self.0.to_str().unwrap_or_default()
     }
 
-    /// As it goes into the response; nothing of it is left.
+    /// The header value of the response. Afterwards the id is empty.
     pub(crate) fn take(&mut self) -> HeaderValue {
         mem::replace(&mut self.0, HeaderValue::from_static(""))
     }
@@ -41,8 +41,8 @@ fn is_harmless(given: &[u8]) -> bool {
         && given.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
-/// A new ULID. Its random part starts anywhere in each thread and goes up by one from there: as unique as a drawn one, and
-/// without drawing for each request.
+/// A new ULID. Its random part starts at a random number in each thread and is incremented for each id. That is as unique as a
+/// random number for each id, and cheaper.
 fn fresh(now: Timestamp) -> HeaderValue {
     thread_local! {
         static RANDOM: Cell<u128> = Cell::new(Ulid::new().random());

@@ -1,27 +1,22 @@
-//! The routes, each with its part of the OpenAPI document: what is registered is what is documented, but for what is there
-//! for people.
+//! The routes, each with its part of the OpenAPI document: every registered route is documented, except those of the page.
 
 use std::sync::Arc;
 
-use axum::routing::get;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{app::App, page::Page};
+use crate::{app::App, page::PageBundle};
 
 mod answers;
 mod catalog;
 mod document;
 mod health;
 mod metrics;
-mod page;
-mod plain;
+mod page_routes;
 mod streams;
-pub(crate) use answers::at_hand;
 
-/// Routes that do work, and are counted; without a page, the plain list that is there instead.
-pub(crate) fn limited(page: Option<&Arc<Page>>) -> OpenApiRouter<App> {
-    let plain = if page.is_none() { OpenApiRouter::new().route("/", get(plain::list)) } else { OpenApiRouter::new() };
-    plain
+/// Routes that need a permit, since they ask sources.
+pub(crate) fn limited() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(catalog::campaigns))
         .routes(routes!(answers::campaign))
         .routes(routes!(streams::campaign_stream))
@@ -30,9 +25,10 @@ pub(crate) fn limited(page: Option<&Arc<Page>>) -> OpenApiRouter<App> {
         .routes(routes!(catalog::definitions))
 }
 
-/// Routes that answer however busy the others are, the page's among them; the sources are probed at most once a second.
-pub(crate) fn unlimited(page: Option<Arc<Page>>) -> OpenApiRouter<App> {
-    page.map_or_else(OpenApiRouter::new, |page| page::routes(page).into())
+/// Routes that need no permit, so that they answer however busy the others are. Health probes the sources at most once a second.
+pub(crate) fn unlimited(page: Option<Arc<PageBundle>>) -> OpenApiRouter<App> {
+    let page = page.map_or_else(page_routes::routes_without_page, page_routes::routes);
+    OpenApiRouter::from(page)
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))

@@ -1,6 +1,7 @@
-//! Live answers as server-sent events. One sampler per question asks for all its viewers and says each event once; a viewer
-//! is a body that hands on the latest. Lives here: who may open a stream, and which sampler it joins. Lives elsewhere: asking
-//! (`stream/sampler`), what an event is (`stream/event`), handing on (`stream/viewer`).
+//! Live answers as server-sent events. One sampler per question asks for all its viewers and writes each event once; a viewer is
+//! a response body that sends the latest event. Lives here: who may open a stream, and which sampler it joins. Lives elsewhere:
+//! asking (`stream/sampler`), the text of an event (`stream/event`), the latest events (`stream/stream_state`), sending
+//! (`stream/viewer`).
 
 use std::{
     collections::HashMap,
@@ -14,90 +15,95 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     HttpOptions,
-    encoded::{Encoded, KeptAnswers},
+    hot_path::{EncodedAnswer, ResponseCache},
     problem::Problem,
 };
 
 mod event;
 mod sampler;
+mod stream_state;
 mod viewer;
-use event::Latest;
+use stream_state::StreamState;
 use viewer::Viewer;
 
-/// What the samplers' events are read from, by question.
-type Samplers = HashMap<Arc<DashboardRequest>, Arc<watch::Sender<Latest>>>;
+/// The states of the samplers by question.
+type Samplers = HashMap<Arc<DashboardRequest>, Arc<watch::Sender<StreamState>>>;
 
 /// The open streams. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct Streams(Arc<Inner>);
 
 struct Inner {
-    answers: KeptAnswers,
+    responses: ResponseCache,
     options: HttpOptions,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     samplers: Mutex<Samplers>,
 }
 
 impl Streams {
-    pub(crate) fn new(answers: KeptAnswers, options: HttpOptions) -> Self {
-        let places = Arc::new(Semaphore::new(options.max_streams.min(Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Inner { answers, options, places, samplers: Mutex::default() }))
+    pub(crate) fn new(responses: ResponseCache, options: HttpOptions) -> Self {
+        let permits = Arc::new(Semaphore::new(options.max_streams.min(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Inner { responses, options, permits, samplers: Mutex::default() }))
     }
 
-    /// The events of a question, the first of them at hand.
+    /// The events of a question. The first event is there at once.
     pub(crate) async fn open(&self, request: Arc<DashboardRequest>) -> Result<Body, Problem> {
-        let Inner { answers, options, places, .. } = &*self.0;
+        let Inner { responses, options, permits, .. } = &*self.0;
         if options.shutdown.is_cancelled() {
             return Err(Problem::stopping());
         }
-        let place = Arc::clone(places).try_acquire_owned().map_err(|_| Problem::too_many_streams())?;
+        let permit = Arc::clone(permits).try_acquire_owned().map_err(|_| Problem::too_many_streams())?;
         let events = match self.join(&request) {
             Some(events) => events,
             None => {
-                let found = answers.find(&request, (options.clock)()).await?;
-                self.begin(request, &found.answer)?
+                let lookup = responses.get_or_load(&request, (options.clock)()).await?;
+                self.join_or_start(request, &lookup.answer)?
             }
         };
-        Ok(Viewer::new(events, place, options.stall_limit).into_body())
+        Ok(Viewer::new(events, permit, options.stall_limit).into_body())
     }
 
-    /// The events of a sampler that is doing well: a viewer of one that is not is told why by asking himself.
-    fn join(&self, request: &Arc<DashboardRequest>) -> Option<watch::Receiver<Latest>> {
+    /// The events of a healthy sampler. Where the sampler is not healthy, a new viewer loads the answer and gets its problem.
+    fn join(&self, request: &Arc<DashboardRequest>) -> Option<watch::Receiver<StreamState>> {
         let samplers = self.samplers();
-        let latest = samplers.get(request)?;
-        let does_well = latest.borrow().does_well();
-        does_well.then(|| latest.subscribe())
+        let state = samplers.get(request)?;
+        let is_healthy = state.borrow().is_healthy();
+        is_healthy.then(|| state.subscribe())
     }
 
-    /// The events of the question's sampler, begun unless there is one.
-    fn begin(&self, request: Arc<DashboardRequest>, answer: &Encoded) -> Result<watch::Receiver<Latest>, Problem> {
+    /// The events of the question's sampler, which is started unless there is one.
+    fn join_or_start(
+        &self,
+        request: Arc<DashboardRequest>,
+        answer: &EncodedAnswer,
+    ) -> Result<watch::Receiver<StreamState>, Problem> {
         let mut samplers = self.samplers();
-        if let Some(latest) = samplers.get(&request) {
-            latest.send_if_modified(|latest| latest.take(answer));
-            return Ok(latest.subscribe());
+        if let Some(state) = samplers.get(&request) {
+            state.send_if_modified(|state| state.take(answer));
+            return Ok(state.subscribe());
         }
         if samplers.len() >= self.0.options.max_stream_keys {
             return Err(Problem::too_many_streams());
         }
-        let (latest, events) = watch::channel(Latest::new(answer, self.0.options.stall_limit));
-        let latest = Arc::new(latest);
-        samplers.insert(Arc::clone(&request), Arc::clone(&latest));
-        tokio::spawn(sampler::run(self.clone(), request, latest));
+        let (state, events) = watch::channel(StreamState::new(answer, self.0.options.stall_limit));
+        let state = Arc::new(state);
+        samplers.insert(Arc::clone(&request), Arc::clone(&state));
+        tokio::spawn(sampler::run(self.clone(), request, state));
         Ok(events)
     }
 
-    /// Takes a sampler off the list: no viewer joins it from then on.
-    fn forget(&self, request: &Arc<DashboardRequest>, latest: &Arc<watch::Sender<Latest>>) {
+    /// Removes a sampler from the list: no viewer joins it from then on.
+    fn remove(&self, request: &Arc<DashboardRequest>, state: &Arc<watch::Sender<StreamState>>) {
         let mut samplers = self.samplers();
-        if samplers.get(request).is_some_and(|listed| Arc::ptr_eq(listed, latest)) {
+        if samplers.get(request).is_some_and(|listed| Arc::ptr_eq(listed, state)) {
             samplers.remove(request);
         }
     }
 
-    /// Takes a sampler without viewers off the list; false if somebody has just come.
-    fn forget_if_alone(&self, request: &Arc<DashboardRequest>, latest: &Arc<watch::Sender<Latest>>) -> bool {
+    /// Removes a sampler without viewers from the list; false if a viewer has just joined.
+    fn remove_if_alone(&self, request: &Arc<DashboardRequest>, state: &Arc<watch::Sender<StreamState>>) -> bool {
         let mut samplers = self.samplers();
-        let alone = latest.receiver_count() == 0;
+        let alone = state.receiver_count() == 0;
         if alone {
             samplers.remove(request);
         }

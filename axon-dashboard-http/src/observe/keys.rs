@@ -1,4 +1,4 @@
-//! The metrics of a route's requests by their keys, which are made once: making one allocates, and hashes its name.
+//! The metric keys of a route's requests. They are made once per route, since making a key allocates and hashes its name.
 
 use metrics::{IntoF64, Key, Label, Level, Metadata, SharedString};
 use tokio::time::Instant;
@@ -7,7 +7,7 @@ static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, 
 
 #[derive(Debug)]
 pub(super) struct Keys {
-    /// The route as it is registered. A router can be nested in two places, and then has two of them.
+    /// The route as it is registered. A router that is nested twice has two of them.
     route: SharedString,
     duration: Key,
     ok: Key,
@@ -26,7 +26,7 @@ impl Keys {
         *self.route == *route
     }
 
-    /// Counts and times a request that began then, with the recorder that is installed now.
+    /// Counts and times a request that began at `began`, with the recorder that is installed now.
     pub(super) fn record(&self, status: u16, began: Instant) {
         let count =
             |key: &Key| metrics::with_recorder(|recorder| recorder.register_counter(key, &METADATA).increment(1));
@@ -40,7 +40,7 @@ impl Keys {
     }
 }
 
-/// The seconds since then. The clock is only read where there is a recorder.
+/// The seconds since an instant. The clock is read only if there is a recorder.
 struct Since(Instant);
 
 impl IntoF64 for Since {

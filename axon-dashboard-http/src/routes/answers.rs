@@ -1,20 +1,14 @@
 //! The dashboard of a campaign and of an activity.
 
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
 use axon_metrics::{
     ActivityId, CampaignId, DashboardAnswer, DashboardRequest, Mode, Timestamp, Widget,
     request::{Level, RequestText},
 };
 use axum::{
-    body::{Body, Bytes, HttpBody},
-    extract::{Path, Request, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    extract::{Path, State, rejection::PathRejection},
+    http::{HeaderMap, Uri},
     response::Response,
 };
 use serde::Deserialize;
@@ -22,11 +16,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     app::App,
-    encoded::{Found, Way, is_known},
+    hot_path::respond,
     openapi::{NoSuchScope, NotModified, Problems},
     problem::Problem,
     query::Parameters,
-    reply,
 };
 
 /// What may be asked; read by the core (`RequestText`), named here for the document.
@@ -77,7 +70,7 @@ enum CompareWord {
     Previous,
 }
 
-// By name, since a host's own path may have parameters, too.
+// Read by name, since the path of a host that nests the router may have parameters, too.
 #[derive(Deserialize)]
 pub(super) struct CampaignPath {
     #[serde(rename = "campaignId")]
@@ -105,7 +98,7 @@ pub(super) async fn campaign(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    // An id that is no UTF-8 is no id: it is reported with whatever else is wrong.
+    // An id that is not UTF-8 becomes an empty one, which is reported together with all other faults.
     let id = path.map(|Path(path)| path.id).unwrap_or_default();
     answer(&app, Level::Campaign, &id, &parameters, &uri, &headers).await
 }
@@ -139,12 +132,12 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let now = app.now();
     let request = Arc::new(read(app, level, id, parameters, now)?);
-    app.texts().remember(uri, &request);
-    let found = app.answers().find(&request, now).await?;
-    Ok(respond(&found, headers))
+    app.urls().insert(uri, &request);
+    let lookup = app.responses().get_or_load(&request, now).await?;
+    Ok(respond(&lookup, headers))
 }
 
-/// The request that was meant, in the one form that equal requests have.
+/// The request in its normal form, which requests that mean the same share.
 pub(super) fn read(
     app: &App,
     level: Level,
@@ -156,65 +149,4 @@ pub(super) fn read(
     let text = RequestText { level, id, parameters: &parameters.0 };
     let request = text.parse(dashboard.default_mode(), now, dashboard.zone())?;
     Ok(request.mode_or(dashboard.default_mode()))
-}
-
-/// The answer to a URL that was asked before, if it is kept, and when that was found; complete but for the request's id.
-pub(crate) fn at_hand(app: &App, request: &Request) -> Option<(Response, Timestamp)> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return None;
-    }
-    let meant = app.texts().meaning(request.uri())?;
-    let now = app.now();
-    let found = app.answers().at_hand(&meant, now)?;
-    Some((respond(&found, request.headers()), now))
-}
-
-/// 200 with the answer, or 304 if the caller has one that says the same.
-fn respond(found: &Found, headers: &HeaderMap) -> Response {
-    let Found { answer, way } = found;
-    let known = is_known(headers, &answer.etag);
-    let body = if known { Body::new(Nothing) } else { Body::from(answer.body.clone()) };
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    *headers = answer.head.clone();
-    if *way != Way::Hit {
-        headers.insert(reply::CACHE_STATUS, cache_status(*way));
-    }
-    // A kept answer asks no source.
-    if let Some(times) = answer.source_times.as_ref().filter(|_| *way == Way::Miss) {
-        headers.insert(reply::SERVER_TIMING, times.clone());
-    }
-    if known {
-        headers.remove(header::CONTENT_TYPE);
-        headers.remove(header::CONTENT_LENGTH);
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    }
-    response
-}
-
-fn cache_status(way: Way) -> HeaderValue {
-    HeaderValue::from_static(match way {
-        Way::Hit => reply::HIT,
-        Way::Refreshing => "axon-metrics; hit; detail=refreshing",
-        Way::Miss => "axon-metrics; fwd=miss",
-    })
-}
-
-/// The body of a 304: none, and of no length that could be stated, since `Content-Length` would be that of the 200.
-struct Nothing;
-
-impl HttpBody for Nothing {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
-        Poll::Ready(None)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        true
-    }
 }

@@ -1,4 +1,4 @@
-//! What there is to ask about: the campaigns, and what each figure means.
+//! The list of campaigns, and the definitions of the figures.
 
 use axon_metrics::{
     Phase,
@@ -10,6 +10,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{
     app::App,
+    headers,
     openapi::Problems,
     problem::Problem,
     query::{NoParameters, Parameters, checked},
@@ -38,7 +39,7 @@ pub(super) async fn campaigns(State(app): State<App>, parameters: Parameters) ->
     if let Some(phase) = phase {
         list = list.of_phase(phase);
     }
-    reply::json(StatusCode::OK, reply::NO_CACHE, &list)
+    reply::json(StatusCode::OK, headers::NO_CACHE, &list)
 }
 
 /// What every figure of an answer means.
@@ -47,5 +48,5 @@ pub(super) async fn campaigns(State(app): State<App>, parameters: Parameters) ->
     responses((status = 200, description = "The figures.", body = Definitions), Problems)
 )]
 pub(super) async fn definitions(State(app): State<App>, _: NoParameters) -> Result<Response, Problem> {
-    reply::json(StatusCode::OK, reply::NO_CACHE, &app.dashboard().definitions())
+    reply::json(StatusCode::OK, headers::NO_CACHE, &app.dashboard().definitions())
 }

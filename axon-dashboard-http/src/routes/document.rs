@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{app::App, openapi::Problems, query::NoParameters, reply};
+use crate::{app::App, headers, openapi::Problems, query::NoParameters};
 
 /// This document.
 #[utoipa::path(
@@ -15,5 +15,5 @@ use crate::{app::App, openapi::Problems, query::NoParameters, reply};
 )]
 pub(super) async fn openapi(State(app): State<App>, _: NoParameters) -> Response {
     let json = HeaderValue::from_static("application/json");
-    ([(header::CONTENT_TYPE, json), (header::CACHE_CONTROL, reply::NO_CACHE)], app.document()).into_response()
+    ([(header::CONTENT_TYPE, json), (header::CACHE_CONTROL, headers::NO_CACHE)], app.document()).into_response()
 }

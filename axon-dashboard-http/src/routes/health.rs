@@ -5,7 +5,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{app::App, openapi::Problems, problem::Problem, query::NoParameters, reply};
+use crate::{app::App, headers, openapi::Problems, problem::Problem, query::NoParameters, reply};
 
 /// The process is up.
 #[derive(Serialize, ToSchema)]
@@ -20,7 +20,7 @@ pub(super) struct Alive {
     responses((status = 200, description = "It is.", body = Alive), Problems)
 )]
 pub(super) async fn livez(_: NoParameters) -> Result<Response, Problem> {
-    reply::json(StatusCode::OK, reply::NO_STORE, &Alive { alive: true })
+    reply::json(StatusCode::OK, headers::NO_STORE, &Alive { alive: true })
 }
 
 /// How each source does. Ready while the catalog, its kept copy included, answers.
@@ -33,5 +33,5 @@ pub(super) async fn livez(_: NoParameters) -> Result<Response, Problem> {
 pub(super) async fn readyz(State(app): State<App>, _: NoParameters) -> Result<Response, Problem> {
     let health = app.dashboard().health(app.now()).await;
     let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    reply::json(status, reply::NO_STORE, &health)
+    reply::json(status, headers::NO_STORE, &health)
 }

@@ -1,4 +1,4 @@
-//! What the host's recorder says.
+//! The metrics of the host's recorder.
 
 use axum::{
     extract::State,
@@ -8,10 +8,10 @@ use axum::{
 
 use crate::{
     app::App,
+    headers,
     openapi::{NoMetrics, Problems},
     problem::Problem,
     query::NoParameters,
-    reply,
 };
 
 /// Counts and times, for Prometheus.
@@ -23,5 +23,5 @@ use crate::{
 pub(super) async fn metrics(State(app): State<App>, _: NoParameters) -> Result<Response, Problem> {
     let render = app.options().metrics.as_ref().ok_or_else(Problem::no_metrics)?;
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, text), (header::CACHE_CONTROL, reply::NO_STORE)], render()).into_response())
+    Ok(([(header::CONTENT_TYPE, text), (header::CACHE_CONTROL, headers::NO_STORE)], render()).into_response())
 }

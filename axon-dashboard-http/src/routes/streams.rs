@@ -1,4 +1,4 @@
-//! The dashboard of a campaign and of an activity, live. What is wrong is said before a stream begins.
+//! The dashboard of a campaign and of an activity, live. Faults are answered before a stream begins.
 
 use axon_metrics::{ActivityId, CampaignId, request::Level};
 use axum::{
@@ -10,13 +10,13 @@ use axum::{
 use super::answers::{ActivityPath, AnswerParameters, CampaignPath, read};
 use crate::{
     app::App,
+    headers,
     openapi::{NoSuchScope, Problems},
     problem::Problem,
     query::Parameters,
-    reply,
 };
 
-/// A proxy in between does not collect events before it passes them on.
+/// Tells a proxy not to buffer events.
 const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
@@ -59,7 +59,7 @@ async fn stream(app: &App, level: Level, id: &str, parameters: &Parameters) -> R
     let body = app.streams().open(request.into()).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, reply::NO_STORE),
+        (header::CACHE_CONTROL, headers::NO_STORE),
         UNBUFFERED,
     ];
     Ok((headers, body).into_response())

@@ -1,5 +1,5 @@
-//! The sampler: asks one question again and again for all its viewers, and says what changed. Its range is found anew each
-//! time, so that it moves on at midnight.
+//! The sampler: asks one question each tick for all its viewers, and records what changed. The range is computed anew each time,
+//! so that it moves on at midnight.
 
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -15,73 +15,73 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Streams, event::Latest};
+use super::{Streams, stream_state::StreamState};
 use crate::{
-    observe::{self, Ended},
+    observe::{self, EndReason},
     problem::Code,
 };
 
 /// Asks until the last viewer has left, the question has no answer any more, or the server stops.
-pub(super) async fn run(streams: Streams, request: Arc<DashboardRequest>, latest: Arc<watch::Sender<Latest>>) {
+pub(super) async fn run(streams: Streams, request: Arc<DashboardRequest>, state: Arc<watch::Sender<StreamState>>) {
     observe::sampler_began();
-    let sampler = Sampler { streams, request, latest };
+    let sampler = Sampler { streams, request, state };
     if let Some(why) = sampler.sample().await {
-        // First off the list: who comes from now on gets a sampler that goes on.
-        sampler.streams.forget(&sampler.request, &sampler.latest);
-        sampler.latest.send_modify(|latest| latest.end(why));
+        // Removed from the list before the end is recorded: a new viewer gets a new sampler.
+        sampler.streams.remove(&sampler.request, &sampler.state);
+        sampler.state.send_modify(|state| state.end(why));
     }
 }
 
 struct Sampler {
     streams: Streams,
     request: Arc<DashboardRequest>,
-    latest: Arc<watch::Sender<Latest>>,
+    state: Arc<watch::Sender<StreamState>>,
 }
 
 impl Sampler {
-    /// Why the stream ends; `None` if nobody is there any more.
-    async fn sample(&self) -> Option<Ended> {
+    /// Why the stream ends; `None` if no viewer is left.
+    async fn sample(&self) -> Option<EndReason> {
         let options = &self.streams.0.options;
         let mut next = Instant::now() + phase(&self.request, options.stream_tick);
         let mut alone_since = None;
         loop {
-            if self.meanwhile(sleep_until(next)).await.is_none() {
-                return Some(Ended::Shutdown);
+            if self.with_heartbeats(sleep_until(next)).await.is_none() {
+                return Some(EndReason::Shutdown);
             }
-            if self.latest.receiver_count() > 0 {
+            if self.state.receiver_count() > 0 {
                 alone_since = None;
             } else if alone_since.get_or_insert_with(Instant::now).elapsed() >= options.stream_grace
-                && self.streams.forget_if_alone(&self.request, &self.latest)
+                && self.streams.remove_if_alone(&self.request, &self.state)
             {
                 return None;
             }
             let (due, began, now) = (next, Instant::now(), self.now());
             next = began + options.stream_tick;
-            match self.meanwhile(self.streams.0.answers.fresh(&self.request, now)).await {
-                None => return Some(Ended::Shutdown),
+            match self.with_heartbeats(self.streams.0.responses.get_fresh(&self.request, now)).await {
+                None => return Some(EndReason::Shutdown),
                 Some(Ok(answer)) => {
-                    self.latest.send_if_modified(|latest| latest.load(&answer, due));
+                    self.state.send_if_modified(|state| state.load(&answer, due));
                     next = began + wait(answer.fresh_until - now, options.stream_tick);
                 }
-                Some(Err(problem)) if problem.code() == Code::NotFound => return Some(Ended::NotFound),
+                Some(Err(problem)) if problem.code() == Code::NotFound => return Some(EndReason::NotFound),
                 Some(Err(problem)) => {
-                    self.latest.send_if_modified(|latest| latest.fail(problem.code(), self.now()));
+                    self.state.send_if_modified(|state| state.fail(problem.code(), self.now()));
                 }
             }
         }
     }
 
-    /// What comes of `work`, with heartbeats while it takes long; `None` if the server stops.
-    async fn meanwhile<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// The result of `work`, with heartbeats while it runs; `None` if the server stops.
+    async fn with_heartbeats<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let options = &self.streams.0.options;
         let mut work = pin!(work);
         loop {
-            let due = self.latest.borrow().said + options.stream_heartbeat;
+            let due = self.state.borrow().latest_at + options.stream_heartbeat;
             select! {
                 biased;
                 () = options.shutdown.cancelled() => return None,
                 done = &mut work => return Some(done),
-                () = sleep_until(due) => self.latest.send_modify(|latest| latest.beat(self.now())),
+                () = sleep_until(due) => self.state.send_modify(|state| state.beat(self.now())),
             }
         }
     }
@@ -93,14 +93,14 @@ impl Sampler {
 
 impl Drop for Sampler {
     fn drop(&mut self) {
-        // Also if it panicked: its viewers' streams then end, and who comes again gets another one.
-        self.streams.forget(&self.request, &self.latest);
+        // Also after a panic: the streams of its viewers then end, and a viewer who reconnects gets a new sampler.
+        self.streams.remove(&self.request, &self.state);
         observe::sampler_ended();
     }
 }
 
-/// How long after it was begun a sampler asks first: another part of the tick for each question, so that those begun
-/// together, after a restart, do not ask together.
+/// The delay of a sampler's first load: a part of the tick that depends on the question, so that samplers started together, after
+/// a restart for example, do not ask together.
 fn phase(request: &DashboardRequest, tick: Duration) -> Duration {
     let mut hasher = DefaultHasher::new();
     request.hash(&mut hasher);
@@ -108,14 +108,14 @@ fn phase(request: &DashboardRequest, tick: Duration) -> Duration {
     tick * parts / 1000
 }
 
-/// One tick; less where the answer will not be fresh that long, since another's may be old already. With the defaults, and
-/// loads of a second, figures are at most this old when those that replace them are sent: 2 s that events lag, 1.1 s that an
-/// answer is fresh, 0.5 s that is waited beyond, 1 s for the load: 4.6 s. And where each answer is the sampler's own: 2 s,
-/// less than 1 s that its instant is rounded down, and a load after a load: less than 5 s.
+/// The time until the next load: one tick, or less if the answer is fresh for less, since a cached answer may be old already. With
+/// the defaults and loads of 1 s, figures are at most 4.6 s old when they are replaced: events lag by 2 s, an answer is fresh for
+/// 1.1 s, the sampler waits up to 0.5 s longer, and the load takes 1 s. Where each answer is the sampler's own, it is less than
+/// 5 s: 2 s, less than 1 s by which the instant is rounded down, and a load after a load.
 fn wait(fresh_for: chrono::Duration, tick: Duration) -> Duration {
     match fresh_for.to_std() {
         Ok(fresh_for) if !fresh_for.is_zero() => fresh_for.clamp(tick / 2, tick),
-        // Not kept at all, or already over: not asked more often than that for all that.
+        // The answer is not cached, or it is stale already. Even so, the sampler asks once per tick at most.
         _ => tick,
     }
 }
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_replaced_half_a_tick_after_it_is_no_longer_fresh_at_the_latest() {
+    fn an_answer_is_replaced_at_most_half_a_tick_after_it_turned_stale() {
         let tick = Duration::from_secs(1);
         let waits = |fresh_for: i64| wait(chrono::Duration::milliseconds(fresh_for), tick).as_millis();
         assert_eq!([1, 500, 700, 1_000, 1_100, 300_000].map(waits), [500, 500, 700, 1_000, 1_000, 1_000]);

@@ -1,5 +1,5 @@
-//! A viewer's body: hands on the latest event, however many there were since the one before, and ends itself where its
-//! reader has left events waiting for too long.
+//! The response body of a viewer: it sends the latest event, however many were recorded since the one before, and ends itself if
+//! its reader leaves an event waiting for too long.
 
 use std::{
     convert::Infallible,
@@ -11,30 +11,37 @@ use axum::body::{Body, Bytes};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::event::{Event, Latest, end};
-use crate::observe::{self, Ended};
+use super::{
+    event::{Event, end},
+    stream_state::StreamState,
+};
+use crate::observe::{self, EndReason};
 
-/// How long browsers wait before they come again, about.
-const RETRY: u64 = 3000;
+/// How long browsers wait before they reconnect, on average, in milliseconds.
+const RETRY_MS: u64 = 3000;
 
 pub(super) struct Viewer {
-    events: watch::Receiver<Latest>,
-    /// Its part of the streams that may be open.
-    _place: OwnedSemaphorePermit,
+    events: watch::Receiver<StreamState>,
+    /// Held as long as the stream is open.
+    _permit: OwnedSemaphorePermit,
     stall_limit: Duration,
     greeted: bool,
-    /// The latest event that was seen, by its count.
+    /// The count of the latest event that was seen.
     seen: u64,
-    /// The latest update that was handed on, by its id.
+    /// The id of the latest update that was sent.
     update_id: u64,
-    ended: Option<Ended>,
+    end_reason: Option<EndReason>,
 }
 
 impl Viewer {
-    pub(super) fn new(events: watch::Receiver<Latest>, place: OwnedSemaphorePermit, stall_limit: Duration) -> Self {
+    pub(super) fn new(
+        events: watch::Receiver<StreamState>,
+        permit: OwnedSemaphorePermit,
+        stall_limit: Duration,
+    ) -> Self {
         observe::stream_opened();
         let seen = events.borrow().count;
-        Self { events, _place: place, stall_limit, greeted: false, seen, update_id: 0, ended: None }
+        Self { events, _permit: permit, stall_limit, greeted: false, seen, update_id: 0, end_reason: None }
     }
 
     pub(super) fn into_body(self) -> Body {
@@ -51,60 +58,60 @@ impl Viewer {
             self.greeted = true;
             return Some(retry());
         }
-        while self.ended.is_none() {
-            if let Some(event) = self.news() {
+        while self.end_reason.is_none() {
+            if let Some(event) = self.unsent() {
                 observe::stream_event(event.name);
                 return Some(event.text);
             }
-            // Without a sampler nothing will come any more.
+            // Without a sampler there are no more events.
             self.events.changed().await.ok()?;
         }
         None
     }
 
-    /// The latest event, if it was not handed on yet: an update before a heartbeat, and before the end.
-    fn news(&mut self) -> Option<Event> {
-        let latest = self.events.borrow_and_update();
-        let stalled = latest.waiting_since(self.seen).is_some_and(|since| since.elapsed() >= self.stall_limit);
+    /// The latest event that was not sent yet: an update before a heartbeat, and before the end.
+    fn unsent(&mut self) -> Option<Event> {
+        let state = self.events.borrow_and_update();
+        let stalled = state.waiting_since(self.seen).is_some_and(|since| since.elapsed() >= self.stall_limit);
         if stalled {
-            self.ended = Some(Ended::Evicted);
-            return Some(end(Ended::Evicted));
+            self.end_reason = Some(EndReason::Evicted);
+            return Some(end(EndReason::Evicted));
         }
-        if latest.update_id > self.update_id {
-            // The first one was there before he came.
+        if state.update_id > self.update_id {
+            // The first update was there before the viewer came.
             if self.update_id > 0
-                && let Some(due) = latest.due_after(self.update_id)
+                && let Some(due) = state.due_after(self.update_id)
             {
                 observe::stream_update(due);
             }
-            self.update_id = latest.update_id;
-            // The end is still to be handed on.
-            self.seen = if latest.end.is_some() { latest.count - 1 } else { latest.count };
-            return Some(latest.update.clone());
+            self.update_id = state.update_id;
+            // The end is still to be sent.
+            self.seen = if state.end.is_some() { state.count - 1 } else { state.count };
+            return Some(state.update.clone());
         }
-        if latest.count == self.seen {
+        if state.count == self.seen {
             return None;
         }
-        self.seen = latest.count;
-        match &latest.end {
+        self.seen = state.count;
+        match &state.end {
             Some((why, event)) => {
-                self.ended = Some(*why);
+                self.end_reason = Some(*why);
                 Some(event.clone())
             }
-            None => Some(latest.heartbeat.clone()),
+            None => Some(state.heartbeat.clone()),
         }
     }
 }
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        observe::stream_ended(self.ended.unwrap_or(Ended::Gone));
+        observe::stream_ended(self.end_reason.unwrap_or(EndReason::Gone));
     }
 }
 
-/// The time to wait before coming again, a different one for each, so that not all come at once after a restart. The first
-/// event follows in the same block.
+/// The time to wait before a reconnect. It differs by viewer, so that not all reconnect at once after a restart. The first event
+/// follows in the same block.
 fn retry() -> Bytes {
     let random = RandomState::new().hash_one(0_u8);
-    format!("retry: {}\n", RETRY / 2 + random % RETRY).into()
+    format!("retry: {}\n", RETRY_MS / 2 + random % RETRY_MS).into()
 }

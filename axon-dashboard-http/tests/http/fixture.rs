@@ -1,5 +1,5 @@
 //! The plan's campaign 123: activity 789 with 100 slots of product 456, seen at 2024-11-12T10:30:00Z.
-//! Each source can be told to fail. Latencies are those of tokio's paused clock, so that golden files hold them.
+//! Each source can be made to fail. Latencies are those of tokio's paused clock, so that golden files hold them.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -109,8 +109,8 @@ impl Fixture {
         self.router_with(HttpOptions::default())
     }
 
-    /// The router with the plain list, whatever was built.
-    pub(crate) fn plain(self) -> Router {
+    /// The router without the page, whatever was built.
+    pub(crate) fn without_page(self) -> Router {
         self.router_with(HttpOptions::default().with_page(false))
     }
 
@@ -125,9 +125,9 @@ pub(crate) fn app() -> Router {
     Fixture::new(Trouble::default()).router()
 }
 
-/// The healthy router with the plain list.
-pub(crate) fn plain() -> Router {
-    Fixture::new(Trouble::default()).plain()
+/// The healthy router without the page.
+pub(crate) fn without_page() -> Router {
+    Fixture::new(Trouble::default()).without_page()
 }
 
 fn down(name: &'static str) -> SourceError {

@@ -2,16 +2,15 @@
 
 mod answers;
 mod document;
+mod embedded_page;
 mod faults;
 mod fixture;
 mod headers;
-mod kept;
-mod live;
+mod live_fixture;
 mod logs;
 mod metrics;
-mod page;
-mod places;
-mod plain;
+mod mounts;
 mod plan;
+mod response_cache;
 mod schema;
 mod stream;

@@ -4,7 +4,7 @@ use axon_dashboard_http::HttpOptions;
 
 use crate::{
     fixture::{app, get},
-    live::Live,
+    live_fixture::LiveFixture,
 };
 
 #[tokio::test(start_paused = true)]
@@ -13,14 +13,14 @@ async fn metrics_are_the_hosts_text_or_nothing() {
     assert_eq!((given.status.as_u16(), given.body.as_str()), (200, "# TYPE up gauge\nup 1\n"));
     assert_eq!(given.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     assert_eq!(given.header("cache-control"), "no-store");
-    let none = get(&Live::new().app(), "/metrics").await;
+    let none = get(&LiveFixture::new().app(), "/metrics").await;
     assert_eq!((none.status.as_u16(), &none.json()["code"]), (404, &"not_found".into()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn metrics_are_told_however_busy_the_server_is() {
     let options = HttpOptions::default().with_max_concurrent(0).with_metrics(String::new);
-    assert_eq!(get(&Live::new().router(options), "/metrics").await.status, 200);
+    assert_eq!(get(&LiveFixture::new().router(options), "/metrics").await.status, 200);
 }
 
 #[cfg(feature = "metrics")]
@@ -32,7 +32,7 @@ mod counted {
 
     use crate::{
         fixture::{CAMPAIGN, get},
-        live::Live,
+        live_fixture::LiveFixture,
         stream::Stream,
     };
 
@@ -43,7 +43,7 @@ mod counted {
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         metrics::with_local_recorder(&recorder, || {
             axon_dashboard_http::describe_metrics();
-            runtime.block_on(async { work(Live::new().app()).await });
+            runtime.block_on(async { work(LiveFixture::new().app()).await });
         });
         recorder.handle().render()
     }
@@ -78,7 +78,7 @@ mod counted {
             drop(two);
             tokio::time::sleep(Duration::from_secs(6)).await;
             one.next().await;
-            // Kept open beyond the recorder.
+            // Open for longer than the recorder.
             std::mem::forget(one);
         });
         for line in [

@@ -82,7 +82,7 @@ fn app() -> Router {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_plans_own_url_gives_the_plans_numbers_from_event_lines_at_the_root_and_nested() {
+async fn the_plans_url_gives_the_plans_numbers_at_the_root_and_nested() {
     let reply = get(&app(), PLAN).await;
     assert_eq!(reply.status.as_u16(), 200);
     let answer = reply.json();

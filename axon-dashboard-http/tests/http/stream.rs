@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     fixture::{CAMPAIGN, Fixture, get, now},
-    live::Live,
+    live_fixture::LiveFixture,
     schema::{mismatch, unknown},
 };
 
@@ -112,7 +112,7 @@ async fn seconds(seconds: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_event_comes_at_once_and_is_the_whole_answer() {
-    let app = Live::new().app();
+    let app = LiveFixture::new().app();
     let answer = get(&app, CAMPAIGN).await.json();
     let opened = Instant::now();
     let mut stream = Stream::open(&app, PATH).await;
@@ -124,7 +124,7 @@ async fn the_first_event_comes_at_once_and_is_the_whole_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn readers_are_told_to_come_back_at_different_times() {
-    let app = Live::new().app();
+    let app = LiveFixture::new().app();
     let mut times = Vec::new();
     for _ in 0..20 {
         times.push(Stream::open(&app, PATH).await.next().await.expect("an event").retry);
@@ -137,7 +137,7 @@ async fn readers_are_told_to_come_back_at_different_times() {
 #[tokio::test(start_paused = true)]
 async fn a_streams_headers_keep_proxies_from_holding_it_back() {
     let request = Request::get(PATH).body(Body::empty()).expect("a request");
-    let response = Live::new().app().oneshot(request).await.expect("infallible");
+    let response = LiveFixture::new().app().oneshot(request).await.expect("infallible");
     let header = |name: &str| response.headers().get(name).map_or("", |value| value.to_str().expect("ASCII"));
     assert_eq!(header("content-type"), "text/event-stream");
     assert_eq!((header("cache-control"), header("x-accel-buffering")), ("no-store", "no"));
@@ -146,7 +146,7 @@ async fn a_streams_headers_keep_proxies_from_holding_it_back() {
 
 #[tokio::test(start_paused = true)]
 async fn an_update_is_sent_when_a_figure_changes_and_not_when_only_time_does() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let mut stream = Stream::open(&live.app(), PATH).await;
     stream.next().await.expect("the first");
     let quiet = stream.within(16).await;
@@ -161,7 +161,7 @@ async fn an_update_is_sent_when_a_figure_changes_and_not_when_only_time_does() {
 
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_says_when_and_how_far_the_figures_are_complete() {
-    let app = Live::new().app();
+    let app = LiveFixture::new().app();
     let mut stream = Stream::open(&app, PATH).await;
     stream.next().await.expect("the first");
     let opened = Instant::now();
@@ -179,7 +179,7 @@ async fn a_heartbeat_says_when_and_how_far_the_figures_are_complete() {
 #[tokio::test(start_paused = true)]
 async fn a_thousand_viewers_load_the_stores_like_one() {
     async fn loads(viewers: usize) -> usize {
-        let live = Live::new();
+        let live = LiveFixture::new();
         let app = live.app();
         let streams = (0..viewers).map(|_| async {
             let mut stream = Stream::open(&app, PATH).await;
@@ -187,12 +187,12 @@ async fn a_thousand_viewers_load_the_stores_like_one() {
             stream.within(18).await
         });
         let all = join_all(streams).await;
-        // Each has a time of its own to come back after, and all else is the same for all.
-        let told = |events: &[Event]| -> Vec<_> {
+        // Each viewer has its own retry time; everything else is the same for all.
+        let compared = |events: &[Event]| -> Vec<_> {
             events.iter().map(|event| (event.name.clone(), event.id, event.data.clone())).collect()
         };
         for events in &all {
-            assert_eq!(told(events), told(&all[0]));
+            assert_eq!(compared(events), compared(&all[0]));
         }
         live.loads()
     }
@@ -203,7 +203,7 @@ async fn a_thousand_viewers_load_the_stores_like_one() {
 
 #[tokio::test(start_paused = true)]
 async fn streams_and_polls_of_one_question_share_their_loads() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let app = live.app();
     let mut stream = Stream::open(&app, PATH).await;
     stream.within(10).await;
@@ -221,7 +221,7 @@ async fn streams_and_polls_of_one_question_share_their_loads() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_gets_the_latest_and_misses_what_was_between() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let app = live.app();
     let mut slow = Stream::open(&app, PATH).await;
     slow.next().await.expect("the first");
@@ -238,7 +238,7 @@ async fn a_slow_reader_gets_the_latest_and_misses_what_was_between() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_leaves_events_waiting_is_evicted() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let app = live.app();
     let (mut stalls, mut reads) = (Stream::open(&app, PATH).await, Stream::open(&app, PATH).await);
     stalls.next().await.expect("the first");
@@ -252,7 +252,7 @@ async fn a_reader_that_leaves_events_waiting_is_evicted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_too_many_is_refused_until_one_has_gone() {
-    let app = Live::new().router(HttpOptions::default().with_max_streams(2));
+    let app = LiveFixture::new().router(HttpOptions::default().with_max_streams(2));
     let (one, _two) = (Stream::open(&app, PATH).await, Stream::open(&app, REALTIME).await);
     let refused = get(&app, PATH).await;
     assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (503, &json!("overloaded")));
@@ -263,7 +263,7 @@ async fn a_stream_too_many_is_refused_until_one_has_gone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_too_many_is_refused_and_those_asked_are_joined() {
-    let app = Live::new().router(HttpOptions::default().with_max_stream_keys(1));
+    let app = LiveFixture::new().router(HttpOptions::default().with_max_stream_keys(1));
     let stream = Stream::open(&app, &format!("{PATH}?widgets=overview,funnel")).await;
     let refused = get(&app, REALTIME).await;
     assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (503, "5"));
@@ -275,7 +275,7 @@ async fn a_question_too_many_is_refused_and_those_asked_are_joined() {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_nobody_watches_is_not_asked_any_more() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let app = live.app();
     let stream = Stream::open(&app, PATH).await;
     seconds(5).await;
@@ -291,7 +291,7 @@ async fn a_question_nobody_watches_is_not_asked_any_more() {
 
 #[tokio::test(start_paused = true)]
 async fn an_open_stream_takes_no_place_of_a_request() {
-    let app = Live::new().router(HttpOptions::default().with_max_concurrent(1));
+    let app = LiveFixture::new().router(HttpOptions::default().with_max_concurrent(1));
     let _streams = (Stream::open(&app, PATH).await, Stream::open(&app, REALTIME).await);
     assert_eq!(get(&app, "/api/v1/dashboard/definitions").await.status, 200);
 }
@@ -299,7 +299,7 @@ async fn an_open_stream_takes_no_place_of_a_request() {
 #[tokio::test(start_paused = true)]
 async fn when_the_server_stops_every_stream_ends_and_says_so() {
     let shutdown = CancellationToken::new();
-    let app = Live::new().router(HttpOptions::default().with_shutdown(shutdown.clone()));
+    let app = LiveFixture::new().router(HttpOptions::default().with_shutdown(shutdown.clone()));
     let mut streams = Vec::new();
     for index in 0..1_000 {
         let path = if index % 2 == 0 { PATH } else { REALTIME };
@@ -329,7 +329,7 @@ async fn when_the_server_stops_every_stream_ends_and_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_ends_when_the_campaign_is_no_longer_listed() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let app = live.app();
     let mut stream = Stream::open(&app, PATH).await;
     live.forget_all();
@@ -342,7 +342,7 @@ async fn a_stream_ends_when_the_campaign_is_no_longer_listed() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_wrong_is_said_before_a_stream_begins() {
-    let live = Live::without_stale();
+    let live = LiveFixture::without_stale();
     let app = live.app();
     for (path, fields) in [
         ("/api/v1/dashboard/campaign/0/stream?x=1", &["campaignId", "x"][..]),
@@ -366,13 +366,13 @@ async fn what_is_wrong_is_said_before_a_stream_begins() {
 
 #[tokio::test(start_paused = true)]
 async fn a_load_that_fails_keeps_the_stream_open_and_is_said() {
-    let live = Live::without_stale();
+    let live = LiveFixture::without_stale();
     let app = live.app();
     let mut stream = Stream::open(&app, REALTIME).await;
     stream.next().await.expect("the first");
     live.fail(true);
     let failing = stream.within(10).await;
-    // What was there a moment before is shown for that moment, as what it is.
+    // The cached figures are shown for a moment, marked as stale.
     let states = |events: &[Event]| -> Vec<Value> {
         let updates = events.iter().filter(|event| event.name == "update");
         updates.map(|event| event.data["widgets"]["realtime"]["status"].clone()).collect()
@@ -391,7 +391,7 @@ async fn a_load_that_fails_keeps_the_stream_open_and_is_said() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_moves_on_at_midnight() {
     // Three seconds before midnight in Seoul.
-    let live = Live::starting_at("2024-11-12T14:59:57Z".parse().expect("an instant"));
+    let live = LiveFixture::starting_at("2024-11-12T14:59:57Z".parse().expect("an instant"));
     let mut stream = Stream::open(&live.app(), &format!("{PATH}?period=1d")).await;
     let days = |events: &[Event]| -> Vec<String> {
         events.iter().filter_map(|event| event.data["range"]["startDate"].as_str().map(str::to_owned)).collect()
@@ -402,7 +402,7 @@ async fn a_stream_moves_on_at_midnight() {
 #[tokio::test(start_paused = true)]
 async fn no_name_can_end_an_event() {
     let named = Fixture::named("a\n\nevent: end\ndata: {}\r\r\u{2028}");
-    let app = Live::of(named, now(), axon_metrics::Lifetimes::default()).app();
+    let app = LiveFixture::of(named, now(), axon_metrics::Lifetimes::default()).app();
     let mut stream = Stream::open(&app, &format!("{PATH}?widgets=activities")).await;
     let first = stream.next().await.expect("an event");
     assert_eq!(first.data["data"]["activities"][0]["name"], "a\n\nevent: end\ndata: {}\r\r\u{2028}");
@@ -411,7 +411,7 @@ async fn no_name_can_end_an_event() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_fails_makes_an_update_that_says_so() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let mut stream = Stream::open(&live.app(), REALTIME).await;
     stream.next().await.expect("the first");
     live.fail(true);
@@ -428,7 +428,7 @@ async fn times_that_mean_never_are_taken_for_never() {
     let never = Duration::MAX;
     let options = HttpOptions::default().with_stream_tick(never).with_stream_heartbeat(never);
     let options = options.with_stream_grace(never).with_stall_limit(never);
-    let live = Live::new();
+    let live = LiveFixture::new();
     let app = live.router(options);
     let mut stream = Stream::open(&app, PATH).await;
     assert_eq!(names(&stream.within(3_600).await), ["update"]);

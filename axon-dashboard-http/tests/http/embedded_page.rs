@@ -7,8 +7,8 @@ use axon_dashboard_http::{HttpOptions, router};
 use axum::{body::Body, http::Request};
 
 use crate::{
-    fixture::{Failure, Fixture, Reply, Trouble, app, ask, get, plain, send},
-    places::{Place, places_of},
+    fixture::{Failure, Fixture, Reply, Trouble, app, ask, get, send, without_page},
+    mounts::{Mount, mounts_of},
 };
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -65,30 +65,37 @@ async fn get_gzip(app: &axum::Router, path: &str, encodings: &str) -> (u16, axum
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_build_without_the_page_says_so_at_the_root() {
-    let root = get(&app(), "/").await;
-    let told = [
-        "이 빌드에는 대시보드 화면이 들어 있지 않습니다",
-        "The dashboard page is not part of this build",
-        "scripts/page",
-    ];
-    if embedded() {
-        assert!(told.iter().all(|text| !root.body.contains(text)));
-        // Nor does a host that left it out tell its viewers to build it.
-        let plain = get(&plain(), "/").await;
-        assert!(told.iter().all(|text| !plain.body.contains(text)));
-    } else {
-        assert!(told.iter().all(|text| root.body.contains(text)), "{}", root.body);
-        assert_eq!(get(&app(), "/campaigns/123").await.status, 404);
+async fn without_the_page_the_root_is_a_problem_that_says_why() {
+    let not_built = "the dashboard page is not part of this build: run scripts/page, then build with the feature page of \
+                     axon-dashboard-http";
+    // The hint how to build the page is only for a build that lacks it.
+    let detail = if embedded() { "this server does not serve the dashboard page" } else { not_built };
+    for Mount { app, root, .. } in mounts_of(without_page) {
+        let reply = get(&app, root).await;
+        assert_eq!((reply.status.as_u16(), reply.header("content-type")), (404, "application/problem+json"), "{root}");
+        assert_eq!(reply.header("cache-control"), "no-store", "{root}");
+        let json = reply.json();
+        assert_eq!((&json["code"], &json["detail"]), (&"not_found".into(), &detail.into()), "{root}");
+    }
+    if !embedded() {
+        assert_eq!(get(&app(), "/").await.json()["detail"], not_built);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_the_shell_loads_is_there_in_every_place() {
+async fn without_the_page_its_addresses_are_unknown() {
+    for path in ["/campaigns/123", "/activities/789", "/assets/1/main.js", "/assets"] {
+        let reply = get(&without_page(), path).await;
+        assert_eq!((reply.status.as_u16(), &reply.json()["code"]), (404, &"not_found".into()), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_the_shell_loads_is_there_at_every_mount() {
     if skipped() {
         return;
     }
-    for Place { app, prefix, root } in places_of(app) {
+    for Mount { app, prefix, root } in mounts_of(app) {
         for at in [root.to_owned(), format!("{prefix}/campaigns/123"), format!("{prefix}/activities/nowhere?lang=en&x")]
         {
             let page = get(&app, &at).await;

@@ -1,4 +1,4 @@
-//! Answers that are sent again: for how long, to whom, and when not even that is needed.
+//! The response cache: how long an answer is sent again, to whom, and when a 304 is enough.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::{
     fixture::{CAMPAIGN, Reply, get, send},
-    live::Live,
+    live_fixture::LiveFixture,
 };
 
 const ALL: &str = "widgets=overview,funnel,comparison,realtime,activities&compare=previous";
@@ -21,13 +21,13 @@ async fn milliseconds(milliseconds: u64) {
     sleep(Duration::from_millis(milliseconds)).await;
 }
 
-async fn way(app: &Router, path: &str) -> String {
+async fn cache_status(app: &Router, path: &str) -> String {
     let reply = get(app, path).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     reply.header("cache-status").to_owned()
 }
 
-/// Asked by somebody who has answers of these tags.
+/// A request of a caller who has answers with these tags.
 async fn get_knowing(app: &Router, method: &str, path: &str, tags: &str) -> Reply {
     let request = Request::builder().method(method).uri(path).header("If-None-Match", tags);
     send(app, request.body(Body::empty()).expect("a request")).await
@@ -35,7 +35,7 @@ async fn get_knowing(app: &Router, method: &str, path: &str, tags: &str) -> Repl
 
 #[tokio::test(start_paused = true)]
 async fn a_fresh_answer_is_sent_again_as_it_is() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let app = live.app();
     let first = get(&app, CAMPAIGN).await;
     assert_eq!(first.header("cache-status"), MISS);
@@ -49,8 +49,8 @@ async fn a_fresh_answer_is_sent_again_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kept_answer_has_the_headers_it_was_first_sent_with_but_for_what_its_making_took() {
-    let app = Live::new().app();
+async fn a_cached_answer_has_its_first_headers_except_the_times_of_its_load() {
+    let app = LiveFixture::new().app();
     let (mut first, again) = (get(&app, CAMPAIGN).await, get(&app, CAMPAIGN).await);
     let timing = first.headers.remove("server-timing").expect("times");
     assert!(timing.to_str().expect("ASCII").contains("redis;desc=\"realtime\""), "{timing:?}");
@@ -62,8 +62,8 @@ async fn a_kept_answer_has_the_headers_it_was_first_sent_with_but_for_what_its_m
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_no_longer_fresh_is_sent_once_more_while_one_is_made_behind() {
-    let live = Live::new();
+async fn a_stale_answer_is_sent_while_one_load_refreshes_it() {
+    let live = LiveFixture::new();
     let app = live.app();
     let first = get(&app, CAMPAIGN).await;
     milliseconds(1_500).await;
@@ -80,7 +80,7 @@ async fn an_answer_no_longer_fresh_is_sent_once_more_while_one_is_made_behind() 
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_too_old_is_waited_for() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let app = live.app();
     get(&app, CAMPAIGN).await;
     live.hold(50);
@@ -91,9 +91,9 @@ async fn an_answer_too_old_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_means_the_same_is_kept_once() {
-    let app = Live::new().app();
-    assert_eq!(way(&app, &format!("{CAMPAIGN}?widgets=overview,funnel,realtime")).await, MISS);
+async fn requests_that_mean_the_same_share_one_entry() {
+    let app = LiveFixture::new().app();
+    assert_eq!(cache_status(&app, &format!("{CAMPAIGN}?widgets=overview,funnel,realtime")).await, MISS);
     for same in [
         "widgets=realtime,funnel,overview",
         "widgets=funnel,overview,realtime,funnel",
@@ -101,7 +101,7 @@ async fn what_means_the_same_is_kept_once() {
         "period=7d&widgets=overview,funnel,realtime&mode=count",
         "widgets=overview,funnel,realtime&startDate=&compare=",
     ] {
-        assert_eq!(way(&app, &format!("{CAMPAIGN}?{same}")).await, HIT, "{same}");
+        assert_eq!(cache_status(&app, &format!("{CAMPAIGN}?{same}")).await, HIT, "{same}");
     }
     for other in [
         "widgets=overview,funnel",
@@ -111,14 +111,14 @@ async fn what_means_the_same_is_kept_once() {
         "widgets=overview,funnel,realtime&period=7d&startDate=2024-01-01",
         "widgets=overview,funnel,realtime&startDate=2024-11-06&endDate=2024-11-12",
     ] {
-        assert_eq!(way(&app, &format!("{CAMPAIGN}?{other}")).await, MISS, "{other}");
+        assert_eq!(cache_status(&app, &format!("{CAMPAIGN}?{other}")).await, MISS, "{other}");
     }
-    assert_eq!(way(&app, "/api/v1/dashboard/activity/789?widgets=overview,funnel,realtime").await, MISS);
+    assert_eq!(cache_status(&app, "/api/v1/dashboard/activity/789?widgets=overview,funnel,realtime").await, MISS);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_tag_ignores_clocks_and_changes_with_a_figure() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let app = live.app();
     let path = format!("{CAMPAIGN}?{ALL}");
     let first = get(&app, &path).await;
@@ -137,7 +137,7 @@ async fn the_tag_ignores_clocks_and_changes_with_a_figure() {
 
 #[tokio::test(start_paused = true)]
 async fn the_tag_changes_with_a_status() {
-    let live = Live::without_stale();
+    let live = LiveFixture::without_stale();
     let app = live.app();
     let first = get(&app, CAMPAIGN).await;
     live.fail(true);
@@ -149,7 +149,7 @@ async fn the_tag_changes_with_a_status() {
 
 #[tokio::test(start_paused = true)]
 async fn who_knows_the_answer_gets_304_and_no_body() {
-    let live = Live::new();
+    let live = LiveFixture::new();
     let app = live.app();
     let first = get(&app, CAMPAIGN).await;
     let etag = first.header("etag");
@@ -164,7 +164,7 @@ async fn who_knows_the_answer_gets_304_and_no_body() {
         }
     }
     assert_eq!(get_knowing(&app, "GET", CAMPAIGN, "\"other\"").await.status, 200);
-    // Made anew, it still says the same.
+    // A newly loaded answer with the same content.
     milliseconds(10_000).await;
     let unchanged = get_knowing(&app, "GET", CAMPAIGN, etag).await;
     assert_eq!((unchanged.status.as_u16(), unchanged.header("cache-status")), (304, MISS));
@@ -176,15 +176,15 @@ async fn who_knows_the_answer_gets_304_and_no_body() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tag_never_hides_a_fault() {
-    let app = Live::new().app();
+    let app = LiveFixture::new().app();
     for (path, status) in [("/api/v1/dashboard/campaign/999", 404), ("/api/v1/dashboard/campaign/123?x=1", 400)] {
         assert_eq!(get_knowing(&app, "GET", path, "*").await.status, status, "{path}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_thousand_who_ask_at_once_one_is_loaded_for() {
-    let live = Live::new();
+async fn a_thousand_concurrent_requests_share_one_load() {
+    let live = LiveFixture::new();
     let app = live.app();
     let replies = join_all((0..1_000).map(|_| get(&app, CAMPAIGN))).await;
     assert!(replies.iter().all(|reply| reply.status == 200 && reply.body == replies[0].body));
@@ -192,63 +192,63 @@ async fn of_a_thousand_who_ask_at_once_one_is_loaded_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_whose_callers_are_gone_is_kept_all_the_same() {
-    let live = Live::new();
+async fn an_answer_is_cached_even_if_its_callers_went_away() {
+    let live = LiveFixture::new();
     let app = live.app();
     assert!(tokio::time::timeout(Duration::from_millis(2), get(&app, CAMPAIGN)).await.is_err());
     milliseconds(50).await;
-    assert_eq!(way(&app, CAMPAIGN).await, HIT);
+    assert_eq!(cache_status(&app, CAMPAIGN).await, HIT);
     assert_eq!(live.loads(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_room_nothing_is_kept_and_with_little_the_oldest_goes() {
-    let app = Live::new().router(HttpOptions::default().with_kept_answers(0));
-    assert_eq!(way(&app, CAMPAIGN).await, MISS);
-    assert_eq!(way(&app, CAMPAIGN).await, MISS);
+async fn without_room_nothing_is_cached_and_with_little_entries_are_evicted() {
+    let app = LiveFixture::new().router(HttpOptions::default().with_kept_answers(0));
+    assert_eq!(cache_status(&app, CAMPAIGN).await, MISS);
+    assert_eq!(cache_status(&app, CAMPAIGN).await, MISS);
 
-    let app = Live::new().router(HttpOptions::default().with_kept_answers(32 << 10));
-    assert_eq!(way(&app, CAMPAIGN).await, MISS);
-    assert_eq!(way(&app, CAMPAIGN).await, HIT);
+    let app = LiveFixture::new().router(HttpOptions::default().with_kept_answers(32 << 10));
+    assert_eq!(cache_status(&app, CAMPAIGN).await, MISS);
+    assert_eq!(cache_status(&app, CAMPAIGN).await, HIT);
     for day in 1..=30 {
         let range = format!("startDate=2024-09-{day:02}&endDate=2024-10-15");
-        assert_eq!(way(&app, &format!("{CAMPAIGN}?{range}")).await, MISS);
+        assert_eq!(cache_status(&app, &format!("{CAMPAIGN}?{range}")).await, MISS);
     }
-    let kept = join_all((1..=30).map(|day| {
+    let cached = join_all((1..=30).map(|day| {
         let (app, range) = (&app, format!("startDate=2024-09-{day:02}&endDate=2024-10-15"));
-        async move { way(app, &format!("{CAMPAIGN}?{range}")).await == HIT }
+        async move { cache_status(app, &format!("{CAMPAIGN}?{range}")).await == HIT }
     }));
-    let kept = kept.await.into_iter().filter(|kept| *kept).count();
-    assert!((1..30).contains(&kept), "{kept} of 30 in 32 KiB");
+    let cached = cached.await.into_iter().filter(|cached| *cached).count();
+    assert!((1..30).contains(&cached), "{cached} of 30 in 32 KiB");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_answered_is_asked_again() {
-    let live = Live::without_stale();
+    let live = LiveFixture::without_stale();
     let app = live.app();
     let path = format!("{CAMPAIGN}?widgets=realtime");
     live.fail(true);
     assert_eq!(get(&app, &path).await.status, 503);
     live.fail(false);
     milliseconds(2_000).await;
-    assert_eq!(way(&app, &path).await, MISS);
+    assert_eq!(cache_status(&app, &path).await, MISS);
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_at_hand_are_sent_however_busy_the_server_is() {
-    let live = Live::new();
+async fn cached_answers_are_sent_however_busy_the_server_is() {
+    let live = LiveFixture::new();
     let app = live.router(HttpOptions::default().with_max_concurrent(1));
     let waits = format!("{CAMPAIGN}?period=1d");
     get(&app, CAMPAIGN).await;
     let too_many = format!("{CAMPAIGN}?period=30d");
-    let (other, kept, refused) = tokio::join!(get(&app, &waits), get(&app, CAMPAIGN), get(&app, &too_many));
-    assert_eq!((other.status.as_u16(), kept.status.as_u16(), refused.status.as_u16()), (200, 200, 503));
+    let (other, cached, refused) = tokio::join!(get(&app, &waits), get(&app, CAMPAIGN), get(&app, &too_many));
+    assert_eq!((other.status.as_u16(), cached.status.as_u16(), refused.status.as_u16()), (200, 200, 503));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_days_answer_is_not_sent_on_the_next() {
     // Two hundred milliseconds before midnight in Seoul.
-    let live = Live::starting_at("2024-11-12T14:59:59.800Z".parse().expect("an instant"));
+    let live = LiveFixture::starting_at("2024-11-12T14:59:59.800Z".parse().expect("an instant"));
     let app = live.app();
     let path = format!("{CAMPAIGN}?period=1d");
     assert_eq!(get(&app, &path).await.json()["range"]["startDate"], "2024-11-12");
@@ -260,7 +260,7 @@ async fn a_days_answer_is_not_sent_on_the_next() {
 #[tokio::test(start_paused = true)]
 async fn who_joins_after_midnight_is_not_given_the_day_before() {
     // Two milliseconds before midnight in Seoul; making an answer takes longer.
-    let live = Live::starting_at("2024-11-12T14:59:59.998Z".parse().expect("an instant"));
+    let live = LiveFixture::starting_at("2024-11-12T14:59:59.998Z".parse().expect("an instant"));
     let app = live.app();
     let path = format!("{CAMPAIGN}?period=1d");
     let joins = async {
@@ -273,8 +273,8 @@ async fn who_joins_after_midnight_is_not_given_the_day_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_back_does_not_make_what_is_kept_last_longer() {
-    let live = Live::new();
+async fn a_clock_that_is_set_back_does_not_make_entries_last_longer() {
+    let live = LiveFixture::new();
     let app = live.app();
     get(&app, CAMPAIGN).await;
     live.hold(46);
@@ -286,9 +286,9 @@ async fn a_clock_that_is_set_back_does_not_make_what_is_kept_last_longer() {
 }
 
 #[test]
-fn a_runtime_that_shuts_down_holds_nobody_who_asks() {
-    let app = Live::new().app();
-    let (tell, told) = std::sync::mpsc::channel();
+fn a_runtime_that_shuts_down_leaves_no_request_waiting() {
+    let app = LiveFixture::new().app();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let asked = app.clone();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -296,9 +296,9 @@ fn a_runtime_that_shuts_down_holds_nobody_who_asks() {
         drop(runtime);
         let _entered = handle.enter();
         let reply = get(&asked, CAMPAIGN).now_or_never();
-        tell.send(reply.map(|reply| reply.status.as_u16())).expect("somebody waits");
+        sender.send(reply.map(|reply| reply.status.as_u16())).expect("somebody waits");
     });
-    assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(Some(500)));
+    assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Ok(Some(500)));
     let another = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     assert_eq!(another.block_on(get(&app, CAMPAIGN)).status, 200);
 }

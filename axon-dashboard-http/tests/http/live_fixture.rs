@@ -1,4 +1,4 @@
-//! The fixture, alive: its clock runs with tokio's, its stock changes, its catalog forgets, its sources fail and heal.
+//! A fixture that changes: its clock runs with tokio's, and a test changes its stock, empties its catalog, or makes sources fail.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ use crate::fixture::{Failure, Fixture, Trouble, now};
 
 /// Clones share everything.
 #[derive(Clone)]
-pub(crate) struct Live(Arc<State>);
+pub(crate) struct LiveFixture(Arc<State>);
 
 struct State {
     fixture: Fixture,
@@ -36,7 +36,7 @@ struct State {
     set_back: AtomicU32,
 }
 
-impl Live {
+impl LiveFixture {
     pub(crate) fn new() -> Self {
         Self::starting_at(now())
     }
@@ -120,7 +120,7 @@ impl Live {
 }
 
 #[async_trait]
-impl CatalogSource for Live {
+impl CatalogSource for LiveFixture {
     fn name(&self) -> &'static str {
         "mysql"
     }
@@ -136,7 +136,7 @@ impl CatalogSource for Live {
 }
 
 #[async_trait]
-impl BehaviorSource for Live {
+impl BehaviorSource for LiveFixture {
     fn name(&self) -> &'static str {
         "elasticsearch"
     }
@@ -149,7 +149,7 @@ impl BehaviorSource for Live {
 }
 
 #[async_trait]
-impl RealtimeSource for Live {
+impl RealtimeSource for LiveFixture {
     fn name(&self) -> &'static str {
         "redis"
     }

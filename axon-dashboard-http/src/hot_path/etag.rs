@@ -1,4 +1,4 @@
-//! The tag of an answer: equal while the answer says the same, whatever the time is. And whether a caller knows it.
+//! The tag of an answer: equal while the content is equal, whatever the clock shows. And whether a caller has that tag.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{problem::Problem, reply};
 
-/// What an answer says, without its clocks.
+/// The content of an answer that the tag is made of: all but its clocks.
 #[derive(Serialize)]
 struct Substance<'a> {
     data: &'a Data,
@@ -80,7 +80,7 @@ pub(super) fn of(mut answer: DashboardAnswer) -> Result<HeaderValue, Problem> {
 }
 
 /// Whether `If-None-Match` names this tag, compared weakly (RFC 9110, 13.1.2).
-pub(crate) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+pub(super) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let etag = opaque(etag.as_bytes());
     let names = |value: &HeaderValue| {
         let value = value.as_bytes();

@@ -1,19 +1,19 @@
-//! What every page needs: text that is text, and where links start.
+//! HTML of the shell: escaping, and where relative links start.
 
 use std::fmt::{self, Display, Write};
 
-/// What relative links start with on a page of this path: a nested router's root need not end in a slash.
-pub(crate) fn base(path: &str) -> String {
+/// What relative links start with on a page at this path: the root of a nested router need not end in a slash.
+pub(crate) fn link_base(path: &str) -> String {
     match path.rsplit('/').next() {
         None | Some("") => String::new(),
         Some(last) => format!("./{last}/"),
     }
 }
 
-/// Text that is text in HTML, inside elements and inside quoted attributes.
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+/// Writes text escaped for HTML, for elements and for quoted attributes.
+pub(super) struct HtmlText<'a>(pub(super) &'a str);
 
-impl Display for Escaped<'_> {
+impl Display for HtmlText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|character| match character {
             '&' => f.write_str("&amp;"),
@@ -36,14 +36,14 @@ mod tests {
     fn strangers_text_is_text() {
         let hostile = "<script>alert('1')</script>\" onclick=\"x\" &amp;\0";
         let expected = "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot; onclick=&quot;x&quot; &amp;amp;\u{fffd}";
-        assert_eq!(Escaped(hostile).to_string(), expected);
+        assert_eq!(HtmlText(hostile).to_string(), expected);
     }
 
     #[test]
     fn links_start_where_the_page_lies() {
-        assert_eq!(base("/"), "");
-        assert_eq!(base("/metrics-api"), "./metrics-api/");
-        assert_eq!(base("/a/metrics-api"), "./metrics-api/");
-        assert_eq!(base("/metrics-api/"), "");
+        assert_eq!(link_base("/"), "");
+        assert_eq!(link_base("/metrics-api"), "./metrics-api/");
+        assert_eq!(link_base("/a/metrics-api"), "./metrics-api/");
+        assert_eq!(link_base("/metrics-api/"), "");
     }
 }

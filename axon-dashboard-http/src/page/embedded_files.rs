@@ -6,12 +6,12 @@ use std::borrow::Cow;
 #[derive(rust_embed::RustEmbed)]
 #[folder = "web/dist"]
 #[allow_missing = true]
-struct Built;
+struct DistFolder;
 
-/// Every file by its path. None where the page was not built then, or the feature `page` is off.
+/// Every file by its path. Empty where the page was not built before this crate, or the feature `page` is off.
 pub(super) fn files() -> Vec<(Cow<'static, str>, Cow<'static, [u8]>)> {
     #[cfg(feature = "page")]
-    return Built::iter().filter_map(|path| Built::get(&path).map(|file| (path, file.data))).collect();
+    return DistFolder::iter().filter_map(|path| DistFolder::get(&path).map(|file| (path, file.data))).collect();
     #[cfg(not(feature = "page"))]
     Vec::new()
 }

@@ -1,5 +1,5 @@
-//! The dashboard page: its shell at each of its addresses, and its assets. Nothing here asks a source or waits, so none of it
-//! is counted; and it is for people, so none of it is in the OpenAPI document.
+//! The routes of the dashboard page: its shell at each of its addresses, and its assets. None of them asks a source or waits, so
+//! they take no permit; and they are for people, so they are not in the OpenAPI document.
 
 use std::sync::Arc;
 
@@ -14,17 +14,15 @@ use serde::Deserialize;
 
 use crate::{
     accept::takes_gzip,
-    html,
-    page::{POLICY, Page},
+    headers,
+    page::{POLICY, PageBundle, link_base},
     problem::Problem,
-    reply,
 };
 
-const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// Whatever is asked for by id or in the query, the shell is the same: the page reads its own address, and says what it does
-/// not find.
-pub(super) fn routes<S: Clone + Send + Sync + 'static>(page: Arc<Page>) -> Router<S> {
+/// The shell is the same for every id and query: the page reads its own address, and says what does not exist.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(page: Arc<PageBundle>) -> Router<S> {
     Router::new()
         .route("/", get(root))
         .route("/campaigns", get(list))
@@ -34,24 +32,34 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(page: Arc<Page>) -> Route
         .with_state(page)
 }
 
-async fn root(State(page): State<Arc<Page>>, OriginalUri(uri): OriginalUri) -> Response {
-    shell(&page, &html::base(uri.path()))
+/// Without a page, the root says why there is none. The page's other addresses are unknown paths.
+pub(super) fn routes_without_page<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().route("/", get(no_page))
 }
 
-/// The list again, at a path that ends in no slash wherever the router lies.
-async fn list(State(page): State<Arc<Page>>) -> Response {
+/// The hint how to build the page is only for a build that lacks it: a host may have switched the page off on purpose.
+async fn no_page() -> Problem {
+    if PageBundle::embedded().is_some() { Problem::page_off() } else { Problem::page_not_built() }
+}
+
+async fn root(State(page): State<Arc<PageBundle>>, OriginalUri(uri): OriginalUri) -> Response {
+    shell(&page, &link_base(uri.path()))
+}
+
+/// The shell at a second address of the list. Its path never ends in a slash, however the router is nested.
+async fn list(State(page): State<Arc<PageBundle>>) -> Response {
     shell(&page, "")
 }
 
-/// The page of one campaign or activity, one folder below the root.
-async fn one(State(page): State<Arc<Page>>) -> Response {
+/// The shell of one campaign or activity, one folder below the root.
+async fn one(State(page): State<Arc<PageBundle>>) -> Response {
     shell(&page, "../")
 }
 
-fn shell(page: &Page, base: &str) -> Response {
+fn shell(page: &PageBundle, base: &str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CACHE_CONTROL, reply::NO_CACHE),
+        (header::CACHE_CONTROL, headers::NO_CACHE),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     ];
@@ -64,13 +72,13 @@ struct AssetPath {
 }
 
 async fn asset(
-    State(page): State<Arc<Page>>,
+    State(page): State<Arc<PageBundle>>,
     path: Result<Path<AssetPath>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let found = path.ok().and_then(|Path(path)| page.asset(&path.asset));
-    let asset = found.ok_or_else(Problem::no_such_path)?;
-    let head = [(header::CONTENT_TYPE, asset.media_type.clone()), (header::CACHE_CONTROL, FOREVER)];
+    let asset = path.ok().and_then(|Path(path)| page.asset(&path.asset));
+    let asset = asset.ok_or_else(Problem::no_such_path)?;
+    let head = [(header::CONTENT_TYPE, asset.media_type.clone()), (header::CACHE_CONTROL, IMMUTABLE)];
     let Some(gzip) = &asset.gzip else { return Ok((head, asset.plain.clone()).into_response()) };
     let vary = [(header::VARY, HeaderValue::from_static("accept-encoding"))];
     if !takes_gzip(&headers) {
@@ -87,10 +95,10 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::page::tests::page;
+    use crate::page::small_page;
 
     async fn ask(method: &str, path: &str, encoding: &str) -> (u16, HeaderMap, String) {
-        let app: Router = Router::new().nest("/m", routes(Arc::new(page())));
+        let app: Router = Router::new().nest("/m", routes(Arc::new(small_page())));
         let request = Request::builder().method(method).uri(path).header(header::ACCEPT_ENCODING, encoding);
         let response = app.oneshot(request.body(Body::empty()).expect("a request")).await.expect("infallible");
         let (parts, body) = response.into_parts();
@@ -118,16 +126,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_asset_is_sent_as_the_caller_takes_it_and_kept_for_ever() {
+    async fn an_asset_is_sent_as_the_caller_takes_it_and_cached_for_ever() {
         for (encoding, coding, expected) in [("br, gzip", Some("gzip"), "main() in gzip"), ("gzip;q=0", None, "main()")]
         {
             let (status, headers, body) = ask("GET", "/m/assets/1f/main.js?x", encoding).await;
-            let told = |name| headers.get(name).map(|value| value.to_str().expect("ASCII"));
+            let header = |name| headers.get(name).map(|value| value.to_str().expect("ASCII"));
             assert_eq!((status, body.as_str()), (200, expected));
-            assert_eq!(told("content-encoding"), coding);
-            assert_eq!(told("vary"), Some("accept-encoding"));
-            assert_eq!(told("content-type"), Some("text/javascript; charset=utf-8"));
-            assert_eq!(told("cache-control"), Some("public, max-age=31536000, immutable"));
+            assert_eq!(header("content-encoding"), coding);
+            assert_eq!(header("vary"), Some("accept-encoding"));
+            assert_eq!(header("content-type"), Some("text/javascript; charset=utf-8"));
+            assert_eq!(header("cache-control"), Some("public, max-age=31536000, immutable"));
         }
         let (_, headers, body) = ask("GET", "/m/assets/1f/a.css", "gzip").await;
         assert_eq!((body.as_str(), headers.get(header::VARY)), ("a{}", None), "there is only one form of it");
@@ -136,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_but_assets_is_found_below_them() {
+    async fn paths_below_assets_that_are_no_asset_are_unknown() {
         for path in [
             "",
             "/",

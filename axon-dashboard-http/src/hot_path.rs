@@ -1,0 +1,14 @@
+//! What makes a cached answer cheap to send: answers are encoded once, together with their tag and headers; URLs are
+//! interned with the request they mean; and a cached answer is sent before any route runs. Nothing else lives here. Lives
+//! elsewhere: reading requests (`routes/`), ids and log lines (`access`).
+
+mod answer_headers;
+mod cached_response;
+mod encoded_answer;
+mod etag;
+mod interned_urls;
+mod response_cache;
+pub(crate) use cached_response::{cached, respond};
+pub(crate) use encoded_answer::EncodedAnswer;
+pub(crate) use interned_urls::InternedUrls;
+pub(crate) use response_cache::ResponseCache;
