@@ -12,10 +12,12 @@ use crate::{error::Cause, row::Row};
 mod connections;
 pub(crate) mod flavor;
 mod kept;
+mod probe_deadlines;
 pub(crate) mod shape;
 
 use connections::Connections;
-use kept::{Freshness, Kept};
+use kept::Kept;
+use probe_deadlines::ProbeDeadlines;
 use shape::Shape;
 
 /// A server and what is known of it. Clones share everything.
@@ -61,12 +63,12 @@ impl Store {
 
     /// What the server is and holds, as it is kept; probed at the first question, and now and then.
     pub(crate) async fn shape(&self, deadline: Instant) -> Result<Arc<Shape>, Cause> {
-        self.inner.kept.shape(deadline, |patience| self.probe(patience)).await
+        self.inner.kept.shape(deadline, |deadlines| self.probe(deadlines)).await
     }
 
     /// What the server is and holds now, which is kept.
     pub(crate) async fn look(&self, deadline: Instant) -> Result<Arc<Shape>, Cause> {
-        self.inner.kept.look(deadline, |patience| self.probe(patience)).await
+        self.inner.kept.look(deadline, |deadlines| self.probe(deadlines)).await
     }
 
     /// The same, after the tables turned out to be others.
@@ -75,9 +77,9 @@ impl Store {
         self.shape(deadline).await
     }
 
-    fn probe(&self, patience: Freshness) -> impl Future<Output = Result<Shape, Cause>> + Send + use<> {
+    fn probe(&self, deadlines: ProbeDeadlines) -> impl Future<Output = Result<Shape, Cause>> + Send + use<> {
         let connections = self.inner.connections.clone();
-        async move { shape::probe(&connections, patience).await }
+        async move { shape::probe(&connections, deadlines).await }
     }
 
     /// As if nobody had asked for this long.

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::shape::Shape;
+use super::{probe_deadlines::ProbeDeadlines, shape::Shape};
 use crate::error::Cause;
 
 /// How long a shape is believed before it is probed again, beside the questions.
@@ -26,15 +26,6 @@ const DOUBTED: Duration = Duration::from_secs(15);
 const PROBE: Duration = Duration::from_secs(2);
 /// How long at least a probe may go on for those who come after the question it was made for.
 const GOES_ON: Duration = Duration::from_secs(1);
-
-/// The time a look has.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Freshness {
-    /// By when there must be a connection, or the reason why there is none: somebody waits to hear it.
-    pub(super) connected: Instant,
-    /// By when it must be over.
-    pub(super) deadline: Instant,
-}
 
 /// What a task found, once it has.
 type Found = Option<Result<Arc<Shape>, Arc<Cause>>>;
@@ -62,7 +53,11 @@ struct Known {
 
 impl Kept {
     /// The shape that is kept, or what `look` finds.
-    pub(super) async fn shape<F>(&self, deadline: Instant, look: impl Fn(Freshness) -> F) -> Result<Arc<Shape>, Cause>
+    pub(super) async fn shape<F>(
+        &self,
+        deadline: Instant,
+        look: impl Fn(ProbeDeadlines) -> F,
+    ) -> Result<Arc<Shape>, Cause>
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
@@ -87,7 +82,11 @@ impl Kept {
     }
 
     /// What `look` finds now; where somebody is looking, what is found there.
-    pub(super) async fn look<F>(&self, deadline: Instant, look: impl Fn(Freshness) -> F) -> Result<Arc<Shape>, Cause>
+    pub(super) async fn look<F>(
+        &self,
+        deadline: Instant,
+        look: impl Fn(ProbeDeadlines) -> F,
+    ) -> Result<Arc<Shape>, Cause>
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
@@ -109,7 +108,7 @@ impl Kept {
     }
 
     /// The look that is under way, or one of its own.
-    fn join_or_begin<F>(&self, deadline: Instant, look: &impl Fn(Freshness) -> F) -> (watch::Receiver<Found>, bool)
+    fn join_or_begin<F>(&self, deadline: Instant, look: &impl Fn(ProbeDeadlines) -> F) -> (watch::Receiver<Found>, bool)
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
@@ -119,14 +118,19 @@ impl Kept {
     }
 
     /// A task that looks, and goes on if the question that began it is given up.
-    fn begin<F>(&self, state: &mut State, connected: Instant, look: &impl Fn(Freshness) -> F) -> watch::Receiver<Found>
+    fn begin<F>(
+        &self,
+        state: &mut State,
+        connect_by: Instant,
+        look: &impl Fn(ProbeDeadlines) -> F,
+    ) -> watch::Receiver<Found>
     where
         F: Future<Output = Result<Shape, Cause>> + Send + 'static,
     {
         let (tell, looking) = watch::channel(None);
         state.looking = Some(looking.clone());
-        let deadline = connected.max(Instant::now() + GOES_ON);
-        let (done, look) = (Done(self.clone()), timeout_at(deadline, look(Freshness { connected, deadline })));
+        let finish_by = connect_by.max(Instant::now() + GOES_ON);
+        let (done, look) = (Done(self.clone()), timeout_at(finish_by, look(ProbeDeadlines { connect_by, finish_by })));
         tokio::spawn(async move {
             let found = look.await.unwrap_or(Err(Cause::TooSlow)).map(Arc::new).map_err(Arc::new);
             done.0.keep(&found);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{
     connections::Connections,
     flavor::{self, Flavor},
-    kept::Freshness,
+    probe_deadlines::ProbeDeadlines,
 };
 use crate::{
     error::{Cause, ServerFault},
@@ -107,15 +107,15 @@ fn columns() -> String {
 }
 
 /// Looks. One statement, and one more for each thing that is missing.
-pub(super) async fn probe(connections: &Connections, patience: Freshness) -> Result<Shape, Cause> {
-    let Freshness { connected, deadline } = patience;
-    let seen = Seen::read(&connections.ask_once_connected(columns(), connected, deadline).await?)?;
+pub(super) async fn probe(connections: &Connections, deadlines: ProbeDeadlines) -> Result<Shape, Cause> {
+    let ProbeDeadlines { connect_by, finish_by } = deadlines;
+    let seen = Seen::read(&connections.ask_once_connected(columns(), connect_by, finish_by).await?)?;
     let part = async |table: &'static str, column: Option<&'static str>| -> Result<Part, Cause> {
         if seen.has(table, column) {
             return Ok(Part::There);
         }
         let statement = format!("SELECT {} FROM {table} LIMIT 0", column.unwrap_or("1"));
-        match connections.ask(statement, deadline).await {
+        match connections.ask(statement, finish_by).await {
             Ok(_) => Ok(Part::There),
             Err(Cause::Server(fault)) if fault.is_absence() => Ok(Part::Absent),
             Err(Cause::Server(fault)) if fault.is_denial() => Ok(Part::Refused(fault)),
