@@ -5,7 +5,7 @@
 
 use chrono::{NaiveDateTime, TimeDelta};
 
-use crate::stored::Clock;
+use crate::sql_literals::Clock;
 
 /// The wall clocks that the platform's rows were written in: that of Seoul, UTC, and that of Seoul shifted once too often.
 const HYPOTHESES: [Clock; 3] = [Clock::SEOUL, Clock::UTC, Clock::ahead(TimeDelta::hours(18))];
@@ -19,7 +19,7 @@ pub(crate) fn verdict(configured: Clock, newest: Option<NaiveDateTime>, now: Opt
     let (Some(newest), Some(now)) = (newest, now) else {
         return format!("{configured} configured; no row to tell by");
     };
-    let age = |clock: Clock| clock.instant(newest).map(|instant| now - instant.naive_utc());
+    let age = |clock: Clock| clock.timestamp(newest).map(|timestamp| now - timestamp.naive_utc());
     let Some(own) = age(configured) else { return format!("{configured} configured; a time beyond the calendar") };
     let fresh = |clock: &&Clock| age(**clock).is_some_and(|age| -SLACK <= age && age <= FRESH);
     let better = HYPOTHESES.iter().filter(|clock| **clock != configured).find(fresh);

@@ -17,16 +17,16 @@ pub(crate) struct Unreadable {
 
 /// A row.
 #[derive(Clone, Default)]
-pub(crate) struct Row(Vec<Option<String>>);
+pub(crate) struct TextRow(Vec<Option<String>>);
 
 /// Names may be anyone's, so a row shows its width alone.
-impl std::fmt::Debug for Row {
+impl std::fmt::Debug for TextRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Row({} cells)", self.0.len())
+        write!(f, "TextRow({} cells)", self.0.len())
     }
 }
 
-impl Row {
+impl TextRow {
     pub(crate) fn read(row: &MySqlRow) -> Result<Self, sqlx::Error> {
         (0..row.len())
             .map(|index| row.try_get_unchecked::<Option<String>, _>(index))
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_cell_that_is_not_of_its_kind_is_named_and_never_zero() {
-        let row = Row::of(&["NULL", "-1", "1.5", "x", "1e3", "12900.00"]);
+        let row = TextRow::of(&["NULL", "-1", "1.5", "x", "1e3", "12900.00"]);
         let mut cells = row.cells();
         assert_eq!(cells.count("orders"), Err(Unreadable { column: "orders", kind: "count" }));
         assert_eq!(cells.count("orders"), Err(Unreadable { column: "orders", kind: "count" }));
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn money_beyond_our_decimals_is_too_large_and_not_rounded() {
-        let row = Row::of(&["99999999999999999999999999999999.99", "79228162514264337593543950335"]);
+        let row = TextRow::of(&["99999999999999999999999999999999.99", "79228162514264337593543950335"]);
         let mut cells = row.cells();
         assert_eq!(cells.amount("revenue"), Ok(Some(Amount::TooLarge)));
         assert_eq!(cells.amount("revenue"), Ok(Some(Amount::Exact(Money::MAX))));
@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_zero_date_is_no_date() {
-        let row = Row::of(&["0000-00-00 00:00:00.000000", "2024-11-06 00:00:00", "2024-11-06 00:00:00.000001", "NULL"]);
+        let row =
+            TextRow::of(&["0000-00-00 00:00:00.000000", "2024-11-06 00:00:00", "2024-11-06 00:00:00.000001", "NULL"]);
         let mut cells = row.cells();
         assert_eq!(cells.time("start"), Ok(None));
         assert_eq!(
