@@ -1,9 +1,12 @@
-//! What was found out about the indices is kept, and found out anew from time to time.
-//! Lives here: when that happens, and that it happens once. Lives elsewhere: how (`behavior`), what it means (`shape`).
+//! A cache of the mapping of the indices. A single flight probes them; questions read the cache.
+//! Lives here: when a probe runs and who waits for it. Lives elsewhere: the probe itself (`behavior`, `probe`), what it finds
+//! (`mapping`).
 //!
-//! The first question waits for it. Later ones use what is kept while a task of its own looks again, unless nobody has asked
-//! for so long that anything may have happened to the indices since: then a question waits as the first one does. A task goes on
-//! if the question that began it is given up.
+//! - Up to its time to live the cached mapping is used as it is.
+//! - Up to about twice that it is used while a task refreshes it in the background (stale-while-revalidate).
+//! - Beyond that, and with an empty cache, a question waits for the probe: after a silence the indices may be others.
+//!
+//! The probe runs in a task of its own, so a question that gives up does not cancel it.
 
 use std::{
     future::Future,
@@ -17,179 +20,188 @@ use tokio::{
 };
 use tracing::warn;
 
-use crate::{error::Fault, probe, shape::Shapes};
+use crate::{error::Fault, mapping::Mappings, probe};
 
-/// What a task found, once it has.
-type Found = Option<Result<Arc<Shapes>, Fault>>;
+/// The result of a running probe; `None` until it ends.
+type ProbeResult = Option<Result<Arc<Mappings>, Fault>>;
 
-/// What is known of the indices.
+/// The cache.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct MappingCache {
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    known: Option<Known>,
-    /// The task that is looking.
-    looking: Option<watch::Receiver<Found>>,
+    cached: Option<Entry>,
+    /// The one probe in flight.
+    probe: Option<watch::Receiver<ProbeResult>>,
 }
 
 #[derive(Debug, Clone)]
-struct Known {
-    shapes: Arc<Shapes>,
-    found: Instant,
-    look_again: Instant,
-    /// From then on nothing is believed of it.
-    stale: Instant,
+struct Entry {
+    mappings: Arc<Mappings>,
+    probed_at: Instant,
+    /// From when on the next question starts a refresh in the background.
+    refresh_at: Instant,
+    /// From when on questions wait for the refresh.
+    expires_at: Instant,
 }
 
-impl Known {
-    fn now(shapes: Arc<Shapes>, interval: Duration) -> Self {
-        let wait = if shapes.settled() { interval } else { interval.min(SOON) };
-        let found = Instant::now();
-        Self { shapes, found, look_again: found + wait, stale: found + 2 * wait + LONGEST_LOOK }
+impl Entry {
+    fn new(mappings: Arc<Mappings>, interval: Duration) -> Self {
+        let ttl = if mappings.is_settled() { interval } else { interval.min(UNSETTLED_FRESH_FOR) };
+        let probed_at = Instant::now();
+        Self { mappings, probed_at, refresh_at: probed_at + ttl, expires_at: probed_at + 2 * ttl + PROBE_TIMEOUT }
     }
 }
 
-/// How soon one looks again at indices that are about to change, or that could not be looked at.
-const SOON: Duration = Duration::from_secs(5);
+/// The longest time to live of a mapping that is about to change, whatever interval is configured.
+const UNSETTLED_FRESH_FOR: Duration = Duration::from_secs(5);
 
-/// How long a look may take, whatever a question that waits for it has left.
-pub(crate) const LONGEST_LOOK: Duration = Duration::from_secs(5);
+/// The longest time to live of a mapping that explains an answer without any event.
+const RECENT_FOR: Duration = Duration::from_secs(5);
 
-impl Kept {
-    /// The shapes of the indices, by `look` if they are not known.
-    pub(crate) async fn shapes<F>(
+/// The longest time to live of a mapping that a refused search has cast doubt on.
+const SUSPECT_FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// The longest back-off after a failed refresh.
+const MAX_BACK_OFF: Duration = Duration::from_secs(5);
+
+/// How long a probe may take, whatever time the question that waits for it has left.
+pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl MappingCache {
+    /// The cached mapping; where there is none, or it has expired, the one that `probe` finds.
+    pub(crate) async fn get<F>(
         self: &Arc<Self>,
         interval: Duration,
         deadline: Instant,
-        look: impl FnOnce() -> F,
-    ) -> Result<Arc<Shapes>, Fault>
+        probe: impl FnOnce() -> F,
+    ) -> Result<Arc<Mappings>, Fault>
     where
-        F: Future<Output = Result<Shapes, Fault>> + Send + 'static,
+        F: Future<Output = Result<Mappings, Fault>> + Send + 'static,
     {
-        let began = Instant::now();
-        let fresh = |known: &Known| began < known.stale;
-        self.found(fresh, interval, deadline, look).await
+        let now = Instant::now();
+        self.get_if(|entry| now < entry.expires_at, interval, deadline, probe).await
     }
 
-    /// The shapes as they are now, unless these were found within the last seconds: for an answer that says of everything
-    /// that there is none, which it would as well if an index were another one than it was.
-    pub(crate) async fn confirmed<F>(
+    /// The same, but of the last seconds. For an answer without any event: it would look the same if an index had changed.
+    pub(crate) async fn get_recent<F>(
         self: &Arc<Self>,
         interval: Duration,
         deadline: Instant,
-        look: impl FnOnce() -> F,
-    ) -> Result<Arc<Shapes>, Fault>
+        probe: impl FnOnce() -> F,
+    ) -> Result<Arc<Mappings>, Fault>
     where
-        F: Future<Output = Result<Shapes, Fault>> + Send + 'static,
+        F: Future<Output = Result<Mappings, Fault>> + Send + 'static,
     {
-        let began = Instant::now();
-        let fresh = |known: &Known| began < known.found + SOON;
-        self.found(fresh, interval, deadline, look).await
+        let now = Instant::now();
+        self.get_if(|entry| now < entry.probed_at + RECENT_FOR, interval, deadline, probe).await
     }
 
-    /// What is known, if it is fresh enough, else what `look` finds.
-    async fn found<F>(
+    /// The cached mapping, if it is `usable`, else the one that `probe` finds.
+    async fn get_if<F>(
         self: &Arc<Self>,
-        fresh: impl Fn(&Known) -> bool,
+        usable: impl Fn(&Entry) -> bool,
         interval: Duration,
         deadline: Instant,
-        look: impl FnOnce() -> F,
-    ) -> Result<Arc<Shapes>, Fault>
+        probe: impl FnOnce() -> F,
+    ) -> Result<Arc<Mappings>, Fault>
     where
-        F: Future<Output = Result<Shapes, Fault>> + Send + 'static,
+        F: Future<Output = Result<Mappings, Fault>> + Send + 'static,
     {
         let began = Instant::now();
-        let mut looking = {
+        let mut running = {
             let mut state = self.state();
-            let known = state.known.clone().filter(fresh);
-            let due = known.as_ref().is_none_or(|known| known.look_again <= began);
-            let under_way = state.looking.clone();
-            let looking = match under_way {
-                Some(looking) => Some(looking),
+            let cached = state.cached.clone().filter(usable);
+            let due = cached.as_ref().is_none_or(|entry| entry.refresh_at <= began);
+            let in_flight = state.probe.clone();
+            let running = match in_flight {
+                Some(running) => Some(running),
                 None if due => {
-                    let (tell, looking) = watch::channel(None);
-                    state.looking = Some(looking.clone());
-                    drop(tokio::spawn(Arc::clone(self).look(tell, interval, look())));
-                    Some(looking)
+                    let (sender, running) = watch::channel(None);
+                    state.probe = Some(running.clone());
+                    drop(tokio::spawn(Arc::clone(self).run(sender, interval, probe())));
+                    Some(running)
                 }
                 None => None,
             };
-            match (known, looking) {
-                (Some(known), _) => return Ok(known.shapes),
-                (None, Some(looking)) => looking,
+            match (cached, running) {
+                (Some(entry), _) => return Ok(entry.mappings),
+                (None, Some(running)) => running,
                 (None, None) => return Err(Fault::Broken),
             }
         };
-        let found = timeout_at(deadline, looking.wait_for(Option::is_some)).await;
-        let found = found.map_err(|_| Fault::TooSlow(began.elapsed()))?;
-        // The task is gone without an answer only if it panicked.
-        let found = found.map_err(|_| Fault::Broken)?.clone();
-        found.unwrap_or(Err(Fault::Broken))
+        let result = timeout_at(deadline, running.wait_for(Option::is_some)).await;
+        let result = result.map_err(|_| Fault::TooSlow(began.elapsed()))?;
+        // The sender is dropped without a result only if the task panics.
+        let result = result.map_err(|_| Fault::Broken)?.clone();
+        result.unwrap_or(Err(Fault::Broken))
     }
 
-    async fn look(
+    /// Runs a probe and caches its result.
+    async fn run(
         self: Arc<Self>,
-        tell: watch::Sender<Found>,
+        sender: watch::Sender<ProbeResult>,
         interval: Duration,
-        look: impl Future<Output = Result<Shapes, Fault>> + Send,
+        probe: impl Future<Output = Result<Mappings, Fault>> + Send,
     ) {
-        let _done = Done(Arc::clone(&self));
-        let found = look.await.map(Arc::new);
+        let _guard = InFlight(Arc::clone(&self));
+        let result = probe.await.map(Arc::new);
         {
             let mut state = self.state();
-            match &found {
-                Ok(shapes) => state.known = Some(Known::now(Arc::clone(shapes), interval)),
+            match &result {
+                Ok(mappings) => state.cached = Some(Entry::new(Arc::clone(mappings), interval)),
                 Err(fault) => {
-                    // A question that waits for it tells of the fault itself.
-                    if let Some(known) = &mut state.known {
+                    // With an empty cache a question waits for the result, and reports the fault itself.
+                    if let Some(entry) = &mut state.cached {
                         warn!(cause = %fault, "elasticsearch's indices could not be looked at again");
-                        known.look_again = Instant::now() + interval.min(SOON);
-                        if *fault == probe::IN_PART {
-                            known.stale = known.look_again + interval + LONGEST_LOOK;
+                        entry.refresh_at = Instant::now() + interval.min(MAX_BACK_OFF);
+                        if *fault == probe::PARTIAL_PROBE {
+                            entry.expires_at = entry.refresh_at + interval + PROBE_TIMEOUT;
                         }
                     }
                 }
             }
         }
-        tell.send_replace(Some(found));
+        sender.send_replace(Some(result));
     }
 
-    /// Somebody else looked, too.
-    pub(crate) fn learn(&self, shapes: Arc<Shapes>, interval: Duration) {
-        self.state().known = Some(Known::now(shapes, interval));
+    /// Caches a mapping that was probed outside the cache.
+    pub(crate) fn replace(&self, mappings: Arc<Mappings>, interval: Duration) {
+        self.state().cached = Some(Entry::new(mappings, interval));
     }
 
-    /// These shapes turned out to be wrong: the next question looks again.
-    pub(crate) fn forget(&self, wrong: &Arc<Shapes>) {
+    /// Drops a mapping that an answer has proved wrong, so that the next question waits for a probe. Does nothing if another one
+    /// is cached by now.
+    pub(crate) fn invalidate(&self, wrong: &Arc<Mappings>) {
         let mut state = self.state();
-        if state.known.as_ref().is_some_and(|known| Arc::ptr_eq(&known.shapes, wrong)) {
-            state.known = None;
+        if state.cached.as_ref().is_some_and(|entry| Arc::ptr_eq(&entry.mappings, wrong)) {
+            state.cached = None;
         }
     }
 
-    /// These shapes may be wrong: the next question uses them, and has them looked at again.
-    pub(crate) fn doubt(&self, perhaps_wrong: &Arc<Shapes>) {
+    /// Shortens the time to live of a mapping that may be wrong. Questions use it meanwhile.
+    pub(crate) fn refresh_soon(&self, suspect: &Arc<Mappings>) {
         let mut state = self.state();
-        if let Some(known) = state.known.as_mut().filter(|known| Arc::ptr_eq(&known.shapes, perhaps_wrong)) {
-            known.look_again = known.look_again.min(Instant::now() + Duration::from_secs(1));
+        if let Some(entry) = state.cached.as_mut().filter(|entry| Arc::ptr_eq(&entry.mappings, suspect)) {
+            entry.refresh_at = entry.refresh_at.min(Instant::now() + SUSPECT_FRESH_FOR);
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing is half done while it is locked.
+        // No code panics between two writes, so a poisoned lock still guards a consistent state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Ends a task's look, however it ends.
-struct Done(Arc<Kept>);
+/// Ends the flight when it is dropped, also if the task panics or is cancelled.
+struct InFlight(Arc<MappingCache>);
 
-impl Drop for Done {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.state().looking = None;
+        self.0.state().probe = None;
     }
 }
 
@@ -199,115 +211,121 @@ mod tests {
 
     use super::*;
 
-    /// Counts how often one looked.
+    /// Counts the probes.
     #[derive(Default)]
-    struct Looks(Arc<AtomicU32>);
+    struct FakeIndices(Arc<AtomicU32>);
 
-    impl Looks {
-        fn look(&self, settled: bool) -> impl Future<Output = Result<Shapes, Fault>> + Send + use<> {
-            let looks = Arc::clone(&self.0);
+    impl FakeIndices {
+        fn probe(&self, settled: bool) -> impl Future<Output = Result<Mappings, Fault>> + Send + use<> {
+            let probes = Arc::clone(&self.0);
             async move {
                 tokio::time::sleep(Duration::from_millis(100)).await;
-                looks.fetch_add(1, Ordering::Relaxed);
-                let missing = crate::shape::Index {
+                probes.fetch_add(1, Ordering::Relaxed);
+                let missing = crate::mapping::IndexMapping {
                     name: "a".to_owned(),
                     events: true,
                     purchases: true,
-                    state: crate::shape::State::Missing,
+                    state: crate::mapping::IndexState::Missing,
                 };
-                Ok(Shapes { indices: if settled { Vec::new() } else { vec![missing] } })
+                Ok(Mappings { indices: if settled { Vec::new() } else { vec![missing] } })
             }
         }
-        fn so_far(&self) -> u32 {
+        fn probes(&self) -> u32 {
             self.0.load(Ordering::Relaxed)
         }
     }
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    async fn ask(kept: &Arc<Kept>, looks: &Looks, settled: bool, budget: u64) -> Result<Arc<Shapes>, Fault> {
+    async fn ask(
+        cache: &Arc<MappingCache>,
+        indices: &FakeIndices,
+        settled: bool,
+        budget: u64,
+    ) -> Result<Arc<Mappings>, Fault> {
         let deadline = Instant::now() + Duration::from_millis(budget);
-        kept.shapes(MINUTE, deadline, || looks.look(settled)).await
+        cache.get(MINUTE, deadline, || indices.probe(settled)).await
     }
 
     #[tokio::test(start_paused = true)]
-    async fn questions_at_the_same_time_look_once() {
-        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
-        let (a, b) = tokio::join!(ask(&kept, &looks, true, 800), ask(&kept, &looks, true, 800));
+    async fn concurrent_questions_share_one_probe() {
+        let (cache, indices) = (Arc::new(MappingCache::default()), FakeIndices::default());
+        let (a, b) = tokio::join!(ask(&cache, &indices, true, 800), ask(&cache, &indices, true, 800));
         assert!(Arc::ptr_eq(&a.unwrap(), &b.unwrap()));
-        assert_eq!(looks.so_far(), 1);
+        assert_eq!(indices.probes(), 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_question_that_gives_up_does_not_end_the_look() {
-        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
-        assert_eq!(ask(&kept, &looks, true, 50).await, Err(Fault::TooSlow(Duration::from_millis(50))));
+    async fn a_question_that_gives_up_does_not_cancel_the_probe() {
+        let (cache, indices) = (Arc::new(MappingCache::default()), FakeIndices::default());
+        assert_eq!(ask(&cache, &indices, true, 50).await, Err(Fault::TooSlow(Duration::from_millis(50))));
         tokio::time::sleep(Duration::from_millis(60)).await;
-        assert!(ask(&kept, &looks, true, 0).await.is_ok());
-        assert_eq!(looks.so_far(), 1);
+        assert!(ask(&cache, &indices, true, 0).await.is_ok());
+        assert_eq!(indices.probes(), 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn later_questions_do_not_wait_for_a_new_look() {
-        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
-        let first = ask(&kept, &looks, true, 800).await.unwrap();
+    async fn a_stale_mapping_is_used_while_it_is_refreshed() {
+        let (cache, indices) = (Arc::new(MappingCache::default()), FakeIndices::default());
+        let first = ask(&cache, &indices, true, 800).await.unwrap();
         tokio::time::sleep(MINUTE).await;
         let began = Instant::now();
-        assert!(Arc::ptr_eq(&first, &ask(&kept, &looks, true, 0).await.unwrap()));
+        assert!(Arc::ptr_eq(&first, &ask(&cache, &indices, true, 0).await.unwrap()));
         assert_eq!(began.elapsed(), Duration::ZERO);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(looks.so_far(), 2);
-        assert!(!Arc::ptr_eq(&first, &ask(&kept, &looks, true, 0).await.unwrap()));
+        assert_eq!(indices.probes(), 2);
+        assert!(!Arc::ptr_eq(&first, &ask(&cache, &indices, true, 0).await.unwrap()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_question_after_a_long_time_waits_for_a_new_look() {
-        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
-        let first = ask(&kept, &looks, true, 800).await.unwrap();
-        tokio::time::sleep(2 * MINUTE + LONGEST_LOOK).await;
-        assert_eq!(ask(&kept, &looks, true, 50).await, Err(Fault::TooSlow(Duration::from_millis(50))));
-        assert!(!Arc::ptr_eq(&first, &ask(&kept, &looks, true, 800).await.unwrap()));
-        assert_eq!(looks.so_far(), 2);
+    async fn a_question_waits_where_the_mapping_has_expired() {
+        let (cache, indices) = (Arc::new(MappingCache::default()), FakeIndices::default());
+        let first = ask(&cache, &indices, true, 800).await.unwrap();
+        tokio::time::sleep(2 * MINUTE + PROBE_TIMEOUT).await;
+        assert_eq!(ask(&cache, &indices, true, 50).await, Err(Fault::TooSlow(Duration::from_millis(50))));
+        assert!(!Arc::ptr_eq(&first, &ask(&cache, &indices, true, 800).await.unwrap()));
+        assert_eq!(indices.probes(), 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_doubtful_answer_is_confirmed_once_in_a_while() {
-        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
-        let confirm = async || kept.confirmed(MINUTE, Instant::now() + SOON, || looks.look(true)).await.unwrap();
-        let first = ask(&kept, &looks, true, 800).await.unwrap();
-        assert!(Arc::ptr_eq(&first, &confirm().await), "just looked");
-        tokio::time::sleep(SOON).await;
+    async fn a_recent_mapping_is_probed_at_most_every_few_seconds() {
+        let (cache, indices) = (Arc::new(MappingCache::default()), FakeIndices::default());
+        let confirm =
+            async || cache.get_recent(MINUTE, Instant::now() + PROBE_TIMEOUT, || indices.probe(true)).await.unwrap();
+        let first = ask(&cache, &indices, true, 800).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &confirm().await), "just probed");
+        tokio::time::sleep(RECENT_FOR).await;
         let second = confirm().await;
         assert!(!Arc::ptr_eq(&first, &second));
         assert!(Arc::ptr_eq(&second, &confirm().await));
-        assert_eq!(looks.so_far(), 2);
+        assert_eq!(indices.probes(), 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_another_found_is_used() {
-        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
-        ask(&kept, &looks, true, 800).await.unwrap();
-        let learnt = Arc::new(Shapes { indices: Vec::new() });
-        kept.learn(Arc::clone(&learnt), MINUTE);
-        assert!(Arc::ptr_eq(&learnt, &ask(&kept, &looks, true, 0).await.unwrap()));
+    async fn a_mapping_that_was_probed_elsewhere_is_used() {
+        let (cache, indices) = (Arc::new(MappingCache::default()), FakeIndices::default());
+        ask(&cache, &indices, true, 800).await.unwrap();
+        let newer = Arc::new(Mappings { indices: Vec::new() });
+        cache.replace(Arc::clone(&newer), MINUTE);
+        assert!(Arc::ptr_eq(&newer, &ask(&cache, &indices, true, 0).await.unwrap()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_index_that_is_missing_is_looked_for_soon() {
-        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
+    async fn a_missing_index_is_probed_again_soon() {
+        let (cache, indices) = (Arc::new(MappingCache::default()), FakeIndices::default());
         for _ in 0..3 {
-            ask(&kept, &looks, false, 800).await.unwrap();
-            tokio::time::sleep(SOON + Duration::from_secs(1)).await;
+            ask(&cache, &indices, false, 800).await.unwrap();
+            tokio::time::sleep(UNSETTLED_FRESH_FOR + Duration::from_secs(1)).await;
         }
-        assert_eq!(looks.so_far(), 3);
+        assert_eq!(indices.probes(), 3);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_forgotten_is_looked_at_again() {
-        let (kept, looks) = (Arc::new(Kept::default()), Looks::default());
-        let wrong = ask(&kept, &looks, true, 800).await.unwrap();
-        kept.forget(&wrong);
-        ask(&kept, &looks, true, 800).await.unwrap();
-        assert_eq!(looks.so_far(), 2);
+    async fn an_invalidated_mapping_is_probed_again() {
+        let (cache, indices) = (Arc::new(MappingCache::default()), FakeIndices::default());
+        let wrong = ask(&cache, &indices, true, 800).await.unwrap();
+        cache.invalidate(&wrong);
+        ask(&cache, &indices, true, 800).await.unwrap();
+        assert_eq!(indices.probes(), 2);
     }
 }
