@@ -1,5 +1,5 @@
-//! When to connect, when to wait for a connection and when to fail at once. Pure: time is passed in, connections are of any
-//! kind.
+//! The states of a connection: when to connect, when to wait for it and when to fail at once. Pure: time is passed in, and a
+//! connection can be of any type.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use tokio::time::Instant;
 
 use crate::error::Trouble;
 
-/// How fast a connection is tried again.
+/// The back-off between attempts to connect.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct Backoff {
     /// The longest pause after the first failure; doubled with each that follows.
     pub(crate) first_pause: Duration,
     /// The longest pause there is.
     pub(crate) longest_pause: Duration,
-    /// When nobody has asked for so long, no more connections are tried until somebody does.
+    /// After this long without a question no more attempts are made until the next one.
     pub(crate) interest: Duration,
 }
 
-impl Default for Pace {
+impl Default for Backoff {
     fn default() -> Self {
         Self {
             first_pause: Duration::from_millis(50),
@@ -29,7 +29,7 @@ impl Default for Pace {
     }
 }
 
-impl Pace {
+impl Backoff {
     /// The pause after so many failures in a row, between half of the longest it may be and all of it, by a random number in
     /// `0.0..1.0`: services that lost the same server do not all come back at once.
     fn pause(&self, failures: u32, random: f64) -> Duration {
@@ -38,95 +38,103 @@ impl Pace {
     }
 }
 
-/// What somebody who asks is to do.
+/// What a question has to do to get a connection.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Next<C> {
+pub(crate) enum Action<C> {
     /// Use this connection, and say of which generation it was.
     Use(C, u64),
     /// Make a connection in the background, and wait for it.
     Connect,
     /// Wait for the connection that is being made.
     Wait,
-    /// It is known to be out of order.
+    /// Fail at once: the last attempt failed, and the next one is in its back-off.
     Fail(Trouble),
 }
 
-/// How it stands with the connection.
+/// The state of the connection.
 #[derive(Debug)]
-pub(crate) struct Standing<C> {
-    pace: Pace,
+pub(crate) struct Lifecycle<C> {
+    backoff: Backoff,
     connection: Option<C>,
-    /// Counts connections, so that word of an old one does not harm a new one.
+    /// Counts connections, so that a late failure of an old one does not discard the new one.
     generation: u64,
     /// Whether a connection is being made.
     connecting: bool,
-    /// Failures since the last good answer. A connection alone is no success: one that breaks with each question must not be
-    /// made anew without a pause.
+    /// Failures since the last good answer. To connect is no success: a connection that breaks with each question must not be
+    /// reopened without a pause.
     failures: u32,
-    /// Why it last failed, once there is no sense in waiting.
-    hopeless: Option<Trouble>,
+    /// The last failure, if questions fail with it at once instead of waiting.
+    last_failure: Option<Trouble>,
     last_asked: Option<Instant>,
 }
 
-impl<C: Clone> Standing<C> {
-    pub(crate) fn new(pace: Pace) -> Self {
-        Self { pace, connection: None, generation: 0, connecting: false, failures: 0, hopeless: None, last_asked: None }
+impl<C: Clone> Lifecycle<C> {
+    pub(crate) fn new(backoff: Backoff) -> Self {
+        Self {
+            backoff,
+            connection: None,
+            generation: 0,
+            connecting: false,
+            failures: 0,
+            last_failure: None,
+            last_asked: None,
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {
         self.connection.is_some()
     }
 
-    /// What somebody who asks now is to do.
-    pub(crate) fn next(&mut self, now: Instant) -> Next<C> {
+    /// What a question that comes now has to do.
+    pub(crate) fn next_action(&mut self, now: Instant) -> Action<C> {
         self.last_asked = Some(now);
-        match (&self.connection, &self.hopeless) {
-            (Some(connection), _) => Next::Use(connection.clone(), self.generation),
-            (None, Some(trouble)) if self.connecting => Next::Fail(trouble.clone()),
-            (None, None) if self.connecting => Next::Wait,
+        match (&self.connection, &self.last_failure) {
+            (Some(connection), _) => Action::Use(connection.clone(), self.generation),
+            (None, Some(trouble)) if self.connecting => Action::Fail(trouble.clone()),
+            (None, None) if self.connecting => Action::Wait,
             (None, _) => {
                 self.connecting = true;
-                self.hopeless = None;
-                Next::Connect
+                self.last_failure = None;
+                Action::Connect
             }
         }
     }
 
-    /// Whether somebody who waits can stop doing so.
+    /// Whether a question that waits can go on, with a connection or with a failure.
     pub(crate) fn is_settled(&self) -> bool {
-        self.connection.is_some() || self.hopeless.is_some() || !self.connecting
+        self.connection.is_some() || self.last_failure.is_some() || !self.connecting
     }
 
     /// A connection was made. Says after how many failures.
-    pub(crate) fn connected(&mut self, connection: C) -> u32 {
+    pub(crate) fn on_connected(&mut self, connection: C) -> u32 {
         self.connection = Some(connection);
         self.generation += 1;
         self.connecting = false;
-        self.hopeless = None;
+        self.last_failure = None;
         self.failures
     }
 
     /// No connection could be made. Says how long to pause before the next try; `None` if nobody is interested.
-    pub(crate) fn refused(&mut self, trouble: Trouble, now: Instant, random: f64) -> Option<Duration> {
+    pub(crate) fn on_connect_failure(&mut self, trouble: Trouble, now: Instant, random: f64) -> Option<Duration> {
         self.failures = self.failures.saturating_add(1);
-        self.hopeless = Some(trouble);
-        let interested = self.last_asked.is_some_and(|asked| now.duration_since(asked) < self.pace.interest);
+        self.last_failure = Some(trouble);
+        let interested = self.last_asked.is_some_and(|asked| now.duration_since(asked) < self.backoff.interest);
         if !interested {
-            self.given_up();
+            self.on_abandoned();
         }
-        interested.then(|| self.pace.pause(self.failures, random))
+        interested.then(|| self.backoff.pause(self.failures, random))
     }
 
-    /// Nobody tries to connect any more; who asks next begins anew, and waits.
-    pub(crate) fn given_up(&mut self) {
+    /// The attempt to connect has ended without a result. The next question starts a new one, and waits.
+    pub(crate) fn on_abandoned(&mut self) {
         self.connecting = false;
         if self.connection.is_none() {
-            self.hopeless = None;
+            self.last_failure = None;
         }
     }
 
     /// The connection of a generation gave a good answer.
-    pub(crate) fn answered(&mut self, generation: u64) {
+    pub(crate) fn on_answer(&mut self, generation: u64) {
         if generation == self.generation {
             self.failures = 0;
         }
@@ -134,7 +142,13 @@ impl<C: Clone> Standing<C> {
 
     /// The connection of a generation is in doubt. Says after which pause a new one is to be made; `None` if that is under way
     /// or done. While some of it is of use it is kept until there is a new one.
-    pub(crate) fn doubted(&mut self, generation: u64, trouble: Trouble, of_use: bool, random: f64) -> Option<Duration> {
+    pub(crate) fn on_failure(
+        &mut self,
+        generation: u64,
+        trouble: Trouble,
+        of_use: bool,
+        random: f64,
+    ) -> Option<Duration> {
         if generation != self.generation || (self.connection.is_none() && self.connecting) {
             return None;
         }
@@ -142,7 +156,7 @@ impl<C: Clone> Standing<C> {
             self.connection = None;
         }
         if self.connecting {
-            self.hopeless = Some(trouble);
+            self.last_failure = Some(trouble);
             return None;
         }
         self.failures = self.failures.saturating_add(1);
@@ -151,8 +165,8 @@ impl<C: Clone> Standing<C> {
         if self.failures == 1 {
             return Some(Duration::ZERO);
         }
-        self.hopeless = Some(trouble);
-        Some(self.pace.pause(self.failures, random))
+        self.last_failure = Some(trouble);
+        Some(self.backoff.pause(self.failures, random))
     }
 }
 
@@ -162,115 +176,116 @@ mod tests {
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
-    fn standing() -> Standing<&'static str> {
-        Standing::new(Pace::default())
+    fn lifecycle() -> Lifecycle<&'static str> {
+        Lifecycle::new(Backoff::default())
     }
 
-    fn connected() -> (Standing<&'static str>, Instant) {
-        let (mut standing, now) = (standing(), Instant::now());
-        assert_eq!(standing.next(now), Next::Connect);
-        standing.connected("first");
-        (standing, now)
+    fn connected() -> (Lifecycle<&'static str>, Instant) {
+        let (mut lifecycle, now) = (lifecycle(), Instant::now());
+        assert_eq!(lifecycle.next_action(now), Action::Connect);
+        lifecycle.on_connected("first");
+        (lifecycle, now)
     }
 
     #[test]
     fn the_first_to_ask_makes_the_connection_and_all_wait_for_it() {
-        let (mut standing, now) = (standing(), Instant::now());
-        assert_eq!(standing.next(now), Next::Connect);
-        assert_eq!(standing.next(now), Next::Wait);
-        assert!(!standing.is_settled());
-        standing.connected("first");
-        assert!(standing.is_settled());
-        assert_eq!(standing.next(now), Next::Use("first", 1));
+        let (mut lifecycle, now) = (lifecycle(), Instant::now());
+        assert_eq!(lifecycle.next_action(now), Action::Connect);
+        assert_eq!(lifecycle.next_action(now), Action::Wait);
+        assert!(!lifecycle.is_settled());
+        lifecycle.on_connected("first");
+        assert!(lifecycle.is_settled());
+        assert_eq!(lifecycle.next_action(now), Action::Use("first", 1));
     }
 
     #[test]
     fn once_no_connection_could_be_made_questions_fail_at_once() {
-        let (mut standing, now) = (standing(), Instant::now());
-        standing.next(now);
-        assert!(standing.refused(Trouble::Credentials, now, 0.0).is_some());
-        assert_eq!(standing.next(now), Next::Fail(Trouble::Credentials));
-        standing.connected("first");
-        assert_eq!(standing.next(now), Next::Use("first", 1));
+        let (mut lifecycle, now) = (lifecycle(), Instant::now());
+        lifecycle.next_action(now);
+        assert!(lifecycle.on_connect_failure(Trouble::Credentials, now, 0.0).is_some());
+        assert_eq!(lifecycle.next_action(now), Action::Fail(Trouble::Credentials));
+        lifecycle.on_connected("first");
+        assert_eq!(lifecycle.next_action(now), Action::Use("first", 1));
     }
 
     #[test]
     fn pauses_grow_with_each_failure_up_to_a_limit_and_vary() {
-        let (mut standing, now) = (standing(), Instant::now());
-        standing.next(now);
-        let pauses: Vec<_> = (0..7).map(|_| standing.refused(Trouble::Closed, now, 1.0).unwrap()).collect();
+        let (mut lifecycle, now) = (lifecycle(), Instant::now());
+        lifecycle.next_action(now);
+        let pauses: Vec<_> = (0..7).map(|_| lifecycle.on_connect_failure(Trouble::Closed, now, 1.0).unwrap()).collect();
         assert_eq!(pauses, [50, 100, 200, 400, 800, 800, 800].map(MS));
-        assert_eq!(standing.refused(Trouble::Closed, now, 0.0), Some(MS(400)));
-        let after_long = Standing::<()> { failures: u32::MAX, last_asked: Some(now), ..Standing::new(Pace::default()) };
-        assert_eq!({ after_long }.refused(Trouble::Closed, now, 1.0), Some(MS(800)));
+        assert_eq!(lifecycle.on_connect_failure(Trouble::Closed, now, 0.0), Some(MS(400)));
+        let after_long =
+            Lifecycle::<()> { failures: u32::MAX, last_asked: Some(now), ..Lifecycle::new(Backoff::default()) };
+        assert_eq!({ after_long }.on_connect_failure(Trouble::Closed, now, 1.0), Some(MS(800)));
     }
 
     #[test]
     fn a_connection_that_breaks_is_replaced_at_once_and_the_next_question_waits_for_it() {
-        let (mut standing, now) = connected();
-        standing.answered(1);
-        assert_eq!(standing.doubted(1, Trouble::Closed, false, 1.0), Some(Duration::ZERO));
-        assert_eq!(standing.next(now), Next::Wait);
-        standing.connected("second");
-        assert_eq!(standing.next(now), Next::Use("second", 2));
+        let (mut lifecycle, now) = connected();
+        lifecycle.on_answer(1);
+        assert_eq!(lifecycle.on_failure(1, Trouble::Closed, false, 1.0), Some(Duration::ZERO));
+        assert_eq!(lifecycle.next_action(now), Action::Wait);
+        lifecycle.on_connected("second");
+        assert_eq!(lifecycle.next_action(now), Action::Use("second", 2));
     }
 
     #[test]
     fn a_connection_that_breaks_again_without_a_good_answer_is_replaced_after_a_pause() {
-        let (mut standing, now) = connected();
-        standing.doubted(1, Trouble::Slow, false, 1.0);
-        standing.connected("second");
-        assert_eq!(standing.doubted(2, Trouble::Slow, false, 1.0), Some(MS(100)));
-        assert_eq!(standing.next(now), Next::Fail(Trouble::Slow));
-        standing.connected("third");
-        standing.answered(3);
-        assert_eq!(standing.doubted(3, Trouble::Slow, false, 1.0), Some(Duration::ZERO));
+        let (mut lifecycle, now) = connected();
+        lifecycle.on_failure(1, Trouble::Slow, false, 1.0);
+        lifecycle.on_connected("second");
+        assert_eq!(lifecycle.on_failure(2, Trouble::Slow, false, 1.0), Some(MS(100)));
+        assert_eq!(lifecycle.next_action(now), Action::Fail(Trouble::Slow));
+        lifecycle.on_connected("third");
+        lifecycle.on_answer(3);
+        assert_eq!(lifecycle.on_failure(3, Trouble::Slow, false, 1.0), Some(Duration::ZERO));
     }
 
     #[test]
     fn word_of_an_old_connection_does_not_harm_the_new_one() {
-        let (mut standing, now) = connected();
-        standing.doubted(1, Trouble::Slow, false, 1.0);
-        standing.connected("second");
-        assert_eq!(standing.doubted(1, Trouble::Slow, false, 1.0), None);
-        assert_eq!(standing.next(now), Next::Use("second", 2));
+        let (mut lifecycle, now) = connected();
+        lifecycle.on_failure(1, Trouble::Slow, false, 1.0);
+        lifecycle.on_connected("second");
+        assert_eq!(lifecycle.on_failure(1, Trouble::Slow, false, 1.0), None);
+        assert_eq!(lifecycle.next_action(now), Action::Use("second", 2));
     }
 
     #[test]
     fn many_questions_on_one_broken_connection_make_one_new_one() {
-        let (mut standing, _) = connected();
-        assert!(standing.doubted(1, Trouble::Slow, false, 1.0).is_some());
-        assert_eq!(standing.doubted(1, Trouble::Slow, false, 1.0), None);
-        assert_eq!(standing.failures, 1);
+        let (mut lifecycle, _) = connected();
+        assert!(lifecycle.on_failure(1, Trouble::Slow, false, 1.0).is_some());
+        assert_eq!(lifecycle.on_failure(1, Trouble::Slow, false, 1.0), None);
+        assert_eq!(lifecycle.failures, 1);
     }
 
     #[test]
     fn a_connection_that_is_of_some_use_is_kept_until_there_is_a_new_one() {
-        let (mut standing, now) = connected();
-        assert_eq!(standing.doubted(1, Trouble::Slow, true, 1.0), Some(Duration::ZERO));
-        assert_eq!(standing.next(now), Next::Use("first", 1));
-        assert!(standing.refused(Trouble::Slow, now, 1.0).is_some());
-        assert_eq!(standing.next(now), Next::Use("first", 1));
-        assert_eq!(standing.doubted(1, Trouble::Slow, false, 1.0), None);
-        assert_eq!(standing.next(now), Next::Fail(Trouble::Slow));
+        let (mut lifecycle, now) = connected();
+        assert_eq!(lifecycle.on_failure(1, Trouble::Slow, true, 1.0), Some(Duration::ZERO));
+        assert_eq!(lifecycle.next_action(now), Action::Use("first", 1));
+        assert!(lifecycle.on_connect_failure(Trouble::Slow, now, 1.0).is_some());
+        assert_eq!(lifecycle.next_action(now), Action::Use("first", 1));
+        assert_eq!(lifecycle.on_failure(1, Trouble::Slow, false, 1.0), None);
+        assert_eq!(lifecycle.next_action(now), Action::Fail(Trouble::Slow));
     }
 
     #[test]
     fn nobody_connects_for_nobody_and_who_comes_back_begins_anew() {
-        let (mut standing, now) = (standing(), Instant::now());
-        standing.next(now);
-        let later = now + Pace::default().interest;
-        assert_eq!(standing.refused(Trouble::Closed, later, 1.0), None);
-        assert_eq!(standing.next(later), Next::Connect);
-        assert_eq!(standing.next(later), Next::Wait);
+        let (mut lifecycle, now) = (lifecycle(), Instant::now());
+        lifecycle.next_action(now);
+        let later = now + Backoff::default().interest;
+        assert_eq!(lifecycle.on_connect_failure(Trouble::Closed, later, 1.0), None);
+        assert_eq!(lifecycle.next_action(later), Action::Connect);
+        assert_eq!(lifecycle.next_action(later), Action::Wait);
     }
 
     #[test]
     fn a_try_that_was_abandoned_is_begun_anew() {
-        let (mut standing, now) = (standing(), Instant::now());
-        standing.next(now);
-        standing.given_up();
-        assert!(standing.is_settled());
-        assert_eq!(standing.next(now), Next::Connect);
+        let (mut lifecycle, now) = (lifecycle(), Instant::now());
+        lifecycle.next_action(now);
+        lifecycle.on_abandoned();
+        assert!(lifecycle.is_settled());
+        assert_eq!(lifecycle.next_action(now), Action::Connect);
     }
 }
