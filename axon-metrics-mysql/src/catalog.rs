@@ -21,7 +21,7 @@ use crate::{
         Store,
         schema::{Schema, TimeColumn},
     },
-    text_row::{Amount, Cells, TextRow, Unreadable},
+    text_row::{Amount, CellError, Cells, TextRow},
 };
 
 /// What exists: campaigns, their activities, limits, dates and products, from `campaigns` and `campaign_activities`.
@@ -116,8 +116,8 @@ fn read_row(
     cells: &mut Cells<'_>,
     schema: &Schema,
     options: &MySqlOptions,
-) -> Result<Option<(Campaign, Listing)>, Unreadable> {
-    let date = |cells: &mut Cells<'_>, of: TimeColumn, column| -> Result<_, Unreadable> {
+) -> Result<Option<(Campaign, Listing)>, CellError> {
+    let date = |cells: &mut Cells<'_>, of: TimeColumn, column| -> Result<_, CellError> {
         Ok(cells.time(column)?.and_then(|wall| schema.clock(of, options.schedule).timestamp(wall)))
     };
     let Some(id) = id(cells.text("campaigns.id")?) else { return Ok(None) };

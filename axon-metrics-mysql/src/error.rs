@@ -7,7 +7,7 @@ use std::{fmt, io, sync::Arc};
 use axon_metrics::{SourceError, source::connection_lost};
 use sqlx::mysql::MySqlDatabaseError;
 
-use crate::{NAME, text_row::Unreadable};
+use crate::{NAME, text_row::CellError};
 
 /// A query that failed.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ pub(crate) enum Cause {
     #[error(transparent)]
     Driver(sqlx::Error),
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
+    Cell(#[from] CellError),
     #[error("{0}")]
     Wrong(&'static str),
     #[error(transparent)]
@@ -239,7 +239,7 @@ impl Cause {
                 // An unknown error of the driver lands here and is seen.
                 _ => Kind::Malformed,
             },
-            Self::Unreadable(_) | Self::Wrong(_) | Self::NoCatalog(_) => Kind::Malformed,
+            Self::Cell(_) | Self::Wrong(_) | Self::NoCatalog(_) => Kind::Malformed,
         }
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn of_ledger(schema: &Schema, options: &MySqlOptions, newest: &Newest
         .timestamp_columns
         .contains(&column)
     {
-        true => ZONED.to_owned(),
+        true => OFFSET_UNUSED.to_owned(),
         false => verdict(configured, time, newest.now),
     };
     let status = match &schema.status {
@@ -106,8 +106,8 @@ pub(crate) fn of_catalog(schema: &Schema, options: &MySqlOptions, catalog: &Cata
     let configured = format!("{} configured; dates to come cannot tell", options.schedule);
     let offset = match DATES.iter().filter(|column| schema.timestamp_columns.contains(column)).count() {
         0 => configured,
-        all if all == DATES.len() => ZONED.to_owned(),
-        some => format!("{configured}; {some} of the {} columns: {ZONED}", DATES.len()),
+        all if all == DATES.len() => OFFSET_UNUSED.to_owned(),
+        some => format!("{configured}; {some} of the {} columns: {OFFSET_UNUSED}", DATES.len()),
     };
     findings.extend([
         ("campaigns".to_owned(), catalog.campaigns().len().to_string()),
@@ -121,7 +121,7 @@ pub(crate) fn of_catalog(schema: &Schema, options: &MySqlOptions, catalog: &Cata
 }
 
 /// The finding for columns whose offset is not used.
-const ZONED: &str = "TIMESTAMP, read as UTC whatever is configured";
+const OFFSET_UNUSED: &str = "TIMESTAMP, read as UTC whatever is configured";
 
 fn of_server(schema: &Schema) -> Vec<(String, String)> {
     let limit = match schema.limit {

@@ -89,8 +89,8 @@ fn log(error: &SourceError) {
     warn!(source = NAME, "a part of the ledger is missing: {causes}");
 }
 
-/// An answer that is not of the question.
-type Checked<T> = Result<T, &'static str>;
+/// A value, or how the rows contradict the question.
+type ReplyResult<T> = Result<T, &'static str>;
 
 struct FactBuilder<'a> {
     question: &'a LedgerQuestion,
@@ -100,10 +100,10 @@ struct FactBuilder<'a> {
 }
 
 impl FactBuilder<'_> {
-    fn facts(&self, [by_activity, by_product, history]: &[Rows; 3]) -> Checked<LedgerFacts> {
+    fn facts(&self, [by_activity, by_product, history]: &[Rows; 3]) -> ReplyResult<LedgerFacts> {
         let QueryScope { current, previous, funnel_activities, .. } = self.scope;
         let steps = &self.question.steps;
-        let counts = |window: Window, now: bool| -> Checked<Vec<Fact<u64>>> {
+        let counts = |window: Window, now: bool| -> ReplyResult<Vec<Fact<u64>>> {
             steps.iter().map(|step| self.total(by_activity, *step, window, now)).collect()
         };
         let per_activity = |activity: &ActivityId| -> (ActivityId, Vec<Fact<u64>>) {
@@ -145,7 +145,7 @@ impl FactBuilder<'_> {
         rows.as_ref().map(|rows| (part, &rows[..])).map_err(Clone::clone)
     }
 
-    fn total(&self, rows: &Rows, step: LedgerStep, window: Window, now: bool) -> Checked<Fact<u64>> {
+    fn total(&self, rows: &Rows, step: LedgerStep, window: Window, now: bool) -> ReplyResult<Fact<u64>> {
         let (part, rows) = match self.rows(rows, step, now) {
             Ok(rows) => rows,
             Err(missing) => return Ok(Err(missing)),
@@ -188,7 +188,7 @@ impl FactBuilder<'_> {
         }
     }
 
-    fn sales(&self, by_activity: &Rows, by_product: &Rows, asked: &SalesQuestion) -> Checked<SalesFacts> {
+    fn sales(&self, by_activity: &Rows, by_product: &Rows, asked: &SalesQuestion) -> ReplyResult<SalesFacts> {
         let readable = self.purchases();
         let rows = |rows: &Rows| readable.clone().and_then(|()| rows.clone());
         let promotion = match rows(by_activity) {
@@ -242,7 +242,7 @@ impl FactBuilder<'_> {
         others.into_values().collect()
     }
 
-    fn history(&self, rows: &Rows, asked: &HistoryQuestion) -> Checked<Fact<History>> {
+    fn history(&self, rows: &Rows, asked: &HistoryQuestion) -> ReplyResult<Fact<History>> {
         let rows = match self.of_products(&asked.products, rows) {
             Ok(rows) => rows,
             Err(missing) => return Ok(Err(missing)),

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDateTime;
 
-use crate::text_row::{Amount, TextRow, Unreadable};
+use crate::text_row::{Amount, CellError, TextRow};
 
 /// Which `SELECT` of a `UNION ALL` a row comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +62,10 @@ pub(super) struct LedgerRow {
 }
 
 impl LedgerRow {
-    pub(super) fn read(row: &TextRow) -> Result<Self, Unreadable> {
+    pub(super) fn read(row: &TextRow) -> Result<Self, CellError> {
         let mut cells = row.cells();
         let part = StatementPart::of(cells.count("part")?)
-            .ok_or(Unreadable { column: "part", kind: "part of the question" })?;
+            .ok_or(CellError { column: "part", kind: "part of the question" })?;
         Ok(Self {
             part,
             activity: cells.whole("activity")?,

@@ -110,7 +110,7 @@ fn columns() -> String {
 /// Probes the server: one statement, and one more for each table or column that is not listed.
 pub(super) async fn probe(connections: &Connections, deadlines: ProbeDeadlines) -> Result<Schema, Cause> {
     let ProbeDeadlines { connect_by, finish_by } = deadlines;
-    let listing = Listing::read(&connections.ask_with_connect_deadline(columns(), connect_by, finish_by).await?)?;
+    let listing = ColumnListing::read(&connections.ask_with_connect_deadline(columns(), connect_by, finish_by).await?)?;
     let presence = async |table: &'static str, column: Option<&'static str>| -> Result<Presence, Cause> {
         if listing.has(table, column) {
             return Ok(Presence::Present);
@@ -142,7 +142,7 @@ pub(super) async fn probe(connections: &Connections, deadlines: ProbeDeadlines) 
 
 /// The columns and the session as the server lists them.
 #[derive(Debug, Default)]
-struct Listing {
+struct ColumnListing {
     version: String,
     limit: Option<Duration>,
     read_only: bool,
@@ -150,7 +150,7 @@ struct Listing {
     columns: Vec<[String; 3]>,
 }
 
-impl Listing {
+impl ColumnListing {
     fn read(rows: &[TextRow]) -> Result<Self, Cause> {
         let mut listing = Self::default();
         for row in rows {
@@ -219,7 +219,7 @@ mod tests {
             TextRow::of(&["column", "purchases", "PURCHASE_AT", "TIMESTAMP"]),
             TextRow::of(&["column", "campaign_activity_entries", "created_at", "datetime"]),
         ];
-        let listing = Listing::read(&rows).expect("read");
+        let listing = ColumnListing::read(&rows).expect("read");
         assert_eq!((listing.limit, listing.read_only), (Some(Duration::from_millis(800)), true));
         assert_eq!(listing.version, "9.7.4");
         assert!(listing.has("purchases", Some("status")) && !listing.has("campaigns", None));
@@ -228,7 +228,8 @@ mod tests {
 
     #[test]
     fn no_limit_is_none() {
-        let listing = Listing::read(&[TextRow::of(&["session", "0.0000", "no", "10.11.18-MariaDB"])]).expect("read");
+        let listing =
+            ColumnListing::read(&[TextRow::of(&["session", "0.0000", "no", "10.11.18-MariaDB"])]).expect("read");
         assert_eq!((listing.limit, listing.read_only), (None, false));
     }
 }

@@ -27,7 +27,7 @@ const FRESH_FOR: Duration = Duration::from_secs(60);
 /// failed refresh.
 const INCOMPLETE_FRESH_FOR: Duration = Duration::from_secs(15);
 /// For how many times to live in all a schema is used.
-const MAX_STALE: u32 = 2;
+const MAX_STALE_TTLS: u32 = 2;
 /// How long a refresh in the background may wait for a connection.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a probe may take at least. The question that starts it may have less time left than those that join it.
@@ -159,7 +159,7 @@ impl SchemaCache {
             Ok(schema) => {
                 let schema = Arc::clone(schema);
                 let ttl = if schema.is_complete() { FRESH_FOR } else { INCOMPLETE_FRESH_FOR };
-                state.cached = Some(Entry { schema, refresh_at: now + ttl, expires_at: now + MAX_STALE * ttl });
+                state.cached = Some(Entry { schema, refresh_at: now + ttl, expires_at: now + MAX_STALE_TTLS * ttl });
             }
             Err(_) => {
                 if let Some(entry) = &mut state.cached {
@@ -267,7 +267,7 @@ mod tests {
     async fn a_question_waits_where_the_schema_has_expired() {
         let (cache, server) = (SchemaCache::default(), FakeServer::default());
         let first = server.ask(&cache, 800).await.unwrap();
-        tokio::time::sleep(MAX_STALE * FRESH_FOR).await;
+        tokio::time::sleep(MAX_STALE_TTLS * FRESH_FOR).await;
         assert!(matches!(server.ask(&cache, 50).await, Err(Cause::TooSlow)), "no answer by an expired schema");
         let again = server.ask(&cache, 800).await.unwrap();
         assert!(!Arc::ptr_eq(&first, &again));
