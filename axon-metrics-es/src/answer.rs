@@ -1,5 +1,5 @@
-//! What the searches found becomes facts. Pure.
-//! Lives here: whether a search found what was asked of it, and what each number is worth.
+//! From the replies of the searches to facts. Pure.
+//! Lives here: the checks of a reply against its search, and the precision of each number.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -9,9 +9,9 @@ use axon_metrics::{
 };
 
 use crate::{
-    error::{Asking, Fault, NAME},
-    plan::{Hours, Item, Place, Plan},
-    reply::{self, Outcome, Searched},
+    error::{Fault, NAME, QueryError},
+    plan::{FactSource, HourWindows, Plan, Search},
+    reply::{self, Outcome, SearchReply},
 };
 
 /// How far an answer's instant is from what a search sees.
@@ -24,86 +24,88 @@ pub(crate) struct Lag {
 /// What the searches are called in errors.
 pub(crate) const QUERY: &str = "counting events";
 
-/// Whether what is known of the indices still holds, as far as an answer shows.
+/// What an answer shows of the cached mapping: whether it still holds. The worst verdict of all searches counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Known {
-    Right,
-    /// Nothing was found at all: as it would be if an index were mapped in another way by now.
-    Nothing,
-    /// A search was refused, or a shard of it: perhaps since a mapping changed.
-    Doubtful,
-    Wrong,
+pub(crate) enum MappingVerdict {
+    Valid,
+    /// No search found anything. So it would be, too, if an index had another mapping by now.
+    Unconfirmed,
+    /// A search was refused, or a shard of it, perhaps since a mapping changed.
+    Suspect,
+    /// The indices are not those of the mapping.
+    Invalid,
 }
 
-/// The facts, or an error if no search can be believed.
+/// The facts, or an error if no search gave usable figures.
 pub(crate) fn facts(
     plan: &Plan,
-    outcomes: Vec<Outcome<Searched>>,
+    outcomes: Vec<Outcome<SearchReply>>,
     as_of: Timestamp,
     lag: Lag,
-) -> (Result<BehaviorFacts, Fault>, Known) {
-    let found: Vec<Outcome<Found>> = plan.items.iter().zip(outcomes).map(|(item, found)| check(item, found?)).collect();
-    let known = found.iter().map(|found| match found {
-        Err(Fault::Changed(_)) => Known::Wrong,
-        Err(fault) if reply::is_missing_index(fault) => Known::Wrong,
-        Err(Fault::Rejected { .. }) => Known::Doubtful,
-        Ok(found) if found.failed => Known::Doubtful,
-        _ => Known::Right,
+) -> (Result<BehaviorFacts, Fault>, MappingVerdict) {
+    let found: Vec<Outcome<SearchFigures>> =
+        plan.searches.iter().zip(outcomes).map(|(search, found)| check(search, found?)).collect();
+    let verdict = found.iter().map(|found| match found {
+        Err(Fault::Changed(_)) => MappingVerdict::Invalid,
+        Err(fault) if reply::is_missing_index(fault) => MappingVerdict::Invalid,
+        Err(Fault::Rejected { .. }) => MappingVerdict::Suspect,
+        Ok(found) if found.failed => MappingVerdict::Suspect,
+        _ => MappingVerdict::Valid,
     });
-    let nothing = if nothing(plan, &found) { Known::Nothing } else { Known::Right };
-    let known = known.max().unwrap_or(Known::Right).max(nothing);
-    let gone = |item: &Item, fault: &Fault| reply::is_missing_index(fault) && item.reading.indices.len() == 1;
-    let faults = plan.items.iter().zip(&found).map(|(item, found)| match found {
-        Err(fault) if !gone(item, fault) => Some(fault),
+    let nothing = if found_nothing(plan, &found) { MappingVerdict::Unconfirmed } else { MappingVerdict::Valid };
+    let verdict = verdict.max().unwrap_or(MappingVerdict::Valid).max(nothing);
+    let gone = |search: &Search, fault: &Fault| reply::is_missing_index(fault) && search.indices.names.len() == 1;
+    let faults = plan.searches.iter().zip(&found).map(|(search, found)| match found {
+        Err(fault) if !gone(search, fault) => Some(fault),
         _ => None,
     });
     let faults: Option<Vec<&Fault>> = faults.collect();
     if let Some(first) = faults.and_then(|faults| faults.first().copied().cloned()) {
-        return (Err(first), known);
+        return (Err(first), verdict);
     }
-    let results = plan.items.iter().zip(found).map(|(item, found)| {
+    let results = plan.searches.iter().zip(found).map(|(search, found)| {
         found.map_err(|fault| {
-            if gone(item, &fault) {
+            if gone(search, &fault) {
                 return Missing::NotMeasured(Reason::NoIndex);
             }
-            Missing::Unavailable(Arc::new(SourceError::from(Asking { query: QUERY, fault })))
+            Missing::Unavailable(Arc::new(SourceError::from(QueryError { query: QUERY, fault })))
         })
     });
-    let said = Said { plan, results: results.collect(), as_of, lag, name: NAME.into() };
-    (Ok(said.facts()), known)
+    let builder = FactBuilder { plan, results: results.collect(), as_of, lag, name: NAME.into() };
+    (Ok(builder.facts()), verdict)
 }
 
 /// Whether no search found anything. Purchases are rare: that there are none says nothing, and that there are some says nothing
 /// of other events' index.
-fn nothing(plan: &Plan, found: &[Outcome<Found>]) -> bool {
-    let totals = |of: fn(&Item) -> bool| {
-        plan.items.iter().zip(found).filter(move |(item, _)| of(item)).map(|(_, found)| match found {
+fn found_nothing(plan: &Plan, found: &[Outcome<SearchFigures>]) -> bool {
+    let totals = |of: fn(&Search) -> bool| {
+        plan.searches.iter().zip(found).filter(move |(search, _)| of(search)).map(|(_, found)| match found {
             Ok(found) => found.total,
             Err(_) => 0,
         })
     };
-    let others = |item: &Item| !item.reading.is_of_purchases_only();
-    let any = plan.items.iter().any(others);
-    let of: fn(&Item) -> bool = if any { others } else { |_| true };
+    let others = |search: &Search| !search.indices.is_of_purchases_only();
+    let any = plan.searches.iter().any(others);
+    let of: fn(&Search) -> bool = if any { others } else { |_| true };
     found.iter().any(Result::is_ok) && totals(of).all(|total| total == 0)
 }
 
-/// What a search found, checked against what was asked.
-struct Found {
+/// The figures of a reply, checked against its search.
+struct SearchFigures {
     total: u64,
     subjects: Option<(u64, Precision)>,
     hours: Option<Vec<u64>>,
-    /// In the order of the item's activities.
-    apart: Option<Vec<u64>>,
+    /// In the order of the search's activities.
+    per_activity: Option<Vec<u64>>,
     partial: bool,
     failed: bool,
 }
 
-fn check(item: &Item, found: Searched) -> Outcome<Found> {
-    if found.shards != item.reading.shards {
+fn check(search: &Search, found: SearchReply) -> Outcome<SearchFigures> {
+    if found.shards != search.indices.shards {
         return Err(Fault::Changed("another number of shards was searched than there are"));
     }
-    let subjects = item.distinct.map(|_| {
+    let subjects = search.distinct.map(|_| {
         let users = found.users.ok_or(Fault::Wrong("the distinct users are missing"))?;
         let sessions = found.sessions.ok_or(Fault::Wrong("the distinct sessions are missing"))?;
         let sum = users.checked_add(sessions).filter(|sum| *sum <= found.total.saturating_add(found.total / 50));
@@ -111,23 +113,23 @@ fn check(item: &Item, found: Searched) -> Outcome<Found> {
         // An estimate of distinct ones can exceed their events by its error.
         Ok((sum.min(found.total), precision(users).max(precision(sessions))))
     });
-    let hours = item.hours.as_ref().map(|hours| {
+    let hours = search.hours.as_ref().map(|hours| {
         let counted = found.hours.as_ref().ok_or(Fault::Wrong("the counts by hour are missing"))?;
         if counted.total > found.total {
             return Err(Fault::Wrong("there are more events by hour than events"));
         }
         by_hour(hours, counted)
     });
-    let apart = item.apart.then(|| match &item.activities[..] {
+    let per_activity = search.per_activity.then(|| match &search.activities[..] {
         [_] => Ok(vec![found.total]),
         ids => by_activity(ids, &found),
     });
-    Ok(Found {
+    Ok(SearchFigures {
         total: found.total,
         subjects: subjects.transpose()?,
         hours: hours.transpose()?,
-        apart: apart.transpose()?,
-        partial: found.partial || item.reading.lacking,
+        per_activity: per_activity.transpose()?,
+        partial: found.partial || search.indices.incomplete,
         failed: found.failed,
     })
 }
@@ -138,8 +140,8 @@ fn precision(distinct: u64) -> Precision {
     Precision::Within { parts_per_million: if distinct <= 40_000 { 500 } else { 10_000 } }
 }
 
-fn by_hour(hours: &Hours, found: &reply::Hours) -> Outcome<Vec<u64>> {
-    let Some(clock) = hours.grid else {
+fn by_hour(hours: &HourWindows, found: &reply::HourCounts) -> Outcome<Vec<u64>> {
+    let Some(encoding) = hours.grid else {
         let counts: Vec<u64> = found.buckets.iter().map(|(_, count)| *count).collect();
         let whole = counts.len() == hours.windows.len() && counts.iter().all(|count| *count <= found.total);
         return if whole { Ok(counts) } else { Err(Fault::Wrong("the counts by hour are not those asked for")) };
@@ -148,8 +150,8 @@ fn by_hour(hours: &Hours, found: &reply::Hours) -> Outcome<Vec<u64>> {
     let last = counts.len() - 1;
     let wrong = || Fault::Wrong("a bucket of an hour is none of those asked for");
     for (key, count) in &found.buckets {
-        let hour = key.and_then(|key| clock.hour(hours.whole.from, key)).ok_or_else(wrong)?;
-        // What a coarse clock dates after the open end belongs to the hour in progress.
+        let hour = key.and_then(|key| encoding.hour(hours.whole.from, key)).ok_or_else(wrong)?;
+        // What a coarse encoding dates after the open end belongs to the hour in progress.
         let hour = if hours.open && hour > last { last } else { hour };
         let sum = counts.get_mut(hour).ok_or_else(wrong)?;
         *sum = sum.checked_add(*count).ok_or_else(wrong)?;
@@ -158,13 +160,13 @@ fn by_hour(hours: &Hours, found: &reply::Hours) -> Outcome<Vec<u64>> {
     if sum == Some(found.total) { Ok(counts) } else { Err(Fault::Wrong("the hours do not add up")) }
 }
 
-fn by_activity(ids: &[u64], found: &Searched) -> Outcome<Vec<u64>> {
+fn by_activity(ids: &[u64], found: &SearchReply) -> Outcome<Vec<u64>> {
     let counted = found.activities.as_ref().ok_or(Fault::Wrong("the counts by activity are missing"))?;
     let wrong = Fault::Wrong("the counts by activity are not those asked for");
     if counted.iter().any(|(_, count)| *count > found.total) {
         return Err(wrong);
     }
-    // Every event that was found is of one of them at least; of a search that broke off not all need be counted apart.
+    // Every event that was found is of one of them at least; in a partial reply the counts by activity may be fewer.
     let sum = counted.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
     if sum < found.total && !found.partial {
         return Err(Fault::Wrong("the counts by activity do not add up"));
@@ -182,29 +184,29 @@ fn by_activity(ids: &[u64], found: &Searched) -> Outcome<Vec<u64>> {
     Ok(ids.iter().map(|id| counts.get(id).copied().unwrap_or(0)).collect())
 }
 
-struct Said<'a> {
+struct FactBuilder<'a> {
     plan: &'a Plan,
-    results: Vec<Result<Found, Missing>>,
+    results: Vec<Result<SearchFigures, Missing>>,
     as_of: Timestamp,
     lag: Lag,
     name: Arc<str>,
 }
 
-impl Said<'_> {
+impl FactBuilder<'_> {
     fn facts(&self) -> BehaviorFacts {
         let plan = self.plan;
-        let count = |place: &Place| {
-            self.fact(*place, 0, window, |item, found| match (item.distinct, found.subjects) {
+        let count = |source: &FactSource| {
+            self.fact(*source, 0, window, |search, found| match (search.distinct, found.subjects) {
                 (Some(_), Some(subjects)) => Some(subjects),
                 _ => Some((found.total, Precision::Exact)),
             })
         };
-        let apart = |index: usize| {
-            let count = |place: &Place| {
-                let id = self.plan.apart[index].0;
-                self.fact(*place, 0, window, |item, found| {
-                    let place = item.activities.binary_search(&id).ok();
-                    let count = place.and_then(|place| found.apart.as_ref()?.get(place)).copied();
+        let per_activity = |index: usize| {
+            let count = |source: &FactSource| {
+                let id = self.plan.activities[index].0;
+                self.fact(*source, 0, window, |search, found| {
+                    let index = search.activities.binary_search(&id).ok();
+                    let count = index.and_then(|index| found.per_activity.as_ref()?.get(index)).copied();
                     Some((count.unwrap_or(0), Precision::Exact))
                 })
             };
@@ -214,11 +216,12 @@ impl Said<'_> {
             steps: StepCounts {
                 current: plan.current.iter().map(count).collect(),
                 previous: plan.previous.iter().map(count).collect(),
-                by_activity: plan.apart.iter().enumerate().map(|(index, id)| (*id, apart(index))).collect(),
+                by_activity: plan.activities.iter().enumerate().map(|(index, id)| (*id, per_activity(index))).collect(),
             },
-            inflow: plan.inflow.as_ref().map(|(place, hours)| {
-                let bounds = |item: &Item| item.hours.as_ref().map(|hours| hours.windows.clone()).unwrap_or_default();
-                self.fact(*place, vec![0; *hours], bounds, |_, found| Some((found.hours.clone()?, Precision::Exact)))
+            inflow: plan.inflow.as_ref().map(|(source, hours)| {
+                let bounds =
+                    |search: &Search| search.hours.as_ref().map(|hours| hours.windows.clone()).unwrap_or_default();
+                self.fact(*source, vec![0; *hours], bounds, |_, found| Some((found.hours.clone()?, Precision::Exact)))
             }),
             active: plan.active.as_ref().map(count),
         }
@@ -226,25 +229,25 @@ impl Said<'_> {
 
     fn fact<T>(
         &self,
-        place: Place,
+        source: FactSource,
         nothing: T,
-        bounds: impl Fn(&Item) -> Vec<Window>,
-        read: impl Fn(&Item, &Found) -> Option<(T, Precision)>,
+        bounds: impl Fn(&Search) -> Vec<Window>,
+        read: impl Fn(&Search, &SearchFigures) -> Option<(T, Precision)>,
     ) -> Fact<T> {
-        let index = match place {
-            Place::Zero => return Ok(Measured::exact(nothing, Arc::clone(&self.name), self.as_of)),
-            Place::Missing(reason) => return Err(Missing::NotMeasured(reason)),
-            Place::Item(index) => index,
+        let index = match source {
+            FactSource::Zero => return Ok(Measured::exact(nothing, Arc::clone(&self.name), self.as_of)),
+            FactSource::Missing(reason) => return Err(Missing::NotMeasured(reason)),
+            FactSource::Search(index) => index,
         };
-        let item = &self.plan.items[index];
+        let search = &self.plan.searches[index];
         let found = self.results[index].as_ref().map_err(Clone::clone)?;
         let missing = || {
             let fault = Fault::Wrong("a figure is missing");
-            Missing::Unavailable(Arc::new(SourceError::from(Asking { query: QUERY, fault })))
+            Missing::Unavailable(Arc::new(SourceError::from(QueryError { query: QUERY, fault })))
         };
-        let (value, precision) = read(item, found).ok_or_else(missing)?;
-        let bounds = bounds(item);
-        let steps = item.reading.groups.iter().filter_map(|group| group.shape.times.step(&bounds));
+        let (value, precision) = read(search, found).ok_or_else(missing)?;
+        let bounds = bounds(search);
+        let steps = search.indices.groups.iter().filter_map(|group| group.fields.times.step(&bounds));
         Ok(Measured {
             value,
             source: Arc::clone(&self.name),
@@ -258,6 +261,6 @@ impl Said<'_> {
 }
 
 /// The bounds of a search's window.
-fn window(item: &Item) -> Vec<Window> {
-    vec![item.window]
+fn window(search: &Search) -> Vec<Window> {
+    vec![search.window]
 }

@@ -14,14 +14,14 @@ use elasticsearch::Elasticsearch;
 use tokio::time::Instant;
 
 use crate::{
-    answer::{self, Known, Lag},
-    error::{Asking, Fault, NAME},
-    kept::{Kept, LONGEST_LOOK},
+    answer::{self, Lag, MappingVerdict},
+    error::{Fault, NAME, QueryError},
+    mapping::Mappings,
+    mapping_cache::{MappingCache, PROBE_TIMEOUT},
     options::{EsOptions, OptionsError},
     plan::{self, Plan},
     probe, query,
     reply::{self, FILTER},
-    shape::Shapes,
     transport::Transport,
 };
 
@@ -39,7 +39,7 @@ struct Inner {
     transport: Transport,
     options: EsOptions,
     templates: Vec<PageTemplate>,
-    kept: Arc<Kept>,
+    mapping: Arc<MappingCache>,
 }
 
 impl fmt::Debug for EsBehavior {
@@ -65,40 +65,40 @@ impl EsBehavior {
 
     fn with(client: Elasticsearch, options: EsOptions, templates: Vec<PageTemplate>) -> Self {
         let transport = Transport::new(client, options.longest_reply);
-        Self { inner: Arc::new(Inner { transport, options, templates, kept: Arc::default() }) }
+        Self { inner: Arc::new(Inner { transport, options, templates, mapping: Arc::default() }) }
     }
 
-    /// What looks at the indices, in a task that may outlive a question.
-    fn look(&self) -> impl Future<Output = Result<Shapes, Fault>> + Send + use<> {
+    /// The probe of the indices, for a task that may outlive the question.
+    fn probe_task(&self) -> impl Future<Output = Result<Mappings, Fault>> + Send + use<> {
         let inner = Arc::clone(&self.inner);
-        async move { inner.look().await }
+        async move { inner.probe().await }
     }
 
-    async fn facts(&self, question: &BehaviorQuestion, deadline: Instant) -> Result<BehaviorFacts, Asking> {
-        let probing = |fault| Asking { query: PROBING, fault };
-        let (kept, interval) = (&self.inner.kept, self.inner.options.probe_interval);
-        let shapes = kept.shapes(interval, deadline, || self.look()).await.map_err(probing)?;
-        let plan = plan::plan(question, &shapes);
-        let (facts, known) = self.asked(&plan, question, deadline).await?;
-        if known != Known::Nothing {
-            self.heed(known, &shapes);
+    async fn facts(&self, question: &BehaviorQuestion, deadline: Instant) -> Result<BehaviorFacts, QueryError> {
+        let probing = |fault| QueryError { query: PROBING, fault };
+        let (cache, interval) = (&self.inner.mapping, self.inner.options.probe_interval);
+        let mappings = cache.get(interval, deadline, || self.probe_task()).await.map_err(probing)?;
+        let plan = plan::plan(question, &mappings);
+        let (facts, verdict) = self.asked(&plan, question, deadline).await?;
+        if verdict != MappingVerdict::Unconfirmed {
+            self.apply(verdict, &mappings);
             return facts;
         }
-        let shapes = kept.confirmed(interval, deadline, || self.look()).await.map_err(probing)?;
-        let confirmed = plan::plan(question, &shapes);
+        let mappings = cache.get_recent(interval, deadline, || self.probe_task()).await.map_err(probing)?;
+        let confirmed = plan::plan(question, &mappings);
         if confirmed == plan {
             return facts;
         }
-        let (facts, known) = self.asked(&confirmed, question, deadline).await?;
-        self.heed(known, &shapes);
+        let (facts, verdict) = self.asked(&confirmed, question, deadline).await?;
+        self.apply(verdict, &mappings);
         facts
     }
 
-    fn heed(&self, known: Known, shapes: &Arc<Shapes>) {
-        match known {
-            Known::Right | Known::Nothing => {}
-            Known::Doubtful => self.inner.kept.doubt(shapes),
-            Known::Wrong => self.inner.kept.forget(shapes),
+    fn apply(&self, verdict: MappingVerdict, mappings: &Arc<Mappings>) {
+        match verdict {
+            MappingVerdict::Valid | MappingVerdict::Unconfirmed => {}
+            MappingVerdict::Suspect => self.inner.mapping.refresh_soon(mappings),
+            MappingVerdict::Invalid => self.inner.mapping.invalidate(mappings),
         }
     }
 
@@ -108,48 +108,48 @@ impl EsBehavior {
         plan: &Plan,
         question: &BehaviorQuestion,
         deadline: Instant,
-    ) -> Result<(Result<BehaviorFacts, Asking>, Known), Asking> {
+    ) -> Result<(Result<BehaviorFacts, QueryError>, MappingVerdict), QueryError> {
         let inner = &*self.inner;
         let asked = async {
-            if plan.items.is_empty() {
+            if plan.searches.is_empty() {
                 return Ok(Vec::new());
             }
-            let lines = query::lines(&plan.items, &inner.templates, inner.options.search_timeout);
+            let lines = query::lines(&plan.searches, &inner.templates, inner.options.search_timeout);
             let reply = inner.transport.msearch(lines, FILTER, left(deadline)).await?;
-            reply::searches(&reply::good(reply)?, plan.items.len())
+            reply::searches(&reply::good(reply)?, plan.searches.len())
         };
-        let asking = |fault| Asking { query: answer::QUERY, fault };
+        let asking = |fault| QueryError { query: answer::QUERY, fault };
         let outcomes = asked.await.map_err(asking)?;
         let lag = Lag { lag: inner.options.ingest_lag, assumed: inner.options.lag_assumed };
-        let (facts, known) = answer::facts(plan, outcomes, question.scope.as_of, lag);
-        Ok((facts.map_err(asking), known))
+        let (facts, verdict) = answer::facts(plan, outcomes, question.scope.as_of, lag);
+        Ok((facts.map_err(asking), verdict))
     }
 
-    async fn newest(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, Asking> {
+    async fn newest(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, QueryError> {
         let deadline = Instant::now() + budget;
-        let asking = |fault| Asking { query: PROBING, fault };
+        let asking = |fault| QueryError { query: PROBING, fault };
         let inner = &*self.inner;
-        // Health looks for itself: what is kept may be from before an outage.
-        let looked = tokio::time::timeout_at(deadline, inner.look()).await;
-        let shapes = Arc::new(looked.unwrap_or(Err(Fault::TooSlow(budget))).map_err(asking)?);
-        // Answers must not rest on something else than health tells of.
-        inner.kept.learn(Arc::clone(&shapes), inner.options.probe_interval);
-        let (lines, clocks) = probe::newest(&shapes, as_of);
+        // Health does not read the cache, which may be from before an outage.
+        let probed = tokio::time::timeout_at(deadline, inner.probe()).await;
+        let mappings = Arc::new(probed.unwrap_or(Err(Fault::TooSlow(budget))).map_err(asking)?);
+        // Answers must rest on the mapping that health reports.
+        inner.mapping.replace(Arc::clone(&mappings), inner.options.probe_interval);
+        let (lines, encodings) = probe::newest(&mappings, as_of);
         let mut newest = None;
-        if !clocks.is_empty() {
+        if !encodings.is_empty() {
             let reply = inner.transport.msearch(lines, FILTER, left(deadline)).await.map_err(asking)?;
-            let found = reply::good(reply).and_then(|body| reply::searches(&body, clocks.len())).map_err(asking)?;
-            for (clock, found) in clocks.iter().zip(found) {
-                let found = found.map_err(asking)?.newest.and_then(|stored| clock.instant(stored));
-                // A coarse clock can date it after the instant that it is before.
+            let found = reply::good(reply).and_then(|body| reply::searches(&body, encodings.len())).map_err(asking)?;
+            for (encoding, found) in encodings.iter().zip(found) {
+                let found = found.map_err(asking)?.newest.and_then(|stored| encoding.timestamp(stored));
+                // A coarse encoding can date it after the instant that it is before.
                 newest = newest.max(found.map(|found| found.min(as_of - Duration::from_millis(1))));
             }
         }
-        Ok(Probe { newest, findings: shapes.findings() })
+        Ok(Probe { newest, findings: mappings.findings() })
     }
 }
 
-/// What looking at the indices is called in errors.
+/// What the probe is called in errors.
 const PROBING: &str = "probing the indices";
 
 fn left(deadline: Instant) -> Duration {
@@ -157,16 +157,16 @@ fn left(deadline: Instant) -> Duration {
 }
 
 impl Inner {
-    /// Finds out what the indices can tell, in two requests.
-    async fn look(&self) -> Result<Shapes, Fault> {
-        let deadline = Instant::now() + LONGEST_LOOK;
+    /// Probes the indices, in two requests.
+    async fn probe(&self) -> Result<Mappings, Fault> {
+        let deadline = Instant::now() + PROBE_TIMEOUT;
         let indices = probe::indices(&self.options);
         let types = self.transport.field_caps(&indices.join(","), &probe::fields(), left(deadline)).await?;
-        let types = probe::Types::read(&reply::good(types)?, &indices)?;
+        let types = probe::FieldTypes::read(&reply::good(types)?, &indices)?;
         let lines = probe::counting(&indices, &types);
         let counted = self.transport.msearch(lines, FILTER, left(deadline)).await?;
         let counted = reply::searches(&reply::good(counted)?, indices.len())?;
-        probe::shapes(&self.options, &indices, &types, counted)
+        probe::mappings(&self.options, &indices, &types, counted)
     }
 }
 

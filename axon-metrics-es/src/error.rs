@@ -8,7 +8,7 @@ use axon_metrics::{SourceError, source::connection_lost};
 /// The store's name in answers, logs and metrics.
 pub(crate) const NAME: &str = "elasticsearch";
 
-/// What went wrong with one request, or with one item of it.
+/// What went wrong with one request, or with one search of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("no answer within {} ms", .0.as_millis())]
@@ -65,14 +65,14 @@ impl std::fmt::Display for Kind {
 /// A fault, and during which query.
 #[derive(Debug, thiserror::Error)]
 #[error("{query}")]
-pub(crate) struct Asking {
+pub(crate) struct QueryError {
     pub(crate) query: &'static str,
     #[source]
     pub(crate) fault: Fault,
 }
 
-impl From<Asking> for SourceError {
-    fn from(error: Asking) -> Self {
+impl From<QueryError> for SourceError {
+    fn from(error: QueryError) -> Self {
         let source_name = NAME.into();
         match &error.fault {
             Fault::Connection(kind) if connection_lost(*kind) => Self::Lost { source_name, source: error.into() },

@@ -2,20 +2,20 @@
 
 mod answer;
 mod behavior;
-mod clock;
 mod error;
-mod kept;
-mod once;
+mod index_groups;
+mod mapping;
+mod mapping_cache;
 mod options;
-mod page;
+mod page_template;
 mod plan;
 mod probe;
 mod query;
-mod reading;
 mod reply;
-mod shape;
+mod time_encoding;
 mod times;
 mod transport;
+mod unique_keys;
 
 pub use axon_metrics::definitions::NotATemplate;
 pub use behavior::EsBehavior;

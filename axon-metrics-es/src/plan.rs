@@ -1,6 +1,6 @@
-//! Which searches answer a question, and which fact is read off which of them. Pure.
-//! Lives here: one search per window and step, and what can be told without a search. Lives elsewhere: which indices a
-//! search reads (`reading`), how it is written (`query`), what its numbers become (`answer`).
+//! Which searches answer a question, and from which of them each fact is read. Pure.
+//! Lives here: one search per window and step, and which facts need no search. Lives elsewhere: which indices a
+//! search reads (`index_groups`), how it is written (`query`), what its numbers become (`answer`).
 
 use axon_metrics::{
     ActivityId, EventRule, MAX_ID, Reason, Timestamp, Window,
@@ -9,15 +9,15 @@ use axon_metrics::{
 use chrono::TimeDelta;
 
 use crate::{
-    clock::{Clock, Kept},
-    reading::{self, Distinct, Group, Reading},
-    shape::Shapes,
+    index_groups::{self, IndexGroup, IndexGroups, SubjectFields},
+    mapping::Mappings,
+    time_encoding::{TimeEncoding, TimeStorage},
 };
 
 /// One search.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Item {
-    pub(crate) reading: Reading,
+pub(crate) struct Search {
+    pub(crate) indices: IndexGroups,
     /// In their order, each once.
     pub(crate) activities: Vec<u64>,
     /// In their order, each once; empty for all.
@@ -26,150 +26,167 @@ pub(crate) struct Item {
     /// The window ends with the instant of the answer.
     pub(crate) open: bool,
     /// Distinct subjects, too.
-    pub(crate) distinct: Option<Distinct>,
+    pub(crate) distinct: Option<SubjectFields>,
     /// Events per hour, too.
-    pub(crate) hours: Option<Hours>,
-    /// Events for each activity apart, too.
-    pub(crate) apart: bool,
+    pub(crate) hours: Option<HourWindows>,
+    /// Events per activity, too.
+    pub(crate) per_activity: bool,
 }
 
 /// Hours to count in.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Hours {
+pub(crate) struct HourWindows {
     pub(crate) windows: Vec<Window>,
     pub(crate) whole: Window,
     pub(crate) open: bool,
-    /// The clock of all indices, if it is one and the hours lie on a grid. Else each hour is a filter of its own.
-    pub(crate) grid: Option<Clock>,
+    /// The time encoding of all indices, if it is one and the hours lie on a grid. Else each hour is a filter of its own.
+    pub(crate) grid: Option<TimeEncoding>,
 }
 
-/// Where a fact comes from.
+/// Where a fact is read from.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Place {
-    /// Nothing can be in it.
+pub(crate) enum FactSource {
+    /// No search: nothing can be counted, so the fact is zero.
     Zero,
     Missing(Reason),
     /// The search with this number.
-    Item(usize),
+    Search(usize),
 }
 
 /// The searches of a question, and where each fact comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
-    pub(crate) items: Vec<Item>,
-    pub(crate) current: Vec<Place>,
-    pub(crate) previous: Vec<Place>,
-    pub(crate) apart: Vec<ActivityId>,
+    pub(crate) searches: Vec<Search>,
+    pub(crate) current: Vec<FactSource>,
+    pub(crate) previous: Vec<FactSource>,
+    /// Those that steps are counted for one by one.
+    pub(crate) activities: Vec<ActivityId>,
     /// With the number of hours asked for.
-    pub(crate) inflow: Option<(Place, usize)>,
-    pub(crate) active: Option<Place>,
+    pub(crate) inflow: Option<(FactSource, usize)>,
+    pub(crate) active: Option<FactSource>,
 }
 
-/// A window shorter than this many steps of the clock is not measured: its bounds are off by up to half a step each.
-const FEWEST_STEPS: i32 = 3;
+/// A window shorter than this many steps of the time encoding is not measured: its bounds are off by up to half a step each.
+const MIN_STEPS: i32 = 3;
 
-pub(crate) fn plan(question: &BehaviorQuestion, shapes: &Shapes) -> Plan {
+pub(crate) fn plan(question: &BehaviorQuestion, mappings: &Mappings) -> Plan {
     let scope = &*question.scope;
-    let mut planner = Planner { shapes, as_of: scope.as_of, items: Vec::new() };
+    let mut planner = Planner { mappings, as_of: scope.as_of, searches: Vec::new() };
     let funnel = ids(&scope.funnel_activities);
-    let apart = if scope.by_activity && !question.steps.is_empty() { &scope.funnel_activities[..] } else { &[] };
+    let activities = if scope.by_activity && !question.steps.is_empty() { &scope.funnel_activities[..] } else { &[] };
     let distinct = scope.counting == Counting::Subjects;
-    let mut steps = |window: Window, apart: bool| -> Vec<Place> {
-        let step = |rule: &EventRule| planner.step(rule, &funnel, window, distinct, apart);
+    let mut steps = |window: Window, per_activity: bool| -> Vec<FactSource> {
+        let step = |rule: &EventRule| planner.step(rule, &funnel, window, distinct, per_activity);
         question.steps.iter().map(step).collect()
     };
-    let current = steps(scope.current, !apart.is_empty());
+    let current = steps(scope.current, !activities.is_empty());
     let previous = scope.previous.map(|window| steps(window, false)).unwrap_or_default();
     let inflow = question.inflow.as_ref();
     let inflow = inflow.map(|inflow| (planner.inflow(inflow, question, &current), inflow.hours.len()));
     let active = question.active.map(|window| planner.active(scope, window));
-    Plan { items: planner.items, current, previous, apart: apart.to_vec(), inflow, active }
+    Plan { searches: planner.searches, current, previous, activities: activities.to_vec(), inflow, active }
 }
 
 struct Planner<'a> {
-    shapes: &'a Shapes,
+    mappings: &'a Mappings,
     as_of: Timestamp,
-    items: Vec<Item>,
+    searches: Vec<Search>,
 }
 
 impl Planner<'_> {
-    fn step(&mut self, rule: &EventRule, activities: &[u64], window: Window, distinct: bool, apart: bool) -> Place {
+    fn step(
+        &mut self,
+        rule: &EventRule,
+        activities: &[u64],
+        window: Window,
+        distinct: bool,
+        per_activity: bool,
+    ) -> FactSource {
         let window = cut(window, self.as_of);
         if window.is_empty() || activities.is_empty() || rule.triggers.is_empty() {
-            return Place::Zero;
+            return FactSource::Zero;
         }
-        let reading = reading::of_rule(rule, self.shapes).and_then(|reading| {
-            let too_short = |group: &Group| {
-                let times = group.shape.times;
+        let indices = index_groups::for_rule(rule, self.mappings).and_then(|indices| {
+            let too_short = |group: &IndexGroup| {
+                let times = group.fields.times;
                 let step = times.step(&[window]).and_then(|step| TimeDelta::from_std(step).ok());
-                times.most.kept == Kept::Float && step.is_some_and(|step| window.length() < step * FEWEST_STEPS)
+                times.most.storage == TimeStorage::Float && step.is_some_and(|step| window.length() < step * MIN_STEPS)
             };
-            if reading.groups.iter().any(too_short) { Err(Reason::TimeResolution) } else { Ok(reading) }
+            if indices.groups.iter().any(too_short) { Err(Reason::TimeResolution) } else { Ok(indices) }
         });
-        self.item(reading, activities, &rule.definitions, window, distinct, apart)
+        self.add_search(indices, activities, &rule.definitions, window, distinct, per_activity)
     }
 
     /// Events per hour, with the first step's search where that counts the same events over more than these hours.
-    fn inflow(&mut self, inflow: &InflowQuestion, question: &BehaviorQuestion, current: &[Place]) -> Place {
+    fn inflow(&mut self, inflow: &InflowQuestion, question: &BehaviorQuestion, current: &[FactSource]) -> FactSource {
         let activities = ids(&question.scope.activities);
         let windows: Vec<Window> = inflow.hours.iter().map(|hour| cut(*hour, self.as_of)).collect();
-        let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Place::Zero };
+        let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return FactSource::Zero };
         let whole = Window { from: first.from, to: last.to };
         if windows.iter().all(Window::is_empty) || activities.is_empty() || inflow.rule.triggers.is_empty() {
-            return Place::Zero;
+            return FactSource::Zero;
         }
         let same = question.steps.iter().position(|rule| *rule == inflow.rule);
         let covering = same.and_then(|step| match current[step] {
-            Place::Item(item) => Some(item).filter(|item| {
-                let Item { activities: counted, window, .. } = &self.items[*item];
+            FactSource::Search(search) => Some(search).filter(|search| {
+                let Search { activities: counted, window, .. } = &self.searches[*search];
                 *counted == activities && window.from <= whole.from && whole.to <= window.to
             }),
             _ => None,
         });
-        let place = match covering {
-            Some(item) => Place::Item(item),
+        let source = match covering {
+            Some(search) => FactSource::Search(search),
             None => {
-                let reading = reading::of_rule(&inflow.rule, self.shapes);
-                self.item(reading, &activities, &inflow.rule.definitions, whole, false, false)
+                let indices = index_groups::for_rule(&inflow.rule, self.mappings);
+                self.add_search(indices, &activities, &inflow.rule.definitions, whole, false, false)
             }
         };
-        if let Place::Item(item) = place {
-            let item = &mut self.items[item];
-            let clock = item.reading.clock().filter(|_| on_a_grid(&windows));
-            item.hours = Some(Hours { open: whole.to >= self.as_of, windows, whole, grid: clock });
+        if let FactSource::Search(search) = source {
+            let search = &mut self.searches[search];
+            let encoding = search.indices.time_encoding().filter(|_| on_a_grid(&windows));
+            search.hours = Some(HourWindows { open: whole.to >= self.as_of, windows, whole, grid: encoding });
         }
-        place
+        source
     }
 
-    fn active(&mut self, scope: &QueryScope, window: Window) -> Place {
+    fn active(&mut self, scope: &QueryScope, window: Window) -> FactSource {
         let (window, activities) = (cut(window, self.as_of), ids(&scope.activities));
         if window.is_empty() || activities.is_empty() {
-            return Place::Zero;
+            return FactSource::Zero;
         }
-        let reading = reading::of_any(self.shapes).and_then(|reading| {
-            let coarse = reading.groups.iter().any(|group| group.shape.times.most.kept == Kept::Float);
-            if coarse { Err(Reason::TimeResolution) } else { Ok(reading) }
+        let indices = index_groups::for_any_event(self.mappings).and_then(|indices| {
+            let coarse = indices.groups.iter().any(|group| group.fields.times.most.storage == TimeStorage::Float);
+            if coarse { Err(Reason::TimeResolution) } else { Ok(indices) }
         });
-        self.item(reading, &activities, &[], window, true, false)
+        self.add_search(indices, &activities, &[], window, true, false)
     }
 
-    fn item(
+    fn add_search(
         &mut self,
-        reading: Result<Reading, Reason>,
+        indices: Result<IndexGroups, Reason>,
         activities: &[u64],
         definitions: &[i64],
         window: Window,
         distinct: bool,
-        apart: bool,
-    ) -> Place {
-        let distinct = |reading: &Reading| if distinct { reading.distinct().map(Some) } else { Ok(None) };
-        match reading.and_then(|reading| Ok((distinct(&reading)?, reading))) {
-            Err(reason) => Place::Missing(reason),
-            Ok((distinct, reading)) => {
+        per_activity: bool,
+    ) -> FactSource {
+        let distinct = |indices: &IndexGroups| if distinct { indices.subject_fields().map(Some) } else { Ok(None) };
+        match indices.and_then(|indices| Ok((distinct(&indices)?, indices))) {
+            Err(reason) => FactSource::Missing(reason),
+            Ok((distinct, indices)) => {
                 let open = window.to >= self.as_of;
                 let (activities, definitions) = (activities.to_vec(), sorted(definitions.to_vec()));
-                self.items.push(Item { reading, activities, definitions, window, open, distinct, hours: None, apart });
-                Place::Item(self.items.len() - 1)
+                self.searches.push(Search {
+                    indices,
+                    activities,
+                    definitions,
+                    window,
+                    open,
+                    distinct,
+                    hours: None,
+                    per_activity,
+                });
+                FactSource::Search(self.searches.len() - 1)
             }
         }
     }

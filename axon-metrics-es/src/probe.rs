@@ -1,5 +1,5 @@
-//! Finding out what the indices can tell: how their fields are mapped, how many records they hold, in which unit their times
-//! are. Lives here: what is asked, and what the answers mean. Lives elsewhere: when it is asked (`kept`).
+//! The probe of the indices: how their fields are mapped, how many records they hold, in which unit their times are stored.
+//! Lives here: the requests, and what the replies mean. Lives elsewhere: when they are sent (`mapping_cache`).
 //!
 //! Two requests: the mapped types, which say nothing of an index that is missing or hidden for want of a right; then one
 //! search per index, which says which of the two it is, counts records, and counts times by the unit that they must be in.
@@ -11,15 +11,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    clock::{self, Clock, Kept, Units},
     error::Fault,
-    once::Once,
-    options::EsOptions,
-    reply::{self, Outcome, Searched},
-    shape::{
-        ACTIVITY, DEFINITION, Index, NAMES, Names, PAGE, PROPERTIES, SESSION, Shape, Shapes, State, TRIGGER, USER,
+    mapping::{
+        ACTIVITY, DEFINITION, FIELD_NAMES, FieldNames, IndexFields, IndexMapping, IndexState, Mappings, PAGE,
+        PROPERTIES, SESSION, TRIGGER, USER,
     },
-    times::{SECONDS, Times},
+    options::EsOptions,
+    reply::{self, Outcome, SearchReply},
+    time_encoding::{self, TimeEncoding, TimeStorage, Units},
+    times::{Times, VALID_SECONDS},
+    unique_keys::UniqueKeys,
 };
 
 /// The names of the indices, each once, in their order.
@@ -33,25 +34,25 @@ pub(crate) fn indices(options: &EsOptions) -> Vec<&str> {
 
 /// The fields whose types are asked for.
 pub(crate) fn fields() -> String {
-    let named = NAMES.iter().flat_map(|names| [names.plain, names.keyword]);
-    named.chain([clock::FIELD, PROPERTIES]).collect::<Vec<_>>().join(",")
+    let named = FIELD_NAMES.iter().flat_map(|names| [names.plain, names.keyword]);
+    named.chain([time_encoding::FIELD, PROPERTIES]).collect::<Vec<_>>().join(",")
 }
 
 /// The mapped types, by field and index.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Types {
+pub(crate) struct FieldTypes {
     indices: Vec<String>,
-    by_field: BTreeMap<String, Vec<Mapped>>,
+    by_field: BTreeMap<String, Vec<TypeInIndices>>,
 }
 
 /// A type, and the indices in which the field has it; without a list in all of them.
-type Mapped = (String, Option<Vec<String>>);
+type TypeInIndices = (String, Option<Vec<String>>);
 
-fn is_type_in((_, indices): &Mapped, index: &str) -> bool {
+fn is_type_in((_, indices): &TypeInIndices, index: &str) -> bool {
     indices.as_ref().is_none_or(|indices| indices.iter().any(|name| name == index))
 }
 
-impl Types {
+impl FieldTypes {
     /// # Errors
     /// [`Fault::Form`] if it is no such answer, or if a name stands in it twice; [`Fault::Wrong`] if it contradicts itself, or
     /// is about an index that was not asked for: the name given is an alias.
@@ -60,7 +61,7 @@ impl Types {
         struct Capabilities {
             indices: Vec<String>,
             #[serde(default)]
-            fields: Once<Once<Capability>>,
+            fields: UniqueKeys<UniqueKeys<Capability>>,
         }
         #[derive(Deserialize)]
         struct Capability {
@@ -74,9 +75,10 @@ impl Types {
         let by_field = found.fields.0.into_iter().map(|(field, types)| {
             (field, types.0.into_values().map(|capability| (capability.r#type, capability.indices)).collect())
         });
-        let by_field: BTreeMap<String, Vec<Mapped>> = by_field.collect();
-        let two_types =
-            |types: &Vec<Mapped>, index| types.iter().filter(|mapped| is_type_in(mapped, index)).nth(1).is_some();
+        let by_field: BTreeMap<String, Vec<TypeInIndices>> = by_field.collect();
+        let two_types = |types: &Vec<TypeInIndices>, index| {
+            types.iter().filter(|mapped| is_type_in(mapped, index)).nth(1).is_some()
+        };
         if by_field.values().any(|types| found.indices.iter().any(|index| two_types(types, index))) {
             return Err(Fault::Wrong("a field has two types in one index"));
         }
@@ -94,26 +96,26 @@ impl Types {
         found.map(|(kind, _)| kind.as_str()).filter(|kind| *kind != "unmapped")
     }
 
-    fn kept(&self, index: &str) -> Option<Kept> {
-        match self.of(clock::FIELD, index)? {
-            "date" | "date_nanos" => Some(Kept::Date),
-            "long" => Some(Kept::Whole),
-            "double" => Some(Kept::Double),
-            "float" => Some(Kept::Float),
+    fn time_storage(&self, index: &str) -> Option<TimeStorage> {
+        match self.of(time_encoding::FIELD, index)? {
+            "date" | "date_nanos" => Some(TimeStorage::Date),
+            "long" => Some(TimeStorage::Whole),
+            "double" => Some(TimeStorage::Double),
+            "float" => Some(TimeStorage::Float),
             _ => None,
         }
     }
 }
 
 /// One search per index: how many records, and how many with a time in each unit.
-pub(crate) fn counting(indices: &[&str], types: &Types) -> String {
+pub(crate) fn counting(indices: &[&str], types: &FieldTypes) -> String {
     let mut lines = String::new();
     for index in indices {
         let mut body = json!({"size": 0, "track_total_hits": true});
-        if let Some(kept) = types.kept(index) {
+        if let Some(storage) = types.time_storage(index) {
             let within = |units: Units| {
-                let (from, to) = (SECONDS.0 * units.per_second(), SECONDS.1 * units.per_second());
-                Clock::between(kept, from, to)
+                let (from, to) = (VALID_SECONDS.0 * units.per_second(), VALID_SECONDS.1 * units.per_second());
+                TimeEncoding::between(storage, from, to)
             };
             body["aggs"] = json!({"units": {"filters": {"filters": Units::ALL.map(within)}}});
         }
@@ -124,28 +126,28 @@ pub(crate) fn counting(indices: &[&str], types: &Types) -> String {
 }
 
 /// One search per readable index and unit: the newest time before an instant.
-pub(crate) fn newest(shapes: &Shapes, before: Timestamp) -> (String, Vec<Clock>) {
-    let (mut lines, mut clocks) = (String::new(), Vec::new());
-    for index in &shapes.indices {
-        if let State::Readable { shape, .. } = &index.state {
-            for clock in shape.times.clocks() {
+pub(crate) fn newest(mappings: &Mappings, before: Timestamp) -> (String, Vec<TimeEncoding>) {
+    let (mut lines, mut encodings) = (String::new(), Vec::new());
+    for index in &mappings.indices {
+        if let IndexState::Readable { fields, .. } = &index.state {
+            for encoding in fields.times.encodings() {
                 line(&mut lines, &json!({"index": [index.name]}));
                 line(
                     &mut lines,
                     &json!({
-                        "size": 0, "track_total_hits": true, "query": {"bool": {"filter": [clock.before(before)]}},
-                        "aggs": {"newest": {"max": {"field": clock::FIELD}}},
+                        "size": 0, "track_total_hits": true, "query": {"bool": {"filter": [encoding.before(before)]}},
+                        "aggs": {"newest": {"max": {"field": time_encoding::FIELD}}},
                     }),
                 );
-                clocks.push(clock);
+                encodings.push(encoding);
             }
         }
     }
-    (lines, clocks)
+    (lines, encodings)
 }
 
-/// Shards are missing. What answers say meanwhile is partial, whatever is known of the mapping.
-pub(crate) const IN_PART: Fault = Fault::Changed("an index could not be probed as a whole");
+/// Shards are missing. Answers are partial meanwhile, so that the cached mapping can be used longer.
+pub(crate) const PARTIAL_PROBE: Fault = Fault::Changed("an index could not be probed as a whole");
 
 /// Adds a line of a request.
 pub(crate) fn line(lines: &mut String, value: &Value) {
@@ -154,41 +156,41 @@ pub(crate) fn line(lines: &mut String, value: &Value) {
 }
 
 /// What the counts say of each index.
-pub(crate) fn shapes(
+pub(crate) fn mappings(
     options: &EsOptions,
     indices: &[&str],
-    types: &Types,
-    counted: Vec<Outcome<Searched>>,
-) -> Result<Shapes, Fault> {
-    let index = |(name, counted): (&&str, Outcome<Searched>)| {
+    types: &FieldTypes,
+    counted: Vec<Outcome<SearchReply>>,
+) -> Result<Mappings, Fault> {
+    let index = |(name, counted): (&&str, Outcome<SearchReply>)| {
         let named = |names: &[String]| names.iter().any(|listed| listed == name);
-        Ok(Index {
+        Ok(IndexMapping {
             name: (*name).to_owned(),
             events: named(&options.event_indices),
             purchases: named(&options.purchase_indices),
             state: state(name, types, counted, !options.page_templates.is_empty())?,
         })
     };
-    Ok(Shapes { indices: indices.iter().zip(counted).map(index).collect::<Result<_, Fault>>()? })
+    Ok(Mappings { indices: indices.iter().zip(counted).map(index).collect::<Result<_, Fault>>()? })
 }
 
-fn state(index: &str, types: &Types, counted: Outcome<Searched>, pages: bool) -> Result<State, Fault> {
+fn state(index: &str, types: &FieldTypes, counted: Outcome<SearchReply>, pages: bool) -> Result<IndexState, Fault> {
     let counted = match counted {
         Ok(counted) => counted,
-        Err(fault) if reply::is_missing_index(&fault) => return Ok(State::Missing),
+        Err(fault) if reply::is_missing_index(&fault) => return Ok(IndexState::Missing),
         Err(fault) => return Err(fault),
     };
     if counted.partial {
-        return Err(IN_PART);
+        return Err(PARTIAL_PROBE);
     }
     if !types.has(index) {
         return Err(Fault::Changed("an index came into being while it was probed"));
     }
     if counted.total == 0 {
-        return Ok(State::Empty);
+        return Ok(IndexState::Empty);
     }
-    let unreadable = |why| Ok(State::Unreadable(why));
-    let field = |names: &Names| names.field(types.of(names.plain, index), types.of(names.keyword, index));
+    let unreadable = |why| Ok(IndexState::Unreadable(why));
+    let field = |names: &FieldNames| names.field(types.of(names.plain, index), types.of(names.keyword, index));
     let Some(trigger) = field(&TRIGGER).filter(|field| field.mapped) else {
         return unreadable("triggerType is mapped neither as keyword nor with one beside it");
     };
@@ -198,7 +200,7 @@ fn state(index: &str, types: &Types, counted: Outcome<Searched>, pages: bool) ->
     let Some(activity) = field(&ACTIVITY) else {
         return unreadable("properties.activityId is mapped in a form that ids cannot be found in");
     };
-    let Some(kept) = types.kept(index) else {
+    let Some(storage) = types.time_storage(index) else {
         return unreadable("occurredAt is mapped neither as date nor as long, double or float");
     };
     let units = counted.units.ok_or(Fault::Wrong("the counts by unit are missing"))?;
@@ -208,15 +210,15 @@ fn state(index: &str, types: &Types, counted: Outcome<Searched>, pages: bool) ->
     }
     let by_page = pages && page.is_some_and(|page| page.mapped);
     if !activity.mapped && !by_page {
-        return Ok(State::Nameless);
+        return Ok(IndexState::NoActivityIds);
     }
     let wrong = || Fault::Wrong("the counts by unit are not those asked for");
     let units = <[u64; 3]>::try_from(units).map_err(|_| wrong())?;
-    let Some(times) = Times::new(kept, units) else {
+    let Some(times) = Times::new(storage, units) else {
         return unreadable("occurredAt holds no time between 2001 and 2286 in any unit");
     };
-    Ok(State::Readable {
-        shape: Shape {
+    Ok(IndexState::Readable {
+        fields: IndexFields {
             trigger,
             activity,
             times,

@@ -3,7 +3,7 @@
 //!
 //! Each search is a plain filter: an intersection of posting lists, counted without looking at a document. No scripts, no
 //! `now`, no wildcard (but for a page template that asks for one), no query language. In a request that carries all of them at
-//! once each is planned and cached apart.
+//! once each search is planned and cached on its own.
 
 use std::time::Duration;
 
@@ -11,73 +11,73 @@ use axon_metrics::definitions::PageTemplate;
 use serde_json::{Value, json};
 
 use crate::{
-    page,
-    plan::{Hours, Item},
+    index_groups::{IndexGroup, PURCHASE, SubjectFields, Triggers},
+    mapping::{Field, Form},
+    page_template,
+    plan::{HourWindows, Search},
     probe::line,
-    reading::{Distinct, Group, PURCHASE, Triggers},
-    shape::{Field, Form},
 };
 
 /// The sketch's size at which estimates are best. More than this is not accepted.
 const PRECISION_THRESHOLD: u32 = 40_000;
 
 /// The lines of a request for all these searches.
-pub(crate) fn lines(items: &[Item], templates: &[PageTemplate], timeout: Duration) -> String {
+pub(crate) fn lines(searches: &[Search], templates: &[PageTemplate], timeout: Duration) -> String {
     let timeout = format!("{}ms", timeout.as_millis());
     let mut lines = String::new();
-    for item in items {
-        line(&mut lines, &json!({"index": item.reading.indices}));
-        line(&mut lines, &search(item, templates, &timeout));
+    for search in searches {
+        line(&mut lines, &json!({"index": search.indices.names}));
+        line(&mut lines, &body(search, templates, &timeout));
     }
     lines
 }
 
-fn search(item: &Item, templates: &[PageTemplate], timeout: &str) -> Value {
-    let filter = each(&item.reading.groups, |group| {
-        let mut filter = vec![belongs(group, &item.activities, templates)];
-        filter.push(group.shape.times.within(item.window, item.open));
-        let trigger = group.shape.trigger.name;
+fn body(search: &Search, templates: &[PageTemplate], timeout: &str) -> Value {
+    let filter = each(&search.indices.groups, |group| {
+        let mut filter = vec![belongs(group, &search.activities, templates)];
+        filter.push(group.fields.times.within(search.window, search.open));
+        let trigger = group.fields.trigger.name;
         let mut bool = json!({});
         match &group.triggers {
             Triggers::Only(triggers) => filter.push(json!({"terms": {trigger: triggers}})),
             Triggers::AnyButPurchases => bool["must_not"] = json!([{"term": {trigger: PURCHASE}}]),
             Triggers::Any => {}
         }
-        if let (Some(field), false) = (group.shape.definition, item.definitions.is_empty()) {
-            let definitions = item.definitions.iter().map(|id| value(field, *id));
+        if let (Some(field), false) = (group.fields.definition, search.definitions.is_empty()) {
+            let definitions = search.definitions.iter().map(|id| value(field, *id));
             filter.push(json!({"terms": {field.name: definitions.collect::<Vec<_>>()}}));
         }
         bool["filter"] = Value::Array(filter);
         json!({"bool": bool})
     });
-    let mut search = json!({"size": 0, "track_total_hits": true, "timeout": timeout, "query": filter});
-    let aggregations = aggregations(item, templates);
+    let mut body = json!({"size": 0, "track_total_hits": true, "timeout": timeout, "query": filter});
+    let aggregations = aggregations(search, templates);
     if aggregations != json!({}) {
-        search["aggs"] = aggregations;
+        body["aggs"] = aggregations;
     }
-    search
+    body
 }
 
-fn aggregations(item: &Item, templates: &[PageTemplate]) -> Value {
+fn aggregations(search: &Search, templates: &[PageTemplate]) -> Value {
     let mut aggregations = json!({});
-    if let Some(distinct) = item.distinct {
+    if let Some(distinct) = search.distinct {
         subjects(&mut aggregations, distinct);
     }
-    if let Some(hours) = &item.hours {
+    if let Some(hours) = &search.hours {
         aggregations["hours"] = json!({
-            "filter": each(&item.reading.groups, |group| group.shape.times.within(hours.whole, hours.open)),
-            "aggs": {"each": each_hour(item, hours)},
+            "filter": each(&search.indices.groups, |group| group.fields.times.within(hours.whole, hours.open)),
+            "aggs": {"each": each_hour(search, hours)},
         });
     }
-    if item.apart && item.activities.len() > 1 {
-        aggregations["activities"] = each_activity(item, templates);
+    if search.per_activity && search.activities.len() > 1 {
+        aggregations["activities"] = each_activity(search, templates);
     }
     aggregations
 }
 
 /// Those with a user, and those without one by their sessions: they are others, so the two counts can be added. An empty text
 /// is nobody's.
-fn subjects(aggregations: &mut Value, Distinct { user, session }: Distinct) {
+fn subjects(aggregations: &mut Value, SubjectFields { user, session }: SubjectFields) {
     let distinct =
         |field: Field| json!({"cardinality": {"field": field.name, "precision_threshold": PRECISION_THRESHOLD}});
     let empty = |field: Field| json!({"term": {field.name: ""}});
@@ -103,42 +103,42 @@ fn subjects(aggregations: &mut Value, Distinct { user, session }: Distinct) {
     aggregations["anonymous"] = json!({"filter": {"bool": bool}, "aggs": {"sessions": distinct(session)}});
 }
 
-fn each_hour(item: &Item, hours: &Hours) -> Value {
-    if let Some(clock) = hours.grid {
-        return clock.hours_from(hours.whole.from);
+fn each_hour(search: &Search, hours: &HourWindows) -> Value {
+    if let Some(encoding) = hours.grid {
+        return encoding.hours_from(hours.whole.from);
     }
     let hour = |window: &axon_metrics::Window| {
         if window.is_empty() {
             return json!({"match_none": {}});
         }
         let open = hours.open && window.to == hours.whole.to;
-        each(&item.reading.groups, |group| group.shape.times.within(*window, open))
+        each(&search.indices.groups, |group| group.fields.times.within(*window, open))
     };
     json!({"filters": {"filters": hours.windows.iter().map(hour).collect::<Vec<_>>()}})
 }
 
 /// Counts by activity. All ids are asked for, and no others, so that no shard has to leave one out.
-fn each_activity(item: &Item, templates: &[PageTemplate]) -> Value {
-    match item.reading.activity() {
+fn each_activity(search: &Search, templates: &[PageTemplate]) -> Value {
+    match search.indices.activity() {
         Some(field) if templates.is_empty() => {
-            let include: Vec<_> = item.activities.iter().map(|id| value(field, *id)).collect();
+            let include: Vec<_> = search.activities.iter().map(|id| value(field, *id)).collect();
             json!({"terms": {"field": field.name, "size": include.len(), "include": include}})
         }
         _ => {
-            let activity = |id: &u64| each(&item.reading.groups, |group| belongs(group, &[*id], templates));
-            json!({"filters": {"filters": item.activities.iter().map(activity).collect::<Vec<_>>()}})
+            let activity = |id: &u64| each(&search.indices.groups, |group| belongs(group, &[*id], templates));
+            json!({"filters": {"filters": search.activities.iter().map(activity).collect::<Vec<_>>()}})
         }
     }
 }
 
 /// The query for events of these activities.
-fn belongs(group: &Group, activities: &[u64], templates: &[PageTemplate]) -> Value {
-    let field = group.shape.activity;
+fn belongs(group: &IndexGroup, activities: &[u64], templates: &[PageTemplate]) -> Value {
+    let field = group.fields.activity;
     let named = json!({"terms": {field.name: activities.iter().map(|id| value(field, *id)).collect::<Vec<_>>()}});
-    match group.shape.page {
+    match group.fields.page {
         Some(address) if !templates.is_empty() => {
             let mut either = vec![named];
-            either.extend(page::queries(templates, address.name, activities));
+            either.extend(page_template::queries(templates, address.name, activities));
             json!({"bool": {"should": either, "minimum_should_match": 1}})
         }
         _ => named,
@@ -146,7 +146,7 @@ fn belongs(group: &Group, activities: &[u64], templates: &[PageTemplate]) -> Val
 }
 
 /// A query for all groups: one and the same where it says the same of each, else one for the indices of each.
-fn each(groups: &[Group], query: impl Fn(&Group) -> Value) -> Value {
+fn each(groups: &[IndexGroup], query: impl Fn(&IndexGroup) -> Value) -> Value {
     let queries: Vec<Value> = groups.iter().map(query).collect();
     if let [first, rest @ ..] = &queries[..]
         && rest.iter().all(|query| query == first)

@@ -18,7 +18,7 @@ use crate::{
     transport::Reply,
 };
 
-/// What is kept of a reply to several searches. Names all that is read below, so that nothing is missing by mistake.
+/// The parts of a reply to several searches that the server sends. Names all that is read below, so that nothing is missing by mistake.
 pub(crate) const FILTER: &str = "responses.status,responses.error.type,responses.error.reason,\
     responses.error.root_cause.type,responses.error.caused_by.type,responses._shards,responses.timed_out,\
     responses.hits.total,responses.aggregations";
@@ -28,7 +28,7 @@ pub(crate) type Outcome<T> = Result<T, Fault>;
 
 /// A search that can be believed, at least in part.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Searched {
+pub(crate) struct SearchReply {
     pub(crate) total: u64,
     /// Some shards failed or did not answer, or time ran out.
     pub(crate) partial: bool,
@@ -37,7 +37,7 @@ pub(crate) struct Searched {
     pub(crate) shards: u64,
     pub(crate) users: Option<u64>,
     pub(crate) sessions: Option<u64>,
-    pub(crate) hours: Option<Hours>,
+    pub(crate) hours: Option<HourCounts>,
     pub(crate) activities: Option<Vec<(Option<u64>, u64)>>,
     pub(crate) units: Option<Vec<u64>>,
     pub(crate) newest: Option<f64>,
@@ -45,7 +45,7 @@ pub(crate) struct Searched {
 
 /// Buckets of time, each with its key where it has one.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Hours {
+pub(crate) struct HourCounts {
     pub(crate) total: u64,
     pub(crate) buckets: Vec<(Option<f64>, u64)>,
 }
@@ -65,7 +65,7 @@ pub(crate) fn good(reply: Reply) -> Result<Vec<u8>, Fault> {
 }
 
 /// The searches of a reply, in the order asked.
-pub(crate) fn searches(body: &[u8], asked: usize) -> Result<Vec<Outcome<Searched>>, Fault> {
+pub(crate) fn searches(body: &[u8], asked: usize) -> Result<Vec<Outcome<SearchReply>>, Fault> {
     #[derive(Deserialize)]
     struct Replies<'a> {
         #[serde(borrow)]
@@ -87,8 +87,8 @@ pub(crate) fn typed<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Resul
 }
 
 /// One search.
-fn search(index: usize, reply: &str) -> Outcome<Searched> {
-    let reply: Search<'_> = typed(reply.as_bytes(), &format!("responses[{index}]"))?;
+fn search(index: usize, reply: &str) -> Outcome<SearchReply> {
+    let reply: SearchBody<'_> = typed(reply.as_bytes(), &format!("responses[{index}]"))?;
     let status = reply.status.ok_or(Fault::Wrong("a search has no status"))?;
     if let Some(error) = reply.error {
         return Err(Error::read(error).fault(if status == 200 { 500 } else { status }));
@@ -115,14 +115,14 @@ fn search(index: usize, reply: &str) -> Outcome<Searched> {
         return Err(Fault::Wrong("a search found at least so many, not how many"));
     }
     let aggregations = reply.aggregations.unwrap_or_default();
-    Ok(Searched {
+    Ok(SearchReply {
         total: total.value,
         partial: timed_out || shards.any_failed() || shards.successful < shards.total,
         failed: shards.any_failed(),
         shards: shards.total,
         users: aggregations.users.or(aggregations.named.map(|group| group.users)).map(|count| count.value),
         sessions: aggregations.anonymous.map(|group| group.sessions.value),
-        hours: aggregations.hours.map(|group| Hours {
+        hours: aggregations.hours.map(|group| HourCounts {
             total: group.doc_count,
             buckets: group.each.buckets.into_iter().map(|bucket| (bucket.key, bucket.doc_count)).collect(),
         }),
@@ -133,7 +133,7 @@ fn search(index: usize, reply: &str) -> Outcome<Searched> {
 }
 
 #[derive(Deserialize)]
-struct Search<'a> {
+struct SearchBody<'a> {
     status: Option<u16>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use axon_examples::stores::elasticsearch::client;
 use axon_metrics::testing::{AbsentStore, BehaviorStore, Event, FaultyStore};
 use axon_metrics_es::EsBehavior;
-use common::{Held, Index, Time, platform};
+use common::{Index, OwnedSource, Time, platform};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -23,11 +23,11 @@ macro_rules! mapped {
 
         #[async_trait]
         impl BehaviorStore for $name {
-            type Source = Held;
+            type Source = OwnedSource;
             const TIME_STEP: Duration = Duration::from_secs($step);
             const TELLS_ACTIVE: bool = $step == 0;
 
-            async fn holding(events: &[Event]) -> Option<Held> {
+            async fn holding(events: &[Event]) -> Option<OwnedSource> {
                 platform(events, $time).await
             }
         }
@@ -86,9 +86,9 @@ impl FaultyStore for Misbehaving {
 
 #[async_trait]
 impl AbsentStore for Misbehaving {
-    type Source = Held;
+    type Source = OwnedSource;
 
-    async fn absent() -> Option<Held> {
+    async fn absent() -> Option<OwnedSource> {
         let named =
             [Index::of_events("behavior", Value::Null, vec![]), Index::of_purchases("commerce", Value::Null, vec![])];
         common::holding(named.into()).await

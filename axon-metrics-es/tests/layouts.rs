@@ -59,7 +59,7 @@ impl Sink for Both {
 }
 
 struct Filled {
-    source: common::Held,
+    source: common::OwnedSource,
     memory: MemoryStore,
     campaigns: Vec<Vec<ActivityId>>,
     /// When events occurred, in milliseconds, in order.
@@ -80,7 +80,7 @@ async fn filled(layout: Layout) -> Option<Filled> {
     let options =
         EsOptions::default().with_event_indices([&indices.behavior]).with_purchase_indices([&indices.commerce]);
     let source = EsBehavior::with_options(client.clone(), options).unwrap();
-    let source = common::Held::new(source, names, client.clone(), url);
+    let source = common::OwnedSource::new(source, names, client.clone(), url);
 
     let loader = EventLoader::start(&client, layout, &indices, &config, |_| {});
     let mut both = Both { loader, plain, spelt: MessageWriter::new(&config), lines: Vec::new(), times: Vec::new() };

@@ -88,7 +88,7 @@ fn reason(fact: &Fact<u64>) -> Reason {
 }
 
 /// The steps' counts, and those of each activity apart, which must be as many together where events are counted.
-async fn counted(source: &common::Held, question: &BehaviorQuestion) -> Vec<u64> {
+async fn counted(source: &common::OwnedSource, question: &BehaviorQuestion) -> Vec<u64> {
     let facts = source.behavior(question).await.unwrap();
     let counts: Vec<u64> = facts.steps.current.iter().map(value).collect();
     if question.scope.counting == Counting::Events {
@@ -98,7 +98,7 @@ async fn counted(source: &common::Held, question: &BehaviorQuestion) -> Vec<u64>
     counts
 }
 
-async fn finding(source: &common::Held, end: &str) -> String {
+async fn finding(source: &common::OwnedSource, end: &str) -> String {
     let probe = source.probe(at(0), Duration::from_secs(20)).await.unwrap();
     let found = probe.findings.iter().find(|(name, _)| name.ends_with(end));
     found.unwrap_or_else(|| panic!("no {end} in {:?}", probe.findings)).1.clone()
@@ -144,7 +144,7 @@ async fn an_index_that_is_dropped_and_made_anew_is_looked_at_again() {
 }
 
 /// An index of floats that was asked about, and is dropped and made anew with dates and two clicks before anybody asks again.
-async fn remade_unseen(interval: Duration) -> Option<common::Held> {
+async fn remade_unseen(interval: Duration) -> Option<common::OwnedSource> {
     let events = documents(Time::Float, &[click(-3_600, 1)]);
     let indices = vec![Index::of_both("remade", mapping::dynamic(), events)];
     let source = holding_with(indices, |options| options.with_probe_interval(interval)).await?;

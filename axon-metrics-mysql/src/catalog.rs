@@ -14,14 +14,14 @@ use tokio::time::Instant;
 
 use crate::{
     NAME,
-    error::{Asking, Cause},
-    findings,
+    error::{Cause, Query},
+    health,
     options::MySqlOptions,
-    row::{Amount, Cells, Row, Unreadable},
     store::{
         Store,
-        shape::{Shape, Time},
+        schema::{Schema, TimeColumn},
     },
+    text_row::{Amount, CellError, Cells, TextRow},
 };
 
 /// What exists: campaigns, their activities, limits, dates and products, from `campaigns` and `campaign_activities`.
@@ -49,8 +49,8 @@ impl MySqlCatalog {
         Self { store: Store::new(pool), options: Arc::new(options) }
     }
 
-    async fn read(&self, shape: &Shape, deadline: Instant) -> Result<Listed, Cause> {
-        listed(&self.store.ask(shape, STATEMENT, deadline).await?, shape, &self.options)
+    async fn read(&self, schema: &Schema, deadline: Instant) -> Result<CatalogRows, Cause> {
+        read_rows(&self.store.ask(schema, STATEMENT, deadline).await?, schema, &self.options)
     }
 }
 
@@ -62,16 +62,16 @@ impl CatalogSource for MySqlCatalog {
 
     async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError> {
         let deadline = Instant::now() + budget;
-        let shape = self.store.shape(deadline).await.map_err(|cause| cause.in_asking(Asking::Tables))?;
-        let read = self.read(&shape, deadline).await;
-        Ok(read.map_err(|cause| cause.in_asking(Asking::Catalog))?.catalog)
+        let schema = self.store.schema(deadline).await.map_err(|cause| cause.during(Query::Tables))?;
+        let read = self.read(&schema, deadline).await;
+        Ok(read.map_err(|cause| cause.during(Query::Catalog))?.catalog)
     }
 
     async fn probe(&self, _: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         let deadline = Instant::now() + budget;
-        let shape = self.store.look(deadline).await.map_err(|cause| cause.in_asking(Asking::Tables))?;
-        let read = self.read(&shape, deadline).await.map_err(|cause| cause.in_asking(Asking::Catalog))?;
-        Ok(findings::of_catalog(&shape, &self.options, &read.catalog, read.skipped))
+        let schema = self.store.refresh_schema(deadline).await.map_err(|cause| cause.during(Query::Tables))?;
+        let read = self.read(&schema, deadline).await.map_err(|cause| cause.during(Query::Catalog))?;
+        Ok(health::of_catalog(&schema, &self.options, &read.catalog, read.skipped))
     }
 }
 
@@ -81,19 +81,19 @@ pub(crate) const STATEMENT: &str = "SELECT c.id, c.name, c.start_at, c.end_at, c
     a.id, a.name, CAST(a.activity_type AS CHAR), a.start_date, a.end_date, a.limit_count, a.product_id \
     FROM campaigns AS c LEFT JOIN campaign_activities AS a ON a.campaign_id = c.id ORDER BY c.id, a.id";
 
-/// A catalog, and how many rows could not be listed.
+/// A catalog, and how many rows could not be listed since their id is invalid.
 #[derive(Debug)]
-struct Listed {
+struct CatalogRows {
     catalog: Catalog,
     skipped: usize,
 }
 
-fn listed(rows: &[Row], shape: &Shape, options: &MySqlOptions) -> Result<Listed, Cause> {
+fn read_rows(rows: &[TextRow], schema: &Schema, options: &MySqlOptions) -> Result<CatalogRows, Cause> {
     let mut campaigns: Vec<Campaign> = Vec::new();
     let mut skipped = 0;
     for row in rows {
         let mut cells = row.cells();
-        let Some((campaign, activity)) = read(&mut cells, shape, options)? else {
+        let Some((campaign, activity)) = read_row(&mut cells, schema, options)? else {
             skipped += 1;
             continue;
         };
@@ -106,26 +106,26 @@ fn listed(rows: &[Row], shape: &Shape, options: &MySqlOptions) -> Result<Listed,
             _ => {}
         }
     }
-    Ok(Listed { catalog: Catalog::new(options.currency.clone(), campaigns)?, skipped })
+    Ok(CatalogRows { catalog: Catalog::new(options.currency.clone(), campaigns)?, skipped })
 }
 
-/// An activity, if the row has one, and if its id is an id.
+/// The activity of a row: `None` if the row has none, `Some(None)` if its id is invalid.
 type Listing = Option<Option<Activity>>;
 
-fn read(
+fn read_row(
     cells: &mut Cells<'_>,
-    shape: &Shape,
+    schema: &Schema,
     options: &MySqlOptions,
-) -> Result<Option<(Campaign, Listing)>, Unreadable> {
-    let date = |cells: &mut Cells<'_>, of: Time, column| -> Result<_, Unreadable> {
-        Ok(cells.time(column)?.and_then(|wall| shape.clock(of, options.schedule).instant(wall)))
+) -> Result<Option<(Campaign, Listing)>, CellError> {
+    let date = |cells: &mut Cells<'_>, of: TimeColumn, column| -> Result<_, CellError> {
+        Ok(cells.time(column)?.and_then(|wall| schema.clock(of, options.schedule).timestamp(wall)))
     };
     let Some(id) = id(cells.text("campaigns.id")?) else { return Ok(None) };
     let campaign = Campaign {
         id: CampaignId(id),
         name: cells.some_text("campaigns.name")?.to_owned(),
-        start: date(cells, Time::CampaignStart, "campaigns.start_at")?,
-        end: date(cells, Time::CampaignEnd, "campaigns.end_at")?,
+        start: date(cells, TimeColumn::CampaignStart, "campaigns.start_at")?,
+        end: date(cells, TimeColumn::CampaignEnd, "campaigns.end_at")?,
         // No figure is made of it: one that is beyond our decimals is none.
         budget: cells.amount("campaigns.budget")?.and_then(|amount| match amount {
             Amount::Exact(money) => Some(money),
@@ -139,8 +139,8 @@ fn read(
         id: ActivityId(activity),
         name: cells.some_text("campaign_activities.name")?.to_owned(),
         kind: ActivityKind::from(cells.some_text("campaign_activities.activity_type")?.to_owned()),
-        start: date(cells, Time::ActivityStart, "campaign_activities.start_date")?,
-        end: date(cells, Time::ActivityEnd, "campaign_activities.end_date")?,
+        start: date(cells, TimeColumn::ActivityStart, "campaign_activities.start_date")?,
+        end: date(cells, TimeColumn::ActivityEnd, "campaign_activities.end_date")?,
         limit: cells.whole("campaign_activities.limit_count")?.map(|limit| u64::try_from(limit).unwrap_or(0)),
         product: self::id(cells.text("campaign_activities.product_id")?).map(ProductId),
     };
@@ -156,20 +156,20 @@ fn id(text: Option<&str>) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn row(activity: [&str; 7]) -> Row {
+    fn row(activity: [&str; 7]) -> TextRow {
         let [id, name, kind, start, end, limit, product] = activity;
         let campaign = ["123", "Spring", "2024-11-06 00:00:00.000000", "NULL", "500000.25"];
-        Row::of(&[&campaign[..], &[id, name, kind, start, end, limit, product]].concat())
+        TextRow::of(&[&campaign[..], &[id, name, kind, start, end, limit, product]].concat())
     }
 
     #[test]
     fn dates_are_read_in_the_configured_offset() {
         let rows = [row(["77", "Chair", "FIRST_COME_FIRST_SERVE", "2024-11-06 09:00:00", "NULL", "100", "456"])];
-        let listed = listed(&rows, &Shape::of_mysql(), &MySqlOptions::default()).expect("a catalog");
-        let campaign = &listed.catalog.campaigns()[0];
-        let told = |date: Option<Timestamp>| date.map(|date| date.to_rfc3339());
-        assert_eq!(told(campaign.start), Some("2024-11-05T15:00:00+00:00".to_owned()));
-        assert_eq!(told(campaign.activities[0].start), Some("2024-11-06T00:00:00+00:00".to_owned()));
+        let read = read_rows(&rows, &Schema::of_mysql(), &MySqlOptions::default()).expect("a catalog");
+        let campaign = &read.catalog.campaigns()[0];
+        let text = |date: Option<Timestamp>| date.map(|date| date.to_rfc3339());
+        assert_eq!(text(campaign.start), Some("2024-11-05T15:00:00+00:00".to_owned()));
+        assert_eq!(text(campaign.activities[0].start), Some("2024-11-06T00:00:00+00:00".to_owned()));
         assert_eq!(campaign.activities[0].end, None);
     }
 
@@ -182,9 +182,9 @@ mod tests {
             row(["7", "Closed", "SOMETHING_NEW", "0000-00-00 00:00:00", none, "-1", "0"]),
             row(["8", "Open", "COUPON", none, none, none, none]),
         ];
-        let listed = listed(&rows, &Shape::of_mysql(), &MySqlOptions::default()).expect("a catalog");
-        assert_eq!(listed.skipped, 2);
-        let activities = &listed.catalog.campaigns()[0].activities;
+        let read = read_rows(&rows, &Schema::of_mysql(), &MySqlOptions::default()).expect("a catalog");
+        assert_eq!(read.skipped, 2);
+        let activities = &read.catalog.campaigns()[0].activities;
         assert_eq!(activities.iter().map(|activity| activity.limit).collect::<Vec<_>>(), [Some(0), None]);
         assert_eq!((activities[0].start, activities[0].product), (None, None));
         assert_eq!(activities[0].kind.as_str(), "SOMETHING_NEW");
@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn one_id_twice_is_no_catalog() {
         let chair = || row(["77", "Chair", "COUPON", "NULL", "NULL", "NULL", "NULL"]);
-        let error = listed(&[chair(), chair()], &Shape::of_mysql(), &MySqlOptions::default()).expect_err("no catalog");
+        let error =
+            read_rows(&[chair(), chair()], &Schema::of_mysql(), &MySqlOptions::default()).expect_err("no catalog");
         assert!(matches!(error, Cause::NoCatalog(_)), "{error:?}");
     }
 }

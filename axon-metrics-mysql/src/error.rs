@@ -1,4 +1,4 @@
-//! Why a question failed: what was being asked, and what came instead. The one conversion to the seam's error.
+//! Why a query failed: which one it was, and what came instead. The one conversion to `SourceError`.
 //!
 //! Causes go to a log, and messages of a server name users and hosts: only those known not to are passed on.
 
@@ -7,20 +7,20 @@ use std::{fmt, io, sync::Arc};
 use axon_metrics::{SourceError, source::connection_lost};
 use sqlx::mysql::MySqlDatabaseError;
 
-use crate::{NAME, row::Unreadable};
+use crate::{NAME, text_row::CellError};
 
-/// A question that failed.
+/// A query that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{asking}")]
-pub(crate) struct Failed {
-    pub(crate) asking: Asking,
+#[error("{query}")]
+pub(crate) struct QueryError {
+    pub(crate) query: Query,
     #[source]
     pub(crate) cause: Cause,
 }
 
-/// What was being asked.
+/// The queries of this crate, as errors name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asking {
+pub(crate) enum Query {
     Catalog,
     /// Steps, and the promotion's sales.
     Attributed,
@@ -32,7 +32,7 @@ pub(crate) enum Asking {
     Health,
 }
 
-impl Asking {
+impl Query {
     fn expected(self) -> &'static str {
         match self {
             Self::Catalog => "campaigns with their activities",
@@ -45,7 +45,7 @@ impl Asking {
     }
 }
 
-impl fmt::Display for Asking {
+impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Catalog => "reading campaigns and activities",
@@ -74,7 +74,7 @@ pub(crate) enum Cause {
     #[error(transparent)]
     Driver(sqlx::Error),
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
+    Cell(#[from] CellError),
     #[error("{0}")]
     Wrong(&'static str),
     #[error(transparent)]
@@ -107,13 +107,13 @@ impl Cause {
         matches!(self, Self::Driver(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
-    /// The tables are not what they were when they were probed.
-    pub(crate) fn is_of_tables(&self) -> bool {
+    /// The tables are not those of the cached schema.
+    pub(crate) fn is_schema_mismatch(&self) -> bool {
         matches!(self, Self::Server(fault) if matches!(fault.number, NO_TABLE | NO_COLUMN | COLUMN_DENIED))
     }
 
-    pub(crate) fn in_asking(self, asking: Asking) -> Failed {
-        Failed { asking, cause: self }
+    pub(crate) fn during(self, query: Query) -> QueryError {
+        QueryError { query, cause: self }
     }
 }
 
@@ -239,21 +239,19 @@ impl Cause {
                 // An unknown error of the driver lands here and is seen.
                 _ => Kind::Malformed,
             },
-            Self::Unreadable(_) | Self::Wrong(_) | Self::NoCatalog(_) => Kind::Malformed,
+            Self::Cell(_) | Self::Wrong(_) | Self::NoCatalog(_) => Kind::Malformed,
         }
     }
 }
 
-impl From<Failed> for SourceError {
-    fn from(failed: Failed) -> Self {
+impl From<QueryError> for SourceError {
+    fn from(error: QueryError) -> Self {
         let source_name = NAME.into();
-        match failed.cause.kind() {
-            Kind::Unavailable => Self::Unavailable { source_name, source: failed.into() },
-            Kind::Lost => Self::Lost { source_name, source: failed.into() },
+        match error.cause.kind() {
+            Kind::Unavailable => Self::Unavailable { source_name, source: error.into() },
+            Kind::Lost => Self::Lost { source_name, source: error.into() },
             Kind::Overloaded => Self::Overloaded { source_name },
-            Kind::Malformed => {
-                Self::Malformed { source_name, expected: failed.asking.expected(), source: failed.into() }
-            }
+            Kind::Malformed => Self::Malformed { source_name, expected: error.query.expected(), source: error.into() },
             Kind::Denied(missing) => Self::Denied { source_name, missing },
         }
     }
@@ -263,8 +261,8 @@ impl From<Failed> for SourceError {
 mod tests {
     use super::*;
 
-    fn told(number: u16, message: &str) -> SourceError {
-        Cause::Server(ServerFault::new(number, "42000", message)).in_asking(Asking::Attributed).into()
+    fn source_error(number: u16, message: &str) -> SourceError {
+        Cause::Server(ServerFault::new(number, "42000", message)).during(Query::Attributed).into()
     }
 
     /// All that a log would print.
@@ -280,18 +278,20 @@ mod tests {
 
     #[test]
     fn a_denial_names_the_right_that_is_missing_and_nobody() {
-        let error =
-            told(1142, "SELECT command denied to user 'axon_ro'@'10.0.0.7' for table 'campaign_activity_entries'");
+        let error = source_error(
+            1142,
+            "SELECT command denied to user 'axon_ro'@'10.0.0.7' for table 'campaign_activity_entries'",
+        );
         assert_eq!(chain(&error), "mysql refused: SELECT on campaign_activity_entries");
-        let error = told(1045, "Access denied for user 'axon_ro'@'10.0.0.7' (using password: YES)");
+        let error = source_error(1045, "Access denied for user 'axon_ro'@'10.0.0.7' (using password: YES)");
         assert_eq!(chain(&error), "mysql refused: the login (server error 1045)");
     }
 
     #[test]
     fn messages_that_name_hosts_are_kept_back() {
-        let error = told(1040, "Too many connections");
+        let error = source_error(1040, "Too many connections");
         assert!(matches!(error, SourceError::Overloaded { .. }), "{error:?}");
-        let error = told(9999, "something about '10.0.0.7'");
+        let error = source_error(9999, "something about '10.0.0.7'");
         assert_eq!(
             chain(&error),
             "mysql sent something else than counts and sums of activities: counting rows of activities: server error 9999 (42000)"
@@ -301,32 +301,32 @@ mod tests {
     #[test]
     fn a_statement_that_the_server_stopped_is_unavailable() {
         for number in [3024, 1969, 1317] {
-            let error = told(number, "time is up");
+            let error = source_error(number, "time is up");
             assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
         }
-        let refused = Cause::NoConnection(Box::new(Cause::Wrong("nonsense"))).in_asking(Asking::Tables).into();
+        let refused = Cause::NoConnection(Box::new(Cause::Wrong("nonsense"))).during(Query::Tables).into();
         assert!(matches!(refused, SourceError::Unavailable { .. }), "{refused:?}");
     }
 
     #[test]
     fn a_connection_that_breaks_is_lost_and_after_two_of_them_it_is_enough() {
         let io = |kind: io::ErrorKind| Cause::Driver(sqlx::Error::Io(kind.into()));
-        let told = |cause: Cause| SourceError::from(cause.in_asking(Asking::Attributed));
+        let source_error = |cause: Cause| SourceError::from(cause.during(Query::Attributed));
         let reset = || io(io::ErrorKind::ConnectionReset);
         for lost in [reset(), io(io::ErrorKind::UnexpectedEof), Cause::NoConnection(Box::new(reset()))] {
-            let error = told(lost);
+            let error = source_error(lost);
             assert!(matches!(error, SourceError::Lost { .. }), "{error:?}");
         }
         let refused = Cause::NoConnection(Box::new(io(io::ErrorKind::ConnectionRefused)));
         for over in [reset().twice(), refused, io(io::ErrorKind::TimedOut)] {
-            let error = told(over);
+            let error = source_error(over);
             assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
         }
     }
 
     #[test]
     fn what_is_no_answer_to_a_login_is_unavailable() {
-        let refused = Cause::NoConnection(Box::new(Cause::Wrong("nonsense"))).in_asking(Asking::Tables).into();
+        let refused = Cause::NoConnection(Box::new(Cause::Wrong("nonsense"))).during(Query::Tables).into();
         assert!(matches!(refused, SourceError::Unavailable { .. }), "{refused:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! The ledger: approved entries and purchases, in one statement by activity, one by product where sales are asked, and one
 //! for the weeks before where they are.
-//! Lives here: asking. Lives in the modules below: the statements, what their rows say, and the facts that follow.
+//! Lives here: asking. Lives in the modules below: the statements, their rows, and the facts that follow.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,22 +16,22 @@ use tokio::time::Instant;
 
 use crate::{
     NAME,
-    error::{Asking, Cause},
-    findings,
+    error::{Cause, Query},
+    health,
     options::MySqlOptions,
-    store::{Store, shape::Shape},
+    store::{Store, schema::Schema},
 };
 
-#[cfg(test)]
-mod aged;
 mod facts;
-mod line;
+mod ledger_row;
 #[cfg(test)]
 mod plans;
+#[cfg(test)]
+mod stale_schema;
 mod statement;
 
-use facts::Told;
-use line::Line;
+use facts::StatementResult;
+use ledger_row::LedgerRow;
 use statement::Statements;
 
 /// What the business recorded: approved entries and purchases, from `campaign_activity_entries` and `purchases`.
@@ -58,26 +58,26 @@ impl MySqlLedger {
     }
 
     /// What there is to ask, all at once, on a connection each.
-    async fn ask(&self, shape: &Shape, question: &LedgerQuestion, deadline: Instant) -> [Told; 3] {
-        let statements = Statements::of(question, shape, &self.options);
-        let one = async |statement: Option<String>, asking: Asking| -> Told {
+    async fn ask(&self, schema: &Schema, question: &LedgerQuestion, deadline: Instant) -> [StatementResult; 3] {
+        let statements = Statements::of(question, schema, &self.options);
+        let one = async |statement: Option<String>, query: Query| -> StatementResult {
             match statement {
-                None => Told::NotAsked,
+                None => StatementResult::NotAsked,
                 Some(statement) => {
-                    let rows = match asking {
+                    let rows = match query {
                         // It reads weeks of rows, and has a budget of its own: no session's limit was made for it.
-                        Asking::History => self.store.ask_at_length(shape, &statement, deadline).await,
-                        _ => self.store.ask(shape, &statement, deadline).await,
+                        Query::History => self.store.ask_at_length(schema, &statement, deadline).await,
+                        _ => self.store.ask(schema, &statement, deadline).await,
                     };
-                    let lines = rows.and_then(|rows| Ok(rows.iter().map(Line::read).collect::<Result<_, _>>()?));
-                    lines.map_or_else(|cause| Told::Failed(cause.in_asking(asking)), Told::Lines)
+                    let rows = rows.and_then(|rows| Ok(rows.iter().map(LedgerRow::read).collect::<Result<_, _>>()?));
+                    rows.map_or_else(|cause| StatementResult::Failed(cause.during(query)), StatementResult::Rows)
                 }
             }
         };
         let (by_activity, by_product, history) = join3(
-            one(statements.by_activity, Asking::Attributed),
-            one(statements.by_product, Asking::Products),
-            one(statements.history, Asking::History),
+            one(statements.by_activity, Query::Attributed),
+            one(statements.by_product, Query::Products),
+            one(statements.history, Query::History),
         )
         .await;
         [by_activity, by_product, history]
@@ -97,23 +97,23 @@ impl LedgerSource for MySqlLedger {
 
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let deadline = deadline(question.budget);
-        let looked = |cause: Cause| cause.in_asking(Asking::Tables);
-        let mut shape = self.store.shape(deadline).await.map_err(looked)?;
-        let mut told = self.ask(&shape, question, deadline).await;
-        if told.iter().any(Told::is_of_tables) {
-            shape = self.store.look_after(&shape, deadline).await.map_err(looked)?;
-            told = self.ask(&shape, question, deadline).await;
+        let probe_error = |cause: Cause| cause.during(Query::Tables);
+        let mut schema = self.store.schema(deadline).await.map_err(probe_error)?;
+        let mut results = self.ask(&schema, question, deadline).await;
+        if results.iter().any(StatementResult::is_schema_mismatch) {
+            schema = self.store.schema_after_mismatch(&schema, deadline).await.map_err(probe_error)?;
+            results = self.ask(&schema, question, deadline).await;
         }
-        facts::facts(question, &shape, &self.options, told)
+        facts::facts(question, &schema, &self.options, results)
     }
 
     async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         let deadline = deadline(budget);
-        let shape = self.store.look(deadline).await.map_err(|cause| cause.in_asking(Asking::Tables))?;
-        let statement = findings::newest(&shape, &self.options, as_of);
-        let rows = self.store.ask(&shape, &statement, deadline).await;
-        let seen =
-            rows.and_then(|rows| findings::Newest::read(&rows)).map_err(|cause| cause.in_asking(Asking::Health))?;
-        Ok(findings::of_ledger(&shape, &self.options, &seen))
+        let schema = self.store.refresh_schema(deadline).await.map_err(|cause| cause.during(Query::Tables))?;
+        let statement = health::newest(&schema, &self.options, as_of);
+        let rows = self.store.ask(&schema, &statement, deadline).await;
+        let newest =
+            rows.and_then(|rows| health::NewestTimes::read(&rows)).map_err(|cause| cause.during(Query::Health))?;
+        Ok(health::of_ledger(&schema, &self.options, &newest))
     }
 }

@@ -2,14 +2,14 @@
 
 mod catalog;
 mod error;
-mod findings;
+mod health;
 mod ledger;
 mod offsets;
 mod options;
 mod pool;
-mod row;
+mod sql_literals;
 mod store;
-mod stored;
+mod text_row;
 
 pub use catalog::MySqlCatalog;
 pub use ledger::MySqlLedger;

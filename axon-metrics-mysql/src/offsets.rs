@@ -5,29 +5,29 @@
 
 use chrono::{NaiveDateTime, TimeDelta};
 
-use crate::stored::Clock;
+use crate::sql_literals::Clock;
 
 /// The wall clocks that the platform's rows were written in: that of Seoul, UTC, and that of Seoul shifted once too often.
 const HYPOTHESES: [Clock; 3] = [Clock::SEOUL, Clock::UTC, Clock::ahead(TimeDelta::hours(18))];
-/// Clocks of servers and clients differ.
-const SLACK: TimeDelta = TimeDelta::minutes(2);
-/// A row younger than this is new.
-const FRESH: TimeDelta = TimeDelta::minutes(30);
+/// How far the clocks of servers and clients may differ.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
+/// How long a row counts as new.
+const NEW_FOR: TimeDelta = TimeDelta::minutes(30);
 
 /// What the newest row of a column says of the configured clock. `newest` is the wall clock it holds, `now` the server's UTC.
 pub(crate) fn verdict(configured: Clock, newest: Option<NaiveDateTime>, now: Option<NaiveDateTime>) -> String {
     let (Some(newest), Some(now)) = (newest, now) else {
         return format!("{configured} configured; no row to tell by");
     };
-    let age = |clock: Clock| clock.instant(newest).map(|instant| now - instant.naive_utc());
+    let age = |clock: Clock| clock.timestamp(newest).map(|timestamp| now - timestamp.naive_utc());
     let Some(own) = age(configured) else { return format!("{configured} configured; a time beyond the calendar") };
-    let fresh = |clock: &&Clock| age(**clock).is_some_and(|age| -SLACK <= age && age <= FRESH);
+    let fresh = |clock: &&Clock| age(**clock).is_some_and(|age| -CLOCK_SKEW <= age && age <= NEW_FOR);
     let better = HYPOTHESES.iter().filter(|clock| **clock != configured).find(fresh);
     let past = HYPOTHESES
         .iter()
-        .filter(|clock| age(**clock).is_some_and(|age| -SLACK <= age))
+        .filter(|clock| age(**clock).is_some_and(|age| -CLOCK_SKEW <= age))
         .min_by_key(|clock| age(**clock));
-    if own < -SLACK {
+    if own < -CLOCK_SKEW {
         let fits = past.map_or("no offset known of fits".to_owned(), |clock| format!("{clock} would fit"));
         return format!(
             "{configured} configured, WRONG: the newest row would lie {} in the future; {fits}",
@@ -35,7 +35,7 @@ pub(crate) fn verdict(configured: Clock, newest: Option<NaiveDateTime>, now: Opt
         );
     }
     match better {
-        _ if own <= FRESH => format!("{configured} configured; the newest row is {} old: it fits", length(own)),
+        _ if own <= NEW_FOR => format!("{configured} configured; the newest row is {} old: it fits", length(own)),
         Some(clock) => {
             let fresh = age(*clock).unwrap_or_default();
             format!(

@@ -2,7 +2,7 @@
 
 use chrono::FixedOffset;
 
-use crate::stored::Clock;
+use crate::sql_literals::Clock;
 
 /// How the tables are read.
 ///

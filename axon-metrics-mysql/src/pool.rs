@@ -7,14 +7,14 @@ use tokio::time::timeout;
 
 use crate::store::flavor::set_up;
 
-/// The statement limit of [`pool_options`]: the largest budget of the seams that use the pool, by default 800 ms.
+/// The statement limit of [`pool_options`]: the largest budget of the sources that use the pool, by default 800 ms.
 pub const DEFAULT_STATEMENT_LIMIT: Duration = Duration::from_millis(800);
 
 /// How long making a connection may take. It is four replies of a server and up to four more, for TLS and passwords.
-pub(crate) const MAKING: Duration = Duration::from_millis(1_500);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// How much longer than the limit a reply may take to arrive.
-const REST: Duration = Duration::from_millis(250);
+const REPLY_SLACK: Duration = Duration::from_millis(250);
 
 /// [`pool_options_with`] the limit [`DEFAULT_STATEMENT_LIMIT`].
 /// ```no_run
@@ -36,7 +36,7 @@ pub fn pool_options() -> MySqlPoolOptions {
 ///   which makes two round trips of every question. The sources notice a dead connection when they use it, throw it away
 ///   with the other idle ones, and ask again on a new one.
 /// - **A connection that is given back has as long as the limit, and a quarter of a second, to answer**, or is closed. sqlx
-///   pings it without an end: after a query that was dropped at the wrong moment the pool would have one place less for good.
+///   pings it without an end: after a query that was dropped at the wrong moment the pool would have one slot less for good.
 /// - **`acquire_timeout`** is 1.5 s, or half the limit where that is longer: what it takes to make a connection to a server
 ///   whose every reply takes 100 ms. The sources themselves wait no longer than their questions may take, and have connections
 ///   made beside them.
@@ -47,12 +47,12 @@ pub fn pool_options() -> MySqlPoolOptions {
 pub fn pool_options_with(limit: Duration) -> MySqlPoolOptions {
     MySqlPoolOptions::new()
         .max_connections(14)
-        .acquire_timeout(MAKING.max(limit / 2))
+        .acquire_timeout(CONNECT_TIMEOUT.max(limit / 2))
         .idle_timeout(Duration::from_secs(300))
         .max_lifetime(Duration::from_secs(1_800))
         .test_before_acquire(false)
         .after_release(move |connection, _| {
-            let answers = timeout(limit + REST, connection.ping());
+            let answers = timeout(limit + REPLY_SLACK, connection.ping());
             Box::pin(async move { Ok(matches!(answers.await, Ok(Ok(())))) })
         })
         .after_connect(move |connection, _| {

@@ -7,16 +7,18 @@ use std::{fmt, sync::Arc};
 use sqlx::MySqlPool;
 use tokio::time::Instant;
 
-use crate::{error::Cause, row::Row};
+use crate::{error::Cause, text_row::TextRow};
 
 mod connections;
 pub(crate) mod flavor;
-mod kept;
-pub(crate) mod shape;
+mod probe_deadlines;
+pub(crate) mod schema;
+mod schema_cache;
 
 use connections::Connections;
-use kept::{Freshness, Kept};
-use shape::Shape;
+use probe_deadlines::ProbeDeadlines;
+use schema::Schema;
+use schema_cache::SchemaCache;
 
 /// A server and what is known of it. Clones share everything.
 #[derive(Clone)]
@@ -26,7 +28,7 @@ pub(crate) struct Store {
 
 struct Inner {
     connections: Connections,
-    kept: Kept,
+    schema: SchemaCache,
 }
 
 impl fmt::Debug for Store {
@@ -37,52 +39,56 @@ impl fmt::Debug for Store {
 
 impl Store {
     pub(crate) fn new(pool: MySqlPool) -> Self {
-        let inner = Inner { connections: Connections::new(pool), kept: Kept::default() };
+        let inner = Inner { connections: Connections::new(pool), schema: SchemaCache::default() };
         Self { inner: Arc::new(inner) }
     }
 
     /// The rows of a `SELECT`. The server is told how much time there is, so that it stops when nobody waits any more.
-    pub(crate) async fn ask(&self, shape: &Shape, select: &str, deadline: Instant) -> Result<Vec<Row>, Cause> {
+    pub(crate) async fn ask(&self, schema: &Schema, select: &str, deadline: Instant) -> Result<Vec<TextRow>, Cause> {
         let left = deadline.saturating_duration_since(Instant::now());
-        let limit = shape.limit.map_or(left, |limit| limit.min(left));
-        self.inner.connections.ask(shape.flavor.limited(select, limit), deadline).await
+        let limit = schema.limit.map_or(left, |limit| limit.min(left));
+        self.inner.connections.ask(schema.flavor.limited(select, limit), deadline).await
     }
 
     /// The same, also beyond the limit that the session has by itself.
     pub(crate) async fn ask_at_length(
         &self,
-        shape: &Shape,
+        schema: &Schema,
         select: &str,
         deadline: Instant,
-    ) -> Result<Vec<Row>, Cause> {
+    ) -> Result<Vec<TextRow>, Cause> {
         let left = deadline.saturating_duration_since(Instant::now());
-        self.inner.connections.ask(shape.flavor.limited(select, left), deadline).await
+        self.inner.connections.ask(schema.flavor.limited(select, left), deadline).await
     }
 
-    /// What the server is and holds, as it is kept; probed at the first question, and now and then.
-    pub(crate) async fn shape(&self, deadline: Instant) -> Result<Arc<Shape>, Cause> {
-        self.inner.kept.shape(deadline, |patience| self.probe(patience)).await
+    /// The schema, from the cache. Probed by the first question, and refreshed in the background.
+    pub(crate) async fn schema(&self, deadline: Instant) -> Result<Arc<Schema>, Cause> {
+        self.inner.schema.get(deadline, |deadlines| self.probe(deadlines)).await
     }
 
-    /// What the server is and holds now, which is kept.
-    pub(crate) async fn look(&self, deadline: Instant) -> Result<Arc<Shape>, Cause> {
-        self.inner.kept.look(deadline, |patience| self.probe(patience)).await
+    /// The schema as the server has it now, which is then cached.
+    pub(crate) async fn refresh_schema(&self, deadline: Instant) -> Result<Arc<Schema>, Cause> {
+        self.inner.schema.refresh(deadline, |deadlines| self.probe(deadlines)).await
     }
 
-    /// The same, after the tables turned out to be others.
-    pub(crate) async fn look_after(&self, wrong: &Arc<Shape>, deadline: Instant) -> Result<Arc<Shape>, Cause> {
-        self.inner.kept.forget(wrong);
-        self.shape(deadline).await
+    /// The schema after a statement has shown that `wrong` does not hold any more.
+    pub(crate) async fn schema_after_mismatch(
+        &self,
+        wrong: &Arc<Schema>,
+        deadline: Instant,
+    ) -> Result<Arc<Schema>, Cause> {
+        self.inner.schema.invalidate(wrong);
+        self.schema(deadline).await
     }
 
-    fn probe(&self, patience: Freshness) -> impl Future<Output = Result<Shape, Cause>> + Send + use<> {
+    fn probe(&self, deadlines: ProbeDeadlines) -> impl Future<Output = Result<Schema, Cause>> + Send + use<> {
         let connections = self.inner.connections.clone();
-        async move { shape::probe(&connections, patience).await }
+        async move { schema::probe(&connections, deadlines).await }
     }
 
-    /// As if nobody had asked for this long.
+    /// Makes the cached schema older, as if nobody had asked for this long.
     #[cfg(test)]
     pub(crate) fn age(&self, by: std::time::Duration) {
-        self.inner.kept.age(by);
+        self.inner.schema.age(by);
     }
 }

@@ -12,15 +12,15 @@ use tracing::debug;
 
 use crate::{
     command::Command,
-    connection::{Connection, Dial, Pace},
-    error::{NAME, Trouble, Unanswered},
+    connection::{Backoff, Connection, Endpoint},
+    error::{NAME, QueryError, Trouble},
     options::RedisCacheOptions,
     reply::{Reply, WRONG_TYPE},
 };
 
 /// The longest time for which Redis keeps anything here: ten years, in milliseconds. It refuses times that reach beyond its
 /// own calendar.
-const LONGEST_MILLIS: u64 = 10 * 365 * 24 * 3_600 * 1_000;
+const MAX_TTL_MILLIS: u64 = 10 * 365 * 24 * 3_600 * 1_000;
 
 /// Finished widgets in Redis, shared by all processes that use the same server and prefix. Clones share one connection, which
 /// is made with the first question and made anew whenever it breaks; it is not that of any
@@ -47,7 +47,7 @@ impl RedisCache {
     /// A cache in a server.
     #[expect(clippy::needless_pass_by_value, reason = "as all constructors over a client")]
     pub fn with_options(client: redis::Client, options: RedisCacheOptions) -> Self {
-        Self::over(Dial::single(&client, options.connect_timeout), options)
+        Self::over(Endpoint::single(&client, options.connect_timeout), options)
     }
 
     /// A cache in a cluster, without a prefix.
@@ -59,19 +59,19 @@ impl RedisCache {
     /// A cache in a cluster.
     #[cfg(feature = "cluster")]
     pub fn cluster_with_options(client: redis::cluster::ClusterClient, options: RedisCacheOptions) -> Self {
-        Self::over(Dial::cluster(client, options.connect_timeout), options)
+        Self::over(Endpoint::cluster(client, options.connect_timeout), options)
     }
 
-    fn over(dial: Dial, options: RedisCacheOptions) -> Self {
-        Self { connection: Connection::new(dial, Pace::default()), options: Arc::new(options) }
+    fn over(endpoint: Endpoint, options: RedisCacheOptions) -> Self {
+        Self { connection: Connection::new(endpoint, Backoff::default()), options: Arc::new(options) }
     }
 
     fn full(&self, key: &str) -> String {
         format!("{}{key}", self.options.prefix)
     }
 
-    /// What was found, if it may be as long.
-    fn found(&self, value: Value) -> Option<Vec<u8>> {
+    /// A value, if it is no longer than the limit.
+    fn accept(&self, value: Value) -> Option<Vec<u8>> {
         match value {
             Value::BulkString(bytes) if bytes.len() <= self.options.longest_value => Some(bytes),
             Value::BulkString(bytes) => {
@@ -83,7 +83,7 @@ impl RedisCache {
     }
 
     async fn ask(&self, commands: Vec<Command>, budget: Duration, question: &str) -> Result<Vec<Reply>, CacheError> {
-        self.connection.ask(commands, budget).await.map_err(|trouble| unanswered(question, trouble))
+        self.connection.ask(commands, budget).await.map_err(|trouble| query_error(question, trouble))
     }
 }
 
@@ -108,17 +108,17 @@ impl DashboardCache for RedisCache {
             return Ok(Vec::new());
         }
         let full: Vec<_> = keys.iter().map(|key| self.full(key)).collect();
-        let values = if self.connection.dial().is_cluster() {
+        let values = if self.connection.endpoint().is_cluster() {
             let commands = full.into_iter().map(Command::Get).collect();
             values(self.ask(commands, budget, "GET").await?)?
         } else {
             match self.ask(vec![Command::GetAll(full)], budget, "MGET").await?.pop() {
                 Some(Ok(Value::Array(values))) => values,
-                Some(Err(trouble)) => return Err(unanswered("MGET", trouble)),
-                _ => return Err(unanswered("MGET", Trouble::Unreadable)),
+                Some(Err(trouble)) => return Err(query_error("MGET", trouble)),
+                _ => return Err(query_error("MGET", Trouble::Unreadable)),
             }
         };
-        Ok(values.into_iter().map(|value| self.found(value)).collect())
+        Ok(values.into_iter().map(|value| self.accept(value)).collect())
     }
 
     async fn put(&self, entries: &[CacheEntry], budget: Duration) -> Result<(), CacheError> {
@@ -138,7 +138,7 @@ impl DashboardCache for RedisCache {
             return Ok(());
         }
         let failed = self.ask(commands, budget, "SET").await?.into_iter().find_map(Result::err);
-        failed.map_or(Ok(()), |trouble| Err(unanswered("SET", trouble)))
+        failed.map_or(Ok(()), |trouble| Err(query_error("SET", trouble)))
     }
 }
 
@@ -148,18 +148,18 @@ impl DashboardCache for RedisCache {
 fn values(replies: Vec<Reply>) -> Result<Vec<Value>, CacheError> {
     let heard = |reply: &Reply| reply.as_ref().map_or_else(|trouble| trouble.code() == WRONG_TYPE, |_| true);
     match replies.first() {
-        Some(Err(trouble)) if !replies.iter().any(heard) => Err(unanswered("GET", trouble.clone())),
+        Some(Err(trouble)) if !replies.iter().any(heard) => Err(query_error("GET", trouble.clone())),
         _ => Ok(replies.into_iter().map(|reply| reply.unwrap_or(Value::Nil)).collect()),
     }
 }
 
 /// A time as Redis takes it: it has no shorter one than a millisecond.
 fn millis(ttl: Duration) -> u64 {
-    u64::try_from(ttl.as_millis()).unwrap_or(LONGEST_MILLIS).clamp(1, LONGEST_MILLIS)
+    u64::try_from(ttl.as_millis()).unwrap_or(MAX_TTL_MILLIS).clamp(1, MAX_TTL_MILLIS)
 }
 
-fn unanswered(question: &str, trouble: Trouble) -> CacheError {
-    let error = Unanswered { question: question.to_owned(), source: trouble };
+fn query_error(question: &str, trouble: Trouble) -> CacheError {
+    let error = QueryError { question: question.to_owned(), source: trouble };
     CacheError { cache_name: NAME, source: error.into() }
 }
 
@@ -167,7 +167,7 @@ fn unanswered(question: &str, trouble: Trouble) -> CacheError {
 mod tests {
     use super::*;
 
-    fn said(line: &str) -> Reply {
+    fn error_reply(line: &str) -> Reply {
         let reply = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
         Err(reply.extract_error().unwrap_err().into())
     }
@@ -175,14 +175,14 @@ mod tests {
     #[test]
     fn a_node_that_fails_costs_only_what_lies_there() {
         let value = || Ok(Value::BulkString(b"45".to_vec()));
-        let found = values(vec![Err(Trouble::Slow), value(), said("WRONGTYPE no")]).unwrap();
+        let found = values(vec![Err(Trouble::Slow), value(), error_reply("WRONGTYPE no")]).unwrap();
         assert_eq!(found, [Value::Nil, Value::BulkString(b"45".to_vec()), Value::Nil]);
-        assert!(values(vec![said("WRONGTYPE no")]).is_ok());
+        assert!(values(vec![error_reply("WRONGTYPE no")]).is_ok());
     }
 
     #[test]
     fn nodes_that_say_nothing_are_an_error() {
-        let error = values(vec![said("NOPERM no"), Err(Trouble::Slow)]).unwrap_err();
+        let error = values(vec![error_reply("NOPERM no"), Err(Trouble::Slow)]).unwrap_err();
         assert_eq!(error.to_string(), "the cache redis did not answer");
         let cause = std::error::Error::source(&error).unwrap();
         assert_eq!(cause.to_string(), "asking for GET");
@@ -196,7 +196,7 @@ mod tests {
             (Duration::from_nanos(1), 1),
             (Duration::from_millis(1_500), 1_500),
             (Duration::from_secs(3 * 365 * 24 * 3_600), 94_608_000_000),
-            (Duration::MAX, LONGEST_MILLIS),
+            (Duration::MAX, MAX_TTL_MILLIS),
         ] {
             assert_eq!(millis(given), sent);
         }

@@ -1,12 +1,12 @@
-//! A connection that heals: made when first needed, thrown away whenever in doubt, made anew in the background.
+//! A connection that heals: opened when first needed, discarded whenever in doubt, reopened in the background.
 //!
 //! The driver's own manager never recovers from a garbled reply or from a password that was refused while it reconnected, and
 //! never notices a connection that went dead without a sign. Here each of them is one more reason for a new connection.
 //!
-//! Lives here: asking. Lives elsewhere: when to connect and whom to let wait (`standing`), how to connect and what travels
+//! Lives here: asking. Lives elsewhere: when to connect and which questions wait (`lifecycle`), how to connect and what is sent
 //! (`wire`), what replies mean (`reply`).
 
-mod standing;
+mod lifecycle;
 mod wire;
 
 use std::{
@@ -20,9 +20,9 @@ use tokio::{
 };
 use tracing::{debug, info};
 
-pub(crate) use self::{standing::Pace, wire::Dial};
+pub(crate) use self::{lifecycle::Backoff, wire::Endpoint};
 use self::{
-    standing::{Next, Standing},
+    lifecycle::{Action, Lifecycle},
     wire::Wire,
 };
 use crate::{command::Command, error::Trouble, reply::Reply};
@@ -34,22 +34,22 @@ pub(crate) struct Connection {
 }
 
 struct Shared {
-    dial: Dial,
-    standing: watch::Sender<Standing<Wire>>,
+    endpoint: Endpoint,
+    lifecycle: watch::Sender<Lifecycle<Wire>>,
 }
 
 impl Connection {
-    pub(crate) fn new(dial: Dial, pace: Pace) -> Self {
-        Self { shared: Arc::new(Shared { dial, standing: watch::Sender::new(Standing::new(pace)) }) }
+    pub(crate) fn new(endpoint: Endpoint, backoff: Backoff) -> Self {
+        Self { shared: Arc::new(Shared { endpoint, lifecycle: watch::Sender::new(Lifecycle::new(backoff)) }) }
     }
 
     /// Whether there is a connection now.
     pub(crate) fn is_open(&self) -> bool {
-        self.shared.standing.borrow().is_open()
+        self.shared.lifecycle.borrow().is_open()
     }
 
-    pub(crate) fn dial(&self) -> &Dial {
-        &self.shared.dial
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.shared.endpoint
     }
 
     /// Asks all at once, and waits for one reply to each. What becomes of the connection is seen to even if nobody waits for
@@ -72,7 +72,7 @@ impl Connection {
                         replies.iter().find_map(|reply| reply.as_ref().err().filter(|it| it.doubts_connection()));
                     match doubt.cloned() {
                         Some(trouble) => self.doubt(generation, trouble, true),
-                        None => self.standing(|standing| standing.answered(generation)),
+                        None => self.lifecycle(|lifecycle| lifecycle.on_answer(generation)),
                     }
                     return Ok(replies);
                 }
@@ -97,14 +97,14 @@ impl Connection {
     async fn connected(&self, deadline: Instant) -> Result<(Wire, u64), Trouble> {
         // The second time there is a connection, or it is known why not; unless a try was abandoned.
         for _ in 0..3 {
-            let mut changes = self.shared.standing.subscribe();
-            match self.standing(|standing| standing.next(Instant::now())) {
-                Next::Use(wire, generation) => return Ok((wire, generation)),
-                Next::Fail(trouble) => return Err(trouble),
-                Next::Connect => self.connect_after(Duration::ZERO),
-                Next::Wait => {}
+            let mut changes = self.shared.lifecycle.subscribe();
+            match self.lifecycle(|lifecycle| lifecycle.next_action(Instant::now())) {
+                Action::Use(wire, generation) => return Ok((wire, generation)),
+                Action::Fail(trouble) => return Err(trouble),
+                Action::Connect => self.connect_after(Duration::ZERO),
+                Action::Wait => {}
             }
-            let settled = timeout_at(deadline, changes.wait_for(Standing::is_settled)).await;
+            let settled = timeout_at(deadline, changes.wait_for(Lifecycle::is_settled)).await;
             // Whether for good or bad is seen at the start.
             if settled.is_err() {
                 break;
@@ -115,58 +115,60 @@ impl Connection {
 
     /// A connection is in doubt; while some of it is of use it serves until there is a new one.
     fn doubt(&self, generation: u64, trouble: Trouble, of_use: bool) {
-        let told = trouble.clone();
-        let pause = self.standing(|standing| standing.doubted(generation, trouble, of_use, fastrand::f64()));
+        let cause = trouble.clone();
+        let pause = self.lifecycle(|lifecycle| lifecycle.on_failure(generation, trouble, of_use, fastrand::f64()));
         if let Some(pause) = pause {
-            debug!("connecting to redis anew: {told}");
+            debug!("connecting to redis anew: {cause}");
             self.connect_after(pause);
         }
     }
 
     /// Makes a connection in the background, trying until there is one or nobody wants it.
     fn connect_after(&self, pause: Duration) {
-        let trying = Trying { shared: Arc::downgrade(&self.shared), ended: false };
-        tokio::spawn(async move { trying.until_connected(pause).await });
+        let task = ConnectTask { shared: Arc::downgrade(&self.shared), ended: false };
+        tokio::spawn(async move { task.until_connected(pause).await });
     }
 
-    /// Looks at how it stands, and changes it.
-    fn standing<T>(&self, change: impl FnOnce(&mut Standing<Wire>) -> T) -> T {
-        self.shared.standing(change)
+    /// Reads and changes the state of the connection, under its lock.
+    fn lifecycle<T>(&self, change: impl FnOnce(&mut Lifecycle<Wire>) -> T) -> T {
+        self.shared.lifecycle(change)
     }
 }
 
 impl Shared {
-    fn standing<T>(&self, change: impl FnOnce(&mut Standing<Wire>) -> T) -> T {
+    fn lifecycle<T>(&self, change: impl FnOnce(&mut Lifecycle<Wire>) -> T) -> T {
         let mut result = None;
-        self.standing.send_modify(|standing| result = Some(change(standing)));
+        self.lifecycle.send_modify(|lifecycle| result = Some(change(lifecycle)));
         // `send_modify` calls what it is given exactly once, before it returns.
         result.expect("changed")
     }
 }
 
-/// A connection that is being made. If that ends early, by a panic or because the runtime ends, the next who asks begins anew.
-struct Trying {
+/// The task that makes a connection. If it ends early, by a panic or with its runtime, the next question starts a new one.
+struct ConnectTask {
     shared: Weak<Shared>,
     ended: bool,
 }
 
-impl Trying {
+impl ConnectTask {
     async fn until_connected(mut self, mut pause: Duration) {
         loop {
             sleep(pause).await;
             let Some(shared) = self.shared.upgrade() else { return };
-            let made = shared.dial.connect().await;
+            let made = shared.endpoint.connect().await;
             match made {
                 Ok(wire) => {
                     // Before anybody can find the new connection broken, and have another one made.
                     self.ended = true;
-                    let failures = shared.standing(|standing| standing.connected(wire));
+                    let failures = shared.lifecycle(|lifecycle| lifecycle.on_connected(wire));
                     info!(failures, "connected to redis");
                     return;
                 }
                 Err(trouble) => {
-                    let told = trouble.clone();
-                    match shared.standing(|standing| standing.refused(trouble, Instant::now(), fastrand::f64())) {
+                    let cause = trouble.clone();
+                    match shared
+                        .lifecycle(|lifecycle| lifecycle.on_connect_failure(trouble, Instant::now(), fastrand::f64()))
+                    {
                         Some(next) => pause = next,
                         None => {
                             self.ended = true;
@@ -174,17 +176,17 @@ impl Trying {
                         }
                     }
                     // Each question says so too; what nobody asks about is of no interest.
-                    debug!("no connection to redis: {told}");
+                    debug!("no connection to redis: {cause}");
                 }
             }
         }
     }
 }
 
-impl Drop for Trying {
+impl Drop for ConnectTask {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade().filter(|_| !self.ended) {
-            shared.standing(Standing::given_up);
+            shared.lifecycle(Lifecycle::on_abandoned);
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) enum Trouble {
     #[error("the database was refused")]
     Database,
     #[error("it replied {0}")]
-    Said(Code),
+    ErrorReply(Code),
     #[error("it has no room for another connection")]
     Full,
     #[error("the reply is none that was asked for")]
@@ -50,20 +50,20 @@ impl fmt::Display for Code {
 }
 
 impl Trouble {
-    /// What Redis replied instead of a value.
-    pub(crate) fn said(error: &ServerError) -> Self {
+    /// The trouble behind an error that Redis replied instead of a value.
+    pub(crate) fn error_reply(error: &ServerError) -> Self {
         // Said when a connection is accepted; so it can come as the reply to whatever was asked first.
         if error.details().is_some_and(|text| text.contains("max number of clients")) {
             return Self::Full;
         }
         // Redis has no such code; a server that is none may have any.
         let is_code = |code: &&str| code.len() <= 20 && code.bytes().all(|byte| byte.is_ascii_uppercase());
-        Self::Said(Code(Some(error.code()).filter(is_code).unwrap_or("ERR").to_owned()))
+        Self::ErrorReply(Code(Some(error.code()).filter(is_code).unwrap_or("ERR").to_owned()))
     }
 
     pub(crate) fn code(&self) -> &str {
         match self {
-            Self::Said(Code(code)) => code,
+            Self::ErrorReply(Code(code)) => code,
             _ => "",
         }
     }
@@ -72,7 +72,7 @@ impl Trouble {
     /// forgot who it is.
     pub(crate) fn doubts_connection(&self) -> bool {
         match self {
-            Self::Said(_) => self.code() == "NOAUTH",
+            Self::ErrorReply(_) => self.code() == "NOAUTH",
             _ => true,
         }
     }
@@ -105,21 +105,21 @@ impl From<RedisError> for Trouble {
             ErrorKind::InvalidClientConfig => Self::Client("configuration or address"),
             ErrorKind::ClusterConnectionNotFound => Self::Client("no node of the cluster answers"),
             ErrorKind::Client => Self::Client("client"),
-            _ => ServerError::try_from(error).map_or(Self::Unreadable, |error| Self::said(&error)),
+            _ => ServerError::try_from(error).map_or(Self::Unreadable, |error| Self::error_reply(&error)),
         }
     }
 }
 
-/// A question that was not answered.
+/// A query that failed, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("asking for {question}")]
-pub(crate) struct Unanswered {
+pub(crate) struct QueryError {
     pub(crate) question: String,
     pub(crate) source: Trouble,
 }
 
-impl From<Unanswered> for SourceError {
-    fn from(error: Unanswered) -> Self {
+impl From<QueryError> for SourceError {
+    fn from(error: QueryError) -> Self {
         let source_name = NAME.into();
         match error.source.code() {
             "NOPERM" => return Self::Denied { source_name, missing: format!("the right to {}", error.question) },
@@ -150,7 +150,7 @@ impl From<Unanswered> for SourceError {
             | Trouble::Client(_) => Self::Unavailable { source_name, source: error.into() },
             Trouble::Unreadable => Self::Malformed { source_name, expected: "a reply of Redis", source: error.into() },
             // `MOVED` of a cluster's node that is taken for a single server, for one.
-            Trouble::Said(_) => Self::Malformed { source_name, expected: "a value", source: error.into() },
+            Trouble::ErrorReply(_) => Self::Malformed { source_name, expected: "a value", source: error.into() },
         }
     }
 }
@@ -159,18 +159,18 @@ impl From<Unanswered> for SourceError {
 mod tests {
     use super::*;
 
-    fn said(line: &str) -> Trouble {
+    fn error_reply(line: &str) -> Trouble {
         let reply = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
         Trouble::from(reply.extract_error().unwrap_err())
     }
 
     fn asked(trouble: Trouble) -> SourceError {
-        Unanswered { question: "GET campaign:{activityId}:counter".to_owned(), source: trouble }.into()
+        QueryError { question: "GET campaign:{activityId}:counter".to_owned(), source: trouble }.into()
     }
 
     #[test]
     fn a_missing_right_is_named() {
-        let error = asked(said("NOPERM this user has no permissions to run the 'get' command"));
+        let error = asked(error_reply("NOPERM this user has no permissions to run the 'get' command"));
         let SourceError::Denied { missing, .. } = error else { panic!("{error:?}") };
         assert_eq!(missing, "the right to GET campaign:{activityId}:counter");
     }
@@ -178,8 +178,8 @@ mod tests {
     #[test]
     fn refused_credentials_are_denied() {
         let refused = RedisError::from((ErrorKind::AuthenticationFailed, "no"));
-        let noauth = said("NOAUTH Authentication required.");
-        let wrongpass = said("WRONGPASS invalid username-password pair or user is disabled.");
+        let noauth = error_reply("NOAUTH Authentication required.");
+        let wrongpass = error_reply("WRONGPASS invalid username-password pair or user is disabled.");
         for trouble in [refused.into(), noauth, wrongpass] {
             assert!(matches!(asked(trouble), SourceError::Denied { .. }));
         }
@@ -187,8 +187,9 @@ mod tests {
 
     #[test]
     fn a_busy_or_full_server_is_overloaded() {
-        let busy = said("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
-        for trouble in [busy, said("ERR max number of clients reached")] {
+        let busy =
+            error_reply("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
+        for trouble in [busy, error_reply("ERR max number of clients reached")] {
             assert!(matches!(asked(trouble), SourceError::Overloaded { .. }));
         }
     }
@@ -197,9 +198,9 @@ mod tests {
     fn what_passes_is_unavailable() {
         let io = |kind| Trouble::from(RedisError::from(io::Error::from(kind)));
         let passing = [
-            said("LOADING Redis is loading the dataset in memory"),
-            said("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
-            said("CLUSTERDOWN The cluster is down"),
+            error_reply("LOADING Redis is loading the dataset in memory"),
+            error_reply("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
+            error_reply("CLUSTERDOWN The cluster is down"),
             io(io::ErrorKind::TimedOut),
             io(io::ErrorKind::ConnectionReset).twice(),
         ];
@@ -220,14 +221,14 @@ mod tests {
 
     #[test]
     fn a_node_of_a_cluster_taken_for_a_single_server_is_malformed_and_tells_no_address() {
-        let error = asked(said("MOVED 3999 10.1.2.3:6381"));
+        let error = asked(error_reply("MOVED 3999 10.1.2.3:6381"));
         assert!(matches!(error, SourceError::Malformed { .. }));
         assert!(!format!("{error:?}").contains("10.1.2.3"), "{error:?}");
     }
 
     #[test]
     fn an_error_quotes_nothing_of_a_reply() {
-        let strange = said("user-4711 at 10.1.2.3 is not known here");
+        let strange = error_reply("user-4711 at 10.1.2.3 is not known here");
         assert_eq!(strange.to_string(), "it replied ERR");
         let unreadable = Trouble::from(redis::parse_redis_value(b"!user-4711\r\n").unwrap_err());
         assert_eq!(unreadable, Trouble::Unreadable);

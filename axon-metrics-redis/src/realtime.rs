@@ -12,7 +12,7 @@ use tracing::warn;
 
 use crate::{
     command::Command,
-    connection::{Connection, Dial, Pace},
+    connection::{Backoff, Connection, Endpoint},
     error::NAME,
     keys::StockKey,
     options::RedisOptions,
@@ -40,7 +40,7 @@ impl RedisRealtime {
     /// A source over a server.
     #[expect(clippy::needless_pass_by_value, reason = "as all constructors of sources")]
     pub fn with_options(client: redis::Client, options: RedisOptions) -> Self {
-        Self::over(Dial::single(&client, options.connect_timeout), options)
+        Self::over(Endpoint::single(&client, options.connect_timeout), options)
     }
 
     /// A source over a cluster with the platform's keys. Its keys lie in many slots, so each is asked for by a command of its
@@ -53,11 +53,11 @@ impl RedisRealtime {
     /// A source over a cluster.
     #[cfg(feature = "cluster")]
     pub fn cluster_with_options(client: redis::cluster::ClusterClient, options: RedisOptions) -> Self {
-        Self::over(Dial::cluster(client, options.connect_timeout), options)
+        Self::over(Endpoint::cluster(client, options.connect_timeout), options)
     }
 
-    fn over(dial: Dial, options: RedisOptions) -> Self {
-        Self { connection: Connection::new(dial, Pace::default()), options: Arc::new(options) }
+    fn over(endpoint: Endpoint, options: RedisOptions) -> Self {
+        Self { connection: Connection::new(endpoint, Backoff::default()), options: Arc::new(options) }
     }
 }
 
@@ -84,7 +84,7 @@ impl RealtimeSource for RedisRealtime {
         let keys = &self.options.keys;
         let commands = reply::commands(keys, &question.activities);
         let replies = self.connection.ask(commands, question.budget).await;
-        let replies = replies.map_err(|trouble| reply::unanswered("counters and members", trouble))?;
+        let replies = replies.map_err(|trouble| reply::query_error("counters and members", trouble))?;
         let facts = reply::facts(keys, &question.activities, replies, question.as_of)?;
         log_failures(&facts);
         Ok(facts)
@@ -96,7 +96,7 @@ impl RealtimeSource for RedisRealtime {
         let mut commands = vec![Command::Ping];
         commands.extend(reply::commands(keys, &[ActivityId(0)]));
         let replies = self.connection.ask(commands, budget).await;
-        let replies = replies.map_err(|trouble| reply::unanswered("PING", trouble))?;
+        let replies = replies.map_err(|trouble| reply::query_error("PING", trouble))?;
         reply::rights(keys, replies)?;
         let meaning = match keys.stock {
             StockKey::Held(_) => "slots taken",
@@ -106,7 +106,7 @@ impl RealtimeSource for RedisRealtime {
         let findings = vec![
             finding("stock key", format!("{} ({meaning})", keys.stock.template())),
             finding("members key", keys.members.to_string()),
-            finding("connection", self.connection.dial().describe().to_owned()),
+            finding("connection", self.connection.endpoint().describe().to_owned()),
         ];
         Ok(Probe { newest: None, findings })
     }

@@ -11,7 +11,7 @@ use redis::Value;
 
 use crate::{
     command::Command,
-    error::{NAME, Trouble, Unanswered},
+    error::{NAME, QueryError, Trouble},
     keys::{RedisKeys, StockKey},
 };
 
@@ -40,7 +40,7 @@ pub(crate) fn facts(
         replies.iter().any(|reply| reply.as_ref().map_or_else(|trouble| trouble.code() == WRONG_TYPE, |_| true));
     let mut replies = replies.into_iter();
     if let (false, Some(Err(trouble))) = (heard, replies.as_slice().first()) {
-        return Err(unanswered(&reader.stock_question(), trouble.clone()));
+        return Err(query_error(&reader.stock_question(), trouble.clone()));
     }
     let mut next = || replies.next().unwrap_or(Err(Trouble::Unreadable));
     let slots = activities
@@ -61,7 +61,7 @@ pub(crate) fn rights(keys: &RedisKeys, replies: Vec<Reply>) -> Result<(), Source
     let questions = [stock_question(keys), members_question(keys)];
     for (question, reply) in questions.iter().zip(replies.into_iter().skip(1)) {
         match reply {
-            Err(trouble) if trouble.code() != WRONG_TYPE => return Err(unanswered(question, trouble)),
+            Err(trouble) if trouble.code() != WRONG_TYPE => return Err(query_error(question, trouble)),
             _ => {}
         }
     }
@@ -125,15 +125,15 @@ fn members_question(keys: &RedisKeys) -> String {
     format!("SCARD {}", keys.members)
 }
 
-pub(crate) fn unanswered(question: &str, trouble: Trouble) -> SourceError {
-    Unanswered { question: question.to_owned(), source: trouble }.into()
+pub(crate) fn query_error(question: &str, trouble: Trouble) -> SourceError {
+    QueryError { question: question.to_owned(), source: trouble }.into()
 }
 
 fn missing(question: &str, trouble: Trouble) -> Missing {
     if trouble.code() == WRONG_TYPE {
         return Missing::NotMeasured(Reason::BadValue);
     }
-    Missing::Unavailable(Arc::new(unanswered(question, trouble)))
+    Missing::Unavailable(Arc::new(query_error(question, trouble)))
 }
 
 /// An integer as Redis itself reads one: no plus, no blanks, no zeros in front.
@@ -150,9 +150,9 @@ mod tests {
 
     const ONE: [ActivityId; 1] = [ActivityId(789)];
 
-    fn said(line: &str) -> Reply {
+    fn error_reply(line: &str) -> Reply {
         let reply = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
-        Err(Trouble::said(&ServerError::try_from(reply.extract_error().unwrap_err()).unwrap()))
+        Err(Trouble::error_reply(&ServerError::try_from(reply.extract_error().unwrap_err()).unwrap()))
     }
 
     fn text(text: &str) -> Reply {
@@ -214,16 +214,16 @@ mod tests {
     #[test]
     fn a_key_of_another_kind_is_a_bad_value() {
         let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value";
-        assert!(matches!(stock(said(wrong)), Err(Missing::NotMeasured(Reason::BadValue))));
-        assert!(matches!(members(said(wrong)), Err(Missing::NotMeasured(Reason::BadValue))));
+        assert!(matches!(stock(error_reply(wrong)), Err(Missing::NotMeasured(Reason::BadValue))));
+        assert!(matches!(members(error_reply(wrong)), Err(Missing::NotMeasured(Reason::BadValue))));
         // Also where there is nothing else: the store answered.
-        let both = slots(&RedisKeys::platform(), said(wrong), said(wrong));
+        let both = slots(&RedisKeys::platform(), error_reply(wrong), error_reply(wrong));
         assert!(matches!(both.stock, Err(Missing::NotMeasured(Reason::BadValue))));
     }
 
     #[test]
     fn facts_stand_and_fail_apart() {
-        let denied = said("NOPERM this user has no permissions to run the 'scard' command");
+        let denied = error_reply("NOPERM this user has no permissions to run the 'scard' command");
         let found = slots(&RedisKeys::platform(), text("45"), denied);
         assert_eq!(found.stock.unwrap().value, Stock::Held(45));
         let Err(Missing::Unavailable(error)) = found.members else { panic!("{:?}", found.members) };
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_store_that_says_nothing_at_all_is_an_error() {
-        let denied = || said("NOPERM this user has no permissions to run the 'get' command");
+        let denied = || error_reply("NOPERM this user has no permissions to run the 'get' command");
         let found = facts(&RedisKeys::platform(), &ONE, vec![denied(), denied()], Timestamp::UNIX_EPOCH);
         assert!(matches!(found, Err(SourceError::Denied { .. })), "{found:?}");
     }

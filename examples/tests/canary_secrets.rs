@@ -30,7 +30,7 @@ use drill::is_drill;
 use marks::{Mark, Marks};
 use platform::Platform;
 use serde_json::json;
-use server::{Server, Told, printed};
+use server::{Server, ServerInput, printed};
 use sqlx::{AssertSqlSafe, Executor as _, mysql::MySqlConnectOptions};
 
 const SQL: &str = "AXON_TEST_MYSQL_URL";
@@ -87,9 +87,9 @@ fn encoded(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
-/// Where the stores are, as the server is told.
+/// The addresses of the stores, as the server gets them.
 #[derive(Clone)]
-struct Places {
+struct StoreAddresses {
     es: SocketAddr,
     sql: SocketAddr,
     redis: SocketAddr,
@@ -169,16 +169,16 @@ impl Scene {
         redis::cmd("SADD").arg(members).arg(PERSON).arg(SESSION).exec_async(&mut self.admin().await).await.unwrap();
     }
 
-    fn places(&self) -> Places {
+    fn addresses(&self) -> StoreAddresses {
         let at = &self.platform.addresses;
-        Places { es: at.elasticsearch, sql: at.sql, redis: at.redis }
+        StoreAddresses { es: at.elasticsearch, sql: at.sql, redis: at.redis }
     }
 
     /// The settings, as a file; secrets that are given otherwise are put into files and the environment.
-    fn told(&self, given: Given, places: &Places) -> Told {
+    fn input(&self, given: Given, addresses: &StoreAddresses) -> ServerInput {
         let Secrets { es_password, es_key, mysql, redis, cache, .. } = &self.secrets;
         let (user, database) = (&self.user, &self.platform.database);
-        let mut told = Told::new();
+        let mut input = ServerInput::new();
         let mut address = |key: &str, scheme: &str, user: &str, password: &str, rest: String| {
             let login = match given {
                 Given::Addresses => format!("{user}:{}", encoded(password)),
@@ -186,31 +186,31 @@ impl Scene {
             };
             let address = format!("{scheme}://{login}@{rest}");
             if given == Given::Environment {
-                told.variable(&format!("{key}.url"), &address);
+                input.variable(&format!("{key}.url"), &address);
             } else {
-                told.line(&format!("{key}.url"), &address);
+                input.line(&format!("{key}.url"), &address);
             }
         };
-        address("mysql", "mysql", user, mysql, format!("{}/{database}", places.sql));
-        address("redis", "redis", user, redis, format!("{}/0", places.redis));
+        address("mysql", "mysql", user, mysql, format!("{}/{database}", addresses.sql));
+        address("redis", "redis", user, redis, format!("{}/0", addresses.redis));
         if server::knows("cache.url") {
-            address("cache", "redis", &format!("{user}_cache"), cache, format!("{}/0", places.redis));
+            address("cache", "redis", &format!("{user}_cache"), cache, format!("{}/0", addresses.redis));
         }
         let key = given == Given::Files || given == Given::Environment;
         let es = if given == Given::Addresses {
-            format!("http://elastic:{}@{}", encoded(es_password), places.es)
+            format!("http://elastic:{}@{}", encoded(es_password), addresses.es)
         } else {
-            format!("http://{}", places.es)
+            format!("http://{}", addresses.es)
         };
-        told.line("elasticsearch.url", &es);
+        input.line("elasticsearch.url", &es);
         if !key && given != Given::Addresses {
-            told.line("elasticsearch.username", "elastic");
+            input.line("elasticsearch.username", "elastic");
         }
         let mut secret = |name: &str, value: &str| match given {
             Given::Addresses => {}
-            Given::File => told.line(name, value),
-            Given::Files => told.file(&format!("{name}_file"), value),
-            Given::Environment => told.variable(name, value),
+            Given::File => input.line(name, value),
+            Given::Files => input.file(&format!("{name}_file"), value),
+            Given::Environment => input.variable(name, value),
         };
         if key {
             secret("elasticsearch.api_key", es_key);
@@ -221,14 +221,14 @@ impl Scene {
         secret("redis.password", redis);
         if server::knows("cache.url") {
             secret("cache.password", cache);
-            told.line("cache.shared", "redis");
-            told.line("cache.prefix", &format!("{database}:"));
+            input.line("cache.shared", "redis");
+            input.line("cache.prefix", &format!("{database}:"));
         }
-        told.line("elasticsearch.event_indices", &self.platform.indices.behavior);
-        told.line("elasticsearch.purchase_indices", &self.platform.indices.commerce);
-        told.line("redis.stock_key", &self.platform.keys.counter());
-        told.line("redis.members_key", &self.platform.keys.members());
-        told
+        input.line("elasticsearch.event_indices", &self.platform.indices.behavior);
+        input.line("elasticsearch.purchase_indices", &self.platform.indices.commerce);
+        input.line("redis.stock_key", &self.platform.keys.counter());
+        input.line("redis.members_key", &self.platform.keys.members());
+        input
     }
 
     /// Asks the server everything it can be asked, as a viewer with secrets of its own.
@@ -238,12 +238,12 @@ impl Scene {
     }
 
     /// Everything that is said by a server so told, and by its commands.
-    fn said(&self, told: &Told, format: &str, healthy: bool) -> String {
+    fn said(&self, input: &ServerInput, format: &str, healthy: bool) -> String {
         let now = self.platform.expected.as_of.to_rfc3339();
-        let mut said = printed(told, &["--print-config"]);
+        let mut said = printed(input, &["--print-config"]);
         assert!(said.contains("***"), "{said}");
-        said += &printed(told, &["--check-config", "--now", &now, "--log-format", format]);
-        let mut server = Server::start(told, &["--now", &now, "--log-format", format]);
+        said += &printed(input, &["--check-config", "--now", &now, "--log-format", format]);
+        let mut server = Server::start(input, &["--now", &now, "--log-format", format]);
         self.visit(&mut server);
         if healthy {
             assert!(server.statuses.contains(&200) && server.answers.contains("totalVisits"), "{}", server.answers);
@@ -275,11 +275,11 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_told_while_the_stores_answer() {
     let Some(scene) = Scene::begin("well").await else { return };
-    let (places, forms) = (scene.places(), ["text", "json"]);
+    let (addresses, forms) = (scene.addresses(), ["text", "json"]);
     for (index, given) in [Given::Addresses, Given::File, Given::Files, Given::Environment].into_iter().enumerate() {
-        let told = scene.told(given, &places);
+        let input = scene.input(given, &addresses);
         let format = forms[index % 2];
-        let said = tokio::task::block_in_place(|| scene.said(&told, format, true));
+        let said = tokio::task::block_in_place(|| scene.said(&input, format, true));
         scene.silent(&format!("well, {given:?}, {format}"), &said);
     }
     scene.end().await;
@@ -298,13 +298,13 @@ async fn break_again(proxies: Arc<Vec<FaultProxy>>, fault: Fault) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_told_while_the_stores_fail() {
     let Some(scene) = Scene::begin("ill").await else { return };
-    let real = scene.places();
+    let real = scene.addresses();
     let mut proxies = Vec::new();
     for server in [real.es, real.sql, real.redis] {
         proxies.push(FaultProxy::start(server).await.unwrap());
     }
     let proxies = Arc::new(proxies);
-    let places = Places { es: proxies[0].address(), sql: proxies[1].address(), redis: proxies[2].address() };
+    let addresses = StoreAddresses { es: proxies[0].address(), sql: proxies[1].address(), redis: proxies[2].address() };
     let mut faults =
         vec![Fault::Refuse, Fault::Garbage, Fault::Reset, Fault::Cut { after_bytes: 40 }, Fault::Blackhole];
     if is_drill() {
@@ -315,10 +315,10 @@ async fn no_secret_is_told_while_the_stores_fail() {
     for (index, fault) in faults.into_iter().enumerate() {
         proxies.iter().for_each(|proxy| proxy.set(fault));
         let (given, format) = (givens[index % 4], ["json", "text"][index % 2]);
-        let told = scene.told(given, &places);
+        let input = scene.input(given, &addresses);
         // Again and again, since only connections that are open become half-open.
         let breaking = tokio::spawn(break_again(Arc::clone(&proxies), fault));
-        let said = tokio::task::block_in_place(|| scene.said(&told, format, false));
+        let said = tokio::task::block_in_place(|| scene.said(&input, format, false));
         breaking.abort();
         scene.silent(&format!("{fault}, {given:?}, {format}"), &said);
     }
@@ -337,12 +337,12 @@ async fn no_secret_is_told_when_it_is_refused() {
         let mut setuser = redis::cmd("ACL");
         setuser.arg("SETUSER").arg(name).arg("resetpass").arg(">another").exec_async(&mut admin).await.unwrap();
     }
-    let places = Places { es: server::echo_of_refusals().await, ..scene.places() };
+    let addresses = StoreAddresses { es: server::echo_of_refusals().await, ..scene.addresses() };
     for (given, format) in
         [(Given::Addresses, "json"), (Given::File, "text"), (Given::Files, "json"), (Given::Environment, "text")]
     {
-        let told = scene.told(given, &places);
-        let said = tokio::task::block_in_place(|| scene.said(&told, format, false));
+        let input = scene.input(given, &addresses);
+        let said = tokio::task::block_in_place(|| scene.said(&input, format, false));
         for store in ["mysql", "redis", "elasticsearch"] {
             assert!(said.contains(&format!("{store} refused")), "{store}: {said}");
         }
@@ -375,16 +375,16 @@ fn no_secret_is_told_when_a_setting_is_wrong() {
     ];
     let (mut said, mut refused) = (String::new(), 0);
     for case in cases {
-        let (mut in_file, mut in_environment) = (Told::new(), Told::new());
+        let (mut in_file, mut in_environment) = (ServerInput::new(), ServerInput::new());
         for (key, value) in *case {
             in_file.line(key, &with(value));
             in_environment.variable(key, &with(value));
         }
-        for told in [&in_file, &in_environment] {
+        for input in [&in_file, &in_environment] {
             for command in [&["--check-config"][..], &["--print-config"], &[]] {
                 // Without a command it would serve, had it nothing to complain of.
                 let command = if command.is_empty() { &["--listen", "256.0.0.1:1"] } else { command };
-                let one = printed(told, command);
+                let one = printed(input, command);
                 refused += usize::from(one.contains("error: "));
                 said += &one;
             }
@@ -395,10 +395,10 @@ fn no_secret_is_told_when_a_setting_is_wrong() {
         ["password = 90817263540918", "password = [\"CANARY\"]", "password = {a = \"CANARY\"}", "password = \"CANARY"]
     {
         for table in ["mysql", "redis", "elasticsearch"] {
-            let mut told = Told::new();
-            told.raw(&with(&format!("[{table}]\n{line}\n")));
-            said += &printed(&told, &["--check-config"]);
-            said += &printed(&told, &["--print-config"]);
+            let mut input = ServerInput::new();
+            input.raw(&with(&format!("[{table}]\n{line}\n")));
+            said += &printed(&input, &["--check-config"]);
+            said += &printed(&input, &["--print-config"]);
         }
     }
     let found = marks.found(&said);
@@ -465,17 +465,17 @@ fn nobody_in_the_files_of_the_embedded_store_is_named() {
         let all = files.iter().chain(more).map(|text| (*text).to_owned());
         all.chain(["--realtime".to_owned(), realtime.to_owned()]).collect()
     };
-    let told = Told::new();
+    let input = ServerInput::new();
     let mut said = String::new();
     for format in [&["--log-format", "text"][..], &["--log-format", "json"]] {
         let checked = with(&[&["--check-config"], format].concat(), &realtime);
-        let checked = printed(&told, &checked.iter().map(String::as_str).collect::<Vec<_>>());
+        let checked = printed(&input, &checked.iter().map(String::as_str).collect::<Vec<_>>());
         assert!(checked.contains("rejected") || checked.contains("line"), "{checked}");
         said += &checked;
         let complaint = with(&[&["--check-config"], format].concat(), &wrong);
-        said += &printed(&told, &complaint.iter().map(String::as_str).collect::<Vec<_>>());
+        said += &printed(&input, &complaint.iter().map(String::as_str).collect::<Vec<_>>());
         let arguments = with(format, &realtime);
-        let mut server = Server::start(&told, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut server = Server::start(&input, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
         server.visit(123, 789, SESSION);
         assert!(server.answers.contains("totalVisits"), "{}", server.answers);
         said += &server.end();

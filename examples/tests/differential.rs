@@ -86,14 +86,14 @@ fn keep(layout: Layout) -> Keep {
     })
 }
 
-/// Writes for the embedded store what the real ones get.
-struct Kept<'a> {
+/// Writes for the embedded store the same events and rows that the real stores hold.
+struct FilteredSink<'a> {
     inner: NdjsonSink<'a>,
     keep: Keep,
     has_status: bool,
 }
 
-impl Sink for Kept<'_> {
+impl Sink for FilteredSink<'_> {
     fn catalog(&mut self, catalog: &Catalog) -> io::Result<()> {
         self.inner.catalog(catalog)
     }
@@ -116,7 +116,7 @@ fn embedded(layout: Layout, keep: Keep, has_status: bool) -> Dashboard {
     let plan = Plan::new(config()).unwrap();
     let (mut events, mut catalog, mut ledger, mut realtime) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let outputs = Outputs { events: &mut events, catalog: &mut catalog, ledger: &mut ledger, realtime: &mut realtime };
-    let mut sink = Kept { inner: NdjsonSink::new(&config(), outputs), keep, has_status };
+    let mut sink = FilteredSink { inner: NdjsonSink::new(&config(), outputs), keep, has_status };
     plan.generate(&mut sink, |_| {}).unwrap();
     let files = Files::new()
         .events_from("events", Cursor::new(events))

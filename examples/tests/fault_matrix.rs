@@ -138,15 +138,15 @@ fn manner() -> Manner {
 }
 
 /// What stores say over one SQL server, and the stores that break beside it.
-struct Ground {
+struct Testbed {
     world: Arc<World>,
     stores: Vec<Store>,
 }
 
-impl Ground {
+impl Testbed {
     /// One for each SQL server there is. The other stores break beside any of them.
     async fn all() -> Vec<Self> {
-        let ground = async |store: Store, url| {
+        let testbed = async |store: Store, url| {
             if !store.is_there() {
                 return None;
             }
@@ -154,16 +154,18 @@ impl Ground {
             let platform = Platform::load(Layout::Aug2026, config, url, None).await?;
             Some(Self { world: Arc::new(World::new(platform).await), stores: vec![store] })
         };
-        let (on_mysql, on_mariadb) =
-            tokio::join!(ground(Store::MySql, "AXON_TEST_MYSQL_URL"), ground(Store::MariaDb, "AXON_TEST_MARIADB_URL"));
-        let mut grounds: Vec<Self> = on_mysql.into_iter().chain(on_mariadb).collect();
+        let (on_mysql, on_mariadb) = tokio::join!(
+            testbed(Store::MySql, "AXON_TEST_MYSQL_URL"),
+            testbed(Store::MariaDb, "AXON_TEST_MARIADB_URL")
+        );
+        let mut testbeds: Vec<Self> = on_mysql.into_iter().chain(on_mariadb).collect();
         for (place, store) in [Store::Elasticsearch, Store::Redis].into_iter().enumerate() {
-            let count = grounds.len().max(1);
-            if let Some(ground) = grounds.get_mut(place % count) {
-                ground.stores.push(store);
+            let count = testbeds.len().max(1);
+            if let Some(testbed) = testbeds.get_mut(place % count) {
+                testbed.stores.push(store);
             }
         }
-        grounds
+        testbeds
     }
 
     /// What comes of the cells of its stores.
@@ -214,10 +216,10 @@ async fn outcomes() -> &'static [(Cell, Outcome)] {
     static OUTCOMES: OnceCell<Vec<(Cell, Outcome)>> = OnceCell::const_new();
     OUTCOMES
         .get_or_init(|| async {
-            let grounds = Ground::all().await;
-            let outcomes = join_all(grounds.iter().map(Ground::outcomes)).await.concat();
-            for ground in grounds {
-                Arc::into_inner(ground.world).unwrap().platform.remove().await;
+            let testbeds = Testbed::all().await;
+            let outcomes = join_all(testbeds.iter().map(Testbed::outcomes)).await.concat();
+            for testbed in testbeds {
+                Arc::into_inner(testbed.world).unwrap().platform.remove().await;
             }
             outcomes
         })

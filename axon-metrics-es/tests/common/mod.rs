@@ -31,26 +31,26 @@ use tokio::task::JoinSet;
 pub(crate) const SERVER: &str = "AXON_TEST_ELASTICSEARCH_URL";
 
 /// A source over indices that are dropped with it.
-pub(crate) struct Held {
+pub(crate) struct OwnedSource {
     pub(crate) source: EsBehavior,
     pub(crate) indices: Vec<String>,
     pub(crate) client: Elasticsearch,
     url: String,
 }
 
-impl Held {
+impl OwnedSource {
     pub(crate) fn new(source: EsBehavior, indices: Vec<String>, client: Elasticsearch, url: String) -> Self {
         Self { source, indices, client, url }
     }
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for OwnedSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.source.fmt(f)
     }
 }
 
-impl Deref for Held {
+impl Deref for OwnedSource {
     type Target = EsBehavior;
     fn deref(&self) -> &EsBehavior {
         &self.source
@@ -58,7 +58,7 @@ impl Deref for Held {
 }
 
 #[async_trait]
-impl BehaviorSource for Held {
+impl BehaviorSource for OwnedSource {
     fn name(&self) -> &'static str {
         self.source.name()
     }
@@ -70,7 +70,7 @@ impl BehaviorSource for Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for OwnedSource {
     fn drop(&mut self) {
         let Some(address) = self.url.strip_prefix("http://") else { return };
         let address = address.rsplit('@').next().unwrap_or(address).trim_end_matches('/');
@@ -113,7 +113,7 @@ impl<'a> Index<'a> {
 }
 
 /// A source over these indices; `None` without a server.
-pub(crate) async fn holding(indices: Vec<Index<'_>>) -> Option<Held> {
+pub(crate) async fn holding(indices: Vec<Index<'_>>) -> Option<OwnedSource> {
     holding_with(indices, |options| options).await
 }
 
@@ -121,7 +121,7 @@ pub(crate) async fn holding(indices: Vec<Index<'_>>) -> Option<Held> {
 pub(crate) async fn holding_with(
     indices: Vec<Index<'_>>,
     options: impl FnOnce(EsOptions) -> EsOptions,
-) -> Option<Held> {
+) -> Option<OwnedSource> {
     let url = server_url(SERVER)?;
     let client = store::client(&url).unwrap();
     let (mut events, mut purchases, mut names) = (Vec::new(), Vec::new(), Vec::new());
@@ -147,7 +147,7 @@ pub(crate) async fn holding_with(
     making.join_all().await;
     let options = options(EsOptions::default().with_event_indices(events).with_purchase_indices(purchases));
     let source = EsBehavior::with_options(client.clone(), options).unwrap();
-    Some(Held { source, indices: names, client, url })
+    Some(OwnedSource { source, indices: names, client, url })
 }
 
 /// Writes documents and makes them visible.
@@ -219,7 +219,7 @@ pub(crate) fn document(event: &Event, time: Time) -> Value {
 }
 
 /// The events in an index for behaviour and one for purchases.
-pub(crate) async fn platform(events: &[Event], time: Time) -> Option<Held> {
+pub(crate) async fn platform(events: &[Event], time: Time) -> Option<OwnedSource> {
     let documents = |purchases: bool| -> Vec<Value> {
         let here = |event: &&Event| (event.trigger == "PURCHASE" && !event.forged) == purchases;
         events.iter().filter(here).map(|event| document(event, time)).collect()

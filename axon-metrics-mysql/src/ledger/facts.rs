@@ -1,6 +1,6 @@
-//! From lines to facts. Pure.
-//! Lives here: what each figure is made of, and what it is when something is missing. Lives elsewhere: which lines there
-//! are (`statement`), how they are read (`line`).
+//! From the rows of a ledger question to its facts. Pure.
+//! Lives here: what each figure is made of, and what it is when something is missing. Lives elsewhere: which rows a
+//! statement gives (`statement`), how a row is read (`ledger_row`).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,75 +11,71 @@ use axon_metrics::{
 };
 use tracing::warn;
 
-use super::line::{Line, Part};
+use super::ledger_row::{LedgerRow, StatementPart};
 use crate::{
     NAME,
-    error::{Asking, Cause, Failed},
+    error::{Cause, Query, QueryError},
     options::MySqlOptions,
-    row::Amount,
-    store::shape::{Part as Place, Shape, Time},
+    store::schema::{Presence, Schema, TimeColumn},
+    text_row::Amount,
 };
 
-/// What became of a statement.
+/// What became of one statement of a question.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum StatementResult {
     NotAsked,
-    Lines(Vec<Line>),
-    Failed(Failed),
+    Rows(Vec<LedgerRow>),
+    Failed(QueryError),
 }
 
-impl Told {
-    pub(super) fn is_of_tables(&self) -> bool {
-        matches!(self, Self::Failed(failed) if failed.cause.is_of_tables())
+impl StatementResult {
+    /// Whether it failed because the tables differ from the cached schema.
+    pub(super) fn is_schema_mismatch(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.cause.is_schema_mismatch())
     }
 
-    fn take_failure(&mut self) -> Option<Failed> {
+    fn take_failure(&mut self) -> Option<QueryError> {
         match std::mem::replace(self, Self::NotAsked) {
-            Self::Failed(failed) => Some(failed),
-            told => {
-                *self = told;
+            Self::Failed(error) => Some(error),
+            result => {
+                *self = result;
                 None
             }
         }
     }
-}
 
-/// The facts of a question. A statement that failed costs the facts it would have given, if another one succeeded.
-pub(super) fn facts(
-    question: &LedgerQuestion,
-    shape: &Shape,
-    options: &MySqlOptions,
-    mut told: [Told; 3],
-) -> Result<LedgerFacts, SourceError> {
-    if !told.iter().any(|told| matches!(told, Told::Lines(_)))
-        && let Some(failed) = told.iter_mut().find_map(Told::take_failure)
-    {
-        return Err(failed.into());
-    }
-    let facts = Facts { question, scope: &question.scope, shape, options };
-    let told = facts.told(&told.map(Lines::of));
-    told.map_err(|what| Cause::Wrong(what).in_asking(Asking::Attributed).into())
-}
-
-/// What one statement said: lines, or why there are none.
-type Lines = Result<Vec<Line>, Missing>;
-
-trait OfTold {
-    fn of(told: Told) -> Self;
-}
-
-impl OfTold for Lines {
-    fn of(told: Told) -> Self {
-        match told {
-            Told::NotAsked => Ok(Vec::new()),
-            Told::Lines(lines) => Ok(lines),
-            Told::Failed(failed) => {
-                let error = SourceError::from(failed);
+    /// Its rows, of which a statement that was not asked has none. Logs a failure.
+    fn rows(self) -> Rows {
+        match self {
+            Self::NotAsked => Ok(Vec::new()),
+            Self::Rows(rows) => Ok(rows),
+            Self::Failed(error) => {
+                let error = SourceError::from(error);
                 log(&error);
                 Err(Missing::Unavailable(Arc::new(error)))
             }
         }
     }
+}
+
+/// The rows of one statement, or why there are none.
+type Rows = Result<Vec<LedgerRow>, Missing>;
+
+/// The facts of a question. A statement that failed costs the facts it would have given, if another one succeeded.
+pub(super) fn facts(
+    question: &LedgerQuestion,
+    schema: &Schema,
+    options: &MySqlOptions,
+    mut results: [StatementResult; 3],
+) -> Result<LedgerFacts, SourceError> {
+    if !results.iter().any(|result| matches!(result, StatementResult::Rows(_)))
+        && let Some(error) = results.iter_mut().find_map(StatementResult::take_failure)
+    {
+        return Err(error.into());
+    }
+    let builder = FactBuilder { question, scope: &question.scope, schema, options };
+    let facts = builder.facts(&results.map(StatementResult::rows));
+    facts.map_err(|what| Cause::Wrong(what).during(Query::Attributed).into())
 }
 
 /// A failure that costs a part of an answer is handled here, so it is logged here.
@@ -93,24 +89,24 @@ fn log(error: &SourceError) {
     warn!(source = NAME, "a part of the ledger is missing: {causes}");
 }
 
-/// An answer that is not of the question.
-type Checked<T> = Result<T, &'static str>;
+/// A value, or how the rows contradict the question.
+type ReplyResult<T> = Result<T, &'static str>;
 
-struct Facts<'a> {
+struct FactBuilder<'a> {
     question: &'a LedgerQuestion,
     scope: &'a QueryScope,
-    shape: &'a Shape,
+    schema: &'a Schema,
     options: &'a MySqlOptions,
 }
 
-impl Facts<'_> {
-    fn told(&self, [by_activity, by_product, history]: &[Lines; 3]) -> Checked<LedgerFacts> {
+impl FactBuilder<'_> {
+    fn facts(&self, [by_activity, by_product, history]: &[Rows; 3]) -> ReplyResult<LedgerFacts> {
         let QueryScope { current, previous, funnel_activities, .. } = self.scope;
         let steps = &self.question.steps;
-        let counts = |window: Window, now: bool| -> Checked<Vec<Fact<u64>>> {
+        let counts = |window: Window, now: bool| -> ReplyResult<Vec<Fact<u64>>> {
             steps.iter().map(|step| self.total(by_activity, *step, window, now)).collect()
         };
-        let apart = |activity: &ActivityId| -> (ActivityId, Vec<Fact<u64>>) {
+        let per_activity = |activity: &ActivityId| -> (ActivityId, Vec<Fact<u64>>) {
             (*activity, steps.iter().map(|step| self.of_activity(by_activity, *step, *activity)).collect())
         };
         let listed = if self.scope.by_activity && !steps.is_empty() { &funnel_activities[..] } else { &[] };
@@ -118,7 +114,7 @@ impl Facts<'_> {
             steps: StepCounts {
                 current: counts(*current, true)?,
                 previous: previous.map_or(Ok(Vec::new()), |window| counts(window, false))?,
-                by_activity: listed.iter().map(apart).collect(),
+                by_activity: listed.iter().map(per_activity).collect(),
             },
             sales: self.question.sales.as_ref().map(|asked| self.sales(by_activity, by_product, asked)).transpose()?,
             history: self.question.history.as_ref().map(|asked| self.history(history, asked)).transpose()?,
@@ -130,30 +126,35 @@ impl Facts<'_> {
     }
 
     /// The rows of a step, or why nobody can count them.
-    fn rows<'a>(&self, lines: &'a Lines, step: LedgerStep, now: bool) -> Result<(Part, &'a [Line]), Missing> {
+    fn rows<'a>(
+        &self,
+        rows: &'a Rows,
+        step: LedgerStep,
+        now: bool,
+    ) -> Result<(StatementPart, &'a [LedgerRow]), Missing> {
         let part = match step {
             LedgerStep::ApprovedEntry => {
-                readable(&self.shape.entries)?;
-                if now { Part::EntriesNow } else { Part::EntriesBefore }
+                readable(&self.schema.entries)?;
+                if now { StatementPart::EntriesNow } else { StatementPart::EntriesBefore }
             }
             LedgerStep::Purchase => {
                 self.purchases()?;
-                if now { Part::PurchasesNow } else { Part::PurchasesBefore }
+                if now { StatementPart::PurchasesNow } else { StatementPart::PurchasesBefore }
             }
         };
-        lines.as_ref().map(|lines| (part, &lines[..])).map_err(Clone::clone)
+        rows.as_ref().map(|rows| (part, &rows[..])).map_err(Clone::clone)
     }
 
-    fn total(&self, lines: &Lines, step: LedgerStep, window: Window, now: bool) -> Checked<Fact<u64>> {
-        let (part, lines) = match self.rows(lines, step, now) {
+    fn total(&self, rows: &Rows, step: LedgerStep, window: Window, now: bool) -> ReplyResult<Fact<u64>> {
+        let (part, rows) = match self.rows(rows, step, now) {
             Ok(rows) => rows,
             Err(missing) => return Ok(Err(missing)),
         };
-        let mut of_part = lines.iter().filter(|line| line.part == part);
-        let total = match of_part.clone().find(|line| line.activity.is_none()) {
-            Some(line) => match self.scope.counting {
-                Counting::Events => line.orders,
-                Counting::Subjects => line.users.ok_or("a count of users that is missing")?,
+        let mut of_part = rows.iter().filter(|row| row.part == part);
+        let total = match of_part.clone().find(|row| row.activity.is_none()) {
+            Some(row) => match self.scope.counting {
+                Counting::Events => row.orders,
+                Counting::Subjects => row.users.ok_or("a count of users that is missing")?,
             },
             // Nothing was asked of nothing; and what is grouped by activity has no total of no rows.
             None if self.is_nothing(window) => 0,
@@ -163,11 +164,11 @@ impl Facts<'_> {
         Ok(Ok(self.measured(total)))
     }
 
-    fn of_activity(&self, lines: &Lines, step: LedgerStep, activity: ActivityId) -> Fact<u64> {
-        let (part, lines) = self.rows(lines, step, true)?;
+    fn of_activity(&self, rows: &Rows, step: LedgerStep, activity: ActivityId) -> Fact<u64> {
+        let (part, rows) = self.rows(rows, step, true)?;
         let id = i64::try_from(activity.0).ok();
-        let line = lines.iter().find(|line| line.part == part && line.activity.is_some() && line.activity == id);
-        Ok(self.measured(line.map_or(0, |line| line.orders)))
+        let row = rows.iter().find(|row| row.part == part && row.activity.is_some() && row.activity == id);
+        Ok(self.measured(row.map_or(0, |row| row.orders)))
     }
 
     fn is_nothing(&self, window: Window) -> bool {
@@ -179,81 +180,83 @@ impl Facts<'_> {
     }
 
     fn purchases(&self) -> Result<(), Missing> {
-        readable(&self.shape.purchases)?;
-        match &self.shape.status {
+        readable(&self.schema.purchases)?;
+        match &self.schema.status {
             // Without its status a purchase counts; with one that we may not read, we cannot tell.
-            Place::There | Place::Absent => Ok(()),
+            Presence::Present | Presence::Absent => Ok(()),
             refused => readable(refused),
         }
     }
 
-    fn sales(&self, by_activity: &Lines, by_product: &Lines, asked: &SalesQuestion) -> Checked<SalesFacts> {
+    fn sales(&self, by_activity: &Rows, by_product: &Rows, asked: &SalesQuestion) -> ReplyResult<SalesFacts> {
         let readable = self.purchases();
-        let lines = |lines: &Lines| readable.clone().and_then(|()| lines.clone());
-        let promotion = match lines(by_activity) {
+        let rows = |rows: &Rows| readable.clone().and_then(|()| rows.clone());
+        let promotion = match rows(by_activity) {
             Err(missing) => Err(missing),
-            Ok(lines) => {
-                let line = lines.iter().find(|line| line.part == Part::Promotion);
+            Ok(rows) => {
+                let row = rows.iter().find(|row| row.part == StatementPart::Promotion);
                 let nothing = self.scope.activities.is_empty() || self.is_empty(asked.window);
-                if line.is_none() && !nothing {
+                if row.is_none() && !nothing {
                     return Err("sums that are missing");
                 }
-                self.sum(line).map(|sales| self.measured(sales))
+                self.sum(row).map(|sales| self.measured(sales))
             }
         };
         let products = self.of_products(&asked.products, by_product);
-        let regular = products.clone().and_then(|lines| {
-            let line = lines.iter().find(|line| line.activity == Some(NO_ACTIVITY));
-            self.sum(line).map(|sales| self.measured(sales))
+        let regular = products.clone().and_then(|rows| {
+            let row = rows.iter().find(|row| row.activity == Some(NO_ACTIVITY));
+            self.sum(row).map(|sales| self.measured(sales))
         });
-        let others = products.map(|lines| self.measured(self.others(lines.iter())));
+        let others = products.map(|rows| self.measured(self.others(rows.iter())));
         Ok(SalesFacts { promotion, regular, others })
     }
 
-    /// The lines of products, or why there are none: without products that is said of the question, whatever the store holds.
-    fn of_products<'a>(&self, products: &[ProductId], lines: &'a Lines) -> Result<&'a [Line], Missing> {
+    /// The rows of products, or why there are none: without products that is said of the question, whatever the store holds.
+    fn of_products<'a>(&self, products: &[ProductId], rows: &'a Rows) -> Result<&'a [LedgerRow], Missing> {
         self.purchases()?;
-        match (products, lines) {
+        match (products, rows) {
             ([], _) => Err(Missing::NotMeasured(Reason::NoProducts)),
-            (_, lines) => lines.as_ref().map(|lines| &lines[..]).map_err(Clone::clone),
+            (_, rows) => rows.as_ref().map(|rows| &rows[..]).map_err(Clone::clone),
         }
     }
 
-    /// A line's sales; without a line there were no rows.
-    fn sum(&self, line: Option<&Line>) -> Result<Sales, Missing> {
-        let cancelled = |count: u64| self.shape.status.is_there().then_some(count);
-        let Some(line) = line else { return Ok(Sales { cancelled: cancelled(0), ..Sales::default() }) };
-        let BucketSales { orders, quantity, revenue } = bucket(line)?;
-        let buyers = line.users.ok_or(Missing::NotMeasured(Reason::BadValue))?;
-        Ok(Sales { orders, quantity, revenue, buyers, cancelled: cancelled(line.reversed.unwrap_or(0)) })
+    /// A row's sales; without a row there were no purchases.
+    fn sum(&self, row: Option<&LedgerRow>) -> Result<Sales, Missing> {
+        let cancelled = |count: u64| self.schema.status.is_present().then_some(count);
+        let Some(row) = row else { return Ok(Sales { cancelled: cancelled(0), ..Sales::default() }) };
+        let BucketSales { orders, quantity, revenue } = bucket(row)?;
+        let buyers = row.users.ok_or(Missing::NotMeasured(Reason::BadValue))?;
+        Ok(Sales { orders, quantity, revenue, buyers, cancelled: cancelled(row.reversed.unwrap_or(0)) })
     }
 
-    fn others<'a>(&self, lines: impl Iterator<Item = &'a Line>) -> Vec<OtherSales> {
+    fn others<'a>(&self, rows: impl Iterator<Item = &'a LedgerRow>) -> Vec<OtherSales> {
         let valid = |id: Option<i64>| id.and_then(|id| u64::try_from(id).ok()).filter(|id| (1..=MAX_ID).contains(id));
         let mut others = BTreeMap::new();
-        for line in lines.filter(|line| line.orders > 0) {
-            let Some(activity) = valid(line.activity).map(ActivityId) else { continue };
+        for row in rows.filter(|row| row.orders > 0) {
+            let Some(activity) = valid(row.activity).map(ActivityId) else { continue };
             if !self.scope.activities.contains(&activity) {
-                let campaign = valid(line.campaign).map(CampaignId);
-                others.insert(activity, OtherSales { campaign, activity, orders: line.orders });
+                let campaign = valid(row.campaign).map(CampaignId);
+                others.insert(activity, OtherSales { campaign, activity, orders: row.orders });
             }
         }
         others.into_values().collect()
     }
 
-    fn history(&self, lines: &Lines, asked: &HistoryQuestion) -> Checked<Fact<History>> {
-        let lines = match self.of_products(&asked.products, lines) {
-            Ok(lines) => lines,
+    fn history(&self, rows: &Rows, asked: &HistoryQuestion) -> ReplyResult<Fact<History>> {
+        let rows = match self.of_products(&asked.products, rows) {
+            Ok(rows) => rows,
             Err(missing) => return Ok(Err(missing)),
         };
-        let oldest = lines.iter().find(|line| line.part == Part::Oldest).ok_or("an oldest purchase that is missing")?;
-        let since =
-            oldest.oldest.and_then(|wall| self.shape.clock(Time::Purchase, self.options.purchase).instant(wall));
+        let oldest =
+            rows.iter().find(|row| row.part == StatementPart::Oldest).ok_or("an oldest purchase that is missing")?;
+        let since = oldest
+            .oldest
+            .and_then(|wall| self.schema.clock(TimeColumn::Purchase, self.options.purchase).timestamp(wall));
         let mut buckets = BTreeMap::new();
-        for line in lines.iter().filter(|line| line.part == Part::History && line.orders > 0) {
-            let start = line.slot.and_then(|slot| start(asked, slot)).filter(|start| asked.window.contains(*start));
+        for row in rows.iter().filter(|row| row.part == StatementPart::History && row.orders > 0) {
+            let start = row.slot.and_then(|slot| start(asked, slot)).filter(|start| asked.window.contains(*start));
             let start = start.ok_or("a bucket outside the history")?;
-            match bucket(line) {
+            match bucket(row) {
                 Ok(sales) => buckets.insert(start, sales),
                 Err(missing) => return Ok(Err(missing)),
             };
@@ -267,21 +270,21 @@ impl Facts<'_> {
 const NO_ACTIVITY: i64 = -1;
 
 /// Whether a table can be read, or why not.
-fn readable(place: &Place) -> Result<(), Missing> {
-    match place {
-        Place::There => Ok(()),
-        Place::Absent => Err(Missing::NotMeasured(Reason::NoIndex)),
-        Place::Refused(fault) => {
-            let failed = Cause::Server(fault.clone()).in_asking(Asking::Tables);
-            Err(Missing::Unavailable(Arc::new(failed.into())))
+fn readable(presence: &Presence) -> Result<(), Missing> {
+    match presence {
+        Presence::Present => Ok(()),
+        Presence::Absent => Err(Missing::NotMeasured(Reason::NoIndex)),
+        Presence::Refused(fault) => {
+            let error = Cause::Server(fault.clone()).during(Query::Tables);
+            Err(Missing::Unavailable(Arc::new(error.into())))
         }
     }
 }
 
-/// The sums of a line that holds no odd row.
-fn bucket(line: &Line) -> Result<BucketSales, Missing> {
+/// The sums of a row, if none of the purchases in it is invalid.
+fn bucket(row: &LedgerRow) -> Result<BucketSales, Missing> {
     let bad = Missing::NotMeasured(Reason::BadValue);
-    if line.odd.is_none_or(|odd| odd > 0) {
+    if row.invalid_rows.is_none_or(|count| count > 0) {
         return Err(bad);
     }
     let exact = |amount: Option<Amount>| match amount {
@@ -289,12 +292,12 @@ fn bucket(line: &Line) -> Result<BucketSales, Missing> {
         Some(Amount::Exact(money)) => Ok(money),
         Some(Amount::TooLarge) => Err(Missing::TooLarge),
     };
-    let quantity = exact(line.quantity)?;
+    let quantity = exact(row.quantity)?;
     if !quantity.fract().is_zero() {
         return Err(bad);
     }
     let quantity = u64::try_from(quantity).map_err(|_| Missing::TooLarge)?;
-    Ok(BucketSales { orders: line.orders, quantity, revenue: exact(line.revenue)? })
+    Ok(BucketSales { orders: row.orders, quantity, revenue: exact(row.revenue)? })
 }
 
 /// The first instant of a bucket.
@@ -307,7 +310,7 @@ fn start(asked: &HistoryQuestion, slot: u64) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::Row;
+    use crate::text_row::TextRow;
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("an instant")
@@ -337,14 +340,14 @@ mod tests {
         }
     }
 
-    /// What is made of replies, given as text.
-    fn told(by_activity: &[&str], by_product: &[&str], history: &[&str]) -> Result<LedgerFacts, SourceError> {
-        let lines = |rows: &[&str]| {
-            let line = |row: &&str| Line::read(&Row::of(&row.split(' ').collect::<Vec<_>>())).expect("a line");
-            Told::Lines(rows.iter().map(line).collect())
+    /// The facts of replies, given as text.
+    fn facts_of(by_activity: &[&str], by_product: &[&str], history: &[&str]) -> Result<LedgerFacts, SourceError> {
+        let result = |rows: &[&str]| {
+            let read = |row: &&str| LedgerRow::read(&TextRow::of(&row.split(' ').collect::<Vec<_>>())).expect("a row");
+            StatementResult::Rows(rows.iter().map(read).collect())
         };
         let options = MySqlOptions::default();
-        facts(&question(), &Shape::of_mysql(), &options, [lines(by_activity), lines(by_product), lines(history)])
+        facts(&question(), &Schema::of_mysql(), &options, [result(by_activity), result(by_product), result(history)])
     }
 
     const STEP: &str = "3 NULL NULL NULL 45 NULL NULL NULL NULL NULL NULL";
@@ -355,7 +358,7 @@ mod tests {
     #[test]
     fn a_whole_reply_is_measured() {
         let history = "7 NULL 2 NULL 2 NULL NULL 0 3 38700.00 NULL";
-        let facts = told(&[STEP, PROMOTION], &[SOLD], &[history, OLDEST]).expect("facts");
+        let facts = facts_of(&[STEP, PROMOTION], &[SOLD], &[history, OLDEST]).expect("facts");
         assert_eq!(facts.steps.current[0].as_ref().expect("a count").value, 45);
         let sales = facts.sales.expect("sales");
         assert_eq!(sales.promotion.expect("sums").value.cancelled, Some(3));
@@ -366,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_lacks_a_line_is_malformed_and_not_zero() {
+    fn a_reply_that_lacks_a_row_is_malformed_and_not_zero() {
         for (by_activity, history) in [
             (&[PROMOTION][..], &[OLDEST][..]),
             (&[STEP], &[OLDEST]),
@@ -374,7 +377,7 @@ mod tests {
             (&[STEP, PROMOTION], &["7 NULL 9999 NULL 2 NULL NULL 0 3 38700.00 NULL", OLDEST]),
             (&[STEP, PROMOTION], &["7 NULL NULL NULL 2 NULL NULL 0 3 38700.00 NULL", OLDEST]),
         ] {
-            let error = told(by_activity, &[SOLD], history).expect_err("malformed");
+            let error = facts_of(by_activity, &[SOLD], history).expect_err("malformed");
             assert!(matches!(error, SourceError::Malformed { .. }), "{error:?}");
         }
     }

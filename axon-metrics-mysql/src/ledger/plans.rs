@@ -18,10 +18,10 @@ use tokio::time::Instant;
 
 use super::statement::Statements;
 use crate::{
-    catalog, findings,
+    catalog, health,
     options::MySqlOptions,
     pool::pool_options_with,
-    store::{Store, flavor::Flavor, shape::Shape},
+    store::{Store, flavor::Flavor, schema::Schema},
 };
 
 const MYSQL: &str = "AXON_TEST_MYSQL_URL";
@@ -57,7 +57,7 @@ const ROWS: &str = "
 
 struct Tables {
     store: SqlStore,
-    shape: Arc<Shape>,
+    schema: Arc<Schema>,
 }
 
 async fn tables(server: &str, layout: Layout, more: &str) -> Option<Tables> {
@@ -68,8 +68,8 @@ async fn tables(server: &str, layout: Layout, more: &str) -> Option<Tables> {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).fetch_all(store.pool()).await.unwrap();
     }
     let pool = pool_options_with(PATIENT).connect_lazy_with(store.connect_options());
-    let shape = Store::new(pool).look(Instant::now() + PATIENT).await.unwrap();
-    Some(Tables { store, shape })
+    let schema = Store::new(pool).refresh_schema(Instant::now() + PATIENT).await.unwrap();
+    Some(Tables { store, schema })
 }
 
 fn at(text: &str) -> axon_metrics::Timestamp {
@@ -103,7 +103,7 @@ fn question(activities: u64, counting: Counting) -> LedgerQuestion {
 impl Tables {
     /// The tables a statement reads, each with its index.
     async fn plan(&self, statement: &str) -> BTreeSet<String> {
-        let explain = match self.shape.flavor {
+        let explain = match self.schema.flavor {
             Flavor::MySql => "EXPLAIN FORMAT=TRADITIONAL",
             Flavor::MariaDb => "EXPLAIN",
         };
@@ -124,7 +124,7 @@ impl Tables {
         let tables: Vec<&str> = plan.iter().map(|line| &line[..1]).collect();
         found.extend((tables != ["a", "c"]).then(|| format!("catalog: {plan:?}")));
         let as_of = "2024-11-12T10:30:00Z".parse().unwrap();
-        let plan = self.plan(&findings::newest(&self.shape, &MySqlOptions::default(), as_of)).await;
+        let plan = self.plan(&health::newest(&self.schema, &MySqlOptions::default(), as_of)).await;
         let wanted = ["campaign_activity_entries by PRIMARY", "purchases by PRIMARY"];
         found.extend((!plan.iter().eq(&wanted)).then(|| format!("newest rows: {plan:?}")));
         found
@@ -136,7 +136,7 @@ impl Tables {
         for activities in [1, 20, 1_000] {
             for counting in [Counting::Events, Counting::Subjects] {
                 let question = question(activities, counting);
-                let statements = Statements::of(&question, &self.shape, &MySqlOptions::default());
+                let statements = Statements::of(&question, &self.schema, &MySqlOptions::default());
                 let mut plan = self.plan(&statements.by_activity.unwrap()).await;
                 let as_wanted = if activities == 1_000 {
                     // All there are, and more: to read a table as a whole can be the cheaper way.

@@ -1,19 +1,19 @@
 //! The statements of a ledger question, as text: two, and one for a history. Pure.
 //! Lives here: which rows are read, by which index, and how they are grouped. Lives elsewhere: how values are spelt
-//! (`stored`), what the rows mean (`line`, `facts`).
+//! (`sql_literals`), what the rows mean (`ledger_row`, `facts`).
 //!
-//! Every part of a statement gives the columns of [`Line`](super::line::Line), in their order.
+//! Every part of a statement gives the columns of [`LedgerRow`](super::ledger_row::LedgerRow), in their order.
 
 use axon_metrics::{
     ActivityId, LedgerStep, ProductId, Window,
     source::{Counting, LedgerQuestion, QueryScope, SalesQuestion},
 };
 
-use super::line::Part;
+use super::ledger_row::StatementPart;
 use crate::{
     options::MySqlOptions,
-    store::shape::{self, Shape, Time},
-    stored::{Bound, Clock, OneOf},
+    sql_literals::{Bound, Clock, IdList},
+    store::schema::{Presence, Schema, TimeColumn},
 };
 
 /// What is asked; `None` where nothing has to be.
@@ -25,8 +25,8 @@ pub(super) struct Statements {
 }
 
 impl Statements {
-    pub(super) fn of(question: &LedgerQuestion, shape: &Shape, options: &MySqlOptions) -> Self {
-        let text = Text { scope: &question.scope, shape, options };
+    pub(super) fn of(question: &LedgerQuestion, schema: &Schema, options: &MySqlOptions) -> Self {
+        let text = Text { scope: &question.scope, schema, options };
         Self {
             by_activity: text.by_activity(question),
             by_product: text.by_product(question),
@@ -49,9 +49,10 @@ const HISTORY_SUMS: &str = "COUNT(CASE WHEN confirmed THEN 1 END) AS orders, NUL
     SUM(CASE WHEN confirmed THEN quantity END) AS quantity, \
     SUM(CASE WHEN confirmed THEN price * quantity END) AS revenue";
 
-/// The columns of a purchase that the sums are made of. A price or quantity that is negative or missing is odd.
-fn purchase(shape: &Shape) -> String {
-    let [confirmed, reversed] = match shape.status.is_there() {
+/// The columns of a purchase that the sums are made of. A price or quantity that is negative or missing makes the row invalid: `odd`
+/// in the statement.
+fn purchase(schema: &Schema) -> String {
+    let [confirmed, reversed] = match schema.status.is_present() {
         true => [format!("{EXACT_STATUS} = 'CONFIRMED'"), format!("{EXACT_STATUS} IN ('CANCELLED', 'REFUNDED')")],
         false => ["TRUE", "FALSE"].map(str::to_owned),
     };
@@ -89,7 +90,7 @@ impl Span {
 
 struct Text<'a> {
     scope: &'a QueryScope,
-    shape: &'a Shape,
+    schema: &'a Schema,
     options: &'a MySqlOptions,
 }
 
@@ -102,8 +103,8 @@ impl Text<'_> {
     fn by_activity(&self, question: &LedgerQuestion) -> Option<String> {
         let mut parts = Vec::new();
         for (step, now, before) in [
-            (LedgerStep::ApprovedEntry, Part::EntriesNow, Part::EntriesBefore),
-            (LedgerStep::Purchase, Part::PurchasesNow, Part::PurchasesBefore),
+            (LedgerStep::ApprovedEntry, StatementPart::EntriesNow, StatementPart::EntriesBefore),
+            (LedgerStep::Purchase, StatementPart::PurchasesNow, StatementPart::PurchasesBefore),
         ] {
             if question.steps.contains(&step) {
                 parts.extend(self.step(step, now, self.scope.current, self.scope.by_activity));
@@ -114,18 +115,18 @@ impl Text<'_> {
         (!parts.is_empty()).then(|| parts.join(" UNION ALL "))
     }
 
-    /// The rows of a step in a window: their number, and their distinct users if asked; with the activities apart, the
-    /// total is the row without one.
-    fn step(&self, step: LedgerStep, part: Part, window: Window, apart: bool) -> Option<String> {
+    /// The rows of a step in a window: their number, and their distinct users if asked. Counted per activity, the total
+    /// is the row without one.
+    fn step(&self, step: LedgerStep, part: StatementPart, window: Window, per_activity: bool) -> Option<String> {
         let activities = activities(&self.scope.funnel_activities)?;
         let (table, within) = match step {
-            LedgerStep::ApprovedEntry if self.shape.entries.is_there() => {
+            LedgerStep::ApprovedEntry if self.schema.entries.is_present() => {
                 let within = Span::of(window, self.scope, self.created())?.holds("created_at");
                 ("campaign_activity_entries", format!("{within} AND {}", exactly("APPROVED")))
             }
             LedgerStep::Purchase if self.purchases() => {
                 let span = Span::of(window, self.scope, self.purchased())?;
-                let within = match self.shape.status.is_there() {
+                let within = match self.schema.status.is_present() {
                     true => format!("{} AND {}", span.holds("purchase_at"), exactly("CONFIRMED")),
                     false => self.of_any_type(span),
                 };
@@ -138,7 +139,7 @@ impl Text<'_> {
             Counting::Subjects => "COUNT(DISTINCT user_id)",
         };
         // By an expression: by the column itself, a server may go through all rows in the order of an index.
-        let (activity, group) = match apart {
+        let (activity, group) = match per_activity {
             true => ("activity", " GROUP BY activity WITH ROLLUP"),
             false => ("NULL AS activity", ""),
         };
@@ -157,15 +158,15 @@ impl Text<'_> {
         }
         let activities = activities(&self.scope.activities)?;
         let span = Span::of(asked.window, self.scope, self.purchased())?;
-        let within = match self.shape.status.is_there() {
+        let within = match self.schema.status.is_present() {
             true => format!("{} AND status IN ('CONFIRMED', 'CANCELLED', 'REFUNDED')", span.holds("purchase_at")),
             false => self.of_any_type(span),
         };
         Some(format!(
             "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, {SUMS}, NULL AS oldest \
              FROM (SELECT {purchase}, TRUE AS buyer FROM purchases WHERE {activities} AND {within}) AS p",
-            part = Part::Promotion.number(),
-            purchase = purchase(self.shape),
+            part = StatementPart::Promotion.number(),
+            purchase = purchase(self.schema),
         ))
     }
 
@@ -181,7 +182,7 @@ impl Text<'_> {
         let asked = question.sales.as_ref()?;
         let products = self.products(&asked.products)?;
         let span = Span::of(asked.window, self.scope, self.purchased())?;
-        let (campaign, join) = match self.shape.activities.is_there() {
+        let (campaign, join) = match self.schema.activities.is_present() {
             true => ("a.campaign_id", " LEFT JOIN campaign_activities AS a ON a.id = g.activity"),
             false => ("NULL", ""),
         };
@@ -190,8 +191,8 @@ impl Text<'_> {
              g.quantity, g.revenue, NULL AS oldest FROM (SELECT activity, {SUMS} FROM (\
              SELECT {ACTIVITY} AS activity, {ACTIVITY} = -1 AS buyer, {purchase} \
              FROM purchases WHERE {products} AND {within}) AS p GROUP BY activity) AS g{join}",
-            part = Part::Sales.number(),
-            purchase = purchase(self.shape),
+            part = StatementPart::Sales.number(),
+            purchase = purchase(self.schema),
             within = span.holds("purchase_at"),
         ))
     }
@@ -201,24 +202,24 @@ impl Text<'_> {
     fn history(&self, question: &LedgerQuestion) -> Option<String> {
         let asked = question.history.as_ref()?;
         let products = self.products(&asked.products)?;
-        let oldest = oldest(self.shape.typed);
+        let oldest = oldest(self.schema.has_purchase_type);
         let Some(span) = Span::of(asked.window, self.scope, self.purchased()) else { return Some(oldest) };
         Some(format!(
             "SELECT {part} AS part, NULL AS activity, slot, NULL AS campaign, {HISTORY_SUMS}, NULL AS oldest FROM (\
              SELECT TIMESTAMPDIFF(MICROSECOND, {from}, purchase_at) DIV {length} AS slot, {purchase} \
              FROM purchases WHERE {products} AND {within} AND {ACTIVITY} = -1) AS p GROUP BY slot UNION ALL {oldest}",
-            part = Part::History.number(),
+            part = StatementPart::History.number(),
             from = span.from,
             length = asked.bucket.as_micros().max(1),
-            purchase = purchase(self.shape),
+            purchase = purchase(self.schema),
             within = span.holds("purchase_at"),
         ))
     }
 
     /// `None` where there is nothing to read.
-    fn products(&self, products: &[ProductId]) -> Option<OneOf> {
-        let one_of = || OneOf::new("product_id", products.iter().map(|product| product.0));
-        (!products.is_empty() && self.purchases()).then(one_of)
+    fn products(&self, products: &[ProductId]) -> Option<IdList> {
+        let list = || IdList::new("product_id", products.iter().map(|product| product.0));
+        (!products.is_empty() && self.purchases()).then(list)
     }
 
     /// In the span, of whatever type. With the platform's two spelt out, the time behind them in the index finds the rows;
@@ -227,7 +228,7 @@ impl Text<'_> {
     fn of_any_type(&self, span: Span) -> String {
         const TYPES: &str = "('CAMPAIGNACTIVITY', 'SHOP')";
         let within = span.holds("purchase_at");
-        if !self.shape.typed {
+        if !self.schema.has_purchase_type {
             return within;
         }
         let others = span.holds("COALESCE(purchase_at)");
@@ -239,17 +240,17 @@ impl Text<'_> {
 
     /// The clock of `purchases.purchase_at`.
     fn purchased(&self) -> Clock {
-        self.shape.clock(Time::Purchase, self.options.purchase)
+        self.schema.clock(TimeColumn::Purchase, self.options.purchase)
     }
 
     /// The clock of `campaign_activity_entries.created_at`.
     fn created(&self) -> Clock {
-        self.shape.clock(Time::EntryCreated, self.options.created)
+        self.schema.clock(TimeColumn::EntryCreated, self.options.created)
     }
 
     /// Whether purchases can be read, and which of them count.
     fn purchases(&self) -> bool {
-        self.shape.purchases.is_there() && !matches!(self.shape.status, shape::Part::Refused(_))
+        self.schema.purchases.is_present() && !matches!(self.schema.status, Presence::Refused(_))
     }
 }
 
@@ -259,18 +260,18 @@ fn exactly(status: &str) -> String {
 }
 
 /// `None` without activities: then there is nothing to read.
-fn activities(activities: &[ActivityId]) -> Option<OneOf> {
-    let one_of = || OneOf::new("campaign_activity_id", activities.iter().map(|activity| activity.0));
-    (!activities.is_empty()).then(one_of)
+fn activities(activities: &[ActivityId]) -> Option<IdList> {
+    let list = || IdList::new("campaign_activity_id", activities.iter().map(|activity| activity.0));
+    (!activities.is_empty()).then(list)
 }
 
 /// The oldest purchase of all. A jump for each activity and type, instead of a look at each purchase.
-fn oldest(typed: bool) -> String {
-    let kind = if typed { ", purchase_type" } else { "" };
+fn oldest(has_purchase_type: bool) -> String {
+    let kind = if has_purchase_type { ", purchase_type" } else { "" };
     format!(
         "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, 0 AS orders, NULL AS users, \
          NULL AS reversed, NULL AS odd, NULL AS quantity, NULL AS revenue, MIN(oldest) AS oldest FROM (\
          SELECT MIN(purchase_at) AS oldest FROM purchases GROUP BY campaign_activity_id{kind}) AS o",
-        part = Part::Oldest.number()
+        part = StatementPart::Oldest.number()
     )
 }

@@ -1,12 +1,14 @@
 //! Statements on connections of the caller's pool, each ended by its deadline.
-//! Lives here: taking, keeping, handing on and giving back connections, one retry, what becomes of a connection whose reply
-//! nobody waits for. Lives elsewhere: what is asked. Lives in the modules below: making connections, and for whom.
+//! Lives here: taking, keeping, handing on and giving back connections; one retry; draining a connection whose reply nobody
+//! waits for. Lives elsewhere: what is asked. Lives in the modules below: making connections, and the queue of who waits.
 //!
-//! The driver leaves four things to its callers. It has no time-outs. It drops a connection that is being made with the one who
-//! waits for it: so a task makes it. It pings a connection whenever it is given back,
-//! which is a second round trip after each answer: so the one or two connections a question needs are kept for some seconds. And a connection
-//! whose query was dropped must first take the rest of the reply; if the peer has gone silently, that never ends, and the
-//! pool has one place less: so it gets a second, and is closed.
+//! The driver leaves four things to its callers.
+//! - It has no time-outs.
+//! - It drops a connection that is being made together with the future that waits for it. So a task makes it.
+//! - It pings a connection whenever it is given back, a second round trip after each answer. So the one or two connections that
+//!   a question needs are kept for some seconds.
+//! - A connection whose query was dropped must first read the rest of the reply. If the peer has gone silently, that never
+//!   ends and the pool loses a slot. So the connection has `DRAIN_TIMEOUT` for it, and is then closed.
 
 use std::{
     sync::{
@@ -23,31 +25,31 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use crate::{error::Cause, row::Row};
+use crate::{error::Cause, text_row::TextRow};
 
-mod demand;
-mod making;
+mod connect;
+mod wait_queue;
 
-use demand::Demand;
+use wait_queue::WaitQueue;
 
 /// More rows than any question has answers: activities, campaigns, or hours of history.
 const MAX_ROWS: usize = 200_000;
-/// How many connections are kept, of a pool that has at least twice as many.
-const KEPT: usize = 2;
-/// How long a connection is kept after its last use.
-const LINGER: Duration = Duration::from_secs(5);
-/// How long it is kept in all, so that the pool can close what is too old.
-const TENURE: Duration = Duration::from_secs(60);
-/// The same while others wait: whoever else uses the pool has waited, too.
-const TURN: Duration = Duration::from_secs(1);
-/// How long a connection has to take the rest of a reply; longer than servers are given to answer.
-const REST: Duration = Duration::from_secs(1);
+/// How many idle connections are kept, of a pool that has at least twice as many.
+const MAX_IDLE: usize = 2;
+/// How long an idle connection is kept after its last use.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection is kept from the pool in all, so that the pool can close what is too old.
+const MAX_TENURE: Duration = Duration::from_secs(60);
+/// The same while questions wait: other users of the pool have waited, too.
+const MAX_TENURE_IN_DEMAND: Duration = Duration::from_secs(1);
+/// How long a connection has to read the rest of a reply. Longer than the limits that servers get for a statement.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an idle connection has to answer a ping, once another one has not answered.
-const SIGN_OF_LIFE: Duration = Duration::from_millis(200);
-/// How often at most one looks for dead connections.
-const LOOKED: Duration = Duration::from_secs(1);
+const PING_TIMEOUT: Duration = Duration::from_millis(200);
+/// The shortest time between two checks for dead connections.
+const MIN_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The pool, and the connections that are kept. Clones share them.
+/// The pool, and the idle connections that are kept from it. Clones share them.
 #[derive(Clone)]
 pub(super) struct Connections {
     inner: Arc<Inner>,
@@ -57,29 +59,29 @@ struct Inner {
     pool: MySqlPool,
     state: Mutex<State>,
     tickets: AtomicU64,
-    /// When one last looked for dead ones.
-    looked: Mutex<Option<Instant>>,
-    /// Why no connection could be made, and when that was found out. Held by the one who is at it.
-    reason: tokio::sync::Mutex<Option<(Instant, Arc<Cause>)>>,
+    /// When dead connections were last checked for.
+    last_check: Mutex<Option<Instant>>,
+    /// Why no connection could be made, and when that was found out. Locked while a task finds out.
+    diagnosis: tokio::sync::Mutex<Option<(Instant, Arc<Cause>)>>,
 }
 
-/// Where some are kept, nobody waits.
+/// Either connections are idle or questions wait, never both.
 #[derive(Default)]
 struct State {
-    kept: Vec<Kept>,
-    /// When one was last made, or taken from the pool.
-    made: Option<Instant>,
-    demand: Demand<Result<Lease, sqlx::Error>>,
+    idle: Vec<IdleConnection>,
+    /// When a connection was last made, or taken from the pool.
+    last_connect: Option<Instant>,
+    waiters: WaitQueue<Result<Lease, sqlx::Error>>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        state.kept.drain(..).for_each(|kept| give_back(kept.connection, REST));
+        state.idle.drain(..).for_each(|idle| give_back(idle.connection, DRAIN_TIMEOUT));
     }
 }
 
-struct Kept {
+struct IdleConnection {
     connection: PoolConnection<MySql>,
     taken: Instant,
     ticket: u64,
@@ -88,35 +90,35 @@ struct Kept {
 impl Connections {
     pub(super) fn new(pool: MySqlPool) -> Self {
         let (state, tickets) = (Mutex::default(), AtomicU64::new(0));
-        let (looked, reason) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { inner: Arc::new(Inner { pool, state, tickets, looked, reason }) }
+        let (last_check, diagnosis) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { inner: Arc::new(Inner { pool, state, tickets, last_check, diagnosis }) }
     }
 
     /// The rows of a statement. Where a connection that had lain idle turns out to be dead, asks once more on a new one. A
     /// new one that breaks is left to the caller, who knows whether there is an outage; and after two tries it is enough.
-    pub(super) async fn ask(&self, statement: String, deadline: Instant) -> Result<Vec<Row>, Cause> {
-        self.ask_once_connected(statement, deadline, deadline).await
+    pub(super) async fn ask(&self, statement: String, deadline: Instant) -> Result<Vec<TextRow>, Cause> {
+        self.ask_with_connect_deadline(statement, deadline, deadline).await
     }
 
     /// The same, with less time to get a connection in, or to hear why there is none.
-    pub(super) async fn ask_once_connected(
+    pub(super) async fn ask_with_connect_deadline(
         &self,
         statement: String,
-        connected: Instant,
+        connect_by: Instant,
         deadline: Instant,
-    ) -> Result<Vec<Row>, Cause> {
+    ) -> Result<Vec<TextRow>, Cause> {
         let mut idle = false;
-        let asked = self.try_ask(statement.clone(), connected, deadline, &mut idle).await;
-        match asked {
+        let answer = self.try_ask(statement.clone(), connect_by, deadline, &mut idle).await;
+        match answer {
             Err(cause) if cause.lost_connection() => {
                 // One that has died is seldom alone: the server was restarted, or something between has cut all.
                 self.close_idle();
                 if !idle {
                     return Err(cause);
                 }
-                self.try_ask(statement, connected, deadline, &mut idle).await.map_err(Cause::twice)
+                self.try_ask(statement, connect_by, deadline, &mut idle).await.map_err(Cause::twice)
             }
-            asked => asked,
+            answer => answer,
         }
     }
 
@@ -124,18 +126,18 @@ impl Connections {
     async fn try_ask(
         &self,
         statement: String,
-        connected: Instant,
+        connect_by: Instant,
         deadline: Instant,
         idle: &mut bool,
-    ) -> Result<Vec<Row>, Cause> {
-        let mut lease = self.lease(connected).await?;
+    ) -> Result<Vec<TextRow>, Cause> {
+        let mut lease = self.lease(connect_by).await?;
         *idle = lease.idle;
         lease.clean = false;
         let answer = match timeout_at(deadline, lease.fetch(statement)).await {
             Ok(answer) => answer,
             Err(_) => {
                 drop(lease);
-                self.look_for_dead();
+                self.close_dead();
                 return Err(Cause::TooSlow);
             }
         };
@@ -147,57 +149,57 @@ impl Connections {
         answer
     }
 
-    /// A connection that was kept, or the next one there is.
+    /// An idle connection, or the next one that there is.
     async fn lease(&self, deadline: Instant) -> Result<Lease, Cause> {
-        let told = {
+        let connection = {
             let mut state = self.state();
-            if let Some(Kept { connection, taken, .. }) = state.kept.pop() {
+            if let Some(IdleConnection { connection, taken, .. }) = state.idle.pop() {
                 return Ok(self.lend(connection, taken, true));
             }
-            state.demand.join()
+            state.waiters.push()
         };
         // One under way may take longer than taking one that lies idle.
-        self.make(self.inner.pool.num_idle() > 0);
+        self.connect(self.inner.pool.num_idle() > 0);
         // A quarter of the time is left to find out why there is none.
         let wait = deadline.saturating_duration_since(Instant::now()) * 3 / 4;
-        match timeout(wait, told).await {
+        match timeout(wait, connection).await {
             Ok(Ok(Ok(lease))) => Ok(lease),
-            Ok(Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_)) | Err(_) => Err(self.why_none(deadline).await),
+            Ok(Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_)) | Err(_) => Err(self.diagnose(deadline).await),
             Ok(Ok(Err(error))) => Err(Cause::NoConnection(Box::new(error.into()))),
         }
     }
 
     /// Closes what lies idle, here and in the pool.
     fn close_idle(&self) {
-        let kept = std::mem::take(&mut self.state().kept);
-        kept.into_iter().for_each(|kept| drop(kept.connection.detach()));
+        let kept = std::mem::take(&mut self.state().idle);
+        kept.into_iter().for_each(|idle| drop(idle.connection.detach()));
         while let Some(idle) = self.inner.pool.try_acquire() {
             drop(idle.detach());
         }
     }
 
-    /// Beside the questions: closes what lies idle and gives no sign of life. The peer may have gone without a word, and
-    /// each such connection would cost a question its whole time.
+    /// Closes idle connections that do not answer a ping, in a task. The peer may have gone silently, and each such connection
+    /// would cost a question its whole time.
     ///
-    /// The pool is the caller's, who may need it now, and a question may just have been a slow one. So half of what lies
-    /// idle is looked at, once in a while, and the other half only if something was dead.
-    fn look_for_dead(&self) {
+    /// The pool is the caller's, who may need it now, and the question may just have been slow. So half of the idle connections
+    /// are checked, at most once per `MIN_CHECK_INTERVAL`, and the other half only if one was dead.
+    fn close_dead(&self) {
         {
-            let mut looked = self.inner.looked.lock().unwrap_or_else(PoisonError::into_inner);
-            if looked.is_some_and(|looked| looked.elapsed() < LOOKED) {
+            let mut last = self.inner.last_check.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.is_some_and(|last| last.elapsed() < MIN_CHECK_INTERVAL) {
                 return;
             }
-            *looked = Some(Instant::now());
+            *last = Some(Instant::now());
         }
         let pool = self.inner.pool.clone();
         let mut idle: Vec<PoolConnection<MySql>> =
-            std::mem::take(&mut self.state().kept).into_iter().map(|kept| kept.connection).collect();
+            std::mem::take(&mut self.state().idle).into_iter().map(|idle| idle.connection).collect();
         let half = pool.num_idle().div_ceil(2);
         idle.extend(std::iter::from_fn(|| pool.try_acquire()).take(half));
         tokio::spawn(async move {
-            let signs = join_all(idle.into_iter().map(|connection| settle(connection, SIGN_OF_LIFE))).await;
-            if signs.contains(&false) {
-                std::iter::from_fn(|| pool.try_acquire()).for_each(|connection| give_back(connection, SIGN_OF_LIFE));
+            let answered = join_all(idle.into_iter().map(|connection| settle(connection, PING_TIMEOUT))).await;
+            if answered.contains(&false) {
+                std::iter::from_fn(|| pool.try_acquire()).for_each(|connection| give_back(connection, PING_TIMEOUT));
             }
         });
     }
@@ -214,13 +216,13 @@ impl Connections {
     fn hand_on(&self, connection: PoolConnection<MySql>, taken: Instant, idle: bool) {
         let pool = &self.inner.pool;
         let mut state = self.state();
-        let tenure = if state.demand.is_there() { TURN } else { TENURE };
+        let tenure = if state.waiters.has_waiters() { MAX_TENURE_IN_DEMAND } else { MAX_TENURE };
         if taken.elapsed() > tenure || pool.is_closed() || Handle::try_current().is_err() {
             drop(state);
-            return give_back(connection, REST);
+            return give_back(connection, DRAIN_TIMEOUT);
         }
         let mut lease = self.lend(connection, taken, idle);
-        while let Some(waiter) = state.demand.next() {
+        while let Some(waiter) = state.waiters.pop() {
             drop(state);
             match waiter.send(Ok(lease)) {
                 Err(Ok(unheard)) => lease = unheard,
@@ -229,28 +231,28 @@ impl Connections {
             state = self.state();
         }
         let Some(connection) = lease.connection.take() else { return };
-        let enough = usize::try_from(pool.options().get_max_connections()).is_ok_and(|most| most >= 2 * KEPT);
-        if !enough || state.kept.len() >= KEPT {
+        let enough = usize::try_from(pool.options().get_max_connections()).is_ok_and(|most| most >= 2 * MAX_IDLE);
+        if !enough || state.idle.len() >= MAX_IDLE {
             drop(state);
-            return give_back(connection, REST);
+            return give_back(connection, DRAIN_TIMEOUT);
         }
         let ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed);
-        state.kept.push(Kept { connection, taken, ticket });
+        state.idle.push(IdleConnection { connection, taken, ticket });
         drop(state);
         let (home, mut closed) = (Arc::downgrade(&self.inner), pool.close_event());
         tokio::spawn(async move {
             // Also when the pool is being closed, which waits for all of its connections.
-            let _ = closed.do_until(sleep(LINGER)).await;
-            if let Some(kept) = Weak::upgrade(&home).and_then(|inner| Self { inner }.take(ticket)) {
-                give_back(kept.connection, REST);
+            let _ = closed.do_until(sleep(IDLE_TIMEOUT)).await;
+            if let Some(idle) = Weak::upgrade(&home).and_then(|inner| Self { inner }.take(ticket)) {
+                give_back(idle.connection, DRAIN_TIMEOUT);
             }
         });
     }
 
-    fn take(&self, ticket: u64) -> Option<Kept> {
-        let kept = &mut self.state().kept;
-        let place = kept.iter().position(|kept| kept.ticket == ticket)?;
-        Some(kept.swap_remove(place))
+    fn take(&self, ticket: u64) -> Option<IdleConnection> {
+        let idle = &mut self.state().idle;
+        let index = idle.iter().position(|idle| idle.ticket == ticket)?;
+        Some(idle.swap_remove(index))
     }
 }
 
@@ -271,7 +273,7 @@ async fn settle(mut connection: PoolConnection<MySql>, within: Duration) -> bool
     answers
 }
 
-/// A connection in use. However it ends, the pool does not lose its place.
+/// A connection in use. However it ends, the pool does not lose its slot.
 struct Lease {
     connection: Option<PoolConnection<MySql>>,
     taken: Instant,
@@ -283,7 +285,7 @@ struct Lease {
 }
 
 impl Lease {
-    async fn fetch(&mut self, statement: String) -> Result<Vec<Row>, Cause> {
+    async fn fetch(&mut self, statement: String) -> Result<Vec<TextRow>, Cause> {
         let connection = self.connection.as_mut().ok_or(Cause::PoolBusy)?;
         // Safe: made of constants of this crate, whole numbers and times (`stored`).
         let mut rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(&mut **connection);
@@ -292,7 +294,7 @@ impl Lease {
             if found.len() == MAX_ROWS {
                 return Err(Cause::Wrong("more rows than were asked for"));
             }
-            found.push(Row::read(&row)?);
+            found.push(TextRow::read(&row)?);
         }
         Ok(found)
     }
@@ -308,7 +310,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         match self.connection.take() {
             Some(connection) if self.clean => self.home.hand_on(connection, self.taken, true),
-            Some(connection) => give_back(connection, REST),
+            Some(connection) => give_back(connection, DRAIN_TIMEOUT),
             None => {}
         }
     }
@@ -323,7 +325,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_look_for_dead_connections_leaves_the_caller_half_of_the_idle_ones() {
+    async fn a_check_for_dead_connections_leaves_the_caller_half_of_the_idle_ones() {
         for variable in ["AXON_TEST_MYSQL_URL", "AXON_TEST_MARIADB_URL"] {
             let Some(url) = server_url(variable) else { continue };
             let pool = crate::pool_options().connect(&url).await.unwrap();
@@ -336,9 +338,9 @@ mod tests {
                 sleep(Duration::from_millis(10)).await;
             }
             let connections = Connections::new(pool.clone());
-            connections.look_for_dead();
+            connections.close_dead();
             assert_eq!(pool.num_idle(), 3);
-            connections.look_for_dead();
+            connections.close_dead();
             assert_eq!(pool.num_idle(), 3, "not twice within a second");
             while pool.num_idle() < 6 {
                 sleep(Duration::from_millis(10)).await;

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-pub(crate) mod kept;
 pub(crate) mod misbehaving;
+pub(crate) mod owned_source;
 pub(crate) mod proxy;
 pub(crate) mod questions;
 pub(crate) mod stores;

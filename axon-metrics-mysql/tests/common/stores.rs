@@ -16,7 +16,7 @@ use axon_metrics::{
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options_with};
 use sqlx::Connection as _;
 
-use super::{Database, PATIENT, Server, kept::Kept, misbehaving, questions::steps};
+use super::{Database, PATIENT, Server, misbehaving, owned_source::OwnedSource, questions::steps};
 
 /// The tables of December 2025 on a server.
 pub(crate) struct Old<S>(PhantomData<S>);
@@ -83,7 +83,7 @@ async fn insert_purchases(database: &Database, purchases: &[Purchase]) {
 
 #[async_trait]
 impl<G: Generation> LedgerStore for Of<G> {
-    type Source = Kept<MySqlLedger>;
+    type Source = OwnedSource<MySqlLedger>;
     const HAS_STATUS: bool = G::HAS_STATUS;
 
     async fn holding(campaigns: &[Campaign], entries: &[Entry], purchases: &[Purchase]) -> Option<Self::Source> {
@@ -98,18 +98,18 @@ impl<G: Generation> LedgerStore for Of<G> {
         };
         database.store.insert_entries(entries.iter().map(row).collect()).await.unwrap();
         insert_purchases(&database, purchases).await;
-        Some(Kept { source: MySqlLedger::new(database.pool()), database })
+        Some(OwnedSource { source: MySqlLedger::new(database.pool()), database })
     }
 }
 
 #[async_trait]
 impl<G: Generation> CatalogStore for Of<G> {
-    type Source = Kept<MySqlCatalog>;
+    type Source = OwnedSource<MySqlCatalog>;
 
     async fn holding(catalog: &Catalog) -> Option<Self::Source> {
         let database = Database::create::<G::Server>(G::LAYOUT).await?;
         insert_campaigns(&database, catalog.campaigns()).await;
-        Some(Kept { source: MySqlCatalog::new(database.pool()), database })
+        Some(OwnedSource { source: MySqlCatalog::new(database.pool()), database })
     }
 
     async fn add(source: &Self::Source, campaign: &Campaign) {
@@ -125,14 +125,14 @@ pub(crate) struct On<S>(PhantomData<S>);
 
 #[async_trait]
 impl<S: Server> AbsentStore for On<S> {
-    type Source = Kept<MySqlLedger>;
+    type Source = OwnedSource<MySqlLedger>;
 
     async fn absent() -> Option<Self::Source> {
         let database = Database::create::<S>(Layout::Dec2025).await?;
         for table in axon_examples::stores::sql::TABLES {
             database.run(&format!("DROP TABLE {table}")).await;
         }
-        Some(Kept { source: MySqlLedger::new(database.pool()), database })
+        Some(OwnedSource { source: MySqlLedger::new(database.pool()), database })
     }
 }
 
@@ -159,7 +159,7 @@ impl<S: Server> FaultyStore for On<S> {
 
 #[async_trait]
 impl<S: Server> LimitedLedgerStore for On<S> {
-    type Source = Kept<MySqlLedger>;
+    type Source = OwnedSource<MySqlLedger>;
 
     async fn slower_than(limit: Duration, campaigns: &[Campaign], purchases: &[Purchase]) -> Option<Self::Source> {
         let database = Database::create::<S>(Layout::Aug2026).await?;
@@ -176,7 +176,7 @@ impl<S: Server> LimitedLedgerStore for On<S> {
             tokio::time::sleep(limit * 3).await;
             sqlx::raw_sql("UNLOCK TABLES").execute(&mut locker).await.unwrap();
         });
-        Some(Kept { source, database })
+        Some(OwnedSource { source, database })
     }
 }
 

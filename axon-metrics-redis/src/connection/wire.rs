@@ -23,8 +23,8 @@ use crate::{command::Command, error::Trouble, reply::Reply};
 /// After which time of silence the kernel asks whether the other end is there, and how often then.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(5));
 
-/// Who is to be connected to.
-pub(crate) struct Dial {
+/// The server or cluster to connect to.
+pub(crate) struct Endpoint {
     target: Target,
     timeout: Duration,
 }
@@ -88,7 +88,7 @@ impl Server {
         let mut replies = replies.into_iter();
         for (command, refused) in [(&self.password, Trouble::Credentials), (&self.database, Trouble::Database)] {
             if let Some(Value::ServerError(error)) = command.as_ref().and_then(|_| replies.next()) {
-                return Err(match Trouble::said(&error) {
+                return Err(match Trouble::error_reply(&error) {
                     trouble if ["ERR", "WRONGPASS", "NOPERM"].contains(&trouble.code()) => refused,
                     other => other,
                 });
@@ -102,7 +102,7 @@ impl Server {
     }
 }
 
-impl Dial {
+impl Endpoint {
     pub(crate) fn single(client: &Client, timeout: Duration) -> Self {
         Self { target: Target::Single(Box::new(Server::new(client))), timeout }
     }
@@ -222,7 +222,7 @@ impl Wire {
 
 fn read(command: &Command, value: Value) -> Reply {
     match value {
-        Value::ServerError(error) => Err(Trouble::said(&error)),
+        Value::ServerError(error) => Err(Trouble::error_reply(&error)),
         value if command.fits(&value) => Ok(value),
         _ => Err(Trouble::Unreadable),
     }

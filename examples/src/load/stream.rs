@@ -47,8 +47,8 @@ pub(super) struct Streaming {
 
 /// Why a stream is over.
 enum Over {
-    /// The server said so.
-    Said(String),
+    /// The server ended it, and gave a reason.
+    Ended(String),
     /// Answered with another status, and when to come again.
     Refused(u16, Option<u64>),
     Failed(Failure),
@@ -87,7 +87,7 @@ impl Streaming {
                 _ => events.retry.map_or(RETRY, Duration::from_millis),
             };
             recorder.stream_over(match over {
-                Over::Said(reason) => Seen::Ended(reason),
+                Over::Ended(reason) => Seen::Ended(reason),
                 Over::Refused(status, _) => Seen::Refused(status),
                 Over::Failed(why) => Seen::Failed(why),
             });
@@ -128,7 +128,7 @@ impl Streaming {
             }
             if let Some(reason) = last_word {
                 let _ = stream.shutdown().await;
-                return Over::Said(reason);
+                return Over::Ended(reason);
             }
             match received {
                 Err(_) => return Over::Failed("silent"),

@@ -1,4 +1,4 @@
-//! The server's process: what it is told, what it is asked, and everything it says.
+//! The server's process: what it reads, what it is asked, and everything it says.
 
 use std::{
     fs::File,
@@ -28,16 +28,16 @@ pub(crate) fn knows(key: &str) -> bool {
     settings.get(table).and_then(|table| table.get(key)).is_some()
 }
 
-/// What a server is told: a file of settings, files of secrets, variables.
+/// What a server reads at its start: a file of settings, files of secrets, variables.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct ServerInput {
     folder: tempfile::TempDir,
     settings: toml::Table,
     raw: String,
     variables: Vec<(String, String)>,
 }
 
-impl Told {
+impl ServerInput {
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -84,8 +84,8 @@ impl Told {
 }
 
 /// What a command of the server says, and ends.
-pub(crate) fn printed(told: &Told, arguments: &[&str]) -> String {
-    let output = told.command(arguments).output().unwrap();
+pub(crate) fn printed(input: &ServerInput, arguments: &[&str]) -> String {
+    let output = input.command(arguments).output().unwrap();
     format!("{}{}\n", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -103,10 +103,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(told: &Told, arguments: &[&str]) -> Self {
+    pub(crate) fn start(input: &ServerInput, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let mut command = told.command(&[arguments, &["--listen", "127.0.0.1:0"]].concat());
+        let mut command = input.command(&[arguments, &["--listen", "127.0.0.1:0"]].concat());
         let mut process = command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap()).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
@@ -170,8 +170,8 @@ impl Server {
 
     /// Stops it in an orderly way; everything that it said.
     pub(crate) fn end(mut self) -> String {
-        let told = Command::new("kill").arg(self.process.id().to_string()).status();
-        assert!(told.is_ok_and(|told| told.success()));
+        let status = Command::new("kill").arg(self.process.id().to_string()).status();
+        assert!(status.is_ok_and(|status| status.success()));
         let began = Instant::now();
         while self.process.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(15) {
             std::thread::sleep(Duration::from_millis(20));
@@ -199,9 +199,9 @@ pub(crate) async fn echo_of_refusals() -> SocketAddr {
             tokio::spawn(async move {
                 let mut request = vec![0; 1 << 16];
                 while let Ok(read @ 1..) = client.read(&mut request).await {
-                    let told = String::from_utf8_lossy(&request[..read]).into_owned();
-                    let why = serde_json::json!({"type": "security_exception", "reason": told});
-                    let body = serde_json::json!({"error": {"type": "security_exception", "reason": told,
+                    let text = String::from_utf8_lossy(&request[..read]).into_owned();
+                    let why = serde_json::json!({"type": "security_exception", "reason": text});
+                    let body = serde_json::json!({"error": {"type": "security_exception", "reason": text,
                         "root_cause": [why]}, "status": 401});
                     let body = body.to_string();
                     let head = format!(

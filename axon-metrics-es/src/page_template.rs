@@ -1,4 +1,4 @@
-//! The query that finds events on an activity's pages.
+//! Queries that find events on the pages of an activity, from the templates of their addresses.
 
 use axon_metrics::{ActivityId, definitions::PageTemplate};
 use serde_json::{Value, json};

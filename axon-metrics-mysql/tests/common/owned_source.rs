@@ -13,13 +13,13 @@ use super::Database;
 
 /// A source and its database.
 #[derive(Debug)]
-pub(crate) struct Kept<S> {
+pub(crate) struct OwnedSource<S> {
     pub(crate) source: S,
     pub(crate) database: Database,
 }
 
 #[async_trait]
-impl<S: LedgerSource> LedgerSource for Kept<S> {
+impl<S: LedgerSource> LedgerSource for OwnedSource<S> {
     fn name(&self) -> &'static str {
         self.source.name()
     }
@@ -34,7 +34,7 @@ impl<S: LedgerSource> LedgerSource for Kept<S> {
 }
 
 #[async_trait]
-impl<S: CatalogSource> CatalogSource for Kept<S> {
+impl<S: CatalogSource> CatalogSource for OwnedSource<S> {
     fn name(&self) -> &'static str {
         self.source.name()
     }

@@ -1,12 +1,12 @@
-//! A row of any of the statements, read strictly.
+//! A row of any of the ledger statements, and which part of a statement it comes from. Read strictly.
 
 use chrono::NaiveDateTime;
 
-use crate::row::{Amount, Row, Unreadable};
+use crate::text_row::{Amount, CellError, TextRow};
 
-/// Which part of a statement a row comes from.
+/// Which `SELECT` of a `UNION ALL` a row comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum StatementPart {
     EntriesNow,
     EntriesBefore,
     PurchasesNow,
@@ -17,7 +17,7 @@ pub(super) enum Part {
     Oldest,
 }
 
-impl Part {
+impl StatementPart {
     const ALL: [Self; 8] = [
         Self::EntriesNow,
         Self::EntriesBefore,
@@ -41,8 +41,8 @@ impl Part {
 
 /// A row: a count or sum, and what it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) part: Part,
+pub(super) struct LedgerRow {
+    pub(super) part: StatementPart,
     /// `None` for a total; -1 for no activity.
     pub(super) activity: Option<i64>,
     /// The bucket of history.
@@ -55,16 +55,17 @@ pub(super) struct Line {
     /// Cancelled and refunded ones.
     pub(super) reversed: Option<u64>,
     /// Those of the rows that count whose price or quantity is negative or missing.
-    pub(super) odd: Option<u64>,
+    pub(super) invalid_rows: Option<u64>,
     pub(super) quantity: Option<Amount>,
     pub(super) revenue: Option<Amount>,
     pub(super) oldest: Option<NaiveDateTime>,
 }
 
-impl Line {
-    pub(super) fn read(row: &Row) -> Result<Self, Unreadable> {
+impl LedgerRow {
+    pub(super) fn read(row: &TextRow) -> Result<Self, CellError> {
         let mut cells = row.cells();
-        let part = Part::of(cells.count("part")?).ok_or(Unreadable { column: "part", kind: "part of the question" })?;
+        let part = StatementPart::of(cells.count("part")?)
+            .ok_or(CellError { column: "part", kind: "part of the question" })?;
         Ok(Self {
             part,
             activity: cells.whole("activity")?,
@@ -73,7 +74,7 @@ impl Line {
             orders: cells.count("orders")?,
             users: cells.maybe_count("users")?,
             reversed: cells.maybe_count("reversed")?,
-            odd: cells.maybe_count("odd")?,
+            invalid_rows: cells.maybe_count("odd")?,
             quantity: cells.amount("quantity")?,
             revenue: cells.amount("revenue")?,
             oldest: cells.time("oldest")?,

@@ -1,10 +1,10 @@
-//! How an index keeps the time of an event, and how windows are written for it.
-//! Lives here: instants as stored numbers, bounds, hours. Lives elsewhere: finding out which clock an index has (`probe`), several in one
-//! index (`times`).
+//! How an index encodes the time of an event, and how windows are written in that encoding.
+//! Lives here: instants as stored numbers, bounds, hours. Lives elsewhere: finding out the encoding of an index (`probe`), several
+//! encodings in one index (`times`).
 //!
-//! A clock is the type of the field and the number of its units in a second. A date counts milliseconds; where a pipeline
-//! let it take seconds for milliseconds, or milliseconds for seconds, its dates lie in 1970 or in the year 58143 and one
-//! second of truth is 1 or 1,000,000 of them.
+//! An encoding is the type of the field and the number of its units in a second. A date counts milliseconds. Where a pipeline
+//! wrote seconds into it as if they were milliseconds, or milliseconds as if they were seconds, its dates lie in 1970 or in the
+//! year 58143, and a second of real time is 1 or 1,000,000 of its units.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use serde_json::{Value, json};
 /// The field that holds the time.
 pub(crate) const FIELD: &str = "occurredAt";
 
-/// What kind of number a time is kept as.
+/// The type of number that a time is stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kept {
-    /// `date` or `date_nanos`: milliseconds to whoever asks.
+pub(crate) enum TimeStorage {
+    /// `date` or `date_nanos`: queries and replies use milliseconds.
     Date,
     /// A whole number.
     Whole,
     /// A double: exact to the microsecond.
     Double,
-    /// A float: 24 bits, so that seconds of this century are kept in steps of 128.
+    /// A float: 24 bits, so that seconds of this century are stored in steps of 128.
     Float,
 }
 
-/// How an index keeps times.
+/// How an index stores times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Clock {
-    pub(crate) kept: Kept,
+pub(crate) struct TimeEncoding {
+    pub(crate) storage: TimeStorage,
     /// Stored units in a second.
     pub(crate) per_second: Units,
 }
@@ -61,13 +61,13 @@ impl Units {
 
 const HOUR: i64 = 3_600;
 
-impl Clock {
+impl TimeEncoding {
     /// The query for times in a window. `open`: nothing that happened before the window's end may be left out, since it is
     /// the instant of the answer; a float then lets in what may have happened up to a step later, too.
     pub(crate) fn within(self, window: Window, open: bool) -> Value {
         let (lower, upper) = (self.bound(window.from), self.bound(window.to));
-        let mut range = match (self.kept, open) {
-            (Kept::Float, true) => json!({"gte": lower, "lte": Self::number(self.nearest(window.to))}),
+        let mut range = match (self.storage, open) {
+            (TimeStorage::Float, true) => json!({"gte": lower, "lte": Self::number(self.nearest(window.to))}),
             _ => json!({"gte": lower, "lt": upper}),
         };
         self.formatted(&mut range);
@@ -75,22 +75,22 @@ impl Clock {
     }
 
     /// The query for times before an instant.
-    pub(crate) fn before(self, instant: Timestamp) -> Value {
-        let mut range = json!({"lt": self.bound(instant)});
+    pub(crate) fn before(self, timestamp: Timestamp) -> Value {
+        let mut range = json!({"lt": self.bound(timestamp)});
         self.formatted(&mut range);
         json!({"range": {FIELD: range}})
     }
 
     /// The query for times between two stored numbers.
-    pub(crate) fn between(kept: Kept, from: i64, to: i64) -> Value {
+    pub(crate) fn between(storage: TimeStorage, from: i64, to: i64) -> Value {
         let mut range = json!({"gte": from, "lt": to});
-        Self { kept, per_second: Units::Millis }.formatted(&mut range);
+        Self { storage, per_second: Units::Millis }.formatted(&mut range);
         json!({"range": {FIELD: range}})
     }
 
     /// Numbers are milliseconds to a date whatever its own format, if that is said.
     fn formatted(self, range: &mut Value) {
-        if self.kept == Kept::Date {
+        if self.storage == TimeStorage::Date {
             range["format"] = json!("epoch_millis");
         }
     }
@@ -99,8 +99,8 @@ impl Clock {
     pub(crate) fn hours_from(self, first: Timestamp) -> Value {
         let interval = HOUR * self.per_second.per_second();
         let offset = self.whole(first).rem_euclid(interval);
-        match self.kept {
-            Kept::Date => json!({"date_histogram": {
+        match self.storage {
+            TimeStorage::Date => json!({"date_histogram": {
                 "field": FIELD, "fixed_interval": format!("{interval}ms"), "offset": format!("+{offset}ms"),
                 "format": "epoch_millis", "min_doc_count": 1,
             }}),
@@ -115,61 +115,61 @@ impl Clock {
         if key.rem_euclid(interval) != 0 { None } else { usize::try_from(key / interval).ok() }
     }
 
-    /// The instant of a stored number, to the microsecond; `None` beyond the calendar's ends.
-    pub(crate) fn instant(self, stored: f64) -> Option<Timestamp> {
+    /// The time of a stored number, to the microsecond; `None` beyond the calendar's ends.
+    pub(crate) fn timestamp(self, stored: f64) -> Option<Timestamp> {
         let micros = self.per_second.micros();
         #[expect(clippy::cast_precision_loss, reason = "at most a million")]
         let stored = (stored * micros as f64).round();
         Timestamp::from_timestamp_micros(exact(stored)?)
     }
 
-    /// How coarsely times are kept, where that can move an event over one of these bounds.
+    /// How coarsely times are stored, where that can move an event over one of these bounds.
     pub(crate) fn step(self, bounds: &[Window]) -> Option<Duration> {
-        let instants = || bounds.iter().flat_map(|window| [window.from, window.to]);
-        match self.kept {
-            Kept::Double => None,
-            Kept::Float => instants().map(|instant| self.float_step(instant)).max(),
-            Kept::Date | Kept::Whole => {
+        let ends = || bounds.iter().flat_map(|window| [window.from, window.to]);
+        match self.storage {
+            TimeStorage::Double => None,
+            TimeStorage::Float => ends().map(|bound| self.float_step(bound)).max(),
+            TimeStorage::Date | TimeStorage::Whole => {
                 let micros = self.per_second.micros();
-                let off = instants().any(|instant| instant.timestamp_micros().rem_euclid(micros) != 0);
+                let off = ends().any(|bound| bound.timestamp_micros().rem_euclid(micros) != 0);
                 off.then(|| Duration::from_micros(micros.unsigned_abs()))
             }
         }
     }
 
-    /// What an owner is told of the clock.
+    /// The text of the encoding in health.
     pub(crate) fn finding(self) -> &'static str {
-        match (self.kept, self.per_second) {
-            (Kept::Date, Units::Millis) => "date",
-            (Kept::Date, Units::Seconds) => "date in 1970: seconds stored as milliseconds",
-            (Kept::Date, Units::Micros) => "date in the year 58143: milliseconds stored as seconds",
-            (Kept::Whole, Units::Seconds) => "whole seconds",
-            (Kept::Whole, Units::Millis) => "whole milliseconds",
-            (Kept::Whole, Units::Micros) => "whole microseconds",
-            (Kept::Double, Units::Seconds) => "double seconds",
-            (Kept::Double, Units::Millis) => "double milliseconds",
-            (Kept::Double, Units::Micros) => "double microseconds",
-            (Kept::Float, Units::Seconds) => "float seconds: to 128 s",
-            (Kept::Float, Units::Millis) => "float milliseconds: to 131 s",
-            (Kept::Float, Units::Micros) => "float microseconds: to 134 s",
+        match (self.storage, self.per_second) {
+            (TimeStorage::Date, Units::Millis) => "date",
+            (TimeStorage::Date, Units::Seconds) => "date in 1970: seconds stored as milliseconds",
+            (TimeStorage::Date, Units::Micros) => "date in the year 58143: milliseconds stored as seconds",
+            (TimeStorage::Whole, Units::Seconds) => "whole seconds",
+            (TimeStorage::Whole, Units::Millis) => "whole milliseconds",
+            (TimeStorage::Whole, Units::Micros) => "whole microseconds",
+            (TimeStorage::Double, Units::Seconds) => "double seconds",
+            (TimeStorage::Double, Units::Millis) => "double milliseconds",
+            (TimeStorage::Double, Units::Micros) => "double microseconds",
+            (TimeStorage::Float, Units::Seconds) => "float seconds: to 128 s",
+            (TimeStorage::Float, Units::Millis) => "float milliseconds: to 131 s",
+            (TimeStorage::Float, Units::Micros) => "float microseconds: to 134 s",
         }
     }
 
     /// The first stored number of what happened at or after an instant. A float's numbers are rounded to the nearest, so
     /// its bound lies within half a step of the instant.
-    fn bound(self, instant: Timestamp) -> Value {
-        match self.kept {
-            Kept::Date | Kept::Whole => json!(self.whole(instant)),
-            Kept::Double => Self::number(self.units(instant)),
-            Kept::Float => {
-                let (units, nearest) = (self.units(instant), to_float(self.units(instant)));
+    fn bound(self, timestamp: Timestamp) -> Value {
+        match self.storage {
+            TimeStorage::Date | TimeStorage::Whole => json!(self.whole(timestamp)),
+            TimeStorage::Double => Self::number(self.units(timestamp)),
+            TimeStorage::Float => {
+                let (units, nearest) = (self.units(timestamp), to_float(self.units(timestamp)));
                 Self::number(f64::from(if f64::from(nearest) < units { nearest.next_up() } else { nearest }))
             }
         }
     }
 
-    fn nearest(self, instant: Timestamp) -> f64 {
-        f64::from(to_float(self.units(instant)))
+    fn nearest(self, timestamp: Timestamp) -> f64 {
+        f64::from(to_float(self.units(timestamp)))
     }
 
     fn number(value: f64) -> Value {
@@ -177,20 +177,20 @@ impl Clock {
     }
 
     /// Stored units since 1970, as a whole number: the first at or after the instant.
-    fn whole(self, instant: Timestamp) -> i64 {
+    fn whole(self, timestamp: Timestamp) -> i64 {
         let micros = self.per_second.micros();
-        let instant = instant.timestamp_micros();
-        instant.div_euclid(micros) + i64::from(instant.rem_euclid(micros) != 0)
+        let elapsed = timestamp.timestamp_micros();
+        elapsed.div_euclid(micros) + i64::from(elapsed.rem_euclid(micros) != 0)
     }
 
     /// Stored units since 1970. The quotient of two whole numbers is rounded as the number of a document's text is.
     #[expect(clippy::cast_precision_loss, reason = "microseconds of this age are below 2^53")]
-    fn units(self, instant: Timestamp) -> f64 {
-        instant.timestamp_micros() as f64 / self.per_second.micros() as f64
+    fn units(self, timestamp: Timestamp) -> f64 {
+        timestamp.timestamp_micros() as f64 / self.per_second.micros() as f64
     }
 
-    fn float_step(self, instant: Timestamp) -> Duration {
-        let nearest = to_float(self.units(instant)).abs();
+    fn float_step(self, timestamp: Timestamp) -> Duration {
+        let nearest = to_float(self.units(timestamp)).abs();
         #[expect(clippy::cast_precision_loss, reason = "at most a million")]
         let seconds = f64::from(nearest.next_up() - nearest) / self.per_second.per_second() as f64;
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
@@ -205,8 +205,8 @@ fn to_float(value: f64) -> f32 {
 /// A number as a whole one, if it is.
 #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and to fit")]
 fn exact(value: f64) -> Option<i64> {
-    const LARGEST: f64 = 9_007_199_254_740_992.0;
-    (value.fract() == 0.0 && value.abs() <= LARGEST).then_some(value as i64)
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+    (value.fract() == 0.0 && value.abs() <= MAX_EXACT).then_some(value as i64)
 }
 
 #[cfg(test)]
@@ -216,18 +216,18 @@ mod tests {
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
-    fn clock(kept: Kept, per_second: Units) -> Clock {
-        Clock { kept, per_second }
+    fn encoding(storage: TimeStorage, per_second: Units) -> TimeEncoding {
+        TimeEncoding { storage, per_second }
     }
-    fn range(clock: Clock, open: bool) -> Value {
+    fn range(encoding: TimeEncoding, open: bool) -> Value {
         let window = Window { from: at("2026-03-05T03:00:00Z"), to: at("2026-03-05T03:35:00.5Z") };
-        clock.within(window, open)["range"][FIELD].clone()
+        encoding.within(window, open)["range"][FIELD].clone()
     }
-    const FLOAT: Clock = Clock { kept: Kept::Float, per_second: Units::Seconds };
+    const FLOAT: TimeEncoding = TimeEncoding { storage: TimeStorage::Float, per_second: Units::Seconds };
 
     #[test]
-    fn bounds_are_written_in_the_units_of_the_clock() {
-        let date = |per_second| range(clock(Kept::Date, per_second), true);
+    fn bounds_are_written_in_the_units_of_the_encoding() {
+        let date = |per_second| range(encoding(TimeStorage::Date, per_second), true);
         let millis = json!({"gte": 1_772_679_600_000_i64, "lt": 1_772_681_700_500_i64, "format": "epoch_millis"});
         assert_eq!(date(Units::Millis), millis);
         let micros =
@@ -235,9 +235,9 @@ mod tests {
         assert_eq!(date(Units::Micros), micros);
         assert_eq!(date(Units::Seconds), json!({"gte": 1_772_679_600, "lt": 1_772_681_701, "format": "epoch_millis"}));
         let seconds = json!({"gte": 1_772_679_600, "lt": 1_772_681_701});
-        assert_eq!(range(clock(Kept::Whole, Units::Seconds), true), seconds);
+        assert_eq!(range(encoding(TimeStorage::Whole, Units::Seconds), true), seconds);
         assert_eq!(
-            range(clock(Kept::Double, Units::Seconds), true),
+            range(encoding(TimeStorage::Double, Units::Seconds), true),
             json!({"gte": 1_772_679_600, "lt": 1_772_681_700.5})
         );
     }
@@ -273,25 +273,28 @@ mod tests {
     fn a_step_is_told_where_it_can_move_an_event() {
         let whole = Window { from: at("2026-03-05T03:00:00Z"), to: at("2026-03-05T04:00:00Z") };
         let broken = Window { from: at("2026-03-05T03:00:00Z"), to: at("2026-03-05T04:00:00.5Z") };
-        let seconds = clock(Kept::Whole, Units::Seconds);
+        let seconds = encoding(TimeStorage::Whole, Units::Seconds);
         assert_eq!(seconds.step(&[whole]), None);
         assert_eq!(seconds.step(&[whole, broken]), Some(Duration::from_secs(1)));
-        assert_eq!(clock(Kept::Date, Units::Millis).step(&[broken]), None);
-        assert_eq!(clock(Kept::Double, Units::Seconds).step(&[broken]), None);
+        assert_eq!(encoding(TimeStorage::Date, Units::Millis).step(&[broken]), None);
+        assert_eq!(encoding(TimeStorage::Double, Units::Seconds).step(&[broken]), None);
         assert_eq!(FLOAT.step(&[whole]), Some(Duration::from_secs(128)));
-        assert_eq!(clock(Kept::Float, Units::Millis).step(&[whole]), Some(Duration::from_micros(131_072_000)));
+        assert_eq!(
+            encoding(TimeStorage::Float, Units::Millis).step(&[whole]),
+            Some(Duration::from_micros(131_072_000))
+        );
     }
 
     #[test]
     fn an_hours_bucket_is_known_by_its_key() {
         let first = at("2026-03-05T03:45:00Z");
         for per_second in Units::ALL {
-            let clock = clock(Kept::Date, per_second);
+            let encoding = encoding(TimeStorage::Date, per_second);
             let key = |hours: i64| ((first.timestamp() + 3_600 * hours) * per_second.per_second()) as f64;
-            assert_eq!(clock.hour(first, key(0)), Some(0));
-            assert_eq!(clock.hour(first, key(23)), Some(23));
-            assert_eq!(clock.hour(first, key(-1)), None);
-            assert_eq!(clock.hour(first, key(1) + 1.0), None);
+            assert_eq!(encoding.hour(first, key(0)), Some(0));
+            assert_eq!(encoding.hour(first, key(23)), Some(23));
+            assert_eq!(encoding.hour(first, key(-1)), None);
+            assert_eq!(encoding.hour(first, key(1) + 1.0), None);
         }
         assert_eq!(FLOAT.hour(first, f64::INFINITY), None);
         assert_eq!(FLOAT.hour(first, 1e300), None);
@@ -300,9 +303,9 @@ mod tests {
     #[test]
     fn hours_start_where_the_first_does() {
         let first = at("2026-03-05T03:45:00Z");
-        let date = clock(Kept::Date, Units::Millis).hours_from(first);
+        let date = encoding(TimeStorage::Date, Units::Millis).hours_from(first);
         assert_eq!(date["date_histogram"]["offset"], "+2700000ms");
-        let whole = clock(Kept::Whole, Units::Seconds).hours_from(first);
+        let whole = encoding(TimeStorage::Whole, Units::Seconds).hours_from(first);
         assert_eq!((&whole["histogram"]["interval"], &whole["histogram"]["offset"]), (&json!(3_600), &json!(2_700)));
     }
 }

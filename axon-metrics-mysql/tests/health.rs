@@ -13,7 +13,7 @@ use common::{
     questions::{at, fill, purchase},
 };
 
-fn told<'a>(probe: &'a Probe, name: &str) -> &'a str {
+fn finding<'a>(probe: &'a Probe, name: &str) -> &'a str {
     &probe.findings.iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name}: {probe:#?}")).1
 }
 
@@ -22,19 +22,19 @@ async fn connections<S: Server>() {
     fill(&database).await;
     let pool = pool_options().connect_lazy_with(database.store.connect_options());
     let probe = MySqlLedger::new(pool.clone()).probe(at(0), PATIENT).await.unwrap();
-    assert!(told(&probe, "server").starts_with(S::NAME), "{probe:#?}");
-    assert_eq!((told(&probe, "statementLimit"), told(&probe, "session")), ("800 ms", "read-only"));
-    assert!(told(&probe, "purchaseStatus").starts_with("not kept"));
+    assert!(finding(&probe, "server").starts_with(S::NAME), "{probe:#?}");
+    assert_eq!((finding(&probe, "statementLimit"), finding(&probe, "session")), ("800 ms", "read-only"));
+    assert!(finding(&probe, "purchaseStatus").starts_with("not kept"));
     let probe = MySqlCatalog::new(pool).probe(at(0), PATIENT).await.unwrap();
-    assert_eq!((told(&probe, "campaigns"), told(&probe, "activities")), ("1", "2"));
+    assert_eq!((finding(&probe, "campaigns"), finding(&probe, "activities")), ("1", "2"));
 
     let bare = sqlx::MySqlPool::connect_lazy_with(database.store.connect_options());
     for probe in [
         MySqlLedger::new(bare.clone()).probe(at(0), PATIENT).await.unwrap(),
         MySqlCatalog::new(bare).probe(at(0), PATIENT).await.unwrap(),
     ] {
-        assert!(told(&probe, "statementLimit").starts_with("MISSING"), "{probe:#?}");
-        assert!(told(&probe, "session").starts_with("may write"), "{probe:#?}");
+        assert!(finding(&probe, "statementLimit").starts_with("MISSING"), "{probe:#?}");
+        assert!(finding(&probe, "session").starts_with("may write"), "{probe:#?}");
     }
 }
 
@@ -64,12 +64,12 @@ async fn clocks<S: Server>() {
         let at = now - TimeDelta::seconds(65) + TimeDelta::hours(written - 9);
         database.store.insert_purchases(vec![PurchaseRow { at, ..purchase(1, 0, None) }]).await.unwrap();
         let probe = MySqlLedger::new(database.pool()).probe(now, PATIENT).await.unwrap();
-        assert!(told(&probe, "purchaseOffset").contains(wanted), "{written}: {probe:#?}");
-        assert_eq!(told(&probe, "createdOffset"), "+09:00 configured; no row to tell by");
+        assert!(finding(&probe, "purchaseOffset").contains(wanted), "{written}: {probe:#?}");
+        assert_eq!(finding(&probe, "createdOffset"), "+09:00 configured; no row to tell by");
         let offset = FixedOffset::east_opt(i32::try_from(written).unwrap() * 3_600).unwrap();
         let options = MySqlOptions::default().with_purchase_offset(offset);
         let probe = MySqlLedger::with_options(database.pool(), options).probe(now, PATIENT).await.unwrap();
-        assert!(told(&probe, "purchaseOffset").ends_with("it fits"), "{written}: {probe:#?}");
+        assert!(finding(&probe, "purchaseOffset").ends_with("it fits"), "{written}: {probe:#?}");
         let newest = probe.newest.unwrap();
         assert_eq!(newest, now - TimeDelta::seconds(65), "read by the right clock");
     }

@@ -1,5 +1,5 @@
-//! A JSON object each of whose names stands there once. A map as it is usually read keeps the last of two values of one name,
-//! and nobody is told that there was another.
+//! A JSON object whose keys are unique. An ordinary map keeps the last of two values of one key and drops the other silently; this
+//! one refuses the object.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -8,17 +8,17 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 
-/// The members of such an object, by name.
+/// The members of the object, by key.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Once<V>(pub(crate) BTreeMap<String, V>);
+pub(crate) struct UniqueKeys<V>(pub(crate) BTreeMap<String, V>);
 
-impl<V> Default for Once<V> {
+impl<V> Default for UniqueKeys<V> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for Once<V> {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueKeys<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Members(PhantomData))
     }
@@ -27,20 +27,20 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Once<V> {
 struct Members<V>(PhantomData<V>);
 
 impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
-    type Value = Once<V>;
+    type Value = UniqueKeys<V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object each of whose names stands there once")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Once<V>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<UniqueKeys<V>, A::Error> {
         let mut members = BTreeMap::new();
         while let Some((name, value)) = object.next_entry()? {
             if members.insert(name, value).is_some() {
                 return Err(A::Error::custom("a name stands there twice"));
             }
         }
-        Ok(Once(members))
+        Ok(UniqueKeys(members))
     }
 }
 
@@ -48,7 +48,7 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Option<Once<Once<u8>>> {
+    fn read(text: &str) -> Option<UniqueKeys<UniqueKeys<u8>>> {
         serde_json::from_str(text).ok()
     }
 
@@ -61,8 +61,8 @@ mod tests {
 
     #[test]
     fn names_that_differ_are_all_there() {
-        let Once(members) = read(r#"{"b":{"x":1},"a":{"x":2,"y":3},"A":{}}"#).unwrap();
-        let found: Vec<_> = members.iter().map(|(name, Once(inner))| (name.as_str(), inner.len())).collect();
+        let UniqueKeys(members) = read(r#"{"b":{"x":1},"a":{"x":2,"y":3},"A":{}}"#).unwrap();
+        let found: Vec<_> = members.iter().map(|(name, UniqueKeys(inner))| (name.as_str(), inner.len())).collect();
         assert_eq!(found, [("A", 0), ("a", 2), ("b", 1)]);
     }
 

@@ -1,6 +1,6 @@
-//! What an index can tell: which of its fields hold what, and in which form.
-//! Lives here: the forms, and how they are read off the mapped types. Lives elsewhere: asking for the types (`probe`),
-//! queries over the fields (`query`).
+//! The mapping of the indices: which fields hold what, and in which form.
+//! Lives here: the forms, and how they follow from the mapped types. Lives elsewhere: asking for the types (`probe`), when it is
+//! asked (`mapping_cache`), queries over the fields (`query`).
 //!
 //! A field that no record ever had is not mapped. A trigger type and a time are in every event: an index with records and
 //! without these cannot be read. The same holds for one without any activity's id: whether no record has one, or the mapping
@@ -27,7 +27,7 @@ pub(crate) enum Form {
 }
 
 /// The name of a field, and of the keyword beside it that a dynamic mapping makes for texts.
-pub(crate) struct Names {
+pub(crate) struct FieldNames {
     pub(crate) plain: &'static str,
     pub(crate) keyword: &'static str,
     /// The form of the values where the mapping does not say.
@@ -36,10 +36,10 @@ pub(crate) struct Names {
 
 macro_rules! names {
     ($($name:ident = $plain:literal: $form:ident;)*) => {
-        $(pub(crate) const $name: Names =
-            Names { plain: $plain, keyword: concat!($plain, ".keyword"), usual: Form::$form };)*
+        $(pub(crate) const $name: FieldNames =
+            FieldNames { plain: $plain, keyword: concat!($plain, ".keyword"), usual: Form::$form };)*
         /// All fields that are asked about by name and keyword.
-        pub(crate) const NAMES: [&Names; [$($plain),*].len()] = [$(&$name),*];
+        pub(crate) const FIELD_NAMES: [&FieldNames; [$($plain),*].len()] = [$(&$name),*];
     };
 }
 
@@ -55,7 +55,7 @@ names! {
 /// The object that the activity's id lies in.
 pub(crate) const PROPERTIES: &str = "properties";
 
-impl Names {
+impl FieldNames {
     /// The field as it can be used with these mapped types; `None` if it is mapped in a form that cannot be used.
     pub(crate) fn field(&self, plain: Option<&str>, keyword: Option<&str>) -> Option<Field> {
         let field = |name, form| Some(Field { name, form, mapped: true });
@@ -75,7 +75,7 @@ impl Names {
 
 /// The fields of an index that holds records. `None`: the field is mapped in a form that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shape {
+pub(crate) struct IndexFields {
     pub(crate) trigger: Field,
     pub(crate) activity: Field,
     pub(crate) times: Times,
@@ -85,28 +85,28 @@ pub(crate) struct Shape {
     pub(crate) page: Option<Field>,
 }
 
-/// What was found out about one index.
+/// What a probe found of one index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Index {
+pub(crate) struct IndexMapping {
     pub(crate) name: String,
     /// Events but purchases are read from it.
     pub(crate) events: bool,
     /// Purchases are read from it.
     pub(crate) purchases: bool,
-    pub(crate) state: State,
+    pub(crate) state: IndexState,
 }
 
-/// What an index is good for.
+/// Whether an index can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum IndexState {
     Missing,
     Empty,
     /// It has records, and no activity's id can be found in any: there is none, or they are not indexed.
-    Nameless,
-    /// It has records, and they cannot be told.
+    NoActivityIds,
+    /// It has records, but their fields cannot be read.
     Unreadable(&'static str),
     Readable {
-        shape: Shape,
+        fields: IndexFields,
         records: u64,
         /// Records whose times are in another unit than most.
         others: u64,
@@ -114,19 +114,19 @@ pub(crate) enum State {
     },
 }
 
-/// What was found out about all indices, in the order of their names.
+/// What a probe found of all indices, in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shapes {
-    pub(crate) indices: Vec<Index>,
+pub(crate) struct Mappings {
+    pub(crate) indices: Vec<IndexMapping>,
 }
 
-impl Shapes {
-    /// Whether this is how it will stay: an index that is missing or empty, or whose records name no activity yet, may
-    /// change at any moment.
-    pub(crate) fn settled(&self) -> bool {
+impl Mappings {
+    /// Whether it is unlikely to change. An index that is missing or empty, or whose records name no activity yet, may change at
+    /// any moment.
+    pub(crate) fn is_settled(&self) -> bool {
         self.indices.iter().all(|index| match &index.state {
-            State::Missing | State::Empty | State::Nameless | State::Unreadable(_) => false,
-            State::Readable { shape, .. } => shape.activity.mapped,
+            IndexState::Missing | IndexState::Empty | IndexState::NoActivityIds | IndexState::Unreadable(_) => false,
+            IndexState::Readable { fields, .. } => fields.activity.mapped,
         })
     }
 
@@ -137,19 +137,19 @@ impl Shapes {
             let name = &index.name;
             let mut found = |what: &str, finding: String| findings.push((format!("{name}{what}"), finding));
             match &index.state {
-                State::Missing => found("", "no such index".to_owned()),
-                State::Empty => found("", "no records".to_owned()),
-                State::Nameless => found("", "no record in which an activity's id can be found".to_owned()),
-                State::Unreadable(why) => found("", format!("cannot be read: {why}")),
-                State::Readable { shape, records, others, .. } => {
+                IndexState::Missing => found("", "no such index".to_owned()),
+                IndexState::Empty => found("", "no records".to_owned()),
+                IndexState::NoActivityIds => found("", "no record in which an activity's id can be found".to_owned()),
+                IndexState::Unreadable(why) => found("", format!("cannot be read: {why}")),
+                IndexState::Readable { fields, records, others, .. } => {
                     found(".records", records.to_string());
-                    found(".occurredAt", shape.times.most.finding().to_owned());
+                    found(".occurredAt", fields.times.most.finding().to_owned());
                     if *others > 0 {
                         found(".occurredAt.otherUnits", format!("{others} records, each read in its own"));
                     }
-                    found(".triggerType", shape.trigger.finding());
-                    found(".activityId", shape.activity.finding());
-                    for (what, field) in [(".userId", shape.user), (".sessionId", shape.session)] {
+                    found(".triggerType", fields.trigger.finding());
+                    found(".activityId", fields.activity.finding());
+                    for (what, field) in [(".userId", fields.user), (".sessionId", fields.session)] {
                         found(what, field.map_or_else(|| "cannot be counted".to_owned(), Field::finding));
                     }
                 }

@@ -1,4 +1,4 @@
-//! What is kept of the tables grows old, asked of both servers.
+//! A schema that has expired is probed again before a question is answered. Tested on both servers.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -39,7 +39,7 @@ fn question(as_of: Timestamp) -> LedgerQuestion {
 /// A status of purchases is added overnight, and one of the two is cancelled.
 async fn overnight(server: &str) {
     let Some(url) = server_url(server) else { return };
-    let name = format!("axon_aged_{}_{}", std::process::id(), server.len());
+    let name = format!("axon_stale_{}_{}", std::process::id(), server.len());
     let store = SqlStore::create(&url, &name, Layout::Dec2025, Clocks::default()).await.unwrap();
     let as_of: Timestamp = "2024-11-12T10:30:00Z".parse().unwrap();
     let purchase = |id| PurchaseRow {
@@ -69,11 +69,11 @@ async fn overnight(server: &str) {
 }
 
 #[tokio::test]
-async fn mysql_is_looked_at_again_after_a_silence_before_it_answers() {
+async fn mysql_is_probed_again_after_a_silence_before_it_answers() {
     overnight("AXON_TEST_MYSQL_URL").await;
 }
 
 #[tokio::test]
-async fn mariadb_is_looked_at_again_after_a_silence_before_it_answers() {
+async fn mariadb_is_probed_again_after_a_silence_before_it_answers() {
     overnight("AXON_TEST_MARIADB_URL").await;
 }

@@ -1,10 +1,10 @@
-//! Times and ids as they stand in a statement and in a row.
-//! Lives here: the only values that ever enter the text of a statement, each spelt by its own type. Lives elsewhere: the
+//! Times and ids as literals of a statement.
+//! Lives here: the only values that ever enter the text of a statement, each with a type that formats it. Lives elsewhere: the
 //! statements (`ledger::statement`, `catalog`), the meaning of an offset (`offsets`).
 //!
-//! Statements travel as text and not as prepared ones: a list of ids of another length would be another prepared
-//! statement on every connection, and the first use of each costs a second round trip. What enters the text is whole
-//! numbers and times, both spelt here, so there is nothing to escape.
+//! Statements use the text protocol, not prepared statements: a list of ids of another length would be another prepared
+//! statement on every connection, and the first use of each costs a second round trip. Only whole numbers and times enter the
+//! text, both formatted here, so there is nothing to escape.
 
 use std::fmt;
 
@@ -30,15 +30,15 @@ impl Clock {
     }
 
     /// A bound in a statement. One that lies between two microseconds is the later one: `[from, to)` holds the same times.
-    pub(crate) fn bound(self, instant: Timestamp) -> Bound {
-        let between = i64::from(instant.timestamp_subsec_nanos() % 1_000);
+    pub(crate) fn bound(self, timestamp: Timestamp) -> Bound {
+        let between = i64::from(timestamp.timestamp_subsec_nanos() % 1_000);
         let whole = if between == 0 { TimeDelta::zero() } else { TimeDelta::nanoseconds(1_000 - between) };
-        let wall = instant.naive_utc().checked_add_signed(whole).and_then(|utc| utc.checked_add_signed(self.ahead));
+        let wall = timestamp.naive_utc().checked_add_signed(whole).and_then(|utc| utc.checked_add_signed(self.ahead));
         Bound(wall.unwrap_or(LAST).clamp(FIRST, LAST))
     }
 
     /// The instant at which the clock shows what a column holds; `None` beyond what the calendar reaches.
-    pub(crate) fn instant(self, wall: NaiveDateTime) -> Option<Timestamp> {
+    pub(crate) fn timestamp(self, wall: NaiveDateTime) -> Option<Timestamp> {
         wall.checked_sub_signed(self.ahead).map(|utc| utc.and_utc())
     }
 }
@@ -75,14 +75,15 @@ impl fmt::Display for Bound {
 ///
 /// In parts of 500, because MariaDB makes a subquery of a list of 1,000 and then reads the whole table.
 #[derive(Debug, Clone)]
-pub(crate) struct OneOf {
+pub(crate) struct IdList {
     column: &'static str,
     ids: Vec<u64>,
 }
 
-const PART: usize = 500;
+/// The longest list of one `IN`.
+const MAX_IDS_PER_IN: usize = 500;
 
-impl OneOf {
+impl IdList {
     pub(crate) fn new(column: &'static str, ids: impl IntoIterator<Item = u64>) -> Self {
         let mut ids: Vec<u64> = ids.into_iter().collect();
         ids.sort_unstable();
@@ -91,15 +92,15 @@ impl OneOf {
     }
 }
 
-impl fmt::Display for OneOf {
+impl fmt::Display for IdList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.ids.is_empty() {
             return f.write_str("FALSE");
         }
-        for (place, part) in self.ids.chunks(PART).enumerate() {
-            write!(f, "{}{} IN (", if place == 0 { "(" } else { " OR " }, self.column)?;
-            for (place, id) in part.iter().enumerate() {
-                write!(f, "{}{id}", if place == 0 { "" } else { "," })?;
+        for (index, part) in self.ids.chunks(MAX_IDS_PER_IN).enumerate() {
+            write!(f, "{}{} IN (", if index == 0 { "(" } else { " OR " }, self.column)?;
+            for (index, id) in part.iter().enumerate() {
+                write!(f, "{}{id}", if index == 0 { "" } else { "," })?;
             }
             f.write_str(")")?;
         }
@@ -135,7 +136,7 @@ mod tests {
         let instant = at("2024-11-05T15:00:00.123456Z");
         for hours in [-5, 0, 9, 18] {
             let clock = Clock::ahead(TimeDelta::hours(hours));
-            assert_eq!(clock.instant(clock.bound(instant).0), Some(instant), "{clock}");
+            assert_eq!(clock.timestamp(clock.bound(instant).0), Some(instant), "{clock}");
         }
     }
 
@@ -147,10 +148,10 @@ mod tests {
 
     #[test]
     fn ids_are_listed_once_and_in_parts() {
-        let list = |ids: &[u64]| OneOf::new("c", ids.iter().copied()).to_string();
+        let list = |ids: &[u64]| IdList::new("c", ids.iter().copied()).to_string();
         assert_eq!(list(&[]), "FALSE");
         assert_eq!(list(&[3, 1, 3]), "(c IN (1,3))");
-        let many = OneOf::new("c", 1..=1_001).to_string();
+        let many = IdList::new("c", 1..=1_001).to_string();
         assert_eq!(many.matches(" IN (").count(), 3);
         assert!(many.contains("500) OR c IN (501,") && many.ends_with("1001))"), "{many}");
     }

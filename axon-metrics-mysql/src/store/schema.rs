@@ -1,0 +1,235 @@
+//! The schema of a server: its kind and version, the limits of a session, which of our tables and columns it has.
+//! Lives here: the schema, and the probe that finds it. Lives elsewhere: when it is probed (`schema_cache`), what follows from it
+//! (`ledger`, `catalog`).
+//!
+//! A server shows a user only what he may read, so a table that is not listed may be one that is not granted. What is
+//! missing is therefore asked for once: only a server that says that there is no such table has none.
+
+use std::time::Duration;
+
+use super::{
+    connections::Connections,
+    flavor::{self, Flavor},
+    probe_deadlines::ProbeDeadlines,
+};
+use crate::{
+    error::{Cause, ServerFault},
+    sql_literals::Clock,
+    text_row::TextRow,
+};
+
+/// What a probe found.
+#[derive(Debug, Clone)]
+pub(crate) struct Schema {
+    pub(crate) flavor: Flavor,
+    pub(crate) version: String,
+    /// The limit the session has by itself.
+    pub(crate) limit: Option<Duration>,
+    pub(crate) read_only: bool,
+    pub(crate) purchases: Presence,
+    /// The column `purchases.status`.
+    pub(crate) status: Presence,
+    /// Whether purchases have a type.
+    pub(crate) has_purchase_type: bool,
+    pub(crate) entries: Presence,
+    pub(crate) campaigns: Presence,
+    pub(crate) activities: Presence,
+    /// The columns of type `TIMESTAMP`, which hold instants. The others are `DATETIME`, wall clocks.
+    pub(crate) timestamp_columns: Vec<TimeColumn>,
+}
+
+/// A column of times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeColumn {
+    Purchase,
+    EntryCreated,
+    CampaignStart,
+    CampaignEnd,
+    ActivityStart,
+    ActivityEnd,
+}
+
+impl TimeColumn {
+    const ALL: [(Self, &'static str, &'static str); 6] = [
+        (Self::Purchase, PURCHASES, "purchase_at"),
+        (Self::EntryCreated, ENTRIES, "created_at"),
+        (Self::CampaignStart, CAMPAIGNS, "start_at"),
+        (Self::CampaignEnd, CAMPAIGNS, "end_at"),
+        (Self::ActivityStart, ACTIVITIES, "start_date"),
+        (Self::ActivityEnd, ACTIVITIES, "end_date"),
+    ];
+}
+
+/// Whether a table or a column is there for us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Present,
+    /// The server says that there is none.
+    Absent,
+    /// The server does not say, or does not let us read it.
+    Refused(ServerFault),
+}
+
+impl Presence {
+    pub(crate) fn is_present(&self) -> bool {
+        *self == Self::Present
+    }
+}
+
+impl Schema {
+    /// Whether nothing is missing that could still be added.
+    pub(crate) fn is_complete(&self) -> bool {
+        [&self.purchases, &self.entries, &self.campaigns, &self.activities].into_iter().all(Presence::is_present)
+            && !matches!(self.status, Presence::Refused(_))
+    }
+
+    /// The clock of a column: the configured one of a `DATETIME`. A `TIMESTAMP` is an instant, which the server shows by
+    /// the clock of the session; sqlx makes that UTC.
+    pub(crate) fn clock(&self, column: TimeColumn, configured: Clock) -> Clock {
+        if self.timestamp_columns.contains(&column) { Clock::UTC } else { configured }
+    }
+}
+
+const PURCHASES: &str = "purchases";
+const ENTRIES: &str = "campaign_activity_entries";
+const CAMPAIGNS: &str = "campaigns";
+const ACTIVITIES: &str = "campaign_activities";
+
+/// Version, session and columns in one reply. Names are aliased: MySQL spells those of its information schema in upper case.
+/// The schema is that of the connection: another one of the same server may hold tables of the same names.
+fn columns() -> String {
+    let [limit, read_only] = flavor::session();
+    format!(
+        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, IF({read_only}, 'yes', 'no') AS two, VERSION() AS kind \
+         UNION ALL SELECT 'column', c.table_name, c.column_name, c.data_type FROM information_schema.columns AS c \
+         WHERE c.table_schema = DATABASE() \
+         AND c.table_name IN ('{PURCHASES}', '{ENTRIES}', '{CAMPAIGNS}', '{ACTIVITIES}')"
+    )
+}
+
+/// Probes the server: one statement, and one more for each table or column that is not listed.
+pub(super) async fn probe(connections: &Connections, deadlines: ProbeDeadlines) -> Result<Schema, Cause> {
+    let ProbeDeadlines { connect_by, finish_by } = deadlines;
+    let listing = ColumnListing::read(&connections.ask_with_connect_deadline(columns(), connect_by, finish_by).await?)?;
+    let presence = async |table: &'static str, column: Option<&'static str>| -> Result<Presence, Cause> {
+        if listing.has(table, column) {
+            return Ok(Presence::Present);
+        }
+        let statement = format!("SELECT {} FROM {table} LIMIT 0", column.unwrap_or("1"));
+        match connections.ask(statement, finish_by).await {
+            Ok(_) => Ok(Presence::Present),
+            Err(Cause::Server(fault)) if fault.is_absence() => Ok(Presence::Absent),
+            Err(Cause::Server(fault)) if fault.is_denial() => Ok(Presence::Refused(fault)),
+            Err(cause) => Err(cause),
+        }
+    };
+    let purchases = presence(PURCHASES, None).await?;
+    let status = if purchases.is_present() { presence(PURCHASES, Some("status")).await? } else { purchases.clone() };
+    Ok(Schema {
+        status,
+        has_purchase_type: listing.has(PURCHASES, Some("purchase_type")),
+        purchases,
+        entries: presence(ENTRIES, None).await?,
+        campaigns: presence(CAMPAIGNS, None).await?,
+        activities: presence(ACTIVITIES, None).await?,
+        timestamp_columns: listing.timestamp_columns(),
+        limit: listing.limit,
+        read_only: listing.read_only,
+        flavor: Flavor::of(&listing.version),
+        version: listing.version,
+    })
+}
+
+/// The columns and the session as the server lists them.
+#[derive(Debug, Default)]
+struct ColumnListing {
+    version: String,
+    limit: Option<Duration>,
+    read_only: bool,
+    /// Tables, columns, and their types.
+    columns: Vec<[String; 3]>,
+}
+
+impl ColumnListing {
+    fn read(rows: &[TextRow]) -> Result<Self, Cause> {
+        let mut listing = Self::default();
+        for row in rows {
+            let mut cells = row.cells();
+            let (what, one, two) = (cells.some_text("what")?, cells.some_text("one")?, cells.some_text("two")?);
+            let kind = cells.some_text("kind")?;
+            match what {
+                "session" => {
+                    let seconds: f64 = one.parse().map_err(|_| Cause::Wrong("a limit that is no number"))?;
+                    listing.limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
+                    listing.read_only = two == "yes";
+                    listing.version = kind.to_owned();
+                }
+                _ => listing.columns.push([one, two, kind].map(str::to_ascii_lowercase)),
+            }
+        }
+        if listing.version.is_empty() { Err(Cause::Wrong("no version")) } else { Ok(listing) }
+    }
+
+    fn has(&self, table: &str, column: Option<&str>) -> bool {
+        self.columns.iter().any(|[t, c, _]| t == table && column.is_none_or(|column| c == column))
+    }
+
+    fn timestamp_columns(&self) -> Vec<TimeColumn> {
+        let is_zoned = |table: &str, column: &str| {
+            self.columns.iter().any(|[t, c, kind]| t == table && c == column && kind == "timestamp")
+        };
+        TimeColumn::ALL
+            .into_iter()
+            .filter(|(_, table, column)| is_zoned(table, column))
+            .map(|(time, ..)| time)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+impl Schema {
+    /// A MySQL with all tables of August 2026.
+    pub(crate) fn of_mysql() -> Self {
+        Self {
+            flavor: Flavor::MySql,
+            version: "9.7.4".to_owned(),
+            limit: None,
+            read_only: true,
+            purchases: Presence::Present,
+            status: Presence::Present,
+            has_purchase_type: true,
+            entries: Presence::Present,
+            campaigns: Presence::Present,
+            activities: Presence::Present,
+            timestamp_columns: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_found_in_whatever_case() {
+        let rows = [
+            TextRow::of(&["session", "0.8000", "yes", "9.7.4"]),
+            TextRow::of(&["column", "purchases", "ID", "bigint"]),
+            TextRow::of(&["column", "purchases", "STATUS", "varchar"]),
+            TextRow::of(&["column", "purchases", "PURCHASE_AT", "TIMESTAMP"]),
+            TextRow::of(&["column", "campaign_activity_entries", "created_at", "datetime"]),
+        ];
+        let listing = ColumnListing::read(&rows).expect("read");
+        assert_eq!((listing.limit, listing.read_only), (Some(Duration::from_millis(800)), true));
+        assert_eq!(listing.version, "9.7.4");
+        assert!(listing.has("purchases", Some("status")) && !listing.has("campaigns", None));
+        assert_eq!(listing.timestamp_columns(), [TimeColumn::Purchase]);
+    }
+
+    #[test]
+    fn no_limit_is_none() {
+        let listing =
+            ColumnListing::read(&[TextRow::of(&["session", "0.0000", "no", "10.11.18-MariaDB"])]).expect("read");
+        assert_eq!((listing.limit, listing.read_only), (None, false));
+    }
+}
