@@ -31,10 +31,12 @@ fn hours(last: &str, count: i32) -> Vec<Window> {
 /// Seven days of the plan's example, with everything that can be asked.
 fn question(counting: Counting) -> BehaviorQuestion {
     let as_of = at("2024-11-12T10:30:00Z");
-    let rules = StepRules::default().steps().map(|step| match step.record {
-        Record::Event(rule) => rule,
+    let rules = StepRules::default();
+    let rules = rules.steps().iter().map(|step| match &step.record {
+        Record::Event(rule) => rule.clone(),
         Record::Ledger(_) => panic!("events"),
     });
+    let rules: Vec<EventRule> = rules.collect();
     let mut hours = hours("2024-11-12T10:00:00Z", 24);
     hours[23].to = as_of;
     BehaviorQuestion {
@@ -50,7 +52,7 @@ fn question(counting: Counting) -> BehaviorQuestion {
         budget: Duration::from_secs(5),
         inflow: Some(InflowQuestion { rule: rules[0].clone(), hours }),
         active: Some(Window { from: at("2024-11-12T10:25:00Z"), to: as_of }),
-        steps: rules.into(),
+        steps: rules,
     }
 }
 

@@ -1,17 +1,14 @@
 //! The dashboard: a request and an instant in, an answer out. Straight-line use of everything else.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use chrono::SubsecRound;
 use chrono_tz::Tz;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
-    call::{Admission, SourceReport, probe, settle},
-    keep::{CatalogCache, CatalogLookup, RETRY_AFTER, SharedCache, SingleFlight, WidgetCache},
+    call::{SourceReport, probe, settle},
+    keep::{CatalogLookup, RETRY_AFTER},
     source::{QuestionKind, SourceKind},
     vocabulary::{Definitions, Mode, Origin, Range, Record, Scope, Timestamp, catalogue},
     wire::{CampaignList, DashboardAnswer, Health, SourceHealth, SourceState},
@@ -19,112 +16,32 @@ use crate::{
 
 mod builder;
 mod gather;
+mod inner;
 mod load;
+mod load_group;
+mod load_result;
 mod lookup;
 mod merge;
+mod outcome;
 pub(crate) mod request;
+pub(crate) mod request_text;
 mod resolve;
 mod response;
+mod settings;
 mod sources;
 mod staleness;
 pub use builder::DashboardBuilder;
-use builder::Settings;
-use load::LoadResult;
+pub use inner::Dashboard;
+use inner::Inner;
 use lookup::{Finder, Lookup};
-use request::{DashboardRequest, RequestError};
+pub use outcome::{AnswerError, Freshness, MAX_ACTIVITIES, TimedAnswer};
+use request::{DashboardRequest, RequestRules};
 use resolve::Question;
 use response::respond;
-use sources::Sources;
+use settings::Settings;
 use staleness::views;
 
-/// The most activities one answer is computed over.
-pub const MAX_ACTIVITIES: usize = 1000;
-
-/// Answers a marketing dashboard's questions from the sources it was built on. Clones share everything; a dropped
-/// `answer` harms nothing. Needs a tokio runtime with time enabled.
-#[derive(Clone)]
-pub struct Dashboard {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    catalog: Arc<CatalogCache>,
-    sources: Sources,
-    settings: Settings,
-    /// When the sources were last probed, and what they said; held while they are.
-    probed: Mutex<Option<(Instant, Health)>>,
-    /// The definition's hash for each mode.
-    hashes: [String; Mode::ALL.len()],
-    /// Made for the first who keeps something.
-    widgets: LazyLock<WidgetCache>,
-    shared: Option<SharedCache>,
-    single_flight: Arc<SingleFlight<Arc<LoadResult>>>,
-    admission: Admission,
-}
-
-impl std::fmt::Debug for Dashboard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dashboard").field("settings", &self.inner.settings).finish_non_exhaustive()
-    }
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AnswerError {
-    /// The request is wrong. The caller must change it.
-    #[error(transparent)]
-    Invalid(#[from] RequestError),
-    /// The catalog lists no such campaign or activity.
-    #[error("there is no such campaign or activity")]
-    NotFound(Scope),
-    /// The campaign has more activities than one answer is computed over.
-    #[error("the campaign has {found} activities; at most {MAX_ACTIVITIES} are computed at once")]
-    TooManyActivities {
-        /// How many it has.
-        found: usize,
-    },
-    /// Nothing that was asked could be answered. Asking again may work.
-    #[error("nothing that was asked could be answered")]
-    Unavailable {
-        /// How each source did.
-        sources: Vec<SourceState>,
-    },
-    /// More is asked than can be answered in time. Asking again later may work.
-    #[error("more is asked than can be answered in time")]
-    Overloaded {
-        /// When to ask again.
-        retry_after: Duration,
-    },
-}
-
-/// An answer with how long it may be shown.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct TimedAnswer {
-    /// The answer.
-    pub answer: DashboardAnswer,
-    /// Until then it is as good as a new one.
-    pub fresh_until: Timestamp,
-    /// From `fresh_until` until then it may be shown while a new one is made.
-    pub usable_until: Timestamp,
-}
-
-/// Whether a caller waits for fresh figures where kept ones may still be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// Takes what may be shown; what is no longer fresh is loaded behind.
-    AllowStale,
-    /// Waits until what is shown is fresh.
-    MustBeFresh,
-}
-
 impl Dashboard {
-    /// A builder without sources.
-    pub fn builder() -> DashboardBuilder<()> {
-        DashboardBuilder::new()
-    }
-
     /// The business zone.
     pub fn zone(&self) -> Tz {
         self.inner.settings.zone
@@ -133,6 +50,11 @@ impl Dashboard {
     /// How the funnel counts where a request does not say.
     pub fn default_mode(&self) -> Mode {
         self.inner.settings.mode
+    }
+
+    /// What requests are read by, as text.
+    pub fn request_rules(&self) -> &RequestRules {
+        &self.inner.request_rules
     }
 
     /// The widgets asked for, as of `now` floored to the second. What is not kept is asked of all sources at the same time,
@@ -174,7 +96,7 @@ impl Dashboard {
         let found = finder.find(&groups).await;
         // Who shares a load that another started a moment later answers for that moment.
         if let Some(later) = found.iter().filter_map(Lookup::as_of).max().filter(|later| *later > question.as_of) {
-            let range = request.check(question.mode, later, self.zone())?;
+            let range = request.check(self.request_rules(), later)?;
             let days = |range: Range| (range.whole, range.in_progress());
             if days(range) != days(question.range) {
                 // Midnight came between: what was found is about another range than that moment's.
@@ -197,7 +119,7 @@ impl Dashboard {
     #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
     pub async fn cache_keys(&self, request: &DashboardRequest, now: Timestamp) -> Result<Vec<String>, AnswerError> {
         let (question, _) = self.question(request, now, self.deadline()).await?;
-        Ok(question.groups(&self.inner).iter().flat_map(resolve::LoadGroup::keys).collect())
+        Ok(question.groups(&self.inner).iter().flat_map(load_group::LoadGroup::keys).collect())
     }
 
     /// The request at its instant, with what the catalog says of its scope.
@@ -209,7 +131,7 @@ impl Dashboard {
     ) -> Result<(Question, CatalogLookup), AnswerError> {
         let settings = &self.inner.settings;
         let as_of = now.trunc_subsecs(0);
-        let range = request.check(settings.mode, as_of, settings.zone)?;
+        let range = request.check(self.request_rules(), as_of)?;
 
         let catalog_lookup = self.find(request.scope, as_of, deadline).await;
         let Some(catalog) = catalog_lookup.catalog.clone() else {
@@ -222,7 +144,10 @@ impl Dashboard {
             Some(_) => {}
         }
         let mode = request.mode.unwrap_or(settings.mode);
-        Ok((Question { request: Arc::new(request.clone()), mode, catalog, range, as_of, now }, catalog_lookup))
+        let funnel = request.funnel.as_deref();
+        let funnel = settings.funnels.iter().position(|one| Some(one.key()) == funnel).unwrap_or_default();
+        let request = Arc::new(request.clone());
+        Ok((Question { request, mode, funnel, catalog, range, as_of, now }, catalog_lookup))
     }
 
     /// All campaigns with their activities, as of `now`.
@@ -239,7 +164,7 @@ impl Dashboard {
     pub fn definitions(&self) -> Definitions {
         let Inner { sources, settings, .. } = &*self.inner;
         let name = |kind: SourceKind| sources.connected[kind].as_ref().map_or("none", |source| source.name());
-        let steps = settings.rules.steps();
+        let steps = settings.rules().steps();
         catalogue(|origin| match origin {
             Origin::Steps(indices) => {
                 let of = |index: &usize| match steps[*index].record {

@@ -40,8 +40,8 @@ pub mod catalog {
 /// names and formula in Korean and English.
 pub mod definitions {
     pub use crate::vocabulary::{
-        Definition, Definitions, EventRule, LedgerStep, Mode, NotATemplate, Origin, PageTemplate, Record, STEPS, Step,
-        StepRules, Unit,
+        Definition, Definitions, EventRule, FunnelDefinition, LedgerStep, Mode, NotATemplate, Origin, PageTemplate,
+        Record, STEP_COUNTS, Step, StepFault, StepRules, Unit,
     };
 }
 
@@ -52,7 +52,10 @@ pub mod period {
 
 /// Requests, and their form as text.
 pub mod request {
-    pub use crate::dashboard::request::{DashboardRequest, Fault, FaultCode, Level, RequestError, RequestText};
+    pub use crate::dashboard::{
+        request::{DashboardRequest, Fault, FaultCode, RequestError, RequestRules},
+        request_text::{Level, RequestText},
+    };
 }
 
 #[doc(inline)]

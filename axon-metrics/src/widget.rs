@@ -17,6 +17,7 @@ pub(crate) use input::{Facts, Needs, WidgetInput};
 pub(crate) use notes::Notes;
 pub use overview::{Overview, OverviewChange, OverviewFigures};
 pub use realtime::{ActivityStock, BucketState, InflowBucket, Realtime};
+pub(crate) use registry::LifetimeClass;
 pub use registry::{Data, Widget};
 
 pub use crate::wire::{MissingFigure, MissingReason, Warning, WarningCode};

@@ -13,7 +13,7 @@ use axon_metrics::{
     catalog::{Activity, ActivityKind},
     memory::{Event, Purchase, Slot, SlotChange},
     period::Bound,
-    request::{Level, RequestText},
+    request::{Level, RequestRules, RequestText},
     widget::{BaselineMethod, BucketState, WarningCode},
 };
 use chrono_tz::{America::Los_Angeles, Asia::Seoul};
@@ -393,7 +393,7 @@ async fn a_dead_elasticsearch_costs_its_steps_and_their_rates_and_leaves_sales_a
 async fn a_dead_elasticsearch_leaves_the_steps_of_the_ledger() {
     let store = store();
     store.append_purchases([sale(1, "2024-11-12T09:00:00Z")]);
-    let rules = StepRules { purchase: Record::Ledger(LedgerStep::Purchase), ..StepRules::default() };
+    let rules = StepRules::default().with("purchase", Record::Ledger(LedgerStep::Purchase)).unwrap();
     let dashboard = builder(&store).behavior(Down("elasticsearch")).step_rules(rules).build();
     let answer = ask(dashboard, campaign()).await;
     assert_eq!(values(&answer), [None, None, None, Some(1)]);
@@ -413,7 +413,8 @@ async fn when_nothing_asked_for_can_be_answered_there_is_no_answer() {
 fn an_id_that_cannot_exist_is_an_invalid_request() {
     for level in [Level::Campaign, Level::Activity] {
         for id in ["9223372036854775808", "99999999999999999999999", "0", "-1", "+1", " 1", "1 ", "", "1.0"] {
-            let parsed = RequestText { level, id, parameters: &[] }.parse(Mode::Count, at(NOW), Seoul);
+            let parsed =
+                RequestText { level, id, parameters: &[] }.parse(&RequestRules::new(Mode::Count, Seoul), at(NOW));
             let faults = parsed.expect_err(id).faults;
             assert_eq!(faults.len(), 1, "{id:?}");
             assert!(faults[0].field.ends_with("Id"), "{id:?}");

@@ -274,11 +274,12 @@ impl Steps {
     /// The rules that the texts mean.
     pub(crate) fn rules(&self) -> anyhow::Result<StepRules> {
         let rule = |key, text: &values::StepText| text.record().with_context(|| format!("steps.{key}"));
-        Ok(StepRules {
-            visit: rule("visit", &self.visit)?,
-            engage: rule("engage", &self.engage)?,
-            approve: rule("approve", &self.approve)?,
-            purchase: rule("purchase", &self.purchase)?,
-        })
+        let steps = [
+            ("visit", &self.visit),
+            ("engage", &self.engage),
+            ("approve", &self.approve),
+            ("purchase", &self.purchase),
+        ];
+        steps.into_iter().try_fold(StepRules::default(), |rules, (key, text)| Ok(rules.with(key, rule(key, text)?)?))
     }
 }

@@ -147,6 +147,6 @@ pub(super) fn read(
 ) -> Result<DashboardRequest, Problem> {
     let dashboard = app.dashboard();
     let text = RequestText { level, id, parameters: &parameters.0 };
-    let request = text.parse(dashboard.default_mode(), now, dashboard.zone())?;
+    let request = text.parse(dashboard.request_rules(), now)?;
     Ok(request.mode_or(dashboard.default_mode()))
 }

@@ -1,36 +1,23 @@
-//! Building a dashboard: its sources, its settings, and the hash that names them.
+//! Building a dashboard from its sources and settings.
 
 use std::sync::{Arc, LazyLock};
 
 use chrono_tz::Tz;
-use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::{
-    Dashboard, Inner,
+    inner::{Dashboard, Inner},
+    settings::{Settings, definition_hash},
     sources::{FactSources, Sources},
 };
 use crate::{
     call::{Admission, Budgets, Concurrency, guards},
     keep::{BaselineCache, CatalogCache, DashboardCache, Lifetimes, SharedCache, WidgetCache},
     source::{BehaviorSource, CatalogSource, LedgerSource, PerSource, QuestionKind, RealtimeSource},
-    vocabulary::{Mode, Record, StepRules},
+    vocabulary::{FunnelDefinition, Mode, StepRules},
 };
 
 const MAX_BASELINE_WEEKS: u32 = 8;
-
-#[derive(Debug, Clone)]
-pub(super) struct Settings {
-    pub(super) zone: Tz,
-    pub(super) mode: Mode,
-    pub(super) rules: StepRules,
-    pub(super) budgets: Budgets,
-    pub(super) baseline_weeks: u32,
-    pub(super) tenant: String,
-    pub(super) lifetimes: Lifetimes,
-    pub(super) max_loads: usize,
-    pub(super) concurrency: Concurrency,
-}
 
 /// Builds a [`Dashboard`]. Only the catalog is required: facts without a source are said to be missing.
 #[must_use]
@@ -47,20 +34,10 @@ impl<C> std::fmt::Debug for DashboardBuilder<C> {
     }
 }
 
-impl DashboardBuilder<()> {
-    pub(super) fn new() -> Self {
-        let settings = Settings {
-            zone: chrono_tz::Asia::Seoul,
-            mode: Mode::default(),
-            rules: StepRules::default(),
-            budgets: Budgets::default(),
-            baseline_weeks: 4,
-            tenant: String::new(),
-            lifetimes: Lifetimes::default(),
-            max_loads: 64,
-            concurrency: Concurrency::default(),
-        };
-        Self { catalog: (), sources: FactSources::default(), shared: None, settings }
+impl Dashboard {
+    /// A builder without sources.
+    pub fn builder() -> DashboardBuilder<()> {
+        DashboardBuilder { catalog: (), sources: FactSources::default(), shared: None, settings: Settings::default() }
     }
 }
 
@@ -101,9 +78,20 @@ impl<C> DashboardBuilder<C> {
         self
     }
 
-    /// What the funnel's steps count. Defaults to the plan's four event types.
+    /// What the steps of the plan's funnel count. Defaults to the plan's four event types. The named totals are those of the
+    /// steps with the keys `visit`, `engage`, `approve` and `purchase`.
     pub fn step_rules(mut self, rules: StepRules) -> Self {
-        self.settings.rules = rules;
+        self.settings.funnels[0] = FunnelDefinition::fcfs(rules);
+        self
+    }
+
+    /// One more funnel that requests may choose, instead of one with the same key.
+    pub fn funnel(mut self, funnel: FunnelDefinition) -> Self {
+        let funnels = &mut self.settings.funnels;
+        match funnels.iter_mut().find(|one| one.key() == funnel.key()) {
+            Some(one) => *one = funnel,
+            None => funnels.push(funnel),
+        }
         self
     }
 
@@ -158,7 +146,9 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
         let Self { catalog, sources: facts, shared, settings } = self;
         let connected = facts.connected(&catalog);
         let names = PerSource::from_fn(|kind| connected[kind].as_ref().map(|source| source.name()));
-        let hashes = Mode::ALL.map(|mode| definition_hash(&settings, mode, &names));
+        let hashes = settings.funnels.iter();
+        let hashes =
+            hashes.map(|funnel| Mode::ALL.map(|mode| definition_hash(&settings, funnel, mode, &names))).collect();
         let Settings { budgets, concurrency, lifetimes, max_loads, .. } = &settings;
         let guards = guards(names.map(|name| name.unwrap_or("none")), budgets, concurrency);
         let guard = |kind| Arc::clone(&guards[kind]);
@@ -173,6 +163,7 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
                 admission: Admission::new(*max_loads),
                 shared: shared.map(|cache| SharedCache::new(cache, budgets.cache())),
                 sources: Sources { facts, baseline, guards, connected },
+                request_rules: settings.request_rules(),
                 settings,
                 probed: Mutex::default(),
                 hashes,
@@ -181,18 +172,4 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
             }),
         }
     }
-}
-
-/// A stable hash over everything that decides the numbers.
-pub(super) fn definition_hash(settings: &Settings, mode: Mode, sources: &PerSource<Option<&'static str>>) -> String {
-    let mut text =
-        format!("{}|{}|{}|{}", StepRules::FUNNEL, mode.code(), settings.zone.name(), settings.baseline_weeks);
-    for step in settings.rules.steps() {
-        text.push_str(&match &step.record {
-            Record::Event(rule) => format!("|{}:event:{:?}:{:?}", step.key, rule.triggers, rule.definitions),
-            Record::Ledger(row) => format!("|{}:ledger:{row:?}", step.key),
-        });
-    }
-    text.push_str(&format!("|{sources:?}"));
-    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

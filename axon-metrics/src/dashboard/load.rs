@@ -13,10 +13,12 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Inner,
-    builder::Settings,
     gather::{gather, unanswered},
-    resolve::{LoadGroup, Question, WidgetKey},
+    inner::Inner,
+    load_group::{LoadGroup, WidgetKey},
+    load_result::LoadResult,
+    merge::Plan,
+    resolve::Question,
 };
 use crate::{
     call::SourceReport,
@@ -24,8 +26,8 @@ use crate::{
     observe::{self, CacheLevel, CacheOutcome},
     source::{QueryScope, SalesQuestion, SourceKind},
     stats::baseline,
-    vocabulary::{Counting, Record, ResolvedScope, Timestamp, Window, calendar},
-    widget::{Data, Facts, Needs, Notes, Widget, WidgetInput},
+    vocabulary::{Counting, ResolvedScope, Timestamp, Window, calendar},
+    widget::{Data, Facts, Needs, Notes, WidgetInput},
     wire::{SourceState, WidgetState, WidgetStatus},
 };
 
@@ -35,24 +37,6 @@ const ACTIVE_MINUTES: i64 = 5;
 /// For how long a load that failed is not tried again. Longer spares the stores more; with a second, and a source that hangs
 /// for another, a dashboard would not be well again two seconds after its stores are.
 pub(super) const NOT_AGAIN: Duration = Duration::from_millis(500);
-
-/// What a load leaves: each widget under its key.
-#[derive(Debug, Clone, Default)]
-pub(super) struct LoadResult {
-    widgets: Vec<(WidgetKey, Arc<WidgetSnapshot>)>,
-    refused: Option<Duration>,
-}
-
-impl LoadResult {
-    /// When to ask again, if not all could be loaded since there is too much to do.
-    pub(super) fn refused(&self) -> Option<Duration> {
-        self.refused
-    }
-
-    pub(super) fn widget_key(&self, key: &str) -> Option<Arc<WidgetSnapshot>> {
-        self.widgets.iter().find(|(widget_key, _)| widget_key.key == key).map(|(_, finished)| Arc::clone(finished))
-    }
-}
 
 /// When a load is tried again that left a widget which is not whole.
 #[derive(Debug, Clone, Copy)]
@@ -193,7 +177,9 @@ impl Load {
             let not_whole_until = if notes.waits_for_history() { again.loading } else { again.failed };
             let state = WidgetState { age_ms: None, ..WidgetState::new(notes, input.as_of) };
             let not_whole_until = (state.status != WidgetStatus::Fresh).then_some(not_whole_until);
-            let kinds = source_kinds(widget_key.widget, &self.inner.settings);
+            // The sources that the widget would be made of if it were asked for alone.
+            let questions = Plan::new(widget_key.widget.needs(), input).questions(input, |_| Duration::ZERO);
+            let kinds: Vec<SourceKind> = questions.kinds().collect();
             let sources = reports.iter().filter(|report| kinds.contains(&report.kind)).cloned().collect();
             let finished = WidgetSnapshot { data, state, sources, as_of: input.as_of, load, not_whole_until };
             (widget_key.clone(), Arc::new(finished))
@@ -217,13 +203,14 @@ impl Load {
     }
 
     fn input(&self) -> Option<(Needs, WidgetInput<'_>)> {
-        let mut needs = Needs::default();
-        self.groups.iter().flat_map(LoadGroup::all).for_each(|widget_key| widget_key.widget.add_needs(&mut needs));
-        Some((needs, input(&self.question, self.question.scope()?, &self.inner.settings, needs)))
+        let widgets = self.groups.iter().flat_map(LoadGroup::all);
+        let needs = widgets.fold(Needs::NOTHING, |needs, widget_key| needs.or(widget_key.widget.needs()));
+        Some((needs, input(&self.inner, &self.question, self.question.scope()?, needs)))
     }
 }
 
-fn input<'a>(question: &'a Question, scope: ResolvedScope<'a>, settings: &Settings, needs: Needs) -> WidgetInput<'a> {
+fn input<'a>(inner: &'a Inner, question: &'a Question, scope: ResolvedScope<'a>, needs: Needs) -> WidgetInput<'a> {
+    let settings = &inner.settings;
     let Question { mode, ref catalog, range, as_of, .. } = *question;
     let funnel = scope.activities.iter().filter(|activity| activity.kind.has_funnel());
     let query = QueryScope {
@@ -234,7 +221,7 @@ fn input<'a>(question: &'a Question, scope: ResolvedScope<'a>, settings: &Settin
         previous: question.previous(),
         // A mode that no source counts was refused with the request. Activities apart are always counted as events, so
         // nobody counts people for them alone.
-        counting: mode.counting().filter(|_| needs.steps).unwrap_or(Counting::Events),
+        counting: mode.counting().filter(|_| needs.counts_steps()).unwrap_or(Counting::Events),
         by_activity: needs.by_activity,
     };
     let mut products: Vec<_> = scope.activities.iter().filter_map(|activity| activity.product).collect();
@@ -248,7 +235,8 @@ fn input<'a>(question: &'a Question, scope: ResolvedScope<'a>, settings: &Settin
         currency: catalog.currency(),
         zone: settings.zone,
         as_of,
-        steps: settings.rules.steps(),
+        rules: settings.rules(),
+        funnel: question.funnel(inner),
         query: Arc::new(query),
         inflow: inflow_hours(as_of, settings.zone),
         active: Window { from: as_of - chrono::Duration::minutes(ACTIVE_MINUTES), to: as_of },
@@ -266,21 +254,6 @@ fn inflow_hours(as_of: Timestamp, zone: chrono_tz::Tz) -> Vec<Window> {
     let hours = calendar::hours(earlier, zone).into_iter().map(|hour| hour.whole).chain([last]);
     let hours: Vec<Window> = hours.collect();
     hours[hours.len().saturating_sub(INFLOW_HOURS)..].to_vec()
-}
-
-/// Whose facts a widget is made of.
-fn source_kinds(widget: Widget, settings: &Settings) -> Vec<SourceKind> {
-    let mut needs = Needs::default();
-    widget.add_needs(&mut needs);
-    let counts = needs.steps || needs.by_activity;
-    let rows = settings.rules.steps().iter().filter(|step| matches!(step.record, Record::Ledger(_))).count();
-    let events = settings.rules.steps().len() - rows;
-    let uses = [
-        (SourceKind::Behavior, counts && events > 0 || needs.inflow || needs.active),
-        (SourceKind::Ledger, counts && rows > 0 || needs.sales),
-        (SourceKind::Realtime, needs.slots),
-    ];
-    uses.into_iter().filter(|(_, used)| *used).map(|(kind, _)| kind).collect()
 }
 
 /// A name for a load that no other load has, of whatever process.

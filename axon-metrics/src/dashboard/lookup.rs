@@ -8,9 +8,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{
-    Freshness, Inner,
-    load::{Load, LoadResult},
-    resolve::{LoadGroup, Question},
+    inner::Inner, load::Load, load_group::LoadGroup, load_result::LoadResult, outcome::Freshness, resolve::Question,
 };
 use crate::{
     keep::{Loads, Pending, WidgetSnapshot},

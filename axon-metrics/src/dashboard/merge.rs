@@ -1,4 +1,4 @@
-//! Needs become questions, and replies become facts in the order of the funnel. Pure.
+//! Needs become questions, and replies become facts in the order of the funnels. Pure.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
         BehaviorFacts, BehaviorQuestion, Fact, HistoryFact, InflowQuestion, LedgerFacts, LedgerQuestion, Missing,
         QuestionKind, RealtimeQuestion, Reason, SalesFacts, Slots, StepCounts,
     },
-    vocabulary::{EventRule, LedgerStep, Record, Window},
+    vocabulary::{EventRule, LedgerStep, Record, Step, Window},
     widget::{Facts, Needs, WidgetInput},
 };
 
@@ -18,8 +18,9 @@ pub(super) struct Plan {
     needs: Needs,
     events: Vec<EventRule>,
     rows: Vec<LedgerStep>,
-    /// For each step of the funnel its index among the events or the rows.
-    step_sources: Vec<StepSource>,
+    /// For each step of the plan's funnel, and of the one chosen, its index among the events or the rows.
+    steps: Vec<StepSource>,
+    funnel: Vec<StepSource>,
 }
 
 #[derive(Clone, Copy)]
@@ -28,29 +29,26 @@ enum StepSource {
     Row(usize),
     /// No activity of the scope has a funnel.
     Unsupported,
+    /// No widget needs it.
+    Unneeded,
 }
 
 impl Plan {
     pub(super) fn new(needs: Needs, input: &WidgetInput<'_>) -> Self {
-        let mut plan = Self { needs, events: Vec::new(), rows: Vec::new(), step_sources: Vec::new() };
+        let mut plan = Self { needs, events: Vec::new(), rows: Vec::new(), steps: Vec::new(), funnel: Vec::new() };
         let supported = !input.query.funnel_activities.is_empty() || input.query.activities.is_empty();
-        for step in &input.steps {
-            plan.step_sources.push(match &step.record {
+        let mut sources = |needed: bool, steps: &[Step]| -> Vec<StepSource> {
+            let source = |step: &Step| match &step.record {
                 _ if !supported => StepSource::Unsupported,
-                Record::Event(rule) => {
-                    plan.events.push(rule.clone());
-                    StepSource::Event(plan.events.len() - 1)
-                }
-                Record::Ledger(row) => {
-                    plan.rows.push(*row);
-                    StepSource::Row(plan.rows.len() - 1)
-                }
-            });
-        }
-        if !needs.steps && !needs.by_activity {
-            plan.events.clear();
-            plan.rows.clear();
-        }
+                _ if !needed => StepSource::Unneeded,
+                Record::Event(rule) => StepSource::Event(index_of(&mut plan.events, rule)),
+                Record::Ledger(row) => StepSource::Row(index_of(&mut plan.rows, row)),
+            };
+            steps.iter().map(source).collect()
+        };
+        let steps = sources(needs.steps || needs.by_activity, input.rules.steps());
+        let funnel = sources(needs.funnel, input.funnel.rules().steps());
+        (plan.steps, plan.funnel) = (steps, funnel);
         plan
     }
 
@@ -80,7 +78,7 @@ impl Plan {
 
     fn behavior(&self, input: &WidgetInput<'_>, budget: Duration) -> BehaviorQuestion {
         // An inflow of rows is not asked of anyone: it is not supported.
-        let first = match &input.steps[0].record {
+        let first = match &input.rules.steps()[0].record {
             Record::Event(rule) => Some(rule.clone()),
             Record::Ledger(_) => None,
         };
@@ -97,24 +95,23 @@ impl Plan {
         }
     }
 
-    /// The replies in the order of the funnel.
+    /// The replies in the order of the funnels.
     pub(super) fn merge(&self, input: &WidgetInput<'_>, replies: Replies, history: HistoryFact) -> Facts {
         let Replies { behavior, ledger, realtime } = replies;
         let query = &input.query;
-        let counts = |pick: &dyn Fn(&StepCounts) -> Option<&Vec<Fact<u64>>>| -> Vec<Fact<u64>> {
-            self.step_sources.iter().map(|source| count(*source, &behavior, &ledger, pick)).collect()
+        let counts = |sources: &[StepSource], pick: Pick<'_>| -> Vec<Fact<u64>> {
+            sources.iter().map(|source| count(*source, &behavior, &ledger, pick)).collect()
         };
-        let by_activity = |index: usize| counts(&|steps| steps.by_activity.get(index).map(|(_, counts)| counts));
-        let steps = StepCounts {
-            current: counts(&|steps| Some(&steps.current)),
-            previous: if query.previous.is_some() { counts(&|steps| Some(&steps.previous)) } else { Vec::new() },
-            by_activity: query
-                .funnel_activities
-                .iter()
-                .enumerate()
-                .map(|(index, id)| (*id, by_activity(index)))
-                .collect(),
+        let whole = |sources: &[StepSource]| StepCounts {
+            current: counts(sources, &|steps| Some(&steps.current)),
+            previous: query.previous.map(|_| counts(sources, &|steps| Some(&steps.previous))).unwrap_or_default(),
+            by_activity: Vec::new(),
         };
+        let by_activity =
+            |index: usize| counts(&self.steps, &|steps| steps.by_activity.get(index).map(|(_, counts)| counts));
+        let activities = query.funnel_activities.iter().enumerate();
+        let by_activity = activities.map(|(index, id)| (*id, by_activity(index))).collect();
+        let (steps, funnel) = (StepCounts { by_activity, ..whole(&self.steps) }, whole(&self.funnel));
         let not_asked = || Missing::NotMeasured(Reason::NoSource);
         let inflow = behavior.as_ref().map_err(Clone::clone);
         let inflow = inflow.and_then(|facts| facts.inflow.clone().unwrap_or(Err(Missing::NotSupported)));
@@ -128,22 +125,35 @@ impl Plan {
             let missing = || Slots { stock: Err(why.clone()), members: Err(why.clone()), derived: false };
             query.activities.iter().map(|id| (*id, missing())).collect()
         });
-        Facts { steps, inflow, active, sales, history, slots }
+        Facts { steps, funnel, inflow, active, sales, history, slots }
     }
 }
+
+/// Which counts of a reply are meant; `None` where there are none.
+type Pick<'a> = &'a dyn Fn(&StepCounts) -> Option<&Vec<Fact<u64>>>;
 
 /// The count of one step from the source it was asked of. What was not asked is not looked at.
 fn count(
     source: StepSource,
     behavior: &CallResult<BehaviorFacts>,
     ledger: &CallResult<LedgerFacts>,
-    pick: &dyn Fn(&StepCounts) -> Option<&Vec<Fact<u64>>>,
+    pick: Pick<'_>,
 ) -> Fact<u64> {
+    let not_asked = || Err(Missing::NotMeasured(Reason::NoSource));
     let (steps, index) = match source {
         StepSource::Event(index) => (behavior.as_ref().map(|facts| &facts.steps), index),
         StepSource::Row(index) => (ledger.as_ref().map(|facts| &facts.steps), index),
         StepSource::Unsupported => return Err(Missing::NotSupported),
+        StepSource::Unneeded => return not_asked(),
     };
     let counts = steps.map(pick).map_err(Clone::clone)?;
-    counts.and_then(|counts| counts.get(index).cloned()).unwrap_or(Err(Missing::NotMeasured(Reason::NoSource)))
+    counts.and_then(|counts| counts.get(index).cloned()).unwrap_or_else(not_asked)
+}
+
+/// Where an item stands in a list; it is added if it is not there.
+fn index_of<T: PartialEq + Clone>(list: &mut Vec<T>, item: &T) -> usize {
+    list.iter().position(|one| one == item).unwrap_or_else(|| {
+        list.push(item.clone());
+        list.len() - 1
+    })
 }

@@ -1,17 +1,14 @@
 //! What a caller asks, typed and as text, and everything that can be wrong with it.
 //! Lives here: the request and its faults, all reported at once. Lives elsewhere: what a period means (`period`).
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 
 use crate::{
-    ActivityId, CampaignId, Mode, Period, Scope, Timestamp,
-    vocabulary::id,
-    vocabulary::{Range, RangeError},
+    vocabulary::{ActivityId, CampaignId, FunnelDefinition, Mode, Period, Range, RangeError, Scope, Timestamp, id},
     widget::Widget,
 };
-
-mod text;
-pub use text::{Level, RequestText};
 
 /// A question to a [`Dashboard`](crate::Dashboard): a scope, the widgets wanted, a period, and how to count.
 /// ```
@@ -24,6 +21,8 @@ pub struct DashboardRequest {
     pub(crate) widgets: Vec<Widget>,
     pub(crate) period: Period,
     pub(crate) mode: Option<Mode>,
+    /// The key of a funnel; `None` for the plan's.
+    pub(crate) funnel: Option<Arc<str>>,
     pub(crate) compare_previous: bool,
     pub(crate) dates_ignored: bool,
 }
@@ -46,6 +45,7 @@ impl DashboardRequest {
             widgets: Widget::DEFAULT.to_vec(),
             period: Period::Last7Days,
             mode: None,
+            funnel: None,
             compare_previous: false,
             dates_ignored: false,
         }
@@ -74,6 +74,14 @@ impl DashboardRequest {
         self
     }
 
+    /// The funnel that the widget `funnel` counts, by its key. Every other figure stays of the plan's funnel, `fcfs`, which is
+    /// also the default.
+    #[must_use]
+    pub fn funnel(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.funnel = Some(key.into());
+        self
+    }
+
     /// This request with the mode it is counted in, where it names none: two requests that mean the same are then equal.
     #[must_use]
     pub fn mode_or(mut self, default: Mode) -> Self {
@@ -96,7 +104,7 @@ impl DashboardRequest {
     /// The request's range at an instant, if nothing is wrong with the request.
     /// # Errors
     /// [`RequestError`] with every fault at once.
-    pub(crate) fn check(&self, default_mode: Mode, as_of: Timestamp, zone: Tz) -> Result<Range, RequestError> {
+    pub(crate) fn check(&self, rules: &RequestRules, as_of: Timestamp) -> Result<Range, RequestError> {
         let mut faults = Vec::new();
         let (field, id) = match self.scope {
             Scope::Campaign(id) => ("campaignId", id.0),
@@ -108,10 +116,21 @@ impl DashboardRequest {
         if self.widgets.is_empty() {
             faults.push(Fault::new("widgets", FaultCode::Missing, "at least one widget must be asked for"));
         }
-        if matches!(self.scope, Scope::Activity(_)) && self.widgets.contains(&Widget::Activities) {
-            faults.push(Fault::new("widgets", FaultCode::NotSupported, "activities can only be asked of a campaign"));
+        for widget in self.widgets.iter().filter(|widget| !widget.is_of(self.scope)) {
+            let message = format!("{} can only be asked of a campaign", widget.name());
+            faults.push(Fault::new("widgets", FaultCode::NotSupported, message));
         }
-        let mode = self.mode.unwrap_or(default_mode);
+        if let Some(funnel) = &self.funnel {
+            if !rules.funnels.contains(funnel) {
+                let message = format!("funnel must be one of {}", rules.funnels.join(", "));
+                faults.push(Fault::new("funnel", FaultCode::UnknownValue, message));
+            }
+            if !self.widgets.contains(&Widget::Funnel) {
+                let message = "funnel chooses what the widget funnel counts, which is not asked for";
+                faults.push(Fault::new("funnel", FaultCode::NotSupported, message));
+            }
+        }
+        let mode = self.mode.unwrap_or(rules.mode);
         if mode.counting().is_none() {
             faults.push(Fault::new(
                 "mode",
@@ -119,12 +138,28 @@ impl DashboardRequest {
                 format!("mode {} is not supported yet; count and unique are", mode.code()),
             ));
         }
-        match self.period.resolve(as_of, zone) {
+        match self.period.resolve(as_of, rules.zone) {
             Ok(range) if faults.is_empty() => return Ok(range),
             Ok(_) => {}
             Err(error) => faults.push(range_fault(error)),
         }
         Err(RequestError { faults })
+    }
+}
+
+/// What a dashboard takes for granted where a request says nothing, and what it can be asked for.
+#[derive(Debug, Clone)]
+pub struct RequestRules {
+    pub(crate) mode: Mode,
+    pub(crate) zone: Tz,
+    /// The keys of the funnels, the plan's first.
+    pub(crate) funnels: Vec<Arc<str>>,
+}
+
+impl RequestRules {
+    /// The rules of a dashboard without funnels of its own.
+    pub fn new(default_mode: Mode, zone: Tz) -> Self {
+        Self { mode: default_mode, zone, funnels: vec![FunnelDefinition::FCFS.into()] }
     }
 }
 
@@ -163,7 +198,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn new(field: impl Into<String>, code: FaultCode, message: impl Into<String>) -> Self {
+    pub(super) fn new(field: impl Into<String>, code: FaultCode, message: impl Into<String>) -> Self {
         Self { field: field.into(), code, message: message.into() }
     }
 }

@@ -3,10 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Inner, request::DashboardRequest};
+use super::{
+    inner::Inner,
+    load_group::{LoadGroup, WidgetKey},
+    request::DashboardRequest,
+    settings::Settings,
+};
 use crate::{
-    keep::{About, CacheKeys, Jitter, KeyInputs, Life, WidgetSnapshot, later},
-    vocabulary::{Catalog, Mode, Range, ResolvedScope, Timestamp, Window, calendar},
+    keep::{About, CacheKeys, KeyInputs, Life, WidgetSnapshot, later},
+    vocabulary::{Catalog, FunnelDefinition, Mode, Range, ResolvedScope, Timestamp, Window, calendar},
     widget::Widget,
 };
 
@@ -17,44 +22,13 @@ const SETTLES: Duration = Duration::from_secs(5);
 pub(super) struct Question {
     pub(super) request: Arc<DashboardRequest>,
     pub(super) mode: Mode,
+    /// The index of the funnel that was chosen.
+    pub(super) funnel: usize,
     pub(super) catalog: Arc<Catalog>,
     pub(super) range: Range,
     pub(super) as_of: Timestamp,
     /// As it was passed in; `as_of` is its second.
     pub(super) now: Timestamp,
-}
-
-/// Widgets that are loaded together, so that they never contradict each other.
-#[derive(Debug, Clone)]
-pub(super) struct LoadGroup {
-    pub(super) about: About,
-    pub(super) jitter: Jitter,
-    pub(super) widgets: Vec<WidgetKey>,
-    /// The others that belong together with these. In a load: those of them that are loaded along.
-    pub(super) members: Vec<WidgetKey>,
-}
-
-/// A widget with its key.
-#[derive(Debug, Clone)]
-pub(super) struct WidgetKey {
-    pub(super) widget: Widget,
-    pub(super) key: String,
-}
-
-impl LoadGroup {
-    pub(super) fn keys(&self) -> Vec<String> {
-        self.widgets.iter().map(|widget_key| widget_key.key.clone()).collect()
-    }
-
-    /// Whether somebody asks for it who waits for this group.
-    pub(super) fn asked(&self, widget_key: &WidgetKey) -> bool {
-        self.widgets.iter().any(|one| one.key == widget_key.key)
-    }
-
-    /// What a load of it loads.
-    pub(super) fn all(&self) -> impl Iterator<Item = &WidgetKey> {
-        self.widgets.iter().chain(&self.members)
-    }
 }
 
 impl Question {
@@ -67,27 +41,26 @@ impl Question {
         self.request.compare_previous.then(|| self.range.previous()).flatten()
     }
 
-    /// The widgets asked for. What is about the range comes from one load; what is true this second lives apart, and so do
-    /// the activities of a range that is over, since stock is among their figures.
+    /// The funnel that was chosen.
+    pub(super) fn funnel<'a>(&self, inner: &'a Inner) -> &'a FunnelDefinition {
+        &inner.settings.funnels[self.funnel]
+    }
+
+    /// The hash of what decides the numbers.
+    pub(super) fn definition_hash<'a>(&self, inner: &'a Inner) -> &'a str {
+        &inner.hashes[self.funnel][self.mode as usize]
+    }
+
+    /// The widgets asked for. What is about the range comes from one load; each other one lives apart.
     pub(super) fn groups(&self, inner: &Inner) -> Vec<LoadGroup> {
         let Some(scope) = self.scope() else { return Vec::new() };
-        let settings = &inner.settings;
-        let keys = CacheKeys::new(&KeyInputs {
-            tenant: &settings.tenant,
-            definition: &inner.hashes[self.mode as usize],
-            zone: settings.zone,
-            baseline_weeks: settings.baseline_weeks,
-            scope: scope.level(),
-            fingerprint: self.catalog.fingerprint(scope),
-            range: self.range,
-            compare: self.request.compare_previous,
-        });
+        let keys = CacheKeys::new(self.key_inputs(inner, scope));
         let open = self.range.in_progress();
         let ranged = if open { About::Live } else { About::Over { ended: self.range.whole.to } };
-        let alone = |widget: &Widget| *widget == Widget::Realtime || *widget == Widget::Activities && !open;
+        let is_apart = |widget: &Widget| widget.lifetime().is_apart(open);
         let asked = &self.request.widgets;
-        let (apart, together): (Vec<_>, Vec<_>) = asked.iter().copied().partition(alone);
-        let members = Widget::ALL.into_iter().filter(|widget| !alone(widget) && !asked.contains(widget)).collect();
+        let (apart, together): (Vec<_>, Vec<_>) = asked.iter().copied().partition(is_apart);
+        let members = Widget::ALL.into_iter().filter(|widget| !is_apart(widget) && !asked.contains(widget)).collect();
         let keyed = |widgets: Vec<Widget>| {
             widgets.into_iter().map(|widget| WidgetKey { widget, key: keys.of(widget) }).collect::<Vec<_>>()
         };
@@ -100,6 +73,42 @@ impl Question {
         let apart = apart.into_iter().map(|widget| group(About::Live, vec![widget], Vec::new()));
         let groups = std::iter::once(group(ranged, together, members)).chain(apart);
         groups.filter(|group| !group.widgets.is_empty()).collect()
+    }
+
+    /// What decides the cache keys. Every field of a request and of the question is decided on here: a new one does not
+    /// compile until it is.
+    fn key_inputs<'a>(&self, inner: &'a Inner, scope: ResolvedScope<'_>) -> KeyInputs<'a> {
+        let Self { request, mode: _, funnel: _, catalog, range, as_of: _, now: _ } = self;
+        let DashboardRequest {
+            scope: _,   // as resolved
+            widgets: _, // each widget has a key of its own
+            period: _,  // as resolved: the range
+            mode: _,    // in the definition's hash
+            funnel: _,  // in the definition's hash
+            compare_previous,
+            dates_ignored: _, // a warning of the answer, which no widget shows
+        } = **request;
+        let Settings {
+            zone,
+            baseline_weeks,
+            ref tenant,
+            mode: _,    // in the definition's hash
+            funnels: _, // in the definition's hash
+            budgets: _, // these decide what may be lost, and what is lost is not kept as whole
+            lifetimes: _,
+            max_loads: _,
+            concurrency: _,
+        } = inner.settings;
+        KeyInputs {
+            tenant,
+            definition: self.definition_hash(inner),
+            zone,
+            baseline_weeks,
+            scope: scope.level(),
+            fingerprint: catalog.fingerprint(scope),
+            range: *range,
+            compare: compare_previous,
+        }
     }
 
     /// Until when a widget is shown. Figures of a range that is over are as passing as those of an open one while the store
@@ -126,12 +135,12 @@ impl Question {
     ) -> Life {
         let settings = &inner.settings;
         let mut life = settings.lifetimes.life(about, as_of, group.jitter);
+        let class = widget.lifetime();
         let next_date = || self.scope().and_then(|scope| scope.next_date(as_of));
-        let edges = match widget {
-            Widget::Realtime => [next_date(), Some(calendar::hour(as_of, settings.zone).whole.to)],
-            Widget::Activities => [next_date(), None],
-            _ => [None, None],
-        };
+        let edges = [
+            class.changes_with_dates().then(next_date).flatten(),
+            class.changes_with_hours().then(|| calendar::hour(as_of, settings.zone).whole.to),
+        ];
         for edge in edges.into_iter().flatten() {
             life.fresh_until = life.fresh_until.min(edge);
             life.usable_until = life.usable_until.min(edge);

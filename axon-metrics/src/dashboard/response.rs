@@ -2,12 +2,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{AnswerError, Inner, TimedAnswer, resolve::Question, staleness::WidgetView};
+use super::{
+    inner::Inner,
+    outcome::{AnswerError, TimedAnswer},
+    resolve::Question,
+    staleness::WidgetView,
+};
 use crate::{
     call::SOONEST,
     keep::{CatalogLookup, later},
     source::SourceStatus,
-    vocabulary::{Phase, ResolvedScope, StepRules, Timestamp},
+    vocabulary::{ResolvedScope, Timestamp},
     widget::{Data, Widget},
     wire::{
         AnswerRange, DashboardAnswer, DefinitionState, SourceState, Warning, WarningCode, WidgetState, WidgetStatus,
@@ -47,7 +52,7 @@ pub(super) fn respond(
             AnswerError::Unavailable { sources }
         });
     }
-    refresh_phases(&mut data, scope, question.as_of);
+    data.move_to(scope, question.as_of);
     let (fresh_until, usable_until) = until(question, scope, catalog, views);
     Ok(TimedAnswer { answer: envelope(inner, question, scope, data, widgets, sources), fresh_until, usable_until })
 }
@@ -57,15 +62,6 @@ fn state(state: &WidgetState, stale: bool, as_of: Timestamp) -> WidgetState {
     let status = if stale { WidgetStatus::Stale } else { state.status };
     let age_ms = state.as_of.map(|complete_to| (as_of - complete_to).num_milliseconds());
     WidgetState { status, age_ms, ..state.clone() }
-}
-
-/// Where the activities stand by their dates is of the answer's instant, too.
-fn refresh_phases(data: &mut Data, scope: ResolvedScope<'_>, as_of: Timestamp) {
-    for (row, activity) in data.activities.iter_mut().flatten().zip(scope.activities) {
-        if row.activity_id == activity.id {
-            row.phase = Phase::at(as_of, activity.start, activity.end);
-        }
-    }
 }
 
 /// Until when the whole is fresh, and until when it is usable; the catalog's times are given.
@@ -117,8 +113,8 @@ fn envelope(
         widgets,
         sources,
         definition: DefinitionState {
-            funnel: StepRules::FUNNEL.to_owned(),
-            hash: inner.hashes[mode as usize].clone(),
+            funnel: question.funnel(inner).key().to_owned(),
+            hash: question.definition_hash(inner).to_owned(),
             identity: "recorded".to_owned(),
         },
         warnings,

@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Inner,
+    inner::Inner,
     load::NOT_AGAIN,
+    load_group::{LoadGroup, WidgetKey},
     lookup::Lookup,
-    resolve::{LoadGroup, Question, WidgetKey},
+    resolve::Question,
 };
 use crate::{
     keep::{WidgetSnapshot, later},

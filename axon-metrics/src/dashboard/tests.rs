@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use rust_decimal::Decimal;
 
-use super::{builder::definition_hash, *};
+use super::{settings::definition_hash, *};
 use crate::{
     ActivityId, CampaignId, Catalog, Fact, Lifetimes, Measured, Missing, Mode, ProductId, Reason, StepRules, Widget,
     source::{BehaviorFacts, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
@@ -14,7 +14,7 @@ use crate::{
         RealtimeSource, SourceError, SourceKind, SourceStatus,
     },
     testing::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource},
-    vocabulary::{Activity, ActivityKind, Campaign},
+    vocabulary::{Activity, ActivityKind, Campaign, FunnelDefinition},
     widget::MissingReason,
     widget::WarningCode,
     wire::WidgetStatus,
@@ -515,7 +515,7 @@ async fn a_campaign_without_activities_has_nothing_to_measure() {
 #[tokio::test]
 async fn steps_go_to_the_source_of_their_kind_of_record_and_come_back_in_order() {
     let approve = Record::Ledger(crate::LedgerStep::ApprovedEntry);
-    let rules = StepRules { approve, ..StepRules::default() };
+    let rules = StepRules::default().with("approve", approve).unwrap();
     let behavior = behavior_source(|question| {
         assert_eq!(question.steps.len(), 3);
         Ok(behavior_facts(question))
@@ -549,11 +549,12 @@ fn the_hash_tells_apart_what_decides_the_numbers_and_nothing_else() {
         SourceKind::Behavior => Some("elasticsearch"),
         SourceKind::Realtime => Some("redis"),
     });
-    let hash = |settings: &Settings, mode| definition_hash(settings, mode, &names);
+    let hash = |settings: &Settings, mode| definition_hash(settings, &settings.funnels[0], mode, &names);
     let usual = hash(&settings, Mode::Count);
     assert_eq!(usual, hash(&settings.clone(), Mode::Count));
     let mut narrowed = settings.clone();
-    narrowed.rules.visit = Record::Event(crate::EventRule::trigger("PAGE_VIEW").of_definitions([1]));
+    let visit = Record::Event(crate::EventRule::trigger("PAGE_VIEW").of_definitions([1]));
+    narrowed.funnels[0] = FunnelDefinition::fcfs(StepRules::default().with("visit", visit).unwrap());
     let elsewhere = Settings { zone: chrono_tz::UTC, ..settings.clone() };
     let hashes = [usual, hash(&settings, Mode::Unique), hash(&narrowed, Mode::Count), hash(&elsewhere, Mode::Count)];
     assert_eq!(hashes.iter().collect::<std::collections::HashSet<_>>().len(), 4);

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::lifetimes::{About, Jitter};
 use crate::{
     vocabulary::{Fingerprint, Range, Scope, Timestamp},
-    widget::Widget,
+    widget::{LifetimeClass, Widget},
 };
 
 /// Changes with the form of an entry: entries of another form are never found.
@@ -21,7 +21,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[derive(Debug, Clone)]
 pub(crate) struct KeyInputs<'a> {
     pub(crate) tenant: &'a str,
-    /// The definition's hash, which names mode, step rules and sources.
+    /// The definition's hash, which names mode, funnel, step rules and sources.
     pub(crate) definition: &'a str,
     pub(crate) zone: chrono_tz::Tz,
     pub(crate) baseline_weeks: u32,
@@ -44,12 +44,12 @@ pub(crate) struct CacheKeys {
 type Hash = [u8; 16];
 
 impl CacheKeys {
-    pub(crate) fn new(inputs: &KeyInputs<'_>) -> Self {
+    pub(crate) fn new(inputs: KeyInputs<'_>) -> Self {
         let Range { whole, .. } = inputs.range;
         let end = if inputs.range.in_progress() { "open".to_owned() } else { compact(whole.to) };
-        let live = hash(inputs, "");
+        let live = hash(&inputs, "");
         // The end of an open range decides what it is compared with.
-        let compared = || hash(inputs, &format!("{}-{}", compact(whole.from), compact(whole.to)));
+        let compared = || hash(&inputs, &format!("{}-{}", compact(whole.from), compact(whole.to)));
         Self {
             scope: match inputs.scope {
                 Scope::Campaign(id) => format!("c{id}"),
@@ -63,9 +63,12 @@ impl CacheKeys {
 
     pub(crate) fn of(&self, widget: Widget) -> String {
         let Self { scope, span, ranged, live } = self;
-        match widget {
-            Widget::Realtime => format!("dashboard:{scope}:{}:now-open:{}", widget.name(), hex(live)),
-            _ => format!("dashboard:{scope}:{}:{span}:{}", widget.name(), hex(ranged)),
+        let name = widget.name();
+        match widget.lifetime() {
+            LifetimeClass::Now => format!("dashboard:{scope}:{name}:now-open:{}", hex(live)),
+            LifetimeClass::Range | LifetimeClass::RangeAndStock => {
+                format!("dashboard:{scope}:{name}:{span}:{}", hex(ranged))
+            }
         }
     }
 
@@ -81,13 +84,15 @@ impl CacheKeys {
 
 /// Over parts that are each preceded by their length, so that no two lists of parts read the same.
 fn hash(inputs: &KeyInputs<'_>, compared: &str) -> Hash {
+    // The scope and the range stand in the key as they are; `compared` has what else of the range matters.
+    let KeyInputs { tenant, definition, zone, baseline_weeks, scope: _, fingerprint, range: _, compare: _ } = inputs;
     let mut hash = Sha256::new();
-    let (schema, weeks) = (SCHEMA.to_string(), inputs.baseline_weeks.to_string());
-    for part in [VERSION, &schema, inputs.tenant, inputs.definition, inputs.zone.name(), &weeks, compared] {
+    let (schema, weeks) = (SCHEMA.to_string(), baseline_weeks.to_string());
+    for part in [VERSION, &schema, tenant, definition, zone.name(), &weeks, compared] {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    hash.update(inputs.fingerprint);
+    hash.update(fingerprint);
     let digest = hash.finalize();
     std::array::from_fn(|byte| digest[byte])
 }

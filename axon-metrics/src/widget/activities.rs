@@ -3,12 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    input::{Compute, Facts, Needs, WidgetInput},
+    input::{Compute, Facts, WidgetInput},
     notes::Notes,
     overview::OverviewFigures,
     realtime::Standing,
 };
-use crate::{ActivityId, Missing, Phase, source::Fact, vocabulary::ActivityKind};
+use crate::{
+    source::{Fact, Missing},
+    vocabulary::{ActivityId, ActivityKind, Phase, ResolvedScope, Timestamp},
+};
 
 /// One activity. Null is missing, never 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,20 +36,15 @@ pub struct ActivityRow {
 }
 
 impl Compute for Vec<ActivityRow> {
-    fn needs(needs: &mut Needs) {
-        needs.by_activity = true;
-        needs.slots = true;
-    }
-
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
-        let without_funnel: Vec<Fact<u64>> = input.steps.iter().map(|_| Err(Missing::NotSupported)).collect();
+        let without_funnel: Vec<Fact<u64>> = input.rules.steps().iter().map(|_| Err(Missing::NotSupported)).collect();
         let mut counts = facts.steps.by_activity.iter();
         let mut rows = Vec::with_capacity(input.scope.activities.len());
         for (activity, (_, slots)) in input.scope.activities.iter().zip(&facts.slots) {
             let prefix = format!("activities[{}].", activity.id);
             // Counts are there for the activities with a funnel, in the same order.
             let steps = if activity.kind.has_funnel() { counts.next().map(|(_, steps)| steps) } else { None };
-            let totals = OverviewFigures::compute(&prefix, steps.unwrap_or(&without_funnel), notes);
+            let totals = OverviewFigures::compute(&prefix, input.rules, steps.unwrap_or(&without_funnel), notes);
             notes.look_at(&slots.stock);
             let standing = Standing::of(activity, slots, input.as_of);
             standing.warn_into(notes, &prefix);
@@ -60,5 +58,14 @@ impl Compute for Vec<ActivityRow> {
             });
         }
         rows
+    }
+
+    /// Where each activity stands by its dates.
+    fn move_to(&mut self, scope: ResolvedScope<'_>, as_of: Timestamp) {
+        for (row, activity) in self.iter_mut().zip(scope.activities) {
+            if row.activity_id == activity.id {
+                row.phase = Phase::at(as_of, activity.start, activity.end);
+            }
+        }
     }
 }

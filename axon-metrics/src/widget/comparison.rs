@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{
-    input::{Compute, Facts, Needs, WidgetInput},
+    input::{Compute, Facts, WidgetInput},
     notes::{Notes, value},
 };
 pub use crate::stats::baseline::BaselineMethod;
@@ -104,10 +104,6 @@ impl<'de> Deserialize<'de> for Amount {
 }
 
 impl Compute for Comparison {
-    fn needs(needs: &mut Needs) {
-        needs.sales = true;
-    }
-
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let sales = &facts.sales;
         Self {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    input::{Compute, Facts, Needs, WidgetInput},
+    input::{Compute, Facts, WidgetInput},
     notes::{Notes, value},
 };
 use crate::{
@@ -55,21 +55,18 @@ pub struct PreviousStep {
 }
 
 impl Compute for Funnel {
-    fn needs(needs: &mut Needs) {
-        needs.steps = true;
-    }
-
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
-        let (now, before) = (&facts.steps.current, &facts.steps.previous);
-        let mut steps = Vec::with_capacity(input.steps.len());
-        for (index, step) in input.steps.iter().enumerate() {
+        let (now, before) = (&facts.funnel.current, &facts.funnel.previous);
+        let definition = input.funnel.rules().steps();
+        let mut steps = Vec::with_capacity(definition.len());
+        for (index, step) in definition.iter().enumerate() {
             let field = |name: &str| format!("steps[{index}].{name}");
             steps.push(FunnelStep {
-                name: step.ko.to_owned(),
+                name: step.ko.to_string(),
                 value: notes.figure(field("value"), &now[index]),
                 rate: notes.derived(field("rate"), rate(now, index, index.saturating_sub(1))),
-                key: step.key.to_owned(),
-                name_en: step.en.to_owned(),
+                key: step.key.to_string(),
+                name_en: step.en.to_string(),
                 rate_from_first: notes.derived(field("rateFromFirst"), rate(now, index, 0)),
                 previous: input.query.previous.map(|_| PreviousStep {
                     value: notes.figure(field("previous.value"), &before[index]),

@@ -5,18 +5,53 @@ use std::{sync::Arc, time::Duration};
 use super::notes::Notes;
 use crate::{
     source::{Fact, HistoryFact, HistoryQuestion, QueryScope, SalesFacts, SalesQuestion, Slots, StepCounts},
-    vocabulary::{ActivityId, ResolvedScope, STEPS, Step, Timestamp, Window},
+    vocabulary::{ActivityId, FunnelDefinition, ResolvedScope, StepRules, Timestamp, Window},
 };
 
 /// What must be asked of the sources: or-ed over the widgets, so that what two need is asked once.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Needs {
+    /// The steps of the plan's funnel.
     pub(crate) steps: bool,
+    /// The steps of the funnel that was chosen.
+    pub(crate) funnel: bool,
+    /// The steps of the plan's funnel for each activity.
     pub(crate) by_activity: bool,
     pub(crate) inflow: bool,
     pub(crate) active: bool,
     pub(crate) sales: bool,
     pub(crate) slots: bool,
+}
+
+impl Needs {
+    pub(crate) const NOTHING: Self = Self {
+        steps: false,
+        funnel: false,
+        by_activity: false,
+        inflow: false,
+        active: false,
+        sales: false,
+        slots: false,
+    };
+
+    /// What either needs.
+    pub(crate) fn or(self, other: Self) -> Self {
+        let Self { steps, funnel, by_activity, inflow, active, sales, slots } = self;
+        Self {
+            steps: steps || other.steps,
+            funnel: funnel || other.funnel,
+            by_activity: by_activity || other.by_activity,
+            inflow: inflow || other.inflow,
+            active: active || other.active,
+            sales: sales || other.sales,
+            slots: slots || other.slots,
+        }
+    }
+
+    /// Whether steps are counted over the whole scope.
+    pub(crate) fn counts_steps(self) -> bool {
+        self.steps || self.funnel
+    }
 }
 
 /// What one request is about, settled before anything is asked.
@@ -26,7 +61,10 @@ pub(crate) struct WidgetInput<'a> {
     pub(crate) currency: &'a str,
     pub(crate) zone: chrono_tz::Tz,
     pub(crate) as_of: Timestamp,
-    pub(crate) steps: [Step; STEPS],
+    /// The steps of the plan's funnel.
+    pub(crate) rules: &'a StepRules,
+    /// The funnel that was chosen; the plan's by default.
+    pub(crate) funnel: &'a FunnelDefinition,
     pub(crate) query: Arc<QueryScope>,
     /// The clock hours of the inflow; the last is in progress, and cut at `as_of` only where it is asked for.
     pub(crate) inflow: Vec<Window>,
@@ -39,10 +77,13 @@ pub(crate) struct WidgetInput<'a> {
     pub(crate) history_old: Duration,
 }
 
-/// What the sources said, woven back into the order of the funnel. What was not asked for is not looked at.
+/// What the sources said, merged into the order of the funnels. What was not asked for is not looked at.
 #[derive(Debug)]
 pub(crate) struct Facts {
+    /// The steps of the plan's funnel.
     pub(crate) steps: StepCounts,
+    /// The steps of the funnel that was chosen, over the whole scope.
+    pub(crate) funnel: StepCounts,
     pub(crate) inflow: Fact<Vec<u64>>,
     pub(crate) active: Fact<u64>,
     pub(crate) sales: SalesFacts,
@@ -53,6 +94,8 @@ pub(crate) struct Facts {
 
 /// A widget's logic.
 pub(super) trait Compute: Sized {
-    fn needs(needs: &mut Needs);
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self;
+
+    /// Sets what depends on the instant of the answer, however old the widget is. Most widgets have nothing of the kind.
+    fn move_to(&mut self, _: ResolvedScope<'_>, _: Timestamp) {}
 }

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    input::{Compute, Facts, Needs, WidgetInput},
+    input::{Compute, Facts, WidgetInput},
     notes::{Notes, value},
 };
 use crate::{
     Missing,
     source::Fact,
     stats::rate::{Exact, Fraction, change, percent},
+    vocabulary::StepRules,
 };
 
 /// The totals of a scope.
@@ -63,30 +64,38 @@ pub struct OverviewChange {
     pub conversion_rate: Option<Exact>,
 }
 
-const NAMES: [&str; 4] = ["totalVisits", "totalParticipants", "approvedCount", "purchaseCount"];
+/// The named totals: their fields, and the keys of the steps they count.
+const TOTALS: [(&str, &str); 4] = [
+    ("totalVisits", VISIT),
+    ("totalParticipants", "engage"),
+    ("approvedCount", "approve"),
+    ("purchaseCount", PURCHASE),
+];
+const VISIT: &str = "visit";
+const PURCHASE: &str = "purchase";
 
 impl Compute for Overview {
-    fn needs(needs: &mut Needs) {
-        needs.steps = true;
-    }
-
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let now = &facts.steps.current;
-        let totals = OverviewFigures::compute("", now, notes);
+        let totals = OverviewFigures::compute("", input.rules, now, notes);
         if input.query.previous.is_none() {
             return Self { totals, previous: None, change: None };
         }
         let before = &facts.steps.previous;
-        let previous = OverviewFigures::compute("previous.", before, notes);
-        Self { totals, previous: Some(previous), change: Some(OverviewChange::compute(now, before, notes)) }
+        let previous = OverviewFigures::compute("previous.", input.rules, before, notes);
+        Self {
+            totals,
+            previous: Some(previous),
+            change: Some(OverviewChange::compute(input.rules, now, before, notes)),
+        }
     }
 }
 
 impl OverviewFigures {
-    pub(super) fn compute(prefix: &str, steps: &[Fact<u64>], notes: &mut Notes) -> Self {
+    pub(super) fn compute(prefix: &str, rules: &StepRules, counts: &[Fact<u64>], notes: &mut Notes) -> Self {
         let [visits, participants, approved, purchases] =
-            std::array::from_fn(|step| notes.figure(format!("{prefix}{}", NAMES[step]), &steps[step]));
-        let rate = conversion(steps).and_then(|rate| percent(rate.part, rate.whole, 2));
+            TOTALS.map(|(name, key)| notes.figure(format!("{prefix}{name}"), &total(rules, counts, key)));
+        let rate = conversion(rules, counts).and_then(|rate| percent(rate.part, rate.whole, 2));
         Self {
             total_visits: visits,
             total_participants: participants,
@@ -98,12 +107,13 @@ impl OverviewFigures {
 }
 
 impl OverviewChange {
-    fn compute(now: &[Fact<u64>], before: &[Fact<u64>], notes: &mut Notes) -> Self {
-        let [visits, participants, approved, purchases] = std::array::from_fn(|step| {
-            let changed = value(&now[step]).and_then(|now| change(now.into(), value(&before[step])?.into()));
-            notes.derived(format!("change.{}", NAMES[step]), changed)
+    fn compute(rules: &StepRules, now: &[Fact<u64>], before: &[Fact<u64>], notes: &mut Notes) -> Self {
+        let [visits, participants, approved, purchases] = TOTALS.map(|(name, key)| {
+            let of = |counts| value(&total(rules, counts, key));
+            let changed = of(now).and_then(|now| change(now.into(), of(before)?.into()));
+            notes.derived(format!("change.{name}"), changed)
         });
-        let rate = conversion(now).and_then(|now| change(now, conversion(before)?));
+        let rate = conversion(rules, now).and_then(|now| change(now, conversion(rules, before)?));
         Self {
             total_visits: visits,
             total_participants: participants,
@@ -114,6 +124,13 @@ impl OverviewChange {
     }
 }
 
-fn conversion(steps: &[Fact<u64>]) -> Result<Fraction, Missing> {
-    Ok(Fraction { whole: value(&steps[0])?, part: value(&steps[steps.len() - 1])? })
+/// The count of the step with this key. A funnel without such a step has no such total.
+fn total(rules: &StepRules, counts: &[Fact<u64>], key: &str) -> Fact<u64> {
+    let count = rules.position(key).and_then(|position| counts.get(position));
+    count.cloned().unwrap_or(Err(Missing::NotSupported))
+}
+
+fn conversion(rules: &StepRules, counts: &[Fact<u64>]) -> Result<Fraction, Missing> {
+    let of = |key| value(&total(rules, counts, key));
+    Ok(Fraction { whole: of(VISIT)?, part: of(PURCHASE)? })
 }

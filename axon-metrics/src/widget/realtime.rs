@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    input::{Compute, Facts, Needs, WidgetInput},
+    input::{Compute, Facts, WidgetInput},
     notes::{Notes, value},
 };
 use crate::{
@@ -78,12 +78,6 @@ pub enum BucketState {
 }
 
 impl Compute for Realtime {
-    fn needs(needs: &mut Needs) {
-        needs.slots = true;
-        needs.active = true;
-        needs.inflow = true;
-    }
-
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let activities = input.scope.activities;
         let standings: Vec<Standing> = activities

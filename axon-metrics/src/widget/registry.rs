@@ -1,5 +1,5 @@
-//! The widgets: what each needs, and how it is computed from facts. Pure: no clock, no store, nothing async.
-//! A new widget is one file here and one line in the list below.
+//! The registry of widgets, one row each: its data, what it needs, where it may be asked for, how long its figures hold, and
+//! which of its fields are clocks. Everything that differs between widgets outside of their own files is decided here.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +12,64 @@ use super::{
     overview::Overview,
     realtime::Realtime,
 };
+use crate::vocabulary::{ResolvedScope, Scope, Timestamp};
+
+/// A row of the registry.
+struct Row {
+    name: &'static str,
+    needs: Needs,
+    scopes: Scopes,
+    lifetime: LifetimeClass,
+}
+
+/// Which scopes a widget may be asked of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scopes {
+    All,
+    Campaigns,
+}
+
+/// How long a widget's figures hold, and with which others it is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LifetimeClass {
+    /// As long as those of the range. Loaded together with all others of the range, so that they never contradict each other.
+    Range,
+    /// One tick, whatever the range: what is true this second. They change with the clock hour and with dates of the
+    /// catalog.
+    Now,
+    /// As those of the range while it is open; one tick once it is over, since stock is among the figures. They change with
+    /// dates of the catalog.
+    RangeAndStock,
+}
+
+impl LifetimeClass {
+    /// Whether the figures are loaded apart from those of the range, and hold for one tick.
+    pub(crate) fn is_apart(self, range_is_open: bool) -> bool {
+        match self {
+            Self::Range => false,
+            Self::Now => true,
+            Self::RangeAndStock => !range_is_open,
+        }
+    }
+
+    /// Whether the figures change when an activity starts or ends.
+    pub(crate) fn changes_with_dates(self) -> bool {
+        self != Self::Range
+    }
+
+    /// Whether the figures change with the clock hour.
+    pub(crate) fn changes_with_hours(self) -> bool {
+        self == Self::Now
+    }
+}
 
 macro_rules! widgets {
-    ($($(#[$doc:meta])* $name:ident: $variant:ident => $data:ty),* $(,)?) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $variant:ident => $data:ty {
+            needs: [$($need:ident),*], scopes: $scopes:ident, lifetime: $lifetime:ident, clocks: [$($clock:ident),*]
+        }
+    )*) => {
         /// A part of the dashboard that can be asked for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -25,13 +80,13 @@ macro_rules! widgets {
             /// All widgets.
             pub const ALL: [Self; [$(stringify!($name)),*].len()] = [$(Self::$variant),*];
 
-            /// The widget's word in requests and answers.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => stringify!($name)),* }
-            }
-
-            pub(crate) fn add_needs(self, needs: &mut Needs) {
-                match self { $(Self::$variant => <$data as Compute>::needs(needs)),* }
+            fn row(self) -> Row {
+                match self { $(Self::$variant => Row {
+                    name: stringify!($name),
+                    needs: Needs { $($need: true,)* ..Needs::NOTHING },
+                    scopes: Scopes::$scopes,
+                    lifetime: LifetimeClass::$lifetime,
+                }),* }
             }
 
             /// Whether the widget's data are there.
@@ -63,23 +118,72 @@ macro_rules! widgets {
                 pub $name: Option<$data>
             ),*
         }
+
+        impl Data {
+            /// Sets what depends on the instant of the answer.
+            pub(crate) fn move_to(&mut self, scope: ResolvedScope<'_>, as_of: Timestamp) {
+                $(if let Some(widget) = &mut self.$name {
+                    Compute::move_to(widget, scope, as_of);
+                })*
+            }
+
+            /// The same without the fields that move with the clock: two answers that differ in nothing else say the same.
+            pub fn clear_clocks(&mut self) {
+                $($(if let Some(widget) = &mut self.$name {
+                    widget.$clock = None;
+                })*)*
+            }
+        }
     };
 }
 
 widgets! {
     /// The four totals and the conversion rate.
-    overview: Overview => Overview,
+    overview: Overview => Overview {
+        needs: [steps], scopes: All, lifetime: Range, clocks: []
+    }
     /// The steps with their rates.
-    funnel: Funnel => Funnel,
+    funnel: Funnel => Funnel {
+        needs: [funnel], scopes: All, lifetime: Range, clocks: []
+    }
     /// Promotion against regular sales against the baseline.
-    comparison: Comparison => Comparison,
+    comparison: Comparison => Comparison {
+        needs: [sales], scopes: All, lifetime: Range, clocks: []
+    }
     /// Stock, participants, active users, hourly inflow.
-    realtime: Realtime => Realtime,
+    realtime: Realtime => Realtime {
+        needs: [slots, active, inflow], scopes: All, lifetime: Now, clocks: [last_updated]
+    }
     /// The totals of each activity of a campaign.
-    activities: Activities => Vec<ActivityRow>,
+    activities: Activities => Vec<ActivityRow> {
+        needs: [by_activity, slots], scopes: Campaigns, lifetime: RangeAndStock, clocks: []
+    }
 }
 
 impl Widget {
     /// The plan's four: what is answered when nothing is named.
     pub const DEFAULT: [Self; 4] = [Self::Overview, Self::Funnel, Self::Comparison, Self::Realtime];
+
+    /// The widget's word in requests and answers.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// What must be asked of the sources for it.
+    pub(crate) fn needs(self) -> Needs {
+        self.row().needs
+    }
+
+    /// Whether it may be asked of a scope.
+    pub(crate) fn is_of(self, scope: Scope) -> bool {
+        match self.row().scopes {
+            Scopes::All => true,
+            Scopes::Campaigns => matches!(scope, Scope::Campaign(_)),
+        }
+    }
+
+    /// How long its figures hold.
+    pub(crate) fn lifetime(self) -> LifetimeClass {
+        self.row().lifetime
+    }
 }

@@ -18,13 +18,14 @@ pub(crate) fn dashboard(world: &World) -> Dashboard {
     let store = store(world);
     let mut rules = StepRules::default();
     if let Some(definition) = world.definition {
-        rules.visit = Record::Event(EventRule::trigger("PAGE_VIEW").of_definitions([definition]));
+        rules =
+            rules.with("visit", Record::Event(EventRule::trigger("PAGE_VIEW").of_definitions([definition]))).unwrap();
     }
     if world.approvals_from_entries {
-        rules.approve = Record::Ledger(LedgerStep::ApprovedEntry);
+        rules = rules.with("approve", Record::Ledger(LedgerStep::ApprovedEntry)).unwrap();
     }
     if world.purchases_from_ledger {
-        rules.purchase = Record::Ledger(LedgerStep::Purchase);
+        rules = rules.with("purchase", Record::Ledger(LedgerStep::Purchase)).unwrap();
     }
     Dashboard::builder()
         .catalog(store.clone())

@@ -200,11 +200,11 @@ impl Platform {
 
 /// What the steps of a layout count.
 pub(crate) fn rules(layout: Layout) -> StepRules {
-    let mut rules = StepRules::default();
-    if layout == Layout::Plan {
-        rules.approve = Record::Ledger(LedgerStep::ApprovedEntry);
+    let rules = StepRules::default();
+    match layout {
+        Layout::Plan => rules.with("approve", Record::Ledger(LedgerStep::ApprovedEntry)).expect("the plan's step"),
+        _ => rules,
     }
-    rules
 }
 
 impl Platform {

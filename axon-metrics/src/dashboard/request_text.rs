@@ -1,9 +1,8 @@
 //! Requests as text: an id and the query's parameters, as they stand in a URL (already percent-decoded).
 
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, Timelike as _, Utc};
-use chrono_tz::Tz;
 
-use super::{DashboardRequest, Fault, FaultCode, RequestError};
+use super::request::{DashboardRequest, Fault, FaultCode, RequestError, RequestRules};
 use crate::{ActivityId, CampaignId, Mode, Period, Scope, Timestamp, vocabulary::Bound, widget::Widget};
 
 /// Whether an id is that of a campaign or of an activity.
@@ -26,18 +25,18 @@ pub struct RequestText<'a> {
     pub parameters: &'a [(String, String)],
 }
 
-const PARAMETERS: [&str; 6] = ["widgets", "period", "startDate", "endDate", "mode", "compare"];
+const PARAMETERS: [&str; 7] = ["widgets", "period", "startDate", "endDate", "mode", "compare", "funnel"];
 const PERIODS: [Period; 3] = [Period::Today, Period::Last7Days, Period::Last30Days];
 
 impl RequestText<'_> {
-    /// The request this text means. `default_mode` stands where the text names none; `as_of` and `zone` decide whether a
-    /// range is one.
+    /// The request this text means. `rules` say what stands where the text names nothing, and which funnels there are;
+    /// `as_of` decides whether a range is one.
     ///
     /// An empty value is an absent one. Dates without `period` are a custom range; dates beside `1d`, `7d` or `30d` must be
     /// well-formed and are not used.
     /// # Errors
     /// [`RequestError`] with every fault at once.
-    pub fn parse(&self, default_mode: Mode, as_of: Timestamp, zone: Tz) -> Result<DashboardRequest, RequestError> {
+    pub fn parse(&self, rules: &RequestRules, as_of: Timestamp) -> Result<DashboardRequest, RequestError> {
         let mut reader = Reader { parameters: self.parameters, faults: Vec::new() };
         reader.names();
         let scope = reader.scope(self.level, self.id);
@@ -53,11 +52,12 @@ impl RequestText<'_> {
         }
         request.mode = mode;
         request.compare_previous = compare.is_some();
+        request.funnel = reader.value("funnel").map(Into::into);
         if let Some((period, dates_ignored)) = period {
             request.period = period;
             request.dates_ignored = dates_ignored;
         }
-        if let Err(error) = request.check(default_mode, as_of, zone) {
+        if let Err(error) = request.check(rules, as_of) {
             reader.faults.extend(error.faults);
         }
         if reader.faults.is_empty() { Ok(request) } else { Err(RequestError { faults: reader.faults }) }
@@ -221,6 +221,9 @@ impl DashboardRequest {
         if self.compare_previous {
             push("compare", "previous".to_owned());
         }
+        if let Some(funnel) = &self.funnel {
+            push("funnel", funnel.to_string());
+        }
         parameters
     }
 }
@@ -247,7 +250,7 @@ mod tests {
     fn parse(level: Level, id: &str, query: &[(&str, &str)]) -> Result<DashboardRequest, Vec<(String, FaultCode)>> {
         let parameters: Vec<_> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         RequestText { level, id, parameters: &parameters }
-            .parse(Mode::Count, now(), Seoul)
+            .parse(&RequestRules::new(Mode::Count, Seoul), now())
             .map_err(|error| error.faults.into_iter().map(|fault| (fault.field, fault.code)).collect())
     }
     fn faults(query: &[(&str, &str)]) -> Vec<(String, FaultCode)> {
@@ -416,7 +419,7 @@ mod tests {
             }
             let parameters = request.to_parameters();
             let text = RequestText { level: Level::Campaign, id: &id.to_string(), parameters: &parameters };
-            prop_assert_eq!(text.parse(Mode::Count, now(), Seoul).expect("no fault"), request);
+            prop_assert_eq!(text.parse(&RequestRules::new(Mode::Count, Seoul), now()).expect("no fault"), request);
         }
     }
 }

@@ -1,0 +1,85 @@
+//! What a dashboard was built with, but for its sources.
+
+use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
+
+use super::request::RequestRules;
+use crate::{
+    call::{Budgets, Concurrency},
+    keep::Lifetimes,
+    source::PerSource,
+    vocabulary::{FunnelDefinition, Mode, Record, Step, StepRules},
+};
+
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) zone: Tz,
+    pub(super) mode: Mode,
+    /// The plan's funnel first.
+    pub(super) funnels: Vec<FunnelDefinition>,
+    pub(super) budgets: Budgets,
+    pub(super) baseline_weeks: u32,
+    pub(super) tenant: String,
+    pub(super) lifetimes: Lifetimes,
+    pub(super) max_loads: usize,
+    pub(super) concurrency: Concurrency,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            zone: chrono_tz::Asia::Seoul,
+            mode: Mode::default(),
+            funnels: vec![FunnelDefinition::fcfs(StepRules::default())],
+            budgets: Budgets::default(),
+            baseline_weeks: 4,
+            tenant: String::new(),
+            lifetimes: Lifetimes::default(),
+            max_loads: 64,
+            concurrency: Concurrency::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The steps of the plan's funnel.
+    pub(super) fn rules(&self) -> &StepRules {
+        self.funnels[0].rules()
+    }
+
+    /// What requests are read by.
+    pub(super) fn request_rules(&self) -> RequestRules {
+        let funnels = self.funnels.iter().map(|funnel| funnel.key().into()).collect();
+        RequestRules { funnels, ..RequestRules::new(self.mode, self.zone) }
+    }
+}
+
+/// A stable hash over everything that decides the numbers of an answer with this funnel and mode.
+pub(super) fn definition_hash(
+    settings: &Settings,
+    funnel: &FunnelDefinition,
+    mode: Mode,
+    sources: &PerSource<Option<&'static str>>,
+) -> String {
+    let mut text = format!("{}|{}|{}|{}", funnel.key(), mode.code(), settings.zone.name(), settings.baseline_weeks);
+    settings.rules().steps().iter().for_each(|step| push_step(&mut text, step));
+    if funnel.key() != FunnelDefinition::FCFS {
+        text.push_str("|funnel");
+        funnel.rules().steps().iter().for_each(|step| push_step(&mut text, step));
+    }
+    text.push_str(&format!("|{sources:?}"));
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn push_step(text: &mut String, step: &Step) {
+    text.push_str(&match &step.record {
+        Record::Event(rule) => format!("|{}:event:{:?}:{:?}", step.key, rule.triggers, rule.definitions),
+        Record::Ledger(row) => format!("|{}:ledger:{row:?}", step.key),
+    });
+    // The names are shown beside the numbers. Those of the plan's steps follow from their keys.
+    let usual = StepRules::default();
+    let usual = usual.steps().iter().any(|plan| (&plan.key, &plan.ko, &plan.en) == (&step.key, &step.ko, &step.en));
+    if !usual {
+        text.push_str(&format!(":{:?}:{:?}", step.ko, step.en));
+    }
+}

@@ -1,0 +1,74 @@
+//! Funnels beside the plan's: each a name over steps of its own.
+
+use std::sync::Arc;
+
+use super::steps::{StepFault, StepRules, key_and_names};
+
+/// A funnel that a request can choose for the widget `funnel`. Every other figure stays of the plan's funnel.
+/// ```
+/// use axon_metrics::definitions::{EventRule, FunnelDefinition, Record, Step, StepRules};
+/// let event = |trigger: &str| Record::Event(EventRule::trigger(trigger));
+/// let steps = StepRules::new([
+///     Step::new("view", "조회", "View", event("PAGE_VIEW")),
+///     Step::new("scroll", "스크롤", "Scroll", event("SCROLL")),
+/// ])?;
+/// let funnel = FunnelDefinition::new("reading", "읽기", "Reading", steps)?;
+/// assert_eq!(funnel.key(), "reading");
+/// # Ok::<(), Vec<axon_metrics::definitions::StepFault>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FunnelDefinition {
+    key: Arc<str>,
+    ko: Arc<str>,
+    en: Arc<str>,
+    rules: StepRules,
+}
+
+impl FunnelDefinition {
+    /// The key of the plan's funnel. No other funnel may have it.
+    pub const FCFS: &'static str = "fcfs";
+
+    /// A funnel of a key, a Korean and an English name, and its steps.
+    /// # Errors
+    /// Every [`StepFault`] at once: the key has another form or is [`FCFS`](Self::FCFS), or a name is empty or too long.
+    pub fn new(
+        key: impl Into<Arc<str>>,
+        ko: impl Into<Arc<str>>,
+        en: impl Into<Arc<str>>,
+        rules: StepRules,
+    ) -> Result<Self, Vec<StepFault>> {
+        let (key, ko, en) = (key.into(), ko.into(), en.into());
+        let mut faults: Vec<StepFault> = key_and_names(&key, &ko, &en).collect();
+        if &*key == Self::FCFS {
+            faults.push(StepFault::Repeated(key.to_string()));
+        }
+        if faults.is_empty() { Ok(Self { key, ko, en, rules }) } else { Err(faults) }
+    }
+
+    /// The plan's funnel with these rules.
+    pub(crate) fn fcfs(rules: StepRules) -> Self {
+        Self {
+            key: Self::FCFS.into(), ko: "선착순 퍼널".into(), en: "First-come-first-served funnel".into(), rules
+        }
+    }
+
+    /// Its key, as in `funnel=`.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Its Korean name.
+    pub fn ko(&self) -> &str {
+        &self.ko
+    }
+
+    /// Its English name.
+    pub fn en(&self) -> &str {
+        &self.en
+    }
+
+    /// Its steps.
+    pub fn rules(&self) -> &StepRules {
+        &self.rules
+    }
+}
