@@ -11,11 +11,13 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 mod cache;
+mod funnels;
 mod limits;
 mod numbers;
 mod values;
 
 pub(crate) use cache::{Cache, Shared};
+use funnels::FunnelSettings;
 pub(crate) use limits::Limits;
 pub(crate) use numbers::BudgetSettings;
 pub(crate) use values::{CountingMode, LogFormat, Profile, Secret, StockCounts, Url};
@@ -48,6 +50,9 @@ pub(crate) struct Config {
     pub(crate) elasticsearch: Elasticsearch,
     pub(crate) mysql: MySql,
     pub(crate) redis: Redis,
+    /// Funnels beside the plan's; only a file can have them. The default makes up for an empty list, which layers lose.
+    #[serde(default)]
+    funnels: Vec<FunnelSettings>,
 }
 
 /// What each step of the funnel counts: `event PAGE_VIEW`, `event PAGE_VIEW,SCREEN_VIEW of 3,4`, `approved entries`, `purchases`.
@@ -182,6 +187,7 @@ impl Config {
                 members_key: members.into(),
                 connect_ms: 200,
             },
+            funnels: Vec::new(),
         }
     }
 
@@ -197,6 +203,7 @@ impl Config {
         let defaults = config::Config::try_from(&Self::of(chosen.profile.unwrap_or_default()))?;
         let config: Self = given(config::Config::builder().add_source(defaults), file)?.try_deserialize()?;
         config.steps.rules().context("steps")?;
+        funnels::definitions(&config.funnels)?;
         config.limits.check().context("limits")?;
         config.cache.check(&config.redis.url).context("cache")?;
         let lag = config.elasticsearch.ingest_lag_ms;
@@ -231,6 +238,8 @@ impl Config {
 
     /// A dashboard with these settings.
     pub(crate) fn apply<C>(&self, builder: DashboardBuilder<C>) -> anyhow::Result<DashboardBuilder<C>> {
+        let funnels = funnels::definitions(&self.funnels)?;
+        let builder = funnels.into_iter().fold(builder, DashboardBuilder::funnel);
         Ok(builder
             .zone(self.zone)
             .default_mode(self.default_mode.into())

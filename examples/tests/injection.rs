@@ -388,7 +388,7 @@ fn question(watched: &Watched, rule: EventRule) -> BehaviorQuestion {
             by_activity: false,
         }),
         budget: LONG,
-        inflow: None,
+        series: Vec::new(),
         active: None,
         steps: vec![rule],
     }
