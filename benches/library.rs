@@ -41,7 +41,7 @@ impl BehaviorSource for ByHeart {
                 previous: if scope.previous.is_some() { counts() } else { Vec::new() },
                 by_activity: apart.map(|id| (*id, counts())).collect(),
             },
-            inflow: question.inflow.as_ref().map(|inflow| known(vec![31; inflow.hours.len()], scope.as_of)),
+            series: question.series.iter().map(|series| known(vec![31; series.cells.count()], scope.as_of)).collect(),
             active: question.active.map(|_| known(12, scope.as_of)),
         })
     }

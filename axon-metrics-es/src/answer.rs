@@ -10,7 +10,7 @@ use axon_metrics::{
 
 use crate::{
     error::{Fault, NAME, QueryError},
-    plan::{FactSource, HourWindows, Plan, Search},
+    plan::{CellWindows, FactSource, Plan, Search},
     reply::{self, Outcome, SearchReply},
 };
 
@@ -94,7 +94,7 @@ fn found_nothing(plan: &Plan, found: &[Outcome<SearchFigures>]) -> bool {
 struct SearchFigures {
     total: u64,
     subjects: Option<(u64, Precision)>,
-    hours: Option<Vec<u64>>,
+    series: Vec<Vec<u64>>,
     /// In the order of the search's activities.
     per_activity: Option<Vec<u64>>,
     partial: bool,
@@ -113,12 +113,12 @@ fn check(search: &Search, found: SearchReply) -> Outcome<SearchFigures> {
         // An estimate of distinct ones can exceed their events by its error.
         Ok((sum.min(found.total), precision(users).max(precision(sessions))))
     });
-    let hours = search.hours.as_ref().map(|hours| {
-        let counted = found.hours.as_ref().ok_or(Fault::Wrong("the counts by hour are missing"))?;
+    let series = search.series.iter().zip(&found.series).map(|(cells, counted)| {
+        let counted = counted.as_ref().ok_or(Fault::Wrong("the counts by cell are missing"))?;
         if counted.total > found.total {
-            return Err(Fault::Wrong("there are more events by hour than events"));
+            return Err(Fault::Wrong("there are more events by cell than events"));
         }
-        by_hour(hours, counted)
+        by_cell(cells, counted)
     });
     let per_activity = search.per_activity.then(|| match &search.activities[..] {
         [_] => Ok(vec![found.total]),
@@ -127,7 +127,7 @@ fn check(search: &Search, found: SearchReply) -> Outcome<SearchFigures> {
     Ok(SearchFigures {
         total: found.total,
         subjects: subjects.transpose()?,
-        hours: hours.transpose()?,
+        series: series.collect::<Outcome<_>>()?,
         per_activity: per_activity.transpose()?,
         partial: found.partial || search.indices.incomplete,
         failed: found.failed,
@@ -140,24 +140,25 @@ fn precision(distinct: u64) -> Precision {
     Precision::Within { parts_per_million: if distinct <= 40_000 { 500 } else { 10_000 } }
 }
 
-fn by_hour(hours: &HourWindows, found: &reply::HourCounts) -> Outcome<Vec<u64>> {
-    let Some(encoding) = hours.grid else {
+fn by_cell(cells: &CellWindows, found: &reply::CellCounts) -> Outcome<Vec<u64>> {
+    let Some((encoding, step)) = cells.grid else {
         let counts: Vec<u64> = found.buckets.iter().map(|(_, count)| *count).collect();
-        let whole = counts.len() == hours.windows.len() && counts.iter().all(|count| *count <= found.total);
-        return if whole { Ok(counts) } else { Err(Fault::Wrong("the counts by hour are not those asked for")) };
+        let whole = counts.len() == cells.windows.len() && counts.iter().all(|count| *count <= found.total);
+        return if whole { Ok(counts) } else { Err(Fault::Wrong("the counts by cell are not those asked for")) };
     };
-    let mut counts = vec![0_u64; hours.windows.len()];
-    let last = counts.len() - 1;
-    let wrong = || Fault::Wrong("a bucket of an hour is none of those asked for");
+    let mut counts = vec![0_u64; cells.windows.len()];
+    // Cells after the instant of the answer are empty: the one in progress is the last that is not.
+    let last = cells.windows.iter().rposition(|cell| !cell.is_empty()).unwrap_or_default();
+    let wrong = || Fault::Wrong("a bucket of a cell is none of those asked for");
     for (key, count) in &found.buckets {
-        let hour = key.and_then(|key| encoding.hour(hours.whole.from, key)).ok_or_else(wrong)?;
-        // What a coarse encoding dates after the open end belongs to the hour in progress.
-        let hour = if hours.open && hour > last { last } else { hour };
-        let sum = counts.get_mut(hour).ok_or_else(wrong)?;
+        let cell = key.and_then(|key| encoding.cell(cells.whole.from, step, key)).ok_or_else(wrong)?;
+        // What a coarse encoding dates after the open end belongs to the cell in progress.
+        let cell = if cells.open && cell > last { last } else { cell };
+        let sum = counts.get_mut(cell).ok_or_else(wrong)?;
         *sum = sum.checked_add(*count).ok_or_else(wrong)?;
     }
     let sum = counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
-    if sum == Some(found.total) { Ok(counts) } else { Err(Fault::Wrong("the hours do not add up")) }
+    if sum == Some(found.total) { Ok(counts) } else { Err(Fault::Wrong("the cells do not add up")) }
 }
 
 fn by_activity(ids: &[u64], found: &SearchReply) -> Outcome<Vec<u64>> {
@@ -218,13 +219,15 @@ impl FactBuilder<'_> {
                 previous: plan.previous.iter().map(count).collect(),
                 by_activity: plan.activities.iter().enumerate().map(|(index, id)| (*id, per_activity(index))).collect(),
             },
-            inflow: plan.inflow.as_ref().map(|(source, hours)| {
-                let bounds =
-                    |search: &Search| search.hours.as_ref().map(|hours| hours.windows.clone()).unwrap_or_default();
-                self.fact(*source, vec![0; *hours], bounds, |_, found| Some((found.hours.clone()?, Precision::Exact)))
-            }),
+            series: plan.series.iter().map(|series| self.series(*series)).collect(),
             active: plan.active.as_ref().map(count),
         }
+    }
+
+    fn series(&self, (source, index, cells): (FactSource, usize, usize)) -> Fact<Vec<u64>> {
+        let bounds = |search: &Search| search.series.get(index).map(|cells| cells.windows.clone()).unwrap_or_default();
+        let counts = |found: &SearchFigures| Some((found.series.get(index)?.clone(), Precision::Exact));
+        self.fact(source, vec![0; cells], bounds, |_, found| counts(found))
     }
 
     fn fact<T>(

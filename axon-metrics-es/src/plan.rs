@@ -4,7 +4,7 @@
 
 use axon_metrics::{
     ActivityId, EventRule, MAX_ID, Reason, Timestamp, Window,
-    source::{BehaviorQuestion, Counting, InflowQuestion, QueryScope},
+    source::{BehaviorQuestion, Cells, Counting, QueryScope, Series},
 };
 use chrono::TimeDelta;
 
@@ -27,20 +27,24 @@ pub(crate) struct Search {
     pub(crate) open: bool,
     /// Distinct subjects, too.
     pub(crate) distinct: Option<SubjectFields>,
-    /// Events per hour, too.
-    pub(crate) hours: Option<HourWindows>,
+    /// Events per cell of these, too. At most [`MAX_SERIES`].
+    pub(crate) series: Vec<CellWindows>,
     /// Events per activity, too.
     pub(crate) per_activity: bool,
 }
 
-/// Hours to count in.
+/// How many series one search carries; its reply has names for so many.
+pub(crate) const MAX_SERIES: usize = 4;
+
+/// Cells to count in, cut at the instant of the answer.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct HourWindows {
+pub(crate) struct CellWindows {
     pub(crate) windows: Vec<Window>,
     pub(crate) whole: Window,
     pub(crate) open: bool,
-    /// The time encoding of all indices, if it is one and the hours lie on a grid. Else each hour is a filter of its own.
-    pub(crate) grid: Option<TimeEncoding>,
+    /// The time encoding of all indices, if it is one and the cells lie on a grid, and how long a cell is. Else each cell is
+    /// a filter of its own.
+    pub(crate) grid: Option<(TimeEncoding, TimeDelta)>,
 }
 
 /// Where a fact is read from.
@@ -61,8 +65,8 @@ pub(crate) struct Plan {
     pub(crate) previous: Vec<FactSource>,
     /// Those that steps are counted for one by one.
     pub(crate) activities: Vec<ActivityId>,
-    /// With the number of hours asked for.
-    pub(crate) inflow: Option<(FactSource, usize)>,
+    /// For each series asked for: its search, which of the search's series it is, and the number of its cells.
+    pub(crate) series: Vec<(FactSource, usize, usize)>,
     pub(crate) active: Option<FactSource>,
 }
 
@@ -81,10 +85,13 @@ pub(crate) fn plan(question: &BehaviorQuestion, mappings: &Mappings) -> Plan {
     };
     let current = steps(scope.current, !activities.is_empty());
     let previous = scope.previous.map(|window| steps(window, false)).unwrap_or_default();
-    let inflow = question.inflow.as_ref();
-    let inflow = inflow.map(|inflow| (planner.inflow(inflow, question, &current), inflow.hours.len()));
+    let mut series = Vec::with_capacity(question.series.len());
+    for asked in &question.series {
+        let (source, index) = planner.series(asked, question, &current);
+        series.push((source, index, asked.cells.count()));
+    }
     let active = question.active.map(|window| planner.active(scope, window));
-    Plan { searches: planner.searches, current, previous, activities: activities.to_vec(), inflow, active }
+    Plan { searches: planner.searches, current, previous, activities: activities.to_vec(), series, active }
 }
 
 struct Planner<'a> {
@@ -117,36 +124,41 @@ impl Planner<'_> {
         self.add_search(indices, activities, &rule.definitions, window, distinct, per_activity)
     }
 
-    /// Events per hour, with the first step's search where that counts the same events over more than these hours.
-    fn inflow(&mut self, inflow: &InflowQuestion, question: &BehaviorQuestion, current: &[FactSource]) -> FactSource {
-        let activities = ids(&question.scope.activities);
-        let windows: Vec<Window> = inflow.hours.iter().map(|hour| cut(*hour, self.as_of)).collect();
-        let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return FactSource::Zero };
-        let whole = Window { from: first.from, to: last.to };
-        if windows.iter().all(Window::is_empty) || activities.is_empty() || inflow.rule.triggers.is_empty() {
-            return FactSource::Zero;
+    /// Events per cell, with a step's search where that counts the same events over more than these cells. The search, and
+    /// which of its series it is.
+    fn series(&mut self, series: &Series, question: &BehaviorQuestion, current: &[FactSource]) -> (FactSource, usize) {
+        let activities = ids(series.activities_of(&question.scope));
+        let windows: Vec<Window> = series.cells.windows().iter().map(|cell| cut(*cell, self.as_of)).collect();
+        let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return (FactSource::Zero, 0) };
+        // Cells after the instant of the answer are empty.
+        let whole = Window { from: first.from, to: last.to.min(self.as_of).max(first.from) };
+        if windows.iter().all(Window::is_empty) || activities.is_empty() || series.rule.triggers.is_empty() {
+            return (FactSource::Zero, 0);
         }
-        let same = question.steps.iter().position(|rule| *rule == inflow.rule);
+        let same = question.steps.iter().position(|rule| *rule == series.rule);
         let covering = same.and_then(|step| match current[step] {
-            FactSource::Search(search) => Some(search).filter(|search| {
-                let Search { activities: counted, window, .. } = &self.searches[*search];
-                *counted == activities && window.from <= whole.from && whole.to <= window.to
+            FactSource::Search(index) => Some(index).filter(|index| {
+                let Search { activities: counted, window, series, .. } = &self.searches[*index];
+                let covers = window.from <= whole.from && whole.to <= window.to;
+                *counted == activities && covers && series.len() < MAX_SERIES
             }),
             _ => None,
         });
         let source = match covering {
-            Some(search) => FactSource::Search(search),
+            Some(index) => FactSource::Search(index),
             None => {
-                let indices = index_groups::for_rule(&inflow.rule, self.mappings);
-                self.add_search(indices, &activities, &inflow.rule.definitions, whole, false, false)
+                let indices = index_groups::for_rule(&series.rule, self.mappings);
+                self.add_search(indices, &activities, &series.rule.definitions, whole, false, false)
             }
         };
-        if let FactSource::Search(search) = source {
-            let search = &mut self.searches[search];
-            let encoding = search.indices.time_encoding().filter(|_| on_a_grid(&windows));
-            search.hours = Some(HourWindows { open: whole.to >= self.as_of, windows, whole, grid: encoding });
-        }
-        source
+        let FactSource::Search(index) = source else { return (source, 0) };
+        let search = &mut self.searches[index];
+        let grid = match &series.cells {
+            Cells::Grid(grid) => search.indices.time_encoding().map(|encoding| (encoding, grid.step)),
+            _ => None,
+        };
+        search.series.push(CellWindows { open: whole.to >= self.as_of, windows, whole, grid });
+        (source, search.series.len() - 1)
     }
 
     fn active(&mut self, scope: &QueryScope, window: Window) -> FactSource {
@@ -183,7 +195,7 @@ impl Planner<'_> {
                     window,
                     open,
                     distinct,
-                    hours: None,
+                    series: Vec::new(),
                     per_activity,
                 });
                 FactSource::Search(self.searches.len() - 1)
@@ -206,31 +218,4 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
     list.sort_unstable();
     list.dedup();
     list
-}
-
-/// Whether each hour begins an hour after the one before, where that one ends. The last may be shorter.
-fn on_a_grid(hours: &[Window]) -> bool {
-    let hour = TimeDelta::hours(1);
-    let follows = |pair: &[Window]| pair[0].to == pair[1].from && pair[0].length() == hour;
-    hours.windows(2).all(follows) && hours.last().is_none_or(|last| last.length() <= hour)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hours(minutes: &[i64]) -> Vec<Window> {
-        let at = |minute: i64| Timestamp::from_timestamp(minute * 60, 0).unwrap();
-        minutes.windows(2).map(|pair| Window { from: at(pair[0]), to: at(pair[1]) }).collect()
-    }
-
-    #[test]
-    fn hours_lie_on_a_grid_but_where_clocks_are_moved_by_less() {
-        assert!(on_a_grid(&hours(&[45, 105, 165, 170])));
-        assert!(on_a_grid(&hours(&[45, 105, 105])), "the last may be empty");
-        assert!(!on_a_grid(&hours(&[0, 60, 90, 150])));
-        assert!(!on_a_grid(&hours(&[0, 30, 90])), "the first may not be short");
-        let [first, _, third] = hours(&[0, 60, 120, 180])[..] else { panic!("three hours") };
-        assert!(!on_a_grid(&[first, third]), "a gap");
-    }
 }

@@ -14,9 +14,12 @@ use crate::{
     index_groups::{IndexGroup, PURCHASE, SubjectFields, Triggers},
     mapping::{Field, Form},
     page_template,
-    plan::{HourWindows, Search},
+    plan::{CellWindows, MAX_SERIES, Search},
     probe::line,
 };
+
+/// What the series of a search are called in its aggregations.
+const SERIES_NAMES: [&str; MAX_SERIES] = ["hours", "hours_1", "hours_2", "hours_3"];
 
 /// The sketch's size at which estimates are best. More than this is not accepted.
 const PRECISION_THRESHOLD: u32 = 40_000;
@@ -63,10 +66,10 @@ fn aggregations(search: &Search, templates: &[PageTemplate]) -> Value {
     if let Some(distinct) = search.distinct {
         subjects(&mut aggregations, distinct);
     }
-    if let Some(hours) = &search.hours {
-        aggregations["hours"] = json!({
-            "filter": each(&search.indices.groups, |group| group.fields.times.within(hours.whole, hours.open)),
-            "aggs": {"each": each_hour(search, hours)},
+    for (cells, name) in search.series.iter().zip(SERIES_NAMES) {
+        aggregations[name] = json!({
+            "filter": each(&search.indices.groups, |group| group.fields.times.within(cells.whole, cells.open)),
+            "aggs": {"each": each_cell(search, cells)},
         });
     }
     if search.per_activity && search.activities.len() > 1 {
@@ -103,18 +106,18 @@ fn subjects(aggregations: &mut Value, SubjectFields { user, session }: SubjectFi
     aggregations["anonymous"] = json!({"filter": {"bool": bool}, "aggs": {"sessions": distinct(session)}});
 }
 
-fn each_hour(search: &Search, hours: &HourWindows) -> Value {
-    if let Some(encoding) = hours.grid {
-        return encoding.hours_from(hours.whole.from);
+fn each_cell(search: &Search, cells: &CellWindows) -> Value {
+    if let Some((encoding, step)) = cells.grid {
+        return encoding.cells_from(cells.whole.from, step);
     }
-    let hour = |window: &axon_metrics::Window| {
+    let cell = |window: &axon_metrics::Window| {
         if window.is_empty() {
             return json!({"match_none": {}});
         }
-        let open = hours.open && window.to == hours.whole.to;
+        let open = cells.open && window.to == cells.whole.to;
         each(&search.indices.groups, |group| group.fields.times.within(*window, open))
     };
-    json!({"filters": {"filters": hours.windows.iter().map(hour).collect::<Vec<_>>()}})
+    json!({"filters": {"filters": cells.windows.iter().map(cell).collect::<Vec<_>>()}})
 }
 
 /// Counts by activity. All ids are asked for, and no others, so that no shard has to leave one out.

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     error::{Fault, Kind},
+    plan::MAX_SERIES,
     transport::Reply,
 };
 
@@ -37,7 +38,7 @@ pub(crate) struct SearchReply {
     pub(crate) shards: u64,
     pub(crate) users: Option<u64>,
     pub(crate) sessions: Option<u64>,
-    pub(crate) hours: Option<HourCounts>,
+    pub(crate) series: [Option<CellCounts>; MAX_SERIES],
     pub(crate) activities: Option<Vec<(Option<u64>, u64)>>,
     pub(crate) units: Option<Vec<u64>>,
     pub(crate) newest: Option<f64>,
@@ -45,7 +46,7 @@ pub(crate) struct SearchReply {
 
 /// Buckets of time, each with its key where it has one.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct HourCounts {
+pub(crate) struct CellCounts {
     pub(crate) total: u64,
     pub(crate) buckets: Vec<(Option<f64>, u64)>,
 }
@@ -122,9 +123,11 @@ fn search(index: usize, reply: &str) -> Outcome<SearchReply> {
         shards: shards.total,
         users: aggregations.users.or(aggregations.named.map(|group| group.users)).map(|count| count.value),
         sessions: aggregations.anonymous.map(|group| group.sessions.value),
-        hours: aggregations.hours.map(|group| HourCounts {
-            total: group.doc_count,
-            buckets: group.each.buckets.into_iter().map(|bucket| (bucket.key, bucket.doc_count)).collect(),
+        series: [aggregations.hours, aggregations.hours_1, aggregations.hours_2, aggregations.hours_3].map(|group| {
+            group.map(|group| CellCounts {
+                total: group.doc_count,
+                buckets: group.each.buckets.into_iter().map(|bucket| (bucket.key, bucket.doc_count)).collect(),
+            })
         }),
         activities: aggregations.activities.map(Groups::counts).transpose()?,
         units: aggregations.units.map(|units| units.buckets.iter().map(|bucket| bucket.doc_count).collect()),
@@ -217,7 +220,10 @@ struct Aggregations {
     users: Option<Count>,
     named: Option<Named>,
     anonymous: Option<Anonymous>,
-    hours: Option<HourGroup>,
+    hours: Option<CellGroup>,
+    hours_1: Option<CellGroup>,
+    hours_2: Option<CellGroup>,
+    hours_3: Option<CellGroup>,
     activities: Option<Groups>,
     units: Option<Buckets>,
     newest: Option<Newest>,
@@ -239,7 +245,7 @@ struct Anonymous {
 }
 
 #[derive(Deserialize)]
-struct HourGroup {
+struct CellGroup {
     doc_count: u64,
     each: Buckets,
 }

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use axon_metrics::{Timestamp, Window};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 /// The field that holds the time.
@@ -59,8 +60,6 @@ impl Units {
     }
 }
 
-const HOUR: i64 = 3_600;
-
 impl TimeEncoding {
     /// The query for times in a window. `open`: nothing that happened before the window's end may be left out, since it is
     /// the instant of the answer; a float then lets in what may have happened up to a step later, too.
@@ -95,9 +94,9 @@ impl TimeEncoding {
         }
     }
 
-    /// Events per hour from an instant on: the aggregation.
-    pub(crate) fn hours_from(self, first: Timestamp) -> Value {
-        let interval = HOUR * self.per_second.per_second();
+    /// Events per cell of this length from an instant on: the aggregation.
+    pub(crate) fn cells_from(self, first: Timestamp, step: TimeDelta) -> Value {
+        let interval = self.interval(step);
         let offset = self.whole(first).rem_euclid(interval);
         match self.storage {
             TimeStorage::Date => json!({"date_histogram": {
@@ -108,11 +107,16 @@ impl TimeEncoding {
         }
     }
 
-    /// Which hour from an instant on a bucket of [`hours_from`](Self::hours_from) is; `None` if its key is none of theirs.
-    pub(crate) fn hour(self, first: Timestamp, key: f64) -> Option<usize> {
-        let interval = HOUR * self.per_second.per_second();
+    /// Which cell from an instant on a bucket of [`cells_from`](Self::cells_from) is; `None` if its key is none of theirs.
+    pub(crate) fn cell(self, first: Timestamp, step: TimeDelta, key: f64) -> Option<usize> {
+        let interval = self.interval(step);
         let key = exact(key)?.checked_sub(self.whole(first))?;
         if key.rem_euclid(interval) != 0 { None } else { usize::try_from(key / interval).ok() }
+    }
+
+    /// A length of whole seconds in stored units; at least one.
+    fn interval(self, step: TimeDelta) -> i64 {
+        step.num_seconds().saturating_mul(self.per_second.per_second()).max(1)
     }
 
     /// The time of a stored number, to the microsecond; `None` beyond the calendar's ends.
@@ -213,6 +217,8 @@ fn exact(value: f64) -> Option<i64> {
 mod tests {
     use super::*;
 
+    const HOUR: TimeDelta = TimeDelta::hours(1);
+
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
@@ -291,21 +297,21 @@ mod tests {
         for per_second in Units::ALL {
             let encoding = encoding(TimeStorage::Date, per_second);
             let key = |hours: i64| ((first.timestamp() + 3_600 * hours) * per_second.per_second()) as f64;
-            assert_eq!(encoding.hour(first, key(0)), Some(0));
-            assert_eq!(encoding.hour(first, key(23)), Some(23));
-            assert_eq!(encoding.hour(first, key(-1)), None);
-            assert_eq!(encoding.hour(first, key(1) + 1.0), None);
+            assert_eq!(encoding.cell(first, HOUR, key(0)), Some(0));
+            assert_eq!(encoding.cell(first, HOUR, key(23)), Some(23));
+            assert_eq!(encoding.cell(first, HOUR, key(-1)), None);
+            assert_eq!(encoding.cell(first, HOUR, key(1) + 1.0), None);
         }
-        assert_eq!(FLOAT.hour(first, f64::INFINITY), None);
-        assert_eq!(FLOAT.hour(first, 1e300), None);
+        assert_eq!(FLOAT.cell(first, HOUR, f64::INFINITY), None);
+        assert_eq!(FLOAT.cell(first, HOUR, 1e300), None);
     }
 
     #[test]
     fn hours_start_where_the_first_does() {
         let first = at("2026-03-05T03:45:00Z");
-        let date = encoding(TimeStorage::Date, Units::Millis).hours_from(first);
+        let date = encoding(TimeStorage::Date, Units::Millis).cells_from(first, HOUR);
         assert_eq!(date["date_histogram"]["offset"], "+2700000ms");
-        let whole = encoding(TimeStorage::Whole, Units::Seconds).hours_from(first);
+        let whole = encoding(TimeStorage::Whole, Units::Seconds).cells_from(first, HOUR);
         assert_eq!((&whole["histogram"]["interval"], &whole["histogram"]["offset"]), (&json!(3_600), &json!(2_700)));
     }
 }

@@ -48,7 +48,7 @@ fn question(activities: Vec<ActivityId>, triggers: impl IntoIterator<Item = &'st
         }),
         budget: Duration::from_secs(20),
         steps: triggers.into_iter().map(EventRule::trigger).collect(),
-        inflow: None,
+        series: Vec::new(),
         active: None,
     }
 }

@@ -34,7 +34,7 @@ fn question() -> BehaviorQuestion {
         }),
         budget: Duration::from_millis(300),
         steps: vec![EventRule::trigger("CLICK")],
-        inflow: None,
+        series: Vec::new(),
         active: None,
     }
 }

@@ -20,7 +20,7 @@ use axon_examples::{
 use axon_metrics::{
     ActivityId, Catalog, EventRule, Fact, MemoryStore, Missing, Precision, Reason, Timestamp, Window,
     facts::BehaviorFacts,
-    source::{BehaviorQuestion, BehaviorSource, Counting, InflowQuestion, QueryScope},
+    source::{BehaviorQuestion, BehaviorSource, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
     testing::server_url,
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
@@ -140,7 +140,11 @@ impl Filled {
             }),
             budget: Duration::from_secs(20),
             steps: ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger).into(),
-            inflow: Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours: hours.clone() }),
+            series: vec![Series {
+                rule: EventRule::trigger("PAGE_VIEW"),
+                activities: SeriesActivities::All,
+                cells: Cells::Grid(Grid { from: hours[0].from, step: TimeDelta::hours(1), cells: hours.len() }),
+            }],
             active: Some(Window { from: as_of - TimeDelta::minutes(5), to: as_of }),
         };
         let all = self.campaigns.concat();
@@ -190,7 +194,7 @@ async fn events_mapped_by_their_first_document_are_those_of_the_embedded_store()
             let (found, exact) = filled.both(&question).await;
             same_steps(&found, &exact);
             is_missing(&found.active.unwrap(), Reason::TimeResolution);
-            assert_eq!(found.inflow.unwrap().unwrap().time_step, Some(Duration::from_secs(128)));
+            assert_eq!(found.series[0].clone().unwrap().time_step, Some(Duration::from_secs(128)));
         }
     }
 }
@@ -205,7 +209,7 @@ async fn events_mapped_by_the_template_are_those_of_the_embedded_store() {
     for question in questions.iter().chain(&filled.questions(130)) {
         let (found, exact) = filled.both(question).await;
         same_steps(&found, &exact);
-        assert_eq!(found.inflow.unwrap().unwrap().value, exact.inflow.unwrap().unwrap().value);
+        assert_eq!(found.series[0].clone().unwrap().value, exact.series[0].clone().unwrap().value);
         is_missing(&found.active.unwrap(), Reason::TimeResolution);
     }
 }
@@ -218,7 +222,7 @@ async fn an_index_that_rejected_every_document_is_not_measured() {
         let (found, exact) = filled.both(&question).await;
         found.steps.current[..3].iter().for_each(|fact| is_missing(fact, Reason::NoRecords));
         same(&found.steps.current[3], &exact.steps.current[3]);
-        is_missing(&found.inflow.unwrap(), Reason::NoRecords);
+        is_missing(&found.series[0], Reason::NoRecords);
         is_missing(&found.active.unwrap(), Reason::NoRecords);
     }
 }

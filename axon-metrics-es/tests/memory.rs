@@ -15,9 +15,10 @@ use std::{
 use axon_examples::stores::elasticsearch::client;
 use axon_metrics::{
     ActivityId, EventRule, SourceError, Timestamp, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, InflowQuestion, QueryScope},
+    source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
+use chrono::TimeDelta;
 use common::scripted::{Canned, Long, Mapped, Scripted, shards};
 use serde_json::{Value, json};
 
@@ -75,7 +76,11 @@ fn clicks() -> BehaviorQuestion {
         }),
         budget: Duration::from_secs(20),
         steps: vec![EventRule::trigger("CLICK")],
-        inflow: Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![hour] }),
+        series: vec![Series {
+            rule: EventRule::trigger("CLICK"),
+            activities: SeriesActivities::All,
+            cells: Cells::Grid(Grid { from: hour.from, step: TimeDelta::hours(1), cells: 1 }),
+        }],
         active: None,
     }
 }

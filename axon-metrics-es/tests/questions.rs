@@ -12,20 +12,15 @@ use axon_metrics::{
     Timestamp, Widget, Window,
     catalog::{Activity, ActivityKind, Campaign},
     definitions::Record,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, InflowQuestion, QueryScope},
+    source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
 };
 use axon_metrics_es::EsOptions;
+use chrono::TimeDelta;
 use common::scripted::{Canned, Mapped, Scripted, shards};
 use serde_json::{Value, json};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
-}
-
-fn hours(last: &str, count: i32) -> Vec<Window> {
-    let (last, hour) = (at(last), chrono::TimeDelta::hours(1));
-    let hour = |back: i32| Window { from: last - hour * back, to: last - hour * (back - 1) };
-    (0..count).rev().map(hour).collect()
 }
 
 /// Seven days of the plan's example, with everything that can be asked.
@@ -37,8 +32,6 @@ fn question(counting: Counting) -> BehaviorQuestion {
         Record::Ledger(_) => panic!("events"),
     });
     let rules: Vec<EventRule> = rules.collect();
-    let mut hours = hours("2024-11-12T10:00:00Z", 24);
-    hours[23].to = as_of;
     BehaviorQuestion {
         scope: Arc::new(QueryScope {
             as_of,
@@ -50,7 +43,11 @@ fn question(counting: Counting) -> BehaviorQuestion {
             by_activity: false,
         }),
         budget: Duration::from_secs(5),
-        inflow: Some(InflowQuestion { rule: rules[0].clone(), hours }),
+        series: vec![Series {
+            rule: rules[0].clone(),
+            activities: SeriesActivities::All,
+            cells: Cells::Grid(Grid { from: at("2024-11-11T11:00:00Z"), step: TimeDelta::hours(1), cells: 24 }),
+        }],
         active: Some(Window { from: at("2024-11-12T10:25:00Z"), to: as_of }),
         steps: rules,
     }
@@ -126,7 +123,7 @@ async fn activities_apart_ride_on_the_steps_searches() {
     let apart = |indices: Vec<Mapped>, options: EsOptions| async move {
         let mut question = question(Counting::Subjects);
         question.steps.truncate(1);
-        (question.inflow, question.active) = (None, None);
+        (question.series, question.active) = (Vec::new(), None);
         let scope = QueryScope { by_activity: true, previous: None, ..(*question.scope).clone() };
         question.scope = Arc::new(scope);
         asked(indices, options, &question).await
@@ -143,7 +140,7 @@ async fn a_rule_of_purchases_and_others_reads_each_where_it_is_believed() {
         triggers: ["PURCHASE", "CLICK", "APPROVED"].map(String::from).into(),
         definitions: vec![42, 3],
     }];
-    (question.inflow, question.active) = (None, None);
+    (question.series, question.active) = (Vec::new(), None);
     golden("mixed_rule", &asked(dates(), EsOptions::default(), &question).await);
 }
 
@@ -255,6 +252,6 @@ async fn what_cannot_hold_anything_is_not_asked_for() {
     question.scope = Arc::new(scope);
     let facts = server.source(EsOptions::default()).behavior(&question).await.unwrap();
     assert!(facts.steps.current.iter().all(|fact| fact.as_ref().is_ok_and(|fact| fact.value == 0)));
-    assert_eq!(facts.inflow.unwrap().unwrap().value, [0; 24]);
+    assert_eq!(facts.series[0].clone().unwrap().value, [0; 24]);
     assert!(server.questions().is_empty());
 }

@@ -8,11 +8,12 @@ mod common;
 use std::{path::PathBuf, sync::Arc};
 
 use axon_metrics::{
-    ActivityId, EventRule, Fact, Missing, Reason, SourceError, Window,
+    ActivityId, EventRule, Fact, Missing, Reason, SourceError,
     facts::BehaviorFacts,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, InflowQuestion, QueryScope},
+    source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
 };
 use axon_metrics_es::EsOptions;
+use chrono::TimeDelta;
 use common::{
     question::{at, clicks},
     scripted::{Canned, Mapped, Scripted, shards},
@@ -68,8 +69,8 @@ fn everything() -> BehaviorQuestion {
         by_activity: true,
         ..(*question.scope).clone()
     });
-    let hours = vec![Window { from: at(-7_200), to: at(-3_600) }, Window { from: at(-3_600), to: at(0) }];
-    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours });
+    let cells = Cells::Grid(Grid { from: at(-7_200), step: TimeDelta::hours(1), cells: 2 });
+    question.series = vec![Series { rule: EventRule::trigger("CLICK"), activities: SeriesActivities::All, cells }];
     question
 }
 
@@ -219,7 +220,7 @@ fn good() -> Value {
 async fn a_good_reply_is_read_as_it_is() {
     let facts = answered(everything(), 1, Canned::json(&good())).await.unwrap();
     assert_eq!(of_fact(&facts.steps.current[0]), Whole(6));
-    assert_eq!(facts.inflow.unwrap().unwrap().value, [4, 6]);
+    assert_eq!(facts.series[0].clone().unwrap().value, [4, 6]);
     let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, of_fact(&counts[0]))).collect();
     assert_eq!(apart, [(77, Whole(3)), (78, Whole(7))]);
 }
@@ -399,7 +400,7 @@ async fn a_lost_shard_and_lost_time_make_every_figure_partial() {
         let shards = reply["responses"][0]["_shards"]["total"].as_u64().unwrap();
         let facts = answered(everything(), shards, Canned::json(&reply)).await.unwrap();
         assert_eq!(of_fact(&facts.steps.current[0]), Partial(6), "{place}");
-        assert!(facts.inflow.unwrap().unwrap().partial, "{place}");
+        assert!(facts.series[0].clone().unwrap().partial, "{place}");
         assert!(facts.steps.by_activity.iter().all(|(_, counts)| matches!(of_fact(&counts[0]), Partial(_))), "{place}");
     }
 }

@@ -12,10 +12,11 @@ use std::{sync::Arc, time::Duration};
 use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
     ActivityId, EventRule, Fact, SourceError, Timestamp, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, InflowQuestion, QueryScope},
+    source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
     testing::{Event, server_url},
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
+use chrono::TimeDelta;
 use common::{Time, document, recorder::Recorder};
 use elasticsearch::{
     Elasticsearch,
@@ -40,7 +41,7 @@ fn question() -> BehaviorQuestion {
         }),
         budget: Duration::from_secs(20),
         steps: vec![EventRule::trigger("CLICK")],
-        inflow: None,
+        series: Vec::new(),
         active: Some(Window { from: at(-300), to: at(0) }),
     }
 }
@@ -108,7 +109,8 @@ fn everything(counting: Counting) -> BehaviorQuestion {
         ..(*question.scope).clone()
     });
     question.steps = ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger).into();
-    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours: vec![hour(2), hour(1)] });
+    let cells = Cells::Grid(Grid { from: hour(2).from, step: TimeDelta::hours(1), cells: 2 });
+    question.series = vec![Series { rule: EventRule::trigger("PAGE_VIEW"), activities: SeriesActivities::All, cells }];
     question
 }
 
@@ -178,7 +180,7 @@ async fn two_reading_requests_are_all_that_is_asked_and_nothing_is_written() {
         assert_eq!(counts(&facts.steps.current), [1, 0, 0, 1]);
         assert_eq!(counts(&facts.steps.previous), [1, 0, 0, 0]);
         assert_eq!(counts(&facts.steps.by_activity[0].1), [1, 0, 0, 1]);
-        assert_eq!(facts.inflow.unwrap().unwrap().value, [1, 1]);
+        assert_eq!(facts.series[0].clone().unwrap().value, [1, 1]);
         assert_eq!(facts.active.unwrap().unwrap().value, 2);
     }
     assert_eq!(probe.unwrap().newest, Some(at(-50)));

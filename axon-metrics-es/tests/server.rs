@@ -11,9 +11,10 @@ use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
     ActivityId, EventRule, Fact, Files, MemoryStore, Missing, Reason, SourceError, Timestamp, Window,
     definitions::PageTemplate,
-    source::{BehaviorQuestion, BehaviorSource, Counting, InflowQuestion, QueryScope},
+    source::{BehaviorQuestion, BehaviorSource, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
     testing::Event,
 };
+use chrono::TimeDelta;
 use common::{Index, Time, document, holding, holding_with, write};
 use serde_json::{Value, json};
 
@@ -65,7 +66,7 @@ fn question(counting: Counting, rules: &[&[&str]]) -> BehaviorQuestion {
         }),
         budget: Duration::from_secs(20),
         steps: rules.iter().map(rule).collect(),
-        inflow: None,
+        series: Vec::new(),
         active: None,
     }
 }
@@ -102,6 +103,11 @@ async fn finding(source: &common::OwnedSource, end: &str) -> String {
     let probe = source.probe(at(0), Duration::from_secs(20)).await.unwrap();
     let found = probe.findings.iter().find(|(name, _)| name.ends_with(end));
     found.unwrap_or_else(|| panic!("no {end} in {:?}", probe.findings)).1.clone()
+}
+
+/// Clicks of all activities in these cells.
+fn click_series(cells: Cells) -> Series {
+    Series { rule: EventRule::trigger("CLICK"), activities: SeriesActivities::All, cells }
 }
 
 #[tokio::test]
@@ -198,12 +204,13 @@ async fn of_several_indices_those_that_can_be_read_are_counted_and_said_to_be_a_
         let mut question = question(Counting::Subjects, &[&["CLICK"], &["PURCHASE"]]);
         question.active = Some(Window { from: at(-300), to: at(0) });
         let hour = Window { from: at(-3_600), to: at(0) };
-        question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![hour] });
+        question.series =
+            vec![click_series(Cells::Grid(Grid { from: hour.from, step: TimeDelta::hours(1), cells: 1 }))];
         let facts = source.behavior(&question).await.unwrap();
         assert_eq!(facts.steps.current.iter().map(partial).collect::<Vec<_>>(), [1, 1], "{other}");
         assert_eq!(partial(&facts.steps.by_activity[0].1[0]), 1, "{other}");
         assert_eq!(partial(&facts.active.unwrap()), 2, "{other}");
-        assert!(facts.inflow.unwrap().unwrap().partial, "{other}");
+        assert!(facts.series[0].clone().unwrap().partial, "{other}");
         assert!(finding(&source, other).await.starts_with(found));
     }
 }
@@ -320,13 +327,12 @@ async fn indices_that_keep_times_in_different_ways_are_counted_together() {
     ];
     let Some(source) = holding(indices).await else { return };
     let mut question = clicks(Counting::Events);
-    let hours = [-9_000, -5_400, -1_800].map(|from| Window { from: at(from), to: at((from + 3_600).min(0)) });
-    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: hours.into() });
+    question.series = vec![click_series(Cells::Grid(Grid { from: at(-9_000), step: TimeDelta::hours(1), cells: 3 }))];
     assert_eq!(counted(&source, &question).await, [15]);
     let facts = source.behavior(&question).await.unwrap();
-    let inflow = facts.inflow.unwrap().unwrap();
-    assert_eq!(inflow.value, [5, 10, 0]);
-    assert_eq!(inflow.time_step, Some(Duration::from_secs(128)));
+    let series = facts.series[0].clone().unwrap();
+    assert_eq!(series.value, [5, 10, 0]);
+    assert_eq!(series.time_step, Some(Duration::from_secs(128)));
     assert_eq!(counted(&source, &clicks(Counting::Subjects)).await, [2]);
 }
 
@@ -367,10 +373,10 @@ async fn hours_that_lie_on_no_grid_are_counted_as_asked() {
         let index = Index::of_both("hours", time.mappings(), documents(time, &events));
         let Some(source) = holding(vec![index]).await else { return };
         let mut question = clicks(Counting::Events);
-        question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: hours.clone() });
-        let inflow = source.behavior(&question).await.unwrap().inflow.unwrap().unwrap();
-        assert_eq!(inflow.value, [1, 2, 1, 1], "{time:?}");
-        assert_eq!(inflow.time_step, None);
+        question.series = vec![click_series(Cells::Windows(hours.clone()))];
+        let series = source.behavior(&question).await.unwrap().series[0].clone().unwrap();
+        assert_eq!(series.value, [1, 2, 1, 1], "{time:?}");
+        assert_eq!(series.time_step, None);
     }
 }
 
@@ -487,7 +493,6 @@ async fn times_in_no_known_unit_are_not_measured() {
 #[tokio::test]
 async fn times_in_two_units_are_each_read_in_their_own() {
     let early = |second: i64| json!(AS_OF + second);
-    let hours = [-10_800, -7_200, -3_600].map(|from| Window { from: at(from), to: at(from + 3_600) });
     // As where a pipeline took seconds for milliseconds, and was repaired: the fewer records are the newer ones.
     let old: Vec<Event> = (0..50).map(|_| click(-7_300, 1)).chain([click(3_600, 9), click(-90_000, 9)]).collect();
     let new = [click(-60, 2), click(-3_000, 3), click(-4_000, 3), click(3_600, 9), click(-90_000, 9)];
@@ -499,11 +504,12 @@ async fn times_in_two_units_are_each_read_in_their_own() {
         }));
         let Some(source) = holding(vec![Index::of_both("repaired", time.mappings(), events)]).await else { return };
         let mut question = clicks(Counting::Events);
-        question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: hours.into() });
+        question.series =
+            vec![click_series(Cells::Grid(Grid { from: at(-10_800), step: TimeDelta::hours(1), cells: 3 }))];
         question.active = Some(Window { from: at(-300), to: at(0) });
         assert_eq!(counted(&source, &question).await, [53], "{time:?}");
         let facts = source.behavior(&question).await.unwrap();
-        assert_eq!(facts.inflow.unwrap().unwrap().value, [50, 1, 2], "{time:?}");
+        assert_eq!(facts.series[0].clone().unwrap().value, [50, 1, 2], "{time:?}");
         assert_eq!(value(&facts.active.unwrap()), 1, "{time:?}");
         assert_eq!(finding(&source, ".otherUnits").await, "5 records, each read in its own");
         let newest = source.probe(at(0), Duration::from_secs(20)).await.unwrap().newest;

@@ -28,8 +28,9 @@ pub(crate) use outcome::SourceOutcome;
 pub use outcome::{BreakerState, SourceStatus};
 pub use probe::Probe;
 pub use question::{
-    BehaviorQuestion, HistoryQuestion, InflowQuestion, LedgerQuestion, QueryScope, RealtimeQuestion, SalesQuestion,
+    BehaviorQuestion, HistoryQuestion, LedgerQuestion, QueryScope, RealtimeQuestion, SalesQuestion, Series,
+    SeriesActivities,
 };
 pub use realtime::*;
 
-pub use crate::vocabulary::{Counting, PerQuestion, PerSource, QuestionKind, SourceKind};
+pub use crate::vocabulary::{Cells, Counting, Grid, PerQuestion, PerSource, QuestionKind, SourceKind};

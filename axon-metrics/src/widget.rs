@@ -13,7 +13,7 @@ mod registry;
 pub use activities::ActivityRow;
 pub use comparison::{Amount, Baseline, BaselineMethod, Comparison, OtherPromotion, SalesFigures};
 pub use funnel::{Funnel, FunnelStep, PreviousStep};
-pub(crate) use input::{Facts, Needs, WidgetInput};
+pub(crate) use input::{BucketSeries, Facts, Needs, WidgetInput};
 pub(crate) use notes::Notes;
 pub use overview::{Overview, OverviewChange, OverviewFigures};
 pub use realtime::{ActivityStock, BucketState, InflowBucket, Realtime};

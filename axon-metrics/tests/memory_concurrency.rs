@@ -63,7 +63,7 @@ fn event(trigger: &str, user: u64, second: i64) -> Event {
 async fn events(store: &MemoryStore, counting: Counting) -> [u64; 3] {
     let steps = ["PAGE_VIEW", "CLICK"].map(EventRule::trigger).to_vec();
     let question =
-        BehaviorQuestion { scope: scope(counting), budget: BUDGET, steps, inflow: None, active: Some(all()) };
+        BehaviorQuestion { scope: scope(counting), budget: BUDGET, steps, series: Vec::new(), active: Some(all()) };
     let facts = store.behavior(&question).await.expect("an answer");
     let [views, clicks] = &facts.steps.current[..] else { panic!("two counts") };
     [value(views), value(clicks), value(facts.active.as_ref().expect("asked"))]

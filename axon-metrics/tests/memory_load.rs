@@ -41,8 +41,13 @@ async fn counted(store: &MemoryStore, rule: EventRule) -> (u64, u64) {
             by_activity: false,
         };
         let budget = Duration::from_secs(1);
-        let question =
-            BehaviorQuestion { scope: Arc::new(scope), budget, steps: vec![rule.clone()], inflow: None, active: None };
+        let question = BehaviorQuestion {
+            scope: Arc::new(scope),
+            budget,
+            steps: vec![rule.clone()],
+            series: Vec::new(),
+            active: None,
+        };
         let facts = store.behavior(&question).await.expect("an answer");
         facts.steps.current[0].as_ref().expect("measured").value
     };

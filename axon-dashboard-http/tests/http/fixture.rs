@@ -181,8 +181,8 @@ impl BehaviorSource for Fixture {
         let counts = |values: [u64; 4]| question.steps.iter().zip(values).map(|(_, value)| count(value)).collect();
         let current: Vec<Fact<u64>> = counts([1234, 567, 123, 45]);
         let apart = |id: &axon_metrics::ActivityId| (*id, current.clone());
-        let inflow = question.inflow.as_ref().map(|asked| {
-            let hours = asked.hours.len();
+        let series = question.series.iter().map(|asked| {
+            let hours = asked.cells.count();
             let visits = |hour| if hour + 1 == hours { 14 } else { 8 + hour as u64 };
             let mut visits: Vec<u64> = (0..hours).map(visits).collect();
             visits[hours - 2] = 31;
@@ -198,7 +198,7 @@ impl BehaviorSource for Fixture {
                 previous: if scope.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() },
                 current,
             },
-            inflow,
+            series: series.collect(),
             active: question.active.map(|_| count(12)),
         })
     }

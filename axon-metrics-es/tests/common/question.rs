@@ -26,7 +26,7 @@ pub(crate) fn clicks() -> BehaviorQuestion {
         }),
         budget: Duration::from_secs(5),
         steps: vec![EventRule::trigger("CLICK")],
-        inflow: None,
+        series: Vec::new(),
         active: None,
     }
 }

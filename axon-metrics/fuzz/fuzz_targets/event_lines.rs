@@ -14,7 +14,7 @@ use std::{
 use axon_metrics::{
     ActivityId, EventRule, Files, Timestamp, MemoryStore, Window,
     memory::LISTED,
-    source::{BehaviorQuestion, BehaviorSource, Counting, QueryScope, InflowQuestion, RealtimeQuestion, RealtimeSource},
+    source::{BehaviorQuestion, BehaviorSource, Counting, Cells, QueryScope, Series, SeriesActivities, RealtimeQuestion, RealtimeSource},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -55,7 +55,11 @@ fuzz_target!(|data: &[u8]| {
             scope: Arc::new(scope),
             budget: Duration::from_secs(1),
             steps: rules.clone(),
-            inflow: Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours: vec![all] }),
+            series: vec![Series {
+                rule: EventRule::trigger("PAGE_VIEW"),
+                activities: SeriesActivities::All,
+                cells: Cells::Windows(vec![all]),
+            }],
             active: Some(all),
         };
         let answer = wait(store.behavior(&question)).expect("an answer");

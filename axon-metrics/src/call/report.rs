@@ -95,7 +95,7 @@ pub(crate) trait Describe {
 impl Describe for BehaviorFacts {
     fn describe(&self, report: &mut SourceReport) {
         self.steps.all().for_each(|fact| report.look_at(fact));
-        self.inflow.iter().for_each(|fact| report.look_at(fact));
+        self.series.iter().for_each(|fact| report.look_at(fact));
         self.active.iter().for_each(|fact| report.look_at(fact));
     }
 }

@@ -25,7 +25,7 @@ pub(super) async fn gather(
     input: &WidgetInput<'_>,
 ) -> (Facts, Vec<SourceReport>) {
     let within = |kind| budgets.of(kind).min(deadline.saturating_duration_since(Instant::now()));
-    let plan = Plan::new(needs, input);
+    let plan = Plan::new(needs, &input.series, input);
     let absent = absent(input);
     let calls = sources.facts.ask(&sources.guards, plan.questions(input, within));
     let baseline = sources.baseline.as_ref().filter(|_| asks_history(needs, input)).map(|baseline| {
@@ -52,7 +52,7 @@ pub(super) fn unanswered(
     needs: Needs,
     input: &WidgetInput<'_>,
 ) -> (Facts, Vec<SourceReport>) {
-    let plan = Plan::new(needs, input);
+    let plan = Plan::new(needs, &input.series, input);
     let questions = plan.questions(input, |kind| budgets.of(kind));
     let mut reports = Vec::new();
     let replies = sources.facts.unanswered(&sources.guards, budgets, &questions, &absent(input), &mut reports);

@@ -26,12 +26,11 @@ use crate::{
     observe::{self, CacheLevel, CacheOutcome},
     source::{QueryScope, SalesQuestion, SourceKind},
     stats::baseline,
-    vocabulary::{Counting, ResolvedScope, Timestamp, Window, calendar},
-    widget::{Data, Facts, Needs, Notes, WidgetInput},
+    vocabulary::{Counting, ResolvedScope, Timestamp, Window},
+    widget::{BucketSeries, Data, Facts, Needs, Notes, WidgetInput},
     wire::{SourceState, WidgetState, WidgetStatus},
 };
 
-const INFLOW_HOURS: usize = 24;
 const ACTIVE_MINUTES: i64 = 5;
 
 /// For how long a load that failed is not tried again. Longer spares the stores more; with a second, and a source that hangs
@@ -178,7 +177,8 @@ impl Load {
             let state = WidgetState { age_ms: None, ..WidgetState::new(notes, input.as_of) };
             let not_whole_until = (state.status != WidgetStatus::Fresh).then_some(not_whole_until);
             // The sources that the widget would be made of if it were asked for alone.
-            let questions = Plan::new(widget_key.widget.needs(), input).questions(input, |_| Duration::ZERO);
+            let series: Vec<BucketSeries> = widget_key.widget.series(input).into_iter().collect();
+            let questions = Plan::new(widget_key.widget.needs(), &series, input).questions(input, |_| Duration::ZERO);
             let kinds: Vec<SourceKind> = questions.kinds().collect();
             let sources = reports.iter().filter(|report| kinds.contains(&report.kind)).cloned().collect();
             let finished = WidgetSnapshot { data, state, sources, as_of: input.as_of, load, not_whole_until };
@@ -205,7 +205,10 @@ impl Load {
     fn input(&self) -> Option<(Needs, WidgetInput<'_>)> {
         let widgets = self.groups.iter().flat_map(LoadGroup::all);
         let needs = widgets.fold(Needs::NOTHING, |needs, widget_key| needs.or(widget_key.widget.needs()));
-        Some((needs, input(&self.inner, &self.question, self.question.scope()?, needs)))
+        let mut input = input(&self.inner, &self.question, self.question.scope()?, needs);
+        let widgets = self.groups.iter().flat_map(LoadGroup::all);
+        input.series = widgets.filter_map(|widget_key| widget_key.widget.series(&input)).collect();
+        Some((needs, input))
     }
 }
 
@@ -238,22 +241,14 @@ fn input<'a>(inner: &'a Inner, question: &'a Question, scope: ResolvedScope<'a>,
         rules: settings.rules(),
         funnel: question.funnel(inner),
         query: Arc::new(query),
-        inflow: inflow_hours(as_of, settings.zone),
+        range: range.whole,
+        series: Vec::new(),
         active: Window { from: as_of - chrono::Duration::minutes(ACTIVE_MINUTES), to: as_of },
         sales: SalesQuestion { products, window: scope.promotion_within(range.window) },
         history,
         baseline_weeks: settings.baseline_weeks,
         history_old: settings.lifetimes.history.saturating_mul(2),
     }
-}
-
-/// The clock hour in progress and those before it, oldest first.
-fn inflow_hours(as_of: Timestamp, zone: chrono_tz::Tz) -> Vec<Window> {
-    let last = calendar::hour(as_of, zone).whole;
-    let earlier = Window { from: last.from - chrono::Duration::days(2), to: last.from };
-    let hours = calendar::hours(earlier, zone).into_iter().map(|hour| hour.whole).chain([last]);
-    let hours: Vec<Window> = hours.collect();
-    hours[hours.len().saturating_sub(INFLOW_HOURS)..].to_vec()
 }
 
 /// A name for a load that no other load has, of whatever process.

@@ -6,11 +6,11 @@ use super::sources::{Questions, Replies};
 use crate::{
     call::CallResult,
     source::{
-        BehaviorFacts, BehaviorQuestion, Fact, HistoryFact, InflowQuestion, LedgerFacts, LedgerQuestion, Missing,
-        QuestionKind, RealtimeQuestion, Reason, SalesFacts, Slots, StepCounts,
+        BehaviorFacts, BehaviorQuestion, Cells, Fact, HistoryFact, LedgerFacts, LedgerQuestion, Missing, QuestionKind,
+        RealtimeQuestion, Reason, SalesFacts, Series, Slots, StepCounts,
     },
-    vocabulary::{EventRule, LedgerStep, Record, Step, Window},
-    widget::{Facts, Needs, WidgetInput},
+    vocabulary::{EventRule, LedgerStep, Record, Step},
+    widget::{BucketSeries, Facts, Needs, WidgetInput},
 };
 
 /// Which steps go to which source, and in which order they come back.
@@ -21,6 +21,8 @@ pub(super) struct Plan {
     /// For each step of the plan's funnel, and of the one chosen, its index among the events or the rows.
     steps: Vec<StepSource>,
     funnel: Vec<StepSource>,
+    /// Each bucket series as it is asked for; `None` where nobody can tell it.
+    series: Vec<Option<Series>>,
 }
 
 #[derive(Clone, Copy)]
@@ -34,8 +36,15 @@ enum StepSource {
 }
 
 impl Plan {
-    pub(super) fn new(needs: Needs, input: &WidgetInput<'_>) -> Self {
-        let mut plan = Self { needs, events: Vec::new(), rows: Vec::new(), steps: Vec::new(), funnel: Vec::new() };
+    pub(super) fn new(needs: Needs, series: &[BucketSeries], input: &WidgetInput<'_>) -> Self {
+        let mut plan = Self {
+            needs,
+            events: Vec::new(),
+            rows: Vec::new(),
+            steps: Vec::new(),
+            funnel: Vec::new(),
+            series: series.iter().map(|series| Self::series(series, input)).collect(),
+        };
         let supported = !input.query.funnel_activities.is_empty() || input.query.activities.is_empty();
         let mut sources = |needed: bool, steps: &[Step]| -> Vec<StepSource> {
             let source = |step: &Step| match &step.record {
@@ -52,14 +61,23 @@ impl Plan {
         plan
     }
 
+    /// A bucket series of the first step; not supported where that is no event, or no activity has a funnel.
+    fn series(series: &BucketSeries, input: &WidgetInput<'_>) -> Option<Series> {
+        let Record::Event(rule) = &input.rules.steps().first()?.record else { return None };
+        let (rule, cells) = (rule.clone(), Cells::over(&series.buckets));
+        let series = Series { rule, activities: series.activities, cells };
+        let supported = input.query.activities.is_empty() || !series.activities_of(&input.query).is_empty();
+        supported.then_some(series)
+    }
+
     /// What to ask of each source, with the budget that `within` gives each kind of question.
     pub(super) fn questions(&self, input: &WidgetInput<'_>, within: impl Fn(QuestionKind) -> Duration) -> Questions {
         if input.query.activities.is_empty() {
             return Questions::default();
         }
-        let Needs { inflow, active, sales, slots, .. } = self.needs;
+        let Needs { active, sales, slots, .. } = self.needs;
         Questions {
-            behavior: (!self.events.is_empty() || inflow || active)
+            behavior: (!self.events.is_empty() || active || self.series.iter().any(Option::is_some))
                 .then(|| self.behavior(input, within(QuestionKind::Behavior))),
             ledger: (!self.rows.is_empty() || sales).then(|| LedgerQuestion {
                 scope: Arc::clone(&input.query),
@@ -77,20 +95,11 @@ impl Plan {
     }
 
     fn behavior(&self, input: &WidgetInput<'_>, budget: Duration) -> BehaviorQuestion {
-        // An inflow of rows is not asked of anyone: it is not supported.
-        let first = match &input.rules.steps()[0].record {
-            Record::Event(rule) => Some(rule.clone()),
-            Record::Ledger(_) => None,
-        };
-        let hours = || {
-            let cut = |hour: &Window| Window { from: hour.from, to: hour.to.min(input.as_of) };
-            input.inflow.iter().map(cut).collect()
-        };
         BehaviorQuestion {
             scope: Arc::clone(&input.query),
             budget,
             steps: self.events.clone(),
-            inflow: first.filter(|_| self.needs.inflow).map(|rule| InflowQuestion { rule, hours: hours() }),
+            series: self.series.iter().flatten().cloned().collect(),
             active: self.needs.active.then_some(input.active),
         }
     }
@@ -113,8 +122,13 @@ impl Plan {
         let by_activity = activities.map(|(index, id)| (*id, by_activity(index))).collect();
         let (steps, funnel) = (StepCounts { by_activity, ..whole(&self.steps) }, whole(&self.funnel));
         let not_asked = || Missing::NotMeasured(Reason::NoSource);
-        let inflow = behavior.as_ref().map_err(Clone::clone);
-        let inflow = inflow.and_then(|facts| facts.inflow.clone().unwrap_or(Err(Missing::NotSupported)));
+        let mut told = behavior.as_ref().map(|facts| facts.series.iter()).map_err(Clone::clone);
+        let series = self.series.iter().zip(&input.series).map(|(asked, series)| {
+            let asked = asked.as_ref().ok_or(Missing::NotSupported)?;
+            let counts = told.as_mut().map_err(|why| why.clone())?.next().cloned().ok_or_else(not_asked)??;
+            Ok(counts.map(|counts| asked.cells.fold(&counts, &series.buckets)))
+        });
+        let series = series.collect();
         let active = behavior.and_then(|facts| facts.active.unwrap_or_else(|| Err(not_asked())));
         let sales = ledger.and_then(|facts| facts.sales.ok_or_else(not_asked)).unwrap_or_else(|why| SalesFacts {
             promotion: Err(why.clone()),
@@ -125,7 +139,7 @@ impl Plan {
             let missing = || Slots { stock: Err(why.clone()), members: Err(why.clone()), derived: false };
             query.activities.iter().map(|id| (*id, missing())).collect()
         });
-        Facts { steps, funnel, inflow, active, sales, history, slots }
+        Facts { steps, funnel, series, active, sales, history, slots }
     }
 }
 

@@ -67,7 +67,7 @@ fn behavior_facts(question: &BehaviorQuestion) -> BehaviorFacts {
             previous: if question.scope.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() },
             by_activity: activities.into_iter().map(|id| (id, counts([1234, 567, 123, 45]))).collect(),
         },
-        inflow: question.inflow.as_ref().map(|inflow| measured(vec![31; inflow.hours.len()])),
+        series: question.series.iter().map(|series| measured(vec![31; series.cells.count()])).collect(),
         active: question.active.map(|_| measured(12)),
     }
 }
@@ -331,8 +331,8 @@ async fn a_source_that_sends_something_else_is_not_believed() {
         ("no previous counts", |facts| facts.steps.previous.clear()),
         ("no activities", |facts| facts.steps.by_activity.clear()),
         ("another activity", |facts| facts.steps.by_activity[0].0 = ActivityId(1)),
-        ("too few hours", |facts| facts.inflow = Some(measured(vec![1; 23]))),
-        ("no inflow", |facts| facts.inflow = None),
+        ("too few hours", |facts| facts.series[0] = measured(vec![1; 23])),
+        ("no series", |facts| facts.series.clear()),
         ("no active subjects", |facts| facts.active = None),
     ];
     for (lie, tell) in behavior {

@@ -35,10 +35,15 @@ pub(super) fn answer(snapshot: &Snapshot, question: &BehaviorQuestion) -> Behavi
             previous: scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default(),
             by_activity: apart.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
         },
-        inflow: question.inflow.as_ref().map(|inflow| {
-            let hours = snapshot.per_window(&scope.activities, &inflow.rule, &inflow.hours, scope.as_of);
-            Ok(Measured::exact(hours, Arc::clone(&name), scope.as_of))
-        }),
+        series: question
+            .series
+            .iter()
+            .map(|series| {
+                let (activities, cells) = (series.activities_of(scope), series.cells.windows());
+                let counts = snapshot.per_window(activities, &series.rule, &cells, scope.as_of);
+                Ok(Measured::exact(counts, Arc::clone(&name), scope.as_of))
+            })
+            .collect(),
         active: question.active.map(|window| {
             let span = Span::of(window, scope.as_of);
             let codes = snapshot.events.any(&scope.activities).flat_map(|log| log.slices(span));

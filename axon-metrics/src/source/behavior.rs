@@ -14,12 +14,14 @@ pub trait BehaviorSource: Send + Sync + 'static {
     /// The store's name in answers, logs and metrics: lower case, without blanks (`"elasticsearch"`).
     fn name(&self) -> &'static str;
 
-    /// Step counts, inflow and active subjects, all from the same round trip.
+    /// Step counts, series and active subjects, all from the same round trip.
     /// - Unit: events in [`Counting::Events`], distinct recorded subjects in [`Counting::Subjects`].
     /// - Scope: an event belongs to the activity it names; a step counts over the union of the funnel activities, so
     ///   distinct subjects of several activities are not a sum.
     /// - Window: `[from, to)` on the time the event occurred. Events at or after the scope's `as_of` are not used.
     /// - One count per step and window, in the order asked.
+    /// - Series: events, whatever the counting, one count per cell and series, in the order asked. A cell without events is 0,
+    ///   and so is one at or after `as_of`.
     /// - No events: a measured 0. No activities, or an empty window: a measured 0. Nothing to read them from:
     ///   [`NotMeasured`](crate::Missing::NotMeasured), never 0.
     /// - Freshness: each fact says how far it is complete.

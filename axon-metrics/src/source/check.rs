@@ -25,10 +25,10 @@ pub(crate) fn behavior(mut facts: BehaviorFacts, question: &BehaviorQuestion, na
     let as_of = question.scope.as_of;
     let check = Check { name, expected: "the counts asked for" };
     check.steps(&mut facts.steps, &question.scope, question.steps.len())?;
-    check.that(facts.inflow.is_some() == question.inflow.is_some(), "an inflow is there or not as asked")?;
-    if let (Some(fact), Some(asked)) = (&mut facts.inflow, &question.inflow) {
-        if let Ok(inflow) = &fact {
-            check.same("hours of inflow", asked.hours.len(), inflow.value.len())?;
+    check.same("series", question.series.len(), facts.series.len())?;
+    for (fact, asked) in facts.series.iter_mut().zip(&question.series) {
+        if let Ok(counts) = &fact {
+            check.same("cells of a series", asked.cells.count(), counts.value.len())?;
         }
         clamp_to_as_of(fact, as_of);
     }

@@ -156,8 +156,8 @@ impl StepCounts {
 pub struct BehaviorFacts {
     /// The steps' counts.
     pub steps: StepCounts,
-    /// Events per hour of the inflow asked for, oldest first; `None` when not asked.
-    pub inflow: Option<Fact<Vec<u64>>>,
+    /// For each series asked for, in that order, its counts: one per cell, oldest first.
+    pub series: Vec<Fact<Vec<u64>>>,
     /// Distinct subjects with any event in the window asked for; `None` when not asked.
     pub active: Option<Fact<u64>>,
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::vocabulary::{ActivityId, Counting, EventRule, LedgerStep, ProductId, Timestamp, Window};
+use crate::vocabulary::{ActivityId, Cells, Counting, EventRule, LedgerStep, ProductId, Timestamp, Window};
 
 /// What all questions of one request share; made once, after the catalog has spoken.
 #[derive(Debug, Clone)]
@@ -32,19 +32,40 @@ pub struct BehaviorQuestion {
     pub budget: Duration,
     /// The steps to count over the scope's funnel activities; may be empty.
     pub steps: Vec<EventRule>,
-    /// Count these events of all the scope's activities per hour.
-    pub inflow: Option<InflowQuestion>,
+    /// Count events over time; may be empty.
+    pub series: Vec<Series>,
     /// Count distinct subjects of all the scope's activities with any event in this window.
     pub active: Option<Window>,
 }
 
-/// Events per hour.
-#[derive(Debug, Clone)]
-pub struct InflowQuestion {
+/// Events over time, one count per cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
     /// What is counted.
     pub rule: EventRule,
-    /// The hours, oldest first and without gaps; the last may be cut at the scope's `as_of`, or be empty.
-    pub hours: Vec<Window>,
+    /// Of which activities.
+    pub activities: SeriesActivities,
+    /// The cells. A cell ends at the scope's `as_of` at the latest, and may be empty.
+    pub cells: Cells,
+}
+
+/// Which activities of a question's scope a series is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SeriesActivities {
+    /// All of them.
+    All,
+    /// Those whose type has a funnel.
+    WithFunnel,
+}
+
+impl Series {
+    /// The activities of the scope that it is about.
+    pub fn activities_of<'a>(&self, scope: &'a QueryScope) -> &'a [ActivityId] {
+        match self.activities {
+            SeriesActivities::All => &scope.activities,
+            SeriesActivities::WithFunnel => &scope.funnel_activities,
+        }
+    }
 }
 
 /// What the business recorded.

@@ -10,13 +10,15 @@ use super::{
 use crate::{
     Missing, Reason,
     source::BehaviorFacts,
-    source::{BehaviorQuestion, BehaviorSource, Counting, InflowQuestion, QueryScope, SourceError},
+    source::{
+        BehaviorQuestion, BehaviorSource, Cells, Counting, Grid, QueryScope, Series, SeriesActivities, SourceError,
+    },
     vocabulary::EventRule,
 };
 
 fn steps(scope: QueryScope, triggers: &[&str]) -> BehaviorQuestion {
     let steps = triggers.iter().map(|trigger| EventRule::trigger(*trigger)).collect();
-    BehaviorQuestion { scope: shared(scope), budget: BUDGET, steps, inflow: None, active: None }
+    BehaviorQuestion { scope: shared(scope), budget: BUDGET, steps, series: Vec::new(), active: None }
 }
 
 async fn ask(source: &impl BehaviorSource, question: &BehaviorQuestion) -> BehaviorFacts {
@@ -128,7 +130,7 @@ pub async fn one_count_per_step_and_window_in_the_order_asked<S: BehaviorStore>(
     let facts = ask(&source, &question).await;
     assert_eq!(values(&facts.steps.current), [1, 3, 0, 1]);
     assert_eq!(values(&facts.steps.previous), [0, 0, 1, 2]);
-    assert!(facts.steps.by_activity.is_empty() && facts.inflow.is_none() && facts.active.is_none());
+    assert!(facts.steps.by_activity.is_empty() && facts.series.is_empty() && facts.active.is_none());
 }
 
 /// Each funnel activity apart is counted in events, whatever the counting, from the current window.
@@ -184,13 +186,13 @@ pub async fn a_purchase_from_elsewhere_is_not_believed<S: BehaviorStore>() {
 pub async fn no_events_are_a_measured_zero<S: BehaviorStore>() {
     let scope = QueryScope { by_activity: true, ..scope(&[8], window(-DAY, 0), Counting::Subjects) };
     let mut question = steps(scope, &["CLICK", "PURCHASE"]);
-    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![window(-HOUR, -HOUR / 2)] });
+    question.series = vec![all("CLICK", Cells::Windows(vec![window(-HOUR, -HOUR / 2)]))];
     let other = [event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)];
     let Some(source) = S::holding(&other).await else { return };
     let facts = ask(&source, &question).await;
     assert_eq!(values(&facts.steps.current), [0, 0]);
     assert_eq!(values(&facts.steps.by_activity[0].1), [0, 0]);
-    assert_eq!(measured(&facts.inflow.expect("asked for")), [0]);
+    assert_eq!(measured(&facts.series[0]), [0]);
 }
 
 /// No activities: a measured 0.
@@ -207,18 +209,18 @@ pub async fn an_empty_window_is_a_measured_zero<S: BehaviorStore>() {
     let events = [event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)];
     let mut question = steps(scope(&[7], window(-HOUR, -HOUR), Counting::Events), &["CLICK"]);
     let hours = vec![window(-HOUR - 1800, -1800), window(-1800, -1800)];
-    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours });
+    question.series = vec![all("CLICK", Cells::Windows(hours))];
     let Some(source) = S::holding(&events).await else { return };
     let facts = ask(&source, &question).await;
     assert_eq!(values(&facts.steps.current), [0]);
-    assert_eq!(measured(&facts.inflow.expect("asked for")), [1, 0]);
+    assert_eq!(measured(&facts.series[0]), [1, 0]);
 }
 
-/// Inflow: events per hour of all activities, oldest first; the last hour may be cut.
-pub async fn inflow_counts_events_of_all_activities_per_hour<S: BehaviorStore>() {
-    // The hours are those of a clock: 07:00, 08:00, 09:00, and 10:00 up to 10:30.
-    let hours: Vec<_> = [-12_600, -9_000, -5_400].map(|from| window(from, from + HOUR)).to_vec();
-    let hours = [hours, vec![window(-1_800, 0)]].concat();
+/// Series: events of all activities in each cell of a grid, oldest first; a cell without any is a measured 0, and one ends at
+/// the question's instant at the latest.
+pub async fn a_series_counts_events_of_all_activities_per_cell<S: BehaviorStore>() {
+    // The cells are hours of a clock: 07:00, 08:00, 09:00, and 10:00 up to 10:30.
+    let hours = grid(-12_600, HOUR, 4);
     let events = [
         event("PAGE_VIEW", -14_400, 1),
         event("PAGE_VIEW", -11_000, 1),
@@ -234,21 +236,65 @@ pub async fn inflow_counts_events_of_all_activities_per_hour<S: BehaviorStore>()
     for mut scope in [whole, short] {
         scope.funnel_activities = ids(&[7]);
         let mut question = steps(scope, &["PAGE_VIEW"]);
-        question.inflow = Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours: hours.clone() });
+        question.series = vec![all("PAGE_VIEW", hours.clone())];
         let facts = ask(&source, &question).await;
-        assert_eq!(measured(&facts.inflow.expect("asked for")), [2, 0, 1, 1]);
+        assert_eq!(measured(&facts.series[0]), [2, 0, 1, 1]);
     }
 }
 
-/// Hours of a zone that is half an hour off are counted as they are asked for.
-pub async fn inflow_follows_the_hours_asked_for<S: BehaviorStore>() {
-    // 08:45 to 09:45, and 09:45 up to 10:30.
-    let hours = vec![window(-6_300, -2_700), window(-2_700, 0)];
+/// Cells of a zone that is half an hour off, and cells of half an hour, are counted as they are asked for.
+pub async fn a_series_follows_the_cells_asked_for<S: BehaviorStore>() {
     let events = [event("PAGE_VIEW", -5_400, 1), event("PAGE_VIEW", -3_200, 1), event("PAGE_VIEW", -2_200, 1)];
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &[]);
-    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("PAGE_VIEW"), hours });
+    // 08:45 to 09:45, and 09:45 up to 10:30; and 09:00, 09:30, 10:00.
+    question.series = vec![all("PAGE_VIEW", grid(-6_300, HOUR, 2)), all("PAGE_VIEW", grid(-5_400, HOUR / 2, 3))];
     let Some(source) = S::holding(&events).await else { return };
-    assert_eq!(measured(&ask(&source, &question).await.inflow.expect("asked for")), [2, 1]);
+    let facts = ask(&source, &question).await;
+    assert_eq!(measured(&facts.series[0]), [2, 1]);
+    assert_eq!(measured(&facts.series[1]), [1, 2, 0]);
+}
+
+/// Cells after the question's instant are a measured 0: a series may end later than what has happened.
+pub async fn cells_of_a_series_that_are_yet_to_come_are_a_measured_zero<S: BehaviorStore>() {
+    let events = [event("PAGE_VIEW", -900, 1), event("PAGE_VIEW", 900, 1), event("PAGE_VIEW", DAY, 1)];
+    let mut question = steps(scope(&[7], window(-DAY, DAY), Counting::Events), &["PAGE_VIEW"]);
+    question.series = vec![all("PAGE_VIEW", grid(-DAY - HOUR, DAY, 3))];
+    let Some(source) = S::holding(&events).await else { return };
+    assert_eq!(measured(&ask(&source, &question).await.series[0]), [0, 1, 0]);
+}
+
+/// Several series of one question are independent of each other and of the steps, whatever activities each is about.
+pub async fn several_series_are_independent<S: BehaviorStore>() {
+    let events = [
+        event("PAGE_VIEW", -3 * DAY, 1),
+        event("PAGE_VIEW", -HOUR, 1),
+        event("PAGE_VIEW", -HOUR, 1).of(9),
+        event("CLICK", -HOUR, 1),
+    ];
+    let mut scope = scope(&[7, 9], window(-2 * DAY, 0), Counting::Events);
+    scope.funnel_activities = ids(&[7]);
+    let mut question = steps(scope, &["PAGE_VIEW"]);
+    let with_funnel = |trigger, cells| Series { activities: SeriesActivities::WithFunnel, ..all(trigger, cells) };
+    question.series = vec![
+        all("PAGE_VIEW", grid(-2 * HOUR, HOUR, 2)),
+        with_funnel("PAGE_VIEW", grid(-2 * DAY, DAY, 2)),
+        with_funnel("PAGE_VIEW", grid(-4 * DAY, DAY, 4)),
+        all("CLICK", grid(-DAY, DAY, 1)),
+    ];
+    let Some(source) = S::holding(&events).await else { return };
+    let facts = ask(&source, &question).await;
+    let counts: Vec<Vec<u64>> = facts.series.iter().map(measured).collect();
+    assert_eq!(counts, [vec![0, 2], vec![0, 1], vec![0, 1, 0, 1], vec![1]]);
+    assert_eq!(values(&facts.steps.current), [1]);
+}
+
+fn all(trigger: &str, cells: Cells) -> Series {
+    Series { rule: EventRule::trigger(trigger), activities: SeriesActivities::All, cells }
+}
+
+/// Cells of `step` seconds from a second on.
+fn grid(from: i64, step: i64, cells: usize) -> Cells {
+    Cells::Grid(Grid { from: window(from, from).from, step: chrono::TimeDelta::seconds(step), cells })
 }
 
 /// Active: distinct subjects of all activities with any event in the window.
@@ -282,14 +328,14 @@ pub async fn each_fact_says_how_far_it_is_complete<S: BehaviorStore>() {
         ..scope(&[7], window(-DAY, 0), Counting::Subjects)
     };
     let mut question = steps(scope, &["CLICK"]);
-    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![window(-1_800, 0)] });
+    question.series = vec![all("CLICK", Cells::Windows(vec![window(-1_800, 0)]))];
     question.active = Some(window(-300, 0));
     let events = [event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1)];
     let Some(source) = S::holding(&events).await else { return };
     let facts = ask(&source, &question).await;
     let name = source.name();
     facts.steps.all().for_each(|fact| vouched(fact, name));
-    vouched(&facts.inflow.expect("asked for"), name);
+    vouched(&facts.series[0], name);
     if S::TELLS_ACTIVE {
         vouched(&facts.active.expect("asked for"), name);
     }
@@ -326,15 +372,15 @@ where
     let Some(source) = S::absent().await else { return };
     let scope = QueryScope { by_activity: true, ..scope(&[7], window(-DAY, 0), Counting::Events) };
     let mut question = steps(scope, &["CLICK", "PURCHASE"]);
-    question.inflow = Some(InflowQuestion { rule: EventRule::trigger("CLICK"), hours: vec![window(-1_800, 0)] });
+    question.series = vec![all("CLICK", Cells::Windows(vec![window(-1_800, 0)]))];
     question.active = Some(window(-300, 0));
     let facts = ask(&source, &question).await;
     let missing = |fact: &dyn Debug, why: Option<&Missing>| {
         assert!(matches!(why, Some(Missing::NotMeasured(_))), "{fact:?}");
     };
     facts.steps.all().for_each(|fact| missing(fact, fact.as_ref().err()));
-    let (inflow, active) = (facts.inflow.expect("asked for"), facts.active.expect("asked for"));
-    missing(&inflow, inflow.as_ref().err());
+    let (series, active) = (facts.series[0].clone(), facts.active.expect("asked for"));
+    missing(&series, series.as_ref().err());
     missing(&active, active.as_ref().err());
 }
 
@@ -411,8 +457,10 @@ macro_rules! behavior_source_conformance {
             no_events_are_a_measured_zero
             no_activities_are_a_measured_zero
             an_empty_window_is_a_measured_zero
-            inflow_counts_events_of_all_activities_per_hour
-            inflow_follows_the_hours_asked_for
+            a_series_counts_events_of_all_activities_per_cell
+            a_series_follows_the_cells_asked_for
+            cells_of_a_series_that_are_yet_to_come_are_a_measured_zero
+            several_series_are_independent
             active_subjects_are_distinct_over_all_activities
             each_fact_says_how_far_it_is_complete
             a_thousand_activities_are_one_question

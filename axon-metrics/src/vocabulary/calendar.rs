@@ -101,6 +101,19 @@ fn each_hour(window: Window, zone: Tz, mut take: impl FnMut(i64, i64, usize)) {
     }
 }
 
+/// The calendar days that a window touches, oldest first and without gaps, each cut to the window. Empty for an empty window.
+pub(crate) fn days(window: Window, zone: Tz) -> Vec<Window> {
+    let mut days = Vec::new();
+    let mut from = window.from;
+    while from < window.to {
+        let next = date(from, zone).succ_opt().and_then(|day| start_of_day(day, zone));
+        let to = next.map_or(window.to, |next| next.min(window.to));
+        days.push(Window { from, to });
+        from = to;
+    }
+    days
+}
+
 /// The longest time that all clock hours of a window are a multiple of: an hour, but where clocks were moved by less.
 pub(crate) fn grain(window: Window, zone: Tz) -> Duration {
     let spans = spans(window.from.timestamp(), window.to.timestamp(), zone);

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use super::notes::Notes;
 use crate::{
-    source::{Fact, HistoryFact, HistoryQuestion, QueryScope, SalesFacts, SalesQuestion, Slots, StepCounts},
+    source::{
+        Fact, HistoryFact, HistoryQuestion, Missing, QueryScope, SalesFacts, SalesQuestion, SeriesActivities, Slots,
+        StepCounts,
+    },
     vocabulary::{ActivityId, FunnelDefinition, ResolvedScope, StepRules, Timestamp, Window},
 };
 
@@ -17,31 +20,22 @@ pub(crate) struct Needs {
     pub(crate) funnel: bool,
     /// The steps of the plan's funnel for each activity.
     pub(crate) by_activity: bool,
-    pub(crate) inflow: bool,
     pub(crate) active: bool,
     pub(crate) sales: bool,
     pub(crate) slots: bool,
 }
 
 impl Needs {
-    pub(crate) const NOTHING: Self = Self {
-        steps: false,
-        funnel: false,
-        by_activity: false,
-        inflow: false,
-        active: false,
-        sales: false,
-        slots: false,
-    };
+    pub(crate) const NOTHING: Self =
+        Self { steps: false, funnel: false, by_activity: false, active: false, sales: false, slots: false };
 
     /// What either needs.
     pub(crate) fn or(self, other: Self) -> Self {
-        let Self { steps, funnel, by_activity, inflow, active, sales, slots } = self;
+        let Self { steps, funnel, by_activity, active, sales, slots } = self;
         Self {
             steps: steps || other.steps,
             funnel: funnel || other.funnel,
             by_activity: by_activity || other.by_activity,
-            inflow: inflow || other.inflow,
             active: active || other.active,
             sales: sales || other.sales,
             slots: slots || other.slots,
@@ -66,8 +60,10 @@ pub(crate) struct WidgetInput<'a> {
     /// The funnel that was chosen; the plan's by default.
     pub(crate) funnel: &'a FunnelDefinition,
     pub(crate) query: Arc<QueryScope>,
-    /// The clock hours of the inflow; the last is in progress, and cut at `as_of` only where it is asked for.
-    pub(crate) inflow: Vec<Window>,
+    /// The range asked for, its unfinished part included.
+    pub(crate) range: Window,
+    /// Visits over time that the widgets are made of.
+    pub(crate) series: Vec<BucketSeries>,
     pub(crate) active: Window,
     pub(crate) sales: SalesQuestion,
     /// `None` if no whole day before the promotion is over.
@@ -77,6 +73,26 @@ pub(crate) struct WidgetInput<'a> {
     pub(crate) history_old: Duration,
 }
 
+/// Visits over time: events of the first step of the plan's funnel in each bucket.
+#[derive(Debug, Clone)]
+pub(crate) struct BucketSeries {
+    /// By which its widget finds it.
+    pub(crate) name: &'static str,
+    /// Oldest first and without gaps; the last may be in progress.
+    pub(crate) buckets: Vec<Window>,
+    pub(crate) activities: SeriesActivities,
+}
+
+impl WidgetInput<'_> {
+    /// The buckets of a series with their visits; none where the series was not asked for.
+    pub(super) fn visits(&self, name: &str, facts: &Facts) -> (&[Window], Fact<Vec<u64>>) {
+        let index = self.series.iter().position(|series| series.name == name);
+        let visits = index.and_then(|index| facts.series.get(index)).cloned();
+        let buckets = index.map_or(&[][..], |index| &self.series[index].buckets);
+        (buckets, visits.unwrap_or(Err(Missing::NotSupported)))
+    }
+}
+
 /// What the sources said, merged into the order of the funnels. What was not asked for is not looked at.
 #[derive(Debug)]
 pub(crate) struct Facts {
@@ -84,7 +100,8 @@ pub(crate) struct Facts {
     pub(crate) steps: StepCounts,
     /// The steps of the funnel that was chosen, over the whole scope.
     pub(crate) funnel: StepCounts,
-    pub(crate) inflow: Fact<Vec<u64>>,
+    /// Visits in each bucket of each series, in the order of the input's.
+    pub(crate) series: Vec<Fact<Vec<u64>>>,
     pub(crate) active: Fact<u64>,
     pub(crate) sales: SalesFacts,
     /// What is kept of the weeks before the promotion.
@@ -95,6 +112,11 @@ pub(crate) struct Facts {
 /// A widget's logic.
 pub(super) trait Compute: Sized {
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self;
+
+    /// The visits over time that it is made of. Most widgets have none.
+    fn series(_: &WidgetInput<'_>) -> Option<BucketSeries> {
+        None
+    }
 
     /// Sets what depends on the instant of the answer, however old the widget is. Most widgets have nothing of the kind.
     fn move_to(&mut self, _: ResolvedScope<'_>, _: Timestamp) {}

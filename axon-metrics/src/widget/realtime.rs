@@ -4,13 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    input::{Compute, Facts, WidgetInput},
+    input::{BucketSeries, Compute, Facts, WidgetInput},
     notes::{Notes, value},
 };
 use crate::{
-    ActivityId, Missing, Phase, Reason, Timestamp,
-    source::{Slots, Stock},
-    vocabulary::Activity,
+    source::{Missing, Reason, SeriesActivities, Slots, Stock},
+    vocabulary::{Activity, ActivityId, Phase, Timestamp, Window, calendar},
     wire::{Warning, WarningCode},
 };
 
@@ -77,7 +76,23 @@ pub enum BucketState {
     InProgress,
 }
 
+/// The name of the inflow's series.
+const INFLOW: &str = "inflow";
+const INFLOW_HOURS: usize = 24;
+
+impl BucketState {
+    /// The state at an instant of a bucket that is asked for as a whole.
+    pub(super) fn of(bucket: Window, as_of: Timestamp) -> Self {
+        if bucket.to <= as_of { Self::Complete } else { Self::InProgress }
+    }
+}
+
 impl Compute for Realtime {
+    fn series(input: &WidgetInput<'_>) -> Option<BucketSeries> {
+        let buckets = inflow_hours(input.as_of, input.zone);
+        Some(BucketSeries { name: INFLOW, buckets, activities: SeriesActivities::All })
+    }
+
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let activities = input.scope.activities;
         let standings: Vec<Standing> = activities
@@ -98,7 +113,8 @@ impl Compute for Realtime {
         let initial_stock = limit(notes, "initialStock".to_owned(), limits);
         let participants_total =
             notes.derived("participantsTotal", total(standings.iter().map(|one| one.participants.clone())));
-        let hourly_inflow = notes.figure("hourlyInflow", &facts.inflow).map(|visits| buckets(input, &visits));
+        let (hours, inflow) = input.visits(INFLOW, facts);
+        let hourly_inflow = notes.figure("hourlyInflow", &inflow).map(|visits| buckets(hours, &visits, input.as_of));
         let activities = (!single).then(|| {
             activities.iter().zip(&standings).map(|(activity, standing)| standing.row(activity, notes)).collect()
         });
@@ -126,14 +142,23 @@ fn limit(notes: &mut Notes, field: String, limit: Result<u64, Missing>) -> Optio
     }
 }
 
-fn buckets(input: &WidgetInput<'_>, visits: &[u64]) -> Vec<InflowBucket> {
-    let bucket = |(hour, &visits): (&crate::Window, &u64)| InflowBucket {
+fn buckets(hours: &[Window], visits: &[u64], as_of: Timestamp) -> Vec<InflowBucket> {
+    let bucket = |(hour, &visits): (&Window, &u64)| InflowBucket {
         from: hour.from,
         to: hour.to,
         visits,
-        state: if hour.to <= input.as_of { BucketState::Complete } else { BucketState::InProgress },
+        state: BucketState::of(*hour, as_of),
     };
-    input.inflow.iter().zip(visits).map(bucket).collect()
+    hours.iter().zip(visits).map(bucket).collect()
+}
+
+/// The clock hour in progress and those before it, oldest first.
+fn inflow_hours(as_of: Timestamp, zone: chrono_tz::Tz) -> Vec<Window> {
+    let last = calendar::hour(as_of, zone).whole;
+    let earlier = Window { from: last.from - chrono::Duration::days(2), to: last.from };
+    let hours = calendar::hours(earlier, zone).into_iter().map(|hour| hour.whole).chain([last]);
+    let hours: Vec<Window> = hours.collect();
+    hours[hours.len().saturating_sub(INFLOW_HOURS)..].to_vec()
 }
 
 /// A sum that is missing if one part is. A failure is named before other reasons, since it may pass.

@@ -7,7 +7,7 @@ use super::{
     activities::ActivityRow,
     comparison::Comparison,
     funnel::Funnel,
-    input::{Compute, Facts, Needs, WidgetInput},
+    input::{BucketSeries, Compute, Facts, Needs, WidgetInput},
     notes::Notes,
     overview::Overview,
     realtime::Realtime,
@@ -99,6 +99,11 @@ macro_rules! widgets {
                 match self { $(Self::$variant => to.$name.clone_from(&from.$name)),* }
             }
 
+            /// The visits over time that it is made of.
+            pub(crate) fn series(self, input: &WidgetInput<'_>) -> Option<BucketSeries> {
+                match self { $(Self::$variant => <$data as Compute>::series(input)),* }
+            }
+
             /// Computes the widget and puts it in its place.
             pub(crate) fn fill(self, data: &mut Data, input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) {
                 match self { $(Self::$variant => data.$name = Some(<$data as Compute>::compute(input, facts, notes))),* }
@@ -152,7 +157,7 @@ widgets! {
     }
     /// Stock, participants, active users, hourly inflow.
     realtime: Realtime => Realtime {
-        needs: [slots, active, inflow], scopes: All, lifetime: Now, clocks: [last_updated]
+        needs: [slots, active], scopes: All, lifetime: Now, clocks: [last_updated]
     }
     /// The totals of each activity of a campaign.
     activities: Activities => Vec<ActivityRow> {

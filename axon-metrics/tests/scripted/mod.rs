@@ -281,8 +281,8 @@ impl BehaviorSource for Scripted {
         if !question.steps.is_empty() {
             questions.push(named("steps"));
         }
-        if question.inflow.is_some() {
-            questions.push(format!("inflow {:?}", scope.activities));
+        for series in &question.series {
+            questions.push(format!("inflow {:?}", series.activities_of(scope)));
         }
         let mood = self.asked(Of::Behavior, questions).await?;
         let counts = |activities: &[ActivityId], window: Window| {
@@ -297,7 +297,7 @@ impl BehaviorSource for Scripted {
                 previous: scope.previous.map_or_else(Vec::new, |window| counts(&scope.activities, window)),
                 by_activity: apart.into_iter().map(|id| (id, counts(&[id], scope.current))).collect(),
             },
-            inflow: question.inflow.as_ref().map(|inflow| fact(vec![7; inflow.hours.len()], scope.as_of, mood)),
+            series: question.series.iter().map(|one| fact(vec![7; one.cells.count()], scope.as_of, mood)).collect(),
             active: question.active.map(|_| fact(second(scope.as_of), scope.as_of, mood)),
         })
     }

@@ -179,7 +179,7 @@ async fn what_is_too_much_is_refused_before_any_store_is_asked() {
     let asked: Arc<AtomicUsize> = Arc::default();
     let hours = Arc::clone(&asked);
     let behavior = behavior_source(move |question| {
-        hours.store(question.inflow.as_ref().unwrap().hours.len(), Ordering::SeqCst);
+        hours.store(question.series[0].cells.count(), Ordering::SeqCst);
         Ok(behavior_facts(question))
     });
     healthy().behavior(behavior).build().answer(&everything().period(most), now()).await.unwrap();
