@@ -29,10 +29,12 @@ mod document;
 mod events;
 mod files;
 mod ledger;
+mod limits;
 mod line;
 mod load;
 mod log;
 mod read;
+mod realtime;
 mod records;
 mod report;
 mod sales;
@@ -42,6 +44,7 @@ mod subjects;
 mod writer;
 
 pub use files::{Files, LoadError, Progress};
+pub use limits::{MAX_DOCUMENT, MAX_LINE, MAX_TEXT};
 pub use records::{Entry, Event, Purchase, Slot, SlotChange};
 pub use report::{EventReport, Fault, LISTED, LedgerReport, LoadReport, Rejected, Rejection, TRIGGER_TYPES};
 
@@ -49,18 +52,6 @@ use events::PendingEvents;
 use line::event::EventReader;
 use snapshot::Snapshot;
 use writer::Writer;
-
-/// The longest line that is read, in bytes. Longer ones are skipped and counted.
-pub const MAX_LINE: usize = 1 << 20;
-
-/// The longest text of an event that is kept, in bytes: a trigger type, a user, a session.
-pub const MAX_TEXT: usize = 256;
-
-/// The largest catalog or realtime file that is read, in bytes, unpacked: each is held as a whole.
-pub const MAX_DOCUMENT: usize = 256 << 20;
-
-/// The store's name in answers, logs and metrics.
-const NAME: &str = "memory";
 
 /// The embedded store: every source of the dashboard, in this process. Clones share everything.
 ///
@@ -206,7 +197,7 @@ impl fmt::Debug for MemoryStore {
 #[async_trait]
 impl CatalogSource for MemoryStore {
     fn name(&self) -> &'static str {
-        NAME
+        Snapshot::SOURCE_NAME
     }
 
     async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
@@ -224,7 +215,7 @@ impl CatalogSource for MemoryStore {
 #[async_trait]
 impl BehaviorSource for MemoryStore {
     fn name(&self) -> &'static str {
-        NAME
+        Snapshot::SOURCE_NAME
     }
 
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
@@ -242,7 +233,7 @@ impl BehaviorSource for MemoryStore {
 #[async_trait]
 impl LedgerSource for MemoryStore {
     fn name(&self) -> &'static str {
-        NAME
+        Snapshot::SOURCE_NAME
     }
 
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
@@ -260,11 +251,11 @@ impl LedgerSource for MemoryStore {
 #[async_trait]
 impl RealtimeSource for MemoryStore {
     fn name(&self) -> &'static str {
-        NAME
+        Snapshot::SOURCE_NAME
     }
 
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
-        Ok(slots::answer(&self.snapshot(), question))
+        Ok(realtime::answer(&self.snapshot(), question))
     }
 
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {

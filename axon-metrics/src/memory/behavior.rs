@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::{
-    NAME,
     events::Kind,
     log::Span,
     snapshot::Snapshot,
@@ -20,7 +19,7 @@ use crate::{
 
 pub(super) fn answer(snapshot: &Snapshot, question: &BehaviorQuestion) -> BehaviorFacts {
     let scope = &*question.scope;
-    let name: Arc<str> = NAME.into();
+    let name: Arc<str> = Snapshot::SOURCE_NAME.into();
     let exact = |value: u64| -> Fact<u64> { Ok(Measured::exact(value, Arc::clone(&name), scope.as_of)) };
     let rules: Vec<Vec<Kind>> = question.steps.iter().map(|rule| snapshot.kinds.matching(rule)).collect();
     let steps = |activities: &[ActivityId], window: Window, counting: Counting| -> Vec<Fact<u64>> {

@@ -9,7 +9,7 @@ use serde::{
     de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{MAX_LINE, report::Fault};
+use super::{limits::MAX_LINE, report::Fault};
 
 pub(super) mod event;
 pub(super) mod row;

@@ -6,10 +6,11 @@ use std::{
 };
 
 use super::{
-    MAX_DOCUMENT, document,
+    document,
     events::PendingEvents,
     files::{Files, Input, LoadError, OnProgress, Progress},
     ledger::PendingRows,
+    limits::MAX_DOCUMENT,
     line::{
         event::{BlockKinds, EventReader},
         row,

@@ -19,8 +19,8 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr};
 
 use super::{
-    MAX_LINE,
     files::{From, Input},
+    limits::MAX_LINE,
     report::Fault,
 };
 

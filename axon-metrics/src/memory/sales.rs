@@ -4,7 +4,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    NAME,
     ledger::{Ledger, Outcome, PurchaseRow},
     log::{Span, TimeLog, instant, micros},
     snapshot::Snapshot,
@@ -20,7 +19,7 @@ use crate::{
 pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFacts {
     let scope = &*question.scope;
     let ledger = &snapshot.ledger;
-    let name: Arc<str> = NAME.into();
+    let name: Arc<str> = Snapshot::SOURCE_NAME.into();
     let steps = |activities: &[ActivityId], window: Window, counting: Counting| -> Vec<Fact<u64>> {
         let span = Span::of(window, scope.as_of);
         let count = |step: &LedgerStep| rows(ledger, *step, activities, span, counting);
@@ -71,7 +70,8 @@ fn distinct(users: impl Iterator<Item = u64>) -> u64 {
 
 fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, asked: &SalesQuestion) -> SalesFacts {
     let span = Span::of(asked.window, scope.as_of);
-    let measured = |sales: Result<Sales, Missing>| sales.map(|sales| Measured::exact(sales, NAME, scope.as_of));
+    let measured =
+        |sales: Result<Sales, Missing>| sales.map(|sales| Measured::exact(sales, Snapshot::SOURCE_NAME, scope.as_of));
     let activities = &scope.activities;
     let promotion = measured(sum(
         ledger.attributed(activities, Outcome::Confirmed),
@@ -100,7 +100,7 @@ fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, asked: &SalesQu
             }
             let other = |(activity, orders)| OtherSales { campaign: catalog.campaign_of(activity), activity, orders };
             let others = orders.into_iter().filter(|(_, orders)| *orders > 0).map(other).collect();
-            Ok(Measured::exact(others, NAME, scope.as_of))
+            Ok(Measured::exact(others, Snapshot::SOURCE_NAME, scope.as_of))
         },
     }
 }

@@ -21,3 +21,8 @@ pub(super) struct Snapshot {
     pub(super) ledger: Ledger,
     pub(super) counters: Counters,
 }
+
+impl Snapshot {
+    /// The name of the source in answers, logs and metrics.
+    pub(super) const SOURCE_NAME: &'static str = "memory";
+}
