@@ -27,6 +27,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod agenda;
 mod calendar;
 mod catalog;
 mod config;
@@ -36,6 +37,7 @@ mod journey;
 mod ledger;
 mod ndjson;
 mod plan;
+mod progress;
 mod queue;
 mod rng;
 mod run;
@@ -56,7 +58,8 @@ pub use expected::{
 };
 pub use ledger::{Entry, EntryStatus, Purchase, PurchaseStatus, PurchaseType};
 pub use ndjson::{NdjsonSink, Outputs};
-pub use plan::{Plan, Progress};
+pub use plan::Plan;
+pub use progress::Progress;
 pub use sink::{MemorySink, Sink};
 pub use spelling::MessageWriter;
 pub use stock::Slot;

@@ -7,6 +7,7 @@ use super::expected::{
     Expected, ExpectedActivity, ExpectedCampaign, Figures, InflowHour, PeriodFigures, Periods, Range, Setting, Stock,
 };
 use super::ndjson::{NdjsonSink, Outputs};
+use super::progress::Progress;
 use super::run::Run;
 use super::scenario::{Stage, World};
 use super::{ActivityType, Catalog, Config, ConfigError, Sink, Slot};
@@ -17,15 +18,6 @@ pub struct Plan {
     config: Config,
     world: World,
     start: i64,
-}
-
-/// How far a run is. Told about every 20,000 lines, and at the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Lines of events so far.
-    pub lines: u64,
-    /// Lines of events asked for.
-    pub of: u64,
 }
 
 impl Plan {
