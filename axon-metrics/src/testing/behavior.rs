@@ -3,7 +3,7 @@
 use std::{fmt::Debug, time::Duration};
 
 use super::{
-    records::Event,
+    records::EventRecord,
     stores::{AbsentStore, BehaviorStore, FaultyStore},
     world::{BUDGET, DAY, HOUR, at, event, ids, measured, scope, shared, values, vouched, well_named, window},
 };
@@ -24,7 +24,7 @@ async fn ask(source: &impl BehaviorSource, question: &BehaviorQuestion) -> Behav
 }
 
 /// The counts of the current window.
-async fn counts<S: BehaviorStore>(events: &[Event], question: &BehaviorQuestion) -> Option<Vec<u64>> {
+async fn counts<S: BehaviorStore>(events: &[EventRecord], question: &BehaviorQuestion) -> Option<Vec<u64>> {
     let source = S::holding(events).await?;
     Some(values(&ask(&source, question).await.steps.current))
 }
@@ -58,7 +58,7 @@ pub async fn distinct_recorded_subjects_are_counted_in_subjects<S: BehaviorStore
         event("CLICK", -2 * HOUR, 0).anonymous(Some("a")),
         event("CLICK", -3 * HOUR, 0).anonymous(Some("b")),
         event("CLICK", -4 * HOUR, 0).anonymous(None),
-        Event { session: Some("a"), ..event("CLICK", -5 * HOUR, 3) },
+        EventRecord { session: Some("a"), ..event("CLICK", -5 * HOUR, 3) },
     ];
     let question = steps(scope(&[7], window(-DAY, 0), Counting::Subjects), &["CLICK"]);
     let Some(found) = counts::<S>(&events, &question).await else { return };
@@ -67,7 +67,7 @@ pub async fn distinct_recorded_subjects_are_counted_in_subjects<S: BehaviorStore
 
 /// An event belongs to the activity it names.
 pub async fn an_event_belongs_to_the_activity_it_names<S: BehaviorStore>() {
-    let nowhere = Event { activity: None, ..event("CLICK", -HOUR, 3) };
+    let nowhere = EventRecord { activity: None, ..event("CLICK", -HOUR, 3) };
     let events = [event("CLICK", -HOUR, 1), event("CLICK", -HOUR, 2).of(8), nowhere];
     let question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     let Some(found) = counts::<S>(&events, &question).await else { return };
@@ -156,8 +156,8 @@ pub async fn each_activity_apart_is_counted_in_events<S: BehaviorStore>() {
 
 /// A rule may name several triggers, and be narrowed to tracker definitions.
 pub async fn a_rule_may_name_triggers_and_definitions<S: BehaviorStore>() {
-    let other = Event { definition: Some(2), ..event("PAGE_VIEW", -HOUR, 1) };
-    let none = Event { definition: None, ..event("PAGE_VIEW", -HOUR, 1) };
+    let other = EventRecord { definition: Some(2), ..event("PAGE_VIEW", -HOUR, 1) };
+    let none = EventRecord { definition: None, ..event("PAGE_VIEW", -HOUR, 1) };
     let events = [event("PAGE_VIEW", -HOUR, 1), other, none, event("SCROLL", -HOUR, 1), event("STAY", -HOUR, 1)];
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["PAGE_VIEW"]);
     question.steps.push(EventRule::trigger("PAGE_VIEW").of_definitions([2]));
@@ -168,7 +168,7 @@ pub async fn a_rule_may_name_triggers_and_definitions<S: BehaviorStore>() {
 
 /// A purchase is believed only from where the store believes purchases; elsewhere it makes nobody active either.
 pub async fn a_purchase_from_elsewhere_is_not_believed<S: BehaviorStore>() {
-    let forged = Event { forged: true, ..event("PURCHASE", -60, 2) };
+    let forged = EventRecord { forged: true, ..event("PURCHASE", -60, 2) };
     let events = [event("PURCHASE", -60 - margin::<S>(), 1), forged, event("CLICK", -DAY, 3)];
     let mut question = steps(scope(&[7], window(-2 * DAY, 0), Counting::Events), &["PURCHASE"]);
     question.active = Some(window(-300, 0));
