@@ -25,31 +25,31 @@ use crate::{
 };
 
 mod behavior;
+mod blocks;
 mod document;
 mod events;
 mod files;
 mod ledger;
 mod limits;
-mod line;
-mod load;
-mod log;
-mod read;
+mod load_report;
+mod loader;
+mod parse;
 mod realtime;
 mod records;
-mod report;
 mod sales;
 mod slots;
 mod snapshot;
 mod subjects;
+mod time_log;
 mod writer;
 
 pub use files::{Files, LoadError, Progress};
 pub use limits::{MAX_DOCUMENT, MAX_LINE, MAX_TEXT};
+pub use load_report::{EventReport, Fault, LISTED, LedgerReport, LoadReport, Rejection, Rejections, TRIGGER_TYPES};
 pub use records::{Entry, Event, Purchase, Slot, SlotChange};
-pub use report::{EventReport, Fault, LISTED, LedgerReport, LoadReport, Rejected, Rejection, TRIGGER_TYPES};
 
 use events::PendingEvents;
-use line::event::EventReader;
+use parse::event_line::EventReader;
 use snapshot::Snapshot;
 use writer::Writer;
 
@@ -91,7 +91,7 @@ impl MemoryStore {
     /// # Errors
     /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is wrong.
     pub fn load(files: Files) -> Result<Self, LoadError> {
-        let (writer, reader) = load::load(files)?;
+        let (writer, reader) = loader::load(files)?;
         Ok(Self::with(writer, reader))
     }
 
@@ -148,8 +148,8 @@ impl MemoryStore {
     ) -> Result<usize, LoadError> {
         let mut refused = 0;
         let input = files::Input::reader(name, reader);
-        let parse = |bytes: &[u8]| load::event_lines(&self.inner.reader, bytes);
-        load::lines(input, &mut None, parse, |file, before, block| {
+        let parse = |bytes: &[u8]| loader::event_lines(&self.inner.reader, bytes);
+        loader::lines(input, &mut None, parse, |file, before, block| {
             self.write(|writer| {
                 let mut pending = PendingEvents::default();
                 refused += writer.take_events(file, before, block, &mut pending);
@@ -224,8 +224,8 @@ impl BehaviorSource for MemoryStore {
 
     async fn probe(&self, as_of: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         let events = &self.snapshot().events;
-        let count = events.count(log::Span::ALL);
-        let newest = events.newest(log::Span::before(as_of)).map(log::instant);
+        let count = events.count(time_log::Span::ALL);
+        let newest = events.newest(time_log::Span::before(as_of)).map(time_log::instant);
         Ok(Probe { newest, findings: vec![("events".into(), count.to_string())] })
     }
 }
@@ -242,8 +242,8 @@ impl LedgerSource for MemoryStore {
 
     async fn probe(&self, as_of: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         let ledger = &self.snapshot().ledger;
-        let rows = ledger.rows(log::Span::ALL);
-        let newest = ledger.newest(log::Span::before(as_of)).map(log::instant);
+        let rows = ledger.rows(time_log::Span::ALL);
+        let newest = ledger.newest(time_log::Span::before(as_of)).map(time_log::instant);
         Ok(Probe { newest, findings: vec![("rows".into(), rows.to_string())] })
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::{
     events::Kind,
-    log::Span,
     snapshot::Snapshot,
     subjects::{Who, distinct},
+    time_log::Span,
 };
 use crate::{
     ActivityId, Measured,
@@ -27,12 +27,12 @@ pub(super) fn answer(snapshot: &Snapshot, question: &BehaviorQuestion) -> Behavi
         rules.iter().map(|kinds| exact(snapshot.events_in(activities, kinds, span, counting))).collect()
     };
     let union = &scope.funnel_activities;
-    let apart = if scope.by_activity && !rules.is_empty() { &union[..] } else { &[] };
+    let per_activity = if scope.by_activity && !rules.is_empty() { &union[..] } else { &[] };
     BehaviorFacts {
         steps: StepCounts {
             current: steps(union, scope.current, scope.counting),
             previous: scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default(),
-            by_activity: apart.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
+            by_activity: per_activity.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
         },
         inflow: question.inflow.as_ref().map(|inflow| {
             let hours = snapshot.per_window(&scope.activities, &inflow.rule, &inflow.hours, scope.as_of);

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::{
-    log::Span,
-    slots::{Counted, Stored},
+    slots::{SlotCounts, SlotFigure},
     snapshot::Snapshot,
     subjects::{Who, distinct},
+    time_log::Span,
 };
 use crate::{
     ActivityId, Measured, Missing, Reason,
@@ -20,20 +20,20 @@ const APPROVED: &str = "APPROVED";
 
 pub(super) fn answer(snapshot: &Snapshot, question: &RealtimeQuestion) -> RealtimeFacts {
     let name: Arc<str> = Snapshot::SOURCE_NAME.into();
-    let held = |held: Stored<i64>| -> Fact<Stock> {
+    let held = |held: SlotFigure<i64>| -> Fact<Stock> {
         let measured = held.map(|held| Measured::exact(Stock::Held(held), Arc::clone(&name), question.as_of));
         measured.map_err(Missing::NotMeasured)
     };
-    let members = |members: Stored<u64>| -> Fact<u64> {
+    let members = |members: SlotFigure<u64>| -> Fact<u64> {
         let measured = members.map(|members| Measured::exact(members, Arc::clone(&name), question.as_of));
         measured.map_err(Missing::NotMeasured)
     };
     let approved = snapshot.kinds.matching(&EventRule::trigger(APPROVED));
     let slots = |activity: &ActivityId| match &snapshot.counters {
         Some(counters) => {
-            let missing = Counted { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
-            let counted = counters.get(activity).copied().unwrap_or(missing);
-            Slots { stock: held(counted.counter), members: members(counted.members), derived: false }
+            let missing = SlotCounts { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
+            let counts = counters.get(activity).copied().unwrap_or(missing);
+            Slots { stock: held(counts.counter), members: members(counts.members), derived: false }
         }
         None => {
             let one = [*activity];

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     ledger::{Ledger, Outcome, PurchaseRow},
-    log::{Span, TimeLog, instant, micros},
     snapshot::Snapshot,
+    time_log::{Span, TimeLog, bound_micros, instant},
 };
 use crate::{
     ActivityId, Catalog, Measured, Missing, Money, ProductId, Reason, Timestamp,
@@ -26,12 +26,12 @@ pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFa
         question.steps.iter().map(|step| Ok(Measured::exact(count(step), Arc::clone(&name), scope.as_of))).collect()
     };
     let union = &scope.funnel_activities;
-    let apart = if scope.by_activity && !question.steps.is_empty() { &union[..] } else { &[] };
+    let per_activity = if scope.by_activity && !question.steps.is_empty() { &union[..] } else { &[] };
     LedgerFacts {
         steps: StepCounts {
             current: steps(union, scope.current, scope.counting),
             previous: scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default(),
-            by_activity: apart.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
+            by_activity: per_activity.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
         },
         sales: question.sales.as_ref().map(|asked| sales(ledger, &snapshot.catalog, scope, asked)),
         history: question.history.as_ref().map(|asked| {
@@ -154,7 +154,7 @@ fn history(ledger: &Ledger, asked: &HistoryQuestion, as_of: Timestamp) -> Result
     }
     let start = |bucket: i64| instant(span.from.saturating_add(bucket.saturating_mul(length)));
     Ok(History {
-        since: ledger.since().filter(|since| *since < micros(as_of)).map(instant),
+        since: ledger.since().filter(|since| *since < bound_micros(as_of)).map(instant),
         buckets: buckets.into_iter().map(|(bucket, sales)| (start(bucket), sales)).collect(),
     })
 }

@@ -13,28 +13,28 @@ use super::{
 use crate::{ActivityId, Reason};
 
 /// A stored figure: there, not there, or no integer.
-pub(super) type Stored<T> = Result<T, Reason>;
+pub(super) type SlotFigure<T> = Result<T, Reason>;
 
 /// The slots of one activity, as readers see them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Counted {
-    pub(super) counter: Stored<i64>,
-    pub(super) members: Stored<u64>,
+pub(super) struct SlotCounts {
+    pub(super) counter: SlotFigure<i64>,
+    pub(super) members: SlotFigure<u64>,
 }
 
 /// The counters by activity; `None` while slots are derived.
-pub(super) type Counters = Option<Arc<HashMap<ActivityId, Counted>>>;
+pub(super) type Counters = Option<Arc<HashMap<ActivityId, SlotCounts>>>;
 
 /// The slots of one activity, as stored.
 pub(super) struct Holders {
-    pub(super) counter: Stored<i64>,
-    pub(super) members: Stored<HashSet<u64>>,
+    pub(super) counter: SlotFigure<i64>,
+    pub(super) members: SlotFigure<HashSet<u64>>,
 }
 
 impl Holders {
-    fn counted(&self) -> Counted {
+    fn counts(&self) -> SlotCounts {
         let members = self.members.as_ref().map_err(|why| *why);
-        Counted { counter: self.counter, members: members.map(|members| members.len() as u64) }
+        SlotCounts { counter: self.counter, members: members.map(|members| members.len() as u64) }
     }
 
     /// As Redis does: what is not there begins at 0, what is no integer stays so.
@@ -66,8 +66,8 @@ impl SlotBook {
     }
 
     /// What readers see of all activities.
-    pub(super) fn counters(&self) -> HashMap<ActivityId, Counted> {
-        self.holders.iter().map(|(activity, holders)| (*activity, holders.counted())).collect()
+    pub(super) fn counters(&self) -> HashMap<ActivityId, SlotCounts> {
+        self.holders.iter().map(|(activity, holders)| (*activity, holders.counts())).collect()
     }
 
     /// Moves slots, and what readers see of them.
@@ -82,7 +82,7 @@ impl SlotBook {
         }
         for slot in slots {
             if let Some(holders) = self.holders.get(&slot.activity) {
-                counters.insert(slot.activity, holders.counted());
+                counters.insert(slot.activity, holders.counts());
             }
         }
     }
@@ -91,7 +91,7 @@ impl SlotBook {
         let members = |holders: &Holders| holders.members.as_ref().map_or(0, HashSet::capacity);
         let members = self.holders.values().map(|holders| table(members(holders), size_of::<u64>()));
         // Readers have a table of their own with as many places.
-        let activity = size_of::<(ActivityId, Holders)>() + size_of::<(ActivityId, Counted)>();
+        let activity = size_of::<(ActivityId, Holders)>() + size_of::<(ActivityId, SlotCounts)>();
         table(self.holders.capacity(), activity) + members.sum::<usize>()
     }
 }

@@ -20,7 +20,7 @@ pub struct LoadReport {
     /// Lines of ledger files, and rows added.
     pub ledger: LedgerReport,
     /// Lines and records that were refused, of either kind.
-    pub rejected: Rejected,
+    pub rejected: Rejections,
 }
 
 /// Events. `lines` is the sum of `blank`, `rejected`, `duplicates`, `disbelieved`, `without_activity` and `kept`.
@@ -74,7 +74,7 @@ pub struct LedgerReport {
 /// What was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Rejected {
+pub struct Rejections {
     /// How many lines and records.
     pub total: u64,
     /// How many by reason.
@@ -158,7 +158,7 @@ impl Serialize for Fault {
     }
 }
 
-impl Rejected {
+impl Rejections {
     pub(super) fn push(&mut self, file: &str, line: u64, reason: Fault) {
         self.total += 1;
         *self.reasons.entry(reason).or_default() += 1;
