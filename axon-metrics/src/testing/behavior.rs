@@ -131,7 +131,7 @@ pub async fn one_count_per_step_and_window_in_the_order_asked<S: BehaviorStore>(
     assert!(facts.steps.by_activity.is_empty() && facts.inflow.is_none() && facts.active.is_none());
 }
 
-/// Each funnel activity apart is counted in events, whatever the counting, from the current window.
+/// The counts per funnel activity are in events, whatever the counting, from the current window.
 pub async fn each_activity_apart_is_counted_in_events<S: BehaviorStore>() {
     let events = [
         event("CLICK", -HOUR, 1),
@@ -149,8 +149,8 @@ pub async fn each_activity_apart_is_counted_in_events<S: BehaviorStore>() {
             ..scope(&[7, 8, 9], window(-DAY, 0), counting)
         };
         let facts = ask(&source, &steps(scope, &["CLICK", "PURCHASE"])).await;
-        let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
-        assert_eq!(apart, [(8, vec![1, 1]), (7, vec![2, 0])], "{counting:?}");
+        let per_activity: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
+        assert_eq!(per_activity, [(8, vec![1, 1]), (7, vec![2, 0])], "{counting:?}");
     }
 }
 
@@ -303,8 +303,11 @@ pub async fn a_thousand_activities_are_one_question<S: BehaviorStore>() {
     let Some(source) = S::holding(&events).await else { return };
     let facts = ask(&source, &steps(scope, &["CLICK"])).await;
     assert_eq!(values(&facts.steps.current), [1]);
-    let apart = facts.steps.by_activity.iter().filter(|(_, counts)| values(counts) != [0]);
-    assert_eq!(apart.map(|(id, counts)| (id.0, values(counts))).collect::<Vec<_>>(), [(7, vec![1]), (1_000, vec![1])]);
+    let per_activity = facts.steps.by_activity.iter().filter(|(_, counts)| values(counts) != [0]);
+    assert_eq!(
+        per_activity.map(|(id, counts)| (id.0, values(counts))).collect::<Vec<_>>(),
+        [(7, vec![1]), (1_000, vec![1])]
+    );
 }
 
 /// The newest record of a probe is one before the instant asked for.

@@ -120,7 +120,7 @@ pub async fn rows_are_counted_or_distinct_users<S: LedgerStore>() {
     }
 }
 
-/// One count per step and window, in the order asked; each activity apart in rows, whatever the counting.
+/// One count per step and window, in the order asked; per activity in rows, whatever the counting.
 pub async fn one_count_per_step_window_and_activity<S: LedgerStore>() {
     let entries = [entry(1, -HOUR, 1), entry(2, -2 * HOUR, 2), entry(3, -3 * DAY, 3)];
     let other = PurchaseRecord { activity: Some(ActivityId(8)), ..purchase(2, -HOUR, 1) };
@@ -135,12 +135,12 @@ pub async fn one_count_per_step_window_and_activity<S: LedgerStore>() {
     let facts = ask(&source, &LedgerQuestion { steps: vec![STEPS[1], STEPS[0]], ..steps(scope) }).await;
     assert_eq!(values(&facts.steps.current), [1, 2]);
     assert_eq!(values(&facts.steps.previous), [2, 1]);
-    let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
-    assert_eq!(apart, [(8, vec![1, 0]), (7, vec![1, 2])]);
+    let per_activity: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
+    assert_eq!(per_activity, [(8, vec![1, 0]), (7, vec![1, 2])]);
     assert!(facts.sales.is_none() && facts.history.is_none());
 }
 
-/// Each only where it is asked for, and history alone, too; together they say what they say apart.
+/// Each only where it is asked for, and history alone, too; together they give what they give one by one.
 pub async fn history_is_told_alone_or_with_the_rest<S: LedgerStore>() {
     let purchases = [purchase(1, -HOUR, 1), shop(2, -HOUR, 2), shop(3, -3 * DAY, 3)];
     let Some(source) = S::holding(&campaigns(), &[entry(1, -HOUR, 1)], &purchases).await else { return };
