@@ -6,7 +6,7 @@
 //! order in which the platform's stores would have received them. Equal configurations give equal
 //! bytes. Memory grows with the number of people, not with the number of events.
 //!
-//! The [`Expected`] totals are counted here from what was drawn. Nothing in this module depends
+//! The [`ExpectedTotals`] are counted here from what was drawn. Nothing in this module depends
 //! on the library that is to be tested with them.
 //!
 //! ```
@@ -32,7 +32,7 @@ mod calendar;
 mod catalog;
 mod config;
 mod event;
-mod expected;
+mod expected_totals;
 mod journey;
 mod ledger;
 mod ndjson;
@@ -52,9 +52,9 @@ mod traffic;
 pub use catalog::{Activity, ActivityStatus, ActivityType, Campaign, Catalog, Product};
 pub use config::{Config, ConfigError, TimeFormat};
 pub use event::{Document, Event, Kind, Session, Topic, Trigger};
-pub use expected::{
-    Baseline, Expected, ExpectedActivity, ExpectedCampaign, Figures, InflowHour, Load, OtherPromotion, PeriodFigures,
-    Periods, Range, Sales, SalesFigures, Setting, Stock,
+pub use expected_totals::{
+    Baseline, ExpectedActivity, ExpectedCampaign, ExpectedTotals, Figures, InflowHour, Load, OtherPromotion,
+    PeriodFigures, Periods, Range, Sales, SalesFigures, Setting, Stock,
 };
 pub use ledger::{Entry, EntryStatus, Purchase, PurchaseStatus, PurchaseType};
 pub use ndjson::{NdjsonSink, Outputs};
