@@ -19,27 +19,27 @@ use axon_metrics::{
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 
-/// Knows the plan's campaign by heart.
-struct ByHeart;
+/// A source of fixed figures: those of the plan's campaign.
+struct FixedSource;
 
 fn known<T>(value: T, as_of: Timestamp) -> Fact<T> {
-    Ok(Measured::exact(value, "heart", as_of))
+    Ok(Measured::exact(value, "fixed", as_of))
 }
 
 #[async_trait]
-impl BehaviorSource for ByHeart {
+impl BehaviorSource for FixedSource {
     fn name(&self) -> &'static str {
-        "heart"
+        "fixed"
     }
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
         let scope = &question.scope;
         let counts = || [1234, 567, 123, 45].map(|count| known(count, scope.as_of)).to_vec();
-        let apart = scope.funnel_activities.iter().filter(|_| scope.by_activity);
+        let per_activity = scope.funnel_activities.iter().filter(|_| scope.by_activity);
         Ok(BehaviorFacts {
             steps: StepCounts {
                 current: counts(),
                 previous: if scope.previous.is_some() { counts() } else { Vec::new() },
-                by_activity: apart.map(|id| (*id, counts())).collect(),
+                by_activity: per_activity.map(|id| (*id, counts())).collect(),
             },
             series: question.series.iter().map(|series| known(vec![31; series.cells.count()], scope.as_of)).collect(),
             active: question.active.map(|_| known(12, scope.as_of)),
@@ -51,9 +51,9 @@ impl BehaviorSource for ByHeart {
 }
 
 #[async_trait]
-impl LedgerSource for ByHeart {
+impl LedgerSource for FixedSource {
     fn name(&self) -> &'static str {
-        "heart"
+        "fixed"
     }
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let as_of = question.scope.as_of;
@@ -80,9 +80,9 @@ impl LedgerSource for ByHeart {
 }
 
 #[async_trait]
-impl RealtimeSource for ByHeart {
+impl RealtimeSource for FixedSource {
     fn name(&self) -> &'static str {
-        "heart"
+        "fixed"
     }
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
         let slots = || Slots {
@@ -117,7 +117,8 @@ fn library(criterion: &mut Criterion) {
         activities: vec![activity],
     };
     let catalog = MemoryStore::new(Catalog::new("KRW", vec![campaign]).expect("a catalog"));
-    let dashboard = Dashboard::builder().catalog(catalog).behavior(ByHeart).ledger(ByHeart).realtime(ByHeart);
+    let dashboard =
+        Dashboard::builder().catalog(catalog).behavior(FixedSource).ledger(FixedSource).realtime(FixedSource);
     let dashboard = dashboard.lifetimes(axon_metrics::Lifetimes::none()).build();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let requests = [

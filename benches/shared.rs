@@ -39,7 +39,7 @@ fn main() -> Result<(), Failure> {
     let (store, now) = store(events(20_000));
     let client = redis::Client::open(url)?;
     let prefix = format!("bench-{}:", std::process::id());
-    let shared = Shared { store, now, prefix: prefix.clone(), client: client.clone() };
+    let shared = Setup { store, now, prefix: prefix.clone(), client: client.clone() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let measured = runtime.block_on(measure(&shared, rounds, requests));
     let mut connection = client.get_connection()?;
@@ -51,14 +51,14 @@ fn main() -> Result<(), Failure> {
 }
 
 /// What all dashboards here share.
-struct Shared {
+struct Setup {
     store: MemoryStore,
     now: Timestamp,
     prefix: String,
     client: redis::Client,
 }
 
-impl Shared {
+impl Setup {
     /// A router that has nothing in its own process yet.
     fn router(&self, client: &redis::Client) -> Router {
         let options = RedisCacheOptions::default().with_prefix(self.prefix.as_str());
@@ -98,7 +98,7 @@ async fn body(app: &Router, path: &str) -> Result<Bytes, Failure> {
     Ok(response.into_body().collect().await?.to_bytes())
 }
 
-async fn measure(shared: &Shared, rounds: usize, requests: usize) -> Result<(), Failure> {
+async fn measure(shared: &Setup, rounds: usize, requests: usize) -> Result<(), Failure> {
     let paths = paths(shared.now, requests);
     // Another process loads everything.
     let other = shared.router(&shared.client);
@@ -160,7 +160,7 @@ async fn measure(shared: &Shared, rounds: usize, requests: usize) -> Result<(), 
 }
 
 /// How often Redis is asked for an answer that lies there.
-async fn trips(shared: &Shared, paths: &[String]) -> Result<f64, Failure> {
+async fn trips(shared: &Setup, paths: &[String]) -> Result<f64, Failure> {
     let info = shared.client.get_connection_info().clone();
     let redis::ConnectionAddr::Tcp(host, port) = info.addr() else { return Err("a plain address".into()) };
     let upstream = tokio::net::lookup_host((host.as_str(), *port)).await?.next().ok_or("no address")?;

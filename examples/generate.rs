@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use axon_examples::arguments::{instant, number};
-use axon_examples::generator::{Config, Expected, Outputs, Plan, TimeFormat};
+use axon_examples::generator::{Config, ExpectedTotals, Outputs, Plan, TimeFormat};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use clap::{Parser, ValueEnum};
@@ -123,7 +123,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write(plan: &Plan, arguments: &Arguments) -> anyhow::Result<Expected> {
+fn write(plan: &Plan, arguments: &Arguments) -> anyhow::Result<ExpectedTotals> {
     let out = &arguments.out;
     fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
     let mut events = Lines::create(out, "events.ndjson", arguments.gzip)?;

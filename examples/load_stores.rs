@@ -26,8 +26,8 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context as _, bail};
 use axon_examples::arguments::{instant, number};
 use axon_examples::generator::{Config, Plan};
-use axon_examples::stores::existing::Existing;
-use axon_examples::stores::load::{Loaded, SqlTarget, Store, Targets};
+use axon_examples::stores::contents::StoreContents;
+use axon_examples::stores::load::{LoadSummary, SqlTarget, Store, Targets};
 use axon_examples::stores::{Layout, elasticsearch, redis::Keys, sql::Clocks};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -115,7 +115,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ..Config::default()
     })?;
     let targets = targets(arguments)?;
-    refuse(&targets.existing(plan.catalog()).await?, arguments.replace)?;
+    refuse(&targets.contents(plan.catalog()).await?, arguments.replace)?;
     let bars = Bars::new(arguments);
     let loaded = targets.load(plan, arguments.layout, Arc::new(move |store, count| bars.set(store, count))).await?;
     if let Some(path) = &arguments.expected {
@@ -163,15 +163,15 @@ fn targets(arguments: &Arguments) -> anyhow::Result<Targets> {
 }
 
 /// What is there stays there, unless it is to be replaced; what loading did not make is never dropped.
-fn refuse(existing: &Existing, replace: bool) -> anyhow::Result<()> {
-    if !existing.foreign.is_empty() {
-        let (first, count) = (existing.foreign[0].as_str(), existing.foreign.len());
+fn refuse(contents: &StoreContents, replace: bool) -> anyhow::Result<()> {
+    if !contents.foreign.is_empty() {
+        let (first, count) = (contents.foreign[0].as_str(), contents.foreign.len());
         bail!(
             "{first} is not of this program ({count} such in all), so its database is not replaced: name another one"
         );
     }
-    if !existing.replaced.is_empty() && !replace {
-        bail!("{} there already: --replace drops what is there", listed(&existing.replaced));
+    if !contents.replaced.is_empty() && !replace {
+        bail!("{} there already: --replace drops what is there", listed(&contents.replaced));
     }
     Ok(())
 }
@@ -180,7 +180,7 @@ fn listed(names: &[String]) -> String {
     format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
 }
 
-fn summary(arguments: &Arguments, loaded: &Loaded, took: Duration) -> String {
+fn summary(arguments: &Arguments, loaded: &LoadSummary, took: Duration) -> String {
     let mut parts = Vec::new();
     if let Some(documents) = loaded.documents {
         let rejected = match documents.rejected {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axon_examples::stores::elasticsearch::client;
-use axon_metrics::testing::{AbsentStore, BehaviorStore, Event, FaultyStore};
+use axon_metrics::testing::{AbsentStore, BehaviorStore, EventRecord, FaultyStore};
 use axon_metrics_es::EsBehavior;
 use common::{Index, OwnedSource, Time, platform};
 use serde_json::Value;
@@ -27,7 +27,7 @@ macro_rules! mapped {
             const TIME_STEP: Duration = Duration::from_secs($step);
             const TELLS_ACTIVE: bool = $step == 0;
 
-            async fn holding(events: &[Event]) -> Option<OwnedSource> {
+            async fn holding(events: &[EventRecord]) -> Option<OwnedSource> {
                 platform(events, $time).await
             }
         }

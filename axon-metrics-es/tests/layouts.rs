@@ -14,7 +14,7 @@ use axon_examples::{
     generator::{self, Config, MessageWriter, Plan, Sink},
     stores::{
         Layout,
-        elasticsearch::{self as store, EventLoader, Indices, Written},
+        elasticsearch::{self as store, EventLoader, Indices, WriteCounts},
     },
 };
 use axon_metrics::{
@@ -65,7 +65,7 @@ struct Filled {
     /// When events occurred, in milliseconds, in order.
     times: Vec<i64>,
     now: Timestamp,
-    written: Written,
+    written: WriteCounts,
 }
 
 async fn filled(layout: Layout) -> Option<Filled> {

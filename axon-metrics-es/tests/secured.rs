@@ -13,7 +13,7 @@ use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
     ActivityId, EventRule, Fact, SourceError, Timestamp, Window,
     source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
-    testing::{Event, server_url},
+    testing::{EventRecord, server_url},
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
 use chrono::TimeDelta;
@@ -73,7 +73,7 @@ fn reading(url: &str, index: &str) -> EsBehavior {
 async fn a_user_who_may_only_read_the_indices_is_enough() {
     let Some((url, owner)) = server() else { return };
     let index = common::unique("events");
-    let click = Event {
+    let click = EventRecord {
         trigger: "CLICK",
         definition: None,
         at: at(-60),
@@ -134,7 +134,7 @@ async fn two_reading_requests_are_all_that_is_asked_and_nothing_is_written() {
     let Some((url, owner)) = server() else { return };
     let admin = server_url("AXON_TEST_ELASTICSEARCH_ADMIN_URL").unwrap();
     let index = common::unique("events");
-    let event = |trigger, second, session| Event {
+    let event = |trigger, second, session| EventRecord {
         trigger,
         definition: Some(1),
         at: at(second),

@@ -12,7 +12,7 @@ use axon_metrics::{
     ActivityId, EventRule, Fact, Files, MemoryStore, Missing, Reason, SourceError, Timestamp, Window,
     definitions::PageTemplate,
     source::{BehaviorQuestion, BehaviorSource, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
-    testing::Event,
+    testing::EventRecord,
 };
 use chrono::TimeDelta;
 use common::{Index, Time, document, holding, holding_with, write};
@@ -24,8 +24,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_timestamp(AS_OF + second, 0).unwrap()
 }
 
-fn click(second: i64, user: u64) -> Event {
-    Event {
+fn click(second: i64, user: u64) -> EventRecord {
+    EventRecord {
         trigger: "CLICK",
         definition: Some(1),
         at: at(second),
@@ -36,15 +36,15 @@ fn click(second: i64, user: u64) -> Event {
     }
 }
 
-fn purchase(second: i64, user: u64) -> Event {
-    Event { trigger: "PURCHASE", ..click(second, user) }
+fn purchase(second: i64, user: u64) -> EventRecord {
+    EventRecord { trigger: "PURCHASE", ..click(second, user) }
 }
 
-fn anonymous(second: i64, session: &'static str) -> Event {
-    Event { user: None, session: Some(session), ..click(second, 0) }
+fn anonymous(second: i64, session: &'static str) -> EventRecord {
+    EventRecord { user: None, session: Some(session), ..click(second, 0) }
 }
 
-fn documents(time: Time, events: &[Event]) -> Vec<Value> {
+fn documents(time: Time, events: &[EventRecord]) -> Vec<Value> {
     events.iter().map(|event| document(event, time)).collect()
 }
 
@@ -276,7 +276,7 @@ fn quoted() -> Value {
 
 #[tokio::test]
 async fn ids_that_were_mapped_as_text_are_found() {
-    let eight = Event { activity: Some(ActivityId(8)), definition: Some(2), ..click(-7_200, 2) };
+    let eight = EventRecord { activity: Some(ActivityId(8)), definition: Some(2), ..click(-7_200, 2) };
     let mut events = documents(Time::Float, &[click(-3_600, 1), eight, anonymous(-3_600, "a")]);
     events[0]["properties"]["activityId"] = json!("7");
     events[0]["userId"] = json!("1");
@@ -349,7 +349,7 @@ async fn subjects_are_not_added_up_over_fields_of_two_kinds() {
 
 #[tokio::test]
 async fn activities_are_told_apart_over_ids_of_two_kinds() {
-    let eight = Event { activity: Some(ActivityId(8)), ..click(-3_600, 2) };
+    let eight = EventRecord { activity: Some(ActivityId(8)), ..click(-3_600, 2) };
     let mut keywords = mapping::dynamic();
     keywords["properties"]["properties"]["properties"]["activityId"] = json!({"type": "keyword"});
     let indices = vec![
@@ -382,7 +382,7 @@ async fn hours_that_lie_on_no_grid_are_counted_as_asked() {
 
 #[tokio::test]
 async fn an_index_is_not_measured_until_a_record_names_an_activity() {
-    let nobody = Event { user: None, activity: None, definition: None, ..click(-60, 0) };
+    let nobody = EventRecord { user: None, activity: None, definition: None, ..click(-60, 0) };
     let mut mappings = Time::Double.mappings();
     for field in ["userId", "eventId", "properties"] {
         mappings["properties"].as_object_mut().unwrap().remove(field);
@@ -405,7 +405,7 @@ async fn an_index_is_not_measured_until_a_record_names_an_activity() {
 
 #[tokio::test]
 async fn fields_that_no_record_has_hold_nothing() {
-    let nobody = Event { user: None, definition: None, ..anonymous(-60, "a") };
+    let nobody = EventRecord { user: None, definition: None, ..anonymous(-60, "a") };
     let mut mappings = Time::Double.mappings();
     for field in ["userId", "eventId"] {
         mappings["properties"].as_object_mut().unwrap().remove(field);
@@ -494,7 +494,7 @@ async fn times_in_no_known_unit_are_not_measured() {
 async fn times_in_two_units_are_each_read_in_their_own() {
     let early = |second: i64| json!(AS_OF + second);
     // As where a pipeline took seconds for milliseconds, and was repaired: the fewer records are the newer ones.
-    let old: Vec<Event> = (0..50).map(|_| click(-7_300, 1)).chain([click(3_600, 9), click(-90_000, 9)]).collect();
+    let old: Vec<EventRecord> = (0..50).map(|_| click(-7_300, 1)).chain([click(3_600, 9), click(-90_000, 9)]).collect();
     let new = [click(-60, 2), click(-3_000, 3), click(-4_000, 3), click(3_600, 9), click(-90_000, 9)];
     for time in [Time::Date, Time::Early, Time::Millis, Time::Double] {
         let mut events = documents(Time::Millis, &new);
@@ -544,7 +544,7 @@ async fn a_float_cannot_tell_a_short_window() {
 #[tokio::test]
 async fn events_belong_to_the_activity_of_their_page_where_that_is_configured() {
     let page = |url: &str, user: u64, time: Time| {
-        let mut event = document(&Event { activity: None, ..click(-3_600, user) }, time);
+        let mut event = document(&EventRecord { activity: None, ..click(-3_600, user) }, time);
         event["pageUrl"] = json!(url);
         event
     };
@@ -582,7 +582,7 @@ async fn the_embedded_store_finds_the_same_events_on_the_same_pages() {
     let mut events = Vec::new();
     for (user, address) in (1..).zip(pages.iter().chain(&others)) {
         for activity in [None, Some(7), Some(8), Some(9)] {
-            let named = Event { activity: activity.map(ActivityId), ..click(-3_600, user) };
+            let named = EventRecord { activity: activity.map(ActivityId), ..click(-3_600, user) };
             let mut event = document(&named, Time::Date);
             event["pageUrl"] = json!(address);
             events.push(event);
@@ -650,7 +650,7 @@ async fn an_alias_is_refused_by_name() {
 
 #[tokio::test]
 async fn the_mapping_of_the_loader_is_what_a_first_document_makes() {
-    let mut first = document(&Event { session: Some("a"), ..click(-60, 1) }, Time::Float);
+    let mut first = document(&EventRecord { session: Some("a"), ..click(-60, 1) }, Time::Float);
     first["properties"]["campaignId"] = json!(9);
     first["properties"]["productId"] = json!(301);
     let indices = vec![

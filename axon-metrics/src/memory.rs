@@ -25,42 +25,33 @@ use crate::{
 };
 
 mod behavior;
+mod blocks;
 mod document;
 mod events;
 mod files;
 mod ledger;
-mod line;
-mod load;
-mod log;
-mod read;
+mod limits;
+mod load_report;
+mod loader;
+mod parse;
+mod realtime;
 mod records;
-mod report;
 mod sales;
 mod slots;
 mod snapshot;
 mod subjects;
+mod time_log;
 mod writer;
 
 pub use files::{Files, LoadError, Progress};
+pub use limits::{MAX_DOCUMENT, MAX_LINE, MAX_TEXT};
+pub use load_report::{EventReport, Fault, LISTED, LedgerReport, LoadReport, Rejection, Rejections, TRIGGER_TYPES};
 pub use records::{Entry, Event, Purchase, Slot, SlotChange};
-pub use report::{EventReport, Fault, LISTED, LedgerReport, LoadReport, Rejected, Rejection, TRIGGER_TYPES};
 
 use events::PendingEvents;
-use line::event::EventReader;
+use parse::event_line::EventReader;
 use snapshot::Snapshot;
 use writer::Writer;
-
-/// The longest line that is read, in bytes. Longer ones are skipped and counted.
-pub const MAX_LINE: usize = 1 << 20;
-
-/// The longest text of an event that is kept, in bytes: a trigger type, a user, a session.
-pub const MAX_TEXT: usize = 256;
-
-/// The largest catalog or realtime file that is read, in bytes, unpacked: each is held as a whole.
-pub const MAX_DOCUMENT: usize = 256 << 20;
-
-/// The store's name in answers, logs and metrics.
-const NAME: &str = "memory";
 
 /// The embedded store: every source of the dashboard, in this process. Clones share everything.
 ///
@@ -100,7 +91,7 @@ impl MemoryStore {
     /// # Errors
     /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is wrong.
     pub fn load(files: Files) -> Result<Self, LoadError> {
-        let (writer, reader) = load::load(files)?;
+        let (writer, reader) = loader::load(files)?;
         Ok(Self::with(writer, reader))
     }
 
@@ -157,8 +148,8 @@ impl MemoryStore {
     ) -> Result<usize, LoadError> {
         let mut refused = 0;
         let input = files::Input::reader(name, reader);
-        let parse = |bytes: &[u8]| load::event_lines(&self.inner.reader, bytes);
-        load::lines(input, &mut None, parse, |file, before, block| {
+        let parse = |bytes: &[u8]| loader::event_lines(&self.inner.reader, bytes);
+        loader::lines(input, &mut None, parse, |file, before, block| {
             self.write(|writer| {
                 let mut pending = PendingEvents::default();
                 refused += writer.take_events(file, before, block, &mut pending);
@@ -206,7 +197,7 @@ impl fmt::Debug for MemoryStore {
 #[async_trait]
 impl CatalogSource for MemoryStore {
     fn name(&self) -> &'static str {
-        NAME
+        Snapshot::SOURCE_NAME
     }
 
     async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
@@ -224,7 +215,7 @@ impl CatalogSource for MemoryStore {
 #[async_trait]
 impl BehaviorSource for MemoryStore {
     fn name(&self) -> &'static str {
-        NAME
+        Snapshot::SOURCE_NAME
     }
 
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
@@ -233,8 +224,8 @@ impl BehaviorSource for MemoryStore {
 
     async fn probe(&self, as_of: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         let events = &self.snapshot().events;
-        let count = events.count(log::Span::ALL);
-        let newest = events.newest(log::Span::before(as_of)).map(log::instant);
+        let count = events.count(time_log::Span::ALL);
+        let newest = events.newest(time_log::Span::before(as_of)).map(time_log::instant);
         Ok(Probe { newest, findings: vec![("events".into(), count.to_string())] })
     }
 }
@@ -242,7 +233,7 @@ impl BehaviorSource for MemoryStore {
 #[async_trait]
 impl LedgerSource for MemoryStore {
     fn name(&self) -> &'static str {
-        NAME
+        Snapshot::SOURCE_NAME
     }
 
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
@@ -251,8 +242,8 @@ impl LedgerSource for MemoryStore {
 
     async fn probe(&self, as_of: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         let ledger = &self.snapshot().ledger;
-        let rows = ledger.rows(log::Span::ALL);
-        let newest = ledger.newest(log::Span::before(as_of)).map(log::instant);
+        let rows = ledger.rows(time_log::Span::ALL);
+        let newest = ledger.newest(time_log::Span::before(as_of)).map(time_log::instant);
         Ok(Probe { newest, findings: vec![("rows".into(), rows.to_string())] })
     }
 }
@@ -260,11 +251,11 @@ impl LedgerSource for MemoryStore {
 #[async_trait]
 impl RealtimeSource for MemoryStore {
     fn name(&self) -> &'static str {
-        NAME
+        Snapshot::SOURCE_NAME
     }
 
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
-        Ok(slots::answer(&self.snapshot(), question))
+        Ok(realtime::answer(&self.snapshot(), question))
     }
 
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {

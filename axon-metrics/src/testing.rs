@@ -23,7 +23,7 @@ mod records;
 mod stores;
 mod world;
 
-pub use records::{Entry, Event, Purchase, SlotRecord};
+pub use records::{EntryRecord, EventRecord, PurchaseRecord, SlotRecord};
 pub use stores::{
     AbsentStore, BehaviorStore, CacheStore, CatalogStore, FaultyStore, LedgerStore, LimitedLedgerStore, RealtimeStore,
     server_url,

@@ -15,11 +15,11 @@ use axon_metrics::{
     testing::CacheStore,
 };
 
-/// A value, and until when it is kept; for ever where that is beyond every calendar.
-type Kept = (Vec<u8>, Option<Instant>);
+/// A value, and when it expires; `None` where that is beyond every calendar.
+type MapEntry = (Vec<u8>, Option<Instant>);
 
 #[derive(Debug, Default)]
-struct Map(Mutex<HashMap<String, Kept>>);
+struct Map(Mutex<HashMap<String, MapEntry>>);
 
 #[async_trait]
 impl DashboardCache for Map {
@@ -29,23 +29,23 @@ impl DashboardCache for Map {
 
     async fn get(&self, keys: &[String], _budget: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
         let (map, now) = (self.0.lock().unwrap(), Instant::now());
-        let kept = |key: &String| map.get(key).filter(|(_, until)| until.is_none_or(|until| now < until));
-        Ok(keys.iter().map(|key| kept(key).map(|(value, _)| value.clone())).collect())
+        let live = |key: &String| map.get(key).filter(|(_, until)| until.is_none_or(|until| now < until));
+        Ok(keys.iter().map(|key| live(key).map(|(value, _)| value.clone())).collect())
     }
 
     async fn put(&self, entries: &[CacheEntry], _budget: Duration) -> Result<(), CacheError> {
         let now = Instant::now();
-        let kept = entries.iter().map(|entry| (entry.key.clone(), (entry.value.clone(), now.checked_add(entry.ttl))));
-        self.0.lock().unwrap().extend(kept);
+        let added = entries.iter().map(|entry| (entry.key.clone(), (entry.value.clone(), now.checked_add(entry.ttl))));
+        self.0.lock().unwrap().extend(added);
         Ok(())
     }
 }
 
 /// The library's own.
-struct Embedded;
+struct MemoryCacheStore;
 
 #[async_trait]
-impl CacheStore for Embedded {
+impl CacheStore for MemoryCacheStore {
     type Cache = MemoryCache;
 
     async fn empty() -> Option<MemoryCache> {
@@ -53,10 +53,10 @@ impl CacheStore for Embedded {
     }
 }
 
-struct InMemory;
+struct MapStore;
 
 #[async_trait]
-impl CacheStore for InMemory {
+impl CacheStore for MapStore {
     type Cache = Map;
 
     async fn empty() -> Option<Map> {
@@ -65,8 +65,8 @@ impl CacheStore for InMemory {
 }
 
 mod a_map {
-    axon_metrics::dashboard_cache_conformance!(super::InMemory);
+    axon_metrics::dashboard_cache_conformance!(super::MapStore);
 }
 mod the_embedded_cache {
-    axon_metrics::dashboard_cache_conformance!(super::Embedded);
+    axon_metrics::dashboard_cache_conformance!(super::MemoryCacheStore);
 }

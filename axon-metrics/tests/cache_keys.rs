@@ -17,8 +17,8 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 
-mod scripted;
-use scripted::{NOW, Of, Scripted, activity, at, catalog, mark, ms};
+mod scripted_sources;
+use scripted_sources::{NOW, Of, ScriptedSources, activity, at, catalog, mark, ms};
 
 /// What makes a dashboard another one.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,7 @@ fn settings() -> Vec<Setting> {
 }
 
 fn dashboard(setting: Setting) -> Dashboard {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     if setting.renamed {
         let mut campaigns = catalog().campaigns().to_vec();
         campaigns.iter_mut().flat_map(|campaign| &mut campaign.activities).for_each(|one| one.name.push('!'));
@@ -75,8 +75,8 @@ fn question(settings: usize) -> impl Strategy<Value = Question> {
         Just(Period::Today),
         Just(Period::Last7Days),
         Just(Period::Last30Days),
-        (-400..300_i64, 1..200_i64, 0..2_i64).prop_map(move |(from, hours, odd)| Period::Custom {
-            start: Bound::At(instant(from) + ms(odd)),
+        (-400..300_i64, 1..200_i64, 0..2_i64).prop_map(move |(from, hours, extra_ms)| Period::Custom {
+            start: Bound::At(instant(from) + ms(extra_ms)),
             end: Bound::At(instant(from + hours)),
         }),
     ];
@@ -180,13 +180,13 @@ async fn ten_thousand_requests_at_once_of_many_tenants_get_their_own_figures() {
     let of = |tenant: u64| {
         let mut campaigns = catalog().campaigns().to_vec();
         campaigns[0].activities.push(activity(12));
-        let sources = Scripted::new(tenant);
+        let sources = ScriptedSources::new(tenant);
         sources.list(Catalog::new("KRW", campaigns).unwrap());
         let builder = sources.builder().tenant(format!("tenant {tenant}")).shared_cache(cache.clone());
         (tenant, builder.max_loads(10_000).budgets(patient).build(), sources)
     };
     // Two dashboards of each tenant, as if in two processes.
-    let dashboards: Vec<(u64, Dashboard, Scripted)> = (0..TENANTS).chain(0..TENANTS).map(of).collect();
+    let dashboards: Vec<(u64, Dashboard, ScriptedSources)> = (0..TENANTS).chain(0..TENANTS).map(of).collect();
     let mut dice = fastrand::Rng::with_seed(2);
     let mut asked = Vec::new();
     for number in 0..10_000_i64 {

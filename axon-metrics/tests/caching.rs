@@ -22,8 +22,8 @@ use axon_metrics::{
 };
 use tokio::time::Instant;
 
-mod scripted;
-use scripted::{Mood, NOW, Of, Scripted, activity, at, catalog, mark, ms, second};
+mod scripted_sources;
+use scripted_sources::{Mood, NOW, Of, ScriptedSources, activity, at, catalog, mark, ms, second};
 
 fn now() -> Timestamp {
     at(NOW)
@@ -62,14 +62,14 @@ fn source(answer: &DashboardAnswer, name: &str) -> SourceStatus {
 
 /// The time a request's figures are fresh, in milliseconds.
 async fn fresh_for(request: &DashboardRequest) -> i64 {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let answer = ask(&sources.builder().build(), request, now()).await;
     (answer.fresh_until - now()).num_milliseconds()
 }
 
 /// The longest until a question asks its sources again, found by asking ever later.
 async fn asked_again_after(request: &DashboardRequest, from: Duration, to: Duration) -> bool {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, request, now()).await;
     ask(&dashboard, request, now() + from).await;
@@ -92,7 +92,7 @@ async fn an_open_range_lives_a_second_and_one_that_is_over_five_minutes_and_one_
 
 #[tokio::test(start_paused = true)]
 async fn realtime_lives_a_second_in_whatever_range() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let request = settled().widgets([Widget::Overview, Widget::Realtime]);
     ask(&dashboard, &request, now()).await;
@@ -105,7 +105,7 @@ async fn realtime_lives_a_second_in_whatever_range() {
 
 #[tokio::test(start_paused = true)]
 async fn the_jitter_is_within_a_tenth_and_differs_by_scope() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let mut after = Vec::new();
     for id in [10, 11, 20, 21, 30, 31] {
@@ -129,7 +129,7 @@ async fn the_jitter_is_within_a_tenth_and_differs_by_scope() {
 
 #[tokio::test(start_paused = true)]
 async fn seven_days_do_not_survive_midnight() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let long = Lifetimes { live: Duration::from_secs(3_600), ..Lifetimes::default() };
     let dashboard = sources.builder().lifetimes(long).build();
     let (before, midnight) = (at("2024-11-12T14:59:50Z"), at("2024-11-12T15:00:00Z"));
@@ -144,7 +144,7 @@ async fn seven_days_do_not_survive_midnight() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_old_is_shown_for_another_second_while_one_refresh_runs() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let first = ask(&dashboard, &overview(), now()).await;
     assert!(first.fresh_until >= now() + ms(1_000) && first.fresh_until <= now() + ms(1_100));
@@ -166,7 +166,7 @@ async fn what_is_old_is_shown_for_another_second_while_one_refresh_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn who_wants_fresh_figures_waits_for_them() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, &overview(), now()).await;
     let answer = dashboard.timed(&overview(), now() + ms(1_200), Freshness::MustBeFresh).await.unwrap();
@@ -175,7 +175,7 @@ async fn who_wants_fresh_figures_waits_for_them() {
 
 #[tokio::test(start_paused = true)]
 async fn while_a_store_is_down_the_last_figures_are_shown_for_a_quarter_of_an_hour_and_then_none() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, &overview(), now()).await;
     sources.one_is(Of::Behavior, Mood::Fails);
@@ -197,7 +197,7 @@ async fn while_a_store_is_down_the_last_figures_are_shown_for_a_quarter_of_an_ho
 
 #[tokio::test(start_paused = true)]
 async fn what_a_dead_store_does_not_own_is_fresh_beside_what_is_stale() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let request = overview().widgets([Widget::Overview, Widget::Comparison, Widget::Realtime]);
     ask(&dashboard, &request, now()).await;
@@ -211,7 +211,7 @@ async fn what_a_dead_store_does_not_own_is_fresh_beside_what_is_stale() {
 
 #[tokio::test(start_paused = true)]
 async fn a_partial_answer_is_never_kept_as_good() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let shared = MemoryCache::default();
     let dashboard = sources.builder().shared_cache(shared.clone()).build();
     sources.one_is(Of::Behavior, Mood::Partial);
@@ -235,7 +235,7 @@ async fn a_partial_answer_is_never_kept_as_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_partial_answer_shows_its_numbers_and_not_older_ones() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, &overview(), now()).await;
     sources.one_is(Of::Behavior, Mood::Partial);
@@ -245,7 +245,7 @@ async fn a_partial_answer_shows_its_numbers_and_not_older_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_refresh_releases_at_once_and_the_next_one_heals() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, &overview(), now()).await;
     sources.one_is(Of::Behavior, Mood::Fails);
@@ -265,7 +265,7 @@ async fn a_failed_refresh_releases_at_once_and_the_next_one_heals() {
 
 #[tokio::test(start_paused = true)]
 async fn overview_and_funnel_of_an_answer_are_from_one_load() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let alone = |widget| overview().widgets([widget]);
     ask(&dashboard, &alone(Widget::Overview), now()).await;
@@ -279,7 +279,7 @@ async fn overview_and_funnel_of_an_answer_are_from_one_load() {
 
 #[tokio::test(start_paused = true)]
 async fn permuted_widgets_share_what_is_kept() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let order = |widgets: [Widget; 3]| DashboardRequest::campaign(1).widgets(widgets);
     ask(&dashboard, &order([Widget::Realtime, Widget::Funnel, Widget::Overview]), now()).await;
@@ -289,7 +289,7 @@ async fn permuted_widgets_share_what_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_ends_early_where_a_phase_changes_and_says_the_phase_of_its_own_instant() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let starts = now() + ms(400);
     let mut campaign = catalog().campaigns()[0].clone();
     (campaign.start, campaign.activities[0].start) = (Some(starts), Some(starts));
@@ -306,7 +306,7 @@ async fn an_answer_ends_early_where_a_phase_changes_and_says_the_phase_of_its_ow
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_catalog_is_a_miss() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let request = settled().widgets([Widget::Overview]);
     ask(&dashboard, &request, now()).await;
@@ -323,7 +323,7 @@ async fn a_changed_catalog_is_a_miss() {
 
 #[tokio::test(start_paused = true)]
 async fn with_no_lifetimes_each_answer_asks_the_sources() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let shared = MemoryCache::default();
     let dashboard = sources.builder().lifetimes(Lifetimes::none()).shared_cache(shared).build();
     for _ in 0..3 {
@@ -335,16 +335,16 @@ async fn with_no_lifetimes_each_answer_asks_the_sources() {
 
 #[tokio::test(start_paused = true)]
 async fn figures_of_later_than_the_answer_are_not_used() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, &over(), now()).await;
     let earlier = ask(&dashboard, &over(), now() - ms(5_000)).await.answer;
     assert_eq!((loaded_for(&earlier), sources.calls(Of::Behavior)), (second(now()) - 5, 2));
 }
 
-/// A shared cache that says what it is told to, over one that keeps.
+/// A shared cache that answers as a test sets it, over a cache that works.
 #[derive(Clone)]
-struct Odd {
+struct ScriptedCache {
     kept: MemoryCache,
     way: Arc<Mutex<Way>>,
     asked: Arc<AtomicUsize>,
@@ -362,7 +362,7 @@ enum Way {
     /// Each value under another's key.
     Swapped,
 }
-impl Odd {
+impl ScriptedCache {
     fn new() -> Self {
         Self {
             kept: MemoryCache::default(),
@@ -379,9 +379,9 @@ impl Odd {
     }
 }
 #[async_trait]
-impl DashboardCache for Odd {
+impl DashboardCache for ScriptedCache {
     fn name(&self) -> &'static str {
-        "odd"
+        "scripted"
     }
     async fn get(&self, keys: &[String], budget: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
@@ -390,9 +390,9 @@ impl DashboardCache for Odd {
         let mut values = self.kept.get(keys, budget).await?;
         match way {
             Way::Well => {}
-            Way::Fails => return Err(CacheError { cache_name: "odd", source: "down".into() }),
+            Way::Fails => return Err(CacheError { cache_name: "scripted", source: "down".into() }),
             Way::Hangs => std::future::pending().await,
-            Way::Panics => panic!("a cache that is told to"),
+            Way::Panics => panic!("a cache that panics on purpose"),
             Way::TooFew => drop(values.pop()),
             Way::Changed(change) => {
                 for value in values.iter_mut().flatten() {
@@ -406,8 +406,8 @@ impl DashboardCache for Odd {
     async fn put(&self, entries: &[CacheEntry], budget: Duration) -> Result<(), CacheError> {
         let way = self.way.lock().unwrap().clone();
         match way {
-            Way::Fails => return Err(CacheError { cache_name: "odd", source: "down".into() }),
-            Way::Panics => panic!("a cache that is told to"),
+            Way::Fails => return Err(CacheError { cache_name: "scripted", source: "down".into() }),
+            Way::Panics => panic!("a cache that panics on purpose"),
             Way::Hangs => {}
             _ => return self.kept.put(entries, budget).await,
         }
@@ -417,8 +417,8 @@ impl DashboardCache for Odd {
 
 #[tokio::test(start_paused = true)]
 async fn what_one_process_loaded_another_finds_in_one_round_trip() {
-    let sources = Scripted::new(0);
-    let cache = Odd::new();
+    let sources = ScriptedSources::new(0);
+    let cache = ScriptedCache::new();
     let dashboard = || sources.builder().shared_cache(cache.clone()).build();
     let request = overview().widgets(Widget::ALL);
     let first = ask(&dashboard(), &request, now()).await;
@@ -437,7 +437,7 @@ async fn what_one_process_loaded_another_finds_in_one_round_trip() {
 
 #[tokio::test(start_paused = true)]
 async fn what_another_process_loaded_is_shown_when_a_source_fails() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let cache = MemoryCache::default();
     let dashboard = || sources.builder().shared_cache(cache.clone()).build();
     ask(&dashboard(), &overview(), now()).await;
@@ -464,8 +464,8 @@ async fn a_broken_slow_or_lying_cache_is_a_miss_and_never_an_error() {
         ("not whole", Way::Changed(|text| text.replace("\"fresh\"", "\"partial\""))),
     ];
     for (name, way) in ways {
-        let sources = Scripted::new(0);
-        let cache = Odd::new();
+        let sources = ScriptedSources::new(0);
+        let cache = ScriptedCache::new();
         let dashboard = || sources.builder().shared_cache(cache.clone()).build();
         ask(&dashboard(), &over(), now()).await;
         behind().await;
@@ -480,8 +480,8 @@ async fn a_broken_slow_or_lying_cache_is_a_miss_and_never_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cache_that_is_down_is_left_alone_for_a_second() {
-    let sources = Scripted::new(0);
-    let cache = Odd::new();
+    let sources = ScriptedSources::new(0);
+    let cache = ScriptedCache::new();
     cache.be(Way::Hangs);
     let dashboard = sources.builder().shared_cache(cache.clone()).build();
     for seconds in 0..20 {
@@ -497,8 +497,8 @@ async fn a_cache_that_is_down_is_left_alone_for_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn keeping_in_the_shared_cache_delays_no_answer() {
-    let sources = Scripted::new(0);
-    let cache = Odd::new();
+    let sources = ScriptedSources::new(0);
+    let cache = ScriptedCache::new();
     let dashboard = sources.builder().shared_cache(cache.clone()).build();
     let began = Instant::now();
     ask(&dashboard, &overview(), now()).await;
@@ -524,9 +524,9 @@ async fn keeping_in_the_shared_cache_delays_no_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_misses_at_once_are_one_load() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     sources.be(|_| Mood::Slow(50));
-    let cache = Odd::new();
+    let cache = ScriptedCache::new();
     let dashboard = sources.builder().shared_cache(cache.clone()).build();
     let asked: Vec<_> = (0..1_000)
         .map(|_| {
@@ -544,7 +544,7 @@ async fn a_thousand_misses_at_once_are_one_load() {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_goes_away_costs_nobody_anything() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, &DashboardRequest::campaign(2), now()).await;
     sources.be(|_| Mood::Slow(100));
@@ -566,7 +566,7 @@ async fn a_leader_that_goes_away_costs_nobody_anything() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_loaded_is_kept_though_nobody_is_left_who_asked() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     sources.one_is(Of::Behavior, Mood::Slow(100));
     let asked = {
@@ -583,7 +583,7 @@ async fn what_was_loaded_is_kept_though_nobody_is_left_who_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn at_expiry_nobody_waits_while_one_refreshes() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     sources.one_is(Of::Behavior, Mood::Slow(50));
     let dashboard = sources.builder().build();
     let began = Instant::now();
@@ -616,7 +616,7 @@ async fn at_expiry_nobody_waits_while_one_refreshes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_load_for_one_widget_set_serves_those_who_ask_for_a_part_of_it() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     sources.be(|_| Mood::Slow(50));
     let dashboard = sources.builder().build();
     let ask = |widgets: Vec<Widget>| {
@@ -633,7 +633,7 @@ async fn a_load_for_one_widget_set_serves_those_who_ask_for_a_part_of_it() {
 
 #[tokio::test(start_paused = true)]
 async fn more_loads_than_there_is_room_for_show_the_last_figures_or_are_refused_at_once() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().max_loads(1).build();
     let activity = |id| DashboardRequest::activity(id).widgets([Widget::Overview]);
     // How long a load takes is known from the first ones.
@@ -665,8 +665,9 @@ async fn more_loads_than_there_is_room_for_show_the_last_figures_or_are_refused_
 #[tokio::test(start_paused = true)]
 async fn figures_of_other_tenants_scopes_and_modes_are_never_shared() {
     let cache = MemoryCache::default();
-    let of =
-        |tenant: u64| Scripted::new(tenant).builder().tenant(tenant.to_string()).shared_cache(cache.clone()).build();
+    let of = |tenant: u64| {
+        ScriptedSources::new(tenant).builder().tenant(tenant.to_string()).shared_cache(cache.clone()).build()
+    };
     let (one, two) = (of(1), of(2));
     let request = DashboardRequest::activity(10).widgets([Widget::Realtime]);
     for (dashboard, tenant) in [(&one, 1), (&two, 2), (&one, 1)] {
@@ -678,7 +679,7 @@ async fn figures_of_other_tenants_scopes_and_modes_are_never_shared() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_lost_only_since_a_store_had_no_place_is_refused_as_too_much() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().concurrency(Concurrency::default().with(QuestionKind::Behavior, 1)).build();
     // One load tells how long they take.
     sources.one_is(Of::Behavior, Mood::Slow(600));
@@ -710,7 +711,7 @@ async fn times_that_mean_never_are_taken_for_never() {
         jitter_percent: u8::MAX,
     };
     let budgets = Budgets::all(never);
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let builder = sources.builder().lifetimes(lifetimes).budgets(budgets).shared_cache(MemoryCache::default());
     let dashboard = builder.build();
     let request = DashboardRequest::campaign(2).widgets(Widget::ALL).compare_previous();
@@ -731,7 +732,7 @@ async fn times_that_mean_never_are_taken_for_never() {
 /// Two pages with overlapping sets of widgets of one range, each asked for in each of 400 steps. What they load is known from
 /// how often a widget's life ends in that time.
 async fn two_pages_share(request: DashboardRequest, step: Duration, life: Duration) {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let sets = [[Widget::Overview, Widget::Funnel], [Widget::Overview, Widget::Comparison]];
     for number in 0..400 {
@@ -761,7 +762,7 @@ async fn overlapping_sets_of_widgets_do_not_drive_each_other_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_range_that_ended_this_second_is_not_frozen_before_its_last_events_are_in() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let ended = at("2024-11-11T15:00:00Z");
     let first = ask(&dashboard, &over(), ended).await;
@@ -775,7 +776,7 @@ async fn a_range_that_ended_this_second_is_not_frozen_before_its_last_events_are
 
 #[tokio::test(start_paused = true)]
 async fn what_has_nothing_to_be_measured_from_is_looked_for_again_soon() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     sources.one_is(Of::Behavior, Mood::NoIndex);
     let without = ask(&dashboard, &settled(), now()).await;
@@ -789,7 +790,7 @@ async fn what_has_nothing_to_be_measured_from_is_looked_for_again_soon() {
 
 #[tokio::test(start_paused = true)]
 async fn who_shares_a_load_of_after_midnight_is_answered_for_the_new_day_throughout() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     sources.be(|_| Mood::Slow(50));
     let dashboard = sources.builder().build();
     let midnight = at("2024-11-12T15:00:00Z");
@@ -809,7 +810,7 @@ async fn who_shares_a_load_of_after_midnight_is_answered_for_the_new_day_through
 
 #[tokio::test(start_paused = true)]
 async fn a_baseline_that_is_being_read_delays_no_answer_and_loads_nothing_more_often() {
-    let sources = Scripted::new(0);
+    let sources = ScriptedSources::new(0);
     sources.read_weeks_for(Duration::from_secs(8));
     let dashboard = sources.builder().build();
     let request = overview().widgets(Widget::DEFAULT);
@@ -822,7 +823,7 @@ async fn a_baseline_that_is_being_read_delays_no_answer_and_loads_nothing_more_o
         assert_eq!(status(&answer, Widget::Comparison), WidgetStatus::Partial);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // What is true this second is loaded apart, and asks the ledger nothing.
+    // What is true this second has a load of its own, and asks the ledger nothing.
     assert!(sources.calls(Of::Ledger) <= 8, "{} loads in 7 s", sources.calls(Of::Ledger));
     tokio::time::sleep(Duration::from_secs(2)).await;
     let answer = ask(&dashboard, &request, now() + began.elapsed()).await.answer;

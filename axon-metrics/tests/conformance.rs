@@ -12,7 +12,9 @@ use axon_metrics::{
     facts::Stock,
     memory,
     source::CatalogSource as _,
-    testing::{BehaviorStore, CatalogStore, Entry, Event, LedgerStore, Purchase, RealtimeStore, SlotRecord},
+    testing::{
+        BehaviorStore, CatalogStore, EntryRecord, EventRecord, LedgerStore, PurchaseRecord, RealtimeStore, SlotRecord,
+    },
 };
 use serde_json::json;
 
@@ -25,8 +27,8 @@ impl BehaviorStore for Memory {
     const TELLS_ACTIVE: bool = true;
 
     /// As lines of an export, which say in which index each document lies.
-    async fn holding(events: &[Event]) -> Option<MemoryStore> {
-        let line = |(id, event): (usize, &Event)| {
+    async fn holding(events: &[EventRecord]) -> Option<MemoryStore> {
+        let line = |(id, event): (usize, &EventRecord)| {
             let believed = event.trigger == "PURCHASE" && !event.forged;
             let index = if believed { "axon.event.commerce" } else { "axon.event.behavior" };
             let message = json!({
@@ -48,7 +50,11 @@ impl LedgerStore for Memory {
     type Source = MemoryStore;
     const HAS_STATUS: bool = true;
 
-    async fn holding(campaigns: &[Campaign], entries: &[Entry], purchases: &[Purchase]) -> Option<MemoryStore> {
+    async fn holding(
+        campaigns: &[Campaign],
+        entries: &[EntryRecord],
+        purchases: &[PurchaseRecord],
+    ) -> Option<MemoryStore> {
         let store = MemoryStore::new(Catalog::new("KRW", campaigns.to_vec()).unwrap());
         store.append_entries(entries.iter().map(|entry| memory::Entry {
             id: entry.id,

@@ -76,9 +76,9 @@ impl RealtimeSource for Store {
 }
 
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Written {
+impl io::Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -89,17 +89,17 @@ impl io::Write for Written {
 }
 
 /// What is logged from now on by this thread, until the guard is dropped.
-fn written() -> (Written, tracing::subscriber::DefaultGuard) {
-    let written = Written::default();
-    let writer = written.clone();
+fn capture_log() -> (LogBuffer, tracing::subscriber::DefaultGuard) {
+    let buffer = LogBuffer::default();
+    let writer = buffer.clone();
     let subscriber =
         tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
-    (written, tracing::subscriber::set_default(subscriber))
+    (buffer, tracing::subscriber::set_default(subscriber))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_in_trouble_is_told_of_in_the_requests_span_a_few_times_and_that_it_is_over_once() {
-    let (written, _log) = written();
+    let (buffer, _log) = capture_log();
 
     let store = Store::default();
     let dashboard = Dashboard::builder().catalog(store.clone()).realtime(store.clone()).build();
@@ -121,7 +121,7 @@ async fn a_store_in_trouble_is_told_of_in_the_requests_span_a_few_times_and_that
     store.fails.store(false, Ordering::Relaxed);
     asked(20).await;
 
-    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
     let lines = |part: &str| log.lines().filter(|line| line.contains(part)).collect::<Vec<_>>();
     // Of 100 in 30 seconds: the time-out each ten seconds, and likewise that it is not asked.
     let warned = lines("WARN");
@@ -150,7 +150,7 @@ impl DashboardCache for ReadOnly {
 
 #[tokio::test(start_paused = true)]
 async fn a_cache_that_cannot_be_written_to_is_told_of_each_ten_seconds_although_it_can_be_read() {
-    let (written, _log) = written();
+    let (buffer, _log) = capture_log();
 
     let store = Store::default();
     let dashboard = Dashboard::builder().catalog(store.clone()).realtime(store).shared_cache(ReadOnly).build();
@@ -160,7 +160,7 @@ async fn a_cache_that_cannot_be_written_to_is_told_of_each_ten_seconds_although_
         dashboard.answer(&request, now).await.unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
     let left_out: Vec<&str> = log.lines().filter(|line| line.contains("READONLY")).collect();
     assert_eq!(left_out.len(), 3, "{log}");
     assert!(left_out[0].contains("not_logged=0") && left_out[1].contains("not_logged=9"), "{log}");

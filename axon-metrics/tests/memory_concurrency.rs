@@ -69,7 +69,7 @@ async fn events(store: &MemoryStore, counting: Counting) -> [u64; 3] {
     [value(views), value(clicks), value(facts.active.as_ref().expect("asked"))]
 }
 
-async fn ledger(store: &MemoryStore) -> LedgerSeen {
+async fn ledger(store: &MemoryStore) -> LedgerFigures {
     let sales = SalesQuestion { products: vec![PRODUCT], window: all() };
     let history = HistoryQuestion { products: vec![PRODUCT], window: all(), bucket: Duration::from_secs(3600) };
     let steps = vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase];
@@ -80,7 +80,7 @@ async fn ledger(store: &MemoryStore) -> LedgerSeen {
     let sales = facts.sales.expect("asked");
     let promotion = sales.promotion.expect("measured").value;
     let history = facts.history.expect("asked").expect("measured").value;
-    LedgerSeen {
+    LedgerFigures {
         entries: value(entries),
         purchases: value(purchases),
         orders: promotion.orders,
@@ -92,7 +92,7 @@ async fn ledger(store: &MemoryStore) -> LedgerSeen {
 }
 
 #[derive(Debug, PartialEq)]
-struct LedgerSeen {
+struct LedgerFigures {
     entries: u64,
     purchases: u64,
     orders: u64,
@@ -199,7 +199,7 @@ async fn a_row_takes_the_place_of_the_one_with_its_id_and_is_never_there_twice()
         created_at: at(i64::try_from(id).expect("small")),
     };
     store.append_entries((0..10).map(|id| entry(id, "PENDING")));
-    let seen = |entries, purchases: u64, cancelled, shop| LedgerSeen {
+    let seen = |entries, purchases: u64, cancelled, shop| LedgerFigures {
         entries,
         purchases,
         orders: purchases,

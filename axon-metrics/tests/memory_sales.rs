@@ -158,8 +158,8 @@ async fn steps_count_rows_or_users_and_apart_always_rows() {
         let (steps, ..) = ask(vec![], counting, at(1000)).await;
         assert_eq!(counts(&steps.current), current);
         assert_eq!(counts(&steps.previous), [1, 1]);
-        let apart: Vec<_> = steps.by_activity.iter().map(|(id, facts)| (id.0, counts(facts))).collect();
-        assert_eq!(apart, [(77, vec![1, 1]), (78, vec![1, 1])]);
+        let per_activity: Vec<_> = steps.by_activity.iter().map(|(id, facts)| (id.0, counts(facts))).collect();
+        assert_eq!(per_activity, [(77, vec![1, 1]), (78, vec![1, 1])]);
     }
 }
 

@@ -65,7 +65,7 @@ async fn asked() {
         .realtime(Breaks(AtomicUsize::new(0)))
         .build();
     for second in 0..8 {
-        // So far apart that nothing is kept from the one before.
+        // So far from each other that no cached answer is used again.
         let now = now + chrono::Duration::seconds(10 * second);
         tokio::time::advance(Duration::from_millis(400)).await;
         dashboard.answer(&DashboardRequest::campaign(4_711_123).widgets(Widget::ALL), now).await.unwrap();

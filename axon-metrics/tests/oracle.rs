@@ -15,7 +15,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use serde_json::Value;
-use world::{Asked, Bound, World};
+use world::{Bound, PeriodChoice, World};
 
 const CASES: u32 = 10_000;
 const SEED: [u8; 16] = *b"the same worlds.";
@@ -49,10 +49,10 @@ fn request(world: &World) -> DashboardRequest {
         Bound::At(at) => period::Bound::At(at.instant()),
     };
     let request = request.widgets(widgets.iter().copied()).period(match question.period {
-        Asked::LastDays(1) => Period::Today,
-        Asked::LastDays(7) => Period::Last7Days,
-        Asked::LastDays(_) => Period::Last30Days,
-        Asked::Custom(start, end) => Period::Custom { start: bound(start), end: bound(end) },
+        PeriodChoice::LastDays(1) => Period::Today,
+        PeriodChoice::LastDays(7) => Period::Last7Days,
+        PeriodChoice::LastDays(_) => Period::Last30Days,
+        PeriodChoice::Custom(start, end) => Period::Custom { start: bound(start), end: bound(end) },
     });
     let request = request.mode(if question.unique { Mode::Unique } else { Mode::Count });
     if question.compare { request.compare_previous() } else { request }

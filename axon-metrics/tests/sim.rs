@@ -21,8 +21,8 @@ use axon_metrics::{
 };
 use tokio::time::Instant;
 
-mod scripted;
-use scripted::{LIMIT, Mood, NOW, Of, Scripted, at, mark, ms, second};
+mod scripted_sources;
+use scripted_sources::{LIMIT, Mood, NOW, Of, ScriptedSources, at, mark, ms, second};
 
 const CAPS: [(Of, usize); 4] = [(Of::Catalog, 1), (Of::Behavior, 3), (Of::Ledger, 2), (Of::Realtime, 3)];
 const TENANTS: u64 = 2;
@@ -70,7 +70,7 @@ impl Fickle {
         match dice {
             Some(0) => Err(CacheError { cache_name: "fickle", source: "down".into() }),
             Some(1) => std::future::pending().await,
-            Some(2) => panic!("a cache that is told to"),
+            Some(2) => panic!("a cache that panics on purpose"),
             Some(3) => {
                 tokio::time::sleep(Duration::from_millis(30)).await;
                 Ok(0)
@@ -106,7 +106,7 @@ impl DashboardCache for Fickle {
 
 /// One question of a world.
 #[derive(Debug, Clone)]
-struct Asked {
+struct Query {
     tenant: u64,
     request: DashboardRequest,
     mode: Mode,
@@ -114,7 +114,7 @@ struct Asked {
 }
 
 /// Of each scope one set of widgets of the range is asked, so that the loads of one question can be told from others.
-fn question(dice: &mut fastrand::Rng) -> Asked {
+fn question(dice: &mut fastrand::Rng) -> Query {
     let campaign = dice.u64(1..=3);
     let (mut request, mut widgets) = if dice.bool() {
         let widgets = match campaign {
@@ -142,21 +142,21 @@ fn question(dice: &mut fastrand::Rng) -> Asked {
     if dice.u32(0..3) == 0 {
         request = request.compare_previous();
     }
-    Asked { tenant: dice.u64(0..TENANTS), request, mode: Mode::Count, over }
+    Query { tenant: dice.u64(0..TENANTS), request, mode: Mode::Count, over }
 }
 
 /// What an answer promises.
-fn check(asked: &Asked, answer: &DashboardAnswer, now: Timestamp) {
+fn check(query: &Query, answer: &DashboardAnswer, now: Timestamp) {
     let late = answer.timestamp - now;
     assert!(late > ms(-1_000) && late <= ms(1_000), "made for {late} after it was asked");
-    let (campaign, activity) = match asked.request.scope() {
+    let (campaign, activity) = match query.request.scope() {
         Scope::Campaign(id) => (id.0, None),
         Scope::Activity(id) => (id.0 / 10, Some(id)),
     };
     assert_eq!((answer.campaign_id.0, answer.activity_id), (campaign, activity));
     let activities = activity.map_or_else(|| vec![(10 * campaign).into(), (10 * campaign + 1).into()], |id| vec![id]);
-    let counting = asked.mode.counting().unwrap();
-    let visits = |window: Window| mark(asked.tenant, &activities, window, counting);
+    let counting = query.mode.counting().unwrap();
+    let visits = |window: Window| mark(query.tenant, &activities, window, counting);
     let current = Window { from: answer.range.from, to: answer.range.to };
 
     for (widget, state) in &answer.widgets {
@@ -167,7 +167,7 @@ fn check(asked: &Asked, answer: &DashboardAnswer, now: Timestamp) {
         };
         let age = answer.timestamp - as_of;
         assert_eq!(state.age_ms, Some(age.num_milliseconds()));
-        let ranged = asked.over && !matches!(widget, Widget::Realtime | Widget::Activities);
+        let ranged = query.over && !matches!(widget, Widget::Realtime | Widget::Activities);
         let good = if ranged { chrono::Duration::seconds(331) } else { chrono::Duration::zero() };
         match state.status {
             // A load of a second at most, shown for at most 1.1 s and another second.
@@ -195,16 +195,16 @@ fn check(asked: &Asked, answer: &DashboardAnswer, now: Timestamp) {
     }
     if let Some(rows) = &answer.data.activities {
         for (row, activity) in rows.iter().zip(&activities) {
-            let visits = mark(asked.tenant, &[*activity], current, Counting::Events);
+            let visits = mark(query.tenant, &[*activity], current, Counting::Events);
             assert!(row.totals.total_visits.is_none_or(|count| count == visits), "figures of another activity");
         }
     }
     if let Some(sales) = &answer.data.comparison {
-        let sold = mark(asked.tenant, &activities, current, Counting::Events);
+        let sold = mark(query.tenant, &activities, current, Counting::Events);
         assert!(sales.promotion.orders.is_none_or(|orders| orders == sold), "sales of another question");
     }
     if let Some(realtime) = &answer.data.realtime {
-        let held: u64 = activities.iter().map(|id| id.0 + asked.tenant * 1_000).sum();
+        let held: u64 = activities.iter().map(|id| id.0 + query.tenant * 1_000).sum();
         assert!(realtime.participants_total.is_none_or(|members| members == held), "members of another scope");
         let left = LIMIT * u64::try_from(activities.len()).unwrap() - held;
         assert!(realtime.remaining_stock.is_none_or(|stock| stock == left), "stock of another scope");
@@ -224,7 +224,7 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
     let dice: Dice = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
     let weather = Arc::new(Mutex::new(Weather { bad: 0, cache_bad: 0 }));
     let shared = Fickle { kept: MemoryCache::default(), dice: Arc::clone(&dice), weather: Arc::clone(&weather) };
-    let sources: Vec<Scripted> = (0..TENANTS).map(Scripted::new).collect();
+    let sources: Vec<ScriptedSources> = (0..TENANTS).map(ScriptedSources::new).collect();
     let [catalog, behavior, ledger, realtime] = CAPS.map(|(_, cap)| cap);
     let concurrency =
         Concurrency::default().with(QuestionKind::Catalog, catalog).with(QuestionKind::Behavior, behavior);
@@ -246,7 +246,7 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
     let mut tasks = Vec::new();
     let questions = dice.lock().unwrap().u32(20..60);
     for _ in 0..questions {
-        let (pause, asked, patience, cancel) = {
+        let (pause, query, patience, cancel) = {
             let mut dice = dice.lock().unwrap();
             if dice.u32(0..20) == 0 {
                 let bad = [0, 5, 30, 100][dice.usize(0..4)];
@@ -263,16 +263,16 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
             (Duration::from_millis(pause), question(&mut dice), patience, cancel)
         };
         tokio::time::sleep(pause).await;
-        let (dashboard, figures) = (dashboards[usize::try_from(asked.tenant).unwrap()].clone(), Arc::clone(&figures));
+        let (dashboard, figures) = (dashboards[usize::try_from(query.tenant).unwrap()].clone(), Arc::clone(&figures));
         let task = tokio::spawn(async move {
             let (now, started) = (clock(), Instant::now());
-            let answer = dashboard.timed(&asked.request, now, patience).await;
+            let answer = dashboard.timed(&query.request, now, patience).await;
             let took = started.elapsed();
             assert!(took <= Duration::from_millis(1_050), "an answer after {took:?}");
             let outcome = match answer {
                 Ok(timed) => {
                     assert!(timed.fresh_until <= timed.usable_until);
-                    check(&asked, &timed.answer, now);
+                    check(&query, &timed.answer, now);
                     let worst = timed.answer.widgets.values().map(|state| state.status);
                     match worst.max_by_key(|status| *status as u8).unwrap() {
                         WidgetStatus::Fresh => "fresh",
@@ -317,13 +317,13 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
     for tenant in 0..TENANTS {
         let well = Instant::now();
         let request = DashboardRequest::campaign(2).widgets(Widget::DEFAULT);
-        let asked = Asked { tenant, request, mode: Mode::Count, over: false };
+        let query = Query { tenant, request, mode: Mode::Count, over: false };
         let dashboard = &dashboards[usize::try_from(tenant).unwrap()];
         loop {
             let now = clock();
-            let fresh = match dashboard.answer(&asked.request, now).await {
+            let fresh = match dashboard.answer(&query.request, now).await {
                 Ok(answer) => {
-                    check(&asked, &answer, now);
+                    check(&query, &answer, now);
                     answer.widgets.values().all(|state| state.status == WidgetStatus::Fresh)
                 }
                 Err(_) => false,
@@ -355,11 +355,12 @@ fn every_promise_is_kept_in_every_world() {
         Ok(seed) => vec![seed.parse().unwrap()],
         Err(_) => (0..if std::env::var_os("AXON_DRILL").is_some() { 2_000 } else { 200 }).collect(),
     };
-    // Sources that panic as they are told to need not be read about thousands of times.
+    // The panics that the tests cause are not printed: there are thousands of them.
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        let told_to = info.payload().downcast_ref::<&str>().is_some_and(|text| text.ends_with("that is told to"));
-        if !told_to {
+        let on_purpose =
+            info.payload().downcast_ref::<&str>().is_some_and(|text| text.ends_with("that panics on purpose"));
+        if !on_purpose {
             usual(info);
         }
     }));

@@ -65,15 +65,15 @@ pub fn files_in_memory(plan: &Plan) -> [Vec<u8>; 4] {
 /// Never: the generator's records are valid.
 pub fn store(events: u64) -> (MemoryStore, Timestamp) {
     let plan = plan(events);
-    let mut filling = Filling::default();
-    plan.generate(&mut filling, |_| {}).expect("filled");
-    filling.flush();
-    (filling.store.expect("a catalog came first"), plan.config().now)
+    let mut loader = StoreLoader::default();
+    plan.generate(&mut loader, |_| {}).expect("filled");
+    loader.flush();
+    (loader.store.expect("a catalog came first"), plan.config().now)
 }
 
 /// Hands generated records to a store in batches.
 #[derive(Debug, Default)]
-struct Filling {
+struct StoreLoader {
     store: Option<MemoryStore>,
     events: Vec<memory::Event>,
     entries: Vec<memory::Entry>,
@@ -82,7 +82,7 @@ struct Filling {
 
 const BATCH: usize = 1_000_000;
 
-impl Filling {
+impl StoreLoader {
     fn flush(&mut self) {
         let Some(store) = &self.store else { return };
         store.append_events(self.events.drain(..));
@@ -91,7 +91,7 @@ impl Filling {
     }
 }
 
-impl Sink for Filling {
+impl Sink for StoreLoader {
     fn catalog(&mut self, catalog: &generator::Catalog) -> io::Result<()> {
         let catalog = Cursor::new(serde_json::to_vec(catalog)?);
         self.store = Some(MemoryStore::load(Files::new().catalog_from("catalog", catalog)).map_err(io::Error::other)?);

@@ -38,7 +38,7 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 pub use self::{
-    bounds::{Bounds, Broken},
+    bounds::{Bounds, Violation},
     record::Progress,
     report::{Quantiles, Report, StreamReport},
     schedule::Arrivals,
@@ -46,10 +46,10 @@ pub use self::{
 };
 use self::{
     connection::Connections,
-    poll::Polling,
+    poll::Poller,
     record::Recorder,
-    stream::{Reading, Streaming},
-    target::Resolved,
+    stream::{ReadMode, StreamReaders},
+    target::ResolvedTarget,
 };
 
 /// How often progress is told.
@@ -194,7 +194,7 @@ impl Plan {
         let recorder = Arc::new(Recorder::new(self.streams, start, self.warm_up));
         let end = start + self.duration;
         let connections = Connections::new(self.connections);
-        let polling = Polling {
+        let poller = Poller {
             targets: polled,
             timeout: self.timeout,
             conditional: self.conditional,
@@ -203,7 +203,7 @@ impl Plan {
             start,
             end,
         };
-        let streaming = Streaming {
+        let readers = StreamReaders {
             targets: streamed,
             ramp: self.ramp,
             timeout: self.timeout,
@@ -216,11 +216,11 @@ impl Plan {
             tokio::join!(
                 async {
                     if let Some(arrivals) = self.arrivals {
-                        polling.run(arrivals, &connections, &recorder).await;
+                        poller.run(arrivals, &connections, &recorder).await;
                     }
                 },
-                streaming.run(self.streams, Reading::All, &recorder),
-                streaming.run(self.stalled, Reading::Nothing, &recorder),
+                readers.run(self.streams, ReadMode::All, &recorder),
+                readers.run(self.stalled, ReadMode::Nothing, &recorder),
             )
         };
         let telling = async {
@@ -238,7 +238,7 @@ impl Plan {
     }
 
     /// The targets with their addresses: those streamed, and those polled.
-    async fn resolved(&self) -> io::Result<(Arc<[Resolved]>, Arc<[Resolved]>)> {
+    async fn resolved(&self) -> io::Result<(Arc<[ResolvedTarget]>, Arc<[ResolvedTarget]>)> {
         let (streamed, polled): (Vec<_>, Vec<_>) = self.targets.iter().partition(|target| target.is_stream());
         let wrong = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, what.to_owned()));
         let (streams, polls) = (self.streams + self.stalled > 0, self.arrivals.is_some_and(|arrivals| arrivals.any()));
@@ -259,7 +259,7 @@ impl Plan {
             for target in targets {
                 found.push(target.resolve().await?);
             }
-            Ok::<Arc<[Resolved]>, io::Error>(found.into())
+            Ok::<Arc<[ResolvedTarget]>, io::Error>(found.into())
         };
         Ok((resolve(streamed).await?, resolve(polled).await?))
     }

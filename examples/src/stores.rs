@@ -1,9 +1,9 @@
 //! Generated records in real stores: Elasticsearch, MySQL or MariaDB, and Redis, as the platform fills them.
 //! Lives here: how a platform has laid out its data. Lives elsewhere: what that means to one store (a module per store), one
-//! run of the generator into all of them (`load`), what is there before it (`existing`).
+//! run of the generator into all of them (`load`), what is there before it (`contents`).
 
+pub mod contents;
 pub mod elasticsearch;
-pub mod existing;
 pub mod load;
 pub mod redis;
 pub mod sql;

@@ -39,13 +39,13 @@ fn load(files: &common::Files, gzip: bool) -> MemoryStore {
 
 /// How much was compared.
 #[derive(Default)]
-struct Compared {
+struct ComparisonCounts {
     answers: usize,
     baselines: usize,
 }
 
 /// Compares everything that the generator counted.
-fn agree(config: Config, gzip: bool) -> Compared {
+fn agree(config: Config, gzip: bool) -> ComparisonCounts {
     let zone = config.zone;
     let files = common::generate(config);
     let expected = &files.expected;
@@ -69,7 +69,7 @@ fn agree(config: Config, gzip: bool) -> Compared {
         .zone(zone)
         .build();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let mut compared = Compared::default();
+    let mut compared = ComparisonCounts::default();
     let ask = |request: DashboardRequest, period: Period, mode: Mode| -> DashboardAnswer {
         let widgets = [Widget::Overview, Widget::Funnel, Widget::Comparison, Widget::Realtime];
         let request = request.widgets(widgets).period(period).mode(mode).compare_previous();

@@ -97,7 +97,7 @@ struct StoreAddresses {
 
 /// How the secrets come to the server.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Given {
+enum SecretInput {
     Addresses,
     File,
     Files,
@@ -175,17 +175,17 @@ impl Scene {
     }
 
     /// The settings, as a file; secrets that are given otherwise are put into files and the environment.
-    fn input(&self, given: Given, addresses: &StoreAddresses) -> ServerInput {
+    fn input(&self, given: SecretInput, addresses: &StoreAddresses) -> ServerInput {
         let Secrets { es_password, es_key, mysql, redis, cache, .. } = &self.secrets;
         let (user, database) = (&self.user, &self.platform.database);
         let mut input = ServerInput::new();
         let mut address = |key: &str, scheme: &str, user: &str, password: &str, rest: String| {
             let login = match given {
-                Given::Addresses => format!("{user}:{}", encoded(password)),
+                SecretInput::Addresses => format!("{user}:{}", encoded(password)),
                 _ => user.to_owned(),
             };
             let address = format!("{scheme}://{login}@{rest}");
-            if given == Given::Environment {
+            if given == SecretInput::Environment {
                 input.variable(&format!("{key}.url"), &address);
             } else {
                 input.line(&format!("{key}.url"), &address);
@@ -196,21 +196,21 @@ impl Scene {
         if server::knows("cache.url") {
             address("cache", "redis", &format!("{user}_cache"), cache, format!("{}/0", addresses.redis));
         }
-        let key = given == Given::Files || given == Given::Environment;
-        let es = if given == Given::Addresses {
+        let key = given == SecretInput::Files || given == SecretInput::Environment;
+        let es = if given == SecretInput::Addresses {
             format!("http://elastic:{}@{}", encoded(es_password), addresses.es)
         } else {
             format!("http://{}", addresses.es)
         };
         input.line("elasticsearch.url", &es);
-        if !key && given != Given::Addresses {
+        if !key && given != SecretInput::Addresses {
             input.line("elasticsearch.username", "elastic");
         }
         let mut secret = |name: &str, value: &str| match given {
-            Given::Addresses => {}
-            Given::File => input.line(name, value),
-            Given::Files => input.file(&format!("{name}_file"), value),
-            Given::Environment => input.variable(name, value),
+            SecretInput::Addresses => {}
+            SecretInput::File => input.line(name, value),
+            SecretInput::Files => input.file(&format!("{name}_file"), value),
+            SecretInput::Environment => input.variable(name, value),
         };
         if key {
             secret("elasticsearch.api_key", es_key);
@@ -276,7 +276,10 @@ impl Scene {
 async fn no_secret_is_told_while_the_stores_answer() {
     let Some(scene) = Scene::begin("well").await else { return };
     let (addresses, forms) = (scene.addresses(), ["text", "json"]);
-    for (index, given) in [Given::Addresses, Given::File, Given::Files, Given::Environment].into_iter().enumerate() {
+    for (index, given) in [SecretInput::Addresses, SecretInput::File, SecretInput::Files, SecretInput::Environment]
+        .into_iter()
+        .enumerate()
+    {
         let input = scene.input(given, &addresses);
         let format = forms[index % 2];
         let said = tokio::task::block_in_place(|| scene.said(&input, format, true));
@@ -311,7 +314,7 @@ async fn no_secret_is_told_while_the_stores_fail() {
         let drip = Fault::Drip { bytes: NonZeroUsize::MIN, every: Duration::from_millis(20) };
         faults.extend([Fault::Latency(Duration::from_millis(300)), drip, Fault::Close, Fault::HalfOpen]);
     }
-    let givens = [Given::Addresses, Given::File, Given::Files, Given::Environment];
+    let givens = [SecretInput::Addresses, SecretInput::File, SecretInput::Files, SecretInput::Environment];
     for (index, fault) in faults.into_iter().enumerate() {
         proxies.iter().for_each(|proxy| proxy.set(fault));
         let (given, format) = (givens[index % 4], ["json", "text"][index % 2]);
@@ -338,9 +341,12 @@ async fn no_secret_is_told_when_it_is_refused() {
         setuser.arg("SETUSER").arg(name).arg("resetpass").arg(">another").exec_async(&mut admin).await.unwrap();
     }
     let addresses = StoreAddresses { es: server::echo_of_refusals().await, ..scene.addresses() };
-    for (given, format) in
-        [(Given::Addresses, "json"), (Given::File, "text"), (Given::Files, "json"), (Given::Environment, "text")]
-    {
+    for (given, format) in [
+        (SecretInput::Addresses, "json"),
+        (SecretInput::File, "text"),
+        (SecretInput::Files, "json"),
+        (SecretInput::Environment, "text"),
+    ] {
         let input = scene.input(given, &addresses);
         let said = tokio::task::block_in_place(|| scene.said(&input, format, false));
         for store in ["mysql", "redis", "elasticsearch"] {

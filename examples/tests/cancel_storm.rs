@@ -91,7 +91,7 @@ async fn quiet(far: &Far) -> [u64; 3] {
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct StormCounts {
     left: u32,
     /// Of these: before there was anything of an answer.
     unanswered: u32,
@@ -146,7 +146,7 @@ async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
     let mut random = fastrand::Rng::with_seed(7);
     let plans: Vec<_> =
         truth.keys().map(|path| (path, random.u64(..LONGEST_STAY), random.bool(), random.u8(..5) == 0)).collect();
-    let mut seen = Seen::default();
+    let mut seen = StormCounts::default();
     let mut storm = stream::iter(plans)
         .map(async |(path, stay, reset, stays)| {
             let stream = ask(address, path).await;
@@ -180,7 +180,7 @@ async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
         }
     }
     drop(storm);
-    let Seen { left, unanswered, good, refused, flagged, wrong } = &seen;
+    let StormCounts { left, unanswered, good, refused, flagged, wrong } = &seen;
     println!(
         "{viewers} viewers: {left} left, {unanswered} of them before they were answered, {good} good answers, {refused} refused, {flagged} flagged, {} wrong",
         wrong.len()

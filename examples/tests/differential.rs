@@ -22,7 +22,7 @@ use axon_metrics::{
     answer::DashboardAnswer, widget::MissingReason,
 };
 use chrono::{NaiveDate, TimeDelta, TimeZone as _};
-use compare::Blind;
+use compare::BlindSpots;
 use figures::is_reading;
 use platform::Platform;
 
@@ -161,7 +161,7 @@ async fn whole(dashboard: &Dashboard, request: &DashboardRequest, as_of: Timesta
     panic!("the weeks before are still read after ten seconds");
 }
 
-async fn compared(layout: Layout, sql: &str, blind: Blind) {
+async fn compared(layout: Layout, sql: &str, blind: BlindSpots) {
     let Some(platform) = Platform::load(layout, config(), sql, Some(keep(layout))).await else { return };
     assert!(platform.documents >= 200_000, "{} documents", platform.documents);
     let exact = embedded(layout, keep(layout), !blind.status);
@@ -188,17 +188,17 @@ async fn compared(layout: Layout, sql: &str, blind: Blind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platform_of_december_answers_as_the_embedded_store() {
-    compared(Layout::Dec2025, "AXON_TEST_MARIADB_URL", Blind { active: true, status: true }).await;
+    compared(Layout::Dec2025, "AXON_TEST_MARIADB_URL", BlindSpots { active: true, status: true }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platform_of_august_answers_as_the_embedded_store() {
-    compared(Layout::Aug2026, "AXON_TEST_MYSQL_URL", Blind { active: true, status: false }).await;
+    compared(Layout::Aug2026, "AXON_TEST_MYSQL_URL", BlindSpots { active: true, status: false }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plans_layout_answers_as_the_embedded_store() {
-    compared(Layout::Plan, "AXON_TEST_MARIADB_URL", Blind { active: true, status: true }).await;
+    compared(Layout::Plan, "AXON_TEST_MARIADB_URL", BlindSpots { active: true, status: true }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

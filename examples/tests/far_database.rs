@@ -60,14 +60,14 @@ fn manner() -> Manner {
     }
 }
 
-struct Cold {
+struct ColdStart {
     platform: Platform,
     far: Far,
     pool: sqlx::MySqlPool,
     dashboard: Dashboard,
 }
 
-impl Cold {
+impl ColdStart {
     async fn start(sql: &str, budgets: Budgets) -> Option<Self> {
         let config = Config { events: 2_000, campaigns: 2, ..Config::default() };
         let platform = Platform::load(Layout::Aug2026, config, sql, None).await?;
@@ -120,7 +120,7 @@ impl Cold {
 
 async fn answers_and_goes_on_answering(sql: &str) {
     let Manner { budgets, first, healed } = manner();
-    let Some(cold) = Cold::start(sql, budgets).await else { return };
+    let Some(cold) = ColdStart::start(sql, budgets).await else { return };
     let (asks, took) = cold.whole(first).await;
     println!("{sql}: the first whole answer after {asks} asks, {took:?}, {} connections made", cold.made());
     assert!(took < first, "{took:?}");
@@ -160,7 +160,7 @@ async fn a_cold_dashboard_before_a_far_mariadb_answers_and_goes_on_answering() {
 
 async fn a_crowd_makes_no_more_connections_than_the_pool_may_have(sql: &str) {
     let Manner { budgets, first, .. } = manner();
-    let Some(cold) = Cold::start(sql, budgets).await else { return };
+    let Some(cold) = ColdStart::start(sql, budgets).await else { return };
     let most = u64::from(cold.pool.options().get_max_connections());
     let (crowd, began) = (cold.crowd(), Instant::now());
     let asking = async {

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use axon_examples::generator::{Config, ConfigError, Expected, MemorySink, Plan, PurchaseStatus, TimeFormat};
+use axon_examples::generator::{Config, ConfigError, ExpectedTotals, MemorySink, Plan, PurchaseStatus, TimeFormat};
 use common::{generate, id, lines, millis};
 
 fn small() -> Config {
@@ -238,7 +238,7 @@ fn records_and_lines_say_the_same() {
 fn totals_can_be_read_back() {
     let expected = generate(small()).expected;
     let text = serde_json::to_string(&expected).expect("text");
-    let read: Expected = serde_json::from_str(&text).expect("totals");
+    let read: ExpectedTotals = serde_json::from_str(&text).expect("totals");
     assert_eq!(read, expected);
 }
 

@@ -48,20 +48,20 @@ use platform::{Addresses, Platform, patient};
 use serde_json::Value;
 use sqlx::mysql::MySqlSslMode;
 use tower::ServiceExt as _;
-use wire::{Asked, Speech, Wire, shapes, texts};
+use wire::{Speech, StoreRequest, Wire, shapes, texts};
 
 const SQL: &str = "AXON_TEST_MYSQL_URL";
 const LONG: Duration = Duration::from_secs(30);
 
 /// A platform, and what is asked of each of its stores.
-struct Watched {
+struct WatchedPlatform {
     platform: Platform,
     es: Wire,
     sql: Wire,
     redis: Wire,
 }
 
-impl Watched {
+impl WatchedPlatform {
     async fn load() -> Option<Self> {
         let config = Config { events: 2_000, ..Config::default() };
         let platform = Platform::load(Layout::Aug2026, config, SQL, None).await?;
@@ -106,7 +106,7 @@ impl Watched {
     }
 
     /// What was asked of all stores since this was last called.
-    fn asked(&self) -> Vec<Asked> {
+    fn asked(&self) -> Vec<StoreRequest> {
         [&self.es, &self.sql, &self.redis].into_iter().flat_map(Wire::take).collect()
     }
 
@@ -230,7 +230,7 @@ fn headers_are_our_own(headers: &HeaderMap, text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_sent_changes_what_is_asked_of_a_store() {
-    let Some(watched) = Watched::load().await else { return };
+    let Some(watched) = WatchedPlatform::load().await else { return };
     // Nothing is kept, so that whoever is answered asks the stores.
     let app = || watched.app(watched.builder(&MySqlOptions::default()).lifetimes(Lifetimes::none()).build());
     let (campaign, activity) = {
@@ -302,7 +302,7 @@ async fn nothing_that_is_sent_changes_what_is_asked_of_a_store() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_stored_name_changes_what_is_asked_of_a_store() {
-    let Some(watched) = Watched::load().await else { return };
+    let Some(watched) = WatchedPlatform::load().await else { return };
     let tables = MySqlOptions::default();
     let harmless = watched.harmless(&watched.app(watched.builder(&tables).build())).await;
 
@@ -350,7 +350,7 @@ async fn no_stored_name_changes_what_is_asked_of_a_store() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_currency_and_no_tenant_changes_what_is_asked_of_a_store() {
-    let Some(watched) = Watched::load().await else { return };
+    let Some(watched) = WatchedPlatform::load().await else { return };
     let harmless = watched.harmless(&watched.app(watched.builder(&MySqlOptions::default()).build())).await;
     let campaign = watched.platform.catalog.campaigns[0].id;
     let texts = payloads::all();
@@ -374,7 +374,7 @@ async fn no_currency_and_no_tenant_changes_what_is_asked_of_a_store() {
     watched.platform.remove().await;
 }
 
-fn question(watched: &Watched, rule: EventRule) -> BehaviorQuestion {
+fn question(watched: &WatchedPlatform, rule: EventRule) -> BehaviorQuestion {
     let as_of = watched.platform.expected.as_of;
     let activity = watched.platform.catalog.campaigns[0].activities[0].id;
     BehaviorQuestion {
@@ -396,7 +396,7 @@ fn question(watched: &Watched, rule: EventRule) -> BehaviorQuestion {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trigger_is_one_text_in_a_search_whatever_it_is() {
-    let Some(watched) = Watched::load().await else { return };
+    let Some(watched) = WatchedPlatform::load().await else { return };
     let source = watched.behavior(watched.es_options());
     // The first question looks at the indices as well, and so may any later one.
     source.behavior(&question(&watched, EventRule::trigger("CLICK"))).await.unwrap();
@@ -418,7 +418,7 @@ async fn a_trigger_is_one_text_in_a_search_whatever_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_template_is_refused_or_one_text_in_a_search() {
-    let Some(watched) = Watched::load().await else { return };
+    let Some(watched) = WatchedPlatform::load().await else { return };
     let asked_with = async |template: &str| {
         let options = watched.es_options().with_page_templates([template]);
         let client = axon_examples::stores::elasticsearch::client(&format!("http://{}", watched.es.address)).unwrap();
@@ -497,7 +497,7 @@ async fn a_key_of_redis_is_one_word_whatever_it_is() {
     let client = redis::Client::open(format!("redis://{}/", wire.address)).unwrap();
     let own = unique();
     let sent = || -> Vec<Vec<Vec<u8>>> {
-        let words = |asked| if let Asked::Redis(words) = asked { Some(words) } else { None };
+        let words = |asked| if let StoreRequest::Redis(words) = asked { Some(words) } else { None };
         let all = wire.take().into_iter().filter_map(words);
         // Beside what a new connection begins with.
         all.filter(|words| !["PING", "HELLO", "AUTH"].iter().any(|name| words[0] == name.as_bytes())).collect()

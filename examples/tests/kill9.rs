@@ -170,7 +170,7 @@ async fn kill(servers: &Servers, platform: &Platform, name: &'static str, place:
     let drill = Drill { platform, dashboard, request };
     let (good, _) = drill.whole(Duration::from_secs(30)).await;
     let good_data = shown(&good);
-    let held = Held::read(platform).await;
+    let dump = RedisDump::read(platform).await;
     let files = || Process::own().open_files().unwrap();
     let (mut slowest, mut latest, mut before) = (Duration::ZERO, Duration::ZERO, 0);
     for round in 0..times {
@@ -196,7 +196,7 @@ async fn kill(servers: &Servers, platform: &Platform, name: &'static str, place:
         assert!(sources.iter().any(lost), "{name}, round {round}: it died while it was asked, and {sources:?}");
         assert!(tokio::task::block_in_place(|| servers.services(&["up", name])), "{name} does not start again");
         if name == "redis" {
-            held.write(platform).await;
+            dump.write(platform).await;
         }
         let (again, after) = drill.whole(healed + GRACE).await;
         latest = latest.max(after);
@@ -218,9 +218,9 @@ async fn kill(servers: &Servers, platform: &Platform, name: &'static str, place:
 }
 
 /// What Redis holds, and writing it again: it keeps nothing on a disk.
-struct Held(Vec<(String, Vec<u8>)>);
+struct RedisDump(Vec<(String, Vec<u8>)>);
 
-impl Held {
+impl RedisDump {
     async fn connection(platform: &Platform) -> redis::aio::MultiplexedConnection {
         let client = redis::Client::open(format!("redis://{}/", platform.addresses.redis)).unwrap();
         client.get_multiplexed_async_connection().await.unwrap()
@@ -229,12 +229,12 @@ impl Held {
     async fn read(platform: &Platform) -> Self {
         let mut connection = Self::connection(platform).await;
         let names: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
-        let mut held = Vec::new();
+        let mut values = Vec::new();
         for name in names {
             let value: Option<Vec<u8>> = redis::cmd("DUMP").arg(&name).query_async(&mut connection).await.unwrap();
-            held.extend(value.map(|value| (name, value)));
+            values.extend(value.map(|value| (name, value)));
         }
-        Self(held)
+        Self(values)
     }
 
     async fn write(&self, platform: &Platform) {

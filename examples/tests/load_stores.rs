@@ -14,7 +14,7 @@ use std::{
 };
 
 use axon_examples::{
-    generator::{Catalog, Config, Expected, MemorySink, Plan, PurchaseStatus},
+    generator::{Catalog, Config, ExpectedTotals, MemorySink, Plan, PurchaseStatus},
     stores::{
         Layout,
         elasticsearch::{self, Indices},
@@ -151,7 +151,7 @@ async fn fills(layout: Layout, sql: &str) {
 
         let mut made = MemorySink::default();
         let expected = plan(20_000).generate(&mut made, |_| {}).unwrap();
-        let written: Expected = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let written: ExpectedTotals = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         assert_eq!(written, expected);
 
         holds_events(stores, &expected.load.events_by_trigger).await;

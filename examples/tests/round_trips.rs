@@ -24,7 +24,7 @@ use sqlx::Executor as _;
 /// A campaign of a thousand activities, beside the generated ones.
 const CROWD: u64 = 77_000;
 
-struct Counted {
+struct TripCounter {
     platform: Platform,
     dashboard: Dashboard,
     far: Far,
@@ -33,7 +33,7 @@ struct Counted {
 /// Round trips to Elasticsearch, the database and Redis.
 type Trips = [u64; 3];
 
-impl Counted {
+impl TripCounter {
     async fn start(layout: Layout, sql: &str) -> Option<Self> {
         let config = Config { events: 2_000, campaigns: 1, ..Config::default() };
         let platform = Platform::load(layout, config, sql, None).await?;
@@ -82,50 +82,50 @@ async fn crowd(platform: &Platform) {
     pool.close().await;
 }
 
-async fn counted(layout: Layout, sql: &str, page: Trips, steps_of_the_ledger: u64) {
-    let Some(counted) = Counted::start(layout, sql).await else { return };
-    let one = u64::from(counted.platform.catalog.activities().next().unwrap().id);
+async fn check_trips(layout: Layout, sql: &str, page: Trips, steps_of_the_ledger: u64) {
+    let Some(counter) = TripCounter::start(layout, sql).await else { return };
+    let one = u64::from(counter.platform.catalog.activities().next().unwrap().id);
     let live = [Widget::Overview, Widget::Funnel, Widget::Realtime];
     let all = [Widget::Overview, Widget::Funnel, Widget::Comparison, Widget::Realtime];
     for scope in [DashboardRequest::activity(one), DashboardRequest::campaign(CROWD)] {
         let what = scope.scope();
-        let live = counted.trips(&scope.clone().widgets(live).compare_previous()).await;
+        let live = counter.trips(&scope.clone().widgets(live).compare_previous()).await;
         assert_eq!(live, page, "{layout}: {what:?}");
-        let all = counted.trips(&scope.widgets(all).compare_previous()).await;
+        let all = counter.trips(&scope.widgets(all).compare_previous()).await;
         assert_eq!(all, [1, 2, 1], "{layout} with comparison: {what:?}");
         println!(
             "{layout}, {what:?}: {live:?} trips to Elasticsearch, the database and Redis, {all:?} with comparison"
         );
     }
-    let apart = DashboardRequest::campaign(CROWD).widgets([Widget::Activities, Widget::Overview]);
-    assert_eq!(counted.trips(&apart).await, [1, steps_of_the_ledger, 1], "{layout}: activities apart");
-    counted.platform.remove().await;
+    let per_activity = DashboardRequest::campaign(CROWD).widgets([Widget::Activities, Widget::Overview]);
+    assert_eq!(counter.trips(&per_activity).await, [1, steps_of_the_ledger, 1], "{layout}: per activity");
+    counter.platform.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platforms_page_is_one_trip_to_elasticsearch_and_one_to_redis() {
-    counted(Layout::Aug2026, "AXON_TEST_MYSQL_URL", [1, 0, 1], 0).await;
+    check_trips(Layout::Aug2026, "AXON_TEST_MYSQL_URL", [1, 0, 1], 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plans_page_is_one_trip_to_each_store() {
-    counted(Layout::Plan, "AXON_TEST_MARIADB_URL", [1, 1, 1], 1).await;
+    check_trips(Layout::Plan, "AXON_TEST_MARIADB_URL", [1, 1, 1], 1).await;
 }
 
 /// The stores are asked at the same time: an answer waits for the slowest, not for their sum.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_takes_as_long_as_the_slowest_store() {
-    let Some(counted) = Counted::start(Layout::Plan, "AXON_TEST_MARIADB_URL").await else { return };
-    let one = u64::from(counted.platform.catalog.activities().next().unwrap().id);
+    let Some(counter) = TripCounter::start(Layout::Plan, "AXON_TEST_MARIADB_URL").await else { return };
+    let one = u64::from(counter.platform.catalog.activities().next().unwrap().id);
     let request = DashboardRequest::activity(one)
         .widgets([Widget::Overview, Widget::Funnel, Widget::Realtime])
         .compare_previous();
-    counted.answer(&request).await;
+    counter.answer(&request).await;
     let (far, near) = (Duration::from_millis(400), Duration::from_millis(350));
-    counted.far.set([400, 350, 350]);
+    counter.far.set([400, 350, 350]);
     let began = std::time::Instant::now();
-    counted.answer(&request).await;
+    counter.answer(&request).await;
     let took = began.elapsed();
     assert!(far <= took && took < near * 2 - Duration::from_millis(100), "{took:?}: two legs follow each other");
-    counted.platform.remove().await;
+    counter.platform.remove().await;
 }

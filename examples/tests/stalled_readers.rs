@@ -73,7 +73,7 @@ fn client(address: SocketAddr, requests: &str) -> TcpStream {
 }
 
 /// What became of clients who never read.
-struct Seen {
+struct StallTimes {
     /// Time until all were connected.
     connected: Duration,
     /// When the kernel's buffers were full: the longest had grown for the last time.
@@ -83,7 +83,7 @@ struct Seen {
 }
 
 /// Lets clients come who ask this and never read, and looks until the server has given up all of them.
-fn never_read(server: &Server, requests: &str, within: Duration) -> Seen {
+fn never_read(server: &Server, requests: &str, within: Duration) -> StallTimes {
     let size = size();
     let address: SocketAddr = server.address.parse().unwrap();
     let others = Prober::start(&server.address, CAMPAIGN);
@@ -132,7 +132,7 @@ fn never_read(server: &Server, requests: &str, within: Duration) -> Seen {
     assert!(worst > 0, "they were written to");
     assert!(worst + each <= MOST, "{worst} bytes in the kernel, {each} in the process");
     unhurt([before, after], meanwhile, size.slack.0, size.slack.1);
-    Seen { connected, full, gone }
+    StallTimes { connected, full, gone }
 }
 
 #[test]

@@ -21,7 +21,7 @@ use axon_metrics::{
     SourceError, Timestamp,
     facts::BehaviorFacts,
     source::{BehaviorQuestion, BehaviorSource, Probe},
-    testing::{Event, server_url},
+    testing::{EventRecord, server_url},
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
 use elasticsearch::Elasticsearch;
@@ -207,7 +207,7 @@ impl Time {
 }
 
 /// The platform's message.
-pub(crate) fn document(event: &Event, time: Time) -> Value {
+pub(crate) fn document(event: &EventRecord, time: Time) -> Value {
     let mut properties = json!({});
     if let Some(activity) = event.activity {
         properties["activityId"] = json!(activity.0);
@@ -219,9 +219,9 @@ pub(crate) fn document(event: &Event, time: Time) -> Value {
 }
 
 /// The events in an index for behaviour and one for purchases.
-pub(crate) async fn platform(events: &[Event], time: Time) -> Option<OwnedSource> {
+pub(crate) async fn platform(events: &[EventRecord], time: Time) -> Option<OwnedSource> {
     let documents = |purchases: bool| -> Vec<Value> {
-        let here = |event: &&Event| (event.trigger == "PURCHASE" && !event.forged) == purchases;
+        let here = |event: &&EventRecord| (event.trigger == "PURCHASE" && !event.forged) == purchases;
         events.iter().filter(here).map(|event| document(event, time)).collect()
     };
     holding(vec![

@@ -11,7 +11,7 @@ use axon_metrics::{
     Catalog,
     catalog::{Activity, Campaign},
     source::LedgerSource as _,
-    testing::{AbsentStore, CatalogStore, Entry, FaultyStore, LedgerStore, LimitedLedgerStore, Purchase},
+    testing::{AbsentStore, CatalogStore, EntryRecord, FaultyStore, LedgerStore, LimitedLedgerStore, PurchaseRecord},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options_with};
 use sqlx::Connection as _;
@@ -67,8 +67,8 @@ async fn insert_campaigns(database: &Database, campaigns: &[Campaign]) {
     database.store.insert_activities(rows.collect()).await.unwrap();
 }
 
-async fn insert_purchases(database: &Database, purchases: &[Purchase]) {
-    let row = |purchase: &Purchase| PurchaseRow {
+async fn insert_purchases(database: &Database, purchases: &[PurchaseRecord]) {
+    let row = |purchase: &PurchaseRecord| PurchaseRow {
         id: purchase.id,
         user: purchase.user,
         product: purchase.product.0,
@@ -86,10 +86,14 @@ impl<G: Generation> LedgerStore for Of<G> {
     type Source = OwnedSource<MySqlLedger>;
     const HAS_STATUS: bool = G::HAS_STATUS;
 
-    async fn holding(campaigns: &[Campaign], entries: &[Entry], purchases: &[Purchase]) -> Option<Self::Source> {
+    async fn holding(
+        campaigns: &[Campaign],
+        entries: &[EntryRecord],
+        purchases: &[PurchaseRecord],
+    ) -> Option<Self::Source> {
         let database = Database::create::<G::Server>(G::LAYOUT).await?;
         insert_campaigns(&database, campaigns).await;
-        let row = |entry: &Entry| EntryRow {
+        let row = |entry: &EntryRecord| EntryRow {
             id: entry.id,
             activity: entry.activity.0,
             user: entry.user,
@@ -161,7 +165,11 @@ impl<S: Server> FaultyStore for On<S> {
 impl<S: Server> LimitedLedgerStore for On<S> {
     type Source = OwnedSource<MySqlLedger>;
 
-    async fn slower_than(limit: Duration, campaigns: &[Campaign], purchases: &[Purchase]) -> Option<Self::Source> {
+    async fn slower_than(
+        limit: Duration,
+        campaigns: &[Campaign],
+        purchases: &[PurchaseRecord],
+    ) -> Option<Self::Source> {
         let database = Database::create::<S>(Layout::Aug2026).await?;
         insert_campaigns(&database, campaigns).await;
         insert_purchases(&database, purchases).await;

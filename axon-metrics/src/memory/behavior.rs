@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use super::{
-    NAME,
     events::Kind,
-    log::Span,
     snapshot::Snapshot,
     subjects::{Who, distinct},
+    time_log::Span,
 };
 use crate::{
     ActivityId, Measured,
@@ -20,7 +19,7 @@ use crate::{
 
 pub(super) fn answer(snapshot: &Snapshot, question: &BehaviorQuestion) -> BehaviorFacts {
     let scope = &*question.scope;
-    let name: Arc<str> = NAME.into();
+    let name: Arc<str> = Snapshot::SOURCE_NAME.into();
     let exact = |value: u64| -> Fact<u64> { Ok(Measured::exact(value, Arc::clone(&name), scope.as_of)) };
     let rules: Vec<Vec<Kind>> = question.steps.iter().map(|rule| snapshot.kinds.matching(rule)).collect();
     let steps = |activities: &[ActivityId], window: Window, counting: Counting| -> Vec<Fact<u64>> {
@@ -28,12 +27,12 @@ pub(super) fn answer(snapshot: &Snapshot, question: &BehaviorQuestion) -> Behavi
         rules.iter().map(|kinds| exact(snapshot.events_in(activities, kinds, span, counting))).collect()
     };
     let union = &scope.funnel_activities;
-    let apart = if scope.by_activity && !rules.is_empty() { &union[..] } else { &[] };
+    let per_activity = if scope.by_activity && !rules.is_empty() { &union[..] } else { &[] };
     BehaviorFacts {
         steps: StepCounts {
             current: steps(union, scope.current, scope.counting),
             previous: scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default(),
-            by_activity: apart.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
+            by_activity: per_activity.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
         },
         series: question
             .series

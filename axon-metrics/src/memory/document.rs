@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::{
     files::LoadError,
-    line::{row::money, scalar::Scalar, time::time},
-    log::instant,
-    report::Fault,
-    slots::{Holders, Stored},
+    load_report::Fault,
+    parse::{ledger_line::money, scalar::Scalar, time::time},
+    slots::{Holders, SlotFigure},
+    time_log::instant,
 };
 use crate::{
     ActivityId, CampaignId, Catalog, ProductId, Reason, Timestamp,
@@ -140,7 +140,7 @@ pub(super) fn realtime(file: &Arc<str>, bytes: &[u8]) -> Result<HashMap<Activity
 }
 
 /// A counter as Redis would hold it: whole, or no counter.
-fn counter(value: &Scalar<'_>) -> Stored<i64> {
+fn counter(value: &Scalar<'_>) -> SlotFigure<i64> {
     let bad = Err(Reason::BadValue);
     match value {
         Scalar::Null => Err(Reason::KeyMissing),

@@ -1,20 +1,20 @@
 //! The event columns: a log per activity and kind of event, so that counting is two binary searches.
-//! Lives here: kinds, partitions, adding. Lives elsewhere: the questions (`behavior`), logs (`log`), who they are about (`subjects`).
+//! Lives here: kinds, partitions, adding. Lives elsewhere: the questions (`behavior`), logs (`time_log`), who they are about (`subjects`).
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use ahash::HashMap;
 
 use super::{
-    log::{Pending, Span, TimeLog, shared},
     subjects::{Code, table},
+    time_log::{Pending, Span, TimeLog, shared},
 };
 use crate::{ActivityId, vocabulary::EventRule};
 
 /// The code of a trigger type with a tracker definition.
 pub(super) type Kind = u16;
 
-/// How many kinds of events a store tells apart.
+/// How many kinds of events a store distinguishes.
 pub(super) const MAX_KINDS: usize = u16::MAX as usize;
 
 /// How many activities, and sets of activities that share events, a store keeps events of. Adding copies a word for each.
@@ -123,7 +123,7 @@ impl PendingEvents {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Events {
     by_activity: Arc<HashMap<ActivityId, Arc<ActivityEvents>>>,
-    /// Those of several activities, apart, so that a union of activities holds each once. None unless pages are looked at.
+    /// Those of several activities, in a map of their own, so that a union of activities holds each once. None unless pages are looked at.
     of_several: Arc<HashMap<Box<[ActivityId]>, Arc<ActivityEvents>>>,
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use chrono_tz::Tz;
 
-use super::report::Fault;
+use super::load_report::Fault;
 use crate::{vocabulary::CatalogError, vocabulary::PageTemplate};
 
 /// The indices whose `PURCHASE` events are believed, unless others are given.

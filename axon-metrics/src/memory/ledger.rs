@@ -1,15 +1,15 @@
 //! The ledger's columns: approved entries by activity; purchases by what they are attributed to, what they sell and what
 //! became of them. Rows have an identity: one of the same id replaces what was there.
-//! Lives here: rows, partitions, adding. Lives elsewhere: the questions (`sales`), logs (`log`).
+//! Lives here: rows, partitions, adding. Lives elsewhere: the questions (`sales`), logs (`time_log`).
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use ahash::HashMap;
 
 use super::{
-    log::{Pending, Span, TimeLog, kept},
     records::{Entry, Purchase},
     subjects::table,
+    time_log::{Pending, Span, TimeLog, record_micros},
 };
 use crate::{ActivityId, Money, ProductId};
 
@@ -144,13 +144,13 @@ impl PendingRows {
 
 /// Where the row of each id lies; for writers alone.
 #[derive(Default)]
-pub(super) struct Places {
-    /// `None`: not approved, so not kept.
+pub(super) struct RowIndex {
+    /// `None` for an entry that is not approved: the ledger does not hold it.
     entries: HashMap<u64, Option<(ActivityId, i64)>>,
     purchases: HashMap<u64, (Shelf, i64)>,
 }
 
-impl Places {
+impl RowIndex {
     /// Adds rows to a ledger, each instead of the one that had its id. Returns how many were replaced, in the ledger
     /// or among the rows.
     pub(super) fn add(&mut self, ledger: &mut Ledger, rows: PendingRows) -> u64 {
@@ -158,7 +158,7 @@ impl Places {
         if !rows.entries.is_empty() {
             let mut moves = Moves::default();
             for (id, entry) in rows.entries {
-                let place = (entry.status == "APPROVED").then(|| (entry.activity, kept(entry.created_at)));
+                let place = (entry.status == "APPROVED").then(|| (entry.activity, record_micros(entry.created_at)));
                 let before = self.entries.insert(id, place);
                 replaced += u64::from(before.is_some());
                 moves.add(id, before.flatten(), place, EntryRow { id, user: entry.user });
@@ -173,7 +173,7 @@ impl Places {
                     product: purchase.product,
                     outcome: Outcome::of(&purchase.status),
                 };
-                let place = (shelf, kept(purchase.at));
+                let place = (shelf, record_micros(purchase.at));
                 let before = self.purchases.insert(id, place);
                 replaced += u64::from(before.is_some());
                 let Purchase { user, price, quantity, .. } = purchase;

@@ -78,9 +78,9 @@ pub enum SlotChange {
 }
 
 /// Stands for a user or session in a debug form.
-struct Hidden;
+struct Mask;
 
-impl fmt::Debug for Hidden {
+impl fmt::Debug for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
@@ -93,8 +93,8 @@ impl fmt::Debug for Event {
             .field("definition", &self.definition)
             .field("at", &self.at)
             .field("activity", &self.activity)
-            .field("user", &self.user.map(|_| Hidden))
-            .field("session", &self.session.as_ref().map(|_| Hidden))
+            .field("user", &self.user.map(|_| Mask))
+            .field("session", &self.session.as_ref().map(|_| Mask))
             .finish()
     }
 }
@@ -104,7 +104,7 @@ impl fmt::Debug for Entry {
         f.debug_struct("Entry")
             .field("id", &self.id)
             .field("activity", &self.activity)
-            .field("user", &Hidden)
+            .field("user", &Mask)
             .field("status", &self.status)
             .field("created_at", &self.created_at)
             .finish()
@@ -115,7 +115,7 @@ impl fmt::Debug for Purchase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Purchase")
             .field("id", &self.id)
-            .field("user", &Hidden)
+            .field("user", &Mask)
             .field("product", &self.product)
             .field("activity", &self.activity)
             .field("price", &self.price)
@@ -130,7 +130,7 @@ impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot")
             .field("activity", &self.activity)
-            .field("user", &Hidden)
+            .field("user", &Mask)
             .field("change", &self.change)
             .finish()
     }

@@ -4,10 +4,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    NAME,
     ledger::{Ledger, Outcome, PurchaseRow},
-    log::{Span, TimeLog, instant, micros},
     snapshot::Snapshot,
+    time_log::{Span, TimeLog, bound_micros, instant},
 };
 use crate::{
     ActivityId, Catalog, Measured, Missing, Money, ProductId, Reason, Timestamp,
@@ -20,19 +19,19 @@ use crate::{
 pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFacts {
     let scope = &*question.scope;
     let ledger = &snapshot.ledger;
-    let name: Arc<str> = NAME.into();
+    let name: Arc<str> = Snapshot::SOURCE_NAME.into();
     let steps = |activities: &[ActivityId], window: Window, counting: Counting| -> Vec<Fact<u64>> {
         let span = Span::of(window, scope.as_of);
         let count = |step: &LedgerStep| rows(ledger, *step, activities, span, counting);
         question.steps.iter().map(|step| Ok(Measured::exact(count(step), Arc::clone(&name), scope.as_of))).collect()
     };
     let union = &scope.funnel_activities;
-    let apart = if scope.by_activity && !question.steps.is_empty() { &union[..] } else { &[] };
+    let per_activity = if scope.by_activity && !question.steps.is_empty() { &union[..] } else { &[] };
     LedgerFacts {
         steps: StepCounts {
             current: steps(union, scope.current, scope.counting),
             previous: scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default(),
-            by_activity: apart.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
+            by_activity: per_activity.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
         },
         sales: question.sales.as_ref().map(|asked| sales(ledger, &snapshot.catalog, scope, asked)),
         history: question.history.as_ref().map(|asked| {
@@ -71,7 +70,8 @@ fn distinct(users: impl Iterator<Item = u64>) -> u64 {
 
 fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, asked: &SalesQuestion) -> SalesFacts {
     let span = Span::of(asked.window, scope.as_of);
-    let measured = |sales: Result<Sales, Missing>| sales.map(|sales| Measured::exact(sales, NAME, scope.as_of));
+    let measured =
+        |sales: Result<Sales, Missing>| sales.map(|sales| Measured::exact(sales, Snapshot::SOURCE_NAME, scope.as_of));
     let activities = &scope.activities;
     let promotion = measured(sum(
         ledger.attributed(activities, Outcome::Confirmed),
@@ -100,7 +100,7 @@ fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, asked: &SalesQu
             }
             let other = |(activity, orders)| OtherSales { campaign: catalog.campaign_of(activity), activity, orders };
             let others = orders.into_iter().filter(|(_, orders)| *orders > 0).map(other).collect();
-            Ok(Measured::exact(others, NAME, scope.as_of))
+            Ok(Measured::exact(others, Snapshot::SOURCE_NAME, scope.as_of))
         },
     }
 }
@@ -154,7 +154,7 @@ fn history(ledger: &Ledger, asked: &HistoryQuestion, as_of: Timestamp) -> Result
     }
     let start = |bucket: i64| instant(span.from.saturating_add(bucket.saturating_mul(length)));
     Ok(History {
-        since: ledger.since().filter(|since| *since < micros(as_of)).map(instant),
+        since: ledger.since().filter(|since| *since < bound_micros(as_of)).map(instant),
         buckets: buckets.into_iter().map(|(bucket, sales)| (start(bucket), sales)).collect(),
     })
 }

@@ -1,5 +1,5 @@
-//! What is true this second: counters and sets of those who hold a slot, or what approval events say instead.
-//! Readers see sizes alone; the sets themselves are the writer's.
+//! Counters of slots, and the sets of users who hold one.
+//! Readers see sizes alone; the sets themselves are the writer's. Lives elsewhere: the question (`realtime`).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,45 +7,34 @@ use std::{
 };
 
 use super::{
-    NAME,
-    log::Span,
     records::{Slot, SlotChange},
-    snapshot::Snapshot,
-    subjects::{Who, distinct, table},
+    subjects::table,
 };
-use crate::{
-    ActivityId, Measured, Missing, Reason,
-    source::RealtimeQuestion,
-    source::{Fact, RealtimeFacts, Slots, Stock},
-    vocabulary::EventRule,
-};
-
-/// The trigger type of the events that slots are derived from.
-const APPROVED: &str = "APPROVED";
+use crate::{ActivityId, Reason};
 
 /// A stored figure: there, not there, or no integer.
-pub(super) type Stored<T> = Result<T, Reason>;
+pub(super) type SlotFigure<T> = Result<T, Reason>;
 
 /// The slots of one activity, as readers see them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Counted {
-    counter: Stored<i64>,
-    members: Stored<u64>,
+pub(super) struct SlotCounts {
+    pub(super) counter: SlotFigure<i64>,
+    pub(super) members: SlotFigure<u64>,
 }
 
 /// The counters by activity; `None` while slots are derived.
-pub(super) type Counters = Option<Arc<HashMap<ActivityId, Counted>>>;
+pub(super) type Counters = Option<Arc<HashMap<ActivityId, SlotCounts>>>;
 
 /// The slots of one activity, as stored.
 pub(super) struct Holders {
-    pub(super) counter: Stored<i64>,
-    pub(super) members: Stored<HashSet<u64>>,
+    pub(super) counter: SlotFigure<i64>,
+    pub(super) members: SlotFigure<HashSet<u64>>,
 }
 
 impl Holders {
-    fn counted(&self) -> Counted {
+    fn counts(&self) -> SlotCounts {
         let members = self.members.as_ref().map_err(|why| *why);
-        Counted { counter: self.counter, members: members.map(|members| members.len() as u64) }
+        SlotCounts { counter: self.counter, members: members.map(|members| members.len() as u64) }
     }
 
     /// As Redis does: what is not there begins at 0, what is no integer stays so.
@@ -77,8 +66,8 @@ impl SlotBook {
     }
 
     /// What readers see of all activities.
-    pub(super) fn counters(&self) -> HashMap<ActivityId, Counted> {
-        self.holders.iter().map(|(activity, holders)| (*activity, holders.counted())).collect()
+    pub(super) fn counters(&self) -> HashMap<ActivityId, SlotCounts> {
+        self.holders.iter().map(|(activity, holders)| (*activity, holders.counts())).collect()
     }
 
     /// Moves slots, and what readers see of them.
@@ -93,7 +82,7 @@ impl SlotBook {
         }
         for slot in slots {
             if let Some(holders) = self.holders.get(&slot.activity) {
-                counters.insert(slot.activity, holders.counted());
+                counters.insert(slot.activity, holders.counts());
             }
         }
     }
@@ -102,36 +91,7 @@ impl SlotBook {
         let members = |holders: &Holders| holders.members.as_ref().map_or(0, HashSet::capacity);
         let members = self.holders.values().map(|holders| table(members(holders), size_of::<u64>()));
         // Readers have a table of their own with as many places.
-        let activity = size_of::<(ActivityId, Holders)>() + size_of::<(ActivityId, Counted)>();
+        let activity = size_of::<(ActivityId, Holders)>() + size_of::<(ActivityId, SlotCounts)>();
         table(self.holders.capacity(), activity) + members.sum::<usize>()
     }
-}
-
-pub(super) fn answer(snapshot: &Snapshot, question: &RealtimeQuestion) -> RealtimeFacts {
-    let name: Arc<str> = NAME.into();
-    let held = |held: Stored<i64>| -> Fact<Stock> {
-        let measured = held.map(|held| Measured::exact(Stock::Held(held), Arc::clone(&name), question.as_of));
-        measured.map_err(Missing::NotMeasured)
-    };
-    let members = |members: Stored<u64>| -> Fact<u64> {
-        let measured = members.map(|members| Measured::exact(members, Arc::clone(&name), question.as_of));
-        measured.map_err(Missing::NotMeasured)
-    };
-    let approved = snapshot.kinds.matching(&EventRule::trigger(APPROVED));
-    let slots = |activity: &ActivityId| match &snapshot.counters {
-        Some(counters) => {
-            let missing = Counted { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
-            let counted = counters.get(activity).copied().unwrap_or(missing);
-            Slots { stock: held(counted.counter), members: members(counted.members), derived: false }
-        }
-        None => {
-            let one = [*activity];
-            let logs = snapshot.events.of(&one, &approved);
-            let before = Span::before(question.as_of);
-            let users = distinct(logs.flat_map(|log| log.slices(before)), snapshot.subjects, Who::Users);
-            let counter = i64::try_from(users).unwrap_or(i64::MAX);
-            Slots { stock: held(Ok(counter)), members: members(Ok(users)), derived: true }
-        }
-    };
-    RealtimeFacts { slots: question.activities.iter().map(|activity| (*activity, slots(activity))).collect() }
 }

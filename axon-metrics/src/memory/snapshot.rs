@@ -6,7 +6,7 @@ use super::{
     events::{Events, Kinds},
     ledger::Ledger,
     slots::Counters,
-    subjects::Given,
+    subjects::SubjectCounts,
 };
 use crate::Catalog;
 
@@ -17,7 +17,12 @@ pub(super) struct Snapshot {
     pub(super) kinds: Arc<Kinds>,
     pub(super) events: Events,
     /// How many subjects there are, at most.
-    pub(super) subjects: Given,
+    pub(super) subjects: SubjectCounts,
     pub(super) ledger: Ledger,
     pub(super) counters: Counters,
+}
+
+impl Snapshot {
+    /// The name of the source in answers, logs and metrics.
+    pub(super) const SOURCE_NAME: &'static str = "memory";
 }

@@ -57,7 +57,7 @@ fn uuid(text: &str) -> Option<u128> {
     Some(id)
 }
 
-/// The number of a subject. Users and sessions are numbered apart, each from 0.
+/// The number of a subject. Users and sessions have numbers of their own, each from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Code(u32);
 
@@ -72,9 +72,9 @@ impl Code {
     }
 }
 
-/// How many codes were given out.
+/// The number of known users and of known sessions.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Given {
+pub(super) struct SubjectCounts {
     users: u32,
     sessions: u32,
 }
@@ -86,26 +86,26 @@ pub(super) struct Subjects {
     named_users: HashMap<Box<str>, Code>,
     sessions: HashMap<u128, Code>,
     named_sessions: HashMap<Box<str>, Code>,
-    given: Given,
+    counts: SubjectCounts,
 }
 
 impl Subjects {
     /// The subject's code. `None` when all of them were given out: 2,147,483,647 users, or as many sessions.
     pub(super) fn code(&mut self, subject: Subject) -> Option<Code> {
-        let users = || next(&mut self.given.users, 0);
+        let users = || next(&mut self.counts.users, 0);
         match subject {
             Subject::Nobody => Some(Code::NOBODY),
             Subject::User(id) => find_or(&mut self.users, id, users),
             Subject::NamedUser(id) => find_or(&mut self.named_users, id, users),
-            Subject::Session(id) => find_or(&mut self.sessions, id, || next(&mut self.given.sessions, SESSION)),
+            Subject::Session(id) => find_or(&mut self.sessions, id, || next(&mut self.counts.sessions, SESSION)),
             Subject::NamedSession(id) => {
-                find_or(&mut self.named_sessions, id, || next(&mut self.given.sessions, SESSION))
+                find_or(&mut self.named_sessions, id, || next(&mut self.counts.sessions, SESSION))
             }
         }
     }
 
-    pub(super) fn given(&self) -> Given {
-        self.given
+    pub(super) fn counts(&self) -> SubjectCounts {
+        self.counts
     }
 
     /// Bytes the dictionary takes, about.
@@ -136,10 +136,10 @@ fn find_or<K: std::hash::Hash + Eq>(
     }
 }
 
-fn next(given: &mut u32, flag: u32) -> Option<Code> {
-    let code = *given;
+fn next(count: &mut u32, flag: u32) -> Option<Code> {
+    let code = *count;
     (code < SESSION - 1).then(|| {
-        *given += 1;
+        *count += 1;
         Code(code | flag)
     })
 }
@@ -153,14 +153,14 @@ pub(super) enum Who {
     Users,
 }
 
-/// The number of distinct subjects in some slices of codes; nobody is none. `given` is how many there can be.
-pub(super) fn distinct<'a>(slices: impl Iterator<Item = &'a [Code]>, given: Given, who: Who) -> u64 {
+/// The number of distinct subjects in some slices of codes; nobody is none. `subjects` is how many there can be.
+pub(super) fn distinct<'a>(slices: impl Iterator<Item = &'a [Code]>, subjects: SubjectCounts, who: Who) -> u64 {
     let slices: Vec<&[Code]> = slices.collect();
     let rows: usize = slices.iter().map(|slice| slice.len()).sum();
     let counts = |code: &Code| *code != Code::NOBODY && (who == Who::All || code.is_user());
     let all = slices.iter().flat_map(|slice| slice.iter()).filter(|code| counts(code));
-    let words = |given: u32| given as usize / 64 + 1;
-    let words = [words(given.users), words(given.sessions)];
+    let words = |count: u32| count as usize / 64 + 1;
+    let words = [words(subjects.users), words(subjects.sessions)];
     if rows < (words[0] + words[1]) / 4 {
         let mut codes: Vec<u32> = all.map(|code| code.0).collect();
         codes.sort_unstable();
@@ -196,7 +196,7 @@ mod tests {
         assert!(all.iter().zip(&codes).all(|(subject, code)| subjects.code(subject.clone()) == Some(*code)));
         codes.extend_from_within(..);
         codes.push(Code::NOBODY);
-        let count = |who| distinct(std::iter::once(&codes[..]), subjects.given(), who);
+        let count = |who| distinct(std::iter::once(&codes[..]), subjects.counts(), who);
         assert_eq!((count(Who::All), count(Who::Users)), (6, 3));
     }
 
@@ -210,7 +210,7 @@ mod tests {
     fn few_rows_and_many_rows_are_counted_alike() {
         let mut subjects = Subjects::default();
         let codes: Vec<Code> = (0..100_000).filter_map(|user| subjects.code(Subject::User(user % 50_000))).collect();
-        let count = |rows: &[Code]| distinct(std::iter::once(rows), subjects.given(), Who::All);
+        let count = |rows: &[Code]| distinct(std::iter::once(rows), subjects.counts(), Who::All);
         assert_eq!((count(&codes), count(&codes[..10]), count(&[])), (50_000, 10, 0));
     }
 }

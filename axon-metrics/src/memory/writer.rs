@@ -4,16 +4,16 @@
 use ahash::HashSet;
 
 use super::{
+    blocks::Block,
     events::{Kind, Kinds, MAX_ACTIVITIES, Owners, PendingEvents},
-    ledger::{PendingRows, Places},
-    line::{event::EventLine, row::Row},
-    log::{Span, kept, micros},
-    read::Block,
+    ledger::{PendingRows, RowIndex},
+    load_report::{Fault, LoadReport, short},
+    parse::{event_line::EventLine, ledger_line::LedgerLine},
     records::{Entry, Event, Purchase, Slot},
-    report::{Fault, LoadReport, short},
     slots::SlotBook,
     snapshot::Snapshot,
     subjects::{Code, Subject, Subjects, table},
+    time_log::{Span, bound_micros, record_micros},
 };
 use crate::{Money, Timestamp};
 
@@ -25,7 +25,7 @@ pub(super) struct EventLines {
 }
 
 /// Ledger lines of a block.
-pub(super) type RowLines = Vec<(u64, Row)>;
+pub(super) type LedgerLines = Vec<(u64, LedgerLine)>;
 
 /// Everything that only writers need, and the snapshot they work on.
 #[derive(Default)]
@@ -37,7 +37,7 @@ pub(super) struct Writer {
     owners: HashSet<Owners>,
     /// Fingerprints of the documents of exports.
     documents: HashSet<u128>,
-    places: Places,
+    row_index: RowIndex,
     report: LoadReport,
 }
 
@@ -107,11 +107,11 @@ impl Writer {
     }
 
     /// Takes a block of ledger lines in. `before` lines of the file came before it.
-    pub(super) fn take_rows(&mut self, file: &str, before: u64, block: Block<RowLines>, pending: &mut PendingRows) {
+    pub(super) fn take_rows(&mut self, file: &str, before: u64, block: Block<LedgerLines>, pending: &mut PendingRows) {
         for (_, row) in block.parsed {
             match row {
-                Row::Entry(entry) => self.take_entry(entry, pending),
-                Row::Purchase(purchase) => self.take_purchase(purchase, pending),
+                LedgerLine::Entry(entry) => self.take_entry(entry, pending),
+                LedgerLine::Purchase(purchase) => self.take_purchase(purchase, pending),
             }
         }
         self.report.ledger.lines += block.lines;
@@ -144,12 +144,12 @@ impl Writer {
         if !pending.is_empty() {
             self.snapshot.events.add(pending);
         }
-        self.snapshot.subjects = self.subjects.given();
+        self.snapshot.subjects = self.subjects.counts();
     }
 
     /// Puts pending rows in front of readers.
     pub(super) fn commit_rows(&mut self, pending: PendingRows) {
-        self.report.ledger.replaced += self.places.add(&mut self.snapshot.ledger, pending);
+        self.report.ledger.replaced += self.row_index.add(&mut self.snapshot.ledger, pending);
     }
 
     pub(super) fn append_events(&mut self, events: Vec<Event>) -> usize {
@@ -177,7 +177,7 @@ impl Writer {
             None => Subject::session(session),
         };
         let kind = Kinds::find_or_add(&mut self.snapshot.kinds, trigger, event.definition);
-        self.keep(kind, Owners::One(event.activity), kept(event.at), subject, pending)
+        self.keep(kind, Owners::One(event.activity), record_micros(event.at), subject, pending)
     }
 
     pub(super) fn append_entries(&mut self, entries: Vec<Entry>) {
@@ -206,7 +206,7 @@ impl Writer {
 
     pub(super) fn report(&self, now: Timestamp) -> LoadReport {
         let mut report = self.report.clone();
-        report.events.future = self.snapshot.events.count(Span { from: micros(now), to: i64::MAX });
+        report.events.future = self.snapshot.events.count(Span { from: bound_micros(now), to: i64::MAX });
         report
     }
 
@@ -217,7 +217,7 @@ impl Writer {
             + self.subjects.bytes()
             + table(self.owners.capacity(), size_of::<Owners>())
             + table(self.documents.capacity(), size_of::<u128>())
-            + self.places.bytes()
+            + self.row_index.bytes()
             + self.slots.bytes()
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt::Debug, time::Duration};
 
 use super::{
-    records::Event,
+    records::EventRecord,
     stores::{AbsentStore, BehaviorStore, FaultyStore},
     world::{BUDGET, DAY, HOUR, at, event, ids, measured, scope, shared, values, vouched, well_named, window},
 };
@@ -26,7 +26,7 @@ async fn ask(source: &impl BehaviorSource, question: &BehaviorQuestion) -> Behav
 }
 
 /// The counts of the current window.
-async fn counts<S: BehaviorStore>(events: &[Event], question: &BehaviorQuestion) -> Option<Vec<u64>> {
+async fn counts<S: BehaviorStore>(events: &[EventRecord], question: &BehaviorQuestion) -> Option<Vec<u64>> {
     let source = S::holding(events).await?;
     Some(values(&ask(&source, question).await.steps.current))
 }
@@ -60,7 +60,7 @@ pub async fn distinct_recorded_subjects_are_counted_in_subjects<S: BehaviorStore
         event("CLICK", -2 * HOUR, 0).anonymous(Some("a")),
         event("CLICK", -3 * HOUR, 0).anonymous(Some("b")),
         event("CLICK", -4 * HOUR, 0).anonymous(None),
-        Event { session: Some("a"), ..event("CLICK", -5 * HOUR, 3) },
+        EventRecord { session: Some("a"), ..event("CLICK", -5 * HOUR, 3) },
     ];
     let question = steps(scope(&[7], window(-DAY, 0), Counting::Subjects), &["CLICK"]);
     let Some(found) = counts::<S>(&events, &question).await else { return };
@@ -69,7 +69,7 @@ pub async fn distinct_recorded_subjects_are_counted_in_subjects<S: BehaviorStore
 
 /// An event belongs to the activity it names.
 pub async fn an_event_belongs_to_the_activity_it_names<S: BehaviorStore>() {
-    let nowhere = Event { activity: None, ..event("CLICK", -HOUR, 3) };
+    let nowhere = EventRecord { activity: None, ..event("CLICK", -HOUR, 3) };
     let events = [event("CLICK", -HOUR, 1), event("CLICK", -HOUR, 2).of(8), nowhere];
     let question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     let Some(found) = counts::<S>(&events, &question).await else { return };
@@ -133,7 +133,7 @@ pub async fn one_count_per_step_and_window_in_the_order_asked<S: BehaviorStore>(
     assert!(facts.steps.by_activity.is_empty() && facts.series.is_empty() && facts.active.is_none());
 }
 
-/// Each funnel activity apart is counted in events, whatever the counting, from the current window.
+/// The counts per funnel activity are in events, whatever the counting, from the current window.
 pub async fn each_activity_apart_is_counted_in_events<S: BehaviorStore>() {
     let events = [
         event("CLICK", -HOUR, 1),
@@ -151,15 +151,15 @@ pub async fn each_activity_apart_is_counted_in_events<S: BehaviorStore>() {
             ..scope(&[7, 8, 9], window(-DAY, 0), counting)
         };
         let facts = ask(&source, &steps(scope, &["CLICK", "PURCHASE"])).await;
-        let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
-        assert_eq!(apart, [(8, vec![1, 1]), (7, vec![2, 0])], "{counting:?}");
+        let per_activity: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
+        assert_eq!(per_activity, [(8, vec![1, 1]), (7, vec![2, 0])], "{counting:?}");
     }
 }
 
 /// A rule may name several triggers, and be narrowed to tracker definitions.
 pub async fn a_rule_may_name_triggers_and_definitions<S: BehaviorStore>() {
-    let other = Event { definition: Some(2), ..event("PAGE_VIEW", -HOUR, 1) };
-    let none = Event { definition: None, ..event("PAGE_VIEW", -HOUR, 1) };
+    let other = EventRecord { definition: Some(2), ..event("PAGE_VIEW", -HOUR, 1) };
+    let none = EventRecord { definition: None, ..event("PAGE_VIEW", -HOUR, 1) };
     let events = [event("PAGE_VIEW", -HOUR, 1), other, none, event("SCROLL", -HOUR, 1), event("STAY", -HOUR, 1)];
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["PAGE_VIEW"]);
     question.steps.push(EventRule::trigger("PAGE_VIEW").of_definitions([2]));
@@ -170,7 +170,7 @@ pub async fn a_rule_may_name_triggers_and_definitions<S: BehaviorStore>() {
 
 /// A purchase is believed only from where the store believes purchases; elsewhere it makes nobody active either.
 pub async fn a_purchase_from_elsewhere_is_not_believed<S: BehaviorStore>() {
-    let forged = Event { forged: true, ..event("PURCHASE", -60, 2) };
+    let forged = EventRecord { forged: true, ..event("PURCHASE", -60, 2) };
     let events = [event("PURCHASE", -60 - margin::<S>(), 1), forged, event("CLICK", -DAY, 3)];
     let mut question = steps(scope(&[7], window(-2 * DAY, 0), Counting::Events), &["PURCHASE"]);
     question.active = Some(window(-300, 0));
@@ -349,8 +349,11 @@ pub async fn a_thousand_activities_are_one_question<S: BehaviorStore>() {
     let Some(source) = S::holding(&events).await else { return };
     let facts = ask(&source, &steps(scope, &["CLICK"])).await;
     assert_eq!(values(&facts.steps.current), [1]);
-    let apart = facts.steps.by_activity.iter().filter(|(_, counts)| values(counts) != [0]);
-    assert_eq!(apart.map(|(id, counts)| (id.0, values(counts))).collect::<Vec<_>>(), [(7, vec![1]), (1_000, vec![1])]);
+    let per_activity = facts.steps.by_activity.iter().filter(|(_, counts)| values(counts) != [0]);
+    assert_eq!(
+        per_activity.map(|(id, counts)| (id.0, values(counts))).collect::<Vec<_>>(),
+        [(7, vec![1]), (1_000, vec![1])]
+    );
 }
 
 /// The newest record of a probe is one before the instant asked for.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    records::{Entry, Purchase},
+    records::{EntryRecord, PurchaseRecord},
     stores::{AbsentStore, FaultyStore, LedgerStore, LimitedLedgerStore},
     world::{self, BUDGET, DAY, HOUR, at, ids, measured, scope, shared, values, vouched, well_named, window},
 };
@@ -44,13 +44,13 @@ fn campaigns() -> Vec<Campaign> {
 }
 
 /// An approved entry of activity 7.
-fn entry(id: u64, seconds: i64, user: u64) -> Entry {
-    Entry { id, activity: ActivityId(7), user, status: "APPROVED", created_at: at(seconds) }
+fn entry(id: u64, seconds: i64, user: u64) -> EntryRecord {
+    EntryRecord { id, activity: ActivityId(7), user, status: "APPROVED", created_at: at(seconds) }
 }
 
 /// A confirmed purchase of product 5 through activity 7, one piece for 12,900.
-fn purchase(id: u64, seconds: i64, user: u64) -> Purchase {
-    Purchase {
+fn purchase(id: u64, seconds: i64, user: u64) -> PurchaseRecord {
+    PurchaseRecord {
         id,
         user,
         product: ProductId(5),
@@ -62,8 +62,8 @@ fn purchase(id: u64, seconds: i64, user: u64) -> Purchase {
     }
 }
 
-fn shop(id: u64, seconds: i64, user: u64) -> Purchase {
-    Purchase { activity: None, ..purchase(id, seconds, user) }
+fn shop(id: u64, seconds: i64, user: u64) -> PurchaseRecord {
+    PurchaseRecord { activity: None, ..purchase(id, seconds, user) }
 }
 
 fn steps(scope: QueryScope) -> LedgerQuestion {
@@ -88,7 +88,7 @@ async fn ask(source: &impl LedgerSource, question: &LedgerQuestion) -> LedgerFac
     source.ledger(question).await.expect("an answer")
 }
 
-async fn sold<S: LedgerStore>(purchases: &[Purchase], question: &LedgerQuestion) -> Option<SalesFacts> {
+async fn sold<S: LedgerStore>(purchases: &[PurchaseRecord], question: &LedgerQuestion) -> Option<SalesFacts> {
     let source = S::holding(&campaigns(), &[], purchases).await?;
     Some(ask(&source, question).await.sales.expect("asked for"))
 }
@@ -105,12 +105,13 @@ pub async fn the_name_is_lower_case_without_blanks<S: LedgerStore>() {
 
 /// Unit: rows, or distinct users.
 pub async fn rows_are_counted_or_distinct_users<S: LedgerStore>() {
-    let of = |mut entry: Entry, activity| {
+    let of = |mut entry: EntryRecord, activity| {
         entry.activity = ActivityId(activity);
         entry
     };
     let entries = [entry(1, -HOUR, 1), of(entry(2, -HOUR, 1), 8), entry(3, -HOUR, 2), of(entry(4, -HOUR, 3), 9)];
-    let other = |purchase: Purchase, activity| Purchase { activity: Some(ActivityId(activity)), ..purchase };
+    let other =
+        |purchase: PurchaseRecord, activity| PurchaseRecord { activity: Some(ActivityId(activity)), ..purchase };
     let purchases = [purchase(1, -HOUR, 1), other(purchase(2, -HOUR, 1), 8), other(purchase(3, -HOUR, 2), 9)];
     let Some(source) = S::holding(&campaigns(), &entries, &purchases).await else { return };
     for (counting, wanted) in [(Counting::Events, [3, 2]), (Counting::Subjects, [2, 1])] {
@@ -119,10 +120,10 @@ pub async fn rows_are_counted_or_distinct_users<S: LedgerStore>() {
     }
 }
 
-/// One count per step and window, in the order asked; each activity apart in rows, whatever the counting.
+/// One count per step and window, in the order asked; per activity in rows, whatever the counting.
 pub async fn one_count_per_step_window_and_activity<S: LedgerStore>() {
     let entries = [entry(1, -HOUR, 1), entry(2, -2 * HOUR, 2), entry(3, -3 * DAY, 3)];
-    let other = Purchase { activity: Some(ActivityId(8)), ..purchase(2, -HOUR, 1) };
+    let other = PurchaseRecord { activity: Some(ActivityId(8)), ..purchase(2, -HOUR, 1) };
     let purchases = [purchase(1, -HOUR, 1), other, purchase(3, -3 * DAY, 3), purchase(4, -3 * DAY, 4)];
     let scope = QueryScope {
         previous: Some(window(-4 * DAY, -2 * DAY)),
@@ -134,12 +135,12 @@ pub async fn one_count_per_step_window_and_activity<S: LedgerStore>() {
     let facts = ask(&source, &LedgerQuestion { steps: vec![STEPS[1], STEPS[0]], ..steps(scope) }).await;
     assert_eq!(values(&facts.steps.current), [1, 2]);
     assert_eq!(values(&facts.steps.previous), [2, 1]);
-    let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
-    assert_eq!(apart, [(8, vec![1, 0]), (7, vec![1, 2])]);
+    let per_activity: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, values(counts))).collect();
+    assert_eq!(per_activity, [(8, vec![1, 0]), (7, vec![1, 2])]);
     assert!(facts.sales.is_none() && facts.history.is_none());
 }
 
-/// Each only where it is asked for, and history alone, too; together they say what they say apart.
+/// Each only where it is asked for, and history alone, too; together they give what they give one by one.
 pub async fn history_is_told_alone_or_with_the_rest<S: LedgerStore>() {
     let purchases = [purchase(1, -HOUR, 1), shop(2, -HOUR, 2), shop(3, -3 * DAY, 3)];
     let Some(source) = S::holding(&campaigns(), &[entry(1, -HOUR, 1)], &purchases).await else { return };
@@ -162,9 +163,9 @@ pub async fn history_is_told_alone_or_with_the_rest<S: LedgerStore>() {
 pub async fn money_is_exact<S: LedgerStore>() {
     let price = |text: &str| text.parse::<Money>().expect("money");
     let purchases = [
-        Purchase { price: price("99999999.99"), quantity: 2_147_483, ..purchase(1, -HOUR, 1) },
-        Purchase { price: price("0.01"), quantity: 3, ..purchase(2, -HOUR, 2) },
-        Purchase { price: price("0.10"), ..purchase(3, -HOUR, 3) },
+        PurchaseRecord { price: price("99999999.99"), quantity: 2_147_483, ..purchase(1, -HOUR, 1) },
+        PurchaseRecord { price: price("0.01"), quantity: 3, ..purchase(2, -HOUR, 2) },
+        PurchaseRecord { price: price("0.10"), ..purchase(3, -HOUR, 3) },
     ];
     let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0))).await else { return };
     let found = measured(&found.promotion);
@@ -195,8 +196,11 @@ pub async fn a_window_holds_its_first_instant_and_not_its_last<S: LedgerStore>()
 /// Bounds within a second count as they are.
 pub async fn bounds_within_a_second_count_as_they_are<S: LedgerStore>() {
     let milli = |millis: i64| at(-HOUR) + chrono::Duration::milliseconds(millis);
-    let purchases: Vec<_> =
-        [0, 250, 500, 750].iter().zip(1..).map(|(ms, id)| Purchase { at: milli(*ms), ..purchase(id, 0, id) }).collect();
+    let purchases: Vec<_> = [0, 250, 500, 750]
+        .iter()
+        .zip(1..)
+        .map(|(ms, id)| PurchaseRecord { at: milli(*ms), ..purchase(id, 0, id) })
+        .collect();
     let window = Window { from: milli(250), to: milli(750) };
     let Some(found) = sold::<S>(&purchases, &sales(&[7], window)).await else { return };
     assert_eq!(measured(&found.promotion).orders, 2);
@@ -206,11 +210,12 @@ pub async fn bounds_within_a_second_count_as_they_are<S: LedgerStore>() {
 pub async fn approved_entries_and_confirmed_purchases_count<S: LedgerStore>() {
     let entries = ["PENDING", "REJECTED", "DUPLICATED", "APPROVED"];
     let entries: Vec<_> =
-        entries.iter().zip(1..).map(|(status, id)| Entry { status, ..entry(id, -HOUR, id) }).collect();
+        entries.iter().zip(1..).map(|(status, id)| EntryRecord { status, ..entry(id, -HOUR, id) }).collect();
     let statuses: &[&'static str] =
         if S::HAS_STATUS { &["CONFIRMED", "CANCELLED", "REFUNDED", "PENDING"] } else { &["CONFIRMED"] };
-    let rows = |first: u64, row: fn(u64, i64, u64) -> Purchase| {
-        let made = statuses.iter().zip(first..).map(move |(status, id)| Purchase { status, ..row(id, -HOUR, id) });
+    let rows = |first: u64, row: fn(u64, i64, u64) -> PurchaseRecord| {
+        let made =
+            statuses.iter().zip(first..).map(move |(status, id)| PurchaseRecord { status, ..row(id, -HOUR, id) });
         made.collect::<Vec<_>>()
     };
     let purchases = [rows(1, purchase), rows(11, shop)].concat();
@@ -227,9 +232,9 @@ pub async fn approved_entries_and_confirmed_purchases_count<S: LedgerStore>() {
 
 /// Promotion: purchases attributed to the scope's activities, whatever they sell.
 pub async fn the_promotion_is_what_the_activities_sold<S: LedgerStore>() {
-    let other = Purchase { product: ProductId(99), quantity: 4, ..purchase(2, -HOUR, 2) };
-    let elsewhere = Purchase { activity: Some(ActivityId(9)), ..purchase(3, -HOUR, 3) };
-    let again = Purchase { activity: Some(ActivityId(8)), ..purchase(4, -HOUR, 1) };
+    let other = PurchaseRecord { product: ProductId(99), quantity: 4, ..purchase(2, -HOUR, 2) };
+    let elsewhere = PurchaseRecord { activity: Some(ActivityId(9)), ..purchase(3, -HOUR, 3) };
+    let again = PurchaseRecord { activity: Some(ActivityId(8)), ..purchase(4, -HOUR, 1) };
     let purchases = [purchase(1, -HOUR, 1), other, elsewhere, again, shop(5, -HOUR, 5)];
     let Some(found) = sold::<S>(&purchases, &sales(&[7, 8], window(-DAY, 0))).await else { return };
     let found = measured(&found.promotion);
@@ -239,8 +244,8 @@ pub async fn the_promotion_is_what_the_activities_sold<S: LedgerStore>() {
 
 /// Regular: purchases of the question's products attributed to no activity.
 pub async fn regular_is_what_the_shop_sold_of_the_products<S: LedgerStore>() {
-    let sixth = Purchase { product: ProductId(6), quantity: 2, ..shop(2, -HOUR, 1) };
-    let foreign = Purchase { product: ProductId(99), ..shop(3, -HOUR, 3) };
+    let sixth = PurchaseRecord { product: ProductId(6), quantity: 2, ..shop(2, -HOUR, 1) };
+    let foreign = PurchaseRecord { product: ProductId(99), ..shop(3, -HOUR, 3) };
     let purchases = [shop(1, -HOUR, 1), sixth, foreign, purchase(4, -HOUR, 4), shop(5, -2 * DAY, 5)];
     let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0))).await else { return };
     let found = measured(&found.regular);
@@ -250,9 +255,9 @@ pub async fn regular_is_what_the_shop_sold_of_the_products<S: LedgerStore>() {
 
 /// Others: purchases of those products attributed to other activities, with the campaign where the store knows it.
 pub async fn others_are_purchases_of_the_products_by_other_activities<S: LedgerStore>() {
-    let of = |id, activity| Purchase { activity: Some(ActivityId(activity)), ..purchase(id, -HOUR, id) };
-    let foreign = Purchase { product: ProductId(99), ..of(6, 10) };
-    let earlier = Purchase { at: at(-2 * DAY), ..of(7, 9) };
+    let of = |id, activity| PurchaseRecord { activity: Some(ActivityId(activity)), ..purchase(id, -HOUR, id) };
+    let foreign = PurchaseRecord { product: ProductId(99), ..of(6, 10) };
+    let earlier = PurchaseRecord { at: at(-2 * DAY), ..of(7, 9) };
     let purchases = [of(1, 7), of(2, 9), of(3, 9), of(4, 8), of(5, 77), foreign, earlier];
     let Some(found) = sold::<S>(&purchases, &sales(&[7], window(-DAY, 0))).await else { return };
     let other = |campaign: Option<u64>, id, orders| OtherSales {
@@ -312,13 +317,13 @@ pub async fn without_products_only_the_promotion_is_measured<S: LedgerStore>() {
 /// History: confirmed regular purchases in the buckets asked for, those without any left out.
 pub async fn history_comes_in_the_buckets_asked_for<S: LedgerStore>() {
     let from = -7 * DAY;
-    let cancelled = S::HAS_STATUS.then(|| Purchase { status: "CANCELLED", ..shop(20, from + 10, 9) });
+    let cancelled = S::HAS_STATUS.then(|| PurchaseRecord { status: "CANCELLED", ..shop(20, from + 10, 9) });
     let mut purchases = vec![
         shop(1, from - 1, 1),
         shop(2, from, 1),
-        Purchase { quantity: 2, ..shop(3, from + 1_799, 2) },
-        Purchase { product: ProductId(6), ..shop(4, from + 1_800, 3) },
-        Purchase { product: ProductId(99), ..shop(5, from + 4_000, 3) },
+        PurchaseRecord { quantity: 2, ..shop(3, from + 1_799, 2) },
+        PurchaseRecord { product: ProductId(6), ..shop(4, from + 1_800, 3) },
+        PurchaseRecord { product: ProductId(99), ..shop(5, from + 4_000, 3) },
         purchase(6, from + 4_000, 3),
         shop(7, from + DAY - 1, 4),
         shop(8, from + DAY, 5),
@@ -340,7 +345,7 @@ pub async fn history_comes_in_the_buckets_asked_for<S: LedgerStore>() {
 
 /// History reaches back to the ledger's oldest purchase, of any product.
 pub async fn history_reaches_back_to_the_oldest_purchase<S: LedgerStore>() {
-    let oldest = Purchase { product: ProductId(99), ..purchase(1, -30 * DAY, 1) };
+    let oldest = PurchaseRecord { product: ProductId(99), ..purchase(1, -30 * DAY, 1) };
     let Some(source) = S::holding(&campaigns(), &[], &[shop(2, -HOUR, 2), oldest]).await else { return };
     let found = before(&source, &history(window(-7 * DAY, -6 * DAY), 3_600)).await;
     assert_eq!(measured(&found).since, Some(at(-30 * DAY)));

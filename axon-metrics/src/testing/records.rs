@@ -4,7 +4,7 @@ use crate::{ActivityId, Money, ProductId, Timestamp};
 
 /// Something a visitor did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct EventRecord {
     /// `PAGE_VIEW`, `CLICK`, `APPROVED`, `PURCHASE`, ...
     pub trigger: &'static str,
     /// The tracker definition (`eventId`).
@@ -23,7 +23,7 @@ pub struct Event {
 
 /// A row of an activity's entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct EntryRecord {
     /// Primary key.
     pub id: u64,
     /// The activity.
@@ -38,7 +38,7 @@ pub struct Entry {
 
 /// A purchase.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Purchase {
+pub struct PurchaseRecord {
     /// Primary key.
     pub id: u64,
     /// The user.

@@ -4,7 +4,7 @@ use std::{fmt::Debug, io::Write as _, time::Duration};
 
 use async_trait::async_trait;
 
-use super::records::{Entry, Event, Purchase, SlotRecord};
+use super::records::{EntryRecord, EventRecord, PurchaseRecord, SlotRecord};
 use crate::{
     keep::DashboardCache,
     source::Stock,
@@ -39,7 +39,7 @@ pub trait BehaviorStore: Send + Sync {
     const TELLS_ACTIVE: bool;
 
     /// A source over a store that holds exactly these events; `None` without a server.
-    async fn holding(events: &[Event]) -> Option<Self::Source>;
+    async fn holding(events: &[EventRecord]) -> Option<Self::Source>;
 }
 
 /// A store of entries and purchases.
@@ -52,7 +52,11 @@ pub trait LedgerStore: Send + Sync {
     const HAS_STATUS: bool;
 
     /// A source over a store that holds exactly these campaigns and rows; `None` without a server.
-    async fn holding(campaigns: &[Campaign], entries: &[Entry], purchases: &[Purchase]) -> Option<Self::Source>;
+    async fn holding(
+        campaigns: &[Campaign],
+        entries: &[EntryRecord],
+        purchases: &[PurchaseRecord],
+    ) -> Option<Self::Source>;
 }
 
 /// A store of counters and members.
@@ -118,7 +122,8 @@ pub trait LimitedLedgerStore: Send + Sync {
 
     /// A source over a store that holds exactly these, whose own limit is `limit`, and which from now on gives out purchases
     /// only after three times as long; `None` without a server.
-    async fn slower_than(limit: Duration, campaigns: &[Campaign], purchases: &[Purchase]) -> Option<Self::Source>;
+    async fn slower_than(limit: Duration, campaigns: &[Campaign], purchases: &[PurchaseRecord])
+    -> Option<Self::Source>;
 }
 
 /// A source over a server that has no place for its records: no such index, no such table.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
-use super::records::Event;
+use super::records::EventRecord;
 use crate::{
     ActivityId, Timestamp,
     source::{Counting, QueryScope, SourceError},
@@ -50,8 +50,8 @@ pub(super) fn shared(scope: QueryScope) -> Arc<QueryScope> {
 }
 
 /// An event of activity 7.
-pub(super) fn event(trigger: &'static str, seconds: i64, user: u64) -> Event {
-    Event {
+pub(super) fn event(trigger: &'static str, seconds: i64, user: u64) -> EventRecord {
+    EventRecord {
         trigger,
         definition: Some(1),
         at: at(seconds),
@@ -62,7 +62,7 @@ pub(super) fn event(trigger: &'static str, seconds: i64, user: u64) -> Event {
     }
 }
 
-impl Event {
+impl EventRecord {
     pub(super) fn of(mut self, activity: u64) -> Self {
         self.activity = Some(ActivityId(activity));
         self

@@ -6,7 +6,7 @@ use chrono_tz::{Africa, America, Asia, Australia, Tz};
 use proptest::{collection::vec, option, prelude::*};
 
 use super::{
-    Activity, Asked, At, Bound, Campaign, Entry, Event, Purchase, Question, SlotLine, Slots, Via, World,
+    Activity, At, Bound, Campaign, Entry, Event, PeriodChoice, Purchase, Question, SlotLine, Slots, Via, World,
     clock::{self, DAY, HOUR, MINUTE, SECOND},
 };
 
@@ -183,7 +183,7 @@ prop_compose! {
     }
 }
 
-fn period(kind: u8, ends: ((i64, u8, RawTime), (i64, u8, RawTime)), now: At, zone: Tz) -> Asked {
+fn period(kind: u8, ends: ((i64, u8, RawTime), (i64, u8, RawTime)), now: At, zone: Tz) -> PeriodChoice {
     let today = clock::local(now, zone).date();
     let bound = |day: NaiveDate, kind: u8, (near, fine, off): RawTime| {
         let wall = match near {
@@ -199,13 +199,13 @@ fn period(kind: u8, ends: ((i64, u8, RawTime), (i64, u8, RawTime)), now: At, zon
         }
     };
     match kind {
-        0 => Asked::LastDays(1),
-        1 => Asked::LastDays(7),
-        2 => Asked::LastDays(30),
+        0 => PeriodChoice::LastDays(1),
+        1 => PeriodChoice::LastDays(7),
+        2 => PeriodChoice::LastDays(30),
         _ => {
             let ((days, first, wall), (length, last, end_wall)) = ends;
             let start = today + Duration::days(days);
-            Asked::Custom(bound(start, first, wall), bound(start + Duration::days(length), last, end_wall))
+            PeriodChoice::Custom(bound(start, first, wall), bound(start + Duration::days(length), last, end_wall))
         }
     }
 }

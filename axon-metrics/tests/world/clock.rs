@@ -3,7 +3,7 @@
 use chrono::{Datelike, Days, Duration, NaiveDate, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
 
-use super::{Asked, At, Bound, World};
+use super::{At, Bound, PeriodChoice, World};
 
 pub(crate) const SECOND: i64 = 1000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
@@ -118,12 +118,12 @@ impl Range {
 pub(crate) fn range(world: &World) -> Option<Range> {
     let (zone, as_of) = (world.zone, world.as_of());
     let (from, to) = match world.question.period {
-        Asked::LastDays(days) => {
+        PeriodChoice::LastDays(days) => {
             let today = local(as_of, zone).date();
             let first = today - Days::new(u64::from(days) - 1);
             (start_of_day(first, zone), start_of_day(today + Days::new(1), zone))
         }
-        Asked::Custom(start, end) => {
+        PeriodChoice::Custom(start, end) => {
             let from = match start {
                 Bound::Day(day) => start_of_day(day, zone),
                 Bound::Local(wall) => first_at(wall, zone),

@@ -6,7 +6,7 @@ use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Activity, Asked, At, Event, Via, World,
+    Activity, At, Event, PeriodChoice, Via, World,
     clock::{self, Range, Span},
     exact::{Figure, change, percent},
     sales::comparison,
@@ -69,8 +69,8 @@ fn head(world: &World, range: &Range) -> Value {
     let mut head = json!({
         "campaignId": 123,
         "period": match world.question.period {
-            Asked::LastDays(days) => format!("{days}d"),
-            Asked::Custom(..) => "custom".to_owned(),
+            PeriodChoice::LastDays(days) => format!("{days}d"),
+            PeriodChoice::Custom(..) => "custom".to_owned(),
         },
         "timestamp": text(world.as_of()),
         "phase": phase,

@@ -60,11 +60,11 @@ pub(crate) struct Question {
     pub(crate) activity: Option<u64>,
     pub(crate) unique: bool,
     pub(crate) compare: bool,
-    pub(crate) period: Asked,
+    pub(crate) period: PeriodChoice,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Asked {
+pub(crate) enum PeriodChoice {
     LastDays(u32),
     Custom(Bound, Bound),
 }

@@ -191,7 +191,7 @@ impl Talk<'_> {
 async fn requests(
     mut client: ReadHalf<'_>,
     mut server: WriteHalf<'_>,
-    replies: mpsc::WeakSender<Arrived>,
+    replies: mpsc::WeakSender<ReplyChunk>,
     mut orders: watch::Receiver<Orders>,
     talk: &Talk<'_>,
 ) -> io::Error {
@@ -221,9 +221,9 @@ async fn requests(
 }
 
 /// Some bytes of a reply, and when they came.
-type Arrived = (Instant, Vec<u8>);
+type ReplyChunk = (Instant, Vec<u8>);
 
-async fn read_replies(mut server: ReadHalf<'_>, replies: mpsc::Sender<Arrived>) -> io::Result<()> {
+async fn read_replies(mut server: ReadHalf<'_>, replies: mpsc::Sender<ReplyChunk>) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = tokio::select! {
@@ -238,7 +238,7 @@ async fn read_replies(mut server: ReadHalf<'_>, replies: mpsc::Sender<Arrived>) 
 }
 
 async fn pass_replies(
-    mut replies: mpsc::Receiver<Arrived>,
+    mut replies: mpsc::Receiver<ReplyChunk>,
     mut client: WriteHalf<'_>,
     mut orders: watch::Receiver<Orders>,
     talk: &Talk<'_>,

@@ -2,10 +2,10 @@
 
 use std::num::NonZeroU32;
 
+use super::agenda::{Agenda, Step};
 use super::calendar::{MINUTE, SECOND};
 use super::event::{Document, Event, Kind, Session, Topic};
 use super::rng::Rng;
-use super::run::{Plans, Step};
 use super::scenario::{FIRST_CAMPAIGN, FIRST_USER, Stage};
 use super::traffic;
 
@@ -66,29 +66,29 @@ impl Visitor {
     }
 
     /// Plans the delivery of a browser's event: in under a second, or hours late.
-    fn send(&self, rng: &mut Rng, plans: &mut Plans, event: Event) {
+    fn send(&self, rng: &mut Rng, agenda: &mut Agenda, event: Event) {
         let delay = if rng.chance(LATE) {
             let part = rng.unit();
             2 * MINUTE + rng.millis(0, 1 + u32::try_from(super::rng::whole(part * part * 2.1e7)).unwrap_or(0))
         } else {
             rng.millis(20, 900)
         };
-        plans.push(self.at + delay, Step::Line(event));
+        agenda.push(self.at + delay, Step::Line(event));
     }
 
-    fn log_in(&mut self, rng: &mut Rng, plans: &mut Plans, users: u32) {
+    fn log_in(&mut self, rng: &mut Rng, agenda: &mut Agenda, users: u32) {
         self.wait(rng, 3_000, 20_000);
         let user = draw_user(rng, users);
         self.user = Some(user);
         let login = Event { user_id: Some(user), ..blank(rng, Kind::Login, self.at) };
-        plans.push(self.at + rng.millis(5, 60), Step::Line(login));
+        agenda.push(self.at + rng.millis(5, 60), Step::Line(login));
     }
 }
 
 /// A visit to an activity's page.
 pub(super) fn visit(
     rng: &mut Rng,
-    plans: &mut Plans,
+    agenda: &mut Agenda,
     (index, stage): (u16, &Stage),
     session: Session,
     users: u32,
@@ -107,17 +107,17 @@ pub(super) fn visit(
     }
     if rng.chance(0.003) {
         let diagnostic = Event { user_id: None, ..visitor.event(rng, Kind::Diagnostic) };
-        visitor.send(rng, plans, diagnostic);
+        visitor.send(rng, agenda, diagnostic);
     }
 
-    look(rng, plans, stage, &mut visitor);
+    look(rng, agenda, stage, &mut visitor);
     if later {
-        visitor.log_in(rng, plans, users);
+        visitor.log_in(rng, agenda, users);
         visitor.wait(rng, 500, 4_000);
-        look(rng, plans, stage, &mut visitor);
+        look(rng, agenda, stage, &mut visitor);
     } else if rng.chance(0.3) {
         visitor.wait(rng, 4_000, 60_000);
-        look(rng, plans, stage, &mut visitor);
+        look(rng, agenda, stage, &mut visitor);
     }
 
     let open = (stage.start..stage.end).contains(&visitor.at);
@@ -128,50 +128,50 @@ pub(super) fn visit(
         (false, false) => 0.08,
     };
     if rng.chance(eager) {
-        click(rng, plans, (index, stage), &mut visitor, crowd);
+        click(rng, agenda, (index, stage), &mut visitor, crowd);
     }
     if rng.chance(0.3) {
         visitor.wait(rng, 2_000, 90_000);
         let mut stay = activity_event(rng, &visitor, stage, Kind::Stay);
         stay.value = u32::try_from((visitor.at - at) / SECOND).unwrap_or(0);
-        visitor.send(rng, plans, stay);
+        visitor.send(rng, agenda, stay);
     }
 }
 
 /// One page view, stored once per matching definition, and perhaps a scroll.
-fn look(rng: &mut Rng, plans: &mut Plans, stage: &Stage, visitor: &mut Visitor) {
+fn look(rng: &mut Rng, agenda: &mut Agenda, stage: &Stage, visitor: &mut Visitor) {
     if rng.chance(0.04) {
         // The shop's own page: the activity stands in the address only.
         let stock = Event { value: stage.id, ..visitor.event(rng, Kind::StockView) };
-        visitor.send(rng, plans, stock);
+        visitor.send(rng, agenda, stock);
     } else {
         let first = activity_event(rng, visitor, stage, Kind::ActivityView);
-        visitor.send(rng, plans, first);
+        visitor.send(rng, agenda, first);
         let second = Event { kind: Kind::DetailView, ..first };
-        visitor.send(rng, plans, second);
+        visitor.send(rng, agenda, second);
     }
     if rng.chance(0.35) {
         visitor.wait(rng, 1_000, 15_000);
         let mut scroll = activity_event(rng, visitor, stage, Kind::Scroll);
         scroll.value = 25 * (1 + rng.below(4));
-        visitor.send(rng, plans, scroll);
+        visitor.send(rng, agenda, scroll);
     }
 }
 
 /// The button, once or in a hurry twice, and the attempt that follows for who is logged in.
-fn click(rng: &mut Rng, plans: &mut Plans, (index, stage): (u16, &Stage), visitor: &mut Visitor, crowd: bool) {
+fn click(rng: &mut Rng, agenda: &mut Agenda, (index, stage): (u16, &Stage), visitor: &mut Visitor, crowd: bool) {
     let (from, to) = if crowd { (200, 6_000) } else { (1_500, 40_000) };
     visitor.wait(rng, from, to);
     let event = activity_event(rng, visitor, stage, Kind::JoinClick);
-    visitor.send(rng, plans, event);
+    visitor.send(rng, agenda, event);
     if rng.chance(if crowd { 0.25 } else { 0.05 }) {
         visitor.wait(rng, 300, 1_500);
         let again = activity_event(rng, visitor, stage, Kind::JoinClick);
-        visitor.send(rng, plans, again);
+        visitor.send(rng, agenda, again);
     }
     if let Some(user) = visitor.user {
         let at = visitor.at + rng.millis(60, 900);
-        plans.push(at, Step::Attempt { activity: index, user });
+        agenda.push(at, Step::Attempt { activity: index, user });
     }
 }
 
@@ -189,7 +189,7 @@ fn activity_event(rng: &mut Rng, visitor: &Visitor, stage: &Stage, kind: Kind) -
 /// A visit to the shop, of no activity.
 pub(super) fn browse(
     rng: &mut Rng,
-    plans: &mut Plans,
+    agenda: &mut Agenda,
     session: Session,
     (users, products): (u32, &[NonZeroU32]),
     at: i64,
@@ -198,17 +198,17 @@ pub(super) fn browse(
     if rng.chance(0.4) {
         visitor.user = Some(draw_user(rng, users));
     } else if rng.chance(0.1) {
-        visitor.log_in(rng, plans, users);
+        visitor.log_in(rng, agenda, users);
     }
     for _ in 0..=rng.below(3) {
         let product = usize::try_from(rng.below(u32::try_from(products.len()).unwrap_or(1)));
         let mut view = visitor.event(rng, Kind::ShopView);
         view.product_id = product.ok().and_then(|index| products.get(index)).copied();
-        visitor.send(rng, plans, view);
+        visitor.send(rng, agenda, view);
         visitor.wait(rng, 4_000, 90_000);
     }
     if rng.chance(0.15) {
         let banner = visitor.event(rng, Kind::BannerClick);
-        visitor.send(rng, plans, banner);
+        visitor.send(rng, agenda, banner);
     }
 }

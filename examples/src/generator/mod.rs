@@ -6,7 +6,7 @@
 //! order in which the platform's stores would have received them. Equal configurations give equal
 //! bytes. Memory grows with the number of people, not with the number of events.
 //!
-//! The [`Expected`] totals are counted here from what was drawn. Nothing in this module depends
+//! The [`ExpectedTotals`] are counted here from what was drawn. Nothing in this module depends
 //! on the library that is to be tested with them.
 //!
 //! ```
@@ -27,15 +27,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod agenda;
 mod calendar;
 mod catalog;
 mod config;
 mod event;
-mod expected;
+mod expected_totals;
 mod journey;
 mod ledger;
 mod ndjson;
 mod plan;
+mod progress;
 mod queue;
 mod rng;
 mod run;
@@ -50,13 +52,14 @@ mod traffic;
 pub use catalog::{Activity, ActivityStatus, ActivityType, Campaign, Catalog, Product};
 pub use config::{Config, ConfigError, TimeFormat};
 pub use event::{Document, Event, Kind, Session, Topic, Trigger};
-pub use expected::{
-    Baseline, Expected, ExpectedActivity, ExpectedCampaign, Figures, InflowHour, Load, OtherPromotion, PeriodFigures,
-    Periods, Range, Sales, SalesFigures, Setting, Stock,
+pub use expected_totals::{
+    Baseline, ExpectedActivity, ExpectedCampaign, ExpectedTotals, Figures, InflowHour, Load, OtherPromotion,
+    PeriodFigures, Periods, Range, Sales, SalesFigures, Setting, Stock,
 };
 pub use ledger::{Entry, EntryStatus, Purchase, PurchaseStatus, PurchaseType};
 pub use ndjson::{NdjsonSink, Outputs};
-pub use plan::{Plan, Progress};
+pub use plan::Plan;
+pub use progress::Progress;
 pub use sink::{MemorySink, Sink};
 pub use spelling::MessageWriter;
 pub use stock::Slot;

@@ -3,10 +3,12 @@
 use std::io;
 
 use super::calendar::{self, HOUR, instant};
-use super::expected::{
-    Expected, ExpectedActivity, ExpectedCampaign, Figures, InflowHour, PeriodFigures, Periods, Range, Setting, Stock,
+use super::expected_totals::{
+    ExpectedActivity, ExpectedCampaign, ExpectedTotals, Figures, InflowHour, PeriodFigures, Periods, Range, Setting,
+    Stock,
 };
 use super::ndjson::{NdjsonSink, Outputs};
+use super::progress::Progress;
 use super::run::Run;
 use super::scenario::{Stage, World};
 use super::{ActivityType, Catalog, Config, ConfigError, Sink, Slot};
@@ -17,15 +19,6 @@ pub struct Plan {
     config: Config,
     world: World,
     start: i64,
-}
-
-/// How far a run is. Told about every 20,000 lines, and at the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Lines of events so far.
-    pub lines: u64,
-    /// Lines of events asked for.
-    pub of: u64,
 }
 
 impl Plan {
@@ -55,20 +48,20 @@ impl Plan {
     /// There are exactly as many lines of events as were asked for.
     /// # Errors
     /// The first error of an output.
-    pub fn write(&self, outputs: Outputs<'_>, progress: impl FnMut(Progress)) -> io::Result<Expected> {
+    pub fn write(&self, outputs: Outputs<'_>, progress: impl FnMut(Progress)) -> io::Result<ExpectedTotals> {
         self.generate(&mut NdjsonSink::new(&self.config, outputs), progress)
     }
 
     /// Hands the records to a sink, one by one; says what a dashboard must show.
     /// # Errors
     /// The first error of the sink.
-    pub fn generate<S: Sink>(&self, sink: &mut S, mut progress: impl FnMut(Progress)) -> io::Result<Expected> {
+    pub fn generate<S: Sink>(&self, sink: &mut S, mut progress: impl FnMut(Progress)) -> io::Result<ExpectedTotals> {
         let mut run = Run::new(&self.config, &self.world, self.start, sink);
         let slots = run.run(self.start, &mut progress)?;
         Ok(self.expected(&run, &slots))
     }
 
-    fn expected<S: Sink>(&self, run: &Run<'_, S>, slots: &[Slot]) -> Expected {
+    fn expected<S: Sink>(&self, run: &Run<'_, S>, slots: &[Slot]) -> ExpectedTotals {
         let mut load = run.tally.load.clone();
         load.events_by_trigger = run.tally.by_trigger().collect();
         let all: Vec<(usize, &Stage)> = self.world.stages.iter().enumerate().collect();
@@ -89,7 +82,7 @@ impl Plan {
                 figures: self.figures(run, slots, scope, &stages),
             }
         });
-        Expected {
+        ExpectedTotals {
             setting: Setting {
                 seed: self.config.seed,
                 events: self.config.events,

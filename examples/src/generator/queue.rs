@@ -9,31 +9,31 @@ use super::calendar::MINUTE;
 const MINUTES: u16 = 24 * 60;
 
 #[derive(Debug)]
-struct Planned<T> {
+struct QueueItem<T> {
     at: i64,
     /// Order of planning, which decides between equal instants.
     turn: u64,
     what: T,
 }
 
-impl<T> Planned<T> {
+impl<T> QueueItem<T> {
     fn key(&self) -> (i64, u64) {
         (self.at, self.turn)
     }
 }
 
-impl<T> PartialEq for Planned<T> {
+impl<T> PartialEq for QueueItem<T> {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
     }
 }
-impl<T> Eq for Planned<T> {}
-impl<T> PartialOrd for Planned<T> {
+impl<T> Eq for QueueItem<T> {}
+impl<T> PartialOrd for QueueItem<T> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
-impl<T> Ord for Planned<T> {
+impl<T> Ord for QueueItem<T> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.key().cmp(&other.key())
     }
@@ -42,11 +42,11 @@ impl<T> Ord for Planned<T> {
 /// What is planned, by instant, earliest first.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    buckets: Vec<Vec<Planned<T>>>,
+    buckets: Vec<Vec<QueueItem<T>>>,
     /// The minute that is being worked off, latest first.
-    current: Vec<Planned<T>>,
+    current: Vec<QueueItem<T>>,
     /// What was planned for the current minute while it was worked off.
-    soon: BinaryHeap<Reverse<Planned<T>>>,
+    soon: BinaryHeap<Reverse<QueueItem<T>>>,
     /// End of the current minute.
     until: i64,
     turns: u64,
@@ -67,7 +67,7 @@ impl<T> Queue<T> {
     /// Plans for an instant; one that is past comes next.
     pub(super) fn push(&mut self, at: i64, what: T) {
         self.turns += 1;
-        let planned = Planned { at, turn: self.turns, what };
+        let planned = QueueItem { at, turn: self.turns, what };
         if at < self.until {
             self.soon.push(Reverse(planned));
         } else {

@@ -4,11 +4,11 @@
 use std::io;
 use std::num::NonZeroU32;
 
+use super::agenda::{Agenda, Step};
 use super::calendar::{HOUR, MINUTE, SECOND};
 use super::event::{Event, Kind, Session, Topic};
 use super::journey::{self, blank, draw_user};
-use super::plan::Progress;
-use super::queue::Queue;
+use super::progress::Progress;
 use super::rng::Rng;
 use super::sales::SalesTally;
 use super::scenario::{FIRST_CAMPAIGN, LINES_PER_VISIT, Stage, World, product_id};
@@ -19,66 +19,8 @@ use super::{ActivityType, Config, Entry, EntryStatus, Purchase, PurchaseStatus, 
 
 /// Lines of one visit to the shop, on average.
 const LINES_PER_BROWSE: f64 = 2.2;
-/// More lines than one visit can have, the repeated and the last three of a run included.
-const LINES_OF_LONG_VISIT: u64 = 20;
 /// Share of documents that are delivered twice.
 const REPEATED: f64 = 0.001;
-
-/// Something that will happen.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Step {
-    /// An event arrives.
-    Line(Event),
-    /// The same document arrives again.
-    Again(Event),
-    /// A user asks for a slot.
-    Attempt { activity: u16, user: NonZeroU32 },
-    /// A user pays for the slot.
-    Pay { activity: u16, user: NonZeroU32 },
-}
-
-impl Step {
-    fn lines(&self) -> u64 {
-        u64::from(matches!(self, Self::Line(_) | Self::Again(_)))
-    }
-
-    /// Lines that may follow: an approval and a purchase.
-    fn promises(&self) -> u64 {
-        match self {
-            Self::Line(_) | Self::Again(_) => 0,
-            Self::Attempt { .. } => 2,
-            Self::Pay { .. } => 1,
-        }
-    }
-}
-
-/// What is planned. Nothing happens at `now` or after.
-#[derive(Debug)]
-pub(super) struct Plans {
-    queue: Queue<Step>,
-    now: i64,
-    /// Lines planned so far.
-    lines: u64,
-    /// Lines that may follow from what is planned.
-    promised: u64,
-    /// Lines asked for.
-    room: u64,
-}
-
-impl Plans {
-    pub(super) fn push(&mut self, at: i64, step: Step) {
-        if at < self.now {
-            self.lines += step.lines();
-            self.promised += step.promises();
-            self.queue.push(at, step);
-        }
-    }
-
-    /// Whether one more visit could exceed the lines asked for.
-    fn is_full(&self) -> bool {
-        self.lines + self.promised + LINES_OF_LONG_VISIT >= self.room
-    }
-}
 
 /// A run and where its records go.
 #[derive(Debug)]
@@ -88,7 +30,7 @@ pub(super) struct Run<'a, S> {
     sink: &'a mut S,
     traffic: Traffic,
     rng: Rng,
-    plans: Plans,
+    agenda: Agenda,
     pub(super) tally: Tally,
     pub(super) sales: SalesTally,
     slots: Vec<Slots>,
@@ -117,7 +59,7 @@ impl<'a, S: Sink> Run<'a, S> {
             sink,
             traffic: Traffic::new(world, config.zone, start, now),
             rng: Rng::new(config.seed),
-            plans: Plans { queue: Queue::new(first_minute), now, lines: 0, promised: 0, room: config.events },
+            agenda: Agenda::new(first_minute, now, config.events),
             sales: SalesTally::new(world, config, tally.ranges, start),
             tally,
             slots: world.stages.iter().map(|_| Slots::default()).collect(),
@@ -136,11 +78,11 @@ impl<'a, S: Sink> Run<'a, S> {
         self.sink.catalog(&self.world.catalog)?;
         let mut minute = start - start.rem_euclid(MINUTE);
         let mut told = 0;
-        while minute < self.plans.now {
+        while minute < self.agenda.now() {
             self.plan_minute(minute.max(start), minute + MINUTE);
             self.shop_orders(minute)?;
-            self.plans.queue.advance();
-            while let Some((at, step)) = self.plans.queue.pop() {
+            self.agenda.advance();
+            while let Some((at, step)) = self.agenda.pop() {
                 self.step(at, step)?;
             }
             minute += MINUTE;
@@ -158,44 +100,44 @@ impl<'a, S: Sink> Run<'a, S> {
 
     /// Draws the visits that begin in the minute.
     fn plan_minute(&mut self, minute: i64, end: i64) {
-        let (world, length) = (self.world, end.min(self.plans.now) - minute);
+        let (world, length) = (self.world, end.min(self.agenda.now()) - minute);
         let length = u32::try_from(length.max(1)).unwrap_or(1);
         for (index, stage) in (0u16..).zip(&world.stages) {
             let mean = self.traffic.visits(usize::from(index), stage, minute);
             self.visits_left -= mean;
             for _ in 0..self.rng.count(mean) {
-                if self.plans.is_full() {
+                if self.agenda.is_full() {
                     return;
                 }
                 let at = minute + i64::from(self.rng.below(length));
                 let session = self.session(stage.campaign);
-                journey::visit(&mut self.rng, &mut self.plans, (index, stage), session, world.users, at);
+                journey::visit(&mut self.rng, &mut self.agenda, (index, stage), session, world.users, at);
                 self.visits += 1;
             }
         }
         // The shop takes what the campaigns leave of the lines asked for.
         let left = self.lines_left();
-        let before = self.plans.lines;
+        let before = self.agenda.lines();
         let mean = left * self.traffic.shop_share(minute) / LINES_PER_BROWSE;
         let shop = u16::try_from(self.sessions.len() - 1).unwrap_or(u16::MAX);
         for _ in 0..self.rng.count(mean) {
-            if self.plans.is_full() {
+            if self.agenda.is_full() {
                 return;
             }
             let at = minute + i64::from(self.rng.below(length));
             let session = self.session(shop);
-            journey::browse(&mut self.rng, &mut self.plans, session, (world.users, &self.products), at);
+            journey::browse(&mut self.rng, &mut self.agenda, session, (world.users, &self.products), at);
         }
-        self.shop_lines += self.plans.lines - before;
+        self.shop_lines += self.agenda.lines() - before;
     }
 
     /// Lines that neither are planned nor will come from visits to activities.
     #[expect(clippy::cast_precision_loss, reason = "at most a billion")]
     fn lines_left(&self) -> f64 {
         const PRIOR: f64 = 50.0;
-        let lines = (self.plans.lines - self.shop_lines) as f64;
+        let lines = (self.agenda.lines() - self.shop_lines) as f64;
         let per_visit = (lines + PRIOR * LINES_PER_VISIT) / (self.visits as f64 + PRIOR);
-        let left = self.config.events.saturating_sub(self.plans.lines) as f64;
+        let left = self.config.events.saturating_sub(self.agenda.lines()) as f64;
         (left - self.visits_left.max(0.0) * per_visit).max(0.0)
     }
 
@@ -206,7 +148,6 @@ impl<'a, S: Sink> Run<'a, S> {
     }
 
     fn step(&mut self, at: i64, step: Step) -> io::Result<()> {
-        self.plans.promised -= step.promises();
         match step {
             Step::Line(event) => self.deliver(at, event),
             Step::Again(event) => self.again(&event),
@@ -224,9 +165,9 @@ impl<'a, S: Sink> Run<'a, S> {
         self.tally.load.late += u64::from(at - event.occurred_at >= MINUTE);
         self.tally.event(&event);
         self.sink.event(&event)?;
-        if self.rng.chance(REPEATED) && !self.plans.is_full() && (self.config.export || !event.kind.is_backend()) {
+        if self.rng.chance(REPEATED) && !self.agenda.is_full() && (self.config.export || !event.kind.is_backend()) {
             let delay = self.rng.millis(500, 3_000_000);
-            self.plans.push(at + delay, Step::Again(event));
+            self.agenda.push(at + delay, Step::Again(event));
         }
         Ok(())
     }
@@ -246,7 +187,7 @@ impl<'a, S: Sink> Run<'a, S> {
     fn attempt(&mut self, at: i64, activity: u16, user: NonZeroU32) -> io::Result<()> {
         let stage = &self.world.stages[usize::from(activity)];
         // What begins in the last seconds has not reached the stores by `now`.
-        if !(stage.start..stage.end).contains(&at) || at + 3 * SECOND >= self.plans.now {
+        if !(stage.start..stage.end).contains(&at) || at + 3 * SECOND >= self.agenda.now() {
             return Ok(());
         }
         let Some(order) = self.slots[usize::from(activity)].admit(user.get(), stage.limit) else {
@@ -262,14 +203,14 @@ impl<'a, S: Sink> Run<'a, S> {
             ..blank(&mut self.rng, Kind::Approved, at)
         };
         let delay = self.rng.millis(5, 80);
-        self.plans.push(at + delay, Step::Line(approved));
+        self.agenda.push(at + delay, Step::Line(approved));
         if stage.kind != ActivityType::FirstComeFirstServe {
             return self.entry(at, stage, user, EntryStatus::Approved);
         }
         if self.rng.chance(0.78) {
             let quick = self.rng.chance(0.6);
             let delay = if quick { self.rng.millis(25_000, 180_000) } else { self.rng.millis(180_000, 1_500_000) };
-            self.plans.push(at + delay, Step::Pay { activity, user });
+            self.agenda.push(at + delay, Step::Pay { activity, user });
         } else if self.rng.chance(0.1) {
             self.entry(at, stage, user, EntryStatus::Pending)?;
         }
@@ -278,7 +219,7 @@ impl<'a, S: Sink> Run<'a, S> {
 
     fn pay(&mut self, at: i64, activity: u16, user: NonZeroU32) -> io::Result<()> {
         let stage = &self.world.stages[usize::from(activity)];
-        let Some(product) = stage.product.filter(|_| at + 3 * SECOND < self.plans.now) else {
+        let Some(product) = stage.product.filter(|_| at + 3 * SECOND < self.agenda.now()) else {
             return Ok(());
         };
         let status = self.status(0.035, 0.015);
@@ -297,12 +238,12 @@ impl<'a, S: Sink> Run<'a, S> {
         let mut event = self.purchase_event(at + wait / 2, stage, user);
         event.document.topic = Topic::Commerce;
         let delay = self.rng.millis(5, 300);
-        self.plans.push(at + delay, Step::Line(event));
-        if self.forged_left > 0 && at + HOUR < self.plans.now && self.rng.chance(0.05) {
+        self.agenda.push(at + delay, Step::Line(event));
+        if self.forged_left > 0 && at + HOUR < self.agenda.now() && self.rng.chance(0.05) {
             self.forged_left -= 1;
             let stranger = draw_user(&mut self.rng, self.world.users);
             let forged = self.purchase_event(at, stage, stranger);
-            self.plans.push(at + SECOND, Step::Line(forged));
+            self.agenda.push(at + SECOND, Step::Line(forged));
         }
         Ok(())
     }
@@ -319,7 +260,7 @@ impl<'a, S: Sink> Run<'a, S> {
 
     /// What the shop sells in the minute, apart from the promotions.
     fn shop_orders(&mut self, minute: i64) -> io::Result<()> {
-        let length = u32::try_from((self.plans.now - minute).min(MINUTE)).unwrap_or(1);
+        let length = u32::try_from((self.agenda.now() - minute).min(MINUTE)).unwrap_or(1);
         for ware in 0..self.world.wares.len() {
             let mean = self.traffic.orders(self.world, ware, minute);
             for _ in 0..self.rng.count(mean) {
@@ -368,7 +309,7 @@ impl<'a, S: Sink> Run<'a, S> {
 
     /// Page views of the last seconds, some by clocks that are ahead, up to the lines asked for.
     fn fill_up(&mut self) -> io::Result<()> {
-        let now = self.plans.now;
+        let now = self.agenda.now();
         while self.tally.load.lines < self.config.events {
             let left = self.config.events - self.tally.load.lines;
             let at = now - 1 - self.rng.millis(0, 2_000);
@@ -390,7 +331,7 @@ impl<'a, S: Sink> Run<'a, S> {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        let started = |stage: &&Stage| stage.start < self.plans.now;
+        let started = |stage: &&Stage| stage.start < self.agenda.now();
         let slot = |stage: &Stage| {
             let index = stage.id - super::scenario::FIRST_ACTIVITY;
             self.slots[index as usize].slot(stage.id, stage.drift)

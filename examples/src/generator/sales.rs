@@ -7,7 +7,7 @@ use chrono::Offset as _;
 
 use super::calendar::{DAY, HOUR, Ranges, Span, instant};
 use super::catalog::money;
-use super::expected::{Baseline, OtherPromotion, Range, Sales, SalesFigures};
+use super::expected_totals::{Baseline, OtherPromotion, Range, Sales, SalesFigures};
 use super::scenario::{FIRST_ACTIVITY, World, product_id};
 use super::{Config, Entry, EntryStatus, Purchase, PurchaseStatus};
 

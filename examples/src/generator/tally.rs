@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::calendar::{self, HOUR, MINUTE, Ranges, Span};
 use super::event::{Event, Trigger};
-use super::expected::Load;
+use super::expected_totals::Load;
 use super::scenario::{FIRST_ACTIVITY, FIRST_USER, World};
 use super::{ActivityType, Config};
 

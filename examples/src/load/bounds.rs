@@ -25,13 +25,13 @@ pub struct Bounds {
 
 /// A bound that did not hold.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Broken {
+pub struct Violation {
     what: &'static str,
     found: String,
     bound: String,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} breaks the bound of {}", self.what, self.found, self.bound)
     }
@@ -40,14 +40,14 @@ impl fmt::Display for Broken {
 impl Bounds {
     /// The bounds that a report breaks. A bound on times of which there are none is broken, too: nothing was shown.
     #[must_use]
-    pub fn broken(&self, report: &Report) -> Vec<Broken> {
+    pub fn broken(&self, report: &Report) -> Vec<Violation> {
         let mut broken = Vec::new();
         let mut time = |what, bound: Option<Duration>, times: Option<Quantiles>, of: fn(&Quantiles) -> f64| {
             let Some(bound) = bound.map(|bound| bound.as_secs_f64() * 1e3) else { return };
             let found = times.filter(|times| times.count > 0).map(|times| of(&times));
             if found.is_none_or(|found| found > bound) {
                 let found = found.map_or_else(|| "without a value".to_owned(), |found| format!("{found:.2} ms"));
-                broken.push(Broken { what, found, bound: format!("{bound} ms") });
+                broken.push(Violation { what, found, bound: format!("{bound} ms") });
             }
         };
         let streams = report.streams.as_ref();
@@ -57,10 +57,10 @@ impl Bounds {
         time("longest gap", self.gap, streams.map(|streams| streams.gap), |times| times.max);
         time("age p99", self.age, streams.map(|streams| streams.age), |times| times.p99);
         if let Some(bound) = self.errors.filter(|bound| report.failures() > *bound) {
-            broken.push(Broken { what: "failures", found: report.failures().to_string(), bound: bound.to_string() });
+            broken.push(Violation { what: "failures", found: report.failures().to_string(), bound: bound.to_string() });
         }
         if let Some(bound) = self.goodput.filter(|bound| report.goodput() < *bound) {
-            broken.push(Broken {
+            broken.push(Violation {
                 what: "good answers/s",
                 found: format!("{:.1}", report.goodput()),
                 bound: bound.to_string(),

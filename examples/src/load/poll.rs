@@ -14,12 +14,12 @@ use super::{
     connection::{Answer, Connections, Failure, TIMEOUT, exchange},
     record::Recorder,
     schedule::{Arrivals, evenly, viewer},
-    target::{Resolved, place},
+    target::{ResolvedTarget, place},
 };
 
 #[derive(Debug)]
-pub(super) struct Polling {
-    pub(super) targets: Arc<[Resolved]>,
+pub(super) struct Poller {
+    pub(super) targets: Arc<[ResolvedTarget]>,
     pub(super) timeout: Duration,
     pub(super) conditional: bool,
     pub(super) in_turn: bool,
@@ -31,7 +31,7 @@ pub(super) struct Polling {
 /// The tags of the last answers, by place of the target.
 type Tags = Mutex<Vec<Option<String>>>;
 
-impl Polling {
+impl Poller {
     /// Starts requests until the end, and waits for the last of them.
     pub(super) async fn run(self, arrivals: Arrivals, connections: &Arc<Connections>, recorder: &Arc<Recorder>) {
         let this = Arc::new(self);

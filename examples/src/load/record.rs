@@ -43,7 +43,7 @@ impl Times {
 
 /// How a stream was over, or did not begin.
 #[derive(Debug)]
-pub(super) enum Seen {
+pub(super) enum StreamEnd {
     Ended(String),
     Refused(u16),
     Failed(Failure),
@@ -65,7 +65,7 @@ struct Inside {
     in_flight: u64,
     polls: Polls,
     streams: Streams,
-    opening: Opening,
+    opening: StreamCounts,
     last_second: LastSecond,
 }
 
@@ -91,7 +91,7 @@ struct Streams {
 
 /// What is reported since the start: streams are opened once.
 #[derive(Debug, Default)]
-struct Opening {
+struct StreamCounts {
     open: u64,
     most_open: u64,
     opened: u64,
@@ -216,12 +216,12 @@ impl Recorder {
         }
     }
 
-    pub(super) fn stream_over(&self, seen: Seen) {
+    pub(super) fn stream_over(&self, seen: StreamEnd) {
         let opening = &mut self.lock().opening;
         match seen {
-            Seen::Ended(reason) => *opening.ended.entry(reason).or_default() += 1,
-            Seen::Refused(status) => *opening.refused.entry(status).or_default() += 1,
-            Seen::Failed(why) => *opening.failed.entry(why).or_default() += 1,
+            StreamEnd::Ended(reason) => *opening.ended.entry(reason).or_default() += 1,
+            StreamEnd::Refused(status) => *opening.refused.entry(status).or_default() += 1,
+            StreamEnd::Failed(why) => *opening.failed.entry(why).or_default() += 1,
         }
     }
 

@@ -13,9 +13,9 @@ use tokio::{
 use super::{
     connection::{CLOSED, Failure, MALFORMED, TIMEOUT, connect, failure, receive, try_receive},
     events::{Event, Events, as_of, reason},
-    record::{Recorder, Seen},
+    record::{Recorder, StreamEnd},
     reply::Reply,
-    target::{Resolved, place},
+    target::{ResolvedTarget, place},
 };
 
 /// How long to wait before a new connection where the server does not say.
@@ -29,14 +29,14 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// What is done with a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum ReadMode {
     All,
     Nothing,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Streaming {
-    pub(super) targets: Arc<[Resolved]>,
+pub(super) struct StreamReaders {
+    pub(super) targets: Arc<[ResolvedTarget]>,
     pub(super) ramp: Duration,
     pub(super) timeout: Duration,
     pub(super) in_turn: bool,
@@ -54,9 +54,9 @@ enum Over {
     Failed(Failure),
 }
 
-impl Streaming {
+impl StreamReaders {
     /// Opens so many streams over the ramp, and keeps them open until the end.
-    pub(super) async fn run(&self, count: usize, reading: Reading, recorder: &Arc<Recorder>) {
+    pub(super) async fn run(&self, count: usize, reading: ReadMode, recorder: &Arc<Recorder>) {
         let mut readers = JoinSet::new();
         for number in 0..count {
             let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(31).wrapping_add(number as u64));
@@ -66,10 +66,10 @@ impl Streaming {
             readers.spawn(async move {
                 sleep_until(intended).await;
                 match reading {
-                    Reading::All => {
+                    ReadMode::All => {
                         let _ = timeout_at(this.end, this.read(place, intended, random, &recorder)).await;
                     }
-                    Reading::Nothing => this.stall(place, &recorder).await,
+                    ReadMode::Nothing => this.stall(place, &recorder).await,
                 }
             });
         }
@@ -87,16 +87,22 @@ impl Streaming {
                 _ => events.retry.map_or(RETRY, Duration::from_millis),
             };
             recorder.stream_over(match over {
-                Over::Ended(reason) => Seen::Ended(reason),
-                Over::Refused(status, _) => Seen::Refused(status),
-                Over::Failed(why) => Seen::Failed(why),
+                Over::Ended(reason) => StreamEnd::Ended(reason),
+                Over::Refused(status, _) => StreamEnd::Refused(status),
+                Over::Failed(why) => StreamEnd::Failed(why),
             });
             sleep(retry.mul_f64(1.0 + 0.5 * random.f64())).await;
             began = Instant::now();
         }
     }
 
-    async fn read_once(&self, target: &Resolved, began: Instant, events: &mut Events, recorder: &Recorder) -> Over {
+    async fn read_once(
+        &self,
+        target: &ResolvedTarget,
+        began: Instant,
+        events: &mut Events,
+        recorder: &Recorder,
+    ) -> Over {
         let mut stream = match timeout(self.timeout, open(target, None)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Over::Failed(failure(&error)),
@@ -104,7 +110,7 @@ impl Streaming {
         };
         let mut reply = Reply::new();
         let mut watched =
-            Watched { began, last: None, longest: Duration::ZERO, counted: false, end: self.end, recorder };
+            StreamWatch { began, last: None, longest: Duration::ZERO, counted: false, end: self.end, recorder };
         loop {
             let mut taken = Ok(());
             let mut last_word = None;
@@ -149,7 +155,7 @@ impl Streaming {
         let began = Instant::now();
         let stream = match open(&self.targets[place], Some(STALLED_BUFFER)).await {
             Ok(stream) => stream,
-            Err(error) => return recorder.stream_over(Seen::Failed(failure(&error))),
+            Err(error) => return recorder.stream_over(StreamEnd::Failed(failure(&error))),
         };
         recorder.stalled();
         while Instant::now() < self.end {
@@ -179,7 +185,7 @@ async fn has_ended(stream: &TcpStream) -> bool {
     }
 }
 
-async fn open(target: &Resolved, receive_buffer: Option<u32>) -> io::Result<TcpStream> {
+async fn open(target: &ResolvedTarget, receive_buffer: Option<u32>) -> io::Result<TcpStream> {
     let mut stream = connect(target.address, receive_buffer).await?;
     stream.write_all(format!("{}\r\n", target.stream).as_bytes()).await?;
     Ok(stream)
@@ -192,7 +198,7 @@ fn fraction(time: Duration, number: usize, count: usize) -> Duration {
 }
 
 /// What one reader sees of its stream, while it is open.
-struct Watched<'a> {
+struct StreamWatch<'a> {
     began: Instant,
     last: Option<Instant>,
     longest: Duration,
@@ -201,7 +207,7 @@ struct Watched<'a> {
     recorder: &'a Recorder,
 }
 
-impl Watched<'_> {
+impl StreamWatch<'_> {
     fn open(&mut self) {
         if !self.counted {
             self.counted = true;
@@ -227,7 +233,7 @@ impl Watched<'_> {
     }
 }
 
-impl Drop for Watched<'_> {
+impl Drop for StreamWatch<'_> {
     fn drop(&mut self) {
         if !self.counted {
             return;

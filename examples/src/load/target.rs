@@ -50,7 +50,7 @@ impl Target {
         self.path.split('?').next().is_some_and(|path| path.ends_with("/stream"))
     }
 
-    pub(super) async fn resolve(&self) -> io::Result<Resolved> {
+    pub(super) async fn resolve(&self) -> io::Result<ResolvedTarget> {
         let named =
             if self.authority.contains(':') { self.authority.clone() } else { format!("{}:80", self.authority) };
         let address = tokio::net::lookup_host(named).await?.next();
@@ -59,13 +59,13 @@ impl Target {
             format!("GET {} HTTP/1.1\r\nhost: {}\r\naccept: {accept}\r\n", self.path, self.authority).into()
         };
         let (poll, stream) = (head("application/json"), head("text/event-stream"));
-        Ok(Resolved { weight: self.weight, address, poll, stream })
+        Ok(ResolvedTarget { weight: self.weight, address, poll, stream })
     }
 }
 
 /// A target that can be asked.
 #[derive(Debug, Clone)]
-pub(super) struct Resolved {
+pub(super) struct ResolvedTarget {
     weight: u32,
     pub(super) address: SocketAddr,
     /// A request but for its last lines.
@@ -74,12 +74,12 @@ pub(super) struct Resolved {
 }
 
 /// The place of the target for the request, viewer or stream of this number: the one whose turn it is, or one that is drawn.
-pub(super) fn place(targets: &[Resolved], in_turn: bool, number: u64, random: &mut fastrand::Rng) -> usize {
+pub(super) fn place(targets: &[ResolvedTarget], in_turn: bool, number: u64, random: &mut fastrand::Rng) -> usize {
     if in_turn { usize::try_from(number).unwrap_or_default() % targets.len().max(1) } else { choose(targets, random) }
 }
 
 /// The place of a target, chosen by weight.
-fn choose(targets: &[Resolved], random: &mut fastrand::Rng) -> usize {
+fn choose(targets: &[ResolvedTarget], random: &mut fastrand::Rng) -> usize {
     let all: u64 = targets.iter().map(|target| u64::from(target.weight)).sum();
     let mut left = random.u64(..all.max(1));
     for (place, target) in targets.iter().enumerate() {

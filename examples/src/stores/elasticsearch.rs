@@ -5,7 +5,7 @@ mod bulk;
 mod loader;
 pub mod mapping;
 
-pub use bulk::{Bulk, Written};
+pub use bulk::{Bulk, WriteCounts};
 pub use loader::EventLoader;
 
 use elasticsearch::{

@@ -1,6 +1,6 @@
 //! One run of the generator into several stores at the same time. The generator is a plain loop, the stores are
 //! asynchronous: it runs on a thread of its own, and waits where a store is slower than it.
-//! Lives here: who gets which record. Lives elsewhere: how a store is laid out and written, what is there already (`existing`).
+//! Lives here: who gets which record. Lives elsewhere: how a store is laid out and written, what is there already (`contents`).
 
 use std::{fmt, io, sync::Arc};
 
@@ -10,11 +10,11 @@ use tokio::sync::mpsc;
 
 use super::{
     Layout,
-    elasticsearch::{EventLoader, Indices, StoreError, Written},
+    elasticsearch::{EventLoader, Indices, StoreError, WriteCounts},
     redis::{Keys, Loader},
-    sql::{Clocks, EntryRow, Inserted, PurchaseRow, SqlStore},
+    sql::{Clocks, EntryRow, InsertCounts, PurchaseRow, SqlStore},
 };
-use crate::generator::{Catalog, Entry, Event, Expected, Plan, Purchase, Sink, Slot};
+use crate::generator::{Catalog, Entry, Event, ExpectedTotals, Plan, Purchase, Sink, Slot};
 
 /// Rows that go to the database at once.
 const ROWS: usize = 2_000;
@@ -89,13 +89,13 @@ pub type Progress = Arc<dyn Fn(Store, u64) + Send + Sync>;
 /// What was loaded.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Loaded {
+pub struct LoadSummary {
     /// The totals a dashboard must show; where the layout lets a store refuse its documents, not what they would count.
-    pub expected: Expected,
+    pub expected: ExpectedTotals,
     /// Documents.
-    pub documents: Option<Written>,
+    pub documents: Option<WriteCounts>,
     /// Entries and purchases.
-    pub rows: Option<Inserted>,
+    pub rows: Option<InsertCounts>,
     /// Activities with a counter or members.
     pub activities: Option<usize>,
 }
@@ -128,7 +128,7 @@ impl Targets {
     /// The first store that fails; the others are left as they are then.
     /// # Panics
     /// Outside a tokio runtime.
-    pub async fn load(&self, plan: Plan, layout: Layout, progress: Progress) -> Result<Loaded, LoadError> {
+    pub async fn load(&self, plan: Plan, layout: Layout, progress: Progress) -> Result<LoadSummary, LoadError> {
         let catalog = plan.catalog().clone();
         // All that can be refused at once is asked for before the first record.
         let mut redis = match &self.redis {
@@ -159,7 +159,7 @@ impl Targets {
             redis.delete(&catalog).await?;
             redis.load(&catalog, &slots, |done| progress(Store::Redis, as_u64(done))).await?;
         }
-        Ok(Loaded { expected, documents, rows, activities: redis.map(|_| slots.len()) })
+        Ok(LoadSummary { expected, documents, rows, activities: redis.map(|_| slots.len()) })
     }
 
     async fn start_events(
@@ -180,7 +180,7 @@ impl Targets {
         catalog: &Catalog,
         layout: Layout,
         progress: &Progress,
-    ) -> Result<(Option<mpsc::Sender<Rows>>, Option<Inserting>), LoadError> {
+    ) -> Result<(Option<mpsc::Sender<Rows>>, Option<InsertTask>), LoadError> {
         let Some(SqlTarget { url, database, clocks }) = &self.sql else { return Ok((None, None)) };
         let store = SqlStore::create(url, database, layout, *clocks).await?;
         store.insert_catalog(catalog).await?;
@@ -190,15 +190,15 @@ impl Targets {
     }
 }
 
-type Inserting = tokio::task::JoinHandle<Result<Inserted, sqlx::Error>>;
+type InsertTask = tokio::task::JoinHandle<Result<InsertCounts, sqlx::Error>>;
 
 /// Inserts rows until there are no more.
 async fn insert(
     store: SqlStore,
     mut batches: mpsc::Receiver<Rows>,
     progress: Progress,
-) -> Result<Inserted, sqlx::Error> {
-    let mut all = Inserted::default();
+) -> Result<InsertCounts, sqlx::Error> {
+    let mut all = InsertCounts::default();
     while let Some(batch) = batches.recv().await {
         let entries = store.insert_entries(batch.entries).await?;
         let purchases = store.insert_purchases(batch.purchases).await?;

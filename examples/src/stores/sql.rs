@@ -76,7 +76,7 @@ pub struct SqlStore {
 
 /// What was inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Inserted {
+pub struct InsertCounts {
     /// Rows that are there now.
     pub rows: u64,
     /// Purchases that did not stand, in a layout that keeps no status: that platform never cancelled one, so its tables
@@ -147,19 +147,19 @@ impl SqlStore {
     /// Inserts campaigns, activities and products of the generator.
     /// # Errors
     /// What the server says.
-    pub async fn insert_catalog(&self, catalog: &Catalog) -> Result<Inserted, sqlx::Error> {
+    pub async fn insert_catalog(&self, catalog: &Catalog) -> Result<InsertCounts, sqlx::Error> {
         let activities =
             catalog.campaigns.iter().flat_map(|campaign| campaign.activities.iter().map(|of| (campaign.id, of).into()));
         let campaigns = self.insert_campaigns(catalog.campaigns.iter().map(Into::into).collect()).await?;
         let activities = self.insert_activities(activities.collect()).await?;
         let products = self.insert_products(catalog.products.iter().map(Into::into).collect()).await?;
-        Ok(Inserted { rows: campaigns.rows + activities.rows + products.rows, left_out: 0 })
+        Ok(InsertCounts { rows: campaigns.rows + activities.rows + products.rows, left_out: 0 })
     }
 
     /// Inserts campaigns.
     /// # Errors
     /// What the server says.
-    pub async fn insert_campaigns(&self, rows: Vec<CampaignRow>) -> Result<Inserted, sqlx::Error> {
+    pub async fn insert_campaigns(&self, rows: Vec<CampaignRow>) -> Result<InsertCounts, sqlx::Error> {
         let clock = self.clocks.schedule;
         let into = "campaigns (id, name, start_at, end_at, budget) ";
         self.insert(into, rows, |row, values| {
@@ -172,7 +172,7 @@ impl SqlStore {
     /// Inserts activities.
     /// # Errors
     /// What the server says.
-    pub async fn insert_activities(&self, rows: Vec<ActivityRow>) -> Result<Inserted, sqlx::Error> {
+    pub async fn insert_activities(&self, rows: Vec<ActivityRow>) -> Result<InsertCounts, sqlx::Error> {
         let clock = self.clocks.schedule;
         let into = "campaign_activities (id, campaign_id, product_id, name, limit_count, status, start_date, end_date, \
                     activity_type, price, quantity) ";
@@ -188,7 +188,7 @@ impl SqlStore {
     /// Inserts products.
     /// # Errors
     /// What the server says.
-    pub async fn insert_products(&self, rows: Vec<ProductRow>) -> Result<Inserted, sqlx::Error> {
+    pub async fn insert_products(&self, rows: Vec<ProductRow>) -> Result<InsertCounts, sqlx::Error> {
         self.insert("products (id, product_name, stock, price, category) ", rows, |row, values| {
             values.push_bind(row.id).push_bind(row.name).push_bind(1_000).push_bind(row.price).push_bind(row.category);
         })
@@ -198,7 +198,7 @@ impl SqlStore {
     /// Inserts entries.
     /// # Errors
     /// What the server says.
-    pub async fn insert_entries(&self, rows: Vec<EntryRow>) -> Result<Inserted, sqlx::Error> {
+    pub async fn insert_entries(&self, rows: Vec<EntryRow>) -> Result<InsertCounts, sqlx::Error> {
         let clock = self.clocks.created;
         let into = "campaign_activity_entries (id, campaign_activity_id, user_id, status, requested_at, created_at) ";
         self.insert(into, rows, |row, values| {
@@ -212,7 +212,7 @@ impl SqlStore {
     /// Inserts purchases; those that did not stand only where a status says so.
     /// # Errors
     /// What the server says.
-    pub async fn insert_purchases(&self, rows: Vec<PurchaseRow>) -> Result<Inserted, sqlx::Error> {
+    pub async fn insert_purchases(&self, rows: Vec<PurchaseRow>) -> Result<InsertCounts, sqlx::Error> {
         let (clock, status) = (self.clocks.purchase, self.has_status());
         let (rows, left_out): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| status || row.status == "CONFIRMED");
         let into = match status {
@@ -235,7 +235,7 @@ impl SqlStore {
             }
         });
         let rows = inserted.await?.rows;
-        Ok(Inserted { rows, left_out: left_out.len() })
+        Ok(InsertCounts { rows, left_out: left_out.len() })
     }
 
     /// Brings the servers' statistics up to date, as a server does by itself after a while.
@@ -261,7 +261,7 @@ impl SqlStore {
         into: &'static str,
         rows: Vec<T>,
         mut bind: impl FnMut(T, &mut sqlx::query_builder::Separated<'_, MySql, &'static str>),
-    ) -> Result<Inserted, sqlx::Error> {
+    ) -> Result<InsertCounts, sqlx::Error> {
         let mut rows = rows.into_iter().peekable();
         let mut inserted = 0;
         while rows.peek().is_some() {
@@ -270,7 +270,7 @@ impl SqlStore {
             statement.push_values(rows.by_ref().take(BATCH), |mut values, row| bind(row, &mut values));
             inserted += statement.build().execute(&self.pool).await?.rows_affected();
         }
-        Ok(Inserted { rows: inserted, left_out: 0 })
+        Ok(InsertCounts { rows: inserted, left_out: 0 })
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axon_examples::generator::{Config, Expected, Outputs, Plan};
+use axon_examples::generator::{Config, ExpectedTotals, Outputs, Plan};
 use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub(crate) struct Files {
     pub(crate) catalog: Value,
     pub(crate) ledger: Vec<u8>,
     pub(crate) realtime: Value,
-    pub(crate) expected: Expected,
+    pub(crate) expected: ExpectedTotals,
 }
 
 pub(crate) fn generate(config: Config) -> Files {

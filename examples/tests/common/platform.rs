@@ -13,7 +13,7 @@ use std::{
 };
 
 use axon_examples::{
-    generator::{Catalog, Config, Expected, Plan},
+    generator::{Catalog, Config, ExpectedTotals, Plan},
     stores::{
         Layout,
         elasticsearch::{self, Indices},
@@ -44,7 +44,7 @@ pub(crate) struct Addresses {
 pub(crate) struct Platform {
     pub(crate) layout: Layout,
     pub(crate) addresses: Addresses,
-    pub(crate) expected: Expected,
+    pub(crate) expected: ExpectedTotals,
     pub(crate) catalog: Catalog,
     pub(crate) indices: Indices,
     pub(crate) database: String,

@@ -9,7 +9,7 @@ use axon_metrics::{
 
 /// What the real stores' layout cannot tell.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Blind {
+pub(crate) struct BlindSpots {
     /// Who was active in the last five minutes.
     pub(crate) active: bool,
     /// The status of purchases.
@@ -17,7 +17,7 @@ pub(crate) struct Blind {
 }
 
 /// Fails where the real answer is not the exact one.
-pub(crate) fn same(mut real: DashboardAnswer, mut exact: DashboardAnswer, blind: Blind, what: &str) {
+pub(crate) fn same(mut real: DashboardAnswer, mut exact: DashboardAnswer, blind: BlindSpots, what: &str) {
     for (widget, state) in &real.widgets {
         assert_eq!(state.status, WidgetStatus::Fresh, "{what}: {widget:?} {:?}", state.missing);
     }
@@ -46,7 +46,7 @@ pub(crate) fn same(mut real: DashboardAnswer, mut exact: DashboardAnswer, blind:
 
 /// The same figures are missing for the same reasons, and the same is warned of, but for what the stores are blind to and
 /// say of their lag and their times.
-fn same_notes(real: &DashboardAnswer, exact: &DashboardAnswer, blind: Blind, what: &str) {
+fn same_notes(real: &DashboardAnswer, exact: &DashboardAnswer, blind: BlindSpots, what: &str) {
     let blind_to = |field: &str| blind.active && field == "activeUsers" || blind.status && field.ends_with("cancelled");
     for (widget, state) in &real.widgets {
         let missing = |state: &WidgetState| {

@@ -156,7 +156,7 @@ struct Drill<'a> {
 }
 
 /// What came of a question, and after how long.
-type Asked = (Result<DashboardAnswer, AnswerError>, Duration);
+type TimedReply = (Result<DashboardAnswer, AnswerError>, Duration);
 
 impl<'a> Drill<'a> {
     async fn start(cell: Cell, world: &'a World) -> Self {
@@ -197,7 +197,7 @@ impl<'a> Drill<'a> {
         as_of + TimeDelta::minutes(self.ahead.load(Relaxed)) + TimeDelta::from_std(self.began.elapsed()).unwrap()
     }
 
-    async fn ask(&self, request: &DashboardRequest) -> Asked {
+    async fn ask(&self, request: &DashboardRequest) -> TimedReply {
         let began = Instant::now();
         let answer = self.dashboard.answer(request, self.now()).await;
         (answer, began.elapsed())
@@ -251,7 +251,7 @@ impl<'a> Drill<'a> {
         }
     }
 
-    async fn asked_as_it_breaks(&self) -> Vec<(DashboardRequest, Asked)> {
+    async fn asked_as_it_breaks(&self) -> Vec<(DashboardRequest, TimedReply)> {
         let (fault, proxy) = (self.cell.fault, self.proxy());
         let after = async |time| {
             sleep(time).await;
@@ -281,7 +281,7 @@ impl<'a> Drill<'a> {
         }
     }
 
-    async fn look(&self, request: &DashboardRequest, (answer, took): Asked, outcome: &mut Outcome) {
+    async fn look(&self, request: &DashboardRequest, (answer, took): TimedReply, outcome: &mut Outcome) {
         outcome.longest = outcome.longest.max(took);
         if took > self.budget + self.cell.grace {
             outcome.wrong.push(format!("an answer after {took:?}"));

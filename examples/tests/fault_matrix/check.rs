@@ -64,7 +64,7 @@ pub(crate) fn check(
         let (said, good) = (figures(answer, *widget), figures(truth, *widget));
         match state.status {
             WidgetStatus::Fresh if said == good => continue,
-            // The weeks before a promotion are read apart.
+            // The weeks before a promotion are read by a question of their own.
             WidgetStatus::Fresh if is_reading(state) => {
                 same_numbers(&said, &good, &format!("{widget:?}"))?;
                 continue;

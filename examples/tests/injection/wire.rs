@@ -15,7 +15,7 @@ use tokio::{
 
 /// Something that was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum StoreRequest {
     /// Method and path, and the body.
     Http(String, String),
     /// A statement; of one that is executed again, its arguments alone.
@@ -36,7 +36,7 @@ pub(crate) enum Speech {
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<StoreRequest>>>,
 }
 
 impl Wire {
@@ -70,13 +70,13 @@ impl Wire {
     }
 
     /// What was asked since this was last called.
-    pub(crate) fn take(&self) -> Vec<Asked> {
+    pub(crate) fn take(&self) -> Vec<StoreRequest> {
         mem::take(&mut self.asked.lock().unwrap())
     }
 }
 
 /// The whole questions at the beginning, which are taken out.
-fn taken(pending: &mut Vec<u8>, speech: Speech) -> Vec<Asked> {
+fn taken(pending: &mut Vec<u8>, speech: Speech) -> Vec<StoreRequest> {
     let mut asked = Vec::new();
     loop {
         let next = match speech {
@@ -90,7 +90,7 @@ fn taken(pending: &mut Vec<u8>, speech: Speech) -> Vec<Asked> {
     }
 }
 
-fn http(bytes: &[u8]) -> Option<(usize, Option<Asked>)> {
+fn http(bytes: &[u8]) -> Option<(usize, Option<StoreRequest>)> {
     let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
     let lower = text.to_lowercase();
@@ -98,23 +98,23 @@ fn http(bytes: &[u8]) -> Option<(usize, Option<Asked>)> {
     let end = head + length.map_or(0, |length| length.trim().parse().unwrap());
     let body = bytes.get(head..end)?;
     let line = text.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
-    Some((end, Some(Asked::Http(line, String::from_utf8_lossy(body).into_owned()))))
+    Some((end, Some(StoreRequest::Http(line, String::from_utf8_lossy(body).into_owned()))))
 }
 
-fn packet(bytes: &[u8]) -> Option<(usize, Option<Asked>)> {
+fn packet(bytes: &[u8]) -> Option<(usize, Option<StoreRequest>)> {
     let head = bytes.get(..4)?;
     let length = usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16;
     let body = bytes.get(4..4 + length)?;
     // A command begins a sequence; what goes on from the server's packets is a handshake.
     let asked = match (head[3], body.first()) {
-        (0, Some(0x03 | 0x16)) => Some(Asked::Sql(String::from_utf8_lossy(&body[1..]).into_owned())),
-        (0, Some(0x17)) => Some(Asked::Sql("EXECUTE".to_owned())),
+        (0, Some(0x03 | 0x16)) => Some(StoreRequest::Sql(String::from_utf8_lossy(&body[1..]).into_owned())),
+        (0, Some(0x17)) => Some(StoreRequest::Sql("EXECUTE".to_owned())),
         _ => None,
     };
     Some((4 + length, asked))
 }
 
-fn command(bytes: &[u8]) -> Option<(usize, Option<Asked>)> {
+fn command(bytes: &[u8]) -> Option<(usize, Option<StoreRequest>)> {
     let line = |from: usize| -> Option<(usize, usize)> {
         let end = from + bytes.get(from..)?.windows(2).position(|two| two == b"\r\n")?;
         let number = std::str::from_utf8(&bytes[from + 1..end]).unwrap().parse().unwrap();
@@ -128,17 +128,17 @@ fn command(bytes: &[u8]) -> Option<(usize, Option<Asked>)> {
         at = from + length + 2;
         bytes.get(..at)?;
     }
-    Some((at, Some(Asked::Redis(words))))
+    Some((at, Some(StoreRequest::Redis(words))))
 }
 
 /// What is left of questions when their values are taken out: each kind once.
-pub(crate) fn shapes(asked: &[Asked]) -> BTreeSet<String> {
+pub(crate) fn shapes(asked: &[StoreRequest]) -> BTreeSet<String> {
     asked.iter().flat_map(shapes_of).collect()
 }
 
-fn shapes_of(asked: &Asked) -> Vec<String> {
+fn shapes_of(asked: &StoreRequest) -> Vec<String> {
     match asked {
-        Asked::Http(line, body) => {
+        StoreRequest::Http(line, body) => {
             let mut shapes = vec![line.clone()];
             shapes.extend(body.lines().map(|line| match serde_json::from_str(line) {
                 Ok(value) => tree(&value),
@@ -146,8 +146,8 @@ fn shapes_of(asked: &Asked) -> Vec<String> {
             }));
             shapes
         }
-        Asked::Sql(text) => vec![statement(text)],
-        Asked::Redis(words) => {
+        StoreRequest::Sql(text) => vec![statement(text)],
+        StoreRequest::Redis(words) => {
             let name = String::from_utf8_lossy(&words[0]).to_uppercase();
             // One word for each of any number of keys.
             vec![if name == "MGET" { name } else { format!("{name} of {}", words.len()) }]
@@ -207,7 +207,7 @@ fn statement(text: &str) -> String {
 }
 
 /// All texts in the bodies of searches.
-pub(crate) fn texts(asked: &[Asked]) -> BTreeSet<String> {
+pub(crate) fn texts(asked: &[StoreRequest]) -> BTreeSet<String> {
     fn collect(value: &Value, found: &mut BTreeSet<String>) {
         match value {
             Value::String(text) => drop(found.insert(text.clone())),
@@ -218,7 +218,7 @@ pub(crate) fn texts(asked: &[Asked]) -> BTreeSet<String> {
     }
     let mut found = BTreeSet::new();
     for one in asked {
-        if let Asked::Http(_, body) = one {
+        if let StoreRequest::Http(_, body) = one {
             let values = body.lines().filter_map(|line| serde_json::from_str(line).ok());
             values.for_each(|value: Value| collect(&value, &mut found));
         }

@@ -17,7 +17,7 @@ pub struct Bulk {
 
 /// What became of documents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct WriteCounts {
     /// Taken; one of an id that was there already replaced it.
     pub taken: u64,
     /// Refused, as the layout has it.
@@ -54,7 +54,7 @@ impl Bulk {
         self,
         client: &Elasticsearch,
         expected: impl Fn(&str, &str) -> bool,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<WriteCounts, StoreError> {
         #[derive(Deserialize)]
         struct Reply {
             items: Vec<Item>,
@@ -76,7 +76,7 @@ impl Bulk {
             #[serde(default)]
             reason: String,
         }
-        let mut written = Written::default();
+        let mut written = WriteCounts::default();
         if self.documents == 0 {
             return Ok(written);
         }

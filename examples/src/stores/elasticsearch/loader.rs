@@ -7,7 +7,7 @@ use std::io;
 use elasticsearch::Elasticsearch;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Bulk, Indices, Layout, StoreError, Written, call, refresh};
+use super::{Bulk, Indices, Layout, StoreError, WriteCounts, call, refresh};
 use crate::generator::{Catalog, Config, Entry, Event, MessageWriter, Purchase, Sink, Slot, TimeFormat, Topic};
 
 /// Bytes of a batch.
@@ -25,7 +25,7 @@ pub struct EventLoader {
     batch: Bulk,
     id: String,
     batches: mpsc::Sender<Bulk>,
-    writing: JoinHandle<Result<Written, StoreError>>,
+    writing: JoinHandle<Result<WriteCounts, StoreError>>,
 }
 
 impl EventLoader {
@@ -55,7 +55,7 @@ impl EventLoader {
     /// Waits until everything is written and visible.
     /// # Errors
     /// The first that the server said.
-    pub async fn finish(mut self) -> Result<Written, StoreError> {
+    pub async fn finish(mut self) -> Result<WriteCounts, StoreError> {
         let last = std::mem::take(&mut self.batch);
         // A task that is gone says why below.
         let _ = self.batches.send(last).await;
@@ -71,9 +71,9 @@ async fn write(
     indices: Indices,
     mut full: mpsc::Receiver<Bulk>,
     mut progress: impl FnMut(u64),
-) -> Result<Written, StoreError> {
+) -> Result<WriteCounts, StoreError> {
     interval(&client, &indices, "-1").await?;
-    let (mut sent, mut written) = (0, Written::default());
+    let (mut sent, mut written) = (0, WriteCounts::default());
     let expected = |index: &str, kind: &str| index == indices.behavior && rejects(layout, kind);
     while let Some(batch) = full.recv().await {
         sent += batch.documents();

@@ -1,5 +1,5 @@
 //! Bytes of a file as blocks of whole lines, read and parsed on other threads, taken in order on this one.
-//! Lives here: opening, unpacking, cutting, threads. Lives elsewhere: what a line means (`line`), what is done with it (`load`).
+//! Lives here: opening, unpacking, cutting, threads. Lives elsewhere: what a line means (`parse`), what is done with it (`loader`).
 //!
 //! Memory is bounded whatever the file holds: a line longer than [`MAX_LINE`] is skipped, not gathered, and a thread that
 //! is ahead waits for the others.
@@ -19,9 +19,9 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr};
 
 use super::{
-    MAX_LINE,
     files::{From, Input},
-    report::Fault,
+    limits::MAX_LINE,
+    load_report::Fault,
 };
 
 /// About how much is parsed at a time.
@@ -39,12 +39,12 @@ pub(super) struct Source {
     pub(super) total: Option<u64>,
 }
 
-struct Counted<R> {
+struct CountingReader<R> {
     reader: R,
     bytes: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
         self.bytes.fetch_add(read as u64, Ordering::Relaxed);
@@ -63,8 +63,8 @@ pub(super) fn open(from: From) -> io::Result<Source> {
         }
     };
     let bytes = Arc::new(AtomicU64::new(0));
-    let counted = Counted { reader, bytes: Arc::clone(&bytes) };
-    let (head, rest) = begin(counted, GZIP.len())?;
+    let counting = CountingReader { reader, bytes: Arc::clone(&bytes) };
+    let (head, rest) = begin(counting, GZIP.len())?;
     let packed = head == GZIP;
     let whole = Cursor::new(head).chain(rest);
     let reader: Box<dyn Read + Send> =
@@ -83,7 +83,7 @@ fn begin<R: Read>(mut reader: R, length: usize) -> io::Result<(Vec<u8>, R)> {
 }
 
 impl Input {
-    /// Name and source apart.
+    /// The name, and where the bytes come from.
     pub(super) fn into_parts(self) -> (Arc<str>, From) {
         (self.name, self.from)
     }
@@ -291,8 +291,8 @@ mod tests {
 
     #[test]
     fn a_failure_while_reading_comes_after_what_was_read() {
-        struct Broken;
-        impl Read for Broken {
+        struct FailingReader;
+        impl Read for FailingReader {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
                 Err(io::Error::other("broken"))
             }
@@ -300,7 +300,7 @@ mod tests {
         let lines = "x\n".repeat(BLOCK);
         let mut seen = 0;
         let parse = |bytes: &[u8]| Block::<()>::parse(bytes, |_, _, ()| Ok(()));
-        let result = blocks(lines.as_bytes().chain(Broken), parse, |block| seen += block.lines);
+        let result = blocks(lines.as_bytes().chain(FailingReader), parse, |block| seen += block.lines);
         assert!(result.is_err());
         assert_eq!(seen, BLOCK as u64);
     }

@@ -9,14 +9,14 @@ use std::{ops::Range, sync::Arc};
 
 use crate::{Timestamp, vocabulary::Window};
 
-/// Microseconds since 1970 of a record: times are kept to the microsecond, what is beyond is cut off.
-pub(super) fn kept(at: Timestamp) -> i64 {
+/// The time of a record in microseconds since 1970; what is finer is cut off.
+pub(super) fn record_micros(at: Timestamp) -> i64 {
     at.timestamp_micros()
 }
 
-/// Microseconds since 1970 of a bound, or of the next microsecond if it lies between two: `[from, to)` holds the same
-/// kept times as `[micros(from), micros(to))`.
-pub(super) fn micros(instant: Timestamp) -> i64 {
+/// A bound in microseconds since 1970, rounded up to the next microsecond: `[from, to)` holds the same
+/// record times as `[bound_micros(from), bound_micros(to))`.
+pub(super) fn bound_micros(instant: Timestamp) -> i64 {
     let between = !instant.timestamp_subsec_nanos().is_multiple_of(1000);
     instant.timestamp_micros() + i64::from(between)
 }
@@ -38,12 +38,12 @@ impl Span {
 
     /// The window, cut at `as_of`.
     pub(super) fn of(window: Window, as_of: Timestamp) -> Self {
-        Self { from: micros(window.from), to: micros(window.to.min(as_of)) }
+        Self { from: bound_micros(window.from), to: bound_micros(window.to.min(as_of)) }
     }
 
     /// Everything before `as_of`.
     pub(super) fn before(as_of: Timestamp) -> Self {
-        Self { from: i64::MIN, to: micros(as_of) }
+        Self { from: i64::MIN, to: bound_micros(as_of) }
     }
 }
 
@@ -188,9 +188,9 @@ impl<T: Copy> TimeLog<T> {
         };
         for segment in &mut self.segments {
             if hit(segment) {
-                let kept = || segment.rows.iter().map(|row| !goes(row));
-                let times = segment.times.iter().zip(kept()).filter(|(_, kept)| *kept).map(|(time, _)| *time);
-                let rows = segment.rows.iter().zip(kept()).filter(|(_, kept)| *kept).map(|(row, _)| *row);
+                let stays = || segment.rows.iter().map(|row| !goes(row));
+                let times = segment.times.iter().zip(stays()).filter(|(_, stays)| *stays).map(|(time, _)| *time);
+                let rows = segment.rows.iter().zip(stays()).filter(|(_, stays)| *stays).map(|(row, _)| *row);
                 *segment = Arc::new(Segment { times: times.collect(), rows: rows.collect() });
             }
         }
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_bound_between_two_microseconds_is_the_later_one() {
-        let at = |text: &str| micros(text.parse().expect("an instant"));
+        let at = |text: &str| bound_micros(text.parse().expect("an instant"));
         assert_eq!(at("1970-01-01T00:00:00.000001001Z"), 2);
         assert_eq!(at("1970-01-01T00:00:00.000001Z"), 1);
         assert_eq!(at("1969-12-31T23:59:59.999999999Z"), 0);

@@ -7,7 +7,7 @@ use serde::{
     de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::{memory::report::Fault, vocabulary::id};
+use crate::{memory::load_report::Fault, vocabulary::id};
 
 /// A value of a field.
 #[derive(Default)]

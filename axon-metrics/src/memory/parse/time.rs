@@ -4,7 +4,7 @@ use chrono::{Duration, NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
 use super::scalar::Scalar;
-use crate::{memory::report::Fault, vocabulary::calendar};
+use crate::{memory::load_report::Fault, vocabulary::calendar};
 
 /// Numbers from here on are milliseconds: as seconds they are the year 5138, as milliseconds 1973.
 const MILLIS_FROM: f64 = 1e11;

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Serialize, Serializer};
 
+use super::limits::{MAX_LINE, MAX_TEXT};
+
 /// How many rejected lines are listed one by one.
 pub const LISTED: usize = 100;
 /// How many trigger types are counted one by one.
@@ -18,7 +20,7 @@ pub struct LoadReport {
     /// Lines of ledger files, and rows added.
     pub ledger: LedgerReport,
     /// Lines and records that were refused, of either kind.
-    pub rejected: Rejected,
+    pub rejected: Rejections,
 }
 
 /// Events. `lines` is the sum of `blank`, `rejected`, `duplicates`, `disbelieved`, `without_activity` and `kept`.
@@ -72,7 +74,7 @@ pub struct LedgerReport {
 /// What was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Rejected {
+pub struct Rejections {
     /// How many lines and records.
     pub total: u64,
     /// How many by reason.
@@ -97,7 +99,7 @@ pub struct Rejection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Longer than [`MAX_LINE`](super::MAX_LINE).
+    /// Longer than [`MAX_LINE`].
     TooLong,
     /// Not UTF-8.
     NotUtf8,
@@ -113,7 +115,7 @@ pub enum Fault {
     Missing(&'static str),
     /// The field holds something else than it should.
     Wrong(&'static str),
-    /// The field is longer than [`MAX_TEXT`](super::MAX_TEXT).
+    /// The field is longer than [`MAX_TEXT`].
     TextTooLong(&'static str),
     /// The time is not within the years 1970 to 9999.
     OutOfRange(&'static str),
@@ -128,7 +130,7 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong => write!(f, "longer than {} bytes", super::MAX_LINE),
+            Self::TooLong => write!(f, "longer than {MAX_LINE} bytes"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::NotJson => f.write_str("not JSON"),
             Self::NotAnObject => f.write_str("not a JSON object"),
@@ -136,7 +138,7 @@ impl fmt::Display for Fault {
             Self::Twice(field) => write!(f, "{field} names what is there already"),
             Self::Missing(field) => write!(f, "{field} is missing"),
             Self::Wrong(field) => write!(f, "{field} is not what it should be"),
-            Self::TextTooLong(field) => write!(f, "{field} is longer than {} bytes", super::MAX_TEXT),
+            Self::TextTooLong(field) => write!(f, "{field} is longer than {MAX_TEXT} bytes"),
             Self::OutOfRange(field) => write!(f, "{field} is not within the years 1970 to 9999"),
             Self::TooManyKinds => f.write_str("too many trigger types and tracker definitions"),
             Self::TooManyActivities => f.write_str("too many activities"),
@@ -147,7 +149,7 @@ impl fmt::Display for Fault {
 
 /// A text that may be kept.
 pub(super) fn short<'a>(text: &'a str, field: &'static str) -> Result<&'a str, Fault> {
-    if text.len() > super::MAX_TEXT { Err(Fault::TextTooLong(field)) } else { Ok(text) }
+    if text.len() > MAX_TEXT { Err(Fault::TextTooLong(field)) } else { Ok(text) }
 }
 
 impl Serialize for Fault {
@@ -156,7 +158,7 @@ impl Serialize for Fault {
     }
 }
 
-impl Rejected {
+impl Rejections {
     pub(super) fn push(&mut self, file: &str, line: u64, reason: Fault) {
         self.total += 1;
         *self.reasons.entry(reason).or_default() += 1;

@@ -17,7 +17,7 @@ use crate::generator::Catalog;
 
 /// What is there already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Existing {
+pub struct StoreContents {
     /// What loading puts itself in the place of: indices, a database, keys.
     pub replaced: Vec<String>,
     /// What loading would drop with its database, and must not: tables that are not the platform's.
@@ -28,26 +28,26 @@ impl Targets {
     /// Looks for what is there already.
     /// # Errors
     /// The first store that cannot be asked.
-    pub async fn existing(&self, catalog: &Catalog) -> Result<Existing, LoadError> {
-        let mut existing = Existing::default();
+    pub async fn contents(&self, catalog: &Catalog) -> Result<StoreContents, LoadError> {
+        let mut contents = StoreContents::default();
         if let Some((client, indices)) = &self.elasticsearch {
             let found = indices_of(client, indices).await?;
-            existing.replaced.extend(found.into_iter().map(|name| format!("index {name}")));
+            contents.replaced.extend(found.into_iter().map(|name| format!("index {name}")));
         }
         if let Some(SqlTarget { url, database, .. }) = &self.sql {
             let tables = tables_of(url, database).await?;
             let (ours, foreign): (Vec<_>, Vec<_>) =
                 tables.into_iter().partition(|table| TABLES.contains(&table.as_str()));
             if !ours.is_empty() {
-                existing.replaced.push(format!("database {database}"));
+                contents.replaced.push(format!("database {database}"));
             }
-            existing.foreign.extend(foreign.into_iter().map(|table| format!("table {database}.{table}")));
+            contents.foreign.extend(foreign.into_iter().map(|table| format!("table {database}.{table}")));
         }
         if let Some((client, keys)) = &self.redis {
             let found = keys_of(client, keys, catalog).await?;
-            existing.replaced.extend(found.first().map(|first| format!("{} keys such as {first}", found.len())));
+            contents.replaced.extend(found.first().map(|first| format!("{} keys such as {first}", found.len())));
         }
-        Ok(existing)
+        Ok(contents)
     }
 }
 

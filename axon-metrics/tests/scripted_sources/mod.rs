@@ -1,4 +1,4 @@
-//! Sources that do as they are told and say what they were asked: each figure names its question, so that an answer made of
+//! Sources that do as a test sets them and say what they were asked: each figure names its question, so that an answer made of
 //! another question's figures is seen. Calls are counted, and so is how many of one question run at once.
 
 #![allow(dead_code, reason = "each test uses what it needs")]
@@ -60,7 +60,7 @@ type Moods = dyn FnMut(Of) -> Mood + Send;
 
 /// All sources of one dashboard. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct Scripted {
+pub(crate) struct ScriptedSources {
     state: Arc<State>,
 }
 
@@ -69,11 +69,11 @@ struct State {
     catalog: Mutex<Catalog>,
     moods: Mutex<Box<Moods>>,
     weeks: Mutex<Duration>,
-    told: Mutex<Told>,
+    log: Mutex<CallLog>,
 }
 
 #[derive(Default)]
-struct Told {
+struct CallLog {
     calls: HashMap<Of, usize>,
     /// Each question is put in a task of its own: a second call in a task is the same question once more.
     tasks: HashSet<(Of, tokio::task::Id)>,
@@ -86,18 +86,18 @@ struct Told {
 }
 
 /// Runs from when a source is asked until it is no longer.
-struct Running {
+struct CallGuard {
     state: Arc<State>,
     of: Of,
     questions: Vec<String>,
 }
 
-impl Drop for Running {
+impl Drop for CallGuard {
     fn drop(&mut self) {
-        let mut told = self.state.told.lock().unwrap();
-        *told.running.entry(self.of).or_default() -= 1;
+        let mut log = self.state.log.lock().unwrap();
+        *log.running.entry(self.of).or_default() -= 1;
         for question in &self.questions {
-            *told.same.entry(question.clone()).or_default() -= 1;
+            *log.same.entry(question.clone()).or_default() -= 1;
         }
     }
 }
@@ -138,12 +138,12 @@ pub(crate) fn second(at: Timestamp) -> u64 {
     u64::try_from(at.timestamp()).unwrap()
 }
 
-impl Scripted {
+impl ScriptedSources {
     pub(crate) fn new(tenant: u64) -> Self {
         let moods: Box<Moods> = Box::new(|_| Mood::Well);
         let (catalog, moods) = (Mutex::new(catalog()), Mutex::new(moods));
         let weeks = Mutex::default();
-        Self { state: Arc::new(State { tenant, catalog, moods, weeks, told: Mutex::default() }) }
+        Self { state: Arc::new(State { tenant, catalog, moods, weeks, log: Mutex::default() }) }
     }
 
     /// What the sources do from now on.
@@ -164,27 +164,27 @@ impl Scripted {
     }
 
     pub(crate) fn calls(&self, of: Of) -> usize {
-        self.told().calls.get(&of).copied().unwrap_or(0)
+        self.call_log().calls.get(&of).copied().unwrap_or(0)
     }
     /// How many questions were put, the weeks before a promotion among them, and how many calls were repeated.
     pub(crate) fn put(&self, of: Of) -> (usize, usize) {
-        let told = self.told();
-        let put = told.tasks.iter().filter(|(asked, _)| *asked == of).count();
-        (put, told.repeated.get(&of).copied().unwrap_or(0))
+        let log = self.call_log();
+        let put = log.tasks.iter().filter(|(asked, _)| *asked == of).count();
+        (put, log.repeated.get(&of).copied().unwrap_or(0))
     }
     fn count(&self, of: Of) {
-        let mut told = self.told();
-        if !told.tasks.insert((of, tokio::task::id())) {
-            *told.repeated.entry(of).or_default() += 1;
+        let mut log = self.call_log();
+        if !log.tasks.insert((of, tokio::task::id())) {
+            *log.repeated.entry(of).or_default() += 1;
         }
     }
     /// The most calls that ran at once.
     pub(crate) fn most(&self, of: Of) -> usize {
-        self.told().most.get(&of).copied().unwrap_or(0)
+        self.call_log().most.get(&of).copied().unwrap_or(0)
     }
     /// The most loads of one question that ran at once.
     pub(crate) fn most_same(&self) -> usize {
-        self.told().most_same
+        self.call_log().most_same
     }
 
     /// A dashboard of these sources and no others.
@@ -193,27 +193,27 @@ impl Scripted {
         Dashboard::builder().catalog(one()).behavior(one()).ledger(one()).realtime(one())
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.state.told.lock().unwrap()
+    fn call_log(&self) -> MutexGuard<'_, CallLog> {
+        self.state.log.lock().unwrap()
     }
 
     async fn asked(&self, of: Of, questions: Vec<String>) -> Result<Mood, SourceError> {
         self.count(of);
         {
-            let mut told = self.told();
-            *told.calls.entry(of).or_default() += 1;
-            let running = told.running.entry(of).or_default();
+            let mut log = self.call_log();
+            *log.calls.entry(of).or_default() += 1;
+            let running = log.running.entry(of).or_default();
             *running += 1;
             let running = *running;
-            let most = told.most.entry(of).or_default();
+            let most = log.most.entry(of).or_default();
             *most = running.max(*most);
             for question in &questions {
-                let same = told.same.entry(question.clone()).or_default();
+                let same = log.same.entry(question.clone()).or_default();
                 *same += 1;
-                told.most_same = told.most_same.max(told.same[question]);
+                log.most_same = log.most_same.max(log.same[question]);
             }
         }
-        let _running = Running { state: Arc::clone(&self.state), of, questions };
+        let _running = CallGuard { state: Arc::clone(&self.state), of, questions };
         let mood = (self.state.moods.lock().unwrap())(of);
         // A source takes its time, so that what is asked at once runs at once.
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -227,7 +227,7 @@ impl Scripted {
                 Ok(Mood::Well)
             }
             Mood::Hangs => std::future::pending().await,
-            Mood::Panics => panic!("a source that is told to"),
+            Mood::Panics => panic!("a source that panics on purpose"),
         }
     }
 
@@ -255,7 +255,7 @@ fn fact<T>(value: T, as_of: Timestamp, mood: Mood) -> Fact<T> {
 }
 
 #[async_trait]
-impl CatalogSource for Scripted {
+impl CatalogSource for ScriptedSources {
     fn name(&self) -> &'static str {
         self.store(Of::Catalog)
     }
@@ -269,7 +269,7 @@ impl CatalogSource for Scripted {
 }
 
 #[async_trait]
-impl BehaviorSource for Scripted {
+impl BehaviorSource for ScriptedSources {
     fn name(&self) -> &'static str {
         self.store(Of::Behavior)
     }
@@ -289,13 +289,13 @@ impl BehaviorSource for Scripted {
             let figures = [self.mark(activities, window, scope.counting), second(scope.as_of), 2, 1];
             question.steps.iter().zip(figures).map(|(_, count)| fact(count, scope.as_of, mood)).collect::<Vec<_>>()
         };
-        let apart = scope.by_activity && !question.steps.is_empty();
-        let apart = if apart { scope.funnel_activities.clone() } else { Vec::new() };
+        let per_activity = scope.by_activity && !question.steps.is_empty();
+        let per_activity = if per_activity { scope.funnel_activities.clone() } else { Vec::new() };
         Ok(BehaviorFacts {
             steps: StepCounts {
                 current: counts(&scope.activities, scope.current),
                 previous: scope.previous.map_or_else(Vec::new, |window| counts(&scope.activities, window)),
-                by_activity: apart.into_iter().map(|id| (id, counts(&[id], scope.current))).collect(),
+                by_activity: per_activity.into_iter().map(|id| (id, counts(&[id], scope.current))).collect(),
             },
             series: question.series.iter().map(|one| fact(vec![7; one.cells.count()], scope.as_of, mood)).collect(),
             active: question.active.map(|_| fact(second(scope.as_of), scope.as_of, mood)),
@@ -307,14 +307,14 @@ impl BehaviorSource for Scripted {
 }
 
 #[async_trait]
-impl LedgerSource for Scripted {
+impl LedgerSource for ScriptedSources {
     fn name(&self) -> &'static str {
         self.store(Of::Ledger)
     }
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let scope = &question.scope;
         let nothing = StepCounts { current: Vec::new(), previous: Vec::new(), by_activity: Vec::new() };
-        // The weeks before a promotion are asked for apart, and are no part of what is told here.
+        // The weeks before a promotion are asked for in a question of their own, and are no part of these figures.
         if question.history.is_some() {
             self.count(Of::Ledger);
             let time = *self.state.weeks.lock().unwrap();
@@ -343,7 +343,7 @@ impl LedgerSource for Scripted {
 }
 
 #[async_trait]
-impl RealtimeSource for Scripted {
+impl RealtimeSource for ScriptedSources {
     fn name(&self) -> &'static str {
         self.store(Of::Realtime)
     }

@@ -6,17 +6,18 @@ use std::{
 };
 
 use super::{
-    MAX_DOCUMENT, document,
+    blocks::{self, Block, Source, blocks},
+    document,
     events::PendingEvents,
     files::{Files, Input, LoadError, OnProgress, Progress},
     ledger::PendingRows,
-    line::{
-        event::{BlockKinds, EventReader},
-        row,
+    limits::MAX_DOCUMENT,
+    parse::{
+        event_line::{BlockKinds, EventReader},
+        ledger_line,
     },
-    read::{self, Block, Source, blocks},
     slots::SlotBook,
-    writer::{EventLines, RowLines, Writer},
+    writer::{EventLines, LedgerLines, Writer},
 };
 
 /// A writer with what the files hold, and how it reads event lines from now on.
@@ -44,7 +45,7 @@ pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
     writer.commit_events(pending);
     let mut pending = PendingRows::default();
     for input in ledger {
-        let parse = |bytes: &[u8]| row_lines(zone, bytes);
+        let parse = |bytes: &[u8]| ledger_lines(zone, bytes);
         lines(input, &mut on_progress, parse, |file, before, block| {
             writer.take_rows(file, before, block, &mut pending);
         })?;
@@ -64,9 +65,9 @@ pub(super) fn event_lines(reader: &EventReader, bytes: &[u8]) -> Block<EventLine
     block
 }
 
-fn row_lines(zone: chrono_tz::Tz, bytes: &[u8]) -> Block<RowLines> {
-    Block::parse(bytes, |place, line, rows: &mut RowLines| {
-        rows.push((place, row::read(line, zone)?));
+fn ledger_lines(zone: chrono_tz::Tz, bytes: &[u8]) -> Block<LedgerLines> {
+    Block::parse(bytes, |place, line, rows: &mut LedgerLines| {
+        rows.push((place, ledger_line::read(line, zone)?));
         Ok(())
     })
 }
@@ -75,7 +76,7 @@ fn row_lines(zone: chrono_tz::Tz, bytes: &[u8]) -> Block<RowLines> {
 fn whole(input: Input, on_progress: &mut Option<OnProgress>, limit: usize) -> Result<(Arc<str>, Vec<u8>), LoadError> {
     let (file, from) = input.into_parts();
     let read = || -> io::Result<(Vec<u8>, Source)> {
-        let mut source = read::open(from)?;
+        let mut source = blocks::open(from)?;
         let mut bytes = Vec::new();
         // One byte more tells a document that is too large from one that just fits.
         (&mut source.reader).take(limit as u64 + 1).read_to_end(&mut bytes)?;
@@ -98,7 +99,7 @@ pub(super) fn lines<T: Default + Send>(
 ) -> Result<(), LoadError> {
     let (file, from) = input.into_parts();
     let unreadable = |source| LoadError::Unreadable { file: Arc::clone(&file), source };
-    let Source { reader, bytes, total } = read::open(from).map_err(unreadable)?;
+    let Source { reader, bytes, total } = blocks::open(from).map_err(unreadable)?;
     let mut before = 0;
     let mut tell = |lines| {
         if let Some(on_progress) = on_progress {

@@ -3,13 +3,13 @@
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::{fields, scalar::Scalar, time::time};
+use super::{fields::fields, scalar::Scalar, time::time};
 use crate::{
     ActivityId, Money, ProductId,
     memory::{
-        log::instant,
+        load_report::Fault,
         records::{Entry, Purchase},
-        report::Fault,
+        time_log::instant,
     },
 };
 
@@ -38,14 +38,14 @@ struct Line<'a> {
     purchase_at: Scalar<'a>,
 }
 
-/// A row as its line says it.
-pub(in crate::memory) enum Row {
+/// An entry or a purchase, as its line has it.
+pub(in crate::memory) enum LedgerLine {
     Entry(Entry),
     Purchase(Purchase),
 }
 
 /// The row of a line; local times are of the zone.
-pub(in crate::memory) fn read(line: &[u8], zone: Tz) -> Result<Row, Fault> {
+pub(in crate::memory) fn read(line: &[u8], zone: Tz) -> Result<LedgerLine, Fault> {
     let line: Line<'_> = fields(line)?;
     let kind = line.kind.text("kind")?.ok_or(Fault::Missing("kind"))?;
     let id = line.id.whole("id")?.ok_or(Fault::Missing("id"))?;
@@ -53,14 +53,14 @@ pub(in crate::memory) fn read(line: &[u8], zone: Tz) -> Result<Row, Fault> {
     let activity = line.activity_id.id("activityId")?.map(ActivityId);
     let status = line.status.text("status")?;
     match kind {
-        "entry" => Ok(Row::Entry(Entry {
+        "entry" => Ok(LedgerLine::Entry(Entry {
             id,
             activity: activity.ok_or(Fault::Missing("activityId"))?,
             user,
             status: status.ok_or(Fault::Missing("status"))?.to_owned(),
             created_at: instant(time(&line.created_at, "createdAt", zone)?),
         })),
-        "purchase" => Ok(Row::Purchase(Purchase {
+        "purchase" => Ok(LedgerLine::Purchase(Purchase {
             id,
             user,
             product: line.product_id.id("productId")?.map(ProductId),

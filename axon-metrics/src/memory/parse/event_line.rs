@@ -7,12 +7,16 @@ use ahash::HashMap;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::{Nested, fields, scalar::Scalar, time::time};
+use super::{
+    fields::{ObjectField, fields},
+    scalar::Scalar,
+    time::time,
+};
 use crate::{
     ActivityId,
     memory::{
         events::Owners,
-        report::{Fault, short},
+        load_report::{Fault, short},
         subjects::Subject,
     },
     vocabulary::PageTemplate,
@@ -28,7 +32,7 @@ struct Line<'a> {
     #[serde(borrow, default)]
     _id: Scalar<'a>,
     #[serde(borrow, default)]
-    _source: Nested<Source<'a>>,
+    _source: ObjectField<Source<'a>>,
     #[serde(borrow, default, rename = "eventId")]
     event_id: Scalar<'a>,
     #[serde(borrow, default, rename = "triggerType")]
@@ -42,7 +46,7 @@ struct Line<'a> {
     #[serde(borrow, default, rename = "pageUrl")]
     page_url: Scalar<'a>,
     #[serde(borrow, default)]
-    properties: Nested<Properties<'a>>,
+    properties: ObjectField<Properties<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -61,7 +65,7 @@ struct Source<'a> {
     #[serde(borrow, default)]
     page_url: Scalar<'a>,
     #[serde(borrow, default)]
-    properties: Nested<Properties<'a>>,
+    properties: ObjectField<Properties<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -118,9 +122,9 @@ impl EventReader {
     pub(in crate::memory) fn read(&self, line: &[u8], kinds: &mut BlockKinds) -> Result<EventLine, Fault> {
         let line: Line<'_> = fields(line)?;
         let event = match line._source {
-            Nested::Object(source) => source,
-            Nested::Other => return Err(Fault::Wrong("_source")),
-            Nested::Null => Source {
+            ObjectField::Object(source) => source,
+            ObjectField::Other => return Err(Fault::Wrong("_source")),
+            ObjectField::Null => Source {
                 event_id: line.event_id,
                 trigger_type: line.trigger_type,
                 occurred_at: line.occurred_at,
@@ -136,9 +140,9 @@ impl EventReader {
         let definition = definition(&event.event_id)?;
         let subject = subject(&event.user_id, &event.session_id)?;
         let named = match &event.properties {
-            Nested::Object(properties) => properties.activity_id.id("properties.activityId")?.map(ActivityId),
-            Nested::Null => None,
-            Nested::Other => return Err(Fault::Wrong("properties")),
+            ObjectField::Object(properties) => properties.activity_id.id("properties.activityId")?.map(ActivityId),
+            ObjectField::Null => None,
+            ObjectField::Other => return Err(Fault::Wrong("properties")),
         };
         let index = line._index.text("_index")?;
         let id = match &line._id {

@@ -11,7 +11,7 @@ use super::ActivityType;
 /// All expected totals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Expected {
+pub struct ExpectedTotals {
     /// What was asked for.
     pub setting: Setting,
     /// The instant of every figure: `now` without its fraction of a second.

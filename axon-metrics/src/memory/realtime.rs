@@ -1,0 +1,48 @@
+//! What is true this second: the realtime question answered from one snapshot.
+//! Lives here: figures from counters, or from approval events while there are none. Lives elsewhere: the counters (`slots`).
+
+use std::sync::Arc;
+
+use super::{
+    slots::{SlotCounts, SlotFigure},
+    snapshot::Snapshot,
+    subjects::{Who, distinct},
+    time_log::Span,
+};
+use crate::{
+    ActivityId, Measured, Missing, Reason,
+    source::{Fact, RealtimeFacts, RealtimeQuestion, Slots, Stock},
+    vocabulary::EventRule,
+};
+
+/// The trigger type of the events that slots are derived from.
+const APPROVED: &str = "APPROVED";
+
+pub(super) fn answer(snapshot: &Snapshot, question: &RealtimeQuestion) -> RealtimeFacts {
+    let name: Arc<str> = Snapshot::SOURCE_NAME.into();
+    let held = |held: SlotFigure<i64>| -> Fact<Stock> {
+        let measured = held.map(|held| Measured::exact(Stock::Held(held), Arc::clone(&name), question.as_of));
+        measured.map_err(Missing::NotMeasured)
+    };
+    let members = |members: SlotFigure<u64>| -> Fact<u64> {
+        let measured = members.map(|members| Measured::exact(members, Arc::clone(&name), question.as_of));
+        measured.map_err(Missing::NotMeasured)
+    };
+    let approved = snapshot.kinds.matching(&EventRule::trigger(APPROVED));
+    let slots = |activity: &ActivityId| match &snapshot.counters {
+        Some(counters) => {
+            let missing = SlotCounts { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
+            let counts = counters.get(activity).copied().unwrap_or(missing);
+            Slots { stock: held(counts.counter), members: members(counts.members), derived: false }
+        }
+        None => {
+            let one = [*activity];
+            let logs = snapshot.events.of(&one, &approved);
+            let before = Span::before(question.as_of);
+            let users = distinct(logs.flat_map(|log| log.slices(before)), snapshot.subjects, Who::Users);
+            let counter = i64::try_from(users).unwrap_or(i64::MAX);
+            Slots { stock: held(Ok(counter)), members: members(Ok(users)), derived: true }
+        }
+    };
+    RealtimeFacts { slots: question.activities.iter().map(|activity| (*activity, slots(activity))).collect() }
+}
