@@ -19,4 +19,4 @@ pub use overview::{Overview, OverviewChange, OverviewFigures};
 pub use realtime::{ActivityStock, BucketState, InflowBucket, Realtime};
 pub use registry::{Data, Widget};
 
-pub use crate::wire::{MissingFigure, MissingReason, Warning, WarningCode};
+pub use crate::wire::{MissingDetail, MissingFigure, MissingReason, Warning, WarningCode};

@@ -5,6 +5,8 @@ mod answer;
 mod health;
 mod list;
 mod missing;
+mod missing_detail;
+mod precision;
 mod source_state;
 mod warning;
 mod widget_state;
@@ -13,6 +15,7 @@ pub use answer::{AnswerRange, DashboardAnswer, DefinitionState, PreviousRange, S
 pub use health::{Health, SourceHealth};
 pub use list::{ActivityEntry, CampaignEntry, CampaignList};
 pub use missing::{MissingFigure, MissingReason};
+pub use missing_detail::MissingDetail;
 pub use source_state::SourceState;
 pub use warning::{Warning, WarningCode};
 pub use widget_state::{WidgetState, WidgetStatus};
