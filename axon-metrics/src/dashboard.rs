@@ -13,7 +13,7 @@ use crate::{
     call::{Admission, SourceReport, probe, settle},
     keep::{CatalogCache, CatalogLookup, RETRY_AFTER, SharedCache, SingleFlight, WidgetCache},
     source::{QuestionKind, SourceKind},
-    vocabulary::{Definitions, Mode, Origin, Range, Record, Scope, Timestamp, catalogue},
+    vocabulary::{Definitions, Mode, Origin, Range, Record, Scope, Step, Timestamp},
     wire::{CampaignList, DashboardAnswer, Health, SourceHealth, SourceState},
 };
 
@@ -240,17 +240,19 @@ impl Dashboard {
         let Inner { sources, settings, .. } = &*self.inner;
         let name = |kind: SourceKind| sources.connected[kind].as_ref().map_or("none", |source| source.name());
         let steps = settings.rules.steps();
-        catalogue(|origin| match origin {
-            Origin::Steps(indices) => {
-                let of = |index: &usize| match steps[*index].record {
-                    Record::Event(_) => name(SourceKind::Behavior),
-                    Record::Ledger(_) => name(SourceKind::Ledger),
-                };
-                let mut names: Vec<&str> = indices.iter().map(of).collect();
-                names.sort_unstable();
-                names.dedup();
-                names.join(", ")
-            }
+        let names = |counts: &dyn Fn(&Step) -> bool| {
+            let store = |step: &Step| match step.record {
+                Record::Event(_) => name(SourceKind::Behavior),
+                Record::Ledger(_) => name(SourceKind::Ledger),
+            };
+            let mut names: Vec<&str> = steps.iter().filter(|step| counts(step)).map(store).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.join(", ")
+        };
+        Definitions::new(|origin| match origin {
+            Origin::Steps(keys) => names(&|step| keys.contains(&step.key)),
+            Origin::AllSteps => names(&|_| true),
             Origin::Source(kind) => name(kind).to_owned(),
         })
     }

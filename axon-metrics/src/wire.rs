@@ -2,6 +2,7 @@
 //! Instants are spelt out as `DateTime<Utc>` in what goes over the wire: the schema generator knows no alias.
 
 mod answer;
+mod figure;
 mod health;
 mod list;
 mod missing;
@@ -12,6 +13,7 @@ mod warning;
 mod widget_state;
 
 pub use answer::{AnswerRange, DashboardAnswer, DefinitionState, PreviousRange, ScopeState};
+pub use figure::{At, Figure, FigureValue, NoFigure};
 pub use health::{Health, SourceHealth};
 pub use list::{ActivityEntry, CampaignEntry, CampaignList};
 pub use missing::{MissingFigure, MissingReason};
