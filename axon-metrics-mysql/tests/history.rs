@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use axon_examples::stores::Layout;
 use axon_metrics::{
     Budgets, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, QuestionKind, SourceError, Widget,
-    answer::WidgetStatus, source::LedgerSource, widget::BaselineMethod,
+    answer::WidgetStatus,
+    source::LedgerSource,
+    widget::{BaselineMethod, MissingDetail},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options_with};
 use common::{
@@ -24,11 +26,11 @@ use sqlx::Connection as _;
 /// What only the statement for a history holds.
 const HISTORY: &str = "TIMESTAMPDIFF(MICROSECOND";
 
-fn comparison(answer: &DashboardAnswer) -> (WidgetStatus, [Option<u64>; 2], Vec<&str>) {
+fn comparison(answer: &DashboardAnswer) -> (WidgetStatus, [Option<u64>; 2], Vec<&MissingDetail>) {
     let state = &answer.widgets[&Widget::Comparison];
     let sold = answer.data.comparison.as_ref().unwrap();
     let lost = state.missing.iter().filter(|gap| gap.field.starts_with("baseline."));
-    let mut lost: Vec<&str> = lost.filter_map(|gap| gap.detail.as_deref()).collect();
+    let mut lost: Vec<&MissingDetail> = lost.filter_map(|gap| gap.detail.as_ref()).collect();
     lost.dedup();
     (state.status, [sold.promotion.orders, sold.regular.orders], lost)
 }
@@ -63,12 +65,12 @@ async fn no_answer_waits_for_the_weeks_before<S: Server>(layout: Layout) {
     let first = answer().await;
     let took = began.elapsed();
     assert!(took < budgets.answer() + ms(250), "{took:?}");
-    assert_eq!(comparison(&first), (WidgetStatus::Partial, [Some(3), Some(1)], vec!["history_loading"]));
+    assert_eq!(comparison(&first), (WidgetStatus::Partial, [Some(3), Some(1)], vec![&MissingDetail::HistoryLoading]));
     // A connection that turned out not to be needed is still being made.
     tokio::time::sleep(ms(200)).await;
     let before = proxy.commands();
     let second = answer().await;
-    assert_eq!(comparison(&second).2, ["history_loading"]);
+    assert_eq!(comparison(&second).2, [&MissingDetail::HistoryLoading]);
     assert_eq!(proxy.commands() - before, 2, "the history is being read already");
 
     tokio::time::sleep((reading + ms(1_000)).saturating_sub(began.elapsed())).await;

@@ -10,7 +10,7 @@ use crate::{
     call::{SourceReport, probe, settle},
     keep::{CatalogLookup, RETRY_AFTER},
     source::{QuestionKind, SourceKind},
-    vocabulary::{Definitions, Mode, Origin, Range, Record, Scope, Timestamp, catalogue},
+    vocabulary::{Definitions, Mode, Origin, Range, Record, Scope, Step, Timestamp},
     wire::{CampaignList, DashboardAnswer, Health, SourceHealth, SourceState},
 };
 
@@ -164,20 +164,23 @@ impl Dashboard {
     pub fn definitions(&self) -> Definitions {
         let Inner { sources, settings, .. } = &*self.inner;
         let name = |kind: SourceKind| sources.connected[kind].as_ref().map_or("none", |source| source.name());
-        let steps = settings.rules().steps();
-        catalogue(|origin| match origin {
-            Origin::Steps(indices) => {
-                let of = |index: &usize| match steps[*index].record {
-                    Record::Event(_) => name(SourceKind::Behavior),
-                    Record::Ledger(_) => name(SourceKind::Ledger),
-                };
-                let mut names: Vec<&str> = indices.iter().map(of).collect();
-                names.sort_unstable();
-                names.dedup();
-                names.join(", ")
-            }
+        let store = |step: &Step| match step.record {
+            Record::Event(_) => name(SourceKind::Behavior),
+            Record::Ledger(_) => name(SourceKind::Ledger),
+        };
+        let stores = |counts: &dyn Fn(&Step) -> bool| {
+            let steps = settings.rules().steps().iter();
+            let mut names: Vec<&str> = steps.filter(|step| counts(step)).map(store).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.join(", ")
+        };
+        let source = |origin| match origin {
+            Origin::Steps(keys) => stores(&|step| keys.contains(&&*step.key)),
+            Origin::AllSteps => stores(&|_| true),
             Origin::Source(kind) => name(kind).to_owned(),
-        })
+        };
+        Definitions::new(source, &settings.funnels, store)
     }
 
     /// Asks every source whether it answers, all at the same time, each within its budget; at most once a second, whoever

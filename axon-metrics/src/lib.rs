@@ -21,8 +21,9 @@ mod wire;
 pub mod answer {
     pub use crate::source::{SourceKind, SourceStatus};
     pub use crate::wire::{
-        ActivityEntry, AnswerRange, CampaignEntry, CampaignList, DashboardAnswer, DefinitionState, Health,
-        PreviousRange, ScopeState, SourceHealth, SourceState, WidgetState, WidgetStatus,
+        ActivityEntry, AnswerRange, At, CampaignEntry, CampaignList, DashboardAnswer, DefinitionState, Figure,
+        FigureValue, Health, MissingDetail, MissingFigure, MissingReason, NoFigure, PreviousRange, ScopeState,
+        SourceHealth, SourceState, WidgetState, WidgetStatus,
     };
 }
 
@@ -40,8 +41,8 @@ pub mod catalog {
 /// names and formula in Korean and English.
 pub mod definitions {
     pub use crate::vocabulary::{
-        Definition, Definitions, EventRule, FunnelDefinition, LedgerStep, Mode, NotATemplate, Origin, PageTemplate,
-        Record, STEP_COUNTS, Step, StepFault, StepRules, Unit,
+        Definition, Definitions, EventRule, FigureKey, FunnelDefinition, FunnelEntry, LedgerStep, Mode, NotATemplate,
+        Origin, PageTemplate, Record, STEP_COUNTS, Step, StepEntry, StepFault, StepRules, Unit,
     };
 }
 

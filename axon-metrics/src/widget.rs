@@ -20,4 +20,4 @@ pub use realtime::{ActivityStock, BucketState, InflowBucket, Realtime};
 pub(crate) use registry::LifetimeClass;
 pub use registry::{Data, Widget};
 
-pub use crate::wire::{MissingFigure, MissingReason, Warning, WarningCode};
+pub use crate::wire::{MissingDetail, MissingFigure, MissingReason, Warning, WarningCode};

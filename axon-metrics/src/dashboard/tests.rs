@@ -15,8 +15,7 @@ use crate::{
     },
     testing::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource},
     vocabulary::{Activity, ActivityKind, Campaign, FunnelDefinition},
-    widget::MissingReason,
-    widget::WarningCode,
+    widget::{MissingDetail, MissingReason, WarningCode},
     wire::WidgetStatus,
 };
 
@@ -343,7 +342,7 @@ async fn a_source_that_sends_something_else_is_not_believed() {
         });
         let answer = answered(healthy().behavior(source)).await;
         assert_eq!(statuses(&answer), [Unavailable, Unavailable, Fresh, Partial, Partial], "{lie}");
-        assert_eq!(answer.widgets[&Widget::Funnel].missing[0].detail.as_deref(), Some("malformed"), "{lie}");
+        assert_eq!(answer.widgets[&Widget::Funnel].missing[0].detail, Some(MissingDetail::Malformed), "{lie}");
     }
     let ledger: [(&str, Lie<LedgerFacts>, WidgetStatus); 4] = [
         ("sales there or not", |facts| facts.sales = facts.sales.take().xor(Some(no_sales())), Unavailable),
@@ -375,7 +374,7 @@ async fn a_source_that_sends_something_else_is_not_believed() {
         let answer = answered(healthy().ledger(source)).await;
         assert_eq!(statuses(&answer), [Fresh, Fresh, comparison, Fresh, Fresh], "{lie}");
         let missing = &answer.widgets[&Widget::Comparison].missing;
-        assert!(missing.iter().any(|gap| gap.detail.as_deref() == Some("malformed")), "{lie} {missing:?}");
+        assert!(missing.iter().any(|gap| gap.detail == Some(MissingDetail::Malformed)), "{lie} {missing:?}");
     }
     let realtime: [(&str, Lie<RealtimeFacts>); 2] = [
         ("an activity too few", |facts| facts.slots.clear()),
@@ -461,7 +460,7 @@ async fn what_no_source_is_connected_for_is_not_measured() {
     assert_eq!(statuses(&answer), [Fresh; 5]);
     for widget in Widget::ALL {
         let missing = &answer.widgets[&widget].missing;
-        let none = missing.iter().filter(|gap| gap.detail.as_deref() == Some("no_source")).count();
+        let none = missing.iter().filter(|gap| gap.detail == Some(MissingDetail::NoSource)).count();
         assert!(none > 0, "{widget:?} misses {missing:?}");
     }
     assert_eq!(answer.data.realtime.unwrap().remaining_stock, None);
@@ -509,7 +508,7 @@ async fn a_campaign_without_activities_has_nothing_to_measure() {
     assert_eq!(statuses(&answer), [Fresh; 5]);
     assert_eq!(answer.sources.len(), 1);
     let missing = &answer.widgets[&Widget::Realtime].missing;
-    assert!(missing.iter().all(|gap| gap.detail.as_deref() == Some("no_activities")), "{missing:?}");
+    assert!(missing.iter().all(|gap| gap.detail == Some(MissingDetail::NoActivities)), "{missing:?}");
 }
 
 #[tokio::test]

@@ -54,6 +54,13 @@ pub struct PreviousStep {
     pub rate: Option<Exact>,
 }
 
+impl Funnel {
+    /// The step of this key (`purchase`); `None` if the funnel has no such step.
+    pub fn step(&self, key: &str) -> Option<&FunnelStep> {
+        self.steps.iter().find(|step| step.key == key)
+    }
+}
+
 impl Compute for Funnel {
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let (now, before) = (&facts.funnel.current, &facts.funnel.previous);

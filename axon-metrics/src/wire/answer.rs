@@ -52,6 +52,7 @@ pub struct DashboardAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ScopeState {
     /// Its name.
     pub name: String,
@@ -89,6 +90,7 @@ impl From<ResolvedScope<'_>> for ScopeState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct AnswerRange {
     /// The first instant counted.
     pub from: DateTime<Utc>,
@@ -111,6 +113,7 @@ pub struct AnswerRange {
 /// The window compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct PreviousRange {
     /// The first instant counted.
     pub from: DateTime<Utc>,
@@ -127,6 +130,7 @@ impl From<Window> for PreviousRange {
 /// What decided the numbers: equal hashes mean comparable numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct DefinitionState {
     /// The funnel's name.
     pub funnel: String,

@@ -14,6 +14,7 @@ use crate::{
 /// The state of every source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct Health {
     /// Whether the catalog, its kept copy included, answers: without it nothing can be answered.
     pub ready: bool,
@@ -25,6 +26,7 @@ pub struct Health {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct SourceHealth {
     /// The store.
     pub name: String,

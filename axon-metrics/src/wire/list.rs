@@ -12,6 +12,7 @@ use crate::{
 /// All campaigns with their activities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct CampaignList {
     /// The campaigns, in the catalog's order.
     pub campaigns: Vec<CampaignEntry>,
@@ -23,6 +24,7 @@ pub struct CampaignList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct CampaignEntry {
     /// Its id.
     pub campaign_id: CampaignId,
@@ -42,6 +44,7 @@ pub struct CampaignEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ActivityEntry {
     /// Its id.
     pub activity_id: ActivityId,

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::{Missing, Reason, SourceError};
+use super::missing_detail::MissingDetail;
+use crate::source::{Missing, Reason};
 
 /// Why a figure is null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,13 +30,15 @@ pub enum MissingReason {
 /// A figure that could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct MissingFigure {
     /// Its path inside the widget (`steps[3].value`); an activity stands by its id (`activities[789].remainingStock`).
     pub field: String,
     /// Why it is null.
     pub reason: MissingReason,
     /// A finer reason (`key_missing`, `no_source`, `overloaded`).
-    pub detail: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub detail: Option<MissingDetail>,
     /// The store that did not say it.
     pub source: Option<String>,
     /// The reason, for people.
@@ -45,19 +48,19 @@ pub struct MissingFigure {
 impl MissingFigure {
     /// Whether a source failed that would have said it.
     pub(crate) fn is_lost(&self) -> bool {
-        self.reason == MissingReason::Unavailable && self.detail.as_deref() != Some(HISTORY_LOADING)
+        self.reason == MissingReason::Unavailable && self.detail != Some(MissingDetail::HistoryLoading)
     }
 
     /// Whether the store may have what it is measured from in a while.
     pub(crate) fn may_be_measured_soon(&self) -> bool {
-        let passing = [Reason::NoIndex, Reason::NoRecords].map(|reason| word(&reason));
-        self.reason == MissingReason::NotMeasured && self.detail.as_ref().is_some_and(|detail| passing.contains(detail))
+        self.reason == MissingReason::NotMeasured
+            && matches!(self.detail, Some(MissingDetail::NoIndex | MissingDetail::NoRecords))
     }
 
     pub(crate) fn new(field: String, why: &Missing) -> Self {
         let (reason, detail, source, message) = match why {
             Missing::NotMeasured(reason) => {
-                (MissingReason::NotMeasured, Some(word(reason)), None, not_measured(*reason).to_owned())
+                (MissingReason::NotMeasured, Some((*reason).into()), None, not_measured(*reason).to_owned())
             }
             Missing::NotSupported => {
                 (MissingReason::NotSupported, None, None, "the figure has no meaning here".to_owned())
@@ -73,13 +76,13 @@ impl MissingFigure {
             Missing::Unlimited => (MissingReason::Unlimited, None, None, "there is no limit".to_owned()),
             Missing::Unavailable(error) => (
                 MissingReason::Unavailable,
-                Some(failure(error).to_owned()),
+                Some(error.as_ref().into()),
                 Some(error.source_name().to_string()),
                 error.to_string(),
             ),
             Missing::Loading(store) => (
                 MissingReason::Unavailable,
-                Some(HISTORY_LOADING.to_owned()),
+                Some(MissingDetail::HistoryLoading),
                 Some(store.to_string()),
                 "the weeks before the promotion are still being read".to_owned(),
             ),
@@ -87,9 +90,6 @@ impl MissingFigure {
         Self { field, reason, detail, source, message }
     }
 }
-
-/// What is read apart from answers, since it takes longer than they may.
-const HISTORY_LOADING: &str = "history_loading";
 
 fn not_measured(reason: Reason) -> &'static str {
     match reason {
@@ -101,19 +101,5 @@ fn not_measured(reason: Reason) -> &'static str {
         Reason::BadValue => "the store holds something that is no number",
         Reason::NoRecords => "the store has never received a record of this kind",
         Reason::KeyMissing | Reason::NoIndex => "the store has nothing to measure it from",
-    }
-}
-
-fn word(value: &impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|json| json.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-/// A source's failure in one word.
-fn failure(error: &SourceError) -> &'static str {
-    match error {
-        SourceError::Unavailable { .. } | SourceError::Lost { .. } => "no_answer",
-        SourceError::Overloaded { .. } => "overloaded",
-        SourceError::Malformed { .. } => "malformed",
-        SourceError::Denied { .. } => "denied",
     }
 }

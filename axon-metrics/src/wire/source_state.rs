@@ -12,6 +12,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct SourceState {
     /// The store.
     pub name: String,
@@ -25,7 +26,8 @@ pub struct SourceState {
     /// How far it is complete; null when it said nothing.
     pub as_of: Option<DateTime<Utc>>,
     /// The worst precision of its figures: `exact`, `within 0.05 %`, `within 1 %`; null when it said nothing.
-    pub precision: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub precision: Option<Precision>,
     /// Whether it was not asked, since too many were asking already.
     #[serde(skip)]
     pub(crate) shed: bool,
@@ -40,17 +42,7 @@ impl SourceState {
         self.status = self.status.max(other.status);
         self.latency_ms = self.latency_ms.max(other.latency_ms);
         self.as_of = [self.as_of, other.as_of].into_iter().flatten().min();
-        if coarseness(other.precision.as_deref()) > coarseness(self.precision.as_deref()) {
-            self.precision.clone_from(&other.precision);
-        }
-    }
-}
-
-/// A precision's words as a number: the larger is the worse.
-fn coarseness(precision: Option<&str>) -> f64 {
-    match precision.map(|words| words.trim_start_matches("within ").trim_end_matches(" %")) {
-        None => -1.0,
-        Some(percent) => percent.parse().unwrap_or(0.0),
+        self.precision = self.precision.max(other.precision);
     }
 }
 
@@ -63,10 +55,7 @@ impl From<SourceReport> for SourceState {
             latency_ms: (report.took.as_secs_f64() * 1e6).round() / 1e3,
             as_of: report.as_of,
             shed: report.shed,
-            precision: report.precision.map(|precision| match precision {
-                Precision::Exact => "exact".to_owned(),
-                Precision::Within { parts_per_million } => format!("within {} %", f64::from(parts_per_million) / 1e4),
-            }),
+            precision: report.precision,
         }
     }
 }

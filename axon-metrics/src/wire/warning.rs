@@ -35,6 +35,7 @@ pub enum WarningCode {
 /// A warning beside figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct Warning {
     /// What it is about, for programs.
     pub code: WarningCode,

@@ -10,6 +10,7 @@ use crate::{vocabulary::Timestamp, widget::Notes};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct WidgetState {
     /// Whether its figures are all there.
     pub status: WidgetStatus,

@@ -1,5 +1,7 @@
 //! The plan's campaign 123 with its activity 789, as small as a test needs it: one line per thing that happened.
 
+#![allow(dead_code, reason = "each test uses what it needs")]
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -127,7 +129,7 @@ pub(crate) fn why(answer: &DashboardAnswer, widget: axon_metrics::Widget, field:
     let missing = answer.widgets[&widget].missing.iter().find(|missing| missing.field == field);
     let missing = missing.unwrap_or_else(|| panic!("{field} is not missing"));
     let reason = serde_json::to_value(missing.reason).expect("a word");
-    let detail = missing.detail.as_deref().map(|detail| format!(" {detail}"));
+    let detail = missing.detail.as_ref().map(|detail| format!(" {detail}"));
     format!("{}{}", reason.as_str().unwrap_or_default(), detail.unwrap_or_default())
 }
 

@@ -2,12 +2,12 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use axon_metrics::answer::WidgetState;
+use axon_metrics::{answer::WidgetState, widget::MissingDetail};
 use serde_json::Value;
 
 /// Whether figures are missing only because they are being read for the first time.
 pub(crate) fn is_reading(state: &WidgetState) -> bool {
-    state.missing.iter().any(|missing| missing.detail.as_deref() == Some("history_loading"))
+    state.missing.iter().any(|missing| missing.detail == Some(MissingDetail::HistoryLoading))
 }
 
 /// Every number that is there is the one of the whole answer.

@@ -2,9 +2,9 @@
 //! and for what they say is estimated.
 
 use axon_metrics::{
-    Mode, Reason, Widget,
+    Mode, Precision, Reason, Widget,
     answer::{DashboardAnswer, SourceKind, WidgetState, WidgetStatus},
-    widget::{MissingReason, OverviewFigures, Warning, WarningCode},
+    widget::{MissingDetail, MissingReason, OverviewFigures, Warning, WarningCode},
 };
 
 /// What the real stores' layout cannot tell.
@@ -67,8 +67,8 @@ fn same_notes(real: &DashboardAnswer, exact: &DashboardAnswer, blind: BlindSpots
 fn not_measured(answer: &DashboardAnswer, widget: Widget, field: &str, reason: Reason, what: &str) {
     let told = answer.widgets[&widget].missing.iter().find(|missing| missing.field == field);
     let told = told.unwrap_or_else(|| panic!("{what}: nothing is said of {field}"));
-    let word = serde_json::to_value(reason).unwrap();
-    assert_eq!((told.reason, told.detail.as_deref()), (MissingReason::NotMeasured, word.as_str()), "{what}: {field}");
+    let detail = MissingDetail::from(reason);
+    assert_eq!((told.reason, told.detail.as_ref()), (MissingReason::NotMeasured, Some(&detail)), "{what}: {field}");
 }
 
 fn clear_active(answer: &mut DashboardAnswer) {
@@ -87,10 +87,9 @@ fn clear_cancelled(answer: &mut DashboardAnswer) {
 /// The largest error that the answer states of its counts of people; `None` for exact ones.
 fn stated(answer: &DashboardAnswer) -> Option<f64> {
     let behavior = answer.sources.iter().find(|source| source.kind == SourceKind::Behavior)?;
-    match behavior.precision.as_deref() {
-        Some("within 0.05 %") => Some(0.000_5),
-        Some("within 1 %") => Some(0.01),
-        _ => None,
+    match behavior.precision? {
+        Precision::Exact => None,
+        Precision::Within { parts_per_million } => Some(f64::from(parts_per_million) / 1e6),
     }
 }
 

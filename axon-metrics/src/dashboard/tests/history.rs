@@ -29,9 +29,9 @@ fn up_to_date(question: &LedgerQuestion) -> LedgerFacts {
     facts
 }
 
-fn details(answer: &DashboardAnswer) -> Vec<Option<&str>> {
+fn details(answer: &DashboardAnswer) -> Vec<Option<MissingDetail>> {
     let missing = answer.widgets[&Widget::Comparison].missing.iter();
-    missing.filter(|gap| gap.field == "baseline.orders").map(|gap| gap.detail.as_deref()).collect()
+    missing.filter(|gap| gap.field == "baseline.orders").map(|gap| gap.detail.clone()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,7 +57,7 @@ async fn weeks_that_take_longer_to_read_than_an_answer_may_cost_only_the_baselin
     let answer = dashboard.answer(&everything(), now()).await.unwrap();
     assert_eq!(began.elapsed(), Duration::from_millis(150), "no longer than for the others and a moment");
     assert_eq!(statuses(&answer), [Fresh, Fresh, Partial, Fresh, Fresh]);
-    assert_eq!(details(&answer), [Some("history_loading")]);
+    assert_eq!(details(&answer), [Some(MissingDetail::HistoryLoading)]);
     assert_eq!(answer.data.comparison.unwrap().promotion.orders, Some(45));
     let ledger = answer.sources.iter().find(|source| source.kind == SourceKind::Ledger).unwrap();
     assert_eq!(ledger.status, SourceStatus::Ok, "nothing is wrong with it");
@@ -71,7 +71,7 @@ async fn weeks_that_cannot_be_read_cost_only_the_baseline() {
     let ledger =
         ledger_source(|question| if question.history.is_some() { Err(refused()) } else { Ok(up_to_date(question)) });
     let answer = compared(&keeping(ledger), 0).await;
-    assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some("no_answer")]));
+    assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some(MissingDetail::NoAnswer)]));
     let ledger = answer.sources.iter().find(|source| source.kind == SourceKind::Ledger).unwrap();
     assert_eq!(ledger.status, SourceStatus::Partial);
 }
@@ -91,5 +91,5 @@ async fn that_the_weeks_before_are_old_is_said_and_makes_no_sale_old() {
         assert_eq!(warned.and_then(|warning| warning.data["hours"]), old, "after {minutes} minutes");
     }
     let answer = compared(&dashboard, 24 * 60).await;
-    assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some("no_answer")]));
+    assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some(MissingDetail::NoAnswer)]));
 }

@@ -1,0 +1,137 @@
+//! The finer reasons of figures that could not be had. Programs match on the variants; the words are for the wire.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::source::{Reason, SourceError};
+
+macro_rules! details {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal),* $(,)?) => {
+        /// A finer reason why a figure is null.
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum MissingDetail {
+            $($(#[$doc])* $variant,)*
+            /// A word that this version does not know, as a newer server sent it. Never made by this version itself.
+            Other(String),
+        }
+
+        impl MissingDetail {
+            /// All details that this version knows: all but [`Self::Other`].
+            pub const KNOWN: [Self; [$($code),*].len()] = [$(Self::$variant),*];
+
+            /// Its word on the wire (`key_missing`).
+            pub fn code(&self) -> &str {
+                match self {
+                    $(Self::$variant => $code,)*
+                    Self::Other(word) => word,
+                }
+            }
+
+            fn from_code(code: String) -> Self {
+                match code.as_str() {
+                    $($code => Self::$variant,)*
+                    _ => Self::Other(code),
+                }
+            }
+        }
+    };
+}
+
+details! {
+    /// The store has no such key.
+    KeyMissing = "key_missing",
+    /// The store holds something that is no value of this kind.
+    BadValue = "bad_value",
+    /// Times are stored too coarsely for so short a window.
+    TimeResolution = "time_resolution",
+    /// The store has no such index or table.
+    NoIndex = "no_index",
+    /// The index is there and has never received a record.
+    NoRecords = "no_records",
+    /// No source of this kind is connected.
+    NoSource = "no_source",
+    /// The store keeps no status of purchases.
+    NoStatus = "no_status",
+    /// The campaign has no activities yet.
+    NoActivities = "no_activities",
+    /// None of the activities sells a product.
+    NoProducts = "no_products",
+    /// The source did not answer, or not in time.
+    NoAnswer = "no_answer",
+    /// The source is too busy, or too many questions wait for it.
+    Overloaded = "overloaded",
+    /// The source answered with something else than was asked.
+    Malformed = "malformed",
+    /// The source refused.
+    Denied = "denied",
+    /// The weeks before the promotion are still being read, which takes longer than an answer may.
+    HistoryLoading = "history_loading",
+}
+
+impl fmt::Display for MissingDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl Serialize for MissingDetail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for MissingDetail {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from_code)
+    }
+}
+
+impl From<Reason> for MissingDetail {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::KeyMissing => Self::KeyMissing,
+            Reason::BadValue => Self::BadValue,
+            Reason::TimeResolution => Self::TimeResolution,
+            Reason::NoIndex => Self::NoIndex,
+            Reason::NoRecords => Self::NoRecords,
+            Reason::NoSource => Self::NoSource,
+            Reason::NoStatus => Self::NoStatus,
+            Reason::NoActivities => Self::NoActivities,
+            Reason::NoProducts => Self::NoProducts,
+        }
+    }
+}
+
+impl From<&SourceError> for MissingDetail {
+    fn from(error: &SourceError) -> Self {
+        match error {
+            SourceError::Unavailable { .. } | SourceError::Lost { .. } => Self::NoAnswer,
+            SourceError::Overloaded { .. } => Self::Overloaded,
+            SourceError::Malformed { .. } => Self::Malformed,
+            SourceError::Denied { .. } => Self::Denied,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_detail_is_read_as_it_was_written() {
+        for detail in MissingDetail::KNOWN.into_iter().chain([MissingDetail::Other("of_tomorrow".into())]) {
+            let json = serde_json::to_value(&detail).unwrap();
+            assert_eq!(json, detail.code());
+            assert_eq!(serde_json::from_value::<MissingDetail>(json).unwrap(), detail);
+        }
+    }
+
+    #[test]
+    fn a_reason_and_its_detail_are_one_word() {
+        for reason in Reason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), MissingDetail::from(reason).code());
+        }
+    }
+}
