@@ -9,6 +9,7 @@ mod notes;
 mod overview;
 mod realtime;
 mod registry;
+mod trend;
 
 pub use activities::ActivityRow;
 pub use comparison::{Amount, Baseline, BaselineMethod, Comparison, OtherPromotion, SalesFigures};
@@ -19,5 +20,6 @@ pub use overview::{Overview, OverviewChange, OverviewFigures};
 pub use realtime::{ActivityStock, BucketState, InflowBucket, Realtime};
 pub(crate) use registry::LifetimeClass;
 pub use registry::{Data, Widget};
+pub use trend::{Trend, TrendBucket, TrendInterval, TrendState};
 
 pub use crate::wire::{MissingDetail, MissingFigure, MissingReason, Warning, WarningCode};

@@ -313,6 +313,16 @@ macro_rules! figure_table {
                     origin: Source(SourceKind::Realtime),
                 } => |rows| activities(rows, |row| row.remaining_stock.map(Count)),
             }
+            Trend(trend) {
+                TrendVisits = "trend.buckets[].visits" {
+                    ko: "일별 방문",
+                    en: "Visits by day",
+                    formula_ko: "첫 단계 이벤트의 일별 건수(모드와 무관), 진행 중인 날은 지금까지의 건수",
+                    formula_en: "Events of the first step on each calendar day of the zone, whatever the mode; those until now while the day is in progress",
+                    unit: Events,
+                    origin: Steps(&["visit"]),
+                } => |trend| days(trend, |day| day.visits.map(Count)),
+            }
         }
     };
 }

@@ -11,6 +11,7 @@ use super::{
     notes::Notes,
     overview::Overview,
     realtime::Realtime,
+    trend::Trend,
 };
 use crate::vocabulary::{ResolvedScope, Scope, Timestamp};
 
@@ -162,6 +163,10 @@ widgets! {
     /// The totals of each activity of a campaign.
     activities: Activities => Vec<ActivityRow> {
         needs: [by_activity, slots], scopes: Campaigns, lifetime: RangeAndStock, clocks: []
+    }
+    /// Visits of each day of the range.
+    trend: Trend => Trend {
+        needs: [], scopes: All, lifetime: Range, clocks: []
     }
 }
 

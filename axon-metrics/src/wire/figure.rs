@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use crate::{
     vocabulary::{ActivityId, FigureKey, Timestamp, Unit, figure_table},
     widget::{
         ActivityRow, Amount, Comparison, Data, Funnel, FunnelStep, InflowBucket, OtherPromotion, Overview, Realtime,
-        Widget,
+        Trend, TrendBucket, Widget,
     },
 };
 
@@ -50,6 +51,8 @@ pub enum At<'a> {
     Activity(ActivityId),
     /// That of the clock hour that starts at this instant.
     Hour(Timestamp),
+    /// That of this day of the business zone.
+    Day(NaiveDate),
     /// The change of this total, one of those of the overview.
     Total(FigureKey),
 }
@@ -191,7 +194,7 @@ fn path(key: FigureKey, cell: &Cell<'_>) -> Cow<'static, str> {
     let placed = |place: u64| Cow::Owned(key.path().replacen("[]", &format!("[{place}]"), 1));
     match cell.at {
         At::Whole => key.path().into(),
-        At::Step(_) | At::Hour(_) => placed(cell.index as u64),
+        At::Step(_) | At::Hour(_) | At::Day(_) => placed(cell.index as u64),
         At::Activity(id) => placed(id.0),
         At::Total(total) => {
             let name = total.path().rsplit('.').next().unwrap_or_default();
@@ -245,6 +248,10 @@ fn activities(rows: &[ActivityRow], value: fn(&ActivityRow) -> Option<FigureValu
 fn hours(realtime: &Realtime, value: fn(&InflowBucket) -> Option<FigureValue>) -> Cells<'_> {
     let hours = realtime.hourly_inflow.as_deref();
     hours.map_or(Cells::Null, |hours| listed(hours, |hour| At::Hour(hour.from), value))
+}
+
+fn days(trend: &Trend, value: fn(&TrendBucket) -> Option<FigureValue>) -> Cells<'_> {
+    listed(&trend.buckets, |day| At::Day(day.date), value)
 }
 
 fn other_promotions(comparison: &Comparison, value: fn(&OtherPromotion) -> Option<FigureValue>) -> Cells<'_> {

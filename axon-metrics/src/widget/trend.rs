@@ -1,0 +1,103 @@
+//! Trend: the visits of each calendar day of the range.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    input::{BucketSeries, Compute, Facts, WidgetInput},
+    notes::Notes,
+    realtime::BucketState,
+};
+use crate::{
+    source::{Missing, SeriesActivities},
+    vocabulary::{Window, calendar},
+};
+
+/// Visits over time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Trend {
+    /// How long a bucket is.
+    pub interval: TrendInterval,
+    /// The days of the range in the business zone, oldest first.
+    pub buckets: Vec<TrendBucket>,
+}
+
+/// How long a bucket of a trend is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TrendInterval {
+    /// A calendar day of the business zone: 24 hours, or less or more where clocks are changed.
+    Day,
+}
+
+/// One day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TrendBucket {
+    /// Its first instant in the range.
+    pub from: DateTime<Utc>,
+    /// The first instant after it, or after the range.
+    pub to: DateTime<Utc>,
+    /// Its calendar date in the business zone.
+    pub date: NaiveDate,
+    /// Whether it is over, and whole.
+    pub state: TrendState,
+    /// Events of the funnel's first step; those until now while it is in progress. Null is missing, never 0.
+    pub visits: Option<u64>,
+}
+
+/// Whether a bucket of a trend is over, and whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TrendState {
+    /// Over, and the range holds all of it.
+    Complete,
+    /// Not over yet, or its source is not complete to its end.
+    InProgress,
+    /// Over, and the range holds a part of it.
+    Cut,
+}
+
+/// The name of the trend's series.
+const VISITS: &str = "trend";
+
+impl Compute for Trend {
+    fn series(input: &WidgetInput<'_>) -> Option<BucketSeries> {
+        let buckets = calendar::days(input.range, input.zone);
+        Some(BucketSeries { name: VISITS, buckets, activities: SeriesActivities::WithFunnel })
+    }
+
+    fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
+        let (days, visits) = input.visits(VISITS, facts);
+        notes.look_at(&visits);
+        let complete_to = visits.as_ref().map_or(input.as_of, |measured| measured.complete_to);
+        let bucket = |(index, day): (usize, &Window)| {
+            let count = visits.as_ref().map_err(Clone::clone);
+            let count = count.and_then(|measured| measured.value.get(index).copied().ok_or(Missing::NotSupported));
+            let in_progress = BucketState::of(*day, complete_to) == BucketState::InProgress;
+            TrendBucket {
+                from: day.from,
+                to: day.to,
+                date: calendar::date(day.from, input.zone),
+                state: match in_progress {
+                    true => TrendState::InProgress,
+                    false if is_whole(*day, input.zone) => TrendState::Complete,
+                    false => TrendState::Cut,
+                },
+                visits: notes.derived(format!("buckets[{index}].visits"), count),
+            }
+        };
+        Self { interval: TrendInterval::Day, buckets: days.iter().enumerate().map(bucket).collect() }
+    }
+}
+
+/// Whether a window is a calendar day from its beginning to its end.
+fn is_whole(day: Window, zone: chrono_tz::Tz) -> bool {
+    let date = calendar::date(day.from, zone);
+    let next = date.succ_opt().and_then(|next| calendar::start_of_day(next, zone));
+    calendar::start_of_day(date, zone) == Some(day.from) && next == Some(day.to)
+}
