@@ -1,6 +1,6 @@
 //! The embedded default store: loads event messages, a catalog, a ledger and slots from files, takes new records while it
 //! is read, and counts exactly.
-//! Lives here: the store as its users see it, and what it says to each seam. Lives in the modules below: one idea each.
+//! Lives here: the store as its users see it, and what it answers to each source trait. Lives in the modules below: one idea each.
 //!
 //! Readers never wait: a question loads one immutable snapshot and is answered from it alone; writers take
 //! turns and put the next snapshot in its place.

@@ -47,6 +47,10 @@ pub(super) struct AnswerParameters {
     /// Compare overview and funnel with the window before.
     #[param(inline)]
     compare: Option<CompareWord>,
+    /// The key of the funnel that the widget `funnel` counts; the plan's, `fcfs`, if absent. Only with that widget. Every other
+    /// figure stays of `fcfs`. `definitions` lists the funnels.
+    #[param(example = "fcfs")]
+    funnel: Option<String>,
 }
 
 #[derive(ToSchema)]

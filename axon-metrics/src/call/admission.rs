@@ -89,7 +89,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn four_times_as_much_as_can_be_done_is_refused_at_once_and_the_rest_is_done_in_time() {
         let admission = Admission::new(4);
-        // Loads of 100 ms on 4 bulkhead: 40 a second. 160 a second come, for 10 s, each with a second's time.
+        // Loads of 100 ms on 4 permits: 40 a second. 160 a second come, for 10 s, each with a second's time.
         let mut loads = Vec::new();
         for _ in 0..1_600 {
             let began = Instant::now();

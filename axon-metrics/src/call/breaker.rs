@@ -20,7 +20,7 @@ const LAST: u32 = 20;
 /// How long after it opened, or after the last trial began, the next trial is let through.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether one seam of a store is asked, by how it did.
+/// Whether one kind of question is put to a store, by how the last ones went.
 #[derive(Debug)]
 pub(super) struct Breaker {
     inner: Mutex<Inner>,

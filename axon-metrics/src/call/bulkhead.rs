@@ -1,5 +1,5 @@
-//! Bounded concurrency: bulkhead that are held for a while, and a queue that is never longer than its deadline.
-//! Lives here: waiting, and not waiting in vain. Lives elsewhere: what a place is for (`admission`, `bulkhead`).
+//! A bulkhead: a bounded number of permits, and a queue that nobody enters who would not be served by the deadline.
+//! Lives elsewhere: what a permit is for (`admission`, `guard`), how many there are (`concurrency`).
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use tokio::{
 /// How much one more observation moves the average.
 const WEIGHT: f64 = 0.2;
 
-/// Bulkhead, and how long they are held as a rule. Clones share them.
+/// Permits, and how long they are usually held. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct Bulkhead {
     inner: Arc<Inner>,
@@ -26,13 +26,13 @@ pub(super) struct Bulkhead {
 #[derive(Debug)]
 struct Inner {
     free: Arc<Semaphore>,
-    bulkhead: usize,
+    permits: usize,
     waiting: AtomicUsize,
-    /// Moving average of how long a place is held; `None` before the first was given back.
+    /// Moving average of how long a permit is held; `None` before the first was given back.
     held: Mutex<Option<Duration>>,
 }
 
-/// No place by the deadline.
+/// No permit by the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full {
     /// How long it would have taken.
@@ -40,18 +40,21 @@ pub(super) struct Full {
 }
 
 impl Bulkhead {
-    /// So many bulkhead, at least one.
-    pub(super) fn new(bulkhead: usize) -> Self {
-        let bulkhead = bulkhead.clamp(1, Semaphore::MAX_PERMITS);
-        let free = Arc::new(Semaphore::new(bulkhead));
-        Self { inner: Arc::new(Inner { free, bulkhead, waiting: AtomicUsize::new(0), held: Mutex::new(None) }) }
+    /// A bulkhead of so many permits, at least one.
+    pub(super) fn new(permits: usize) -> Self {
+        let permits = permits.clamp(1, Semaphore::MAX_PERMITS);
+        let free = Arc::new(Semaphore::new(permits));
+        Self { inner: Arc::new(Inner { free, permits, waiting: AtomicUsize::new(0), held: Mutex::new(None) }) }
     }
 
-    /// A place by the deadline. Who would not be done by then, by how long bulkhead are held as a rule, is log_limiter so at once.
+    /// A permit by the deadline.
+    /// # Errors
+    /// [`Full`], at once, if by the queue and by how long permits are usually held the caller would not be done by then; and
+    /// at the deadline, if that estimate was wrong.
     pub(super) async fn enter(&self, deadline: Instant) -> Result<Permit, Full> {
         let inner = &self.inner;
         if let Ok(permit) = Arc::clone(&inner.free).try_acquire_owned() {
-            return Ok(self.place(permit));
+            return Ok(self.permit(permit));
         }
         let queue = Queued::behind(inner);
         let (wait, held) = self.expected(queue.place);
@@ -61,21 +64,21 @@ impl Bulkhead {
             return Err(Full { wait });
         }
         match timeout_at(deadline, Arc::clone(&inner.free).acquire_owned()).await {
-            // Held for less than it takes, a place is lost for those who could use it.
+            // Held for less than it takes, a permit is lost for those who could use it.
             Ok(Ok(_)) if Instant::now() + held > deadline => Err(Full { wait: wait.max(held) }),
-            Ok(Ok(permit)) => Ok(self.place(permit)),
+            Ok(Ok(permit)) => Ok(self.permit(permit)),
             // Nobody closes the semaphore; and a queue that was slower than expected is not said to be fast.
             Ok(Err(_)) | Err(_) => Err(Full { wait: wait.max(held) }),
         }
     }
 
-    /// How many bulkhead are taken.
+    /// How many permits are taken.
     #[cfg(test)]
     pub(super) fn taken(&self) -> usize {
-        self.inner.bulkhead - self.inner.free.available_permits()
+        self.inner.permits - self.inner.free.available_permits()
     }
 
-    fn place(&self, permit: OwnedSemaphorePermit) -> Permit {
+    fn permit(&self, permit: OwnedSemaphorePermit) -> Permit {
         Permit { since: Instant::now(), inner: Arc::clone(&self.inner), _permit: permit }
     }
 
@@ -83,8 +86,8 @@ impl Bulkhead {
     fn expected(&self, place: usize) -> (Duration, Duration) {
         let held = self.inner.held().unwrap_or_default();
         let turns = u32::try_from(place).unwrap_or(u32::MAX);
-        let bulkhead = u32::try_from(self.inner.bulkhead).unwrap_or(u32::MAX);
-        (held.saturating_mul(turns) / bulkhead, held)
+        let permits = u32::try_from(self.inner.permits).unwrap_or(u32::MAX);
+        (held.saturating_mul(turns) / permits, held)
     }
 }
 
@@ -94,7 +97,7 @@ impl Inner {
     }
 }
 
-/// Somebody who waits for a place, until they have one or are gone.
+/// Somebody who waits for a permit, until they have one or are gone.
 struct Queued<'a> {
     inner: &'a Inner,
     /// Which in the queue, from 1.
@@ -113,7 +116,7 @@ impl Drop for Queued<'_> {
     }
 }
 
-/// A place that is held. Dropping it gives it back.
+/// The right to go on. Dropping it gives it back.
 #[derive(Debug)]
 pub(super) struct Permit {
     since: Instant,
@@ -141,7 +144,7 @@ mod tests {
         Instant::now() + MS(ms)
     }
 
-    /// Bulkhead of which each is known to be held for so long.
+    /// Permits of which each is known to be held for so long.
     async fn held_for(bulkhead: usize, held: Duration) -> Bulkhead {
         let bulkhead = Bulkhead::new(bulkhead);
         let place = bulkhead.enter(within(0)).await;

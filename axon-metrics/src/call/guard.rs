@@ -146,12 +146,12 @@ impl Guard {
         SourceError::Unavailable { source_name: self.name.into(), source: TooSlow(budget).into() }
     }
 
-    /// A failure. `Some` if the log is to be log_limiter, with how many were left out since the last time.
+    /// A failure. `Some` if it is to be logged, with how many were left out since the last time.
     pub(crate) fn failed(&self, outcome: SourceOutcome) -> Option<u64> {
         self.log_limiter.failure(outcome)
     }
 
-    /// An answer. `Some` if the log is to be log_limiter that the store answers again, with how long it did not.
+    /// An answer. `Some` if it is to be logged that the store answers again, with how long it did not.
     pub(crate) fn answered(&self) -> Option<Duration> {
         self.log_limiter.answer()
     }

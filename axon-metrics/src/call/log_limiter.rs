@@ -1,5 +1,5 @@
-//! What the log is log_limiter of a store in trouble: each kind of failure at once, and then at most each ten seconds; and once
-//! that it is over.
+//! Which failures of a store are logged: the first of each kind at once, further ones at most every ten seconds, and once that
+//! it answers again.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -10,12 +10,12 @@ use tokio::time::Instant;
 
 use crate::source::SourceOutcome;
 
-/// How often a kind of failure is log_limiter at most.
-const EACH: Duration = Duration::from_secs(10);
+/// How often a kind of failure is logged at most.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 /// How long there must have been no failure before it is over.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What was log_limiter of one seam of a store.
+/// What was logged of one kind of question to a store.
 #[derive(Debug)]
 pub(super) struct LogLimiter {
     inner: Mutex<Inner>,
@@ -34,14 +34,14 @@ impl LogLimiter {
         Self { inner: Mutex::default() }
     }
 
-    /// A failure. `Some` if it is to be log_limiter, with how many were left out since the last that was.
+    /// A failure. `Some` if it is to be logged, with how many were left out since the last that was.
     pub(super) fn failure(&self, outcome: SourceOutcome) -> Option<u64> {
         let now = Instant::now();
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let since = inner.failing.map_or(now, |(since, _)| since);
         inner.failing = Some((since, now));
         let kind = &mut inner.kinds[outcome as usize];
-        if kind.is_some_and(|log_limiter| now.duration_since(log_limiter) < EACH) {
+        if kind.is_some_and(|logged| now.duration_since(logged) < LOG_EVERY) {
             inner.left_out += 1;
             return None;
         }
@@ -49,7 +49,7 @@ impl LogLimiter {
         Some(std::mem::take(&mut inner.left_out))
     }
 
-    /// An answer. `Some` if it is to be log_limiter that the store answers again, with how long it did not.
+    /// An answer. `Some` if it is to be logged that the store answers again, with how long it did not.
     pub(super) fn answer(&self) -> Option<Duration> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, last) = inner.failing.filter(|(_, last)| last.elapsed() >= QUIET)?;

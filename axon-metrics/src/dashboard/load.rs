@@ -1,5 +1,5 @@
 //! Loading widgets: from the shared cache, else from the sources in one concurrent round. Lives here: what a load does.
-//! Lives elsewhere: whether there is one (`find`), who waits for it (`flight`).
+//! Lives elsewhere: whether there is one (`lookup`), who waits for it (`keep/single_flight`).
 
 use std::{
     hash::{BuildHasher, RandomState},

@@ -1,6 +1,6 @@
-//! Finding a request's widgets: kept in process, under way, or to be loaded. Lives elsewhere: what a load does (`load`), and
-//! what is shown where one failed (`show`). Lives are judged at the instant passed in; only waiting is measured on the
-//! monotonic clock.
+//! Looking up a request's widgets: cached in process, being loaded, or to be loaded. Lives elsewhere: what a load does (`load`),
+//! and what is shown where one failed (`staleness`). Lifetimes are judged at the instant passed in; only waiting is measured on
+//! the monotonic clock.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 /// How much longer than its deadline a load is waited for: its sources are given up at that very instant.
 const GRACE: Duration = Duration::from_millis(25);
 
-/// For how many of its lives a widget is loaded along with its members after somebody asked for it.
+/// A member of a group that was asked for within its last 20 lifetimes is loaded together with the others.
 const ASKED_FOR: i32 = 20;
 
 /// Looks for the widgets of a question.

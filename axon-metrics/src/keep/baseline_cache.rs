@@ -1,6 +1,6 @@
 //! The weeks before promotions, kept: read in a task of its own, once for all who ask, and again behind them when old.
 //! Lives here: what is kept, for how long, and when the ledger is asked again. Lives elsewhere: which weeks (`baseline`), how
-//! they are asked for (`gather`), what is made of them (`widget`).
+//! they are asked for (`history_call`), what is made of them (`widget`).
 //!
 //! What is kept is of a window that is over, so it is the same for every instant after it. Its age is by the instants that
 //! answers are made for; only the pauses after a failure are by the machine's clock, since they spare the store.

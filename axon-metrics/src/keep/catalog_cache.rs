@@ -58,9 +58,9 @@ pub(crate) struct CatalogLookup {
     /// The source failed: what the copy does not list may exist all the same.
     pub(crate) failing: bool,
     pub(crate) report: SourceReport,
-    /// How long it may be gone by without another look,
+    /// How long the copy is fresh.
     pub(crate) fresh_for: Duration,
-    /// and how long while there is another.
+    /// How long it may be used while it is read again.
     pub(crate) usable_for: Duration,
 }
 

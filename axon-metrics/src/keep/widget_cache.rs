@@ -1,4 +1,4 @@
-//! WidgetSnapshot widgets kept in process: the last whole one under each key, and for a moment what a failed load left.
+//! Loaded widgets, kept in process: the last whole one under each key, and for a moment what a failed load left.
 
 use std::sync::Arc;
 

@@ -27,7 +27,7 @@ pub enum BaselineMethod {
     Mean,
 }
 
-/// Expectation regular purchases of a window. Each sum is missing only where it is too large for a decimal.
+/// Expected regular purchases of a window. Each sum is missing only where it is too large for a decimal.
 #[derive(Debug, Clone)]
 pub(crate) struct Expectation {
     pub(crate) orders: Result<Decimal, Missing>,

@@ -51,7 +51,7 @@ pub struct SalesFigures {
     pub cancelled: Option<u64>,
 }
 
-/// Expectation shop purchases, had there been no promotion.
+/// Expected shop purchases, had there been no promotion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Baseline {
