@@ -1,0 +1,15 @@
+//! The library as who embeds it meets it: the tests that may share a process, one module per subject.
+
+mod cache_conformance;
+mod cache_keys;
+mod caching;
+mod conformance;
+mod edge_cases;
+mod logs;
+mod memory_concurrency;
+mod memory_load;
+mod memory_sales;
+mod observe;
+mod oracle;
+mod scripted;
+mod sim;
