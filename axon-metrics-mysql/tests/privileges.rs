@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use axon_examples::stores::{Layout, sql::TABLES};

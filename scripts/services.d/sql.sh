@@ -1,12 +1,16 @@
 # MySQL 9 and MariaDB 10.11. Sourced by scripts/services.
 
 # sql_server SERVICE ROOT PROGRAM OPTION...: sets `command_line` to a server with what both share. One that is killed has kept
-# what was committed; what a machine loses that goes down is no loss here.
+# what was committed; what a machine loses that goes down is no loss here. Temporary files lie in a folder of
+# the server's own: in one that both shared, a server that started has failed on `#sql` files of the other.
 sql_server() {
   local service=$1 root=$2
+  rm -rf "${run:?}/$service/tmp"
+  mkdir "$run/$service/tmp"
+  own "$run/$service/tmp"
   inside "$root" "$3" --no-defaults --basedir="$cache/$root/usr" --datadir="$run/$service/data" \
     --lc-messages-dir="$cache/$root/usr/share/mysql" --plugin-dir="$cache/$root/usr/lib/mysql/plugin" \
-    --port="$(port "$service")" --bind-address=127.0.0.1 --socket="$run/$service/socket" \
+    --tmpdir="$run/$service/tmp" --port="$(port "$service")" --bind-address=127.0.0.1 --socket="$run/$service/socket" \
     --pid-file="$run/$service/server.pid" --max-connections=300 --skip-log-bin \
     --innodb-flush-log-at-trx-commit=2 --character-set-server=utf8mb4 --collation-server=utf8mb4_unicode_ci \
     --performance-schema=OFF "${@:4}"

@@ -18,7 +18,7 @@ use std::{
 use serde_json::Value;
 
 /// The server's binary, in a folder beside this test's own: `cargo test -p axon-examples` builds the package's examples
-/// too. With `--test server` alone it is the one built last, and `--all-targets` builds none, only their unit tests.
+/// too. With `--test suite` alone it is the one built last, and `--all-targets` builds none, only their unit tests.
 pub(crate) fn binary() -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();

@@ -1,0 +1,77 @@
+//! A server that stops answering costs one question its time; the next one is answered.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use crate::common;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant as Clock},
+};
+
+use axon_metrics::{
+    ActivityId, EventRule, SourceError, Timestamp, Window,
+    source::{BehaviorQuestion, BehaviorSource as _, Counting, QueryScope},
+};
+use axon_metrics_es::EsOptions;
+use common::scripted::{Canned, Mapped, Scripted, shards};
+use serde_json::json;
+
+fn question() -> BehaviorQuestion {
+    let at = |second: i64| Timestamp::from_timestamp(1_731_407_400 + second, 0).unwrap();
+    BehaviorQuestion {
+        scope: Arc::new(QueryScope {
+            as_of: at(0),
+            activities: vec![ActivityId(7)],
+            funnel_activities: vec![ActivityId(7)],
+            current: Window { from: at(-3_600), to: at(0) },
+            previous: None,
+            counting: Counting::Events,
+            by_activity: false,
+        }),
+        budget: Duration::from_millis(300),
+        steps: vec![EventRule::trigger("CLICK")],
+        series: Vec::new(),
+        active: None,
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_died_costs_one_question_and_no_more() {
+    let good = json!({"responses": [{
+        "status": 200, "timed_out": false, "_shards": shards(1), "hits": {"total": {"value": 5, "relation": "eq"}},
+    }]});
+    let faults = [
+        (Canned::Silence(Duration::from_secs(60)), false),
+        (Canned::Raw(Vec::new()), true),
+        (Canned::Cut(200, 500, good.to_string().into()), true),
+        (Canned::Raw(b"\0\0garbage\r\n\r\n".to_vec()), false),
+    ];
+    for (fault, lost) in faults {
+        let (asked, told, good) = (AtomicUsize::new(0), fault.clone(), good.clone());
+        let indices = vec![Mapped::template("axon.event.behavior"), Mapped::template("axon.event.commerce")];
+        let server = Scripted::over(indices, move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+            1 => told.clone(),
+            _ => Canned::json(&good),
+        })
+        .await;
+        let source = server.source(EsOptions::default());
+        let count =
+            async || source.behavior(&question()).await.map(|facts| facts.steps.current[0].as_ref().unwrap().value);
+        assert_eq!(count().await.unwrap(), 5);
+        let began = Clock::now();
+        let failed = count().await;
+        let expected = match &failed {
+            Err(SourceError::Lost { .. }) => lost,
+            Err(SourceError::Unavailable { .. }) => !lost,
+            _ => false,
+        };
+        assert!(expected, "{fault:?}: {failed:?}");
+        assert!(began.elapsed() < Duration::from_millis(500), "{fault:?}: {:?}", began.elapsed());
+        assert_eq!(count().await.unwrap(), 5, "{fault:?}");
+        assert_eq!(server.asked().len(), 5, "nothing is retried");
+    }
+}

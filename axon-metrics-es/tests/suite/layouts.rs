@@ -1,0 +1,228 @@
+//! The generator's events in the layouts of the platform: the same figures as the embedded store has for the same events.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use crate::common;
+
+use std::{
+    io::{self, Cursor},
+    sync::Arc,
+    time::Duration,
+};
+
+use axon_examples::{
+    generator::{self, Config, MessageWriter, Plan, Sink},
+    stores::{
+        Layout,
+        elasticsearch::{self as store, EventLoader, Indices, WriteCounts},
+    },
+};
+use axon_metrics::{
+    ActivityId, Catalog, EventRule, Fact, MemoryStore, Missing, Precision, Reason, Timestamp, Window,
+    facts::BehaviorFacts,
+    source::{BehaviorQuestion, BehaviorSource, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
+    testing::server_url,
+};
+use axon_metrics_es::{EsBehavior, EsOptions};
+use chrono::TimeDelta;
+
+/// Hands each event on, and keeps it as a line of an export.
+struct Both {
+    loader: EventLoader,
+    plain: Indices,
+    spelt: MessageWriter,
+    lines: Vec<u8>,
+    times: Vec<i64>,
+}
+
+impl Sink for Both {
+    fn event(&mut self, event: &generator::Event) -> io::Result<()> {
+        self.times.push(event.occurred_at);
+        let head = format!(r#"{{"_index":"{}","_id":"{}","_source":"#, self.plain.of(event), event.document);
+        self.lines.extend_from_slice(head.as_bytes());
+        self.spelt.message(&mut self.lines, event);
+        self.lines.extend_from_slice(b"}\n");
+        self.loader.event(event)
+    }
+    fn catalog(&mut self, _: &generator::Catalog) -> io::Result<()> {
+        Ok(())
+    }
+    fn entry(&mut self, _: &generator::Entry) -> io::Result<()> {
+        Ok(())
+    }
+    fn purchase(&mut self, _: &generator::Purchase) -> io::Result<()> {
+        Ok(())
+    }
+    fn realtime(&mut self, _: &[generator::Slot]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Filled {
+    source: common::OwnedSource,
+    memory: MemoryStore,
+    campaigns: Vec<Vec<ActivityId>>,
+    /// When events occurred, in milliseconds, in order.
+    times: Vec<i64>,
+    now: Timestamp,
+    written: WriteCounts,
+}
+
+async fn filled(layout: Layout) -> Option<Filled> {
+    let url = server_url(common::SERVER)?;
+    let client = store::client(&url).unwrap();
+    let config = Config { events: 12_000, days: 42, export: true, seed: 7, ..Config::default() };
+    let plan = Plan::new(config.clone()).unwrap();
+    let plain = Indices::new(layout);
+    let indices = plain.clone().prefixed(&common::unique(""));
+    store::create(&client, layout, &indices).await.unwrap();
+    let names: Vec<String> = indices.names().map(String::from).collect();
+    let options =
+        EsOptions::default().with_event_indices([&indices.behavior]).with_purchase_indices([&indices.commerce]);
+    let source = EsBehavior::with_options(client.clone(), options).unwrap();
+    let source = common::OwnedSource::new(source, names, client.clone(), url);
+
+    let loader = EventLoader::start(&client, layout, &indices, &config, |_| {});
+    let mut both = Both { loader, plain, spelt: MessageWriter::new(&config), lines: Vec::new(), times: Vec::new() };
+    let campaigns = plan
+        .catalog()
+        .campaigns
+        .iter()
+        .map(|campaign| campaign.activities.iter().map(|activity| ActivityId(activity.id.into())).collect());
+    let campaigns = campaigns.collect();
+    let generated = tokio::task::spawn_blocking(move || {
+        plan.generate(&mut both, |_| {}).unwrap();
+        both
+    });
+    let mut both = generated.await.unwrap();
+    let written = both.loader.finish().await.unwrap();
+    let memory = MemoryStore::new(Catalog::default());
+    memory.append_lines("events", Cursor::new(both.lines)).unwrap();
+    both.times.sort_unstable();
+    Some(Filled { source, memory, campaigns, times: both.times, now: config.now, written })
+}
+
+impl Filled {
+    /// The first instant from one on with no event within some seconds.
+    fn quiet(&self, from: Timestamp, seconds: i64) -> Timestamp {
+        let mut at = from.timestamp();
+        loop {
+            let index = self.times.partition_point(|time| *time < (at - seconds) * 1_000);
+            match self.times.get(index) {
+                Some(time) if *time <= (at + seconds) * 1_000 => at = time.div_euclid(1_000) + 1 + seconds,
+                _ => return Timestamp::from_timestamp(at, 0).unwrap(),
+            }
+        }
+    }
+
+    /// Two windows with quiet bounds, of each campaign, by events and by subjects.
+    fn questions(&self, quiet: i64) -> Vec<BehaviorQuestion> {
+        let bound = |days: i64| self.quiet(self.now - TimeDelta::days(days), quiet);
+        let as_of = if quiet == 0 { self.now } else { bound(1) };
+        let (current, previous) = (Window { from: bound(8), to: as_of }, Window { from: bound(16), to: bound(9) });
+        let hour = Timestamp::from_timestamp(as_of.timestamp().div_euclid(3_600) * 3_600, 0).unwrap();
+        let hours: Vec<Window> = (0..24)
+            .rev()
+            .map(|back| {
+                let from = hour - TimeDelta::hours(back);
+                Window { from, to: (from + TimeDelta::hours(1)).min(as_of) }
+            })
+            .collect();
+        let question = |activities: &Vec<ActivityId>, counting| BehaviorQuestion {
+            scope: Arc::new(QueryScope {
+                as_of,
+                activities: activities.clone(),
+                funnel_activities: activities.clone(),
+                current,
+                previous: Some(previous),
+                counting,
+                by_activity: true,
+            }),
+            budget: Duration::from_secs(20),
+            steps: ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger).into(),
+            series: vec![Series {
+                rule: EventRule::trigger("PAGE_VIEW"),
+                activities: SeriesActivities::All,
+                cells: Cells::Grid(Grid { from: hours[0].from, step: TimeDelta::hours(1), cells: hours.len() }),
+            }],
+            active: Some(Window { from: as_of - TimeDelta::minutes(5), to: as_of }),
+        };
+        let all = self.campaigns.concat();
+        let scopes = self.campaigns.iter().chain([&all]);
+        scopes
+            .flat_map(|scope| [Counting::Events, Counting::Subjects].map(|counting| question(scope, counting)))
+            .collect()
+    }
+
+    async fn both(&self, question: &BehaviorQuestion) -> (BehaviorFacts, BehaviorFacts) {
+        (self.source.behavior(question).await.unwrap(), self.memory.behavior(question).await.unwrap())
+    }
+}
+
+/// The same figure, within what it states.
+fn same(found: &Fact<u64>, exact: &Fact<u64>) {
+    let (found, exact) = (found.as_ref().unwrap(), exact.as_ref().unwrap());
+    let allowed = match found.precision {
+        Precision::Exact => 0,
+        Precision::Within { parts_per_million } => exact.value * u64::from(parts_per_million) / 1_000_000,
+    };
+    assert!(found.value.abs_diff(exact.value) <= allowed, "{found:?} instead of {exact:?}");
+    assert!(!found.partial);
+}
+
+fn same_steps(found: &BehaviorFacts, exact: &BehaviorFacts) {
+    let all = |facts: &BehaviorFacts| {
+        let apart = facts.steps.by_activity.iter().flat_map(|(_, counts)| counts.clone());
+        let steps = facts.steps.current.iter().chain(&facts.steps.previous).cloned();
+        steps.chain(apart.collect::<Vec<_>>()).collect::<Vec<_>>()
+    };
+    let (found, exact) = (all(found), all(exact));
+    assert_eq!(found.len(), exact.len());
+    found.iter().zip(&exact).for_each(|(found, exact)| same(found, exact));
+}
+
+fn is_missing<T: std::fmt::Debug>(fact: &Fact<T>, reason: Reason) {
+    assert!(matches!(fact, Err(Missing::NotMeasured(found)) if *found == reason), "{fact:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_mapped_by_their_first_document_are_those_of_the_embedded_store() {
+    for layout in [Layout::Dec2025, Layout::Plan] {
+        let Some(filled) = filled(layout).await else { return };
+        assert_eq!(filled.written.rejected, 0);
+        for question in filled.questions(130) {
+            let (found, exact) = filled.both(&question).await;
+            same_steps(&found, &exact);
+            is_missing(&found.active.unwrap(), Reason::TimeResolution);
+            assert_eq!(found.series[0].clone().unwrap().time_step, Some(Duration::from_secs(128)));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_mapped_by_the_template_are_those_of_the_embedded_store() {
+    let Some(filled) = filled(Layout::Aug2026).await else { return };
+    assert!(filled.written.rejected > 0, "the template does not take logins");
+    let mut questions = filled.questions(0);
+    // Purchases are mapped by their first document, as floats: all but them, at any instant; they at quiet ones.
+    questions.iter_mut().for_each(|question| drop(question.steps.pop()));
+    for question in questions.iter().chain(&filled.questions(130)) {
+        let (found, exact) = filled.both(question).await;
+        same_steps(&found, &exact);
+        assert_eq!(found.series[0].clone().unwrap().value, exact.series[0].clone().unwrap().value);
+        is_missing(&found.active.unwrap(), Reason::TimeResolution);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_rejected_every_document_is_not_measured() {
+    let Some(filled) = filled(Layout::Rejected).await else { return };
+    assert!(filled.written.rejected > 10_000, "{:?}", filled.written);
+    for question in filled.questions(130) {
+        let (found, exact) = filled.both(&question).await;
+        found.steps.current[..3].iter().for_each(|fact| is_missing(fact, Reason::NoRecords));
+        same(&found.steps.current[3], &exact.steps.current[3]);
+        is_missing(&found.series[0], Reason::NoRecords);
+        is_missing(&found.active.unwrap(), Reason::NoRecords);
+    }
+}

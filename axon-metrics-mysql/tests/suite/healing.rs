@@ -1,0 +1,235 @@
+//! A server that is slow, gone, or silent: the answer comes in time and names the fault, and the next one is good.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use crate::common;
+
+use std::{
+    error::Error as _,
+    time::{Duration, Instant},
+};
+
+use axon_examples::stores::Layout;
+use axon_metrics::{
+    Missing, SourceError,
+    source::{CatalogSource, LedgerSource},
+};
+use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options, pool_options_with};
+use common::{
+    Database, MariaDb, MySql, PATIENT, Server, pool_to,
+    proxy::{Proxy, through},
+    questions::{at, fill, sales, steps},
+};
+use sqlx::{Connection as _, mysql::MySqlConnectOptions};
+
+const BUDGET: Duration = Duration::from_millis(800);
+const SLACK: Duration = Duration::from_millis(250);
+
+/// An error with its causes, as a log would print it.
+fn chain(error: &SourceError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
+
+/// A join that takes minutes. (A `SLEEP` that a limit ends is no error on MySQL.)
+const HEAVY: &str = "SELECT COUNT(*) FROM numbers a, numbers b, numbers c WHERE a.n + b.n + c.n = 7";
+const NUMBERS: &str = "CREATE TABLE digits (n INT NOT NULL); \
+    INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9); \
+    CREATE TABLE numbers SELECT a.n + 10 * b.n + 100 * c.n AS n FROM digits a, digits b, digits c";
+
+async fn the_server_stops_what_takes_too_long<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    database.run(NUMBERS).await;
+    let limit = Duration::from_millis(500);
+    let pool =
+        pool_options_with(limit).max_connections(2).connect_with(database.store.connect_options()).await.unwrap();
+    let began = Instant::now();
+    let error = sqlx::raw_sql(HEAVY).fetch_all(&pool).await.expect_err("stopped");
+    assert!(began.elapsed() < limit + Duration::from_secs(1), "{:?}", began.elapsed());
+    let number = error.as_database_error().unwrap().downcast_ref::<sqlx::mysql::MySqlDatabaseError>().number();
+    assert!([3024, 1969].contains(&number), "{error}");
+
+    // Nobody waits for these two any more; the third one finds the pool usable as soon as the server has stopped them.
+    for _ in 0..2 {
+        let heavy = sqlx::raw_sql(HEAVY).fetch_all(&pool);
+        tokio::time::timeout(Duration::from_millis(50), heavy).await.expect_err("dropped");
+    }
+    let ledger = MySqlLedger::new(pool);
+    let began = Instant::now();
+    loop {
+        match ledger.ledger(&steps(1, BUDGET)).await {
+            Ok(_) => break,
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(2), "{}", chain(&error)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn mysql_stops_what_takes_too_long() {
+    the_server_stops_what_takes_too_long::<MySql>().await;
+}
+
+#[tokio::test]
+async fn mariadb_stops_what_takes_too_long() {
+    the_server_stops_what_takes_too_long::<MariaDb>().await;
+}
+
+/// A pool without our limit: the statement itself carries the question's time.
+async fn a_question_that_cannot_be_answered_in_time_ends_on_the_server_too<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let options = database.store.connect_options();
+    let ledger = MySqlLedger::new(sqlx::MySqlPool::connect_lazy_with(options.clone()));
+    ledger.ledger(&sales(1, PATIENT)).await.unwrap();
+
+    // Steps and promotion do not read this table.
+    let mut locker = sqlx::MySqlConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("LOCK TABLES campaign_activities WRITE").execute(&mut locker).await.unwrap();
+    let began = Instant::now();
+    let facts = ledger.ledger(&sales(1, BUDGET)).await.unwrap();
+    assert!(began.elapsed() < BUDGET, "{:?}", began.elapsed());
+    let sold = facts.sales.unwrap();
+    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2, "steps stay");
+    assert_eq!(sold.promotion.unwrap().value.orders, 2, "the promotion stays");
+    for missing in [sold.regular.err(), sold.others.err()] {
+        let Some(Missing::Unavailable(error)) = missing else { panic!("{missing:?}") };
+        assert!(matches!(&*error, SourceError::Unavailable { .. }), "{error:?}");
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!database.is_at_work_on("campaign_activity_id").await, "it still runs");
+    sqlx::raw_sql("UNLOCK TABLES").execute(&mut locker).await.unwrap();
+    assert!(ledger.ledger(&sales(1, BUDGET)).await.unwrap().sales.unwrap().regular.is_ok());
+}
+
+#[tokio::test]
+async fn on_mysql_a_part_that_is_too_slow_is_missing_alone() {
+    a_question_that_cannot_be_answered_in_time_ends_on_the_server_too::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_a_part_that_is_too_slow_is_missing_alone() {
+    a_question_that_cannot_be_answered_in_time_ends_on_the_server_too::<MariaDb>().await;
+}
+
+/// As after a restart: every connection of the pool is dead, and nobody has said so.
+async fn connections_that_were_killed_cost_no_answer<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let pool = database.pool();
+    let ledger = MySqlLedger::new(pool.clone());
+    // Four connections: two that are kept, two idle in the pool.
+    let hold = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    ledger.ledger(&sales(1, PATIENT)).await.unwrap();
+    drop(hold);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let ids: Vec<(i64,)> = sqlx::query_as(
+        "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()",
+    )
+    .fetch_all(database.store.pool())
+    .await
+    .unwrap();
+    assert!(ids.len() >= 4, "{ids:?}");
+    for (id,) in ids {
+        // The store's own second connection may have gone by itself.
+        let _ = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("KILL {id}"))).execute(database.store.pool()).await;
+    }
+    for _ in 0..3 {
+        let facts = ledger.ledger(&sales(1, BUDGET)).await.unwrap();
+        assert!(facts.sales.unwrap().regular.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn on_mysql_connections_that_were_killed_cost_no_answer() {
+    connections_that_were_killed_cost_no_answer::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_connections_that_were_killed_cost_no_answer() {
+    connections_that_were_killed_cost_no_answer::<MariaDb>().await;
+}
+
+/// Old connections pass nothing on and are not closed; new ones work.
+async fn connections_gone_silent_cost_one_answer<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let options = database.store.connect_options();
+    let proxy = Proxy::before(&options).await;
+    let pool = pool_options().connect_lazy_with(through(&proxy, &options));
+    let ledger = MySqlLedger::new(pool.clone());
+    let hold = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    ledger.ledger(&sales(1, PATIENT)).await.unwrap();
+    drop(hold);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(pool.size(), 5);
+
+    proxy.freeze();
+    let began = Instant::now();
+    let error = ledger.ledger(&steps(1, BUDGET)).await.expect_err("silence");
+    assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
+    assert!(began.elapsed() < BUDGET + SLACK, "{:?}", began.elapsed());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let began = Instant::now();
+    ledger.ledger(&sales(1, BUDGET)).await.unwrap();
+    assert!(began.elapsed() < BUDGET, "{:?}", began.elapsed());
+    // And the pool has all of its places again.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(pool.size() <= 3, "{} connections", pool.size());
+}
+
+#[tokio::test]
+async fn on_mysql_connections_gone_silent_cost_one_answer() {
+    connections_gone_silent_cost_one_answer::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_connections_gone_silent_cost_one_answer() {
+    connections_gone_silent_cost_one_answer::<MariaDb>().await;
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_named_and_comes_in_time() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port();
+    drop(taken);
+    let pool = pool_options().connect_lazy_with(MySqlConnectOptions::new().host("127.0.0.1").port(port).username("x"));
+    for budget in [Duration::from_millis(300), BUDGET] {
+        let began = Instant::now();
+        let error = MySqlLedger::new(pool.clone()).ledger(&steps(1, budget)).await.expect_err("refused");
+        assert!(began.elapsed() < budget + SLACK, "{:?}", began.elapsed());
+        let text = chain(&error);
+        assert!(text.starts_with("mysql did not answer") && text.contains("refused"), "{text}");
+        assert!(!text.contains("127.0.0.1") && !text.contains(&port.to_string()), "{text}");
+        let error = MySqlCatalog::new(pool.clone()).catalog(budget).await.expect_err("refused");
+        assert!(chain(&error).contains("refused"), "{}", chain(&error));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_is_asked_again_at_once() {
+    let Some(database) = Database::create::<MariaDb>(Layout::Aug2026).await else { return };
+    let options = database.store.connect_options();
+    let proxy = Proxy::before(&options).await;
+    let ledger = MySqlLedger::new(pool_to(through(&proxy, &options)));
+    proxy.refuse(true);
+    let error = ledger.ledger(&steps(1, BUDGET)).await.expect_err("closed at once");
+    assert!(matches!(error, SourceError::Lost { .. }), "{}", chain(&error));
+    proxy.refuse(false);
+    ledger.ledger(&steps(1, BUDGET)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_a_denial_that_names_nobody() {
+    for variable in [MySql::VARIABLE, MariaDb::VARIABLE] {
+        let Some(url) = axon_metrics::testing::server_url(variable) else { continue };
+        let options: MySqlConnectOptions = url.parse().unwrap();
+        let pool = pool_options().connect_lazy_with(options.username("axon_nobody").password("wrong"));
+        let error = MySqlLedger::new(pool).probe(at(0), BUDGET).await.expect_err("denied");
+        assert_eq!(chain(&error), "mysql refused: the login (server error 1045)");
+    }
+}

@@ -1,0 +1,144 @@
+//! The weeks before a promotion, which take longer to read than an answer may: no answer waits for them, they are read once,
+//! and the server gives them the time they have.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use crate::common;
+
+use std::time::{Duration, Instant};
+
+use axon_examples::stores::Layout;
+use axon_metrics::{
+    Budgets, Dashboard, DashboardAnswer, DashboardRequest, Lifetimes, QuestionKind, SourceError, Widget,
+    answer::WidgetStatus,
+    source::LedgerSource,
+    widget::{BaselineMethod, MissingDetail},
+};
+use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options_with};
+use common::{
+    Database, MariaDb, MySql, Server, pool_to,
+    proxy::{Proxy, through},
+    questions::{DAY, at, fill, history, purchase, steps},
+    unique,
+};
+use sqlx::Connection as _;
+
+/// What only the statement for a history holds.
+const HISTORY: &str = "TIMESTAMPDIFF(MICROSECOND";
+
+fn comparison(answer: &DashboardAnswer) -> (WidgetStatus, [Option<u64>; 2], Vec<&MissingDetail>) {
+    let state = &answer.widgets[&Widget::Comparison];
+    let sold = answer.data.comparison.as_ref().unwrap();
+    let lost = state.missing.iter().filter(|gap| gap.field.starts_with("baseline."));
+    let mut lost: Vec<&MissingDetail> = lost.filter_map(|gap| gap.detail.as_ref()).collect();
+    lost.dedup();
+    (state.status, [sold.promotion.orders, sold.regular.orders], lost)
+}
+
+/// The first answer comes without a baseline, and says that it is being read; a later one has it. An answer costs two
+/// statements, and the history one in all.
+async fn no_answer_waits_for_the_weeks_before<S: Server>(layout: Layout) {
+    let Some(database) = Database::create::<S>(layout).await else { return };
+    fill(&database).await;
+    database.store.insert_purchases(vec![purchase(50, -40 * DAY, None)]).await.unwrap();
+    let options = database.store.connect_options();
+    let proxy = Proxy::before(&options).await;
+    let reading = Duration::from_secs(5);
+    proxy.slow(HISTORY, reading);
+    let pool = pool_to(through(&proxy, &options));
+    let ms = Duration::from_millis;
+    let budgets = Budgets::default()
+        .with_answer(ms(2_500))
+        .with(QuestionKind::Catalog, ms(1_000))
+        .with(QuestionKind::Ledger, ms(2_000));
+    let lifetimes = Lifetimes { history: Lifetimes::default().history, ..Lifetimes::none() };
+    let dashboard = Dashboard::builder()
+        .catalog(MySqlCatalog::new(pool.clone()))
+        .ledger(MySqlLedger::new(pool))
+        .budgets(budgets)
+        .lifetimes(lifetimes)
+        .build();
+    let request = DashboardRequest::campaign(1).widgets([Widget::Comparison]);
+    let answer = async || dashboard.answer(&request, at(0)).await.unwrap();
+
+    let began = Instant::now();
+    let first = answer().await;
+    let took = began.elapsed();
+    assert!(took < budgets.answer() + ms(250), "{took:?}");
+    assert_eq!(comparison(&first), (WidgetStatus::Partial, [Some(3), Some(1)], vec![&MissingDetail::HistoryLoading]));
+    // A connection that turned out not to be needed is still being made.
+    tokio::time::sleep(ms(200)).await;
+    let before = proxy.commands();
+    let second = answer().await;
+    assert_eq!(comparison(&second).2, [&MissingDetail::HistoryLoading]);
+    assert_eq!(proxy.commands() - before, 2, "the history is being read already");
+
+    tokio::time::sleep((reading + ms(1_000)).saturating_sub(began.elapsed())).await;
+    for _ in 0..3 {
+        let before = proxy.commands();
+        let later = answer().await;
+        assert_eq!(proxy.commands() - before, 2);
+        assert_eq!(comparison(&later), (WidgetStatus::Fresh, [Some(3), Some(1)], vec![]));
+        let baseline = later.data.comparison.unwrap().baseline;
+        assert_eq!((baseline.method, baseline.weeks), (Some(BaselineMethod::HourOfWeek), Some(4)));
+        assert_eq!(later.widgets[&Widget::Comparison].as_of, Some(at(0)));
+    }
+    assert_eq!(proxy.slowed(), 1);
+}
+
+#[tokio::test]
+async fn on_mysql_no_answer_waits_for_the_weeks_before() {
+    no_answer_waits_for_the_weeks_before::<MySql>(Layout::Aug2026).await;
+}
+
+#[tokio::test]
+async fn on_mariadb_no_answer_waits_for_the_weeks_before() {
+    no_answer_waits_for_the_weeks_before::<MariaDb>(Layout::Dec2025).await;
+}
+
+/// A session's limit is made for answers. The history has its own, which a user with the least rights may set; what else is
+/// asked on the same connections ends with the session's.
+async fn the_history_may_outlast_the_sessions_limit<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let name: String = unique("ro").chars().take(30).collect();
+    let reader = database.store.create_reader(&name, "a_password").await.unwrap();
+    let limit = Duration::from_millis(700);
+    let pool = pool_options_with(limit).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(reader);
+    let ledger = MySqlLedger::new(pool.clone());
+    let budget = Duration::from_secs(10);
+    ledger.ledger(&history(budget)).await.unwrap();
+
+    // What reads purchases waits for the lock, as it would for a disk.
+    let mut locker = sqlx::MySqlConnection::connect_with(&database.store.connect_options()).await.unwrap();
+    sqlx::raw_sql("LOCK TABLES purchases WRITE").execute(&mut locker).await.unwrap();
+    let locked = async {
+        tokio::time::sleep(limit * 3).await;
+        sqlx::raw_sql("UNLOCK TABLES").execute(&mut locker).await.unwrap();
+    };
+    let (history, steps) = (history(budget), steps(1, budget));
+    let (told, counted, ()) = tokio::join!(ledger.ledger(&history), ledger.ledger(&steps), locked);
+    assert!(matches!(counted, Err(SourceError::Unavailable { .. })), "{counted:?}");
+    assert_eq!(told.unwrap().history.unwrap().unwrap().value.buckets.len(), 1);
+
+    // And it has an end of its own.
+    sqlx::raw_sql("LOCK TABLES purchases WRITE").execute(&mut locker).await.unwrap();
+    let short = common::questions::history(Duration::from_secs(1));
+    let told = ledger.ledger(&short).await;
+    assert!(matches!(told, Err(SourceError::Unavailable { .. })), "{told:?}");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!database.is_at_work_on("TIMESTAMPDIFF").await, "it still runs");
+    sqlx::raw_sql("UNLOCK TABLES").execute(&mut locker).await.unwrap();
+    pool.close().await;
+    database.run(&format!("DROP USER '{name}'@'%'")).await;
+}
+
+#[tokio::test]
+async fn on_mysql_the_history_may_outlast_the_sessions_limit() {
+    the_history_may_outlast_the_sessions_limit::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_the_history_may_outlast_the_sessions_limit() {
+    the_history_may_outlast_the_sessions_limit::<MariaDb>().await;
+}

@@ -1,0 +1,299 @@
+//! Rows and tables that no sound platform would hold: what they make of a figure is missing and named, never wrong.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use crate::common;
+
+use std::sync::Arc;
+
+use axon_examples::stores::{
+    Layout,
+    sql::{EntryRow, PurchaseRow},
+};
+use axon_metrics::{
+    ActivityId, Fact, Missing, Money, Reason, Window,
+    facts::{History, SalesFacts},
+    source::{CatalogSource, Counting, LedgerSource, Probe, QueryScope},
+};
+use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
+use common::{
+    Database, MariaDb, MySql, PATIENT, Server,
+    questions::{DAY, HOUR, activity, at, everything, fill, purchase, sales, steps},
+};
+use sqlx::Connection as _;
+
+async fn sold(database: &Database) -> SalesFacts {
+    MySqlLedger::new(database.pool()).ledger(&sales(1, PATIENT)).await.unwrap().sales.unwrap()
+}
+
+async fn before(database: &Database) -> Fact<History> {
+    MySqlLedger::new(database.pool()).ledger(&everything(PATIENT)).await.unwrap().history.unwrap()
+}
+
+fn bad<T: std::fmt::Debug>(fact: Fact<T>) {
+    assert!(matches!(fact, Err(Missing::NotMeasured(Reason::BadValue))), "{fact:?}");
+}
+
+async fn odd_prices_and_quantities<S: Server>(layout: Layout) {
+    let Some(database) = Database::create::<S>(layout).await else { return };
+    fill(&database).await;
+    let mut odd = purchase(11, -HOUR, Some(1));
+    odd.quantity = -1;
+    database.store.insert_purchases(vec![odd]).await.unwrap();
+    let found = sold(&database).await;
+    bad(found.promotion);
+    assert_eq!(found.regular.unwrap().value.orders, 1, "the shop's are whole");
+
+    database.run("DELETE FROM purchases WHERE id = 11; ALTER TABLE purchases MODIFY price DECIMAL(38, 2) NULL").await;
+    database.run("INSERT INTO purchases (id, user_id, product_id, purchase_type, price, quantity, purchase_at) \
+        VALUES (12, 12, 5, 'SHOP', NULL, 1, '2024-11-12 18:30:00'), (13, 13, 5, 'SHOP', -0.01, 1, '2024-11-10 19:00:00')").await;
+    let found = sold(&database).await;
+    bad(found.regular);
+    bad(before(&database).await);
+    assert_eq!(found.others.unwrap().value.len(), 1, "orders of others are no sums");
+
+    let largest = "999999999999999999999999999999999999.99";
+    database.run(&format!("UPDATE purchases SET price = {largest} WHERE id IN (12, 13)")).await;
+    let found = sold(&database).await;
+    assert!(matches!(found.regular, Err(Missing::TooLarge)), "{:?}", found.regular);
+    let found = before(&database).await;
+    assert!(matches!(found, Err(Missing::TooLarge)), "{found:?}");
+
+    // Counts need no price.
+    let facts = MySqlLedger::new(database.pool()).ledger(&steps(1, PATIENT)).await.unwrap();
+    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2);
+}
+
+#[tokio::test]
+async fn on_mysql_an_odd_row_makes_its_sum_missing_and_no_other() {
+    odd_prices_and_quantities::<MySql>(Layout::Aug2026).await;
+}
+
+#[tokio::test]
+async fn on_mariadb_an_odd_row_makes_its_sum_missing_and_no_other() {
+    odd_prices_and_quantities::<MariaDb>(Layout::Dec2025).await;
+}
+
+/// By the platform the type says it, too; where the two differ, the activity counts.
+async fn types_that_contradict_the_activity<S: Server>(layout: Layout) {
+    let Some(database) = Database::create::<S>(layout).await else { return };
+    fill(&database).await;
+    let ledger = MySqlLedger::new(database.pool());
+    ledger.ledger(&steps(1, PATIENT)).await.unwrap();
+    database.run("INSERT INTO purchases (id, user_id, product_id, campaign_activity_id, purchase_type, price, quantity, purchase_at) \
+        VALUES (21, 21, 5, 1, 'SHOP', 1, 1, '2024-11-12 18:30:00'), (22, 22, 5, NULL, 'CAMPAIGNACTIVITY', 1, 1, '2024-11-12 18:30:00'), \
+        (23, 23, 5, 1, 'GIFT', 1, 1, '2024-11-12 18:30:00')").await;
+    let found = sold(&database).await;
+    assert_eq!((found.promotion.unwrap().value.orders, found.regular.unwrap().value.orders), (4, 2));
+    let purchases = async || ledger.ledger(&steps(1, PATIENT)).await.unwrap().steps.current[1].as_ref().unwrap().value;
+    assert_eq!(purchases().await, 4);
+    // A type that nobody has seen before, none, and one that compares as the platform's.
+    database.run("INSERT INTO purchases (id, user_id, product_id, campaign_activity_id, purchase_type, price, quantity, purchase_at) \
+        VALUES (24, 24, 5, 1, 'LOTTERY', 1, 1, '2024-11-12 18:30:00'), (25, 25, 5, 1, '', 1, 1, '2024-11-12 18:30:00'), \
+        (26, 26, 5, 1, 'shop', 1, 1, '2024-11-12 18:30:00'), (27, 27, 5, 1, 'A', 1, 1, '2024-10-12 18:30:00')").await;
+    assert_eq!(purchases().await, 7);
+    assert_eq!(sold(&database).await.promotion.unwrap().value.orders, 7);
+}
+
+#[tokio::test]
+async fn on_mysql_the_activity_counts_and_not_the_type() {
+    types_that_contradict_the_activity::<MySql>(Layout::Dec2025).await;
+    types_that_contradict_the_activity::<MySql>(Layout::Aug2026).await;
+}
+
+#[tokio::test]
+async fn on_mariadb_the_activity_counts_and_not_the_type() {
+    types_that_contradict_the_activity::<MariaDb>(Layout::Dec2025).await;
+    types_that_contradict_the_activity::<MariaDb>(Layout::Aug2026).await;
+}
+
+/// Most collations take these for the platform's statuses; the embedded store, which compares to the letter, does not.
+async fn statuses_of_another_spelling<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let spelt = |(id, status)| PurchaseRow { status, ..purchase(id, -HOUR, Some(1)) };
+    let rows = [(41, "confirmed"), (42, "CONFIRMED "), (43, "Cancelled"), (44, "REFUNDED ")].map(spelt);
+    let shop = PurchaseRow { status: "Confirmed", ..purchase(45, -HOUR, None) };
+    database.store.insert_purchases(rows.into_iter().chain([shop]).collect()).await.unwrap();
+    let entry = |(id, status)| EntryRow { id, activity: 1, user: id, status, created_at: at(-HOUR) };
+    database.store.insert_entries([(41, "approved"), (42, "APPROVED ")].map(entry).to_vec()).await.unwrap();
+    for counting in [Counting::Events, Counting::Subjects] {
+        let mut question = sales(1, PATIENT);
+        question.scope = Arc::new(QueryScope { counting, by_activity: true, ..QueryScope::clone(&question.scope) });
+        let facts = MySqlLedger::new(database.pool()).ledger(&question).await.unwrap();
+        let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
+        assert_eq!(counts, [3, 2]);
+        let found = facts.sales.unwrap();
+        let promotion = found.promotion.unwrap().value;
+        assert_eq!((promotion.orders, promotion.cancelled), (2, Some(0)));
+        assert_eq!(found.regular.unwrap().value.orders, 1);
+    }
+}
+
+#[tokio::test]
+async fn on_mysql_a_status_counts_to_the_letter() {
+    statuses_of_another_spelling::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_a_status_counts_to_the_letter() {
+    statuses_of_another_spelling::<MariaDb>().await;
+}
+
+/// Enumerations instead of texts, unsigned ids, dates that are not there.
+async fn other_column_types<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    database
+        .run(
+            "ALTER TABLE purchases MODIFY status ENUM('CONFIRMED', 'CANCELLED') NOT NULL, \
+        MODIFY purchase_type ENUM('CAMPAIGNACTIVITY', 'SHOP') NOT NULL, MODIFY campaign_activity_id BIGINT UNSIGNED, \
+        MODIFY user_id BIGINT UNSIGNED NOT NULL, MODIFY product_id BIGINT UNSIGNED NOT NULL",
+        )
+        .await;
+    database.run("ALTER TABLE campaign_activity_entries MODIFY status ENUM('PENDING', 'APPROVED') NOT NULL").await;
+    database
+        .run(
+            "ALTER TABLE campaign_activities MODIFY id BIGINT UNSIGNED NOT NULL, \
+        MODIFY activity_type ENUM('FIRST_COME_FIRST_SERVE', 'NEW_KIND') NOT NULL, \
+        MODIFY start_date DATETIME(6) NULL, MODIFY end_date DATETIME NULL",
+        )
+        .await;
+    database.run("UPDATE campaign_activities SET start_date = NULL, limit_count = 0 WHERE id = 1").await;
+    database.run("UPDATE campaign_activities SET activity_type = 'NEW_KIND', limit_count = -5 WHERE id = 2000").await;
+    // An activity of no campaign, and one whose id is none of ours.
+    let orphan = axon_examples::stores::sql::ActivityRow { campaign: 999, ..activity(3) };
+    database.store.insert_activities(vec![orphan]).await.unwrap();
+    database.run("UPDATE campaign_activities SET id = 18446744073709551615 WHERE id = 3").await;
+    let orphan = axon_examples::stores::sql::ActivityRow { campaign: 999, ..activity(4) };
+    database.store.insert_activities(vec![orphan]).await.unwrap();
+
+    let source = MySqlCatalog::new(database.pool());
+    let catalog = source.catalog(PATIENT).await.unwrap();
+    let activities = &catalog.campaigns()[0].activities;
+    assert_eq!(activities.len(), 2);
+    assert_eq!((activities[0].start, activities[0].limit), (None, Some(0)));
+    assert_eq!((activities[1].kind.as_str(), activities[1].limit), ("NEW_KIND", Some(0)));
+    assert!(catalog.campaign_of(ActivityId(4)).is_none(), "an activity of no campaign is not listed");
+
+    let ledger = MySqlLedger::new(database.pool());
+    let facts = ledger.ledger(&sales(1, PATIENT)).await.unwrap();
+    let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
+    assert_eq!(counts, [3, 2]);
+    let found = facts.sales.unwrap();
+    let promotion = found.promotion.unwrap().value;
+    assert_eq!((promotion.orders, promotion.revenue, promotion.cancelled), (2, Money::from(25_800), Some(0)));
+    assert_eq!(found.others.unwrap().value.len(), 1);
+
+    // The same instants in columns that keep instants; the loader wrote them by the clock of Seoul.
+    database
+        .run(
+            "SET time_zone = '+09:00'; ALTER TABLE purchases MODIFY purchase_at TIMESTAMP(6) NOT NULL; \
+        ALTER TABLE campaign_activity_entries MODIFY created_at TIMESTAMP NOT NULL; \
+        ALTER TABLE campaigns MODIFY start_at TIMESTAMP NULL; SET time_zone = '+00:00'",
+        )
+        .await;
+    let source = MySqlCatalog::new(database.pool());
+    let probe = source.probe(at(0), PATIENT).await.unwrap();
+    assert!(
+        told(&probe, "scheduleOffset").ends_with("1 of the 4 columns: TIMESTAMP, read as UTC whatever is configured")
+    );
+    let again = source.catalog(PATIENT).await.unwrap();
+    assert_eq!(again.campaigns(), catalog.campaigns());
+    assert_eq!(again.campaigns()[0].start, Some(at(-DAY)));
+    for window in [2 * HOUR, DAY] {
+        let mut question = everything(PATIENT);
+        let scope =
+            QueryScope { current: Window { from: at(-window), to: at(0) }, ..QueryScope::clone(&question.scope) };
+        question.scope = Arc::new(scope);
+        let facts = MySqlLedger::new(database.pool()).ledger(&question).await.unwrap();
+        let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
+        assert_eq!(counts, [3, 2]);
+        let history = facts.history.unwrap().unwrap().value;
+        assert_eq!((history.since, history.buckets[0].0), (Some(at(-2 * DAY)), at(-2 * DAY)));
+    }
+    let probe = ledger.probe(at(0), PATIENT).await.unwrap();
+    assert_eq!(told(&probe, "purchaseOffset"), "TIMESTAMP, read as UTC whatever is configured");
+    assert_eq!(told(&probe, "createdOffset"), "TIMESTAMP, read as UTC whatever is configured");
+    assert_eq!(probe.newest, Some(at(-HOUR)));
+}
+
+fn told<'a>(probe: &'a Probe, name: &str) -> &'a str {
+    &probe.findings.iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name}: {probe:#?}")).1
+}
+
+#[tokio::test]
+async fn mysql_is_read_whatever_the_types_of_its_columns() {
+    other_column_types::<MySql>().await;
+}
+
+#[tokio::test]
+async fn mariadb_is_read_whatever_the_types_of_its_columns() {
+    other_column_types::<MariaDb>().await;
+}
+
+/// The other schema of the same server has a status, this one has none.
+async fn another_schema<S: Server>() {
+    let Some(old) = Database::create::<S>(Layout::Dec2025).await else { return };
+    let new = Database::create::<S>(Layout::Aug2026).await.unwrap();
+    for database in [&old, &new] {
+        fill(database).await;
+    }
+    new.store.insert_purchases(vec![purchase(31, -HOUR, Some(1)), purchase(32, -DAY / 2, Some(1))]).await.unwrap();
+    let (of_old, of_new) = (sold(&old).await.promotion.unwrap().value, sold(&new).await.promotion.unwrap().value);
+    assert_eq!((of_old.orders, of_old.cancelled), (2, None));
+    assert_eq!((of_new.orders, of_new.cancelled), (4, Some(0)));
+}
+
+#[tokio::test]
+async fn on_mysql_another_schema_of_the_server_does_not_count() {
+    another_schema::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_another_schema_of_the_server_does_not_count() {
+    another_schema::<MariaDb>().await;
+}
+
+/// A column goes, a table goes, while the source is in use.
+async fn tables_that_change<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let ledger = MySqlLedger::new(database.pool());
+    let cancelled = |facts: axon_metrics::facts::LedgerFacts| facts.sales.unwrap().promotion.unwrap().value.cancelled;
+    assert_eq!(cancelled(ledger.ledger(&sales(1, PATIENT)).await.unwrap()), Some(0));
+    database.run("ALTER TABLE purchases DROP KEY idx_purchase_activity_status_period, DROP COLUMN status").await;
+    assert_eq!(cancelled(ledger.ledger(&sales(1, PATIENT)).await.unwrap()), None);
+    database.run("DROP TABLE campaign_activity_entries").await;
+    let facts = ledger.ledger(&steps(1, PATIENT)).await.unwrap();
+    assert!(matches!(facts.steps.current[0], Err(Missing::NotMeasured(Reason::NoIndex))), "{:?}", facts.steps.current);
+    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2);
+}
+
+#[tokio::test]
+async fn on_mysql_tables_may_change_while_they_are_read() {
+    tables_that_change::<MySql>().await;
+}
+
+#[tokio::test]
+async fn on_mariadb_tables_may_change_while_they_are_read() {
+    tables_that_change::<MariaDb>().await;
+}
+
+/// `0000-00-00`, which older servers allowed.
+#[tokio::test]
+async fn a_zero_date_is_no_date() {
+    let Some(database) = Database::create::<MariaDb>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let mut connection = sqlx::MySqlConnection::connect_with(&database.store.connect_options()).await.unwrap();
+    sqlx::raw_sql(
+        "SET SESSION sql_mode = ''; UPDATE campaigns SET start_at = '0000-00-00', end_at = '9999-12-31 23:59:59'",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let catalog = MySqlCatalog::new(database.pool()).catalog(PATIENT).await.unwrap();
+    let campaign = &catalog.campaigns()[0];
+    assert_eq!(campaign.start, None);
+    assert!(campaign.end.unwrap() > at(0));
+}

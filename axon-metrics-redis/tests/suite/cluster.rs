@@ -1,0 +1,322 @@
+//! A cluster: the same sentences, and nodes that fail one by one. Needs the comma-separated addresses of a cluster's nodes in
+//! `AXON_TEST_REDIS_CLUSTER_URLS`.
+
+#![cfg(feature = "cluster")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "a test may say what it measured")]
+
+use crate::common;
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use axon_examples::fault_proxy::{Fault, FaultProxy};
+use axon_metrics::{
+    ActivityId, Missing,
+    cache::DashboardCache as _,
+    facts::{Slots, Stock},
+    source::{RealtimeQuestion, RealtimeSource as _, SourceError},
+    testing::{CacheStore, RealtimeStore, SlotRecord, server_url},
+};
+use axon_metrics_redis::{
+    KeyTemplate, RedisCache, RedisCacheOptions, RedisKeys, RedisOptions, RedisRealtime, StockKey,
+};
+use redis::{
+    Client, ConnectionAddr,
+    cluster::{ClusterClient, ClusterClientBuilder, NodeAddress},
+    cluster_async::ClusterConnection,
+};
+
+use common::{
+    BUDGET,
+    cached::{entry, taken},
+    question, word,
+};
+
+fn nodes() -> Option<Vec<String>> {
+    server_url("AXON_TEST_REDIS_CLUSTER_URLS").map(|urls| urls.split(',').map(str::to_owned).collect())
+}
+
+fn keys(prefix: &str) -> RedisKeys {
+    let named = |name: &str| format!("{prefix}:{name}").parse::<KeyTemplate>().unwrap();
+    RedisKeys {
+        stock: StockKey::Held(named("campaign:{activityId}:counter")),
+        members: named("campaign:{activityId}:users"),
+    }
+}
+
+async fn put(cluster: &mut ClusterConnection, keys: &RedisKeys, slot: &SlotRecord) {
+    let mut commands = Vec::new();
+    if let Some(counter) = slot.counter {
+        let mut set = redis::cmd("SET");
+        set.arg(keys.stock.template().key(slot.activity)).arg(counter).arg("EX").arg(300);
+        commands.push(set);
+    }
+    if let Some(members) = slot.members.as_ref().filter(|members| !members.is_empty()) {
+        let key = keys.members.key(slot.activity);
+        let mut add = redis::cmd("SADD");
+        add.arg(&key).arg(members);
+        let mut expire = redis::cmd("EXPIRE");
+        expire.arg(&key).arg(300);
+        commands.extend([add, expire]);
+    }
+    for command in commands {
+        command.exec_async(cluster).await.unwrap();
+    }
+}
+
+struct Cluster;
+
+#[async_trait]
+impl RealtimeStore for Cluster {
+    type Source = RedisRealtime;
+
+    fn stock(counter: i64) -> Stock {
+        Stock::Held(counter)
+    }
+
+    async fn holding(slots: &[SlotRecord]) -> Option<RedisRealtime> {
+        let client = ClusterClient::new(nodes()?).unwrap();
+        let keys = keys(&word());
+        let mut cluster = client.get_async_connection().await.unwrap();
+        for slot in slots {
+            put(&mut cluster, &keys, slot).await;
+        }
+        let options = RedisOptions::default().with_keys(keys).with_connect_timeout(Duration::from_secs(5));
+        Some(RedisRealtime::cluster_with_options(client, options))
+    }
+}
+
+#[async_trait]
+impl CacheStore for Cluster {
+    type Cache = RedisCache;
+
+    async fn empty() -> Option<RedisCache> {
+        let client = ClusterClient::new(nodes()?).unwrap();
+        let options = RedisCacheOptions::default().with_prefix(format!("{}:", word()));
+        Some(RedisCache::cluster_with_options(client, options.with_connect_timeout(Duration::from_secs(5))))
+    }
+}
+
+mod slots {
+    axon_metrics::realtime_source_conformance!(super::Cluster);
+}
+mod cached {
+    axon_metrics::dashboard_cache_conformance!(super::Cluster);
+}
+
+const ACTIVITIES: u64 = 30;
+const FIGURES: usize = 60;
+
+/// Thirty activities in a cluster with a proxy before each node; a counter is the activity's number.
+struct Drill {
+    proxies: Vec<FaultProxy>,
+    source: RedisRealtime,
+}
+
+/// A proxy before each node, and a client that reaches the nodes through them.
+async fn proxied(nodes: Vec<String>) -> (Vec<FaultProxy>, ClusterClient) {
+    let (mut proxies, mut mapped) = (Vec::new(), HashMap::new());
+    for node in &nodes {
+        let client = Client::open(node.as_str()).unwrap();
+        let ConnectionAddr::Tcp(host, port) = client.get_connection_info().addr() else { panic!("plain addresses") };
+        let upstream = tokio::net::lookup_host((host.as_str(), *port)).await.unwrap().next().unwrap();
+        let proxy = FaultProxy::start(upstream).await.unwrap();
+        let address = proxy.address();
+        mapped
+            .insert(NodeAddress::new(host.as_str(), *port), NodeAddress::new(address.ip().to_string(), address.port()));
+        proxies.push(proxy);
+    }
+    (proxies, ClusterClientBuilder::new(nodes).node_address_map(mapped).build().unwrap())
+}
+
+impl Drill {
+    async fn begin() -> Option<Self> {
+        let nodes = nodes()?;
+        let keys = keys(&word());
+        let mut cluster = ClusterClient::new(nodes.clone()).unwrap().get_async_connection().await.unwrap();
+        for activity in 1..=ACTIVITIES {
+            let counter: &'static str = activity.to_string().leak();
+            let activity = ActivityId(activity);
+            let slot = SlotRecord { activity, counter: Some(counter), members: Some((1..=activity.0).collect()) };
+            put(&mut cluster, &keys, &slot).await;
+        }
+        let (proxies, client) = proxied(nodes).await;
+        let source = RedisRealtime::cluster_with_options(client, RedisOptions::default().with_keys(keys));
+        let drill = Self { proxies, source };
+        drill.heals("start").await;
+        drill.source.realtime(&question(1..=ACTIVITIES)).await.unwrap();
+        assert!(drill.proxies.iter().all(|proxy| proxy.counts().connections > 0), "all nodes are asked");
+        Some(drill)
+    }
+
+    async fn ask(&self) -> Result<Vec<(ActivityId, Slots)>, SourceError> {
+        let started = Instant::now();
+        let asked = self.source.realtime(&question(1..=ACTIVITIES)).await;
+        assert!(started.elapsed() <= BUDGET + Duration::from_millis(50), "{:?}", started.elapsed());
+        let slots = asked?.slots;
+        for (activity, slots) in &slots {
+            // What is there is right.
+            let held = slots.stock.as_ref().map(|stock| stock.value);
+            assert!(held.is_err() || held.is_ok_and(|held| held == Stock::Held(activity.0.cast_signed())));
+            let failed = slots.stock.as_ref().err().or(slots.members.as_ref().err());
+            assert!(matches!(failed, None | Some(Missing::Unavailable(_))), "{slots:?}");
+        }
+        Ok(slots)
+    }
+
+    /// How many figures of all are there.
+    async fn figures(&self) -> usize {
+        let slots = self.ask().await.unwrap_or_default();
+        slots.iter().map(|(_, slots)| usize::from(slots.stock.is_ok()) + usize::from(slots.members.is_ok())).sum()
+    }
+
+    async fn heals(&self, fault: &str) {
+        let started = Instant::now();
+        while self.figures().await < FIGURES {
+            assert!(started.elapsed() < Duration::from_secs(10), "{fault}: never heals");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        println!("{fault}: healed after {} ms", started.elapsed().as_millis());
+        assert!(started.elapsed() <= Duration::from_secs(2), "{fault}: {:?}", started.elapsed());
+    }
+
+    /// What one failing node costs, at the worst and at the end.
+    async fn with_one_node(fault: Fault) {
+        let Some(drill) = Self::begin().await else { return };
+        drill.proxies[1].set(fault);
+        let began = Instant::now();
+        let mut seen = Vec::new();
+        while began.elapsed() < Duration::from_millis(1800) {
+            seen.push(drill.figures().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        println!("{fault}: figures {seen:?}");
+        // Two thirds of the slots lie elsewhere.
+        let last = &seen[seen.len() - 5..];
+        assert!(last.iter().all(|figures| (20..FIGURES).contains(figures)), "{fault}: {seen:?}");
+        drill.proxies[1].set(Fault::None);
+        drill.heals(&fault.to_string()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_down_costs_its_own_figures_and_heals() {
+    Drill::with_one_node(Fault::Refuse).await;
+}
+
+#[tokio::test]
+async fn a_node_that_hangs_costs_its_own_figures_and_heals() {
+    Drill::with_one_node(Fault::Blackhole).await;
+}
+
+#[tokio::test]
+async fn a_node_that_talks_nonsense_costs_its_own_figures_and_heals() {
+    Drill::with_one_node(Fault::Garbage).await;
+}
+
+#[tokio::test]
+async fn half_open_connections_to_all_nodes_heal_while_the_fault_is_in_force() {
+    let Some(drill) = Drill::begin().await else { return };
+    for proxy in &drill.proxies {
+        proxy.set(Fault::HalfOpen);
+    }
+    drill.heals("half-open").await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_gone_is_an_error_and_heals() {
+    for fault in [Fault::Refuse, Fault::Blackhole, Fault::Reset, Fault::Garbage] {
+        let Some(drill) = Drill::begin().await else { return };
+        for proxy in &drill.proxies {
+            proxy.set(fault);
+        }
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(1800) {
+            drill.ask().await.unwrap_err();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        for proxy in &drill.proxies {
+            proxy.set(Fault::None);
+        }
+        drill.heals(&format!("all nodes {fault}")).await;
+    }
+}
+
+#[tokio::test]
+async fn the_documented_rights_are_enough_with_one_more_for_the_slots() {
+    let Some(nodes) = nodes() else { return };
+    let (user, prefix) = (word(), word());
+    let rights = format!(
+        "reset on >{user} resetchannels -@all +ping +hello +auth +cluster|slots (%R~{prefix}:campaign:* +get +scard)"
+    );
+    for node in &nodes {
+        let mut admin = Client::open(node.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+        let mut setuser = redis::cmd("ACL");
+        setuser.arg("SETUSER").arg(&user).arg(rights.split(' ').collect::<Vec<_>>());
+        setuser.exec_async(&mut admin).await.unwrap();
+    }
+    let keys = keys(&prefix);
+    let mut cluster = ClusterClient::new(nodes.clone()).unwrap().get_async_connection().await.unwrap();
+    for activity in 1..=9 {
+        let slot = SlotRecord { activity: ActivityId(activity), counter: Some("45"), members: Some(vec![1]) };
+        put(&mut cluster, &keys, &slot).await;
+    }
+    let client = ClusterClientBuilder::new(nodes.clone()).username(&user).password(&user).build().unwrap();
+    let options = RedisOptions::default().with_keys(keys).with_connect_timeout(Duration::from_secs(5));
+    let source = RedisRealtime::cluster_with_options(client, options);
+    let patient = RealtimeQuestion { budget: Duration::from_secs(5), ..question(1..=9) };
+    for (_, slots) in source.realtime(&patient).await.unwrap().slots {
+        assert_eq!(common::measured(&slots), (Stock::Held(45), 1));
+    }
+    source.probe(patient.as_of, patient.budget).await.unwrap();
+    for node in &nodes {
+        let mut admin = Client::open(node.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+        let refusals: redis::Value = redis::cmd("ACL").arg("LOG").query_async(&mut admin).await.unwrap();
+        println!("refused: {}", format!("{refusals:?}").matches(&user).count());
+        redis::cmd("ACL").arg("DELUSER").arg(&user).exec_async(&mut admin).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_down_costs_what_is_cached_there_and_heals() {
+    const KEYS: usize = 30;
+    for fault in [Fault::Refuse, Fault::Blackhole, Fault::Garbage] {
+        let Some(nodes) = nodes() else { return };
+        let (proxies, client) = proxied(nodes).await;
+        let options = RedisCacheOptions::default().with_prefix(format!("{}:", word()));
+        let cache = RedisCache::cluster_with_options(client, options);
+        let names: Vec<_> = (0..KEYS).map(|number| format!("dashboard:c{number}:funnel")).collect();
+        taken(&cache, &names.iter().map(|name| entry(name, name.as_bytes())).collect::<Vec<_>>()).await;
+        let found = || async {
+            let started = Instant::now();
+            let found = cache.get(&names, BUDGET).await.unwrap_or_else(|_| vec![None; KEYS]);
+            assert!(started.elapsed() <= BUDGET + Duration::from_millis(50), "{:?}", started.elapsed());
+            let right = |(name, value): (&String, Option<Vec<u8>>)| {
+                assert!(value.as_deref().is_none_or(|value| value == name.as_bytes()));
+                usize::from(value.is_some())
+            };
+            names.iter().zip(found).map(right).sum::<usize>()
+        };
+        proxies[1].set(fault);
+        let (began, mut seen) = (Instant::now(), Vec::new());
+        while began.elapsed() < Duration::from_millis(1800) {
+            seen.push(found().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        println!("{fault}: found {seen:?}");
+        // Two thirds of the slots lie elsewhere.
+        let last = &seen[seen.len() - 5..];
+        assert!(last.iter().all(|found| (10..KEYS).contains(found)), "{fault}: {seen:?}");
+        proxies[1].set(Fault::None);
+        let healing = Instant::now();
+        while found().await < KEYS {
+            assert!(healing.elapsed() <= Duration::from_secs(2), "{fault}: {:?}", healing.elapsed());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        println!("{fault}: healed after {} ms", healing.elapsed().as_millis());
+    }
+}

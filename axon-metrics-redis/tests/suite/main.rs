@@ -1,0 +1,10 @@
+//! The source and the shared cache on real servers: the tests that may share a process, one module per subject.
+
+mod cache;
+mod cache_faults;
+mod cluster;
+mod common;
+mod conformance;
+mod healing;
+mod hostile;
+mod reading;

@@ -1,0 +1,364 @@
+//! Sources that do as a test sets them and say what they were asked: each figure names its question, so that an answer made of
+//! another question's figures is seen. Calls are counted, and so is how many of one question run at once.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use axon_metrics::{
+    ActivityId, CampaignId, Dashboard, DashboardBuilder, Fact, Measured, Missing, ProductId, Reason, SourceError,
+    Timestamp, Window,
+    catalog::{Activity, ActivityKind, Campaign, Catalog},
+    facts::{BehaviorFacts, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
+    source::{
+        BehaviorQuestion, BehaviorSource, CatalogSource, Counting, LedgerQuestion, LedgerSource, Probe,
+        RealtimeQuestion, RealtimeSource,
+    },
+};
+
+/// 19:30 in Seoul, on a Tuesday.
+pub(crate) const NOW: &str = "2024-11-12T10:30:00Z";
+pub(crate) const LIMIT: u64 = 1_000_000;
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no instant"))
+}
+pub(crate) fn ms(milliseconds: i64) -> chrono::Duration {
+    chrono::Duration::milliseconds(milliseconds)
+}
+
+/// What a source does when it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Well,
+    Fails,
+    Lost,
+    Slow(u64),
+    Hangs,
+    Partial,
+    /// The store has no such index.
+    NoIndex,
+    Panics,
+}
+
+/// Which source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Of {
+    Catalog,
+    Behavior,
+    Ledger,
+    Realtime,
+}
+
+type Moods = dyn FnMut(Of) -> Mood + Send;
+
+/// All sources of one dashboard. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct ScriptedSources {
+    state: Arc<State>,
+}
+
+struct State {
+    tenant: u64,
+    catalog: Mutex<Catalog>,
+    moods: Mutex<Box<Moods>>,
+    weeks: Mutex<Duration>,
+    log: Mutex<CallLog>,
+}
+
+#[derive(Default)]
+struct CallLog {
+    calls: HashMap<Of, usize>,
+    /// Each question is put in a task of its own: a second call in a task is the same question once more.
+    tasks: HashSet<(Of, tokio::task::Id)>,
+    repeated: HashMap<Of, usize>,
+    running: HashMap<Of, usize>,
+    most: HashMap<Of, usize>,
+    /// How many of one question run, whatever their instant, and the most there were.
+    same: HashMap<String, usize>,
+    most_same: usize,
+}
+
+/// Runs from when a source is asked until it is no longer.
+struct CallGuard {
+    state: Arc<State>,
+    of: Of,
+    questions: Vec<String>,
+}
+
+impl Drop for CallGuard {
+    fn drop(&mut self) {
+        let mut log = self.state.log.lock().unwrap();
+        *log.running.entry(self.of).or_default() -= 1;
+        for question in &self.questions {
+            *log.same.entry(question.clone()).or_default() -= 1;
+        }
+    }
+}
+
+pub(crate) fn activity(id: u64) -> Activity {
+    Activity {
+        id: ActivityId(id),
+        name: format!("activity {id}"),
+        kind: ActivityKind::FirstComeFirstServe,
+        start: Some(at("2024-11-05T15:00:00Z")),
+        end: Some(at("2024-12-19T15:00:00Z")),
+        limit: Some(LIMIT),
+        product: Some(ProductId(id)),
+    }
+}
+
+/// Campaigns 1 to 3, campaign n with the activities 10 n and 10 n + 1.
+pub(crate) fn catalog() -> Catalog {
+    let campaign = |id: u64| Campaign {
+        id: CampaignId(id),
+        name: format!("campaign {id}"),
+        start: Some(at("2024-11-05T15:00:00Z")),
+        end: Some(at("2024-12-19T15:00:00Z")),
+        budget: None,
+        activities: vec![activity(10 * id), activity(10 * id + 1)],
+    };
+    Catalog::new("KRW", (1..=3).map(campaign).collect()).unwrap()
+}
+
+/// A number that names a question's figure.
+pub(crate) fn mark(tenant: u64, activities: &[ActivityId], window: Window, counting: Counting) -> u64 {
+    let mut hash = DefaultHasher::new();
+    (tenant, activities, window.from, counting).hash(&mut hash);
+    hash.finish() % 1_000_000_000
+}
+/// An instant as a count.
+pub(crate) fn second(at: Timestamp) -> u64 {
+    u64::try_from(at.timestamp()).unwrap()
+}
+
+impl ScriptedSources {
+    pub(crate) fn new(tenant: u64) -> Self {
+        let moods: Box<Moods> = Box::new(|_| Mood::Well);
+        let (catalog, moods) = (Mutex::new(catalog()), Mutex::new(moods));
+        let weeks = Mutex::default();
+        Self { state: Arc::new(State { tenant, catalog, moods, weeks, log: Mutex::default() }) }
+    }
+
+    /// What the sources do from now on.
+    pub(crate) fn be(&self, moods: impl FnMut(Of) -> Mood + Send + 'static) {
+        *self.state.moods.lock().unwrap() = Box::new(moods);
+    }
+    /// All sources of one kind do this from now on; the others are well.
+    pub(crate) fn one_is(&self, of: Of, mood: Mood) {
+        self.be(move |asked| if asked == of { mood } else { Mood::Well });
+    }
+    pub(crate) fn list(&self, catalog: Catalog) {
+        *self.state.catalog.lock().unwrap() = catalog;
+    }
+
+    /// How long the ledger reads the weeks before a promotion.
+    pub(crate) fn read_weeks_for(&self, time: Duration) {
+        *self.state.weeks.lock().unwrap() = time;
+    }
+
+    pub(crate) fn calls(&self, of: Of) -> usize {
+        self.call_log().calls.get(&of).copied().unwrap_or(0)
+    }
+    /// How many questions were put, the weeks before a promotion among them, and how many calls were repeated.
+    pub(crate) fn put(&self, of: Of) -> (usize, usize) {
+        let log = self.call_log();
+        let put = log.tasks.iter().filter(|(asked, _)| *asked == of).count();
+        (put, log.repeated.get(&of).copied().unwrap_or(0))
+    }
+    fn count(&self, of: Of) {
+        let mut log = self.call_log();
+        if !log.tasks.insert((of, tokio::task::id())) {
+            *log.repeated.entry(of).or_default() += 1;
+        }
+    }
+    /// The most calls that ran at once.
+    pub(crate) fn most(&self, of: Of) -> usize {
+        self.call_log().most.get(&of).copied().unwrap_or(0)
+    }
+    /// The most loads of one question that ran at once.
+    pub(crate) fn most_same(&self) -> usize {
+        self.call_log().most_same
+    }
+
+    /// A dashboard of these sources and no others.
+    pub(crate) fn builder(&self) -> DashboardBuilder<Arc<dyn CatalogSource>> {
+        let one = || self.clone();
+        Dashboard::builder().catalog(one()).behavior(one()).ledger(one()).realtime(one())
+    }
+
+    fn call_log(&self) -> MutexGuard<'_, CallLog> {
+        self.state.log.lock().unwrap()
+    }
+
+    async fn asked(&self, of: Of, questions: Vec<String>) -> Result<Mood, SourceError> {
+        self.count(of);
+        {
+            let mut log = self.call_log();
+            *log.calls.entry(of).or_default() += 1;
+            let running = log.running.entry(of).or_default();
+            *running += 1;
+            let running = *running;
+            let most = log.most.entry(of).or_default();
+            *most = running.max(*most);
+            for question in &questions {
+                let same = log.same.entry(question.clone()).or_default();
+                *same += 1;
+                log.most_same = log.most_same.max(log.same[question]);
+            }
+        }
+        let _running = CallGuard { state: Arc::clone(&self.state), of, questions };
+        let mood = (self.state.moods.lock().unwrap())(of);
+        // A source takes its time, so that what is asked at once runs at once.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let name: Arc<str> = self.store(of).into();
+        match mood {
+            Mood::Well | Mood::Partial | Mood::NoIndex => Ok(mood),
+            Mood::Fails => Err(SourceError::Unavailable { source_name: name, source: "out of order".into() }),
+            Mood::Lost => Err(SourceError::Lost { source_name: name, source: "connection reset".into() }),
+            Mood::Slow(ms) => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                Ok(Mood::Well)
+            }
+            Mood::Hangs => std::future::pending().await,
+            Mood::Panics => panic!("a source that panics on purpose"),
+        }
+    }
+
+    fn store(&self, of: Of) -> &'static str {
+        match of {
+            Of::Catalog => "catalog",
+            Of::Behavior => "behavior",
+            Of::Ledger => "ledger",
+            Of::Realtime => "realtime",
+        }
+    }
+
+    fn mark(&self, activities: &[ActivityId], window: Window, counting: Counting) -> u64 {
+        mark(self.state.tenant, activities, window, counting)
+    }
+}
+
+fn fact<T>(value: T, as_of: Timestamp, mood: Mood) -> Fact<T> {
+    if mood == Mood::NoIndex {
+        return Err(Missing::NotMeasured(Reason::NoIndex));
+    }
+    let mut measured = Measured::exact(value, "store", as_of);
+    measured.partial = mood == Mood::Partial;
+    Ok(measured)
+}
+
+#[async_trait]
+impl CatalogSource for ScriptedSources {
+    fn name(&self) -> &'static str {
+        self.store(Of::Catalog)
+    }
+    async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
+        self.asked(Of::Catalog, Vec::new()).await?;
+        Ok(self.state.catalog.lock().unwrap().clone())
+    }
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+#[async_trait]
+impl BehaviorSource for ScriptedSources {
+    fn name(&self) -> &'static str {
+        self.store(Of::Behavior)
+    }
+    async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
+        let scope = &question.scope;
+        let named =
+            |what: &str| format!("{what} {:?} {} {:?}", scope.activities, scope.current.from, scope.previous.is_some());
+        let mut questions = Vec::new();
+        if !question.steps.is_empty() {
+            questions.push(named("steps"));
+        }
+        for series in &question.series {
+            questions.push(format!("inflow {:?}", series.activities_of(scope)));
+        }
+        let mood = self.asked(Of::Behavior, questions).await?;
+        let counts = |activities: &[ActivityId], window: Window| {
+            let figures = [self.mark(activities, window, scope.counting), second(scope.as_of), 2, 1];
+            question.steps.iter().zip(figures).map(|(_, count)| fact(count, scope.as_of, mood)).collect::<Vec<_>>()
+        };
+        let per_activity = scope.by_activity && !question.steps.is_empty();
+        let per_activity = if per_activity { scope.funnel_activities.clone() } else { Vec::new() };
+        Ok(BehaviorFacts {
+            steps: StepCounts {
+                current: counts(&scope.activities, scope.current),
+                previous: scope.previous.map_or_else(Vec::new, |window| counts(&scope.activities, window)),
+                by_activity: per_activity.into_iter().map(|id| (id, counts(&[id], scope.current))).collect(),
+            },
+            series: question.series.iter().map(|one| fact(vec![7; one.cells.count()], scope.as_of, mood)).collect(),
+            active: question.active.map(|_| fact(second(scope.as_of), scope.as_of, mood)),
+        })
+    }
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+#[async_trait]
+impl LedgerSource for ScriptedSources {
+    fn name(&self) -> &'static str {
+        self.store(Of::Ledger)
+    }
+    async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
+        let scope = &question.scope;
+        let nothing = StepCounts { current: Vec::new(), previous: Vec::new(), by_activity: Vec::new() };
+        // The weeks before a promotion are asked for in a question of their own, and are no part of these figures.
+        if question.history.is_some() {
+            self.count(Of::Ledger);
+            let time = *self.state.weeks.lock().unwrap();
+            tokio::time::sleep(time).await;
+            let history = Some(fact(axon_metrics::facts::History::default(), scope.as_of, Mood::Well));
+            return Ok(LedgerFacts { steps: nothing, sales: None, history });
+        }
+        let mood = self.asked(Of::Ledger, Vec::new()).await?;
+        let sold = || {
+            let orders = self.mark(&scope.activities, scope.current, Counting::Events);
+            Sales { orders, quantity: second(scope.as_of), revenue: 1.into(), buyers: 1, cancelled: Some(0) }
+        };
+        Ok(LedgerFacts {
+            steps: nothing,
+            sales: question.sales.as_ref().map(|_| SalesFacts {
+                promotion: fact(sold(), scope.as_of, mood),
+                regular: fact(sold(), scope.as_of, mood),
+                others: fact(Vec::new(), scope.as_of, mood),
+            }),
+            history: None,
+        })
+    }
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}
+
+#[async_trait]
+impl RealtimeSource for ScriptedSources {
+    fn name(&self) -> &'static str {
+        self.store(Of::Realtime)
+    }
+    async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
+        let mood = self.asked(Of::Realtime, Vec::new()).await?;
+        let slots = |id: &ActivityId| {
+            let held = id.0 + self.state.tenant * 1_000;
+            let stock = fact(Stock::Held(i64::try_from(held).unwrap()), question.as_of, mood);
+            (*id, Slots { stock, members: fact(held, question.as_of, mood), derived: false })
+        };
+        Ok(RealtimeFacts { slots: question.activities.iter().map(slots).collect() })
+    }
+    async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
+        Ok(Probe::default())
+    }
+}

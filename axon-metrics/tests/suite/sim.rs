@@ -1,0 +1,393 @@
+//! R4: seeded worlds on a paused clock. Random questions, cancellations, and sources and caches that fail at random; whatever
+//! happens, each answer keeps its promises. Runs 200 seeds, and 2,000 with `AXON_DRILL=1`; `AXON_SIM_SEED=N` runs one.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "a named run prints its figures")]
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use axon_metrics::{
+    AnswerError, Bound, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Freshness, MemoryCache, Mode,
+    Period, QuestionKind, Scope, Timestamp, Widget, Window,
+    answer::{SourceStatus, WidgetStatus},
+    cache::{CacheEntry, CacheError, DashboardCache},
+    source::Counting,
+};
+use tokio::time::Instant;
+
+use crate::scripted_sources;
+use scripted_sources::{LIMIT, Mood, NOW, Of, ScriptedSources, at, mark, ms, second};
+
+const CAPS: [(Of, usize); 4] = [(Of::Catalog, 1), (Of::Behavior, 3), (Of::Ledger, 2), (Of::Realtime, 3)];
+const TENANTS: u64 = 2;
+/// Retries that are more than a tenth of the questions.
+const BURST: usize = 10;
+
+type Dice = Arc<Mutex<fastrand::Rng>>;
+
+/// How often things go wrong, out of a hundred.
+#[derive(Debug, Clone, Copy)]
+struct Weather {
+    bad: u32,
+    cache_bad: u32,
+}
+
+fn mood(dice: &Dice, weather: &Arc<Mutex<Weather>>) -> Mood {
+    let mut dice = dice.lock().unwrap();
+    if dice.u32(0..100) >= weather.lock().unwrap().bad {
+        return Mood::Well;
+    }
+    match dice.u32(0..7) {
+        0 => Mood::Fails,
+        1 => Mood::Lost,
+        2 | 3 => Mood::Slow(dice.u64(0..1_200)),
+        4 => Mood::Hangs,
+        5 => Mood::Partial,
+        _ => Mood::Panics,
+    }
+}
+
+/// A shared cache that fails, is slow, forgets, spoils and mixes up.
+#[derive(Clone)]
+struct Fickle {
+    kept: MemoryCache,
+    dice: Dice,
+    weather: Arc<Mutex<Weather>>,
+}
+
+impl Fickle {
+    async fn trouble(&self) -> Result<u32, CacheError> {
+        let dice = {
+            let mut dice = self.dice.lock().unwrap();
+            (dice.u32(0..100) < self.weather.lock().unwrap().cache_bad).then(|| dice.u32(0..8))
+        };
+        match dice {
+            Some(0) => Err(CacheError { cache_name: "fickle", source: "down".into() }),
+            Some(1) => std::future::pending().await,
+            Some(2) => panic!("a cache that panics on purpose"),
+            Some(3) => {
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                Ok(0)
+            }
+            Some(fault) => Ok(fault),
+            None => Ok(0),
+        }
+    }
+}
+
+#[async_trait]
+impl DashboardCache for Fickle {
+    fn name(&self) -> &'static str {
+        "fickle"
+    }
+    async fn get(&self, keys: &[String], budget: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
+        let fault = self.trouble().await?;
+        let mut values = self.kept.get(keys, budget).await?;
+        match fault {
+            4 => values.rotate_left(1),
+            5 => values.iter_mut().for_each(|value| *value = None),
+            6 => values.iter_mut().flatten().for_each(|value| value.truncate(value.len() / 2)),
+            7 => drop(values.pop()),
+            _ => {}
+        }
+        Ok(values)
+    }
+    async fn put(&self, entries: &[CacheEntry], budget: Duration) -> Result<(), CacheError> {
+        self.trouble().await?;
+        self.kept.put(entries, budget).await
+    }
+}
+
+/// One question of a world.
+#[derive(Debug, Clone)]
+struct Query {
+    tenant: u64,
+    request: DashboardRequest,
+    mode: Mode,
+    over: bool,
+}
+
+/// Of each scope one set of widgets of the range is asked, so that the loads of one question can be told from others.
+fn question(dice: &mut fastrand::Rng) -> Query {
+    let campaign = dice.u64(1..=3);
+    let (mut request, mut widgets) = if dice.bool() {
+        let widgets = match campaign {
+            1 => vec![Widget::Overview, Widget::Funnel],
+            2 => vec![Widget::Overview, Widget::Funnel, Widget::Comparison],
+            _ => vec![Widget::Overview, Widget::Activities],
+        };
+        (DashboardRequest::campaign(campaign), widgets)
+    } else {
+        (DashboardRequest::activity(10 * campaign + dice.u64(0..2)), vec![Widget::Overview, Widget::Funnel])
+    };
+    match dice.u32(0..4) {
+        0 => widgets = vec![Widget::Realtime],
+        1 | 2 => widgets.push(Widget::Realtime),
+        _ => {}
+    }
+    dice.shuffle(&mut widgets);
+    let day = |text: &str| Bound::Date(text.parse().unwrap());
+    let over = dice.u32(0..4) == 0;
+    request = request.widgets(widgets).period(match dice.u32(0..2) {
+        _ if over => Period::Custom { start: day("2024-11-08"), end: day("2024-11-11") },
+        0 => Period::Last7Days,
+        _ => Period::Last30Days,
+    });
+    if dice.u32(0..3) == 0 {
+        request = request.compare_previous();
+    }
+    Query { tenant: dice.u64(0..TENANTS), request, mode: Mode::Count, over }
+}
+
+/// What an answer promises.
+fn check(query: &Query, answer: &DashboardAnswer, now: Timestamp) {
+    let late = answer.timestamp - now;
+    assert!(late > ms(-1_000) && late <= ms(1_000), "made for {late} after it was asked");
+    let (campaign, activity) = match query.request.scope() {
+        Scope::Campaign(id) => (id.0, None),
+        Scope::Activity(id) => (id.0 / 10, Some(id)),
+    };
+    assert_eq!((answer.campaign_id.0, answer.activity_id), (campaign, activity));
+    let activities = activity.map_or_else(|| vec![(10 * campaign).into(), (10 * campaign + 1).into()], |id| vec![id]);
+    let counting = query.mode.counting().unwrap();
+    let visits = |window: Window| mark(query.tenant, &activities, window, counting);
+    let current = Window { from: answer.range.from, to: answer.range.to };
+
+    for (widget, state) in &answer.widgets {
+        let lost = state.missing.iter().any(|missing| missing.source.is_some());
+        let Some(as_of) = state.as_of else {
+            assert!(state.status == WidgetStatus::Unavailable, "{widget:?} {state:?}");
+            continue;
+        };
+        let age = answer.timestamp - as_of;
+        assert_eq!(state.age_ms, Some(age.num_milliseconds()));
+        let ranged = query.over && !matches!(widget, Widget::Realtime | Widget::Activities);
+        let good = if ranged { chrono::Duration::seconds(331) } else { chrono::Duration::zero() };
+        match state.status {
+            // A load of a second at most, shown for at most 1.1 s and another second.
+            WidgetStatus::Fresh => assert!(!lost && age <= good.max(ms(3_000)), "{widget:?} is fresh at {age}"),
+            WidgetStatus::Stale => assert!(!lost && age <= good + chrono::Duration::minutes(15), "stale at {age}"),
+            WidgetStatus::Partial => assert!(age <= ms(3_000), "partial at {age}"),
+            WidgetStatus::Unavailable => {}
+        }
+    }
+    if let Some(overview) = &answer.data.overview {
+        let totals = &overview.totals;
+        assert!(totals.total_visits.is_none_or(|count| count == visits(current)), "figures of another question");
+        let made = answer.widgets[&Widget::Overview].as_of.map(second);
+        assert!(totals.total_participants.is_none_or(|count| Some(count) == made), "figures of another instant");
+        assert_eq!(overview.previous.is_some(), answer.range.previous.is_some());
+        if let (Some(previous), Some(range)) = (&overview.previous, answer.range.previous) {
+            let window = Window { from: range.from, to: range.to };
+            assert!(previous.total_visits.is_none_or(|count| count == visits(window)), "of another question");
+        }
+        let whole = |widget| matches!(answer.widgets.get(&widget), Some(state) if state.status == WidgetStatus::Fresh);
+        if let Some(funnel) = answer.data.funnel.as_ref().filter(|_| whole(Widget::Overview) && whole(Widget::Funnel)) {
+            assert_eq!(funnel.steps[0].value, totals.total_visits);
+            assert_eq!(funnel.steps[1].value, totals.total_participants, "overview and funnel of two loads");
+        }
+    }
+    if let Some(rows) = &answer.data.activities {
+        for (row, activity) in rows.iter().zip(&activities) {
+            let visits = mark(query.tenant, &[*activity], current, Counting::Events);
+            assert!(row.totals.total_visits.is_none_or(|count| count == visits), "figures of another activity");
+        }
+    }
+    if let Some(sales) = &answer.data.comparison {
+        let sold = mark(query.tenant, &activities, current, Counting::Events);
+        assert!(sales.promotion.orders.is_none_or(|orders| orders == sold), "sales of another question");
+    }
+    if let Some(realtime) = &answer.data.realtime {
+        let held: u64 = activities.iter().map(|id| id.0 + query.tenant * 1_000).sum();
+        assert!(realtime.participants_total.is_none_or(|members| members == held), "members of another scope");
+        let left = LIMIT * u64::try_from(activities.len()).unwrap() - held;
+        assert!(realtime.remaining_stock.is_none_or(|stock| stock == left), "stock of another scope");
+    }
+}
+
+#[derive(Debug, Default)]
+struct Figures {
+    outcomes: BTreeMap<&'static str, usize>,
+    slowest: Duration,
+    loads: usize,
+    questions: usize,
+    repeated: usize,
+}
+
+async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
+    let dice: Dice = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
+    let weather = Arc::new(Mutex::new(Weather { bad: 0, cache_bad: 0 }));
+    let shared = Fickle { kept: MemoryCache::default(), dice: Arc::clone(&dice), weather: Arc::clone(&weather) };
+    let sources: Vec<ScriptedSources> = (0..TENANTS).map(ScriptedSources::new).collect();
+    let [catalog, behavior, ledger, realtime] = CAPS.map(|(_, cap)| cap);
+    let concurrency =
+        Concurrency::default().with(QuestionKind::Catalog, catalog).with(QuestionKind::Behavior, behavior);
+    let concurrency = concurrency.with(QuestionKind::Ledger, ledger).with(QuestionKind::Realtime, realtime);
+    let loads = if dice.lock().unwrap().bool() { 1 } else { 6 };
+    let dashboards: Vec<Dashboard> = sources
+        .iter()
+        .zip(0..)
+        .map(|(sources, tenant): (_, u64)| {
+            let (dice, weather) = (Arc::clone(&dice), Arc::clone(&weather));
+            sources.be(move |_| mood(&dice, &weather));
+            let builder = sources.builder().concurrency(concurrency).tenant(tenant.to_string());
+            builder.shared_cache(shared.clone()).max_loads(loads).build()
+        })
+        .collect();
+    let (began, epoch) = (Instant::now(), at(NOW));
+    let clock = move || epoch + began.elapsed();
+
+    let mut tasks = Vec::new();
+    let questions = dice.lock().unwrap().u32(20..60);
+    for _ in 0..questions {
+        let (pause, query, patience, cancel) = {
+            let mut dice = dice.lock().unwrap();
+            if dice.u32(0..20) == 0 {
+                let bad = [0, 5, 30, 100][dice.usize(0..4)];
+                *weather.lock().unwrap() = Weather { bad, cache_bad: dice.u32(0..60) };
+            }
+            let pause = match dice.u32(0..60) {
+                0 => dice.u64(0..1_500_000),
+                1..20 => dice.u64(0..1_000),
+                20..40 => dice.u64(0..50),
+                _ => 0,
+            };
+            let patience = if dice.u32(0..5) == 0 { Freshness::MustBeFresh } else { Freshness::AllowStale };
+            let cancel = (dice.u32(0..5) == 0).then(|| Duration::from_millis(dice.u64(0..400)));
+            (Duration::from_millis(pause), question(&mut dice), patience, cancel)
+        };
+        tokio::time::sleep(pause).await;
+        let (dashboard, figures) = (dashboards[usize::try_from(query.tenant).unwrap()].clone(), Arc::clone(&figures));
+        let task = tokio::spawn(async move {
+            let (now, started) = (clock(), Instant::now());
+            let answer = dashboard.timed(&query.request, now, patience).await;
+            let took = started.elapsed();
+            assert!(took <= Duration::from_millis(1_050), "an answer after {took:?}");
+            let outcome = match answer {
+                Ok(timed) => {
+                    assert!(timed.fresh_until <= timed.usable_until);
+                    check(&query, &timed.answer, now);
+                    let worst = timed.answer.widgets.values().map(|state| state.status);
+                    match worst.max_by_key(|status| *status as u8).unwrap() {
+                        WidgetStatus::Fresh => "fresh",
+                        WidgetStatus::Stale => "stale",
+                        WidgetStatus::Partial => "partial",
+                        WidgetStatus::Unavailable => "some unavailable",
+                    }
+                }
+                Err(AnswerError::Unavailable { sources }) => {
+                    assert!(sources.iter().any(|source| source.status == SourceStatus::Unavailable));
+                    "unavailable"
+                }
+                Err(AnswerError::Overloaded { .. }) => "overloaded",
+                Err(other) => panic!("{other:?}"),
+            };
+            let mut figures = figures.lock().unwrap();
+            *figures.outcomes.entry(outcome).or_default() += 1;
+            figures.slowest = figures.slowest.max(took);
+        });
+        match cancel {
+            Some(after) => {
+                let cancelled = tokio::spawn(async move {
+                    tokio::time::sleep(after).await;
+                    task.abort();
+                    match task.await {
+                        Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+                        _ => {}
+                    }
+                });
+                tasks.push(cancelled);
+            }
+            None => tasks.push(task),
+        }
+    }
+    for task in tasks {
+        if let Err(failed) = task.await {
+            std::panic::resume_unwind(failed.into_panic());
+        }
+    }
+    // Everything is well again: two seconds later everything is fresh.
+    *weather.lock().unwrap() = Weather { bad: 0, cache_bad: 0 };
+    for tenant in 0..TENANTS {
+        let well = Instant::now();
+        let request = DashboardRequest::campaign(2).widgets(Widget::DEFAULT);
+        let query = Query { tenant, request, mode: Mode::Count, over: false };
+        let dashboard = &dashboards[usize::try_from(tenant).unwrap()];
+        loop {
+            let now = clock();
+            let fresh = match dashboard.answer(&query.request, now).await {
+                Ok(answer) => {
+                    check(&query, &answer, now);
+                    answer.widgets.values().all(|state| state.status == WidgetStatus::Fresh)
+                }
+                Err(_) => false,
+            };
+            if fresh {
+                break;
+            }
+            assert!(well.elapsed() <= Duration::from_secs(2), "not fresh after {:?}", well.elapsed());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    for sources in &sources {
+        assert!(sources.most_same() <= 1, "{} loads of one question at once", sources.most_same());
+        for (of, cap) in CAPS {
+            assert!(sources.most(of) <= cap, "{} questions to {of:?} at once", sources.most(of));
+            let (put, repeated) = sources.put(of);
+            assert!(repeated * 10 <= put + BURST * 10, "{repeated} of {put} questions to {of:?} once more");
+            let mut figures = figures.lock().unwrap();
+            figures.questions += put;
+            figures.repeated += repeated;
+        }
+        figures.lock().unwrap().loads += sources.calls(Of::Behavior);
+    }
+}
+
+#[test]
+fn every_promise_is_kept_in_every_world() {
+    let seeds: Vec<u64> = match std::env::var("AXON_SIM_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..if std::env::var_os("AXON_DRILL").is_some() { 2_000 } else { 200 }).collect(),
+    };
+    // The panics that the tests cause are not printed: there are thousands of them.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let on_purpose =
+            info.payload().downcast_ref::<&str>().is_some_and(|text| text.ends_with("that panics on purpose"));
+        if !on_purpose {
+            usual(info);
+        }
+    }));
+    let figures = Arc::new(Mutex::new(Figures::default()));
+    for seed in &seeds {
+        let run = || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+            runtime.block_on(world(*seed, Arc::clone(&figures)));
+        };
+        if let Err(failed) = catch_unwind(AssertUnwindSafe(run)) {
+            println!("seed {seed} failed; AXON_SIM_SEED={seed} runs it alone");
+            std::panic::resume_unwind(failed);
+        }
+    }
+    let figures = figures.lock().unwrap();
+    println!(
+        "{} seeds: {:?}, slowest answer {:?}, {} loads, {} of {} questions put once more",
+        seeds.len(),
+        figures.outcomes,
+        figures.slowest,
+        figures.loads,
+        figures.repeated,
+        figures.questions
+    );
+    assert!(seeds.len() < 200 || figures.repeated > 0, "no question was put once more");
+    for outcome in ["fresh", "stale", "partial", "unavailable", "overloaded"] {
+        assert!(seeds.len() < 200 || figures.outcomes.contains_key(outcome), "no answer was {outcome}");
+    }
+}

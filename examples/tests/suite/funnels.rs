@@ -1,0 +1,90 @@
+//! Funnels of a server's own: defined in its file, chosen by a request, listed, and named at the start where they are wrong.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use crate::server;
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+use server::{Server, binary};
+use tempfile::NamedTempFile;
+
+const READING: &str = r#"
+[[funnels]]
+key = "reading"
+ko = "읽기"
+en = "Reading"
+steps = [
+  { key = "view", ko = "조회", en = "View", rule = "event PAGE_VIEW" },
+  { key = "act", ko = "행동", en = "Act", rule = "event CLICK,APPROVED" },
+]
+"#;
+
+fn file(text: &str) -> NamedTempFile {
+    let mut file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+#[test]
+fn a_funnel_of_the_settings_is_chosen_by_a_request_and_changes_no_other_figure() {
+    let settings = file(READING);
+    let server = Server::start(&["--generate", "5000", "--config", settings.path().to_str().unwrap()]);
+    let plain = Server::start(&["--generate", "5000"]);
+    let get = |server: &Server, query: &str| -> Value {
+        server.json(&format!(
+            "/api/v1/dashboard/campaign/123?{query}&period=custom&startDate=2024-11-01&endDate=2024-11-03"
+        ))
+    };
+    let fcfs = get(&server, "widgets=overview,funnel");
+    let own = get(&server, "widgets=overview,funnel&funnel=reading");
+    assert_eq!(own["definition"]["funnel"], "reading");
+    assert_eq!(own["data"]["overview"], fcfs["data"]["overview"]);
+    let steps = own["data"]["funnel"]["steps"].as_array().unwrap();
+    let keys: Vec<&Value> = steps.iter().map(|step| &step["key"]).collect();
+    assert_eq!(keys, [&json!("view"), &json!("act")]);
+    assert_eq!([&steps[0]["name"], &steps[1]["nameEn"]], [&json!("조회"), &json!("Act")]);
+    let value = |answer: &Value, step: usize| answer["data"]["funnel"]["steps"][step]["value"].as_u64().unwrap();
+    assert_eq!(value(&own, 0), value(&fcfs, 0));
+    assert_eq!(value(&own, 1), value(&fcfs, 1) + value(&fcfs, 2));
+    // What is not chosen changes nothing: the hash is that of a server without funnels, and the chosen one has its own.
+    assert_eq!(fcfs["definition"], get(&plain, "widgets=overview,funnel")["definition"]);
+    assert_eq!(fcfs["definition"], get(&server, "widgets=funnel&funnel=fcfs")["definition"]);
+    assert_ne!(fcfs["definition"]["hash"], own["definition"]["hash"]);
+
+    let listed = server.json("/api/v1/dashboard/definitions");
+    assert_eq!(listed["funnels"][0]["key"], "fcfs");
+    assert_eq!(listed["funnels"][1]["steps"][1]["ko"], "행동");
+    for (query, field) in [("widgets=funnel&funnel=none", "funnel"), ("widgets=overview&funnel=reading", "funnel")] {
+        let (status, body) = server.get(&format!("/api/v1/dashboard/campaign/123?{query}"));
+        let problem: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, problem["errors"][0]["field"].as_str().unwrap()), (400, field), "{query}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_funnel_is_named_at_the_start_in_one_line() {
+    let wrong = r#"
+[[funnels]]
+key = "fcfs"
+ko = ""
+en = "Mine"
+steps = [{ key = "A", ko = "가", en = "A", rule = "event PAGE_VIEW" }]
+[[funnels]]
+key = "two"
+ko = "둘"
+en = "Two"
+steps = [{ key = "a", ko = "가", en = "A", rule = "visits" }, { key = "b", ko = "나", en = "B", rule = "purchases" }]
+"#;
+    let settings = file(wrong);
+    let output = binary().args(["--check-config", "--config"]).arg(settings.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.lines().count() == 1 && said.starts_with("error: "), "{said}");
+    for part in ["funnels[0]", "\"fcfs\"", "2 to 32 steps, not 1", "\"A\"", "ko name", "funnels[1]", "steps[0].rule"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let unknown = file(&READING.replace("en = \"Reading\"", "en = \"Reading\"\nwindow = 7"));
+    let output = binary().args(["--check-config", "--config"]).arg(unknown.path()).output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("window"));
+}

@@ -1,0 +1,91 @@
+# What others build on: documentation, which crate depends on which, and packages. Sourced by scripts/test.d/beside.
+
+documentation() {
+  step "documentation"
+  RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps --quiet
+  passed
+}
+
+# names SELECTION...: what the crates that normal dependencies lead to are called; never nothing.
+names() {
+  local tree
+  tree=$(cargo tree --locked --all-features --edges normal --prefix none --format '{p}' "$@") || fail "cargo tree $* failed"
+  [ -n "$tree" ] || fail "cargo tree $* said nothing"
+  cut -d' ' -f1 <<<"$tree" | sort -u
+}
+# refuse CRATE PATTERN WHY
+refuse() {
+  local all found
+  all=$(names --package "$1") || exit 1
+  grep -qx "$1" <<<"$all" || fail "cargo tree does not name $1 itself"
+  found=$(grep -vx "$1" <<<"$all" | grep -Ex "$2" || true)
+  [ -z "$found" ] || fail "$1 depends on $(echo $found): $3"
+  passed
+}
+
+dependency_direction() {
+  local adapter others all providers
+  step "dependency direction"
+  refuse axon-metrics 'sqlx.*|redis|elasticsearch|axum.*|reqwest|hyper|axon-.*' "the core names no store and no face"
+  refuse axon-dashboard-http 'axon-metrics-.*|sqlx.*|redis|elasticsearch|reqwest' "the HTTP face names no adapter"
+  for adapter in axon-metrics-*/; do
+    [ -d "$adapter" ] || continue
+    # Its own driver apart, no store's client.
+    case $adapter in
+      axon-metrics-es/) others='sqlx.*|redis' ;;
+      axon-metrics-mysql/) others='elasticsearch|redis|reqwest' ;;
+      axon-metrics-redis/) others='elasticsearch|sqlx.*|reqwest' ;;
+      *) others='elasticsearch|sqlx.*|redis' ;;
+    esac
+    refuse "${adapter%/}" "axon-metrics-.*|axon-dashboard-http|axum|$others" \
+      "an adapter names neither another one, nor its store's client, nor the HTTP face"
+  done
+  all=$(names --workspace) || exit 1
+  providers=$(grep -E '^(aws-lc|openssl-sys$|openssl$)' <<<"$all" || true)
+  [ -z "$providers" ] || fail "a second TLS provider came in: $(echo $providers)"
+  passed
+}
+
+dependency_counts() {
+  local stated readme command said counted
+  step "dependency counts"
+  # What a readme says that a command counts is still about so.
+  stated=$(grep -oE '`cargo tree [^`]*wc -l`: [0-9]+' axon-*/README.md) || fail "no readme states its dependencies"
+  while IFS='`' read -r readme command said; do
+    counted=$(eval "$command") || fail "$readme $command failed"
+    said=${said//[!0-9]/}
+    [ $((counted - said)) -le 5 ] && [ $((said - counted)) -le 5 ] || fail "$readme $command: $counted, not $said"
+    passed
+  done <<<"$stated"
+}
+
+packages() {
+  local packages crates manifest packed crate
+  step "packages"
+  # Packed, unpacked and built from what would be published. Not by cargo's own check: that takes the other packages of the
+  # workspace from what an earlier check unpacked under the same version.
+  packages=$(mktemp -d)
+  crates=()
+  for manifest in axon-*/Cargo.toml; do crates+=(--package "$(dirname "$manifest")"); done
+  cargo package --locked --allow-dirty --quiet --no-verify --target-dir "$packages/packed" "${crates[@]}"
+  for packed in "$packages"/packed/package/*.crate; do tar -xzf "$packed" -C "$packages"; done
+  {
+    printf '[workspace]\nmembers = ["axon-*"]\nresolver = "3"\n[patch.crates-io]\n'
+    for crate in "$packages"/axon-*/; do
+      crate=$(basename "$crate")
+      echo "${crate%-[0-9]*} = { path = \"$crate\" }"
+    done
+    # What the crates depend on is built as it is for the tests, so that where its features are the same it is there already.
+    sed -n '/^\[profile\.dev/,/^$/p' Cargo.toml
+  } >"$packages/Cargo.toml"
+  cp Cargo.lock "$packages"
+  for manifest in axon-*/Cargo.toml; do
+    cargo build --offline --quiet --manifest-path "$packages/Cargo.toml" --target-dir "$target" \
+      --package "$(dirname "$manifest")"
+  done
+  diff -r "$web/dist" "$packages"/axon-dashboard-http-*/web/dist >&2 || fail "the package of axon-dashboard-http has not the page"
+  cargo build --offline --quiet --manifest-path "$packages/Cargo.toml" --target-dir "$target" \
+    --package axon-dashboard-http --features page
+  rm -rf "$packages"
+  passed
+}
