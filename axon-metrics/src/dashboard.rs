@@ -173,7 +173,8 @@ impl Dashboard {
             let mut names: Vec<&str> = steps.filter(|step| counts(step)).map(store).collect();
             names.sort_unstable();
             names.dedup();
-            names.join(", ")
+            // No source stands behind the total of a step that the funnel does not have.
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
         let source = |origin| match origin {
             Origin::Steps(keys) => stores(&|step| keys.contains(&&*step.key)),

@@ -641,6 +641,15 @@ async fn definitions_name_the_store_behind_each_figure() {
 }
 
 #[tokio::test]
+async fn definitions_name_no_store_behind_a_total_whose_step_the_funnel_lacks() {
+    let steps = StepRules::default().steps().to_vec();
+    let rules = StepRules::new(steps.into_iter().filter(|step| &*step.key != "approve")).unwrap();
+    let definitions = healthy().step_rules(rules).build().definitions().definitions;
+    let source = |key: &str| definitions.iter().find(|definition| definition.key == key).unwrap().source.clone();
+    assert_eq!([source("overview.totalVisits"), source("overview.approvedCount")], ["elasticsearch", "none"]);
+}
+
+#[tokio::test]
 async fn every_figure_of_an_answer_is_defined_once() {
     /// Paths of all leaves: `[]` for places in a list, without the parts that repeat a figure.
     fn leaves(path: &str, value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
