@@ -155,7 +155,7 @@ use WidgetStatus::{Fresh, Partial, Unavailable};
 #[tokio::test]
 async fn the_plans_campaign_has_the_plans_figures() {
     let answer = answered(healthy()).await;
-    assert_eq!(statuses(&answer), [Fresh; 5]);
+    assert_eq!(statuses(&answer), [Fresh; 6]);
     assert_eq!(answer.timestamp, as_of());
     let steps = answer.data.funnel.unwrap().steps;
     let rates: Vec<String> = steps.iter().map(|step| step.rate.unwrap().to_string()).collect();
@@ -210,7 +210,7 @@ async fn a_source_that_no_widget_needs_is_not_asked() {
 #[tokio::test]
 async fn dead_behavior_costs_visits_and_rates_and_nothing_else() {
     let answer = answered(healthy().behavior(behavior_source(|_| Err(refused())))).await;
-    assert_eq!(statuses(&answer), [Unavailable, Unavailable, Fresh, Partial, Partial]);
+    assert_eq!(statuses(&answer), [Unavailable, Unavailable, Fresh, Partial, Partial, Unavailable]);
     let overview = answer.data.overview.unwrap();
     assert_eq!((overview.totals.total_visits, overview.totals.conversion_rate), (None, None));
     assert!(answer.data.funnel.unwrap().steps.iter().all(|step| step.value.is_none() && step.rate.is_none()));
@@ -224,7 +224,7 @@ async fn dead_behavior_costs_visits_and_rates_and_nothing_else() {
 #[tokio::test]
 async fn a_dead_ledger_costs_only_sales() {
     let answer = answered(healthy().ledger(ledger_source(|_| Err(refused())))).await;
-    assert_eq!(statuses(&answer), [Fresh, Fresh, Unavailable, Fresh, Fresh]);
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Unavailable, Fresh, Fresh, Fresh]);
     let comparison = answer.data.comparison.unwrap();
     assert_eq!(
         (comparison.promotion.orders, comparison.regular.revenue, comparison.baseline.orders),
@@ -236,7 +236,7 @@ async fn a_dead_ledger_costs_only_sales() {
 #[tokio::test]
 async fn a_dead_redis_costs_only_stock() {
     let answer = answered(healthy().realtime(realtime_source(|_| Err(refused())))).await;
-    assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial]);
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial, Fresh]);
     let realtime = answer.data.realtime.unwrap();
     assert_eq!((realtime.remaining_stock, realtime.participants_total, realtime.last_updated), (None, None, None));
     assert_eq!((realtime.active_users, realtime.initial_stock), (Some(12), Some(100)));
@@ -261,7 +261,7 @@ async fn a_source_that_hangs_costs_only_its_facts_and_no_more_than_its_budget() 
     let began = Instant::now();
     let answer = dashboard.answer(&everything(), now()).await.unwrap();
     assert_eq!(began.elapsed(), Duration::from_millis(150));
-    assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial]);
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial, Fresh]);
     let source = answer.sources.iter().find(|source| source.name == "redis").unwrap();
     assert_eq!((source.status, source.latency_ms, source.as_of), (SourceStatus::Unavailable, 150.0, None));
 }
@@ -312,13 +312,13 @@ async fn sources_are_asked_at_the_same_time() {
     }
     let waits = || Waits(Arc::clone(&barrier));
     let answer = answered(healthy().behavior(waits()).ledger(waits()).realtime(waits())).await;
-    assert_eq!(statuses(&answer), [Fresh; 5]);
+    assert_eq!(statuses(&answer), [Fresh; 6]);
 }
 
 #[tokio::test]
 async fn a_source_that_panics_costs_only_its_facts() {
     let answer = answered(healthy().ledger(ledger_source(|_| panic!("a bug in an adapter")))).await;
-    assert_eq!(statuses(&answer), [Fresh, Fresh, Unavailable, Fresh, Fresh]);
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Unavailable, Fresh, Fresh, Fresh]);
 }
 
 #[tokio::test]
@@ -341,7 +341,7 @@ async fn a_source_that_sends_something_else_is_not_believed() {
             Ok(facts)
         });
         let answer = answered(healthy().behavior(source)).await;
-        assert_eq!(statuses(&answer), [Unavailable, Unavailable, Fresh, Partial, Partial], "{lie}");
+        assert_eq!(statuses(&answer), [Unavailable, Unavailable, Fresh, Partial, Partial, Unavailable], "{lie}");
         assert_eq!(answer.widgets[&Widget::Funnel].missing[0].detail, Some(MissingDetail::Malformed), "{lie}");
     }
     let ledger: [(&str, Lie<LedgerFacts>, WidgetStatus); 4] = [
@@ -372,7 +372,7 @@ async fn a_source_that_sends_something_else_is_not_believed() {
             Ok(facts)
         });
         let answer = answered(healthy().ledger(source)).await;
-        assert_eq!(statuses(&answer), [Fresh, Fresh, comparison, Fresh, Fresh], "{lie}");
+        assert_eq!(statuses(&answer), [Fresh, Fresh, comparison, Fresh, Fresh, Fresh], "{lie}");
         let missing = &answer.widgets[&Widget::Comparison].missing;
         assert!(missing.iter().any(|gap| gap.detail == Some(MissingDetail::Malformed)), "{lie} {missing:?}");
     }
@@ -387,7 +387,7 @@ async fn a_source_that_sends_something_else_is_not_believed() {
             Ok(facts)
         });
         let answer = answered(healthy().realtime(source)).await;
-        assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial], "{lie}");
+        assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial, Fresh], "{lie}");
     }
 }
 
@@ -415,7 +415,7 @@ async fn an_incomplete_reply_is_partial_with_its_numbers() {
         Ok(facts)
     });
     let answer = answered(healthy().behavior(source)).await;
-    assert_eq!(statuses(&answer), [Partial, Partial, Fresh, Fresh, Fresh]);
+    assert_eq!(statuses(&answer), [Partial, Partial, Fresh, Fresh, Fresh, Fresh]);
     assert_eq!(answer.data.overview.unwrap().totals.total_visits, Some(1234));
 }
 
@@ -447,7 +447,7 @@ async fn one_lost_count_costs_itself_and_the_rates_that_need_it() {
         Ok(facts)
     });
     let answer = answered(healthy().behavior(source)).await;
-    assert_eq!(statuses(&answer), [Partial, Partial, Fresh, Fresh, Fresh]);
+    assert_eq!(statuses(&answer), [Partial, Partial, Fresh, Fresh, Fresh, Fresh]);
     let steps = answer.data.funnel.unwrap().steps;
     assert_eq!(steps.iter().map(|step| step.value).collect::<Vec<_>>(), [Some(1234), Some(567), None, Some(45)]);
     assert_eq!(steps.iter().map(|step| step.rate.is_some()).collect::<Vec<_>>(), [true, true, false, false]);
@@ -457,7 +457,7 @@ async fn one_lost_count_costs_itself_and_the_rates_that_need_it() {
 #[tokio::test]
 async fn what_no_source_is_connected_for_is_not_measured() {
     let answer = answered(Dashboard::builder().catalog(catalog_source(fcfs()))).await;
-    assert_eq!(statuses(&answer), [Fresh; 5]);
+    assert_eq!(statuses(&answer), [Fresh; 6]);
     for widget in Widget::ALL {
         let missing = &answer.widgets[&widget].missing;
         let none = missing.iter().filter(|gap| gap.detail == Some(MissingDetail::NoSource)).count();
@@ -493,7 +493,7 @@ async fn an_unknown_scope_is_not_found_and_too_many_activities_are_refused_befor
 async fn a_kind_without_a_funnel_has_stock_and_sales_but_no_counts() {
     let giveaway = catalog_of(vec![activity(789, "GIVEAWAY")]);
     let answer = answered(healthy().catalog(catalog_source(giveaway))).await;
-    assert_eq!(statuses(&answer), [Fresh; 5]);
+    assert_eq!(statuses(&answer), [Fresh; 6]);
     let missing = &answer.widgets[&Widget::Overview].missing;
     assert!(missing.iter().all(|gap| gap.reason == MissingReason::NotSupported));
     assert_eq!(answer.data.overview.unwrap().totals.total_visits, None);
@@ -505,7 +505,7 @@ async fn a_kind_without_a_funnel_has_stock_and_sales_but_no_counts() {
 #[tokio::test]
 async fn a_campaign_without_activities_has_nothing_to_measure() {
     let answer = answered(healthy().catalog(catalog_source(catalog_of(vec![])))).await;
-    assert_eq!(statuses(&answer), [Fresh; 5]);
+    assert_eq!(statuses(&answer), [Fresh; 6]);
     assert_eq!(answer.sources.len(), 1);
     let missing = &answer.widgets[&Widget::Realtime].missing;
     assert!(missing.iter().all(|gap| gap.detail == Some(MissingDetail::NoActivities)), "{missing:?}");
@@ -599,7 +599,7 @@ async fn a_dropped_answer_ends_its_questions_and_harms_nothing() {
     }
     drop(answer);
     assert_eq!(said.recv().await, Some("dropped"));
-    assert_eq!(statuses(&dashboard.answer(&request, now()).await.unwrap()), [Fresh; 5]);
+    assert_eq!(statuses(&dashboard.answer(&request, now()).await.unwrap()), [Fresh; 6]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
@@ -622,7 +622,7 @@ async fn a_source_that_blocks_its_thread_is_not_waited_for() {
     let began = Instant::now();
     let answer = tokio::spawn(async move { dashboard.answer(&everything(), now()).await }).await.unwrap().unwrap();
     assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
-    assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial]);
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial, Fresh]);
 }
 
 #[tokio::test]
@@ -698,6 +698,8 @@ async fn every_figure_of_an_answer_is_defined_once() {
         "from",
         "to",
         "state",
+        "date",
+        "interval",
     ];
     let undefined: Vec<&String> = found
         .iter()

@@ -425,7 +425,7 @@ async fn what_one_process_loaded_another_finds_in_one_round_trip() {
     behind().await;
     assert_eq!(cache.asked(), 1);
     let second = ask(&dashboard(), &request, now() + ms(300)).await;
-    assert_eq!((cache.asked(), cache.keys.lock().unwrap().len()), (2, 5));
+    assert_eq!((cache.asked(), cache.keys.lock().unwrap().len()), (2, 6));
     let calls = [Of::Behavior, Of::Ledger, Of::Realtime].map(|of| sources.calls(of));
     assert_eq!((calls, &second.answer.data), ([1, 1, 1], &first.answer.data));
     assert_eq!(second.answer.widgets, first.answer.widgets);

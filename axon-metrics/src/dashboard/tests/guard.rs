@@ -137,7 +137,7 @@ async fn each_question_has_what_the_deadline_leaves_of_its_own_time_and_so_has_t
         }))
         .build();
     let answer = dashboard.answer(&everything(), now()).await.unwrap();
-    assert_eq!(statuses(&answer), [Fresh; 5]);
+    assert_eq!(statuses(&answer), [Fresh; 6]);
     let seen = seen.lock().unwrap();
     assert_eq!(seen.iter().filter(|(seam, ..)| *seam == "behavior").count(), 2);
     let ms = Duration::from_millis;
@@ -179,7 +179,8 @@ async fn what_is_too_much_is_refused_before_any_store_is_asked() {
     let asked: Arc<AtomicUsize> = Arc::default();
     let hours = Arc::clone(&asked);
     let behavior = behavior_source(move |question| {
-        hours.store(question.series[0].cells.count(), Ordering::SeqCst);
+        let inflow = question.series.iter().find(|series| series.activities == crate::source::SeriesActivities::All);
+        hours.store(inflow.unwrap().cells.count(), Ordering::SeqCst);
         Ok(behavior_facts(question))
     });
     healthy().behavior(behavior).build().answer(&everything().period(most), now()).await.unwrap();

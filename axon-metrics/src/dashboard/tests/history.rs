@@ -56,7 +56,7 @@ async fn weeks_that_take_longer_to_read_than_an_answer_may_cost_only_the_baselin
     let began = Instant::now();
     let answer = dashboard.answer(&everything(), now()).await.unwrap();
     assert_eq!(began.elapsed(), Duration::from_millis(150), "no longer than for the others and a moment");
-    assert_eq!(statuses(&answer), [Fresh, Fresh, Partial, Fresh, Fresh]);
+    assert_eq!(statuses(&answer), [Fresh, Fresh, Partial, Fresh, Fresh, Fresh]);
     assert_eq!(details(&answer), [Some(MissingDetail::HistoryLoading)]);
     assert_eq!(answer.data.comparison.unwrap().promotion.orders, Some(45));
     let ledger = answer.sources.iter().find(|source| source.kind == SourceKind::Ledger).unwrap();

@@ -2,7 +2,6 @@
 //! another question's figures is seen. Calls are counted, and so is how many of one question run at once.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::{

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Activity, At, Event, PeriodChoice, Via, World,
     clock::{self, Range, Span},
+    days::trend,
     exact::{Figure, change, percent},
     sales::comparison,
     stock::{realtime, remaining_of},
@@ -54,6 +55,7 @@ pub(crate) fn expected(world: &World) -> Option<(Value, BTreeMap<&'static str, W
         ("realtime", realtime(world)),
     ]);
     if world.question.activity.is_none() {
+        widgets.insert("trend", trend(world, &range));
         widgets.insert("activities", activities(world, &range));
     }
     Some((head(world, &range), widgets))

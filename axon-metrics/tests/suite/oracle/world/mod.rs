@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 
 mod build;
 mod clock;
+mod days;
 mod deliver;
 mod exact;
 mod expect;
