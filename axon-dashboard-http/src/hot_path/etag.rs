@@ -43,9 +43,7 @@ struct State<'a> {
 
 /// The tag, weak: the bytes of two answers of one tag differ in their clocks.
 pub(super) fn of(mut answer: DashboardAnswer) -> Result<HeaderValue, Problem> {
-    if let Some(realtime) = &mut answer.data.realtime {
-        realtime.last_updated = None;
-    }
+    answer.data.clear_clocks();
     let range = &answer.range;
     let settled = |to| (!range.in_progress).then_some(to);
     let substance = Substance {

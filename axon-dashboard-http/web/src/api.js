@@ -1,15 +1,13 @@
 // Requests to the server. A failure is a value that says what to do next, never an empty answer.
 
 import { BASE } from "./address.js";
+import { widgetsOf } from "./widgets/registry.js";
 
 /** @typedef {import("./types.js").Problem} Problem */
 /** @typedef {import("./address.js").Address} Address */
 
 /** Longer than any answer may take. */
 const PATIENCE = 15_000;
-
-/** Which widgets each page asks for. */
-const WIDGETS = { campaign: "overview,funnel,comparison,realtime,activities", activity: "overview,funnel,comparison,realtime" };
 
 /**
  * Where the figures of a page are.
@@ -20,8 +18,8 @@ export function figures(address, kind) {
   const view = address.view === "activity" ? "activity" : "campaign";
   const path = `api/v1/dashboard/${view}/${encodeURIComponent(address.id)}`;
   const url = new URL(kind === "stream" ? `${path}/stream` : path, BASE);
-  const asked = { widgets: WIDGETS[view], period: address.period, compare: "previous", mode: address.mode };
-  for (const [name, value] of Object.entries(asked)) if (value) url.searchParams.set(name, value);
+  const query = { widgets: widgetsOf(view), period: address.period, compare: "previous", mode: address.mode };
+  for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
   if (address.period === "custom") {
     url.searchParams.set("startDate", address.startDate);
     url.searchParams.set("endDate", address.endDate);

@@ -6,6 +6,7 @@ import * as csv from "./csv.js";
 import { fill, h, icon, ICONS, mark, write } from "./dom.js";
 import * as format from "./format.js";
 import * as notes from "./notes.js";
+import { WIDGETS } from "./widgets/registry.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./types.js").Answer} Answer */
@@ -15,8 +16,6 @@ import { t } from "./words.js";
 
 /** Live figures that are older than this are dimmed. */
 const LATE = 10_000;
-/** What is true this second, whatever the range. */
-const NOW = ["realtime", "activities"];
 
 /**
  * @typedef {object} Options
@@ -72,7 +71,7 @@ export class Frame {
     if (!whole) return false;
     const state = own(whole, this.options);
     this.state = state;
-    this.live = answer.range.inProgress || NOW.includes(this.options.widget);
+    this.live = answer.range.inProgress || WIDGETS[this.options.widget].live;
     this.asOf = state.asOf;
     this.behind = state.asOf ? Date.parse(answer.timestamp) - Date.parse(state.asOf) : 0;
     const failed = state.status === "unavailable";

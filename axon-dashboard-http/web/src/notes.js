@@ -1,6 +1,7 @@
 // Why figures are missing, and what a reader should know of those that are there, in the page's words.
 
 import * as format from "./format.js";
+import { WIDGETS } from "./widgets/registry.js";
 import { known, lang, t } from "./words.js";
 
 /** @typedef {import("./types.js").MissingFigure} MissingFigure */
@@ -98,8 +99,7 @@ export function figure(widget, field, answer) {
     const owner = word(`promotion.${sales[1]}`);
     return sales[2] ? t("figure.of", { owner, figure: word(`promotion.${sales[2]}`) }) : owner;
   }
-  const key = { overview: "kpi", funnel: "funnel", comparison: "promotion", realtime: "realtime", activities: "activities" }[widget];
-  return word(`${key}.${field}`);
+  return word(`${WIDGETS[widget].words}.${field}`);
 }
 
 /** @param {string} key */

@@ -82,10 +82,12 @@ impl DashboardRequest {
         self
     }
 
-    /// This request with the mode it is counted in, where it names none: two requests that mean the same are then equal.
+    /// This request with the mode it is counted in, where it names none, and without the plan's funnel, which is the default:
+    /// two requests that mean the same are then equal.
     #[must_use]
     pub fn mode_or(mut self, default: Mode) -> Self {
         self.mode.get_or_insert(default);
+        self.funnel = self.funnel.filter(|funnel| **funnel != *FunnelDefinition::FCFS);
         self
     }
 
