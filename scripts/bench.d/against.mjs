@@ -1,0 +1,88 @@
+// Benches of another revision beside those of this tree, in one run: each round runs the old program and then the new one, so
+// that a machine whose speed drifts slows both. Prints, for each figure, the ratio new / old. Called by scripts/bench.
+//
+// Figures are criterion's medians, and of `cached` the microseconds of processor per request. More than 1 is slower.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const ROUNDS = Number(process.env.AXON_BENCH_ROUNDS ?? 3);
+const [revision, ...names] = process.argv.slice(2);
+const folder = resolve('target/against');
+const tree = join(folder, 'tree');
+
+const git = (...args) => execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+let commit;
+try {
+  commit = git('rev-parse', '--verify', `${revision}^{commit}`);
+} catch {
+  console.error(`error: there is no git revision ${revision}`);
+  process.exit(1);
+}
+
+// The program of each bench, built in a folder.
+function build(cwd, target) {
+  const args = ['bench', '--locked', '--package', 'axon-benches', '--no-run', '--message-format=json'];
+  names.forEach((name) => args.push('--bench', name));
+  const env = { ...process.env, CARGO_TARGET_DIR: target };
+  const built = spawnSync('cargo', args, { cwd, env, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'] });
+  if (built.status !== 0) throw new Error(`the benches of ${cwd} cannot be built`);
+  const messages = built.stdout.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  const programs = messages.filter((message) => message.executable && message.target.kind.includes('bench'));
+  return Object.fromEntries(programs.map((message) => [message.target.name, message.executable]));
+}
+
+// Criterion's medians below a folder, in nanoseconds by the bench's name.
+function medians(home, found = {}) {
+  for (const entry of readdirSync(home, { withFileTypes: true })) {
+    const path = join(home, entry.name);
+    if (entry.isDirectory() && entry.name !== 'new' && entry.name !== 'base') medians(path, found);
+    if (entry.name !== 'new') continue;
+    const { full_id: id } = JSON.parse(readFileSync(join(path, 'benchmark.json'), 'utf8'));
+    found[id] = JSON.parse(readFileSync(join(path, 'estimates.json'), 'utf8')).median.point_estimate;
+  }
+  return found;
+}
+
+// The figures of one run of a program.
+function run(program, cwd, name) {
+  const home = join(folder, 'criterion');
+  rmSync(home, { recursive: true, force: true });
+  mkdirSync(home, { recursive: true });
+  const env = { ...process.env, CRITERION_HOME: home };
+  const done = spawnSync(program, ['--bench', ...(name === 'cached' ? [] : ['--noplot'])], { cwd, env, encoding: 'utf8' });
+  const figures = medians(home);
+  for (const [, row, micros] of done.stdout.matchAll(/^ {2}(\S.*?) +([\d.]+) us /gm)) figures[`cached: ${row}`] = Number(micros);
+  if (Object.keys(figures).length === 0) throw new Error(`${name} has no figures:\n${done.stdout}\n${done.stderr}`);
+  return figures;
+}
+
+if (!existsSync(tree)) {
+  mkdirSync(folder, { recursive: true });
+  git('worktree', 'add', '--detach', '--force', tree, commit);
+}
+try {
+  execFileSync('git', ['checkout', '--quiet', '--detach', commit], { cwd: tree });
+  const sides = { old: tree, new: process.cwd() };
+  const programs = { old: build(tree, join(folder, 'old')), new: build('.', resolve('target')) };
+  const ratios = {};
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    for (const name of names) {
+      process.stderr.write(`\n== round ${round} of ${ROUNDS}: ${name}\n`);
+      const [before, now] = ['old', 'new'].map((side) => run(programs[side][name], join(sides[side], 'benches'), name));
+      for (const [id, figure] of Object.entries(now)) {
+        if (before[id]) (ratios[id] ??= []).push({ ratio: figure / before[id], before: before[id], now: figure });
+      }
+    }
+  }
+  console.log(`new / old, old is ${commit.slice(0, 12)}; median of ${ROUNDS} rounds, lowest and highest beside it`);
+  for (const [id, rounds] of Object.entries(ratios)) {
+    rounds.sort((one, other) => one.ratio - other.ratio);
+    const text = (round) => round.ratio.toFixed(3);
+    const middle = rounds[Math.floor(rounds.length / 2)];
+    console.log(`  ${text(middle)}  (${text(rounds[0])} to ${text(rounds.at(-1))})  ${id}`);
+  }
+} finally {
+  git('worktree', 'remove', '--force', tree);
+}
