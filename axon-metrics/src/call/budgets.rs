@@ -24,14 +24,8 @@ pub struct Budgets {
 
 impl Default for Budgets {
     fn default() -> Self {
-        let milliseconds = |kind| match kind {
-            QuestionKind::Catalog => 300,
-            QuestionKind::Behavior | QuestionKind::Ledger => 800,
-            QuestionKind::Realtime => 150,
-            QuestionKind::History => 10_000,
-        };
-        let ms = Duration::from_millis;
-        Self { answer: ms(1000), cache: ms(50), questions: PerQuestion::from_fn(|kind| ms(milliseconds(kind))) }
+        let (answer, cache) = (Duration::from_secs(1), Duration::from_millis(50));
+        Self { answer, cache, questions: PerQuestion::from_fn(|kind| kind.defaults().0) }
     }
 }
 

@@ -18,13 +18,7 @@ pub struct Concurrency {
 
 impl Default for Concurrency {
     fn default() -> Self {
-        let permits = |kind| match kind {
-            QuestionKind::Catalog | QuestionKind::History => 2,
-            QuestionKind::Behavior => 8,
-            QuestionKind::Ledger => 5,
-            QuestionKind::Realtime => 32,
-        };
-        Self { questions: PerQuestion::from_fn(permits) }
+        Self { questions: PerQuestion::from_fn(|kind| kind.defaults().1) }
     }
 }
 

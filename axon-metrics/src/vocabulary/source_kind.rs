@@ -4,6 +4,7 @@
 use std::{
     fmt,
     ops::{Index, IndexMut},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,18 @@ impl QuestionKind {
             Self::History => "history",
             other => other.source().name(),
         }
+    }
+
+    /// How long it may take, and how many are asked at once, where nothing else is set.
+    pub(crate) fn defaults(self) -> (Duration, usize) {
+        let (milliseconds, permits) = match self {
+            Self::Catalog => (300, 2),
+            Self::Behavior => (800, 8),
+            Self::Ledger => (800, 5),
+            Self::Realtime => (150, 32),
+            Self::History => (10_000, 2),
+        };
+        (Duration::from_millis(milliseconds), permits)
     }
 
     /// Which source is asked.
