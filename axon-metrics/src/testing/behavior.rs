@@ -244,7 +244,7 @@ pub async fn a_series_counts_events_of_all_activities_per_cell<S: BehaviorStore>
 
 /// Cells of a zone that is half an hour off, and cells of half an hour, are counted as they are asked for.
 pub async fn a_series_follows_the_cells_asked_for<S: BehaviorStore>() {
-    let events = [event("PAGE_VIEW", -5_400, 1), event("PAGE_VIEW", -3_200, 1), event("PAGE_VIEW", -2_200, 1)];
+    let events = [event("PAGE_VIEW", -5_000, 1), event("PAGE_VIEW", -3_200, 1), event("PAGE_VIEW", -2_200, 1)];
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &[]);
     // 08:45 to 09:45, and 09:45 up to 10:30; and 09:00, 09:30, 10:00.
     question.series = vec![all("PAGE_VIEW", grid(-6_300, HOUR, 2)), all("PAGE_VIEW", grid(-5_400, HOUR / 2, 3))];
@@ -266,10 +266,10 @@ pub async fn cells_of_a_series_that_are_yet_to_come_are_a_measured_zero<S: Behav
 /// Several series of one question are independent of each other and of the steps, whatever activities each is about.
 pub async fn several_series_are_independent<S: BehaviorStore>() {
     let events = [
-        event("PAGE_VIEW", -3 * DAY, 1),
-        event("PAGE_VIEW", -HOUR, 1),
-        event("PAGE_VIEW", -HOUR, 1).of(9),
-        event("CLICK", -HOUR, 1),
+        event("PAGE_VIEW", -3 * DAY + HOUR, 1),
+        event("PAGE_VIEW", -HOUR / 2, 1),
+        event("PAGE_VIEW", -HOUR / 2, 1).of(9),
+        event("CLICK", -HOUR / 2, 1),
     ];
     let mut scope = scope(&[7, 9], window(-2 * DAY, 0), Counting::Events);
     scope.funnel_activities = ids(&[7]);
