@@ -179,11 +179,12 @@ fn catalog() -> Catalog {
 /// A good reply to any question: nothing happened.
 fn nothing(body: &str) -> Canned {
     let none = json!({"value": 0});
+    let no_cells = json!({"doc_count": 0, "each": {"buckets": []}});
     let search = json!({
         "status": 200, "timed_out": false, "_shards": shards(1), "hits": {"total": {"value": 0, "relation": "eq"}},
         "aggregations": {
             "users": none, "anonymous": {"sessions": none},
-            "hours": {"doc_count": 0, "each": {"buckets": []}}, "activities": {"buckets": []},
+            "hours": no_cells, "hours_1": no_cells, "activities": {"buckets": []},
         },
     });
     Canned::json(&json!({"responses": vec![search; body.lines().count() / 2]}))

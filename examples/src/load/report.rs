@@ -24,7 +24,7 @@ pub struct Quantiles {
 impl fmt::Display for Quantiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { count, p50, p90, p99, p999, max } = self;
-        write!(f, "{count:8}  p50 {p50:9.2}  p90 {p90:9.2}  p99 {p99:9.2}  p99.9 {p999:9.2}  max {max:9.2} ms")
+        write!(f, "{count:8}  p50 {p50:9.3}  p90 {p90:9.3}  p99 {p99:9.3}  p99.9 {p999:9.3}  max {max:9.3} ms")
     }
 }
 
