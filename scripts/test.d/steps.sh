@@ -20,8 +20,10 @@ step_ends() {
     $(((${EPOCHREALTIME/[.,]/} - step_began) / 100000 % 10)) $((used - step_used)) "$step_name${step_suffix:-}" >>"$gate/steps"
   step_name=
 }
-# processor_time: sets `used` to the seconds of this shell and of all that it has called and waited for.
+# processor_time: sets `used` to the seconds of this shell and of all that it has called and waited for, but for what ran
+# beside the tests, which has steps of its own: it leaves what it used in `used_beside` when it ends.
 processor_time() {
   times >"$gate/times.$$"
   used=$(tr ',' '.' <"$gate/times.$$" | awk -F'[ms ]+' '{ sum += 60 * ($1 + $3) + $2 + $4 } END { printf "%.0f", sum }')
+  used=$((used - $(cat "$gate/used_beside" 2>/dev/null || echo 0)))
 }
