@@ -15,7 +15,8 @@ pub trait BehaviorSource: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Step counts, series and active subjects, all from the same round trip.
-    /// - Unit: events in [`Counting::Events`], distinct recorded subjects in [`Counting::Subjects`].
+    /// - Unit: events in [`Counting::Events`](super::Counting::Events), distinct recorded subjects in
+    ///   [`Counting::Subjects`](super::Counting::Subjects).
     /// - Scope: an event belongs to the activity it names; a step counts over the union of the funnel activities, so
     ///   distinct subjects of several activities are not a sum.
     /// - Window: `[from, to)` on the time the event occurred. Events at or after the scope's `as_of` are not used.

@@ -15,7 +15,8 @@ pub trait LedgerSource: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Step counts, sales and history; each only where it is asked for, and history alone, too.
-    /// - Unit: rows in [`Counting::Events`], distinct users in [`Counting::Subjects`]; money exact.
+    /// - Unit: rows in [`Counting::Events`](super::Counting::Events), distinct users in
+    ///   [`Counting::Subjects`](super::Counting::Subjects); money exact.
     /// - Window: `[from, to)`; entries by the time they were created, purchases by the time of purchase.
     /// - Status: approved entries; confirmed purchases. Cancelled and refunded ones stand beside, or are `None` where
     ///   the store has no status.
