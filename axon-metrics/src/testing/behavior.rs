@@ -244,14 +244,17 @@ pub async fn a_series_counts_events_of_all_activities_per_cell<S: BehaviorStore>
 
 /// Cells of a zone that is half an hour off, and cells of half an hour, are counted as they are asked for.
 pub async fn a_series_follows_the_cells_asked_for<S: BehaviorStore>() {
-    let events = [event("PAGE_VIEW", -5_000, 1), event("PAGE_VIEW", -3_200, 1), event("PAGE_VIEW", -2_200, 1)];
+    // On both sides of bounds: a cell holds its first instant, and not its last.
+    let margin = margin::<S>();
+    let events = [-5_400 + margin, -3_601 - margin, -3_600 + margin, -2_701 - margin, -2_700 + margin];
+    let events = events.map(|second| event("PAGE_VIEW", second, 1));
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &[]);
     // 08:45 to 09:45, and 09:45 up to 10:30; and 09:00, 09:30, 10:00.
     question.series = vec![all("PAGE_VIEW", grid(-6_300, HOUR, 2)), all("PAGE_VIEW", grid(-5_400, HOUR / 2, 3))];
     let Some(source) = S::holding(&events).await else { return };
     let facts = ask(&source, &question).await;
-    assert_eq!(measured(&facts.series[0]), [2, 1]);
-    assert_eq!(measured(&facts.series[1]), [1, 2, 0]);
+    assert_eq!(measured(&facts.series[0]), [4, 1]);
+    assert_eq!(measured(&facts.series[1]), [2, 3, 0]);
 }
 
 /// Cells after the question's instant are a measured 0: a series may end later than what has happened.
