@@ -70,7 +70,7 @@ impl Load {
                 return Arc::new(loaded);
             }
         };
-        // By far the largest key of a load, and not needed where a cache has all.
+        // By far the largest part of a load, and not needed where a cache has all.
         let asked = Box::pin(self.ask_sources(began)).await;
         let keep = !self.inner.settings.lifetimes.keep_nothing();
         if keep {

@@ -18,7 +18,8 @@ impl LoadResult {
         self.refused
     }
 
-    pub(super) fn widget_key(&self, key: &str) -> Option<Arc<WidgetSnapshot>> {
+    /// The widget under a key; `None` if it was not loaded.
+    pub(super) fn widget(&self, key: &str) -> Option<Arc<WidgetSnapshot>> {
         self.widgets.iter().find(|(widget_key, _)| widget_key.key == key).map(|(_, finished)| Arc::clone(finished))
     }
 }

@@ -36,7 +36,7 @@ pub(super) enum Lookup {
     /// Kept, whole, and shown while new ones are loaded.
     Usable(Vec<Arc<WidgetSnapshot>>),
     /// Just loaded, whole or not.
-    LoadResult(Vec<Arc<WidgetSnapshot>>),
+    Loaded(Vec<Arc<WidgetSnapshot>>),
     /// Not loaded, since more is asked than can be done in time.
     Refused { retry_after: Duration },
 }
@@ -58,7 +58,7 @@ impl Lookup {
     /// The latest instant one of them was loaded for.
     pub(super) fn as_of(&self) -> Option<Timestamp> {
         match self {
-            Self::Fresh(finished) | Self::Usable(finished) | Self::LoadResult(finished) => {
+            Self::Fresh(finished) | Self::Usable(finished) | Self::Loaded(finished) => {
                 finished.iter().map(|one| one.as_of).max()
             }
             Self::Refused { .. } => None,
@@ -90,14 +90,14 @@ impl Finder<'_> {
 
     fn unpack(&self, group: &LoadGroup, loaded: Option<&LoadResult>) -> Lookup {
         let widgets = |loaded: &LoadResult| {
-            group.widgets.iter().map(|widget_key| loaded.widget_key(&widget_key.key)).collect::<Option<Vec<_>>>()
+            group.widgets.iter().map(|widget_key| loaded.widget(&widget_key.key)).collect::<Option<Vec<_>>>()
         };
         match loaded.map(|loaded| (loaded.refused(), widgets(loaded))) {
-            Some((_, Some(widgets))) => Lookup::LoadResult(widgets),
+            Some((_, Some(widgets))) => Lookup::Loaded(widgets),
             Some((Some(retry_after), None)) => Lookup::Refused { retry_after },
             _ => {
                 warn!("a load ended without a word, or not in time");
-                Lookup::LoadResult(widgets(&self.load(vec![group.clone()]).unanswered()).unwrap_or_default())
+                Lookup::Loaded(widgets(&self.load(vec![group.clone()]).unanswered()).unwrap_or_default())
             }
         }
     }
@@ -225,7 +225,7 @@ impl Finder<'_> {
         let of_it = |finished: &Arc<WidgetSnapshot>| finished.load == load;
         let left = whole.into_iter().zip(failed).map(|(whole, failed)| failed.filter(of_it).or(whole.filter(of_it)));
         match left.collect::<Option<Vec<_>>>() {
-            Some(left) => Decision::Answer(Lookup::LoadResult(left)),
+            Some(left) => Decision::Answer(Lookup::Loaded(left)),
             None => Decision::Load,
         }
     }

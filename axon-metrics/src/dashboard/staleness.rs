@@ -48,7 +48,7 @@ pub(super) fn views(
             .zip(finished)
             .map(|(widget_key, one)| show.whole(widget_key, one, CacheOutcome::Refreshing))
             .collect(),
-        Lookup::LoadResult(finished) => {
+        Lookup::Loaded(finished) => {
             widgets.zip(finished).map(|(widget_key, one)| show.loaded(widget_key, one)).collect()
         }
         Lookup::Refused { retry_after } => {
