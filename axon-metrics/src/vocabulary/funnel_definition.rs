@@ -72,3 +72,19 @@ impl FunnelDefinition {
         &self.rules
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_funnel_is_named_and_has_another_key_than_the_plans() {
+        let new = |key: &str, ko: &str| FunnelDefinition::new(key, ko, "Reading", StepRules::default());
+        assert_eq!(new("reading", "읽기").unwrap().key(), "reading");
+        let fcfs = FunnelDefinition::FCFS;
+        assert_eq!(new(fcfs, "읽기").unwrap_err(), [StepFault::Repeated(fcfs.into())]);
+        let name = StepFault::Name { key: fcfs.into(), language: "ko" };
+        assert_eq!(new(fcfs, " ").unwrap_err(), [name, StepFault::Repeated(fcfs.into())]);
+        assert_eq!(new("", "읽기").unwrap_err(), [StepFault::Key(String::new())]);
+    }
+}

@@ -1,6 +1,6 @@
 //! Funnels beside the plan's, as the file has them: `[[funnels]]` with a key, a Korean and an English name, and steps.
 
-use axon_metrics::definitions::{FunnelDefinition, Step, StepFault, StepRules};
+use axon_metrics::definitions::{EventRule, FunnelDefinition, Record, Step, StepFault, StepRules};
 use serde::{Deserialize, Serialize};
 
 use super::values::StepText;
@@ -30,15 +30,15 @@ struct FunnelStep {
 /// Every fault of every funnel at once, each with its place.
 pub(super) fn definitions(funnels: &[FunnelSettings]) -> anyhow::Result<Vec<FunnelDefinition>> {
     let mut faults = Vec::new();
-    let mut definitions: Vec<FunnelDefinition> = Vec::new();
+    let mut definitions = Vec::new();
     for (index, funnel) in funnels.iter().enumerate() {
         let place = format!("funnels[{index}]");
+        if funnels[..index].iter().any(|earlier| earlier.key == funnel.key) {
+            faults.push(format!("{place}: the key {:?} is there twice", funnel.key));
+        }
         match funnel.definition() {
-            Ok(definition) if definitions.iter().any(|earlier| earlier.key() == definition.key()) => {
-                faults.push(format!("{place}: the key {:?} is there twice", definition.key()));
-            }
             Ok(definition) => definitions.push(definition),
-            Err(wrong) => faults.extend(wrong.into_iter().map(|fault| format!("{place}.{fault}"))),
+            Err(wrong) => faults.extend(wrong.into_iter().map(|fault| format!("{place}: {fault}"))),
         }
     }
     anyhow::ensure!(faults.is_empty(), "{}", faults.join("; "));
@@ -50,29 +50,26 @@ impl FunnelSettings {
         let mut faults = Vec::new();
         let mut steps = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
-            match step.rule.record() {
-                Ok(record) => steps.push(Step::new(&*step.key, &*step.ko, &*step.en, record)),
-                Err(error) => faults.push(format!("steps[{index}].rule: {error:#}")),
-            }
+            let record = step.rule.record().unwrap_or_else(|error| {
+                faults.push(format!("steps[{index}].rule: {error:#}"));
+                // Any rule stands in for the one that cannot be read, so that keys, names and the number of steps are checked.
+                Record::Event(EventRule::trigger("unreadable"))
+            });
+            steps.push(Step::new(&*step.key, &*step.ko, &*step.en, record));
         }
-        // With a rule that cannot be read there are fewer steps than were given: what is left is not judged.
-        let of_steps = |wrong: Vec<StepFault>| wrong.into_iter().map(|fault| format!("steps: {fault}"));
-        let rules = if faults.is_empty() {
-            StepRules::new(steps).map_err(|wrong| faults.extend(of_steps(wrong))).unwrap_or_default()
-        } else {
+        let rules = StepRules::new(steps).unwrap_or_else(|wrong| {
+            faults.extend(wrong.iter().map(|fault| format!("steps: {fault}")));
             StepRules::default()
-        };
-        match FunnelDefinition::new(&*self.key, &*self.ko, &*self.en, rules) {
-            Ok(definition) if faults.is_empty() => return Ok(definition),
-            Ok(_) => {}
-            Err(wrong) if self.key == FunnelDefinition::FCFS => {
-                faults.push(format!("key: {:?} is the plan's funnel, which `steps` defines", FunnelDefinition::FCFS));
-                faults.extend(
-                    wrong.iter().filter(|fault| !matches!(fault, StepFault::Repeated(_))).map(ToString::to_string),
-                );
-            }
-            Err(wrong) => faults.extend(wrong.iter().map(ToString::to_string)),
-        }
-        Err(faults)
+        });
+        let definition = FunnelDefinition::new(&*self.key, &*self.ko, &*self.en, rules);
+        let definition = definition.map_err(|wrong| {
+            faults.extend(wrong.iter().map(|fault| match fault {
+                StepFault::Repeated(key) => {
+                    format!("the key {key:?} is that of the plan's funnel, which `steps` defines")
+                }
+                fault => fault.to_string(),
+            }));
+        });
+        definition.ok().filter(|_| faults.is_empty()).ok_or(faults)
     }
 }

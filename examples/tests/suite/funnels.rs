@@ -72,18 +72,40 @@ ko = ""
 en = "Mine"
 steps = [{ key = "A", ko = "가", en = "A", rule = "event PAGE_VIEW" }]
 [[funnels]]
-key = "two"
+key = "Two words"
 ko = "둘"
 en = "Two"
-steps = [{ key = "a", ko = "가", en = "A", rule = "visits" }, { key = "b", ko = "나", en = "B", rule = "purchases" }]
+steps = [{ key = "a", ko = "가", en = "A", rule = "visits" }, { key = "a", ko = "나", en = "B", rule = "purchases" }]
+[[funnels]]
+key = "three"
+ko = "셋"
+en = "Three"
+steps = [{ key = "a", ko = "가", en = "A", rule = "event A" }, { key = "b", ko = "", en = "B", rule = "event" }]
+[[funnels]]
+key = "three"
+ko = "넷"
+en = "Four"
+steps = [{ key = "a", ko = "가", en = "A", rule = "event A" }, { key = "b", ko = "나", en = "B", rule = "event B" }]
 "#;
     let settings = file(wrong);
     let output = binary().args(["--check-config", "--config"]).arg(settings.path()).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && said.lines().count() == 1 && said.starts_with("error: "), "{said}");
-    for part in ["funnels[0]", "\"fcfs\"", "2 to 32 steps, not 1", "\"A\"", "ko name", "funnels[1]", "steps[0].rule"] {
-        assert!(said.contains(part), "{part}: {said}");
-    }
+    let of = |funnel: &str| -> Vec<String> {
+        let faults = said.trim_end().split("; ").filter(|fault| fault.contains(&format!("funnels[{funnel}]")));
+        faults.map(str::to_owned).collect()
+    };
+    let named = |funnel: &str, parts: &[&str]| {
+        let faults = of(funnel);
+        assert_eq!(faults.len(), parts.len(), "funnel {funnel}: {said}");
+        for (fault, part) in faults.iter().zip(parts) {
+            assert!(fault.contains(part), "funnel {funnel}, {part}: {fault}");
+        }
+    };
+    named("0", &["2 to 32 steps, not 1", "key \"A\"", "ko name of \"fcfs\"", "\"fcfs\" is that of the plan's funnel"]);
+    named("1", &["steps[0].rule", "\"a\" is there twice", "\"Two words\" is not 1 to 32"]);
+    named("2", &["steps[1].rule", "ko name of \"b\""]);
+    named("3", &["the key \"three\" is there twice"]);
     let unknown = file(&READING.replace("en = \"Reading\"", "en = \"Reading\"\nwindow = 7"));
     let output = binary().args(["--check-config", "--config"]).arg(unknown.path()).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("window"));
