@@ -127,7 +127,7 @@ impl DashboardRequest {
                 let message = format!("funnel must be one of {}", rules.funnels.join(", "));
                 faults.push(Fault::new("funnel", FaultCode::UnknownValue, message));
             }
-            if !self.widgets.contains(&Widget::Funnel) {
+            if !self.widgets.iter().any(|widget| widget.needs().funnel) {
                 let message = "funnel chooses what the widget funnel counts, which is not asked for";
                 faults.push(Fault::new("funnel", FaultCode::NotSupported, message));
             }

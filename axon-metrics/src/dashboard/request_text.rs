@@ -401,10 +401,14 @@ mod tests {
         #[test]
         fn a_request_as_text_is_the_same_request(
             id in 1..=crate::vocabulary::id::MAX_ID,
-            widgets in proptest::sample::subsequence(Widget::ALL.to_vec(), 1..=5),
+            widgets in proptest::sample::subsequence(Widget::ALL.to_vec(), 1..=Widget::ALL.len()),
             kind in 0..4_u8, bounds in any_bound(), mode in proptest::option::of(0..2_usize), compare in any::<bool>(),
+            funnel in any::<bool>(),
         ) {
             let mut request = DashboardRequest::campaign(id).widgets(widgets);
+            if funnel && request.widgets.contains(&Widget::Funnel) {
+                request = request.funnel("own");
+            }
             request = request.period(match kind {
                 0 => Period::Today,
                 1 => Period::Last7Days,
@@ -419,7 +423,8 @@ mod tests {
             }
             let parameters = request.to_parameters();
             let text = RequestText { level: Level::Campaign, id: &id.to_string(), parameters: &parameters };
-            prop_assert_eq!(text.parse(&RequestRules::new(Mode::Count, Seoul), now()).expect("no fault"), request);
+            let rules = RequestRules { funnels: vec!["fcfs".into(), "own".into()], ..RequestRules::new(Mode::Count, Seoul) };
+            prop_assert_eq!(text.parse(&rules, now()).expect("no fault"), request);
         }
     }
 }

@@ -17,10 +17,12 @@ pub(super) fn fingerprint(currency: &str, campaign: &Campaign, activities: &[Act
         hash.update(text.len().to_be_bytes());
         hash.update(text);
     };
+    // Of a campaign, no widget shows the budget; its activities are those of the scope.
+    let Campaign { id, name, start, end, budget: _, activities: _ } = campaign;
     text(currency);
-    text(&campaign.id.to_string());
-    text(&campaign.name);
-    text(&dates(campaign.start, campaign.end));
+    text(&id.to_string());
+    text(name);
+    text(&dates(*start, *end));
     for Activity { id, name, kind, start, end, limit, product } in activities {
         text(&id.to_string());
         text(name);

@@ -9,66 +9,69 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// Which kind of fact a source owns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = Seam))]
-#[serde(rename_all = "snake_case")]
-pub enum SourceKind {
-    /// What exists.
-    Catalog,
-    /// What visitors did.
-    Behavior,
-    /// What the business recorded.
-    Ledger,
-    /// What is true this second.
-    Realtime,
+/// An enum with its word for each variant, and all of them: one row each, so that no list can lack one.
+macro_rules! kinds {
+    (
+        $(#[$doc:meta])*
+        $kind:ident, $(#[$name_doc:meta])* fn name { $($(#[$variant_doc:meta])* $variant:ident: $name:literal,)* }
+    ) => {
+        $(#[$doc])*
+        pub enum $kind { $($(#[$variant_doc])* $variant,)* }
+
+        impl $kind {
+            /// All kinds, in their order.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            $(#[$name_doc])*
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
 }
 
-impl SourceKind {
-    /// All kinds, in the order of answers.
-    pub const ALL: [Self; 4] = [Self::Catalog, Self::Behavior, Self::Ledger, Self::Realtime];
-
+kinds! {
+    /// Which kind of fact a source owns.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    #[cfg_attr(feature = "openapi", schema(as = Seam))]
+    #[serde(rename_all = "snake_case")]
+    SourceKind,
     /// Its word in answers and logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Catalog => "catalog",
-            Self::Behavior => "behavior",
-            Self::Ledger => "ledger",
-            Self::Realtime => "realtime",
-        }
+    fn name {
+        /// What exists.
+        Catalog: "catalog",
+        /// What visitors did.
+        Behavior: "behavior",
+        /// What the business recorded.
+        Ledger: "ledger",
+        /// What is true this second.
+        Realtime: "realtime",
     }
 }
 
-/// What a source is asked, where one source is asked more than one kind of question. Each kind has a budget, a circuit
-/// breaker and a bulkhead of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum QuestionKind {
-    /// What exists.
-    Catalog,
-    /// What visitors did.
-    Behavior,
-    /// What the business recorded.
-    Ledger,
-    /// What is true this second.
-    Realtime,
-    /// What the business recorded in the weeks before a promotion. No answer waits for the end of it.
-    History,
+kinds! {
+    /// What a source is asked, where one source is asked more than one kind of question. Each kind has a budget, a circuit
+    /// breaker and a bulkhead of its own.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    #[non_exhaustive]
+    QuestionKind,
+    /// Its word in logs, metrics and settings.
+    fn name {
+        /// What exists.
+        Catalog: "catalog",
+        /// What visitors did.
+        Behavior: "behavior",
+        /// What the business recorded.
+        Ledger: "ledger",
+        /// What is true this second.
+        Realtime: "realtime",
+        /// What the business recorded in the weeks before a promotion. No answer waits for the end of it.
+        History: "history",
+    }
 }
 
 impl QuestionKind {
-    /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Catalog, Self::Behavior, Self::Ledger, Self::Realtime, Self::History];
-
-    /// Its word in logs, metrics and settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::History => "history",
-            other => other.source().name(),
-        }
-    }
-
     /// How long it may take, and how many are asked at once, where nothing else is set.
     pub(crate) fn defaults(self) -> (Duration, usize) {
         let (milliseconds, permits) = match self {

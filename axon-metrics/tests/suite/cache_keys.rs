@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use axon_metrics::{
     ActivityId, Bound, Budgets, CampaignId, Dashboard, DashboardRequest, MemoryCache, Mode, Period, QuestionKind,
-    Scope, Timestamp, Widget, Window, catalog::Catalog, source::Counting,
+    Scope, StepRules, Timestamp, Widget, Window, catalog::Catalog, definitions::FunnelDefinition, source::Counting,
 };
 use proptest::{
     prelude::*,
@@ -51,8 +51,13 @@ fn dashboard(setting: Setting) -> Dashboard {
         sources.list(Catalog::new("KRW", campaigns).unwrap());
     }
     let builder = sources.builder().tenant(setting.tenant).zone(setting.zone).baseline_weeks(setting.weeks);
-    builder.build()
+    // The same steps under another key: what is counted is the same, and it is another funnel all the same.
+    let funnel = FunnelDefinition::new(OWN, "다른 퍼널", "Other funnel", StepRules::default()).unwrap();
+    builder.funnel(funnel).build()
 }
+
+/// The key of the funnel beside the plan's.
+const OWN: &str = "own";
 
 #[derive(Debug, Clone)]
 struct Question {
@@ -61,6 +66,8 @@ struct Question {
     widgets: Vec<Widget>,
     period: Period,
     mode: Mode,
+    /// Asked for only beside the widget that counts it.
+    funnel: Option<&'static str>,
     compare: bool,
     now: Timestamp,
 }
@@ -80,23 +87,41 @@ fn question(settings: usize) -> impl Strategy<Value = Question> {
             end: Bound::At(instant(from + hours)),
         }),
     ];
-    let widgets = proptest::sample::subsequence(Widget::DEFAULT.to_vec(), 1..=4).prop_shuffle();
+    let widgets = proptest::sample::subsequence(Widget::ALL.to_vec(), 1..=Widget::ALL.len()).prop_shuffle();
+    let funnel = proptest::sample::select(vec![None, Some(FunnelDefinition::FCFS), Some(OWN)]);
     let mode = prop_oneof![Just(Mode::Count), Just(Mode::Unique)];
-    let all = (0..settings, scope, widgets, period, mode, any::<bool>(), 0..3_i64);
-    all.prop_map(move |(setting, scope, widgets, period, mode, compare, hours)| Question {
+    let all = (0..settings, scope, widgets, period, mode, funnel, any::<bool>(), 0..3_i64);
+    all.prop_map(move |(setting, scope, widgets, period, mode, funnel, compare, hours)| Question {
         setting,
         scope,
         widgets,
         period,
         mode,
+        funnel,
         compare,
         now: instant(9 * hours),
     })
 }
 
+impl Question {
+    /// The widgets that may be asked of its scope; one at least.
+    fn widgets(&self) -> BTreeSet<Widget> {
+        let mut widgets: BTreeSet<Widget> = self.widgets.iter().copied().collect();
+        if matches!(self.scope, Scope::Activity(_)) && widgets.remove(&Widget::Activities) && widgets.is_empty() {
+            widgets.insert(Widget::Overview);
+        }
+        widgets
+    }
+
+    /// The funnel that it may ask for.
+    fn funnel(&self) -> Option<&'static str> {
+        self.funnel.filter(|_| self.widgets().contains(&Widget::Funnel))
+    }
+}
+
 /// A pair that differs in one thing, or in nothing, or in everything.
 fn pair(settings: usize) -> impl Strategy<Value = (Question, Question)> {
-    (question(settings), question(settings), 0..9_u32).prop_map(|(one, other, what)| {
+    (question(settings), question(settings), 0..10_u32).prop_map(|(one, other, what)| {
         let mut two = one.clone();
         match what {
             0 => two.setting = other.setting,
@@ -106,7 +131,8 @@ fn pair(settings: usize) -> impl Strategy<Value = (Question, Question)> {
             4 => two.mode = other.mode,
             5 => two.compare = other.compare,
             6 => two.now = other.now,
-            7 => {}
+            7 => two.funnel = other.funnel,
+            8 => {}
             _ => two = other,
         }
         (one, two)
@@ -116,7 +142,8 @@ fn pair(settings: usize) -> impl Strategy<Value = (Question, Question)> {
 /// What a widget's figures are about, as far as that can be told without the library's own key.
 fn meaning(question: &Question, setting: Setting, widget: Widget) -> String {
     let Question { scope, period, mode, compare, now, .. } = question;
-    let known = format!("{setting:?} {scope:?} {mode:?} {widget:?}");
+    let funnel = question.funnel().unwrap_or(FunnelDefinition::FCFS);
+    let known = format!("{setting:?} {scope:?} {mode:?} {funnel} {widget:?}");
     if widget == Widget::Realtime {
         return known;
     }
@@ -142,11 +169,12 @@ async fn two_questions_share_a_key_exactly_if_they_mean_the_same() {
         let mut sets = Vec::new();
         for question in [&one, &two] {
             let setting = settings[question.setting];
-            let request = DashboardRequest::of(question.scope).widgets(question.widgets.clone()).mode(question.mode);
+            let widgets = question.widgets();
+            let request = DashboardRequest::of(question.scope).widgets(widgets.clone()).mode(question.mode);
             let request = request.period(question.period);
+            let request = question.funnel().into_iter().fold(request, DashboardRequest::funnel);
             let request = if question.compare { request.compare_previous() } else { request };
             let keys = dashboards[question.setting].cache_keys(&request, question.now).await.unwrap();
-            let widgets: BTreeSet<Widget> = question.widgets.iter().copied().collect();
             assert_eq!(keys.len(), widgets.len());
             for key in &keys {
                 let widget = widgets.iter().find(|widget| key.split(':').nth(2) == Some(widget.name())).unwrap();
