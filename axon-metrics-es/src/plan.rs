@@ -113,28 +113,41 @@ impl Planner<'_> {
         if window.is_empty() || activities.is_empty() || rule.triggers.is_empty() {
             return FactSource::Zero;
         }
-        let indices = index_groups::for_rule(rule, self.mappings).and_then(|indices| {
-            let too_short = |group: &IndexGroup| {
-                let times = group.fields.times;
-                let step = times.step(&[window]).and_then(|step| TimeDelta::from_std(step).ok());
-                times.most.storage == TimeStorage::Float && step.is_some_and(|step| window.length() < step * MIN_STEPS)
-            };
-            if indices.groups.iter().any(too_short) { Err(Reason::TimeResolution) } else { Ok(indices) }
-        });
+        let indices = self.indices(rule, &[window]);
         self.add_search(indices, activities, &rule.definitions, window, distinct, per_activity)
+    }
+
+    /// The indices that hold a rule's events, if they store times finely enough for windows as short as these.
+    fn indices(&self, rule: &EventRule, windows: &[Window]) -> Result<IndexGroups, Reason> {
+        let indices = index_groups::for_rule(rule, self.mappings)?;
+        let too_short = |group: &IndexGroup, window: &Window| {
+            let times = group.fields.times;
+            let step = times.step(&[*window]).and_then(|step| TimeDelta::from_std(step).ok());
+            !window.is_empty()
+                && times.most.storage == TimeStorage::Float
+                && step.is_some_and(|step| window.length() < step * MIN_STEPS)
+        };
+        let fine = indices.groups.iter().all(|group| !windows.iter().any(|window| too_short(group, window)));
+        if fine { Ok(indices) } else { Err(Reason::TimeResolution) }
     }
 
     /// Events per cell, with a step's search where that counts the same events over more than these cells. The search, and
     /// which of its series it is.
     fn series(&mut self, series: &Series, question: &BehaviorQuestion, current: &[FactSource]) -> (FactSource, usize) {
         let activities = ids(series.activities_of(&question.scope));
-        let windows: Vec<Window> = series.cells.windows().iter().map(|cell| cut(*cell, self.as_of)).collect();
+        let cells = series.cells.windows();
+        let windows: Vec<Window> = cells.iter().map(|cell| cut(*cell, self.as_of)).collect();
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return (FactSource::Zero, 0) };
         // Cells after the instant of the answer are empty.
         let whole = Window { from: first.from, to: last.to.min(self.as_of).max(first.from) };
         if windows.iter().all(Window::is_empty) || activities.is_empty() || series.rule.triggers.is_empty() {
             return (FactSource::Zero, 0);
         }
+        // Judged by whole cells: the one in progress is as coarse at its beginning only, however much of it is over.
+        let indices = match self.indices(&series.rule, &cells) {
+            Ok(indices) => indices,
+            Err(reason) => return (FactSource::Missing(reason), 0),
+        };
         let same = question.steps.iter().position(|rule| *rule == series.rule);
         let covering = same.and_then(|step| match current[step] {
             FactSource::Search(index) => Some(index).filter(|index| {
@@ -146,10 +159,7 @@ impl Planner<'_> {
         });
         let source = match covering {
             Some(index) => FactSource::Search(index),
-            None => {
-                let indices = index_groups::for_rule(&series.rule, self.mappings);
-                self.add_search(indices, &activities, &series.rule.definitions, whole, false, false)
-            }
+            None => self.add_search(Ok(indices), &activities, &series.rule.definitions, whole, false, false),
         };
         let FactSource::Search(index) = source else { return (source, 0) };
         let search = &mut self.searches[index];

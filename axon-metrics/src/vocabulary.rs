@@ -28,6 +28,7 @@ pub(crate) use figure_table::figure_table;
 pub use figures::{Definition, Definitions, FigureKey, FunnelEntry, Origin, StepEntry, Unit};
 pub(crate) use fingerprint::Fingerprint;
 pub use funnel_definition::FunnelDefinition;
+pub(crate) use grid::Part;
 pub use grid::{Cells, Grid};
 pub use id::{ActivityId, CampaignId, MAX_ID, NotAnId, ProductId};
 pub use money::Money;

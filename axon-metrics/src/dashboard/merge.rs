@@ -6,10 +6,10 @@ use super::sources::{Questions, Replies};
 use crate::{
     call::CallResult,
     source::{
-        BehaviorFacts, BehaviorQuestion, Cells, Fact, HistoryFact, LedgerFacts, LedgerQuestion, Missing, QuestionKind,
+        BehaviorFacts, BehaviorQuestion, Fact, HistoryFact, LedgerFacts, LedgerQuestion, Missing, QuestionKind,
         RealtimeQuestion, Reason, SalesFacts, Series, Slots, StepCounts,
     },
-    vocabulary::{EventRule, LedgerStep, Record, Step},
+    vocabulary::{EventRule, LedgerStep, Part, Record, Step},
     widget::{BucketSeries, Facts, Needs, WidgetInput},
 };
 
@@ -21,8 +21,14 @@ pub(super) struct Plan {
     /// For each step of the plan's funnel, and of the one chosen, its index among the events or the rows.
     steps: Vec<StepSource>,
     funnel: Vec<StepSource>,
-    /// Each bucket series as it is asked for; `None` where nobody can tell it.
-    series: Vec<Option<Series>>,
+    /// The parts of each bucket series as they are asked for, in order; `None` where no source can count it.
+    series: Vec<Option<Vec<SeriesPart>>>,
+}
+
+/// A part of a bucket series, and the question for it.
+struct SeriesPart {
+    part: Part,
+    series: Series,
 }
 
 #[derive(Clone, Copy)]
@@ -62,12 +68,20 @@ impl Plan {
     }
 
     /// A bucket series of the first step; not supported where that is no event, or no activity has a funnel.
-    fn series(series: &BucketSeries, input: &WidgetInput<'_>) -> Option<Series> {
+    fn series(series: &BucketSeries, input: &WidgetInput<'_>) -> Option<Vec<SeriesPart>> {
         let Record::Event(rule) = &input.rules.steps().first()?.record else { return None };
-        let (rule, cells) = (rule.clone(), Cells::over(&series.buckets));
-        let series = Series { rule, activities: series.activities, cells };
-        let supported = input.query.activities.is_empty() || !series.activities_of(&input.query).is_empty();
-        supported.then_some(series)
+        let asked = |part: Part| {
+            let series = Series { rule: rule.clone(), activities: series.activities, cells: part.cells.clone() };
+            SeriesPart { part, series }
+        };
+        let parts: Vec<SeriesPart> = Part::over(&series.buckets).into_iter().map(asked).collect();
+        let counted = |part: &SeriesPart| !part.series.activities_of(&input.query).is_empty();
+        (input.query.activities.is_empty() || parts.iter().all(counted)).then_some(parts)
+    }
+
+    /// Every part of every series, in the order in which they are asked for.
+    fn parts(&self) -> impl Iterator<Item = &SeriesPart> {
+        self.series.iter().flatten().flatten()
     }
 
     /// What to ask of each source, with the budget that `within` gives each kind of question.
@@ -77,7 +91,7 @@ impl Plan {
         }
         let Needs { active, sales, slots, .. } = self.needs;
         Questions {
-            behavior: (!self.events.is_empty() || active || self.series.iter().any(Option::is_some))
+            behavior: (!self.events.is_empty() || active || self.parts().next().is_some())
                 .then(|| self.behavior(input, within(QuestionKind::Behavior))),
             ledger: (!self.rows.is_empty() || sales).then(|| LedgerQuestion {
                 scope: Arc::clone(&input.query),
@@ -99,7 +113,7 @@ impl Plan {
             scope: Arc::clone(&input.query),
             budget,
             steps: self.events.clone(),
-            series: self.series.iter().flatten().cloned().collect(),
+            series: self.parts().map(|part| part.series.clone()).collect(),
             active: self.needs.active.then_some(input.active),
         }
     }
@@ -122,11 +136,18 @@ impl Plan {
         let by_activity = activities.map(|(index, id)| (*id, by_activity(index))).collect();
         let (steps, funnel) = (StepCounts { by_activity, ..whole(&self.steps) }, whole(&self.funnel));
         let not_asked = || Missing::NotMeasured(Reason::NoSource);
-        let mut told = behavior.as_ref().map(|facts| facts.series.iter()).map_err(Clone::clone);
-        let series = self.series.iter().zip(&input.series).map(|(asked, series)| {
-            let asked = asked.as_ref().ok_or(Missing::NotSupported)?;
-            let counts = told.as_mut().map_err(|why| why.clone())?.next().cloned().ok_or_else(not_asked)??;
-            Ok(counts.map(|counts| asked.cells.fold(&counts, &series.buckets)))
+        let mut replies = behavior.as_ref().map(|facts| facts.series.iter()).map_err(Clone::clone);
+        let mut of_part = |SeriesPart { part, .. }: &SeriesPart| -> Vec<Fact<u64>> {
+            let reply = replies.as_mut().map_err(|why| why.clone());
+            let counts = reply.and_then(|replies| replies.next().cloned().unwrap_or_else(|| Err(not_asked())));
+            match counts.map(|counts| counts.map(|counts| part.fold(&counts))) {
+                Ok(counts) => counts.value.iter().map(|count| Ok(counts.clone().map(|_| *count))).collect(),
+                Err(why) => vec![Err(why); part.buckets.len()],
+            }
+        };
+        let series = self.series.iter().zip(&input.series).map(|(parts, series)| match parts {
+            Some(parts) => parts.iter().flat_map(&mut of_part).collect(),
+            None => vec![Err(Missing::NotSupported); series.buckets.len()],
         });
         let series = series.collect();
         let active = behavior.and_then(|facts| facts.active.unwrap_or_else(|| Err(not_asked())));

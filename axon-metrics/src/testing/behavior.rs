@@ -266,6 +266,20 @@ pub async fn cells_of_a_series_that_are_yet_to_come_are_a_measured_zero<S: Behav
     assert_eq!(measured(&ask(&source, &question).await.series[0]), [0, 1, 0]);
 }
 
+/// Cells that are short beside the steps of a store's times are missing, and longer ones of the same question are not.
+pub async fn cells_too_short_for_the_stored_times_are_missing<S: BehaviorStore>() {
+    let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &[]);
+    question.series = vec![all("PAGE_VIEW", grid(-300, 60, 5)), all("PAGE_VIEW", grid(-2 * HOUR, HOUR, 2))];
+    let Some(source) = S::holding(&[event("PAGE_VIEW", -HOUR / 2, 1)]).await else { return };
+    let facts = ask(&source, &question).await;
+    if S::TELLS_ACTIVE {
+        assert_eq!(measured(&facts.series[0]), [0; 5]);
+    } else {
+        assert!(matches!(facts.series[0], Err(Missing::NotMeasured(Reason::TimeResolution))), "{:?}", facts.series[0]);
+    }
+    assert_eq!(measured(&facts.series[1]), [0, 1]);
+}
+
 /// Several series of one question are independent of each other and of the steps, whatever activities each is about.
 pub async fn several_series_are_independent<S: BehaviorStore>() {
     let events = [
@@ -466,6 +480,7 @@ macro_rules! behavior_source_conformance {
             a_series_counts_events_of_all_activities_per_cell
             a_series_follows_the_cells_asked_for
             cells_of_a_series_that_are_yet_to_come_are_a_measured_zero
+            cells_too_short_for_the_stored_times_are_missing
             several_series_are_independent
             active_subjects_are_distinct_over_all_activities
             each_fact_says_how_far_it_is_complete

@@ -52,14 +52,52 @@ pub enum Cells {
     Windows(Vec<Window>),
 }
 
-impl Cells {
-    /// Cells of which each bucket is made of whole ones. The buckets follow each other without gaps.
-    pub fn over(buckets: &[Window]) -> Self {
+/// A run of buckets, and the cells that it is counted in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) cells: Cells,
+    pub(crate) buckets: Vec<Window>,
+}
+
+impl Part {
+    /// Parts for buckets that follow each other without gaps; together they hold each bucket once, in order. The first and
+    /// the last bucket may begin or end at any instant, so each is a part of its own where the others then lie on a grid of
+    /// a longer step: one bucket that is cut must not make cells of a quarter of an hour out of a year of days.
+    pub(crate) fn over(buckets: &[Window]) -> Vec<Self> {
         let ends = buckets.iter().map(|bucket| bucket.to);
         let bounds: Vec<Timestamp> = buckets.first().map(|first| first.from).into_iter().chain(ends).collect();
-        Grid::through(&bounds).map_or_else(|| Self::Windows(buckets.to_vec()), Self::Grid)
+        let grid = |first: usize, last: usize| {
+            let grid = Grid::through(bounds.get(first..=buckets.len().checked_sub(last)?)?)?;
+            Some((first, last, grid))
+        };
+        // In the order of preference: of equal steps the first is taken.
+        let grids = [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().filter_map(|(first, last)| grid(first, last));
+        let Some((first, last, grid)) = grids.reduce(|best, one| if one.2.step > best.2.step { one } else { best })
+        else {
+            return vec![Self { cells: Cells::Windows(buckets.to_vec()), buckets: buckets.to_vec() }];
+        };
+        let apart = |buckets: &[Window]| Self { cells: Cells::Windows(buckets.to_vec()), buckets: buckets.to_vec() };
+        let (inner, end) = (first..buckets.len() - last, buckets.len() - last);
+        let inner = Self { cells: Cells::Grid(grid), buckets: buckets[inner].to_vec() };
+        let parts = (first > 0).then(|| apart(&buckets[..first])).into_iter().chain([inner]);
+        parts.chain((last > 0).then(|| apart(&buckets[end..]))).collect()
     }
 
+    /// The sum of the cells of each bucket. `counts` has one count per cell.
+    pub(crate) fn fold(&self, counts: &[u64]) -> Vec<u64> {
+        let mut cells = self.cells.windows().into_iter().zip(counts).peekable();
+        let sum = |bucket: &Window| {
+            let mut sum = 0_u64;
+            while let Some((_, count)) = cells.next_if(|(cell, _)| cell.from < bucket.to) {
+                sum = sum.saturating_add(*count);
+            }
+            sum
+        };
+        self.buckets.iter().map(sum).collect()
+    }
+}
+
+impl Cells {
     /// How many there are.
     pub fn count(&self) -> usize {
         match self {
@@ -74,20 +112,6 @@ impl Cells {
             Self::Grid(grid) => (0..grid.cells).filter_map(|n| grid.cell(n)).collect(),
             Self::Windows(windows) => windows.clone(),
         }
-    }
-
-    /// The sum of the cells of each bucket, in the buckets' order. `counts` has one count per cell, `buckets` are those that
-    /// the cells were made [`over`](Self::over).
-    pub(crate) fn fold(&self, counts: &[u64], buckets: &[Window]) -> Vec<u64> {
-        let mut cells = self.windows().into_iter().zip(counts).peekable();
-        let sum = |bucket: &Window| {
-            let mut sum = 0_u64;
-            while let Some((_, count)) = cells.next_if(|(cell, _)| cell.from < bucket.to) {
-                sum = sum.saturating_add(*count);
-            }
-            sum
-        };
-        buckets.iter().map(sum).collect()
     }
 }
 
@@ -110,32 +134,62 @@ mod tests {
         calendar::days(Window { from: start(from, 0), to: start(to, 1) }, zone)
     }
 
+    /// What a part is counted in: the step of its grid in seconds, or nothing, and how many cells.
+    fn shape(buckets: &[Window]) -> Vec<(Option<i64>, usize)> {
+        let parts = Part::over(buckets);
+        let all: Vec<Window> = parts.iter().flat_map(|part| part.buckets.clone()).collect();
+        assert_eq!(all, buckets);
+        let step = |cells: &Cells| match cells {
+            Cells::Grid(grid) => Some(grid.step.num_seconds()),
+            Cells::Windows(_) => None,
+        };
+        parts.iter().map(|part| (step(&part.cells), part.cells.count())).collect()
+    }
+
     #[test]
     fn the_longest_step_is_taken_that_all_bounds_lie_on() {
-        let grid = |from, to, zone| match Cells::over(&days(from, to, zone)) {
-            Cells::Grid(grid) => (grid.step.num_seconds(), grid.cells),
-            Cells::Windows(_) => panic!("a grid"),
+        let grid = |from, to, zone| shape(&days(from, to, zone));
+        assert_eq!(grid("2024-11-06", "2024-11-12", Seoul), [(Some(86_400), 7)]);
+        assert_eq!(grid("2024-11-01", "2024-11-05", Los_Angeles), [(Some(3_600), 121)]);
+        assert_eq!(grid("2024-04-05", "2024-04-09", Lord_Howe), [(Some(1_800), 241)]);
+        assert_eq!(grid("2024-09-06", "2024-09-10", Santiago), [(Some(3_600), 119)]);
+        assert_eq!(grid("2024-11-06", "2024-11-08", Kathmandu), [(Some(86_400), 3)]);
+    }
+
+    #[test]
+    fn a_cut_first_or_last_bucket_is_a_window_and_the_days_between_are_cells() {
+        let cut = |from: i64, to: i64| {
+            let mut buckets = days("2023-11-06", "2024-11-08", Seoul);
+            buckets[0].from += TimeDelta::minutes(from);
+            let last = buckets.len() - 1;
+            buckets[last].to -= TimeDelta::minutes(to);
+            shape(&buckets)
         };
-        assert_eq!(grid("2024-11-06", "2024-11-12", Seoul), (86_400, 7));
-        assert_eq!(grid("2024-11-01", "2024-11-05", Los_Angeles), (3_600, 121));
-        assert_eq!(grid("2024-04-05", "2024-04-09", Lord_Howe), (1_800, 241));
-        assert_eq!(grid("2024-09-06", "2024-09-10", Santiago), (3_600, 119));
-        assert_eq!(grid("2024-11-06", "2024-11-08", Kathmandu), (86_400, 3));
+        let (window, day) = ((None, 1), Some(86_400));
+        assert_eq!(cut(0, 0), [(day, 369)]);
+        assert_eq!(cut(15, 0), [window, (day, 368)]);
+        assert_eq!(cut(7, 0), [window, (day, 368)]);
+        assert_eq!(cut(0, 60), [(day, 368), window]);
+        assert_eq!(cut(7, 1), [window, (day, 367), window]);
     }
 
     #[test]
     fn bounds_that_lie_on_no_grid_are_windows_of_their_own() {
-        let mut buckets = days("2024-11-06", "2024-11-08", Seoul);
-        buckets[0].from += TimeDelta::minutes(7);
-        assert_eq!(Cells::over(&buckets), Cells::Windows(buckets.clone()));
-        assert_eq!(Cells::over(&buckets).fold(&[1, 2, 3], &buckets), [1, 2, 3]);
+        let mut buckets = days("2024-11-06", "2024-11-09", Seoul);
+        for bound in [1, 2, 3] {
+            buckets[bound - 1].to += TimeDelta::minutes(7 * i64::try_from(bound).expect("small"));
+            buckets[bound].from = buckets[bound - 1].to;
+        }
+        assert_eq!(shape(&buckets), [(None, 4)]);
+        assert_eq!(Part::over(&buckets)[0].fold(&[1, 2, 3, 4]), [1, 2, 3, 4]);
+        assert_eq!(shape(&[]), [(None, 0)]);
     }
 
     #[test]
     fn the_cells_of_a_bucket_are_summed_over_a_change_of_the_clocks() {
         let buckets = days("2024-11-02", "2024-11-04", Los_Angeles);
-        let cells = Cells::over(&buckets);
-        assert_eq!((cells.count(), cells.windows().len()), (73, 73));
-        assert_eq!(cells.fold(&[1; 73], &buckets), [24, 25, 24]);
+        let [part] = &Part::over(&buckets)[..] else { panic!("one part") };
+        assert_eq!((part.cells.count(), part.cells.windows().len()), (73, 73));
+        assert_eq!(part.fold(&[1; 73]), [24, 25, 24]);
     }
 }

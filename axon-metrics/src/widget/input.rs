@@ -2,11 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::notes::Notes;
+use super::{notes::Notes, registry::Widget};
 use crate::{
     source::{
-        Fact, HistoryFact, HistoryQuestion, Missing, QueryScope, SalesFacts, SalesQuestion, SeriesActivities, Slots,
-        StepCounts,
+        Fact, HistoryFact, HistoryQuestion, QueryScope, SalesFacts, SalesQuestion, SeriesActivities, Slots, StepCounts,
     },
     vocabulary::{ActivityId, FunnelDefinition, ResolvedScope, StepRules, Timestamp, Window},
 };
@@ -76,20 +75,22 @@ pub(crate) struct WidgetInput<'a> {
 /// Visits over time: events of the first step of the plan's funnel in each bucket.
 #[derive(Debug, Clone)]
 pub(crate) struct BucketSeries {
-    /// By which its widget finds it.
-    pub(crate) name: &'static str,
+    /// The widget that shows it.
+    pub(crate) widget: Widget,
     /// Oldest first and without gaps; the last may be in progress.
     pub(crate) buckets: Vec<Window>,
     pub(crate) activities: SeriesActivities,
 }
 
 impl WidgetInput<'_> {
-    /// The buckets of a series with their visits; none where the series was not asked for.
-    pub(super) fn visits(&self, name: &str, facts: &Facts) -> (&[Window], Fact<Vec<u64>>) {
-        let index = self.series.iter().position(|series| series.name == name);
-        let visits = index.and_then(|index| facts.series.get(index)).cloned();
-        let buckets = index.map_or(&[][..], |index| &self.series[index].buckets);
-        (buckets, visits.unwrap_or(Err(Missing::NotSupported)))
+    /// The buckets of a widget's series, each with its visits; none where the series was not asked for.
+    pub(super) fn visits<'a>(
+        &'a self,
+        widget: Widget,
+        facts: &'a Facts,
+    ) -> impl Iterator<Item = (Window, &'a Fact<u64>)> {
+        let series = self.series.iter().zip(&facts.series).find(|(series, _)| series.widget == widget);
+        series.into_iter().flat_map(|(series, visits)| series.buckets.iter().copied().zip(visits))
     }
 }
 
@@ -101,7 +102,7 @@ pub(crate) struct Facts {
     /// The steps of the funnel that was chosen, over the whole scope.
     pub(crate) funnel: StepCounts,
     /// Visits in each bucket of each series, in the order of the input's.
-    pub(crate) series: Vec<Fact<Vec<u64>>>,
+    pub(crate) series: Vec<Vec<Fact<u64>>>,
     pub(crate) active: Fact<u64>,
     pub(crate) sales: SalesFacts,
     /// What is kept of the weeks before the promotion.

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     input::{BucketSeries, Compute, Facts, WidgetInput},
     notes::{Notes, value},
+    registry::Widget,
 };
 use crate::{
-    source::{Missing, Reason, SeriesActivities, Slots, Stock},
+    source::{Fact, Missing, Reason, SeriesActivities, Slots, Stock},
     vocabulary::{Activity, ActivityId, Phase, Timestamp, Window, calendar},
     wire::{Warning, WarningCode},
 };
@@ -76,8 +77,6 @@ pub enum BucketState {
     InProgress,
 }
 
-/// The name of the inflow's series.
-const INFLOW: &str = "inflow";
 const INFLOW_HOURS: usize = 24;
 
 impl BucketState {
@@ -90,7 +89,7 @@ impl BucketState {
 impl Compute for Realtime {
     fn series(input: &WidgetInput<'_>) -> Option<BucketSeries> {
         let buckets = inflow_hours(input.as_of, input.zone);
-        Some(BucketSeries { name: INFLOW, buckets, activities: SeriesActivities::All })
+        Some(BucketSeries { widget: Widget::Realtime, buckets, activities: SeriesActivities::All })
     }
 
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
@@ -113,8 +112,8 @@ impl Compute for Realtime {
         let initial_stock = limit(notes, "initialStock".to_owned(), limits);
         let participants_total =
             notes.derived("participantsTotal", total(standings.iter().map(|one| one.participants.clone())));
-        let (hours, inflow) = input.visits(INFLOW, facts);
-        let hourly_inflow = notes.figure("hourlyInflow", &inflow).map(|visits| buckets(hours, &visits, input.as_of));
+        let hours = inflow(input, facts, notes);
+        let hourly_inflow = notes.derived("hourlyInflow", hours);
         let activities = (!single).then(|| {
             activities.iter().zip(&standings).map(|(activity, standing)| standing.row(activity, notes)).collect()
         });
@@ -142,14 +141,15 @@ fn limit(notes: &mut Notes, field: String, limit: Result<u64, Missing>) -> Optio
     }
 }
 
-fn buckets(hours: &[Window], visits: &[u64], as_of: Timestamp) -> Vec<InflowBucket> {
-    let bucket = |(hour, &visits): (&Window, &u64)| InflowBucket {
-        from: hour.from,
-        to: hour.to,
-        visits,
-        state: BucketState::of(*hour, as_of),
+/// The visits of each hour; missing as a whole if those of one hour are.
+fn inflow(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Result<Vec<InflowBucket>, Missing> {
+    let bucket = |(hour, visits): (Window, &Fact<u64>)| {
+        notes.look_at(visits);
+        let state = BucketState::of(hour, input.as_of);
+        Ok(InflowBucket { from: hour.from, to: hour.to, visits: value(visits)?, state })
     };
-    hours.iter().zip(visits).map(bucket).collect()
+    let hours = input.visits(Widget::Realtime, facts).map(bucket).collect::<Result<Vec<_>, _>>()?;
+    if hours.is_empty() { Err(Missing::NotSupported) } else { Ok(hours) }
 }
 
 /// The clock hour in progress and those before it, oldest first.

@@ -7,15 +7,17 @@ use super::{
     input::{BucketSeries, Compute, Facts, WidgetInput},
     notes::Notes,
     realtime::BucketState,
+    registry::Widget,
 };
 use crate::{
-    source::{Missing, SeriesActivities},
+    source::{Fact, SeriesActivities},
     vocabulary::{Window, calendar},
 };
 
 /// Visits over time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct Trend {
     /// How long a bucket is.
     pub interval: TrendInterval,
@@ -36,6 +38,7 @@ pub enum TrendInterval {
 /// One day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct TrendBucket {
     /// Its first instant in the range.
     pub from: DateTime<Utc>,
@@ -53,6 +56,7 @@ pub struct TrendBucket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TrendState {
     /// Over, and the range holds all of it.
     Complete,
@@ -62,36 +66,32 @@ pub enum TrendState {
     Cut,
 }
 
-/// The name of the trend's series.
-const VISITS: &str = "trend";
-
 impl Compute for Trend {
     fn series(input: &WidgetInput<'_>) -> Option<BucketSeries> {
         let buckets = calendar::days(input.range, input.zone);
-        Some(BucketSeries { name: VISITS, buckets, activities: SeriesActivities::WithFunnel })
+        Some(BucketSeries { widget: Widget::Trend, buckets, activities: SeriesActivities::WithFunnel })
     }
 
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
-        let (days, visits) = input.visits(VISITS, facts);
-        notes.look_at(&visits);
-        let complete_to = visits.as_ref().map_or(input.as_of, |measured| measured.complete_to);
-        let bucket = |(index, day): (usize, &Window)| {
-            let count = visits.as_ref().map_err(Clone::clone);
-            let count = count.and_then(|measured| measured.value.get(index).copied().ok_or(Missing::NotSupported));
-            let in_progress = BucketState::of(*day, complete_to) == BucketState::InProgress;
+        let bucket = |(index, (day, visits)): (usize, (Window, &Fact<u64>))| {
+            let complete_to = visits.as_ref().map_or(input.as_of, |measured| measured.complete_to);
+            let in_progress = BucketState::of(day, complete_to) == BucketState::InProgress;
             TrendBucket {
                 from: day.from,
                 to: day.to,
                 date: calendar::date(day.from, input.zone),
                 state: match in_progress {
                     true => TrendState::InProgress,
-                    false if is_whole(*day, input.zone) => TrendState::Complete,
+                    false if is_whole(day, input.zone) => TrendState::Complete,
                     false => TrendState::Cut,
                 },
-                visits: notes.derived(format!("buckets[{index}].visits"), count),
+                visits: notes.figure(format!("buckets[{index}].visits"), visits),
             }
         };
-        Self { interval: TrendInterval::Day, buckets: days.iter().enumerate().map(bucket).collect() }
+        Self {
+            interval: TrendInterval::Day,
+            buckets: input.visits(Widget::Trend, facts).enumerate().map(bucket).collect(),
+        }
     }
 }
 

@@ -4,10 +4,12 @@
 
 use axon_metrics::{
     ActivityId, Bound, CampaignId, Catalog, Dashboard, DashboardRequest, Files, LedgerStep, MemoryStore, Period,
-    Record, StepRules, Timestamp, Widget,
+    Record, SourceError, StepRules, Timestamp, Widget,
     answer::WidgetStatus,
     catalog::{Activity, ActivityKind, Campaign},
+    facts::BehaviorFacts,
     memory::Event,
+    source::{BehaviorQuestion, BehaviorSource, Probe},
     widget::{MissingReason, Trend, TrendInterval, TrendState},
 };
 use chrono::{NaiveDate, TimeDelta};
@@ -141,6 +143,67 @@ async fn a_range_between_days_has_cut_days_at_its_ends() {
     assert_eq!(told, [(TrendState::Cut, 1), (TrendState::Cut, 1)]);
 }
 
+/// A store that lags: what it says is complete to an hour before the instant asked for.
+struct Lagging(MemoryStore);
+
+#[async_trait::async_trait]
+impl BehaviorSource for Lagging {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
+        let mut facts = self.0.behavior(question).await?;
+        for series in facts.series.iter_mut().flatten() {
+            series.complete_to = question.scope.as_of - TimeDelta::hours(1);
+        }
+        Ok(facts)
+    }
+
+    async fn probe(&self, as_of: Timestamp, budget: std::time::Duration) -> Result<Probe, SourceError> {
+        BehaviorSource::probe(&self.0, as_of, budget).await
+    }
+}
+
+#[tokio::test]
+async fn a_day_is_in_progress_until_its_source_is_complete_to_its_end() {
+    let store = MemoryStore::new(catalog());
+    let dashboard = builder(&store).behavior(Lagging(store.clone())).build();
+    let states = async |now: &str| -> Vec<TrendState> {
+        let trend = trend(&dashboard, &days("2024-11-10", "2024-11-11"), now).await;
+        trend.buckets.iter().map(|bucket| bucket.state).collect()
+    };
+    // Midnight in Seoul, and the last second before the store has all of the day.
+    assert_eq!(states("2024-11-11T15:59:59Z").await, [TrendState::Complete, TrendState::InProgress]);
+    assert_eq!(states("2024-11-11T16:00:00Z").await, [TrendState::Complete, TrendState::Complete]);
+}
+
+#[tokio::test]
+async fn a_cut_day_is_in_progress_while_it_lasts() {
+    let dashboard = dashboard(Seoul, []);
+    let bound = |text| Bound::At(at(text));
+    let period = Period::Custom { start: bound("2024-11-12T03:00:00Z"), end: bound("2024-11-12T12:00:00Z") };
+    let request = days("2024-11-12", "2024-11-12").period(period);
+    let state = async |now: &str| trend(&dashboard, &request, now).await.buckets[0].state;
+    assert_eq!(state("2024-11-12T11:59:59Z").await, TrendState::InProgress);
+    assert_eq!(state("2024-11-12T12:00:00Z").await, TrendState::Cut);
+}
+
+#[tokio::test]
+async fn a_year_that_begins_within_a_day_is_counted_by_day() {
+    let visits = ["2023-11-12T03:14:59Z", "2023-11-12T03:15:00Z", "2024-02-01T00:00:00Z", "2024-11-12T10:00:00Z"];
+    let dashboard = dashboard(Seoul, visits.map(at));
+    let bound = |text| Bound::At(at(text));
+    let period = Period::Custom { start: bound("2023-11-12T03:15:00Z"), end: bound("2024-11-12T10:30:00Z") };
+    let request = days("2024-11-12", "2024-11-12").period(period);
+    let trend = trend(&dashboard, &request, "2024-11-12T10:30:00Z").await;
+    assert_eq!((trend.buckets.len(), trend.buckets[0].visits, trend.buckets[366].visits), (367, Some(1), Some(1)));
+    assert_eq!(trend.buckets[366].state, TrendState::Cut);
+    let whole = trend.buckets[1..366].iter();
+    assert!(whole.clone().all(|bucket| bucket.state == TrendState::Complete));
+    assert_eq!(whole.filter_map(|bucket| bucket.visits).sum::<u64>(), 1);
+}
+
 #[tokio::test]
 async fn days_yet_to_come_are_in_progress_and_zero() {
     let dashboard = dashboard(Seoul, [at("2024-11-12T01:00:00Z")]);
@@ -151,7 +214,7 @@ async fn days_yet_to_come_are_in_progress_and_zero() {
 }
 
 #[tokio::test]
-async fn visits_that_are_rows_of_the_ledger_have_no_trend_yet() {
+async fn visits_that_are_rows_of_the_ledger_have_no_trend() {
     let store = MemoryStore::new(catalog());
     let rules = StepRules::default().with("visit", Record::Ledger(LedgerStep::ApprovedEntry)).unwrap();
     let dashboard = builder(&store).step_rules(rules).build();

@@ -169,7 +169,8 @@ async fn compared(layout: Layout, sql: &str, blind: BlindSpots) {
     for (scope, has_activities, request) in scopes(&platform) {
         for (period_name, period) in periods() {
             for mode in [Mode::Count, Mode::Unique] {
-                let mut widgets = vec![Widget::Overview, Widget::Funnel, Widget::Comparison, Widget::Realtime];
+                let mut widgets =
+                    vec![Widget::Overview, Widget::Funnel, Widget::Comparison, Widget::Realtime, Widget::Trend];
                 widgets.extend(has_activities.then_some(Widget::Activities));
                 let request = request.clone().widgets(widgets).period(period).mode(mode).compare_previous();
                 let what = format!("{layout}: {scope}, {period_name}, {}", mode.code());
