@@ -1,8 +1,8 @@
 //! What widgets are computed from, and what they need to be asked for it.
 
-use std::{sync::Arc, time::Duration};
+use std::{any::TypeId, sync::Arc, time::Duration};
 
-use super::{notes::Notes, registry::Widget};
+use super::notes::Notes;
 use crate::{
     source::{
         Fact, HistoryFact, HistoryQuestion, QueryScope, SalesFacts, SalesQuestion, SeriesActivities, Slots, StepCounts,
@@ -75,21 +75,27 @@ pub(crate) struct WidgetInput<'a> {
 /// Visits over time: events of the first step of the plan's funnel in each bucket.
 #[derive(Debug, Clone)]
 pub(crate) struct BucketSeries {
-    /// The widget that shows it.
-    pub(crate) widget: Widget,
+    /// The data of the widget that shows it.
+    widget: TypeId,
     /// Oldest first and without gaps; the last may be in progress.
     pub(crate) buckets: Vec<Window>,
     pub(crate) activities: SeriesActivities,
 }
 
+impl BucketSeries {
+    /// The series of the widget with these data.
+    pub(super) fn of<T: 'static>(buckets: Vec<Window>, activities: SeriesActivities) -> Self {
+        Self { widget: TypeId::of::<T>(), buckets, activities }
+    }
+}
+
 impl WidgetInput<'_> {
     /// The buckets of a widget's series, each with its visits; none where the series was not asked for.
-    pub(super) fn visits<'a>(
+    pub(super) fn visits<'a, T: 'static>(
         &'a self,
-        widget: Widget,
         facts: &'a Facts,
-    ) -> impl Iterator<Item = (Window, &'a Fact<u64>)> {
-        let series = self.series.iter().zip(&facts.series).find(|(series, _)| series.widget == widget);
+    ) -> impl Iterator<Item = (Window, &'a Fact<u64>)> + use<'a, T> {
+        let series = self.series.iter().zip(&facts.series).find(|(series, _)| series.widget == TypeId::of::<T>());
         series.into_iter().flat_map(|(series, visits)| series.buckets.iter().copied().zip(visits))
     }
 }

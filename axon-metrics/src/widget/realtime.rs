@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     input::{BucketSeries, Compute, Facts, WidgetInput},
     notes::{Notes, value},
-    registry::Widget,
 };
 use crate::{
     source::{Fact, Missing, Reason, SeriesActivities, Slots, Stock},
@@ -89,7 +88,7 @@ impl BucketState {
 impl Compute for Realtime {
     fn series(input: &WidgetInput<'_>) -> Option<BucketSeries> {
         let buckets = inflow_hours(input.as_of, input.zone);
-        Some(BucketSeries { widget: Widget::Realtime, buckets, activities: SeriesActivities::All })
+        Some(BucketSeries::of::<Self>(buckets, SeriesActivities::All))
     }
 
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
@@ -148,7 +147,7 @@ fn inflow(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Result<V
         let state = BucketState::of(hour, input.as_of);
         Ok(InflowBucket { from: hour.from, to: hour.to, visits: value(visits)?, state })
     };
-    let hours = input.visits(Widget::Realtime, facts).map(bucket).collect::<Result<Vec<_>, _>>()?;
+    let hours = input.visits::<Realtime>(facts).map(bucket).collect::<Result<Vec<_>, _>>()?;
     if hours.is_empty() { Err(Missing::NotSupported) } else { Ok(hours) }
 }
 

@@ -7,7 +7,6 @@ use super::{
     input::{BucketSeries, Compute, Facts, WidgetInput},
     notes::Notes,
     realtime::BucketState,
-    registry::Widget,
 };
 use crate::{
     source::{Fact, SeriesActivities},
@@ -69,7 +68,7 @@ pub enum TrendState {
 impl Compute for Trend {
     fn series(input: &WidgetInput<'_>) -> Option<BucketSeries> {
         let buckets = calendar::days(input.range, input.zone);
-        Some(BucketSeries { widget: Widget::Trend, buckets, activities: SeriesActivities::WithFunnel })
+        Some(BucketSeries::of::<Self>(buckets, SeriesActivities::WithFunnel))
     }
 
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
@@ -88,10 +87,7 @@ impl Compute for Trend {
                 visits: notes.figure(format!("buckets[{index}].visits"), visits),
             }
         };
-        Self {
-            interval: TrendInterval::Day,
-            buckets: input.visits(Widget::Trend, facts).enumerate().map(bucket).collect(),
-        }
+        Self { interval: TrendInterval::Day, buckets: input.visits::<Self>(facts).enumerate().map(bucket).collect() }
     }
 }
 
