@@ -1,4 +1,4 @@
-//! Arithmetic over facts. Pure.
+//! Arithmetic over facts: rates and the baseline. Pure.
 
 pub(crate) mod baseline;
 pub mod rate;

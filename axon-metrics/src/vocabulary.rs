@@ -1,4 +1,5 @@
-//! The ground floor: ids, instants, windows, steps and figures. Pure data without I/O. Imports nothing of another room.
+//! The shared vocabulary of the crate: ids, instants, windows, steps and figures. Pure data without I/O.
+//! Every other module may import it.
 
 pub(crate) mod calendar;
 mod campaign;

@@ -1,5 +1,6 @@
-//! Baseline: how many regular purchases were to be expected in a window, from the weeks before a promotion.
-//! Pure arithmetic over hourly sums: exact fractions, rounded once. Lives elsewhere: the sums, which are kept (`kept`).
+//! Baseline: the expected regular purchases of a window, computed from the weeks before a promotion.
+//! Lives here: arithmetic over hourly sums, with exact fractions that are rounded once. Pure.
+//! Lives elsewhere: loading and caching the sums (`keep/baseline_cache`).
 
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
@@ -13,21 +14,21 @@ use crate::{
     vocabulary::calendar,
 };
 
-/// How an expectation was taken from history.
+/// How an expectation was computed from history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BaselineMethod {
-    /// The mean of each hour of the week, over two whole weeks or more.
+    /// One mean per hour of the week, over two whole weeks or more.
     HourOfWeek,
-    /// The mean of each day of the week, over the one whole week there is.
+    /// One mean per day of the week, over the only whole week of history.
     DayOfWeek,
-    /// One mean over the whole days there are.
+    /// One mean over all whole days of history, of which there are fewer than seven.
     Mean,
 }
 
-/// Expected regular purchases of a window. Each sum is missing only where it is too large for a decimal.
+/// Expected regular purchases of a window. A sum is missing only if it is too large for a decimal.
 #[derive(Debug, Clone)]
 pub(crate) struct Expectation {
     pub(crate) orders: Result<Decimal, Missing>,
@@ -40,9 +41,9 @@ pub(crate) struct Expectation {
     pub(crate) days: u32,
 }
 
-/// The history to ask for: `weeks` calendar weeks that end with the last full clock hour before the promotion, as far as
-/// whole days of them are over. So it changes once a day until the promotion starts, and never after.
-/// `None` if none is over.
+/// The question for the history: `weeks` calendar weeks up to the last full clock hour before the promotion, clamped to
+/// the whole days that are over. So it changes once a day until the promotion starts, and never after that.
+/// `None` if no whole day is over.
 pub(crate) fn history_question(
     products: &[ProductId],
     promotion_start: Timestamp,
@@ -58,13 +59,13 @@ pub(crate) fn history_question(
     (!window.is_empty()).then(|| HistoryQuestion {
         products: products.to_vec(),
         window,
-        bucket: calendar::grain(window, zone),
+        bucket: calendar::hour_bucket(window, zone),
     })
 }
 
-/// What the shop would have sold in `window` had it gone on as in the whole weeks before the promotion: for each hour of
-/// the week the mean over these weeks, times the share of that hour inside the window. With one whole week the mean is
-/// taken per day of the week, with less over the whole days there are.
+/// What the shop would have sold in `window` at the rates of the whole weeks before the promotion. For each hour of the
+/// week this is the mean over these weeks, times the part of that hour inside the window. With only one whole week the
+/// mean is per day of the week; with less than a week it is one mean over the whole days.
 /// # Errors
 /// [`Missing::NoBaseline`] if the ledger holds no whole day before the promotion.
 pub(crate) fn expected(
@@ -77,19 +78,19 @@ pub(crate) fn expected(
 ) -> Result<Expectation, Missing> {
     let end = calendar::hour(promotion_start, zone).whole.from;
     let since = history.since.ok_or(Missing::NoBaseline)?;
-    // The k-th stretch of so many days before the promotion; usable if it is over and the ledger reaches back over all of it.
+    // The k-th period of this many days before the promotion. It is usable if it is over and the ledger covers it.
     let usable = |days: u64, count: u32| -> Vec<Window> {
-        let stretch = |k: u32| {
+        let period = |k: u32| {
             let from = calendar::days_before(end, days * (u64::from(k) + 1), zone)?;
             Some(Window { from, to: calendar::days_before(end, days * u64::from(k), zone)? })
         };
-        (0..count).filter_map(stretch).filter(|stretch| since <= stretch.from && stretch.to <= as_of).collect()
+        (0..count).filter_map(period).filter(|period| since <= period.from && period.to <= as_of).collect()
     };
-    let count = |stretches: &[Window]| u32::try_from(stretches.len()).unwrap_or(u32::MAX);
+    let count = |periods: &[Window]| u32::try_from(periods.len()).unwrap_or(u32::MAX);
 
     let whole_weeks = usable(7, weeks);
     let weeks = count(&whole_weeks);
-    let (method, stretches, days) = match weeks {
+    let (method, periods, days) = match weeks {
         2.. => (BaselineMethod::HourOfWeek, whole_weeks, weeks * 7),
         1 => (BaselineMethod::DayOfWeek, whole_weeks, 7),
         0 => {
@@ -98,10 +99,10 @@ pub(crate) fn expected(
             (BaselineMethod::Mean, whole_days, days)
         }
     };
-    if stretches.is_empty() {
+    if periods.is_empty() {
         return Err(Missing::NoBaseline);
     }
-    let means = Means::new(method, history, &stretches, window, zone)?;
+    let means = Means::new(method, history, &periods, window, zone)?;
     Ok(Expectation {
         orders: means.sum(|sales| Decimal::from(sales.orders)),
         quantity: means.sum(|sales| Decimal::from(sales.quantity)),
@@ -112,24 +113,27 @@ pub(crate) fn expected(
     })
 }
 
-/// History and window sorted into the slots a method takes means over.
+/// History and window, sorted into the bins of a method: one mean per bin.
 struct Means {
-    slots: Vec<Slot>,
+    bins: Vec<Bin>,
 }
 
 #[derive(Clone, Default)]
-struct Slot {
-    sold: BucketSales,
-    /// Microseconds of history, and of the window, in this slot.
+struct Bin {
+    /// Sums of the history in this bin.
+    sales: BucketSales,
+    /// Microseconds of history in this bin.
     history: i128,
+    /// Microseconds of the window in this bin.
     window: i128,
 }
 
-impl Slot {
+impl Bin {
+    /// `None` on overflow.
     fn add(&mut self, sales: &BucketSales) -> Option<()> {
-        self.sold.orders = self.sold.orders.checked_add(sales.orders)?;
-        self.sold.quantity = self.sold.quantity.checked_add(sales.quantity)?;
-        self.sold.revenue = self.sold.revenue.checked_add(sales.revenue)?;
+        self.sales.orders = self.sales.orders.checked_add(sales.orders)?;
+        self.sales.quantity = self.sales.quantity.checked_add(sales.quantity)?;
+        self.sales.revenue = self.sales.revenue.checked_add(sales.revenue)?;
         Some(())
     }
 }
@@ -138,26 +142,26 @@ impl Means {
     fn new(
         method: BaselineMethod,
         history: &History,
-        stretches: &[Window],
+        periods: &[Window],
         window: Window,
         zone: Tz,
     ) -> Result<Self, Missing> {
-        let slot = |hour_of_week: usize| match method {
+        let bin = |hour_of_week: usize| match method {
             BaselineMethod::HourOfWeek => hour_of_week,
             BaselineMethod::DayOfWeek => hour_of_week / 24,
             BaselineMethod::Mean => 0,
         };
-        let mut slots = vec![Slot::default(); slot(calendar::HOURS_OF_WEEK - 1) + 1];
-        let mut sold = history.buckets.iter().map(|(at, sales)| (at.timestamp_micros(), sales)).peekable();
+        let mut bins = vec![Bin::default(); bin(calendar::HOURS_OF_WEEK - 1) + 1];
+        let mut buckets = history.buckets.iter().map(|(at, sales)| (at.timestamp_micros(), sales)).peekable();
         let mut fits = true;
-        // Stretches are from the youngest to the oldest.
-        for stretch in stretches.iter().rev() {
-            calendar::each_part(*stretch, zone, |from, to, hour_of_week| {
-                let slot = &mut slots[slot(hour_of_week)];
-                slot.history += i128::from(to - from);
-                while sold.next_if(|(at, _)| *at < from).is_some() {}
-                while let Some((_, sales)) = sold.next_if(|(at, _)| *at < to) {
-                    fits &= slot.add(sales).is_some();
+        // Periods are listed from the newest to the oldest, buckets from the oldest to the newest.
+        for period in periods.iter().rev() {
+            calendar::each_part(*period, zone, |from, to, hour_of_week| {
+                let bin = &mut bins[bin(hour_of_week)];
+                bin.history += i128::from(to - from);
+                while buckets.next_if(|(at, _)| *at < from).is_some() {}
+                while let Some((_, sales)) = buckets.next_if(|(at, _)| *at < to) {
+                    fits &= bin.add(sales).is_some();
                 }
             });
         }
@@ -165,30 +169,31 @@ impl Means {
             return Err(Missing::TooLarge);
         }
         calendar::each_part(window, zone, |from, to, hour_of_week| {
-            slots[slot(hour_of_week)].window += i128::from(to - from);
+            bins[bin(hour_of_week)].window += i128::from(to - from);
         });
-        Ok(Self { slots })
+        Ok(Self { bins })
     }
 
-    /// The sum over slots of sales × time in the window ÷ time in history, exact, rounded to two decimals.
+    /// The sum over bins of sales × time in the window ÷ time in history, exact, rounded once to two decimals.
     fn sum(&self, pick: impl Fn(&BucketSales) -> Decimal) -> Result<Decimal, Missing> {
-        // Two weeks or more hold each hour of the week at least once, since clocks do not go forward twice in them.
-        let used = || self.slots.iter().filter(|slot| slot.window > 0 && slot.history > 0);
-        let scale = used().map(|slot| pick(&slot.sold).scale()).max().unwrap_or(0);
-        // Slots of the same time in history are added up first: nearly all of them are.
+        // Two weeks or more contain every hour of the week, since clocks do not go forward twice in two weeks.
+        let used = || self.bins.iter().filter(|bin| bin.window > 0 && bin.history > 0);
+        let scale = used().map(|bin| pick(&bin.sales).scale()).max().unwrap_or(0);
+        // Bins with the same time in history, which is nearly all of them, are summed first: one denominator each.
         let mut parts: Vec<Fraction> = Vec::new();
-        for slot in used() {
-            let sold = pick(&slot.sold);
-            let mantissa = 10_i128.checked_pow(scale - sold.scale()).and_then(|ten| sold.mantissa().checked_mul(ten));
-            let part = mantissa.and_then(|mantissa| mantissa.checked_mul(slot.window)).ok_or(Missing::TooLarge)?;
-            match parts.iter_mut().find(|(_, history)| *history == slot.history) {
+        for bin in used() {
+            let amount = pick(&bin.sales);
+            let mantissa =
+                10_i128.checked_pow(scale - amount.scale()).and_then(|ten| amount.mantissa().checked_mul(ten));
+            let part = mantissa.and_then(|mantissa| mantissa.checked_mul(bin.window)).ok_or(Missing::TooLarge)?;
+            match parts.iter_mut().find(|(_, history)| *history == bin.history) {
                 Some((sum, _)) => *sum = sum.checked_add(part).ok_or(Missing::TooLarge)?,
-                None => parts.push((part, slot.history)),
+                None => parts.push((part, bin.history)),
             }
         }
         let mut sum = Some((0, 1));
         for part in parts {
-            sum = sum.zip(reduced(part)).and_then(|(sum, part)| added(sum, part));
+            sum = sum.zip(reduce(part)).and_then(|(sum, part)| add(sum, part));
         }
         let hundredths = sum.and_then(|(numerator, denominator)| {
             half_up(numerator.checked_mul(100)?, denominator.checked_mul(10_i128.checked_pow(scale)?)?)
@@ -197,18 +202,20 @@ impl Means {
     }
 }
 
+/// Numerator and denominator.
 type Fraction = (i128, i128);
 
-fn reduced((numerator, denominator): Fraction) -> Option<Fraction> {
+fn reduce((numerator, denominator): Fraction) -> Option<Fraction> {
     let divisor = gcd(numerator.abs(), denominator).max(1);
     Some((numerator / divisor, denominator / divisor))
 }
 
-fn added((a, b): Fraction, (c, d): Fraction) -> Option<Fraction> {
+/// `None` on overflow.
+fn add((a, b): Fraction, (c, d): Fraction) -> Option<Fraction> {
     let common = gcd(b, d);
     let denominator = (b / common).checked_mul(d)?;
     let numerator = a.checked_mul(d / common)?.checked_add(c.checked_mul(b / common)?)?;
-    reduced((numerator, denominator))
+    reduce((numerator, denominator))
 }
 
 #[cfg(test)]
@@ -221,7 +228,7 @@ mod tests {
     fn at(text: &str) -> Timestamp {
         text.parse().expect("an instant")
     }
-    /// Sales of `orders` orders in each hour of the window for which `when` holds.
+    /// A history with `orders(hour)` orders in each hour of the window.
     fn history(since: &str, window: Window, orders: impl Fn(Timestamp) -> u64) -> History {
         let mut hours = Vec::new();
         let mut hour = window.from;
@@ -290,17 +297,17 @@ mod tests {
     }
 
     #[test]
-    fn only_weeks_the_ledger_reaches_back_over_count() {
+    fn only_weeks_that_the_ledger_covers_count() {
         let steady = |since: &str| history(since, weeks(), |hour| u64::from(hour >= at(since)));
         let week = Window { from: at(START), to: at(START) + Duration::days(7) };
-        let told = |since| {
+        let expectation = |since| {
             let all = ask(&steady(since), week).unwrap();
             (all.method, all.weeks, all.days, all.orders.unwrap().to_string())
         };
-        assert_eq!(told("2024-10-13T15:00:00Z"), (BaselineMethod::HourOfWeek, 4, 28, "168.00".into()));
-        assert_eq!(told("2024-10-13T16:00:00Z"), (BaselineMethod::HourOfWeek, 3, 21, "168.00".into()));
-        assert_eq!(told("2024-10-27T16:00:00Z"), (BaselineMethod::DayOfWeek, 1, 7, "168.00".into()));
-        assert_eq!(told("2024-11-07T16:00:00Z"), (BaselineMethod::Mean, 0, 2, "168.00".into()));
+        assert_eq!(expectation("2024-10-13T15:00:00Z"), (BaselineMethod::HourOfWeek, 4, 28, "168.00".into()));
+        assert_eq!(expectation("2024-10-13T16:00:00Z"), (BaselineMethod::HourOfWeek, 3, 21, "168.00".into()));
+        assert_eq!(expectation("2024-10-27T16:00:00Z"), (BaselineMethod::DayOfWeek, 1, 7, "168.00".into()));
+        assert_eq!(expectation("2024-11-07T16:00:00Z"), (BaselineMethod::Mean, 0, 2, "168.00".into()));
         let less_than_a_day = steady("2024-11-10T00:00:00Z");
         assert!(matches!(ask(&less_than_a_day, week), Err(Missing::NoBaseline)));
         assert!(matches!(ask(&History::default(), week), Err(Missing::NoBaseline)));
@@ -319,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_baseline_of_zeros_is_zero_and_a_window_of_nothing_expects_nothing() {
+    fn without_sales_or_with_an_empty_window_the_expectation_is_zero() {
         let zeros = history("2024-01-01T00:00:00Z", weeks(), |_| 0);
         let week = Window { from: at(START), to: at(START) + Duration::days(7) };
         assert_eq!(ask(&zeros, week).unwrap().orders.unwrap().to_string(), "0.00");
@@ -328,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_the_clocks_skipped_is_no_exposure() {
+    fn an_hour_that_the_clocks_skipped_is_not_in_the_mean() {
         // Clocks in Los Angeles went forward on Sunday 2024-03-10 at 02:00. One order in each hour that existed.
         let start = at("2024-03-18T07:00:00Z");
         let window = history_question(&[], start, at(LATER), Los_Angeles, 4).unwrap().window;
@@ -345,18 +352,18 @@ mod tests {
     }
 
     #[test]
-    fn clocks_moved_by_half_an_hour_are_asked_for_in_half_hours() {
+    fn a_clock_change_of_half_an_hour_gives_buckets_of_half_an_hour() {
         use chrono_tz::Australia::Lord_Howe;
         // Clocks on Lord Howe went forward by half an hour on 2024-10-06. One order at 10:15 on each of four Mondays.
         let start = at("2024-10-20T13:00:00Z");
-        let asked = history_question(&[], start, at(LATER), Lord_Howe, 4).unwrap();
-        assert_eq!(asked.bucket, std::time::Duration::from_secs(1800));
-        assert_eq!(weeks_bucket(), std::time::Duration::from_secs(3600));
+        let question = history_question(&[], start, at(LATER), Lord_Howe, 4).unwrap();
+        assert_eq!(question.bucket, std::time::Duration::from_secs(1800));
+        assert_eq!(hourly_bucket(), std::time::Duration::from_secs(3600));
         let mondays = ["2024-09-22T23:45:00Z", "2024-09-29T23:45:00Z", "2024-10-06T23:15:00Z", "2024-10-13T23:15:00Z"];
         let bucket = |order: &str| {
-            let into = (at(order) - asked.window.from).num_seconds() / 1800 * 1800;
+            let into = (at(order) - question.window.from).num_seconds() / 1800 * 1800;
             let one = BucketSales { orders: 1, ..BucketSales::default() };
-            (asked.window.from + Duration::seconds(into), one)
+            (question.window.from + Duration::seconds(into), one)
         };
         let history = History { since: Some(at("2024-01-01T00:00:00Z")), buckets: mondays.map(bucket).to_vec() };
         let orders = |from: &str, to: &str| {
@@ -368,7 +375,7 @@ mod tests {
         assert_eq!(orders("2024-10-20T23:00:00Z", "2024-10-21T00:00:00Z"), "1.00");
     }
 
-    fn weeks_bucket() -> std::time::Duration {
+    fn hourly_bucket() -> std::time::Duration {
         history_question(&[], at(START), at(LATER), Seoul, 4).unwrap().bucket
     }
 }

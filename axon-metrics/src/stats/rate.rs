@@ -1,4 +1,4 @@
-//! Exact percentages of counts: integer fractions, rounded once, half-up. Nothing here is async, and nothing divides by zero.
+//! Exact percentages of counts: integer fractions, rounded once, half-up. Pure; never divides by zero.
 
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -38,7 +38,7 @@ impl Serialize for Exact {
         match (self.0.is_integer().then(|| self.0.to_i64()).flatten(), self.0.to_f64()) {
             (Some(whole), _) => serializer.serialize_i64(whole),
             (None, Some(real)) => serializer.serialize_f64(real),
-            (None, None) => Err(serde::ser::Error::custom("a decimal that is no number")),
+            (None, None) => Err(serde::ser::Error::custom("the decimal has no JSON number")),
         }
     }
 }
@@ -48,12 +48,13 @@ impl<'de> Deserialize<'de> for Exact {
         let number = serde_json::Number::deserialize(deserializer)?;
         let text = number.to_string();
         let value = Decimal::from_scientific(&text).or_else(|_| text.parse());
-        value.map(Self::new).map_err(|_| D::Error::custom("a number beyond the decimals"))
+        value.map(Self::new).map_err(|_| D::Error::custom("the number is beyond the range of a decimal"))
     }
 }
 
-/// `part` of `whole` in percent with `decimals` decimals. More than 100 is possible, since stores count apart.
-/// 100 means that the two are equal, and 0 that the part is 0: what would round to them becomes the nearest other value.
+/// `part` of `whole` in percent with `decimals` decimals. More than 100 is possible, since each store counts
+/// independently. 100 is returned only if both are equal, and 0 only if `part` is 0: otherwise the nearest other value
+/// is returned.
 /// ```
 /// # use axon_metrics::rate::percent;
 /// assert_eq!(percent(567, 1234, 1).unwrap().to_string(), "45.9");
@@ -69,17 +70,17 @@ pub fn percent(part: u64, whole: u64, decimals: u32) -> Result<Exact, Missing> {
     }
     let hundred = 100 * 10_i128.pow(decimals);
     let rounded = half_up(i128::from(part) * hundred, i128::from(whole)).ok_or(Missing::TooLarge)?;
-    let honest = match rounded {
+    let adjusted = match rounded {
         0 if part > 0 => 1,
         digits if digits == hundred && part < whole => hundred - 1,
         digits if digits == hundred && part > whole => hundred + 1,
         digits => digits,
     };
-    Exact::scaled(honest, decimals)
+    Exact::scaled(adjusted, decimals)
 }
 
-/// Share of each step that came from the step before it, in percent with one decimal. The first step is 100.
-/// A step after an empty one has no rate, and neither has an empty first step.
+/// Each step in percent of the step before it, with one decimal. The first step is 100.
+/// An empty first step and a step after an empty one have no rate: [`Missing::ZeroDenominator`]. Empty for no steps.
 /// ```
 /// # use axon_metrics::rate::step_rates;
 /// let rates: Vec<String> = step_rates(&[1234, 567, 123, 45]).into_iter().map(|rate| rate.unwrap().to_string()).collect();
@@ -104,15 +105,15 @@ impl From<u64> for Fraction {
     }
 }
 
-/// The change from `previous` to `current` in percent of `previous`, one decimal, from unrounded values; a tie is rounded
-/// away from zero.
+/// The change from `previous` to `current` in percent of `previous`, with one decimal. Computed from unrounded values;
+/// a tie is rounded away from zero.
 /// # Errors
-/// [`Missing::ZeroDenominator`] if `previous` is 0 or undefined, or `current` is undefined.
+/// [`Missing::ZeroDenominator`] if `previous` is 0, or either has the denominator 0. [`Missing::TooLarge`] on overflow.
 pub(crate) fn change(current: Fraction, previous: Fraction) -> Result<Exact, Missing> {
     if previous.part == 0 || previous.whole == 0 || current.whole == 0 {
         return Err(Missing::ZeroDenominator);
     }
-    let (current, previous) = (current.reduced(), previous.reduced());
+    let (current, previous) = (current.reduce(), previous.reduce());
     let now = i128::from(current.part).checked_mul(i128::from(previous.whole)).ok_or(Missing::TooLarge)?;
     let before = i128::from(previous.part).checked_mul(i128::from(current.whole)).ok_or(Missing::TooLarge)?;
     let permille = (now - before).checked_mul(1000).and_then(|difference| half_up(difference, before));
@@ -120,10 +121,10 @@ pub(crate) fn change(current: Fraction, previous: Fraction) -> Result<Exact, Mis
 }
 
 impl Fraction {
-    fn reduced(self) -> Self {
+    fn reduce(self) -> Self {
         let divisor = gcd(i128::from(self.part), i128::from(self.whole)).max(1);
-        let divided = |value: u64| u64::try_from(i128::from(value) / divisor).unwrap_or(value);
-        Self { part: divided(self.part), whole: divided(self.whole) }
+        let divide = |value: u64| u64::try_from(i128::from(value) / divisor).unwrap_or(value);
+        Self { part: divide(self.part), whole: divide(self.whole) }
     }
 }
 
@@ -148,7 +149,7 @@ mod tests {
     fn text(part: u64, whole: u64, decimals: u32) -> String {
         percent(part, whole, decimals).map_or_else(|why| format!("{why:?}"), |rate| rate.to_string())
     }
-    fn changed(current: u64, previous: u64) -> String {
+    fn change_text(current: u64, previous: u64) -> String {
         change(current.into(), previous.into()).map_or_else(|why| format!("{why:?}"), |rate| rate.to_string())
     }
 
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn hundred_means_equal_and_zero_means_none() {
+    fn only_equal_counts_are_100_percent_and_only_0_is_0_percent() {
         assert_eq!([text(9_999, 10_000, 1), text(10_001, 10_000, 1), text(1, 100_000, 1)], ["99.9", "100.1", "0.1"]);
         assert_eq!(
             [text(99_999, 100_000, 2), text(100_001, 100_000, 2), text(1, 1_000_000, 2)],
@@ -182,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_signed_and_undefined_from_nothing() {
+    fn a_change_is_signed_and_undefined_from_zero() {
         assert_eq!(
-            [changed(1234, 1100), changed(90, 100), changed(0, 5), changed(5, 0), changed(5, 5)],
+            [change_text(1234, 1100), change_text(90, 100), change_text(0, 5), change_text(5, 0), change_text(5, 5)],
             ["12.2", "-10", "-100", "ZeroDenominator", "0"]
         );
         let rate = |part, whole| Fraction { part, whole };
@@ -208,8 +209,8 @@ mod tests {
             let scaled = (rate / unit).to_i128().unwrap();
             let hundred = 100 * 10_i128.pow(decimals);
             let error = (scaled * i128::from(whole) - i128::from(part) * hundred).abs() * 2;
-            let exempt = part != whole && (scaled - hundred).abs() == 1 || part > 0 && scaled == 1;
-            prop_assert!(error <= i128::from(whole) || exempt, "{part}/{whole} = {rate}");
+            let is_adjusted = part != whole && (scaled - hundred).abs() == 1 || part > 0 && scaled == 1;
+            prop_assert!(error <= i128::from(whole) || is_adjusted, "{part}/{whole} = {rate}");
         }
 
         #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::{Timestamp, stats::rate::gcd, vocabulary::Window};
 
-/// The instant of a local date-time; `None` only beyond the calendar's ends.
+/// The instant of a local date-time; `None` only outside the range of the calendar library.
 pub(crate) fn instant(local: NaiveDateTime, zone: Tz) -> Option<Timestamp> {
     let resolved = match zone.from_local_datetime(&local) {
         LocalResult::Single(instant) => instant,
@@ -30,35 +30,34 @@ pub(crate) fn date(instant: Timestamp, zone: Tz) -> NaiveDate {
     local(instant, zone).date()
 }
 
-/// The first instant of a calendar day; `None` only beyond the calendar's ends.
+/// The first instant of a calendar day; `None` only outside the range of the calendar library.
 pub(crate) fn start_of_day(date: NaiveDate, zone: Tz) -> Option<Timestamp> {
     instant(date.and_time(NaiveTime::MIN), zone)
 }
 
-/// The instant at which the wall clock shows the same time some calendar days earlier.
+/// The instant at which the wall clock showed the same time, this many calendar days earlier.
 pub(crate) fn days_before(at: Timestamp, days: u64, zone: Tz) -> Option<Timestamp> {
     instant(local(at, zone).checked_sub_days(Days::new(days))?, zone)
 }
 
-/// Number of hours of a week.
 pub(crate) const HOURS_OF_WEEK: usize = 7 * 24;
 
 /// A clock hour of the zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hour {
-    /// The hour from its first to its last instant. A change of the clocks by half an hour makes it shorter or splits it.
+    /// The whole hour. A clock change by half an hour makes it shorter or splits it in two.
     pub(crate) whole: Window,
-    /// The part that was asked for.
+    /// The part of the hour inside the requested window.
     pub(crate) inside: Window,
-    /// The hour of the week that the wall clock shows: 0 is Monday's first.
+    /// The hour of the week that the wall clock shows: 0 is the first hour of Monday.
     pub(crate) of_week: usize,
 }
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// The clock hours that a window touches, oldest first and without gaps. Hours start at local :00, so in zones with offsets
-/// of 30 or 45 minutes they are not UTC's. Empty for an empty window.
+/// The clock hours that overlap a window, oldest first and without gaps. Hours start at local :00, so they are not UTC
+/// hours in zones with an offset of 30 or 45 minutes. Empty for an empty window.
 pub(crate) fn hours(window: Window, zone: Tz) -> Vec<Hour> {
     let mut hours = Vec::new();
     each_hour(window, zone, |from, to, of_week| {
@@ -69,19 +68,19 @@ pub(crate) fn hours(window: Window, zone: Tz) -> Vec<Hour> {
     hours
 }
 
-/// The same as [`hours`] for sums over many of them: the part inside the window, in microseconds since 1970, and the hour
-/// of the week.
-pub(crate) fn each_part(window: Window, zone: Tz, mut take: impl FnMut(i64, i64, usize)) {
+/// Calls `visit` for each of the [`hours`] of a window, with the part inside the window (`from` and `to`, in
+/// microseconds since 1970) and the hour of the week. Allocates nothing per hour, unlike [`hours`].
+pub(crate) fn each_part(window: Window, zone: Tz, mut visit: impl FnMut(i64, i64, usize)) {
     let (first, last) = (window.from.timestamp_micros(), window.to.timestamp_micros());
     each_hour(window, zone, |from, to, of_week| {
-        take((from * MICROS).max(first), (to * MICROS).min(last), of_week);
+        visit((from * MICROS).max(first), (to * MICROS).min(last), of_week);
     });
 }
 
 const MICROS: i64 = 1_000_000;
 
-/// Each clock hour that a window touches: its first second, the second after it, and the hour of the week.
-fn each_hour(window: Window, zone: Tz, mut take: impl FnMut(i64, i64, usize)) {
+/// Calls `visit` for each clock hour that overlaps a window: its first second, its end, and the hour of the week.
+fn each_hour(window: Window, zone: Tz, mut visit: impl FnMut(i64, i64, usize)) {
     if window.is_empty() {
         return;
     }
@@ -94,14 +93,15 @@ fn each_hour(window: Window, zone: Tz, mut take: impl FnMut(i64, i64, usize)) {
             clock += 1;
             let to = (clock * HOUR - span.offset).min(span.to);
             if to > first {
-                take(from, to, hour_of_week(clock - 1));
+                visit(from, to, hour_of_week(clock - 1));
             }
             from = to;
         }
     }
 }
 
-/// The calendar days that a window touches, oldest first and without gaps, each cut to the window. Empty for an empty window.
+/// The calendar days that overlap a window, oldest first and without gaps, each clamped to the window. Empty for an
+/// empty window.
 pub(crate) fn days(window: Window, zone: Tz) -> Vec<Window> {
     let mut days = Vec::new();
     let mut from = window.from;
@@ -114,21 +114,22 @@ pub(crate) fn days(window: Window, zone: Tz) -> Vec<Window> {
     days
 }
 
-/// The longest time that all clock hours of a window are a multiple of: an hour, but where clocks were moved by less.
-pub(crate) fn grain(window: Window, zone: Tz) -> Duration {
+/// The longest bucket that divides every clock hour of a window: one hour, or less where a clock change in the window
+/// is by less than an hour.
+pub(crate) fn hour_bucket(window: Window, zone: Tz) -> Duration {
     let spans = spans(window.from.timestamp(), window.to.timestamp(), zone);
-    let moved = spans.windows(2).map(|pair| i128::from(pair[1].offset - pair[0].offset).abs());
-    let seconds = moved.fold(i128::from(HOUR), gcd);
+    let changes = spans.windows(2).map(|pair| i128::from(pair[1].offset - pair[0].offset).abs());
+    let seconds = changes.fold(i128::from(HOUR), gcd);
     Duration::from_secs(u64::try_from(seconds).unwrap_or(1))
 }
 
 /// The clock hour an instant lies in.
 pub(crate) fn hour(at: Timestamp, zone: Tz) -> Hour {
-    let instant_long = Window { from: at, to: at + chrono::Duration::nanoseconds(1) };
-    hours(instant_long, zone)[0]
+    let one_nanosecond = Window { from: at, to: at + chrono::Duration::nanoseconds(1) };
+    hours(one_nanosecond, zone)[0]
 }
 
-/// 1970 began on a Thursday.
+/// The hour of the week, from a number of clock hours since 1970. 1970 began on a Thursday.
 fn hour_of_week(clock_hours: i64) -> usize {
     usize::try_from((clock_hours + 3 * 24).rem_euclid(7 * 24)).unwrap_or_default()
 }
@@ -141,13 +142,14 @@ fn seconds(timestamp: i64) -> Timestamp {
     })
 }
 
-/// A stretch of time over which the zone's offset is the same. All in seconds.
+/// A span of time with one offset of the zone. All fields are in seconds.
 struct Span {
     from: i64,
     to: i64,
     offset: i64,
 }
 
+/// The spans of one offset each that cover `[from, to)`, oldest first; at least one.
 fn spans(from: i64, to: i64, zone: Tz) -> Vec<Span> {
     let offset_at = |timestamp: i64| {
         i64::from(zone.offset_from_utc_datetime(&seconds(timestamp).naive_utc()).fix().local_minus_utc())
@@ -169,7 +171,7 @@ fn spans(from: i64, to: i64, zone: Tz) -> Vec<Span> {
     spans
 }
 
-/// The first second in `(from, to]` at which something holds that holds at `to` and from its first second on.
+/// The first second in `(from, to]` at which `holds` is true. Once true, `holds` must stay true up to `to`.
 fn first_where(mut from: i64, mut to: i64, holds: impl Fn(i64) -> bool) -> i64 {
     while to - from > 1 {
         let middle = from + (to - from) / 2;
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_are_cut_at_the_windows_ends_and_know_their_place_in_the_week() {
+    fn hours_are_clamped_to_the_window_and_know_their_hour_of_the_week() {
         // A Tuesday in Seoul, 19:30 to 21:15.
         let hours = hours(window("2024-11-12T10:30:00Z", "2024-11-12T12:15:00Z"), Seoul);
         assert_eq!(hours.iter().map(|hour| hour.of_week).collect::<Vec<_>>(), [24 + 19, 24 + 20, 24 + 21]);
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_that_does_not_exist_is_left_out_and_one_that_exists_twice_is_there_twice() {
+    fn a_skipped_hour_is_left_out_and_a_repeated_one_comes_twice() {
         let of_day = |day: &str, zone| {
             let date: NaiveDate = day.parse().expect("a date");
             let window = Window {

@@ -8,7 +8,7 @@ use super::{
     timestamp::Timestamp,
 };
 
-/// A campaign: a name and dates over some activities.
+/// A campaign: a name, dates, and its activities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Campaign {
     /// Its id.
@@ -19,7 +19,7 @@ pub struct Campaign {
     pub start: Option<Timestamp>,
     /// When it is over; `None` if it has no date.
     pub end: Option<Timestamp>,
-    /// Money set aside, in the catalog's currency.
+    /// Its budget, in the catalog's currency; `None` if it has none.
     pub budget: Option<Money>,
     /// Its activities; may be empty.
     pub activities: Vec<Activity>,
@@ -40,15 +40,15 @@ pub struct Activity {
     pub end: Option<Timestamp>,
     /// Slots to give away; `None` if there is no limit.
     pub limit: Option<u64>,
-    /// What it sells.
+    /// The product it sells; `None` if it sells none.
     pub product: Option<ProductId>,
 }
 
-/// The kind of an activity, in the platform's words.
+/// The kind of an activity, as the platform names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum ActivityKind {
-    /// First come, first served: the one kind with a funnel.
+    /// First come, first served: the only kind with a funnel.
     FirstComeFirstServe,
     /// Any other kind, by its name (`COUPON`, `GIVEAWAY`, `WEBHOOK`).
     Other(String),
@@ -62,7 +62,7 @@ impl ActivityKind {
         matches!(self, Self::FirstComeFirstServe)
     }
 
-    /// The platform's word for it.
+    /// The platform's name of the kind.
     pub fn as_str(&self) -> &str {
         match self {
             Self::FirstComeFirstServe => FCFS,

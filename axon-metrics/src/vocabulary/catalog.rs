@@ -1,4 +1,4 @@
-//! What exists: all campaigns with their activities, found by id.
+//! The catalog: all campaigns with their activities, by id.
 
 use std::{collections::HashMap, sync::OnceLock};
 
@@ -12,7 +12,7 @@ use super::{
     window::Window,
 };
 
-/// Two things of one id: no catalog.
+/// Why campaigns are not a catalog: an id is not unique.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
@@ -24,33 +24,33 @@ pub enum CatalogError {
     ActivityTwice(ActivityId),
 }
 
-/// All campaigns with their activities, found by id.
+/// All campaigns with their activities, by id.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     currency: String,
     campaigns: Vec<Campaign>,
     by_campaign: HashMap<CampaignId, usize>,
     by_activity: HashMap<ActivityId, (usize, usize)>,
-    /// Of each campaign with all its activities, once asked for.
+    /// The fingerprint of each campaign with all its activities, computed when first used.
     fingerprints: Vec<OnceLock<Fingerprint>>,
 }
 
 impl Catalog {
-    /// A catalog of these campaigns, whose money is of this currency (`"KRW"`). Dates beyond the years 1970 to 9999, with
-    /// which some stores say "for ever", are cut to them.
+    /// A catalog of these campaigns with one currency (`"KRW"`). Dates outside the years 1970 to 9999, with which some
+    /// stores mean "for ever", are clamped to these years.
     /// # Errors
-    /// [`CatalogError`] if an id is there twice.
+    /// [`CatalogError`] if two campaigns or two activities have the same id.
     pub fn new(currency: impl Into<String>, mut campaigns: Vec<Campaign>) -> Result<Self, CatalogError> {
         let mut by_campaign = HashMap::new();
         let mut by_activity = HashMap::new();
         for (index, campaign) in campaigns.iter_mut().enumerate() {
-            cut([&mut campaign.start, &mut campaign.end]);
+            clamp_dates([&mut campaign.start, &mut campaign.end]);
             if by_campaign.insert(campaign.id, index).is_some() {
                 return Err(CatalogError::CampaignTwice(campaign.id));
             }
-            for (place, activity) in campaign.activities.iter_mut().enumerate() {
-                cut([&mut activity.start, &mut activity.end]);
-                if by_activity.insert(activity.id, (index, place)).is_some() {
+            for (position, activity) in campaign.activities.iter_mut().enumerate() {
+                clamp_dates([&mut activity.start, &mut activity.end]);
+                if by_activity.insert(activity.id, (index, position)).is_some() {
                     return Err(CatalogError::ActivityTwice(activity.id));
                 }
             }
@@ -69,12 +69,12 @@ impl Catalog {
         &self.campaigns
     }
 
-    /// The campaign of an activity.
+    /// The campaign of an activity; `None` if the catalog does not list it.
     pub fn campaign_of(&self, activity: ActivityId) -> Option<CampaignId> {
         self.by_activity.get(&activity).map(|&(campaign, _)| self.campaigns[campaign].id)
     }
 
-    /// What a scope stands for; `None` if the catalog does not list it.
+    /// The campaign and activities of a scope; `None` if the catalog does not list it.
     pub fn resolve(&self, scope: Scope) -> Option<ResolvedScope<'_>> {
         match scope {
             Scope::Campaign(id) => {
@@ -82,25 +82,26 @@ impl Catalog {
                 Some(ResolvedScope { campaign, activities: &campaign.activities, level: scope })
             }
             Scope::Activity(id) => {
-                let &(campaign, place) = self.by_activity.get(&id)?;
+                let &(campaign, position) = self.by_activity.get(&id)?;
                 let campaign = &self.campaigns[campaign];
-                Some(ResolvedScope { campaign, activities: &campaign.activities[place..=place], level: scope })
+                Some(ResolvedScope { campaign, activities: &campaign.activities[position..=position], level: scope })
             }
         }
     }
 
-    /// Equal for two catalogs, of any process, that say the same of a scope.
+    /// Equal in all processes whose catalogs have the same data for the scope.
     pub(crate) fn fingerprint(&self, scope: ResolvedScope<'_>) -> Fingerprint {
-        let fresh = || fingerprint(&self.currency, scope.campaign, scope.activities);
+        let compute = || fingerprint(&self.currency, scope.campaign, scope.activities);
         match (scope.level, self.by_campaign.get(&scope.campaign.id).and_then(|index| self.fingerprints.get(*index))) {
-            (Scope::Campaign(_), Some(known)) => *known.get_or_init(fresh),
-            _ => fresh(),
+            (Scope::Campaign(_), Some(cached)) => *cached.get_or_init(compute),
+            _ => compute(),
         }
     }
 }
 
-/// Dates that the calendar can be asked about.
-fn cut(dates: [&mut Option<Timestamp>; 2]) {
+/// Clamps dates to the years 1970 to 9999, within which calendar arithmetic cannot overflow.
+fn clamp_dates(dates: [&mut Option<Timestamp>; 2]) {
+    /// The last second of the year 9999, in seconds since 1970.
     const LAST: i64 = 253_402_300_799;
     let (first, last) = (Timestamp::UNIX_EPOCH, Timestamp::from_timestamp(LAST, 0).unwrap_or(Timestamp::MAX_UTC));
     for date in dates {
@@ -108,18 +109,18 @@ fn cut(dates: [&mut Option<Timestamp>; 2]) {
     }
 }
 
-/// A scope with what the catalog says of it.
+/// A scope with its data from the catalog.
 #[derive(Debug, Clone, Copy)]
 pub struct ResolvedScope<'a> {
-    /// The campaign asked for, or that of the activity.
+    /// The requested campaign, or that of the requested activity.
     pub campaign: &'a Campaign,
-    /// All activities of the campaign, or the one asked for.
+    /// All activities of the campaign, or the requested one.
     pub activities: &'a [Activity],
     level: Scope,
 }
 
 impl ResolvedScope<'_> {
-    /// The activity, when one was asked for.
+    /// The activity of an activity scope; `None` for a campaign.
     pub fn activity(&self) -> Option<&Activity> {
         match self.level {
             Scope::Activity(_) => self.activities.first(),
@@ -135,24 +136,23 @@ impl ResolvedScope<'_> {
         }
     }
 
-    /// What the scope is.
     pub(crate) fn level(&self) -> Scope {
         self.level
     }
 
-    /// The first date of the campaign or one of the activities after an instant.
+    /// The next start or end of the campaign or one of the activities after an instant; `None` if there is none.
     pub(crate) fn next_date(&self, after: Timestamp) -> Option<Timestamp> {
         let activities = self.activities.iter().flat_map(|activity| [activity.start, activity.end]);
         activities.chain([self.campaign.start, self.campaign.end]).flatten().filter(|date| *date > after).min()
     }
 
-    /// When the promotion starts: with the first of the activities; `None` if one has no start, or there is none.
+    /// The earliest start of the activities; `None` if one has no start, or there are no activities.
     pub fn promotion_start(&self) -> Option<Timestamp> {
         bound(self.activities, |activity| activity.start, Iterator::min)
     }
 
-    /// The part of a window that lies inside the promotion, which runs from the first activity's start to the last
-    /// one's end and is open where one of them has no date. May be empty.
+    /// The part of a window inside the promotion; may be empty. The promotion lasts from the earliest start to the
+    /// latest end of the activities. It has no bound on a side where an activity has no date.
     pub fn promotion_within(&self, window: Window) -> Window {
         let end = bound(self.activities, |activity| activity.end, Iterator::max);
         let from = self.promotion_start().map_or(window.from, |start| start.max(window.from));
@@ -161,7 +161,7 @@ impl ResolvedScope<'_> {
     }
 }
 
-/// The first or last date of all; `None` if one is open.
+/// The date that `pick` takes of all activities; `None` if one of them has no date.
 fn bound(
     activities: &[Activity],
     date: impl Fn(&Activity) -> Option<Timestamp>,
@@ -176,7 +176,7 @@ mod tests {
     use super::{super::campaign::ActivityKind, *};
 
     #[test]
-    fn dates_that_mean_for_ever_are_cut_to_the_calendar() {
+    fn dates_that_mean_for_ever_are_clamped_to_the_calendar() {
         let activity = Activity {
             id: ActivityId(1),
             name: String::new(),

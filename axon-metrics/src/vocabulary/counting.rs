@@ -1,4 +1,4 @@
-//! How records are counted: the modes of a funnel, and what a source is asked to count.
+//! How records are counted: the modes of a funnel, and the counting asked of a source.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ impl Mode {
     /// All modes.
     pub const ALL: [Self; 4] = [Self::Count, Self::Unique, Self::UniqueIntersect, Self::UniqueOrdered];
 
-    /// The mode's word in requests and answers.
+    /// The mode's name in requests and answers.
     pub fn code(self) -> &'static str {
         match self {
             Self::Count => "count",
@@ -32,7 +32,7 @@ impl Mode {
         }
     }
 
-    /// How sources count in this mode; `None` for the modes that follow a person over steps.
+    /// How sources count in this mode; `None` for the modes that follow a subject over several steps.
     pub fn counting(self) -> Option<Counting> {
         match self {
             Self::Count => Some(Counting::Events),

@@ -1,8 +1,8 @@
-//! The one table of figures. A new figure is one row here: key, path in `data`, names, formulas, unit, origin, and after `=>`
-//! how it is read from its widget's data.
+//! The one table of figures. A new figure is one row here: key, path in `data`, names, formulas, unit, origin, and
+//! after `=>` the accessor of its value in the widget's data.
 //!
-//! The table is handed to a macro. `figures` builds keys and definitions of it, `wire/figure` builds the accessors. Only the
-//! latter expands what stands after `=>`, so nothing in this room knows the widgets' data.
+//! The table is the argument of a macro. `figures` builds the keys and definitions from it, `wire/figure` the
+//! accessors. Only the latter expands the part after `=>`, so `vocabulary` does not depend on the widgets' data.
 
 macro_rules! figure_table {
     ($build:ident) => {

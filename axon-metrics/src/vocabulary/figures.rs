@@ -1,5 +1,5 @@
-//! Every figure of an answer: key, names and formula in Korean and English, unit, and where it comes from. The rows are in
-//! `figure_table`; their values are read by `wire/figure`.
+//! Every figure of an answer: key, names and formula in Korean and English, unit, and where it comes from. The rows are
+//! in `figure_table`; their values are read by `wire/figure`.
 
 use std::fmt;
 
@@ -112,7 +112,7 @@ pub enum Origin {
     Source(SourceKind),
 }
 
-/// What stands in a row of the table.
+/// One row of the figure table.
 struct Row {
     path: &'static str,
     ko: &'static str,
@@ -134,7 +134,8 @@ macro_rules! keys {
             origin: $origin:expr,
         } => $read:expr,)*
     })*) => {
-        /// A figure of an answer, by name. Its value is read by [`DashboardAnswer::figure`](crate::DashboardAnswer::figure).
+        /// A figure of an answer, by name. Its value is read by
+        /// [`DashboardAnswer::figure`](crate::DashboardAnswer::figure).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum FigureKey {
@@ -172,7 +173,7 @@ impl FigureKey {
         &ROWS[self as usize]
     }
 
-    /// Its path in the answer's `data` (`overview.conversionRate`); `[]` stands for a place in a list
+    /// Its path in the answer's `data` (`overview.conversionRate`); `[]` stands for an index of a list
     /// (`funnel.steps[].value`).
     pub fn path(self) -> &'static str {
         self.row().path
@@ -216,7 +217,7 @@ impl fmt::Display for FigureKey {
 }
 
 impl Definitions {
-    /// The whole catalogue; `source` names the stores behind an origin, `store` the one that counts a step.
+    /// The whole catalogue. `source` gives the names of the stores of an origin, `store` the one that counts a step.
     pub(crate) fn new<'a>(
         source: impl Fn(Origin) -> String,
         funnels: &[FunnelDefinition],

@@ -1,4 +1,4 @@
-//! What the catalog says of a scope, in a few bytes: kept figures are of use only while it says the same.
+//! A hash of the catalog's data for a scope. A cached widget is valid only while it is unchanged.
 
 use sha2::{Digest, Sha256};
 
@@ -7,17 +7,17 @@ use super::{
     timestamp::Timestamp,
 };
 
-/// Equal for equal scopes.
+/// Equal for equal data of a scope.
 pub(crate) type Fingerprint = [u8; 16];
 
-/// Over everything that a widget can show or depend on.
+/// Hashes everything of a scope that a widget can show or depend on.
 pub(super) fn fingerprint(currency: &str, campaign: &Campaign, activities: &[Activity]) -> Fingerprint {
     let mut hash = Sha256::new();
     let mut text = |text: &str| {
         hash.update(text.len().to_be_bytes());
         hash.update(text);
     };
-    // Of a campaign, no widget shows the budget; its activities are those of the scope.
+    // No widget shows the budget of a campaign. Its activities come from the scope.
     let Campaign { id, name, start, end, budget: _, activities: _ } = campaign;
     text(currency);
     text(&id.to_string());

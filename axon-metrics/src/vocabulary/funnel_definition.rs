@@ -1,10 +1,10 @@
-//! Funnels beside the plan's: each a name over steps of its own.
+//! Funnels in addition to the plan's: names and steps.
 
 use std::sync::Arc;
 
 use super::steps::{StepFault, StepRules, key_and_names};
 
-/// A funnel that a request can choose for the widget `funnel`. Every other figure stays of the plan's funnel.
+/// A funnel that a request can choose for the widget `funnel`. All other figures are those of the plan's funnel.
 /// ```
 /// use axon_metrics::definitions::{EventRule, FunnelDefinition, Record, Step, StepRules};
 /// let event = |trigger: &str| Record::Event(EventRule::trigger(trigger));
@@ -28,9 +28,9 @@ impl FunnelDefinition {
     /// The key of the plan's funnel. No other funnel may have it.
     pub const FCFS: &'static str = "fcfs";
 
-    /// A funnel of a key, a Korean and an English name, and its steps.
+    /// A funnel with its key, its Korean and English name, and its steps.
     /// # Errors
-    /// Every [`StepFault`] at once: the key has another form or is [`FCFS`](Self::FCFS), or a name is empty or too long.
+    /// Every [`StepFault`] at once: the key is invalid or [`FCFS`](Self::FCFS), or a name is empty or too long.
     pub fn new(
         key: impl Into<Arc<str>>,
         ko: impl Into<Arc<str>>,
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_funnel_is_named_and_has_another_key_than_the_plans() {
+    fn a_funnel_has_names_and_not_the_key_of_the_plans_funnel() {
         let new = |key: &str, ko: &str| FunnelDefinition::new(key, ko, "Reading", StepRules::default());
         assert_eq!(new("reading", "읽기").unwrap().key(), "reading");
         let fcfs = FunnelDefinition::FCFS;

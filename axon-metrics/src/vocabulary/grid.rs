@@ -1,4 +1,4 @@
-//! Cells of time: what stores count in, and how counts of cells become counts of buckets. No store needs to know a time zone.
+//! Cells of time, in which stores count, and the sums of cells per bucket. So no store needs to know a time zone.
 
 use chrono::TimeDelta;
 
@@ -15,13 +15,13 @@ pub struct Grid {
     pub cells: usize,
 }
 
-/// The lengths that a cell of a grid over calendar buckets may have, in minutes: a day, an hour, and what clocks are moved by
-/// where it is less than an hour.
+/// Candidate cell lengths of a grid over calendar buckets, in minutes, longest first: a day, an hour, and the clock
+/// changes of less than an hour.
 const STEPS: [i64; 4] = [24 * 60, 60, 30, 15];
 
 impl Grid {
-    /// The grid with the longest step, of a day, an hour, 30 and 15 minutes, on which all these bounds lie. They ascend.
-    /// `None` if there is none, or fewer than two bounds.
+    /// The grid with the longest step, of a day, an hour, 30 and 15 minutes, that has all these ascending bounds as
+    /// cell bounds. `None` if no such grid exists, or there are fewer than two bounds.
     pub fn through(bounds: &[Timestamp]) -> Option<Self> {
         let (first, last) = (*bounds.first()?, *bounds.last()?);
         let divides = |step: &TimeDelta| {
@@ -35,7 +35,7 @@ impl Grid {
         (cells > 0).then_some(Self { from: first, step, cells })
     }
 
-    /// The n-th cell; `None` beyond the last, or the calendar's end.
+    /// The n-th cell, from 0; `None` beyond the last cell, or outside the range of the calendar library.
     pub fn cell(&self, n: usize) -> Option<Window> {
         let start = |n: usize| self.from.checked_add_signed(self.step.checked_mul(i32::try_from(n).ok()?)?);
         if n < self.cells { Some(Window { from: start(n)?, to: start(n + 1)? }) } else { None }
@@ -48,11 +48,11 @@ impl Grid {
 pub enum Cells {
     /// Cells of one length.
     Grid(Grid),
-    /// Cells of any lengths, where no grid goes through all bounds.
+    /// Cells of any lengths, for bounds that no grid has.
     Windows(Vec<Window>),
 }
 
-/// A run of buckets, and the cells that it is counted in.
+/// Consecutive buckets of a series, and the cells in which they are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) cells: Cells,
@@ -60,9 +60,9 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Parts for buckets that follow each other without gaps; together they hold each bucket once, in order. The first and
-    /// the last bucket may begin or end at any instant, so each is a part of its own where the others then lie on a grid of
-    /// a longer step: one bucket that is cut must not make cells of a quarter of an hour out of a year of days.
+    /// The parts of consecutive buckets without gaps; together they hold each bucket once, in order. Empty buckets give
+    /// one empty part. The first and the last bucket may be cut at any instant. Each becomes a part of its own if the
+    /// others then fit a grid with a longer step: one cut bucket must not turn a year of days into cells of 15 minutes.
     pub(crate) fn over(buckets: &[Window]) -> Vec<Self> {
         let ends = buckets.iter().map(|bucket| bucket.to);
         let bounds: Vec<Timestamp> = buckets.first().map(|first| first.from).into_iter().chain(ends).collect();
@@ -70,20 +70,21 @@ impl Part {
             let grid = Grid::through(bounds.get(first..=buckets.len().checked_sub(last)?)?)?;
             Some((first, last, grid))
         };
-        // In the order of preference: of equal steps the first is taken.
+        // In order of preference: of equal steps the first wins.
         let grids = [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().filter_map(|(first, last)| grid(first, last));
-        let Some((first, last, grid)) = grids.reduce(|best, one| if one.2.step > best.2.step { one } else { best })
+        let Some((first, last, grid)) = grids.reduce(|best, next| if next.2.step > best.2.step { next } else { best })
         else {
             return vec![Self { cells: Cells::Windows(buckets.to_vec()), buckets: buckets.to_vec() }];
         };
-        let apart = |buckets: &[Window]| Self { cells: Cells::Windows(buckets.to_vec()), buckets: buckets.to_vec() };
+        let as_windows =
+            |buckets: &[Window]| Self { cells: Cells::Windows(buckets.to_vec()), buckets: buckets.to_vec() };
         let (inner, end) = (first..buckets.len() - last, buckets.len() - last);
         let inner = Self { cells: Cells::Grid(grid), buckets: buckets[inner].to_vec() };
-        let parts = (first > 0).then(|| apart(&buckets[..first])).into_iter().chain([inner]);
-        parts.chain((last > 0).then(|| apart(&buckets[end..]))).collect()
+        let parts = (first > 0).then(|| as_windows(&buckets[..first])).into_iter().chain([inner]);
+        parts.chain((last > 0).then(|| as_windows(&buckets[end..]))).collect()
     }
 
-    /// The sum of the cells of each bucket. `counts` has one count per cell.
+    /// The sum of the cells of each bucket, one per bucket. `counts` has one count per cell.
     pub(crate) fn fold(&self, counts: &[u64]) -> Vec<u64> {
         let mut cells = self.cells.windows().into_iter().zip(counts).peekable();
         let sum = |bucket: &Window| {
@@ -98,7 +99,7 @@ impl Part {
 }
 
 impl Cells {
-    /// How many there are.
+    /// How many cells there are.
     pub fn count(&self) -> usize {
         match self {
             Self::Grid(grid) => grid.cells,
@@ -106,7 +107,7 @@ impl Cells {
         }
     }
 
-    /// Each cell.
+    /// Every cell, oldest first.
     pub fn windows(&self) -> Vec<Window> {
         match self {
             Self::Grid(grid) => (0..grid.cells).filter_map(|n| grid.cell(n)).collect(),
@@ -134,7 +135,7 @@ mod tests {
         calendar::days(Window { from: start(from, 0), to: start(to, 1) }, zone)
     }
 
-    /// What a part is counted in: the step of its grid in seconds, or nothing, and how many cells.
+    /// For each part the step of its grid in seconds (`None` for windows) and the number of cells.
     fn shape(buckets: &[Window]) -> Vec<(Option<i64>, usize)> {
         let parts = Part::over(buckets);
         let all: Vec<Window> = parts.iter().flat_map(|part| part.buckets.clone()).collect();
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_step_is_taken_that_all_bounds_lie_on() {
+    fn the_grid_has_the_longest_step_that_fits_all_bounds() {
         let grid = |from, to, zone| shape(&days(from, to, zone));
         assert_eq!(grid("2024-11-06", "2024-11-12", Seoul), [(Some(86_400), 7)]);
         assert_eq!(grid("2024-11-01", "2024-11-05", Los_Angeles), [(Some(3_600), 121)]);
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_first_or_last_bucket_is_a_window_and_the_days_between_are_cells() {
+    fn a_cut_bucket_is_a_window_and_the_days_between_stay_cells() {
         let cut = |from: i64, to: i64| {
             let mut buckets = days("2023-11-06", "2024-11-08", Seoul);
             buckets[0].from += TimeDelta::minutes(from);
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_that_lie_on_no_grid_are_windows_of_their_own() {
+    fn bounds_that_fit_no_grid_become_windows() {
         let mut buckets = days("2024-11-06", "2024-11-09", Seoul);
         for bound in [1, 2, 3] {
             buckets[bound - 1].to += TimeDelta::minutes(7 * i64::try_from(bound).expect("small"));
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cells_of_a_bucket_are_summed_over_a_change_of_the_clocks() {
+    fn cells_are_summed_per_bucket_over_a_clock_change() {
         let buckets = days("2024-11-02", "2024-11-04", Los_Angeles);
         let [part] = &Part::over(&buckets)[..] else { panic!("one part") };
         assert_eq!((part.cells.count(), part.cells.windows().len()), (73, 73));

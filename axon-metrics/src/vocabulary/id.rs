@@ -1,5 +1,5 @@
 //! Identifiers of what the catalog lists: campaigns, activities, products.
-//! Lives here: the newtypes and their text form. Users and sessions have no type here on purpose: they never leave a source.
+//! Lives here: the newtypes and their text form. Users and sessions have none on purpose: they never leave a source.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The largest id a store can hold: a signed 64-bit column.
 pub const MAX_ID: u64 = i64::MAX as u64;
 
-/// A text that is no id: ids are the decimal numbers 1 to 9223372036854775807, without sign or blank.
+/// The error for a text that is not an id. Ids are the decimal numbers 1 to 9223372036854775807, without sign or blank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an id is a number from 1 to {MAX_ID}")]
 pub struct NotAnId;
@@ -44,7 +44,7 @@ macro_rules! ids {
                 Self(id)
             }
         }
-        /// Digits only; anything else, 0 and what exceeds a signed 64-bit column is [`NotAnId`].
+        /// Digits only. Anything else, 0, and a number beyond [`MAX_ID`] is [`NotAnId`].
         impl FromStr for $name {
             type Err = NotAnId;
             fn from_str(text: &str) -> Result<Self, NotAnId> {

@@ -1,4 +1,4 @@
-//! Which time an answer is about: a period as asked, and the half-open windows it means at an instant in a zone.
+//! The time range of an answer: the requested period, and the half-open windows it resolves to at an instant in a zone.
 
 use chrono::{Days, Duration, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
@@ -24,7 +24,7 @@ pub enum Period {
 }
 
 impl Period {
-    /// The period's word in requests and answers.
+    /// The period's name in requests and answers.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Today => "1d",
@@ -34,19 +34,20 @@ impl Period {
         }
     }
 
-    /// The windows this period means at an instant.
+    /// The windows of this period at an instant in a zone.
     /// # Errors
-    /// [`RangeError`] for a custom range that is none.
+    /// [`RangeError`] for a custom range that is empty or too long.
     pub fn resolve(&self, as_of: Timestamp, zone: Tz) -> Result<Range, RangeError> {
         let whole = self.whole(as_of, zone)?;
         if whole.to <= whole.from {
             return Err(RangeError::Empty);
         }
-        let lasts = calendar::local(whole.to, zone) - calendar::local(whole.from, zone);
-        if lasts > Duration::days(MAX_DAYS) {
+        let local_length = calendar::local(whole.to, zone) - calendar::local(whole.from, zone);
+        if local_length > Duration::days(MAX_DAYS) {
             return Err(RangeError::TooLong);
         }
-        Ok(Range { whole, window: Window { from: whole.from, to: whole.to.min(as_of).max(whole.from) }, lasts, zone })
+        let window = Window { from: whole.from, to: whole.to.min(as_of).max(whole.from) };
+        Ok(Range { whole, window, local_length, zone })
     }
 
     fn whole(&self, as_of: Timestamp, zone: Tz) -> Result<Window, RangeError> {
@@ -85,6 +86,7 @@ pub enum Bound {
 }
 
 impl Bound {
+    /// The first instant of a range that starts here.
     fn first_instant(self, zone: Tz) -> Option<Timestamp> {
         match self {
             Self::Date(date) => calendar::start_of_day(date, zone),
@@ -93,6 +95,7 @@ impl Bound {
         }
     }
 
+    /// The first instant after a range that ends here.
     fn instant_after(self, zone: Tz) -> Option<Timestamp> {
         match self {
             Self::Date(date) => calendar::start_of_day(date.succ_opt()?, zone),
@@ -101,7 +104,7 @@ impl Bound {
     }
 }
 
-/// Why a custom range is none.
+/// Why a custom range is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RangeError {
     /// It ends where it starts, or before.
@@ -115,36 +118,37 @@ pub enum RangeError {
 /// A period resolved at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
-    /// The range as asked, its unfinished part included.
+    /// The whole range, including the part in the future.
     pub whole: Window,
-    /// The part that has happened: cut at the instant of the answer. Empty for a range that is yet to come.
+    /// The part in the past: clamped to the instant of the answer. Empty for a range in the future.
     pub window: Window,
-    lasts: Duration,
+    /// By the wall clock of the zone.
+    local_length: Duration,
     zone: Tz,
 }
 
 impl Range {
-    /// Whether a part of the range is yet to come.
+    /// Whether a part of the range is in the future.
     pub fn in_progress(&self) -> bool {
         self.window.to < self.whole.to
     }
 
-    /// The first calendar day the range touches.
+    /// The first calendar day of the range.
     pub fn first_day(&self) -> NaiveDate {
         calendar::date(self.whole.from, self.zone)
     }
 
-    /// The last calendar day the range touches.
+    /// The last calendar day of the range.
     pub fn last_day(&self) -> NaiveDate {
         calendar::date(self.whole.to - Duration::nanoseconds(1), self.zone)
     }
 
-    /// The window to compare with, elapsed-matched: shifted back by a whole week when the range lasts up to seven days
-    /// (so that weekdays match), else by its own length, with the wall clock kept; cut at the same elapsed time while
-    /// the range is in progress. `None` only beyond the calendar's beginning.
+    /// The window to compare with: the range, shifted back by the wall clock. A range of up to seven days is shifted by
+    /// a week, so that weekdays match; a longer one by its own length. While the range is in progress, the window is
+    /// clamped to the same elapsed time. `None` only before the range of the calendar library.
     pub fn previous(&self) -> Option<Window> {
         let week = Duration::days(7);
-        let shift = if self.lasts <= week { week } else { self.lasts };
+        let shift = if self.local_length <= week { week } else { self.local_length };
         let back =
             |at: Timestamp| calendar::instant(calendar::local(at, self.zone).checked_sub_signed(shift)?, self.zone);
         let from = back(self.whole.from)?;
@@ -176,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn seven_days_are_today_and_the_six_before_cut_at_the_answer() {
+    fn seven_days_are_today_and_the_six_before_up_to_the_answer() {
         let range = Period::Last7Days.resolve(at("2024-11-12T10:30:00Z"), Seoul).unwrap();
         assert_eq!(range.window, window("2024-11-05T15:00:00Z", "2024-11-12T10:30:00Z"));
         assert_eq!(range.previous(), Some(window("2024-10-29T15:00:00Z", "2024-11-05T10:30:00Z")));
@@ -241,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_yet_to_come_is_empty_and_in_progress() {
+    fn a_future_range_is_empty_and_in_progress() {
         let range = days("2030-01-01", "2030-01-02").resolve(at("2024-11-12T10:30:00Z"), Seoul).unwrap();
         assert!(range.window.is_empty() && range.in_progress());
         assert!(range.previous().is_some_and(|previous| previous.is_empty()));

@@ -11,7 +11,7 @@ use super::timestamp::Timestamp;
 pub enum Phase {
     /// Before its start.
     NotStarted,
-    /// From its start until its end; what has no dates is running.
+    /// From its start until its end. Without dates it is running.
     Running,
     /// From its end on.
     Ended,
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phase_is_half_open_and_without_dates_it_runs() {
+    fn a_phase_is_half_open_and_running_without_dates() {
         let (start, end) = (Some(at("2024-11-06T00:00:00Z")), Some(at("2024-11-13T00:00:00Z")));
         assert_eq!(Phase::at(at("2024-11-05T23:59:59Z"), start, end), Phase::NotStarted);
         assert_eq!(Phase::at(at("2024-11-06T00:00:00Z"), start, end), Phase::Running);

@@ -1,11 +1,11 @@
-//! What a question is about.
+//! The scope of a request.
 
 use super::id::{ActivityId, CampaignId};
 
-/// What a question is about.
+/// What a request is about: a campaign or an activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// The union of a campaign's activities.
+    /// All activities of a campaign, as a union.
     Campaign(CampaignId),
     /// One activity.
     Activity(ActivityId),

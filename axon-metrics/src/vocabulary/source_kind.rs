@@ -1,5 +1,5 @@
-//! The kinds of sources and of questions, and one value for each of them.
-//! A further source is one variant here, one trait in `source`, and one row in `dashboard/sources`.
+//! The kinds of sources and of questions, and arrays with one value per kind.
+//! A new source kind is one variant here, one trait in `source`, and one row in `dashboard/sources`.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// An enum with its word for each variant, and all of them: one row each, so that no list can lack one.
+/// Defines an enum of kinds with `ALL` and `name`, from one row per variant. No list can miss a variant.
 macro_rules! kinds {
     (
         $(#[$doc:meta])*
@@ -37,42 +37,42 @@ kinds! {
     #[cfg_attr(feature = "openapi", schema(as = Seam))]
     #[serde(rename_all = "snake_case")]
     SourceKind,
-    /// Its word in answers and logs.
+    /// Its name in answers and logs.
     fn name {
-        /// What exists.
+        /// Campaigns and activities.
         Catalog: "catalog",
-        /// What visitors did.
+        /// Events of visitors.
         Behavior: "behavior",
-        /// What the business recorded.
+        /// Entries and purchases.
         Ledger: "ledger",
-        /// What is true this second.
+        /// Current slot counters and their members.
         Realtime: "realtime",
     }
 }
 
 kinds! {
-    /// What a source is asked, where one source is asked more than one kind of question. Each kind has a budget, a circuit
-    /// breaker and a bulkhead of its own.
+    /// Which kind of question a source is asked; the ledger is asked two. Each kind has its own budget, circuit breaker
+    /// and bulkhead.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
     #[non_exhaustive]
     QuestionKind,
-    /// Its word in logs, metrics and settings.
+    /// Its name in logs, metrics and settings.
     fn name {
-        /// What exists.
+        /// Campaigns and activities.
         Catalog: "catalog",
-        /// What visitors did.
+        /// Events of visitors.
         Behavior: "behavior",
-        /// What the business recorded.
+        /// Entries and purchases.
         Ledger: "ledger",
-        /// What is true this second.
+        /// Current slot counters and their members.
         Realtime: "realtime",
-        /// What the business recorded in the weeks before a promotion. No answer waits for the end of it.
+        /// Purchases in the weeks before a promotion. It may take longer than an answer: no answer waits for it.
         History: "history",
     }
 }
 
 impl QuestionKind {
-    /// How long it may take, and how many are asked at once, where nothing else is set.
+    /// The default budget, and the default limit of concurrent questions.
     pub(crate) fn defaults(self) -> (Duration, usize) {
         let (milliseconds, permits) = match self {
             Self::Catalog => (300, 2),
@@ -84,7 +84,7 @@ impl QuestionKind {
         (Duration::from_millis(milliseconds), permits)
     }
 
-    /// Which source is asked.
+    /// The kind of source that answers it.
     pub fn source(self) -> SourceKind {
         match self {
             Self::Catalog => SourceKind::Catalog,
@@ -96,7 +96,7 @@ impl QuestionKind {
 }
 
 impl From<SourceKind> for QuestionKind {
-    /// The question of every answer.
+    /// The question that answers ask this source; never [`History`](QuestionKind::History).
     fn from(kind: SourceKind) -> Self {
         match kind {
             SourceKind::Catalog => Self::Catalog,
@@ -124,7 +124,7 @@ macro_rules! one_per {
                 <$kind>::ALL.into_iter().zip(&self.0)
             }
 
-            /// The values that `change` makes of these.
+            /// Applies `change` to each value.
             pub fn map<U>(self, change: impl FnMut(T) -> U) -> $name<U> {
                 $name(self.0.map(change))
             }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_has_a_value_of_its_own_under_its_own_index() {
+    fn each_kind_indexes_a_value_of_its_own() {
         let names = PerSource::from_fn(SourceKind::name);
         assert!(SourceKind::ALL.into_iter().all(|kind| names[kind] == kind.name()));
         let mut questions = PerQuestion::from_fn(QuestionKind::name);

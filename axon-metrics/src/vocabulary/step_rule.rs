@@ -1,6 +1,6 @@
-//! What a step of a funnel counts.
+//! Which records a step of a funnel counts.
 
-/// The kind of record a step counts, and so which source answers it.
+/// Which records a step counts, and so which source counts them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Record {
     /// An event.
@@ -14,8 +14,8 @@ pub enum Record {
 pub struct EventRule {
     /// Trigger types, as stored (`PAGE_VIEW`). An event matches if it has one of them.
     pub triggers: Vec<String>,
-    /// Narrows to these tracker definitions (`eventId`); empty for all. The tracker stores one page view once per matching
-    /// definition, so that `count` overstates visits unless narrowed to one.
+    /// Only these tracker definitions (`eventId`); empty for all. The tracker stores one page view per matching
+    /// definition, so `count` overstates visits unless one definition is chosen.
     pub definitions: Vec<i64>,
 }
 
@@ -25,7 +25,7 @@ impl EventRule {
         Self { triggers: vec![name.into()], definitions: Vec::new() }
     }
 
-    /// The same, of these tracker definitions only.
+    /// The same rule, for these tracker definitions only.
     #[must_use]
     pub fn of_definitions(mut self, definitions: impl IntoIterator<Item = i64>) -> Self {
         self.definitions = definitions.into_iter().collect();

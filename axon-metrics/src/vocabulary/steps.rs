@@ -1,4 +1,4 @@
-//! The steps of a funnel, as data: keys, names and rules, in their order.
+//! The steps of a funnel as data: keys, names and rules, in order.
 
 use std::sync::Arc;
 
@@ -63,16 +63,16 @@ pub enum StepFault {
     /// Fewer than 2, or more than 32.
     #[error("a funnel has 2 to 32 steps, not {0}")]
     Count(usize),
-    /// A key of another form.
+    /// A key is not 1 to 32 of `a-z`, `0-9` and `_`.
     #[error("the key {0:?} is not 1 to 32 of a-z, 0-9 and _")]
     Key(String),
-    /// Two steps of one key.
+    /// Two steps have the same key.
     #[error("the key {0:?} is there twice")]
     Repeated(String),
-    /// A name that is empty or longer than 100 characters.
+    /// A name is empty or longer than 100 characters.
     #[error("the {language} name of {key:?} is empty or longer than 100 characters")]
     Name {
-        /// Whose name it is.
+        /// The key of the step or funnel with this name.
         key: String,
         /// `ko` or `en`.
         language: &'static str,
@@ -108,7 +108,7 @@ impl StepRules {
         if faults.is_empty() { Ok(Self { steps }) } else { Err(faults) }
     }
 
-    /// The same steps, of which one counts something else.
+    /// The same steps, one of them with another record.
     /// # Errors
     /// [`StepFault::Unknown`] if no step has this key.
     pub fn with(mut self, key: &str, record: Record) -> Result<Self, StepFault> {
@@ -122,13 +122,13 @@ impl StepRules {
         &self.steps
     }
 
-    /// Where a step stands, from 0.
+    /// The position of a step, from 0; `None` if no step has this key.
     pub fn position(&self, key: &str) -> Option<usize> {
         self.steps.iter().position(|step| &*step.key == key)
     }
 }
 
-/// What is wrong with the key and the names of a step or a funnel.
+/// The faults in the key and the names of a step or a funnel.
 pub(super) fn key_and_names(key: &str, ko: &str, en: &str) -> impl Iterator<Item = StepFault> {
     let form = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let key_fault = (!(1..=32).contains(&key.len()) || !key.bytes().all(form)).then(|| StepFault::Key(key.to_owned()));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_a_list_is_named_at_once() {
+    fn all_faults_of_a_list_are_reported_at_once() {
         let no_trigger = Step::new("b", " ", "B", Record::Event(EventRule::default()));
         let faults = StepRules::new([event("A!", "X"), no_trigger, event("b", "Y")]).unwrap_err();
         let name = StepFault::Name { key: "b".into(), language: "ko" };
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_can_count_something_else_and_an_unknown_one_is_refused() {
+    fn a_step_can_get_another_record_and_an_unknown_step_is_refused() {
         let record = Record::Ledger(LedgerStep::Purchase);
         let rules = StepRules::default().with("purchase", record.clone()).unwrap();
         assert_eq!(rules.steps()[3].record, record);

@@ -1,4 +1,4 @@
-//! The instants of everything: UTC.
+//! The one type of instants.
 
 /// An instant, in UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -4,12 +4,12 @@ use chrono::Duration;
 
 use super::timestamp::Timestamp;
 
-/// A span of time, from its first instant up to, and not with, its last: `[from, to)`.
+/// A half-open span of time, `[from, to)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     /// The first instant inside.
     pub from: Timestamp,
-    /// The first instant after it. Equal to `from` when the window is empty.
+    /// The first instant after it. Not after `from` if the window is empty.
     pub to: Timestamp,
 }
 
@@ -19,7 +19,7 @@ impl Window {
         self.from <= instant && instant < self.to
     }
 
-    /// Whether nothing can lie inside.
+    /// Whether it contains no instant.
     pub fn is_empty(&self) -> bool {
         self.to <= self.from
     }
