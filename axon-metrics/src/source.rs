@@ -1,8 +1,8 @@
-//! What a store must answer so that the dashboard can be computed from it: the source traits, their questions, their facts
-//! and their errors. Lives elsewhere: how one question is asked (`call`), and when (`dashboard`).
+//! What a store must implement to be a source of the dashboard: the source traits, their questions, facts and errors.
+//! Lives elsewhere: how one question is asked (`call`), and when (`dashboard`).
 //!
-//! Traits are cut by the meaning of a fact, not by a store: one store may implement several. Each method takes a whole
-//! question and answers it whole, so that an adapter can do it in one round trip.
+//! There is one trait per kind of fact, not per store: one store may implement several. Each method answers a complete
+//! question, so an adapter needs one round trip.
 
 mod behavior;
 mod catalog;

@@ -1,4 +1,4 @@
-//! The source of what visitors did.
+//! The source of visitor events.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{error::SourceError, facts::BehaviorFacts, probe::Probe, question::BehaviorQuestion};
 use crate::vocabulary::Timestamp;
 
-/// What visitors did, counted.
+/// Counts what visitors did.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait BehaviorSource: Send + Sync + 'static {
@@ -17,24 +17,24 @@ pub trait BehaviorSource: Send + Sync + 'static {
     /// Step counts, series and active subjects, all from the same round trip.
     /// - Unit: events in [`Counting::Events`](super::Counting::Events), distinct recorded subjects in
     ///   [`Counting::Subjects`](super::Counting::Subjects).
-    /// - Scope: an event belongs to the activity it names; a step counts over the union of the funnel activities, so
-    ///   distinct subjects of several activities are not a sum.
+    /// - Scope: an event belongs to the activity it names. A step is counted over the union of the funnel activities:
+    ///   distinct subjects of several activities are counted once.
     /// - Window: `[from, to)` on the time the event occurred. Events at or after the scope's `as_of` are not used.
-    /// - One count per step and window, in the order asked.
-    /// - Series: events, whatever the counting, one count per cell and series, in the order asked. A cell without events is 0,
-    ///   and so is one at or after `as_of`.
-    /// - No events: a measured 0. No activities, or an empty window: a measured 0. Nothing to read them from:
+    /// - One count per step and window, in the order of the question.
+    /// - Series: events, whatever the counting; one count per cell and series, in the order of the question. A cell
+    ///   without events, or at or after `as_of`, is 0.
+    /// - No events, no activities, or an empty window: a measured 0. No index or table to read from:
     ///   [`NotMeasured`](crate::Missing::NotMeasured), never 0.
-    /// - Freshness: each fact says how far it is complete.
+    /// - Freshness: each fact has the instant up to which it is complete.
     /// # Errors
-    /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
-    /// [`Lost`](SourceError::Lost) if there was no connection or it broke; if the source has tried again by itself,
-    /// [`Unavailable`](SourceError::Unavailable),
-    /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
+    /// - [`Unavailable`](SourceError::Unavailable): no answer came within the budget; or the connection was lost, and
+    ///   the source's own retry failed.
+    /// - [`Lost`](SourceError::Lost): no connection could be made, or it broke, and the source did not retry.
+    /// - [`Malformed`](SourceError::Malformed): the answer does not fit the question.
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError>;
 
-    /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
+    /// Checks the store for health: whether it answers, its newest record before `as_of`, and its findings.
     /// # Errors
-    /// As the question's.
+    /// As [`behavior`](Self::behavior).
     async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError>;
 }

@@ -1,4 +1,4 @@
-//! The source of what exists.
+//! The source of campaigns and activities.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use async_trait::async_trait;
 use super::{error::SourceError, probe::Probe};
 use crate::vocabulary::{Catalog, Timestamp};
 
-/// What exists: campaigns with their activities, limits, dates and products.
+/// Lists campaigns with their activities, limits, dates and products.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait CatalogSource: Send + Sync + 'static {
     /// The store's name in answers, logs and metrics: lower case, without blanks (`"mysql"`).
     fn name(&self) -> &'static str;
 
-    /// Every campaign with its activities. It is small, and kept by the caller for some seconds.
+    /// Every campaign with its activities. The catalog is small; the caller caches it for some seconds.
     /// - No campaigns: an empty catalog.
     /// - Freshness: as of the call.
     /// # Errors
-    /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
-    /// [`Lost`](SourceError::Lost) if there was no connection or it broke; if the source has tried again by itself,
-    /// [`Unavailable`](SourceError::Unavailable),
-    /// [`Malformed`](SourceError::Malformed) if what the store holds is no catalog.
+    /// - [`Unavailable`](SourceError::Unavailable): no answer came within the budget; or the connection was lost, and
+    ///   the source's own retry failed.
+    /// - [`Lost`](SourceError::Lost): no connection could be made, or it broke, and the source did not retry.
+    /// - [`Malformed`](SourceError::Malformed): the data in the store is not a valid catalog.
     async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError>;
 
-    /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
+    /// Checks the store for health: whether it answers, its newest record before `as_of`, and its findings.
     /// # Errors
-    /// As the question's.
+    /// As [`catalog`](Self::catalog).
     async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError>;
 }

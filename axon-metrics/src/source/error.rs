@@ -2,14 +2,14 @@
 
 use std::{io, sync::Arc};
 
-/// The cause of a source's failure, kept for the log and never shown to a caller.
+/// The cause of a source's failure. It is logged, and never shown to a caller.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a source could not answer. One variant per thing a caller does differently.
+/// Why a source could not answer. One variant per reaction of the caller.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// Down or too slow. Asking again later may work.
+    /// The store is down or too slow. It is not asked again for the same answer.
     #[error("{source_name} did not answer")]
     Unavailable {
         /// The store's name.
@@ -17,8 +17,8 @@ pub enum SourceError {
         /// What happened.
         source: BoxError,
     },
-    /// The connection could not be made, or broke before the answer: nothing is known to be wrong with the question. Asked
-    /// once more.
+    /// The connection could not be made, or broke before the answer. The question itself is not at fault, so the caller
+    /// retries it once.
     #[error("the connection to {source_name} was lost")]
     Lost {
         /// The store's name.
@@ -26,13 +26,13 @@ pub enum SourceError {
         /// What happened.
         source: BoxError,
     },
-    /// Answered that it is too busy. Asking again at once makes it worse.
+    /// The store replied that it is too busy. A retry would make it worse.
     #[error("{source_name} is overloaded")]
     Overloaded {
         /// The store's name.
         source_name: Arc<str>,
     },
-    /// Answered, but not with what the trait promises. Asking again will not help.
+    /// The store replied, but not with what the trait promises. A retry does not help.
     #[error("{source_name} sent something else than {expected}")]
     Malformed {
         /// The store's name.
@@ -42,7 +42,7 @@ pub enum SourceError {
         /// What was wrong with it.
         source: BoxError,
     },
-    /// Refused: credentials or rights. An operator must act.
+    /// The store refused the credentials, or rights are missing. An operator must act.
     #[error("{source_name} refused: {missing}")]
     Denied {
         /// The store's name.
@@ -65,8 +65,8 @@ impl SourceError {
     }
 }
 
-/// Whether an I/O error says that a connection could not be made or broke, which makes a question that met it
-/// [`Lost`](SourceError::Lost). A time-out does not: the store may be at work on the question still.
+/// Whether an I/O error means that a connection could not be made, or broke: the question is then
+/// [`Lost`](SourceError::Lost). A time-out does not count: the store may still be working on the question.
 pub fn connection_lost(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, UnexpectedEof,

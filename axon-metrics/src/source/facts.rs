@@ -1,4 +1,5 @@
-//! What the stores said: each fact is measured, or missing with a typed reason. No rates here, and no zero that was an error.
+//! Facts: values that stores measured, each with its quality, or missing with a typed reason. An error is never a zero.
+//! Lives elsewhere: rates (`stats/rate`).
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,30 +8,30 @@ use serde::{Deserialize, Serialize};
 use super::error::SourceError;
 use crate::vocabulary::{ActivityId, CampaignId, Money, Timestamp};
 
-/// A value a source vouches for, or the reason why there is none. A `Result`, so that pure code may use `?`.
+/// A value that a source measured, or the reason why there is none. A `Result`, so that pure code can use `?`.
 pub type Fact<T> = Result<Measured<T>, Missing>;
 
-/// A value with what is needed to judge it.
+/// A measured value with its source and quality.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured<T> {
     /// What was measured.
     pub value: T,
-    /// The name of the store that said so.
+    /// The name of the store that measured it.
     pub source: Arc<str>,
-    /// How far the source is complete: records that occurred before this instant are in the value.
+    /// The instant up to which the value is complete: records that occurred before it are included.
     pub complete_to: Timestamp,
     /// How far the value can be from the truth.
     pub precision: Precision,
-    /// The source answered without some of its parts (a shard, a time-out): the value may be too small.
+    /// Whether a part of the store did not answer (a shard, a time-out): the value may be too small.
     pub partial: bool,
-    /// How far the store lags behind what happens is assumed, not measured; `complete_to` rests on it.
+    /// Whether `complete_to` is based on an assumed lag of the store, not on a measured one.
     pub lag_assumed: bool,
-    /// How coarsely the store keeps times, where that can move records across the window's bounds.
+    /// The resolution of the store's times, if it is so coarse that records can cross the window's bounds; else `None`.
     pub time_step: Option<Duration>,
 }
 
 impl<T> Measured<T> {
-    /// A whole and exact value.
+    /// A complete and exact value.
     pub fn exact(value: T, source: impl Into<Arc<str>>, complete_to: Timestamp) -> Self {
         Self {
             value,
@@ -43,7 +44,7 @@ impl<T> Measured<T> {
         }
     }
 
-    /// The same measurement of another value, computed from this one.
+    /// Replaces the value by one computed from it. Source and quality stay.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Measured<U> {
         Measured {
             value: change(self.value),
@@ -57,15 +58,14 @@ impl<T> Measured<T> {
     }
 }
 
-/// How far a value can be from the truth. Ordered: the larger is the worse.
+/// How far a value can be from the truth. Ordered: the greater is the worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Precision {
     /// Counted one by one.
     Exact,
-    /// Estimated; the relative error in parts per million that is not exceeded in practice. Whatever that share is of a small
-    /// value, it may be off by one.
+    /// Estimated, with a relative error that is not exceeded in practice. A small value may still be off by one.
     Within {
-        /// 500 is 0.05 %.
+        /// The relative error in parts per million: 500 is 0.05 %.
         parts_per_million: u32,
     },
 }
@@ -78,17 +78,17 @@ pub enum Missing {
     NotMeasured(Reason),
     /// The figure has no meaning here (a funnel of an activity without one, buyers of a baseline).
     NotSupported,
-    /// More than the product counts.
+    /// The value overflows its type.
     TooLarge,
-    /// A rate of nothing.
+    /// The denominator of a rate is 0.
     ZeroDenominator,
     /// The promotion has no start, or there is no whole day of history before it.
     NoBaseline,
     /// An activity without a limit has no stock.
     Unlimited,
-    /// The source failed, was too slow, or sent something else than was asked.
+    /// The source failed, was too slow, or sent a malformed answer.
     Unavailable(Arc<SourceError>),
-    /// It is still being read from this store, which takes longer than an answer may. Asking again will tell.
+    /// It is still being loaded from this store, which takes longer than an answer may. A later answer has it.
     Loading(Arc<str>),
 }
 
@@ -100,17 +100,17 @@ pub enum Missing {
 pub enum Reason {
     /// The store has no such key.
     KeyMissing,
-    /// The store holds something that is no value of this kind.
+    /// The stored value is not of the expected type.
     BadValue,
     /// Times are stored too coarsely for so short a window.
     TimeResolution,
     /// The store has no such index or table.
     NoIndex,
-    /// The index is there and has never received a record.
+    /// The index exists and has never received a record.
     NoRecords,
     /// No source of this kind is connected.
     NoSource,
-    /// The store keeps no status of purchases.
+    /// The store has no status of purchases.
     NoStatus,
     /// The campaign has no activities yet.
     NoActivities,
@@ -133,21 +133,21 @@ impl Reason {
     ];
 }
 
-/// One count per step rule, in the order asked.
+/// One count per step rule, in the order of the question.
 #[derive(Debug, Clone, Default)]
 pub struct StepCounts {
     /// Counts of the current window.
     pub current: Vec<Fact<u64>>,
-    /// Counts of the previous window; empty when none was asked.
+    /// Counts of the previous window; empty if the question has none.
     pub previous: Vec<Fact<u64>>,
-    /// Events of the current window for each activity apart; empty when not asked.
+    /// Records of the current window per funnel activity; empty if not asked for.
     pub by_activity: Vec<(ActivityId, Vec<Fact<u64>>)>,
 }
 
 impl StepCounts {
     pub(crate) fn all(&self) -> impl Iterator<Item = &Fact<u64>> {
-        let apart = self.by_activity.iter().flat_map(|(_, counts)| counts);
-        self.current.iter().chain(&self.previous).chain(apart)
+        let per_activity = self.by_activity.iter().flat_map(|(_, counts)| counts);
+        self.current.iter().chain(&self.previous).chain(per_activity)
     }
 }
 
@@ -156,9 +156,9 @@ impl StepCounts {
 pub struct BehaviorFacts {
     /// The steps' counts.
     pub steps: StepCounts,
-    /// For each series asked for, in that order, its counts: one per cell, oldest first.
+    /// The counts of each series of the question, in that order: one per cell, oldest first.
     pub series: Vec<Fact<Vec<u64>>>,
-    /// Distinct subjects with any event in the window asked for; `None` when not asked.
+    /// Distinct subjects with any event in the question's `active` window; `None` if not asked for.
     pub active: Option<Fact<u64>>,
 }
 
@@ -167,9 +167,9 @@ pub struct BehaviorFacts {
 pub struct LedgerFacts {
     /// The steps' counts.
     pub steps: StepCounts,
-    /// Sales; `None` when not asked.
+    /// Sales; `None` if not asked for.
     pub sales: Option<SalesFacts>,
-    /// Regular purchases over time; `None` when not asked.
+    /// Regular purchases over time; `None` if not asked for.
     pub history: Option<Fact<History>>,
 }
 
@@ -187,7 +187,7 @@ pub struct SalesFacts {
 /// Confirmed orders of another promotion on the same products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OtherSales {
-    /// The campaign of the activity; `None` where the store does not know the activity.
+    /// The campaign of the activity; `None` if the store does not know the activity.
     pub campaign: Option<CampaignId>,
     /// The activity the purchases are attributed to.
     pub activity: ActivityId,
@@ -206,14 +206,14 @@ pub struct Sales {
     pub revenue: Money,
     /// Distinct users who bought.
     pub buyers: u64,
-    /// Purchases cancelled or refunded, not in the other figures; `None` where the store keeps no status.
+    /// Purchases cancelled or refunded, which are not in the other figures; `None` if the store has no status.
     pub cancelled: Option<u64>,
 }
 
 /// Regular purchases over time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
-    /// The instant of the ledger's oldest purchase, of any product: how far back it reaches. `None` for an empty ledger.
+    /// The time of the ledger's oldest purchase, of any product: how far back it reaches. `None` for an empty ledger.
     pub since: Option<Timestamp>,
     /// Buckets with at least one purchase, each by its start, oldest first.
     pub buckets: Vec<(Timestamp, BucketSales)>,
@@ -230,25 +230,26 @@ pub struct BucketSales {
     pub revenue: Money,
 }
 
-/// The answer to a [`RealtimeQuestion`](crate::source::RealtimeQuestion): one entry per activity asked, in that order.
+/// The answer to a [`RealtimeQuestion`](crate::source::RealtimeQuestion): one entry per activity of the
+/// question, in that order.
 #[derive(Debug, Clone)]
 pub struct RealtimeFacts {
     /// Slots by activity.
     pub slots: Vec<(ActivityId, Slots)>,
 }
 
-/// Slots of one activity. The two figures stand or fail apart.
+/// Slots of one activity. Each of the two figures may be missing without the other.
 #[derive(Debug, Clone)]
 pub struct Slots {
     /// The counter.
     pub stock: Fact<Stock>,
-    /// Size of the set of those who hold a slot.
+    /// The number of users who hold a slot.
     pub members: Fact<u64>,
-    /// Both were derived from approval events, since no counter is connected.
+    /// Whether both are derived from approval events, since no counter is connected.
     pub derived: bool,
 }
 
-/// What a store counts: slots taken or slots left. Negative values and values over the limit are passed on as they are.
+/// The value of a slot counter, which counts slots taken or slots left. It can be negative or over the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stock {
     /// Slots taken.
@@ -257,5 +258,5 @@ pub enum Stock {
     Remaining(i64),
 }
 
-/// What the ledger said of the weeks before a promotion, shared by all who ask.
+/// The history of the weeks before a promotion; shared, since many loads use it.
 pub(crate) type HistoryFact = Fact<Arc<History>>;

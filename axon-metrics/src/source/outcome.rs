@@ -1,27 +1,27 @@
-//! How a question to a source went, and whether a source is asked.
+//! The outcome of a question to a source, and the state of its circuit breaker.
 
 use serde::{Deserialize, Serialize};
 
-/// How a question to a source went.
+/// The outcome of a question to a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SourceOutcome {
     /// Answered.
     Ok,
-    /// Answered in part.
+    /// A part of the store answered.
     Partial,
-    /// Not answered, or too late.
+    /// No answer, or too late.
     Unavailable,
-    /// The store said that it is too busy.
+    /// The store replied that it is too busy.
     Overloaded,
-    /// Answered with something else.
+    /// The answer did not fit the question.
     Malformed,
-    /// Refused.
+    /// The store refused.
     Denied,
-    /// The connection was lost, and no other one did.
+    /// The connection was lost, and so was that of the retry.
     Lost,
-    /// Not asked: too many wait for this store.
+    /// Not asked: the bulkhead is full.
     Shed,
-    /// Not asked: the store failed too often.
+    /// Not asked: the circuit breaker is open.
     Open,
 }
 
@@ -53,16 +53,16 @@ impl SourceOutcome {
     }
 }
 
-/// Whether a store is asked.
+/// The state of a source's circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerState {
-    /// It is asked.
+    /// The source is asked.
     Closed,
-    /// It failed too often; whether it is well again is being tried, or with the next question will be.
+    /// The source failed too often. The next question, or one in flight, is the trial.
     HalfOpen,
-    /// It failed too often, and is not asked for now.
+    /// The source failed too often. It is not asked until the next trial is due.
     Open,
 }
 

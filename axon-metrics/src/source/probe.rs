@@ -1,12 +1,12 @@
-//! What a source finds out about its store.
+//! The result of a health check of a source.
 
 use crate::vocabulary::Timestamp;
 
-/// What a source found out about its store; for health and the log.
+/// The result of a health check of a source, for health answers and the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Probe {
-    /// When the newest record before the instant asked for occurred, where the store can tell.
+    /// The time of the newest record before the probe's `as_of`; `None` if there is none, or the store cannot tell.
     pub newest: Option<Timestamp>,
-    /// What was probed, as name and finding (`"occurredAt"`, `"date"`). No ids of users, no secrets.
+    /// Findings about the store, as name and text (`"occurredAt"`, `"date"`). No ids of users, no secrets.
     pub findings: Vec<(String, String)>,
 }

@@ -1,65 +1,66 @@
-//! The questions that sources are asked. Each is whole, so that an adapter can answer it in one round trip.
+//! The questions to the sources. Each is complete, so that an adapter can answer it in one round trip.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::vocabulary::{ActivityId, Cells, Counting, EventRule, LedgerStep, ProductId, Timestamp, Window};
 
-/// What all questions of one request share; made once, after the catalog has spoken.
+/// What all questions of one request share. Built once per request, from the catalog.
 #[derive(Debug, Clone)]
 pub struct QueryScope {
-    /// The one instant the answer is made for. Records at or after it are not used.
+    /// The instant of the answer. Records at or after it are not used.
     pub as_of: Timestamp,
     /// All activities of the scope.
     pub activities: Vec<ActivityId>,
-    /// Those whose type has a funnel: steps are counted over their union.
+    /// The activities of the scope whose kind has a funnel: steps are counted over their union.
     pub funnel_activities: Vec<ActivityId>,
-    /// The window asked for, cut at `as_of`; may be empty.
+    /// The requested window, clamped to `as_of`; may be empty.
     pub current: Window,
-    /// The window to compare with.
+    /// The window to compare with; `None` if not requested.
     pub previous: Option<Window>,
-    /// What a step's count is made of.
+    /// Whether steps count records or distinct subjects.
     pub counting: Counting,
-    /// Ask for records of the current window for each funnel activity apart, too (records, whatever `counting` says).
+    /// Whether to count the steps in the current window per funnel activity, too; always in records.
     pub by_activity: bool,
 }
 
-/// What visitors did.
+/// A question about what visitors did.
 #[derive(Debug, Clone)]
 pub struct BehaviorQuestion {
     /// Scope, windows and counting.
     pub scope: Arc<QueryScope>,
-    /// The time the answer may take.
+    /// The time that the answer may take.
     pub budget: Duration,
     /// The steps to count over the scope's funnel activities; may be empty.
     pub steps: Vec<EventRule>,
-    /// Count events over time; may be empty.
+    /// The series of events over time; may be empty.
     pub series: Vec<Series>,
-    /// Count distinct subjects of all the scope's activities with any event in this window.
+    /// The window in which to count distinct subjects with any event, of all activities; `None` to skip it.
     pub active: Option<Window>,
 }
 
 /// Events over time, one count per cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Series {
-    /// What is counted.
+    /// The events that are counted.
     pub rule: EventRule,
-    /// Of which activities.
+    /// The activities whose events are counted.
     pub activities: SeriesActivities,
-    /// The cells. A cell ends at the scope's `as_of` at the latest, and may be empty.
+    /// The cells, one count each. A cell may be empty. It may also end after the scope's `as_of`: only events before
+    /// that are counted.
     pub cells: Cells,
 }
 
-/// Which activities of a question's scope a series is about.
+/// Which activities of a question's scope a series counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SeriesActivities {
-    /// All of them.
+    /// All activities.
     All,
-    /// Those whose type has a funnel.
+    /// The activities whose kind has a funnel.
     WithFunnel,
 }
 
 impl Series {
-    /// The activities of the scope that it is about.
+    /// The activities of the scope that the series counts; may be empty.
     pub fn activities_of<'a>(&self, scope: &'a QueryScope) -> &'a [ActivityId] {
         match self.activities {
             SeriesActivities::All => &scope.activities,
@@ -68,18 +69,19 @@ impl Series {
     }
 }
 
-/// What the business recorded.
+/// A question about what the business recorded.
 #[derive(Debug, Clone)]
 pub struct LedgerQuestion {
     /// Scope, windows and counting.
     pub scope: Arc<QueryScope>,
-    /// The time the answer may take.
+    /// The time that the answer may take.
     pub budget: Duration,
     /// The steps to count over the scope's funnel activities; may be empty.
     pub steps: Vec<LedgerStep>,
-    /// Sum sales, too.
+    /// The sales to sum; `None` to skip them.
     pub sales: Option<SalesQuestion>,
-    /// Sum regular purchases over time, too. It reads weeks of rows, so it is asked in a question of its own, now and then.
+    /// The regular purchases to sum over time; `None` to skip them. They are weeks of rows, so the dashboard asks for
+    /// them in a separate question, and rarely.
     pub history: Option<HistoryQuestion>,
 }
 
@@ -88,7 +90,7 @@ pub struct LedgerQuestion {
 pub struct SalesQuestion {
     /// The products of the scope; may be empty.
     pub products: Vec<ProductId>,
-    /// The asked range inside the promotion, up to `as_of`; may be empty.
+    /// The requested range inside the promotion, clamped to `as_of`; may be empty.
     pub window: Window,
 }
 
@@ -97,20 +99,20 @@ pub struct SalesQuestion {
 pub struct HistoryQuestion {
     /// The products, each once; may be empty.
     pub products: Vec<ProductId>,
-    /// When; starts with a clock hour of the business zone.
+    /// The window of the history. It starts with a clock hour of the business zone.
     pub window: Window,
-    /// How long a bucket is: an hour, or less where the zone's clocks were moved by less in the window. The n-th bucket is
-    /// `[window.from + n · bucket, window.from + (n + 1) · bucket)`.
+    /// The length of a bucket: an hour, or less if the window has a clock change of less than an hour. The n-th bucket
+    /// is `[window.from + n · bucket, window.from + (n + 1) · bucket)`.
     pub bucket: Duration,
 }
 
-/// What is true this second.
+/// A question about current slots.
 #[derive(Debug, Clone)]
 pub struct RealtimeQuestion {
-    /// The instant the answer is made for.
+    /// The instant of the answer.
     pub as_of: Timestamp,
-    /// The time the answer may take.
+    /// The time that the answer may take.
     pub budget: Duration,
-    /// The activities whose slots are asked for.
+    /// The activities whose slots are requested; may be empty.
     pub activities: Vec<ActivityId>,
 }

@@ -1,4 +1,4 @@
-//! The source of what is true this second.
+//! The source of current slots.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use async_trait::async_trait;
 use super::{error::SourceError, facts::RealtimeFacts, probe::Probe, question::RealtimeQuestion};
 use crate::vocabulary::Timestamp;
 
-/// What is true this second: slots held and those who hold them.
+/// Reads the current slots of activities: their counter, and the set of users who hold one.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait RealtimeSource: Send + Sync + 'static {
     /// The store's name in answers, logs and metrics: lower case, without blanks (`"redis"`).
     fn name(&self) -> &'static str;
 
-    /// Counter and member count of each activity asked, in that order.
-    /// - Unit: slots; members. Values are passed on as stored: negative ones and those over the limit, too.
-    /// - A key that is not there: [`KeyMissing`](crate::Reason::KeyMissing), never 0. A value that is no integer:
+    /// Counter and member count of each activity of the question, in that order.
+    /// - Unit: slots; members. Values are returned as stored, even if negative or over the limit.
+    /// - A missing key: [`KeyMissing`](crate::Reason::KeyMissing), never 0. A value that is not an integer:
     ///   [`BadValue`](crate::Reason::BadValue).
     /// - Freshness: the time of the read.
     /// # Errors
-    /// [`Unavailable`](SourceError::Unavailable) if no answer came within the budget,
-    /// [`Lost`](SourceError::Lost) if there was no connection or it broke; if the source has tried again by itself,
-    /// [`Unavailable`](SourceError::Unavailable),
-    /// [`Malformed`](SourceError::Malformed) if the answer is not what was asked.
+    /// - [`Unavailable`](SourceError::Unavailable): no answer came within the budget; or the connection was lost, and
+    ///   the source's own retry failed.
+    /// - [`Lost`](SourceError::Lost): no connection could be made, or it broke, and the source did not retry.
+    /// - [`Malformed`](SourceError::Malformed): the answer does not fit the question.
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError>;
 
-    /// Whether the store answers, and what it can tell as of an instant: its newest record is one before `as_of`.
+    /// Checks the store for health: whether it answers, its newest record before `as_of`, and its findings.
     /// # Errors
-    /// As the question's.
+    /// As [`realtime`](Self::realtime).
     async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError>;
 }
