@@ -1,4 +1,4 @@
-//! The widgets: what each needs, and how it is computed from facts. Pure: no clock, no store, nothing async.
+//! The widgets: the facts each needs, and how it is computed from them. Pure: no clock, no store, nothing async.
 //! A new widget is one file here and one row in `registry`.
 
 mod activities;

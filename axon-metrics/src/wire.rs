@@ -1,5 +1,6 @@
-//! The wire contract of answers, typed both ways. Text is made here and nowhere else.
-//! Instants are spelt out as `DateTime<Utc>` in what goes over the wire: the schema generator knows no alias.
+//! The wire format of answers; its types serialize and deserialize. All message texts for readers are made in this
+//! module. Instants are written as `DateTime<Utc>` here, since the schema generator does not resolve the alias
+//! `Timestamp`.
 
 mod answer;
 mod figure;

@@ -57,7 +57,7 @@ impl Question {
         let keys = CacheKeys::new(self.key_inputs(inner, scope));
         let open = self.range.in_progress();
         let ranged = if open { About::Live } else { About::Over { ended: self.range.whole.to } };
-        let is_apart = |widget: &Widget| widget.lifetime().is_apart(open);
+        let is_apart = |widget: &Widget| widget.lifetime().loads_separately(open);
         let asked = &self.request.widgets;
         let (apart, together): (Vec<_>, Vec<_>) = asked.iter().copied().partition(is_apart);
         let members = Widget::ALL.into_iter().filter(|widget| !is_apart(widget) && !asked.contains(widget)).collect();

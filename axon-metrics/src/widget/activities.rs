@@ -1,4 +1,4 @@
-//! Activities: the totals of each activity of a campaign, always counted as records, from the same round of questions.
+//! Activities: the totals of each activity of a campaign, in records whatever the mode.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::{
     input::{Compute, Facts, WidgetInput},
     notes::Notes,
     overview::OverviewFigures,
-    realtime::Standing,
+    realtime::SlotState,
 };
 use crate::{
     source::{Fact, Missing},
@@ -22,7 +22,7 @@ pub struct ActivityRow {
     pub activity_id: ActivityId,
     /// Its name.
     pub name: String,
-    /// Its kind, in the platform's words.
+    /// Its kind, as the platform names it.
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub kind: ActivityKind,
@@ -42,25 +42,25 @@ impl Compute for Vec<ActivityRow> {
         let mut rows = Vec::with_capacity(input.scope.activities.len());
         for (activity, (_, slots)) in input.scope.activities.iter().zip(&facts.slots) {
             let prefix = format!("activities[{}].", activity.id);
-            // Counts are there for the activities with a funnel, in the same order.
+            // Only the activities with a funnel have counts, in the same order.
             let steps = if activity.kind.has_funnel() { counts.next().map(|(_, steps)| steps) } else { None };
             let totals = OverviewFigures::compute(&prefix, input.rules, steps.unwrap_or(&without_funnel), notes);
-            notes.look_at(&slots.stock);
-            let standing = Standing::of(activity, slots, input.as_of);
-            standing.warn_into(notes, &prefix);
+            notes.record(&slots.stock);
+            let slot_state = SlotState::of(activity, slots, input.as_of);
+            slot_state.warn_into(notes, &prefix);
             rows.push(ActivityRow {
                 activity_id: activity.id,
                 name: activity.name.clone(),
                 kind: activity.kind.clone(),
                 phase: Phase::at(input.as_of, activity.start, activity.end),
                 totals,
-                remaining_stock: notes.derived(format!("{prefix}remainingStock"), standing.remaining),
+                remaining_stock: notes.derived(format!("{prefix}remainingStock"), slot_state.remaining),
             });
         }
         rows
     }
 
-    /// Where each activity stands by its dates.
+    /// Sets the phase of each activity.
     fn move_to(&mut self, scope: ResolvedScope<'_>, as_of: Timestamp) {
         for (row, activity) in self.iter_mut().zip(scope.activities) {
             if row.activity_id == activity.id {

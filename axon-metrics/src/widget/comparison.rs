@@ -1,4 +1,4 @@
-//! Comparison: what the promotion sold, what the shop sold of the same products meanwhile, and what was to be expected.
+//! Comparison: sales of the promotion, of the shop for the same products in the same time, and the expected sales.
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -25,13 +25,13 @@ pub struct Comparison {
     pub promotion: SalesFigures,
     /// Shop purchases of the same products.
     pub regular: SalesFigures,
-    /// Shop purchases of the same products to be expected from the weeks before.
+    /// Shop purchases of the same products, as expected from the weeks before.
     pub baseline: Baseline,
     /// The currency of all revenue.
     pub currency: String,
     /// The products compared.
     pub products: Vec<ProductId>,
-    /// Purchases of the same products by other activities, in neither of the figures; null when they could not be had.
+    /// Purchases of the same products by other activities, not in the other figures; null if not available.
     pub other_promotions: Option<Vec<OtherPromotion>>,
 }
 
@@ -99,7 +99,7 @@ impl Serialize for Amount {
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(|_| D::Error::custom("an amount is a decimal in a string"))
+        text.parse().map(Self).map_err(|_| D::Error::custom("an amount must be a decimal in a string"))
     }
 }
 
@@ -126,7 +126,7 @@ impl Compute for Comparison {
 
 impl SalesFigures {
     fn compute(name: &str, sales: &Fact<Sales>, notes: &mut Notes) -> Self {
-        notes.look_at(sales);
+        notes.record(sales);
         let sales = value(sales);
         let mut figure = |figure: &str, pick: fn(&Sales) -> Option<u64>| {
             let value = sales.as_ref().map_err(Clone::clone);
@@ -147,7 +147,7 @@ impl Baseline {
         let expected = if input.scope.activities.is_empty() {
             Err(Missing::NotMeasured(crate::Reason::NoActivities))
         } else {
-            expected_of(input, facts, notes)
+            expectation(input, facts, notes)
         };
         if let Ok(Expectation { method, weeks, days, .. }) = &expected
             && *method != BaselineMethod::HourOfWeek
@@ -171,15 +171,16 @@ impl Baseline {
     }
 }
 
-fn expected_of(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Result<Expectation, Missing> {
+/// The expected sales, with a warning if the history is old.
+fn expectation(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Result<Expectation, Missing> {
     let start = input.scope.promotion_start().ok_or(Missing::NoBaseline)?;
     let history = facts.history.as_ref().map_err(Clone::clone)?;
-    notes.look_at_kept(history);
+    notes.record_cached(history);
     let age = input.as_of - history.complete_to;
     if age.to_std().is_ok_and(|age| age > input.history_old) {
-        let message = "the weeks before the promotion were read long ago, and could not be read again since";
+        let message = "the history before the promotion is old, since it could not be refreshed";
         let warning = Warning::new(WarningCode::BaselineOld, message).about("baseline");
-        // In whole hours: what moves with each minute would make another answer of it each minute.
+        // In whole hours: minutes would make the answer different every minute.
         notes.warn(warning.with("hours", Some(age.num_hours())));
     }
     expected(&history.value, start, input.sales.window, input.as_of, input.zone, input.baseline_weeks)

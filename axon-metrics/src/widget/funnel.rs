@@ -1,4 +1,4 @@
-//! Funnel: how many reached each step, and what share came from the step before and from the first.
+//! Funnel: the count of each step, and its rate from the step before and from the first step.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub struct FunnelStep {
     pub name: String,
     /// Events, or distinct subjects, of the step.
     pub value: Option<u64>,
-    /// Percent of the step before, one decimal; 100 for the first. More than 100 is possible, since steps are counted apart.
+    /// Percent of the step before, one decimal; 100 for the first. Can exceed 100: each step is counted independently.
     pub rate: Option<Exact>,
     /// The step's stable key.
     pub key: String,
@@ -86,12 +86,12 @@ impl Compute for Funnel {
     }
 }
 
-/// A step in percent of another. The first step in percent of itself is 100, and nothing when it is empty.
+/// A step in percent of another. An empty step is [`Missing::ZeroDenominator`] even in percent of itself.
 fn rate(steps: &[Fact<u64>], step: usize, of: usize) -> Result<Exact, Missing> {
     percent(value(&steps[step])?, value(&steps[of])?, 1)
 }
 
-/// Steps are counted apart, so a later one can exceed the one before it: true, but worth a look.
+/// Warns if a step exceeds the one before it. Steps are counted independently, but often this is a data problem.
 fn warn_of_order(steps: &[Fact<u64>], index: usize, notes: &mut Notes) {
     let Some(before) = index.checked_sub(1) else { return };
     let (Ok(before), Ok(now)) = (value(&steps[before]), value(&steps[index])) else { return };

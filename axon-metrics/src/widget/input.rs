@@ -1,4 +1,4 @@
-//! What widgets are computed from, and what they need to be asked for it.
+//! The input of widgets: which facts they need, and what they are computed from.
 
 use std::{any::TypeId, sync::Arc, time::Duration};
 
@@ -10,12 +10,12 @@ use crate::{
     vocabulary::{ActivityId, FunnelDefinition, ResolvedScope, StepRules, Timestamp, Window},
 };
 
-/// What must be asked of the sources: or-ed over the widgets, so that what two need is asked once.
+/// What to ask of the sources. The needs of all widgets of a load are or-ed, so that each fact is asked for once.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Needs {
     /// The steps of the plan's funnel.
     pub(crate) steps: bool,
-    /// The steps of the funnel that was chosen.
+    /// The steps of the chosen funnel.
     pub(crate) funnel: bool,
     /// The steps of the plan's funnel for each activity.
     pub(crate) by_activity: bool,
@@ -28,7 +28,7 @@ impl Needs {
     pub(crate) const NOTHING: Self =
         Self { steps: false, funnel: false, by_activity: false, active: false, sales: false, slots: false };
 
-    /// What either needs.
+    /// The needs of both.
     pub(crate) fn or(self, other: Self) -> Self {
         let Self { steps, funnel, by_activity, active, sales, slots } = self;
         Self {
@@ -47,7 +47,7 @@ impl Needs {
     }
 }
 
-/// What one request is about, settled before anything is asked.
+/// The resolved request of one load, built before any source is asked.
 #[derive(Debug)]
 pub(crate) struct WidgetInput<'a> {
     pub(crate) scope: ResolvedScope<'a>,
@@ -56,19 +56,20 @@ pub(crate) struct WidgetInput<'a> {
     pub(crate) as_of: Timestamp,
     /// The steps of the plan's funnel.
     pub(crate) rules: &'a StepRules,
-    /// The funnel that was chosen; the plan's by default.
+    /// The chosen funnel; the plan's by default.
     pub(crate) funnel: &'a FunnelDefinition,
     pub(crate) query: Arc<QueryScope>,
-    /// The range asked for, its unfinished part included.
+    /// The requested range, including the part in the future.
     pub(crate) range: Window,
-    /// Visits over time that the widgets are made of.
+    /// The bucket series that the widgets need.
     pub(crate) series: Vec<BucketSeries>,
+    /// The window in which active subjects are counted.
     pub(crate) active: Window,
     pub(crate) sales: SalesQuestion,
     /// `None` if no whole day before the promotion is over.
     pub(crate) history: Option<HistoryQuestion>,
     pub(crate) baseline_weeks: u32,
-    /// From this age on the weeks before should have been read again.
+    /// A history older than this gets a warning: it should have been refreshed.
     pub(crate) history_old: Duration,
 }
 
@@ -90,7 +91,7 @@ impl BucketSeries {
 }
 
 impl WidgetInput<'_> {
-    /// The buckets of a widget's series, each with its visits; none where the series was not asked for.
+    /// The buckets of a widget's series, each with its visits; empty if the series was not asked for.
     pub(super) fn visits<'a, T: 'static>(
         &'a self,
         facts: &'a Facts,
@@ -100,31 +101,31 @@ impl WidgetInput<'_> {
     }
 }
 
-/// What the sources said, merged into the order of the funnels. What was not asked for is not looked at.
+/// The facts from all sources, merged into the order of the funnels' steps. Widgets read only the facts that they need.
 #[derive(Debug)]
 pub(crate) struct Facts {
     /// The steps of the plan's funnel.
     pub(crate) steps: StepCounts,
-    /// The steps of the funnel that was chosen, over the whole scope.
+    /// The steps of the chosen funnel, over the whole scope.
     pub(crate) funnel: StepCounts,
-    /// Visits in each bucket of each series, in the order of the input's.
+    /// The visits of each bucket of each series, in the order of [`WidgetInput::series`].
     pub(crate) series: Vec<Vec<Fact<u64>>>,
     pub(crate) active: Fact<u64>,
     pub(crate) sales: SalesFacts,
-    /// What is kept of the weeks before the promotion.
+    /// The cached history of the weeks before the promotion.
     pub(crate) history: HistoryFact,
     pub(crate) slots: Vec<(ActivityId, Slots)>,
 }
 
-/// A widget's logic.
+/// How a widget is computed.
 pub(super) trait Compute: Sized {
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self;
 
-    /// The visits over time that it is made of. Most widgets have none.
+    /// The bucket series that it needs. Most widgets need none.
     fn series(_: &WidgetInput<'_>) -> Option<BucketSeries> {
         None
     }
 
-    /// Sets what depends on the instant of the answer, however old the widget is. Most widgets have nothing of the kind.
+    /// Sets what depends on the instant of the answer, even in a cached widget. Most widgets have nothing of the kind.
     fn move_to(&mut self, _: ResolvedScope<'_>, _: Timestamp) {}
 }

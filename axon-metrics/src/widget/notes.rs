@@ -1,4 +1,4 @@
-//! What goes beside a widget's data: which figures are missing and why, warnings, and how fresh and whole the facts were.
+//! Notes on a widget's data: missing figures with their reasons, warnings, and the quality of the facts used.
 
 use std::time::Duration;
 
@@ -8,42 +8,43 @@ use crate::{
     wire::{MissingFigure, Warning, WarningCode},
 };
 
-/// Gathered while a widget is computed.
+/// The notes on one widget, collected while it is computed.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) missing: Vec<MissingFigure>,
     pub(crate) warnings: Vec<Warning>,
-    /// How far the facts used are complete: the oldest of them.
+    /// The instant up to which all facts used are complete; `None` if none was used.
     pub(crate) complete_to: Option<Timestamp>,
-    /// Figures that stand, and figures lost because a source failed.
-    pub(crate) had: usize,
+    /// The number of figures with a value.
+    pub(crate) available: usize,
+    /// The number of figures without a value because a source failed, or because the history is still loading.
     pub(crate) lost: usize,
-    /// Those of them that are still being read.
+    /// How many of the lost figures are still being loaded.
     loading: usize,
     /// Whether a fact came from an incomplete reply.
     pub(crate) partial: bool,
-    /// Whether how far a fact is complete was assumed.
+    /// Whether the lag behind a fact was assumed.
     lag_assumed: bool,
-    /// The coarsest time of the facts used.
+    /// The coarsest time resolution of the facts used.
     time_step: Option<Duration>,
 }
 
 impl Notes {
-    /// The fact's value, or null and why.
+    /// The fact's value; `None` with a note on the reason.
     pub(crate) fn figure<T: Clone>(&mut self, field: impl Into<String>, fact: &Fact<T>) -> Option<T> {
-        self.look_at(fact);
+        self.record(fact);
         self.derived(field, value(fact))
     }
 
-    /// Whether all that is lost is still being read, and nothing failed.
+    /// Whether figures are missing only because the history is still being loaded.
     pub(crate) fn waits_for_history(&self) -> bool {
         self.lost > 0 && self.lost == self.loading && !self.partial
     }
 
-    /// A value computed from facts, or null and why.
+    /// A value computed from facts; `None` with a note on the reason.
     pub(crate) fn derived<T>(&mut self, field: impl Into<String>, value: Result<T, Missing>) -> Option<T> {
         match &value {
-            Ok(_) => self.had += 1,
+            Ok(_) => self.available += 1,
             Err(why) => {
                 self.lost += usize::from(matches!(why, Missing::Unavailable(_) | Missing::Loading(_)));
                 self.loading += usize::from(matches!(why, Missing::Loading(_)));
@@ -53,17 +54,17 @@ impl Notes {
         value.ok()
     }
 
-    /// Notes how whole a fact is that is kept, and so older than the others: its age is no age of theirs.
-    pub(crate) fn look_at_kept<T>(&mut self, measured: &Measured<T>) {
+    /// Records the quality of a cached fact. It is older by design, so its age does not count for the widget.
+    pub(crate) fn record_cached<T>(&mut self, measured: &Measured<T>) {
         self.partial |= measured.partial;
         self.lag_assumed |= measured.lag_assumed;
         self.time_step = self.time_step.max(measured.time_step);
     }
 
-    /// Notes how fresh and whole a fact is.
-    pub(crate) fn look_at<T>(&mut self, fact: &Fact<T>) {
+    /// Records the quality and the age of a fact.
+    pub(crate) fn record<T>(&mut self, fact: &Fact<T>) {
         if let Ok(measured) = fact {
-            self.look_at_kept(measured);
+            self.record_cached(measured);
             self.complete_to =
                 Some(self.complete_to.map_or(measured.complete_to, |oldest| oldest.min(measured.complete_to)));
         }
@@ -73,7 +74,7 @@ impl Notes {
         self.warnings.push(warning);
     }
 
-    /// All warnings: those of the widget, and what the facts it used have in common.
+    /// The missing figures, and all warnings: those of the widget, and those on the quality of its facts.
     pub(crate) fn into_warnings(mut self) -> (Vec<MissingFigure>, Vec<Warning>) {
         if let Some(step) = self.time_step {
             let message = "times are stored too coarsely to be exact at the bounds of a window";
@@ -81,14 +82,14 @@ impl Notes {
             self.warn(Warning::new(WarningCode::TimeResolution, message).with("seconds", seconds));
         }
         if self.lag_assumed {
-            let message = "how far the store lags behind is assumed, not measured";
+            let message = "the lag of the store is assumed, not measured";
             self.warn(Warning::new(WarningCode::AssumedLag, message));
         }
         (self.missing, self.warnings)
     }
 }
 
-/// A fact's value, without what judges it.
+/// A fact's value, without its quality.
 pub(crate) fn value<T: Clone>(fact: &Fact<T>) -> Result<T, Missing> {
     fact.as_ref().map(|measured| measured.value.clone()).map_err(Clone::clone)
 }

@@ -1,4 +1,4 @@
-//! Overview: the four totals, the conversion rate, and their change.
+//! Overview: the four totals, the conversion rate, and their changes.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ pub struct OverviewFigures {
     pub conversion_rate: Option<Exact>,
 }
 
-/// Changes in percent, one decimal; null where there was nothing before.
+/// Changes in percent, one decimal; null if the previous value is 0, or a value is missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -64,7 +64,7 @@ pub struct OverviewChange {
     pub conversion_rate: Option<Exact>,
 }
 
-/// The named totals: their fields, and the keys of the steps they count.
+/// The totals: the name of each field, and the key of the step that it counts.
 const TOTALS: [(&str, &str); 4] = [
     ("totalVisits", VISIT),
     ("totalParticipants", "engage"),
@@ -110,8 +110,8 @@ impl OverviewChange {
     fn compute(rules: &StepRules, now: &[Fact<u64>], before: &[Fact<u64>], notes: &mut Notes) -> Self {
         let [visits, participants, approved, purchases] = TOTALS.map(|(name, key)| {
             let of = |counts| value(&total(rules, counts, key));
-            let changed = of(now).and_then(|now| change(now.into(), of(before)?.into()));
-            notes.derived(format!("change.{name}"), changed)
+            let difference = of(now).and_then(|now| change(now.into(), of(before)?.into()));
+            notes.derived(format!("change.{name}"), difference)
         });
         let rate = conversion(rules, now).and_then(|now| change(now, conversion(rules, before)?));
         Self {
@@ -124,7 +124,7 @@ impl OverviewChange {
     }
 }
 
-/// The count of the step with this key. A funnel without such a step has no such total.
+/// The count of the step with this key; [`Missing::NotSupported`] if the funnel has no such step.
 fn total(rules: &StepRules, counts: &[Fact<u64>], key: &str) -> Fact<u64> {
     let count = rules.position(key).and_then(|position| counts.get(position));
     count.cloned().unwrap_or(Err(Missing::NotSupported))

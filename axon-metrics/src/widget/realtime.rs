@@ -1,4 +1,4 @@
-//! Realtime: stock and participants of this second, who was active in the last five minutes, inflow per hour.
+//! Realtime: current stock and participants, active users of the last five minutes, inflow per clock hour.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::{
     wire::{Warning, WarningCode},
 };
 
-/// What is true this second. Null is missing, never 0.
+/// Current stock and participants, active users and inflow. Null is missing, never 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -28,7 +28,7 @@ pub struct Realtime {
     pub initial_stock: Option<u64>,
     /// Everyone who holds a slot; for a campaign the sum, a person in two activities counts twice.
     pub participants_total: Option<u64>,
-    /// Events of the first step per clock hour, 24 in all, the last in progress; null when they could not be had.
+    /// Events of the first step in each of the last 24 clock hours, the last one in progress; null if not available.
     pub hourly_inflow: Option<Vec<InflowBucket>>,
     /// The activities one by one; only for a campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,10 +76,11 @@ pub enum BucketState {
     InProgress,
 }
 
+/// The number of clock hours in the inflow.
 const INFLOW_HOURS: usize = 24;
 
 impl BucketState {
-    /// The state at an instant of a bucket that is asked for as a whole.
+    /// The state of a whole bucket whose data are complete up to `as_of`.
     pub(super) fn of(bucket: Window, as_of: Timestamp) -> Self {
         if bucket.to <= as_of { Self::Complete } else { Self::InProgress }
     }
@@ -93,32 +94,33 @@ impl Compute for Realtime {
 
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let activities = input.scope.activities;
-        let standings: Vec<Standing> = activities
+        let slot_states: Vec<SlotState> = activities
             .iter()
             .zip(&facts.slots)
-            .map(|(activity, (_, slots))| Standing::of(activity, slots, input.as_of))
+            .map(|(activity, (_, slots))| SlotState::of(activity, slots, input.as_of))
             .collect();
         let reads = facts.slots.iter().map(|(_, slots)| read_at(slots));
         for (_, slots) in &facts.slots {
-            notes.look_at(&slots.stock);
-            notes.look_at(&slots.members);
+            notes.record(&slots.stock);
+            notes.record(&slots.members);
         }
-        let single = input.scope.activity().is_some();
-        let remaining_stock = notes.derived("remainingStock", total(standings.iter().map(|one| one.remaining.clone())));
+        let is_activity = input.scope.activity().is_some();
+        let remaining_stock =
+            notes.derived("remainingStock", total(slot_states.iter().map(|state| state.remaining.clone())));
         let active_users = notes.figure("activeUsers", &facts.active);
         let last_updated = notes.derived("lastUpdated", oldest(reads));
         let limits = total(activities.iter().map(|activity| activity.limit.ok_or(Missing::Unlimited)));
         let initial_stock = limit(notes, "initialStock".to_owned(), limits);
         let participants_total =
-            notes.derived("participantsTotal", total(standings.iter().map(|one| one.participants.clone())));
-        let hours = inflow(input, facts, notes);
-        let hourly_inflow = notes.derived("hourlyInflow", hours);
-        let activities = (!single).then(|| {
-            activities.iter().zip(&standings).map(|(activity, standing)| standing.row(activity, notes)).collect()
+            notes.derived("participantsTotal", total(slot_states.iter().map(|state| state.participants.clone())));
+        let inflow = inflow(input, facts, notes);
+        let hourly_inflow = notes.derived("hourlyInflow", inflow);
+        let activities = (!is_activity).then(|| {
+            activities.iter().zip(&slot_states).map(|(activity, slot_state)| slot_state.row(activity, notes)).collect()
         });
-        for (activity, standing) in input.scope.activities.iter().zip(&standings) {
-            let prefix = if single { String::new() } else { format!("activities[{}].", activity.id) };
-            standing.warn_into(notes, &prefix);
+        for (activity, slot_state) in input.scope.activities.iter().zip(&slot_states) {
+            let prefix = if is_activity { String::new() } else { format!("activities[{}].", activity.id) };
+            slot_state.warn_into(notes, &prefix);
         }
         Self {
             remaining_stock,
@@ -132,7 +134,8 @@ impl Compute for Realtime {
     }
 }
 
-/// A limit, or null and why. It is the catalog's: that it is known says nothing of the sources, so it counts for no status.
+/// A limit; `None` with a note on the reason. It comes from the catalog, so a known limit does not count as an
+/// available figure.
 fn limit(notes: &mut Notes, field: String, limit: Result<u64, Missing>) -> Option<u64> {
     match limit {
         Ok(limit) => Some(limit),
@@ -140,10 +143,10 @@ fn limit(notes: &mut Notes, field: String, limit: Result<u64, Missing>) -> Optio
     }
 }
 
-/// The visits of each hour; missing as a whole if those of one hour are.
+/// The visits of each hour; missing as a whole if one hour is missing.
 fn inflow(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Result<Vec<InflowBucket>, Missing> {
     let bucket = |(hour, visits): (Window, &Fact<u64>)| {
-        notes.look_at(visits);
+        notes.record(visits);
         let state = BucketState::of(hour, input.as_of);
         Ok(InflowBucket { from: hour.from, to: hour.to, visits: value(visits)?, state })
     };
@@ -160,7 +163,8 @@ fn inflow_hours(as_of: Timestamp, zone: chrono_tz::Tz) -> Vec<Window> {
     hours[hours.len().saturating_sub(INFLOW_HOURS)..].to_vec()
 }
 
-/// A sum that is missing if one part is. A failure is named before other reasons, since it may pass.
+/// The sum of all parts; missing if one part is missing. The reason is a failed source if there is one, since that may
+/// pass; else the first reason. Without parts it is [`Reason::NoActivities`].
 fn total(parts: impl Iterator<Item = Result<u64, Missing>>) -> Result<u64, Missing> {
     let mut sum = Err(Missing::NotMeasured(Reason::NoActivities));
     for part in parts {
@@ -174,7 +178,7 @@ fn total(parts: impl Iterator<Item = Result<u64, Missing>>) -> Result<u64, Missi
     sum
 }
 
-/// When the slots of one activity were read.
+/// The time of the read of one activity's slots.
 fn read_at(slots: &Slots) -> Result<Timestamp, Missing> {
     let stock = slots.stock.as_ref().map(|stock| stock.complete_to);
     stock
@@ -182,7 +186,7 @@ fn read_at(slots: &Slots) -> Result<Timestamp, Missing> {
         .map_err(Clone::clone)
 }
 
-/// The oldest instant that is there; a failure only if there is none.
+/// The oldest of the available instants; a reason only if none is available.
 fn oldest(instants: impl Iterator<Item = Result<Timestamp, Missing>>) -> Result<Timestamp, Missing> {
     let mut oldest = Err(Missing::NotMeasured(Reason::NoActivities));
     for instant in instants {
@@ -195,34 +199,34 @@ fn oldest(instants: impl Iterator<Item = Result<Timestamp, Missing>>) -> Result<
     oldest
 }
 
-/// What the slots of one activity mean, given its limit and dates.
-pub(super) struct Standing {
+/// The stock and participants of one activity, derived from its slots, limit and dates.
+pub(super) struct SlotState {
     pub(super) remaining: Result<u64, Missing>,
     participants: Result<u64, Missing>,
-    /// Each as said of the activity alone.
+    /// Their fields are paths inside the activity.
     warnings: Vec<Warning>,
 }
 
-impl Standing {
+impl SlotState {
     pub(super) fn of(activity: &Activity, slots: &Slots, as_of: Timestamp) -> Self {
-        let mut standing =
+        let mut slot_state =
             Self { remaining: Err(Missing::Unlimited), participants: value(&slots.members), warnings: Vec::new() };
         if slots.derived {
-            standing.warn(WarningCode::Derived, "stock and participants come from approval events", &[]);
+            slot_state.warn(WarningCode::Derived, "stock and participants come from approval events", &[]);
         }
-        let absent = |missing: &Missing| matches!(missing, Missing::NotMeasured(Reason::KeyMissing));
+        let key_missing = |missing: &Missing| matches!(missing, Missing::NotMeasured(Reason::KeyMissing));
         let (stock, members) = (value(&slots.stock), value(&slots.members));
         let not_started = Phase::at(as_of, activity.start, activity.end) == Phase::NotStarted;
 
         let held = match (&stock, &members) {
-            (Err(counter), Err(set)) if absent(counter) && absent(set) && not_started => {
-                standing.participants = Ok(0);
+            (Err(counter), Err(set)) if key_missing(counter) && key_missing(set) && not_started => {
+                slot_state.participants = Ok(0);
                 Ok(0)
             }
-            (Err(counter), Ok(members)) if absent(counter) => {
-                // What is left cannot be counted where there is no limit.
+            (Err(counter), Ok(members)) if key_missing(counter) => {
+                // Without a limit there is no remaining stock to be wrong.
                 if activity.limit.is_some() {
-                    standing.drift(None, Some(*members));
+                    slot_state.drift(None, Some(*members));
                 }
                 Ok(i64::try_from(*members).unwrap_or(i64::MAX))
             }
@@ -235,31 +239,32 @@ impl Standing {
         };
         if let Ok(counter) = stock.as_ref().and(held.as_ref()) {
             match &members {
-                // A set that loses its last member is gone from its store.
-                Err(set) if absent(set) && *counter <= 0 => standing.participants = Ok(0),
+                // A store may delete a set with its last member, as Redis does.
+                Err(set) if key_missing(set) && *counter <= 0 => slot_state.participants = Ok(0),
                 _ => {}
             }
-            let counted = members.as_ref().ok().copied().or_else(|| members.as_ref().is_err_and(absent).then_some(0));
+            let counted =
+                members.as_ref().ok().copied().or_else(|| members.as_ref().is_err_and(key_missing).then_some(0));
             if *counter < 0 || counted.is_some_and(|members| i64::try_from(members) != Ok(*counter)) {
-                standing.drift(Some(*counter), members.ok());
+                slot_state.drift(Some(*counter), members.ok());
             }
         }
-        standing.remaining = match (activity.limit, held) {
+        slot_state.remaining = match (activity.limit, held) {
             (None, _) => Err(Missing::Unlimited),
             (Some(_), Err(why)) => Err(why),
             (Some(limit), Ok(held)) => {
                 let held = u64::try_from(held).unwrap_or(0);
                 if held > limit {
                     let numbers = [("limit", i64::try_from(limit).ok()), ("held", i64::try_from(held).ok())];
-                    standing.warn(WarningCode::Oversold, "more slots are held than there are", &numbers);
+                    slot_state.warn(WarningCode::Oversold, "more slots are held than the limit allows", &numbers);
                 }
                 Ok(limit.saturating_sub(held))
             }
         };
-        standing
+        slot_state
     }
 
-    /// Hands the warnings on, their figures' paths under a prefix.
+    /// Adds the warnings to the notes, with a prefix before the paths of their fields.
     pub(super) fn warn_into(&self, notes: &mut Notes, prefix: &str) {
         for warning in &self.warnings {
             let field = warning.field.as_ref().map(|field| format!("{prefix}{field}"));
@@ -269,7 +274,7 @@ impl Standing {
 
     fn drift(&mut self, counter: Option<i64>, members: Option<u64>) {
         let numbers = [("counter", counter), ("members", members.and_then(|members| i64::try_from(members).ok()))];
-        self.warn(WarningCode::CounterDrift, "the counter and the members differ", &numbers);
+        self.warn(WarningCode::CounterDrift, "the slot counter and the number of members differ", &numbers);
     }
 
     fn warn(&mut self, code: WarningCode, message: &str, numbers: &[(&str, Option<i64>)]) {

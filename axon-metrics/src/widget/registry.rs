@@ -1,5 +1,5 @@
-//! The registry of widgets, one row each: its data, what it needs, where it may be asked for, how long its figures hold, and
-//! which of its fields are clocks. Everything that differs between widgets outside of their own files is decided here.
+//! The registry of widgets, one row each: its data, its needs, its scopes, its lifetime class, and its clock fields.
+//! Everything that differs between widgets outside of their own files is decided here.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,29 +23,30 @@ struct Row {
     lifetime: LifetimeClass,
 }
 
-/// Which scopes a widget may be asked of.
+/// For which scopes a widget may be requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scopes {
     All,
     Campaigns,
 }
 
-/// How long a widget's figures hold, and with which others it is loaded.
+/// How long a widget is fresh, and with which others it is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LifetimeClass {
-    /// As long as those of the range. Loaded together with all others of the range, so that they never contradict each other.
+    /// As long as the range allows. Loaded together with all other widgets of the range, so that they never contradict
+    /// each other.
     Range,
-    /// One tick, whatever the range: what is true this second. They change with the clock hour and with dates of the
-    /// catalog.
-    Now,
-    /// As those of the range while it is open; one tick once it is over, since stock is among the figures. They change with
+    /// One tick, whatever the range: the figures are current values. They also change with the clock hour and with the
     /// dates of the catalog.
+    Now,
+    /// As `Range` while the range is open. One tick once it is over, since stock is among the figures. They also change
+    /// with the dates of the catalog.
     RangeAndStock,
 }
 
 impl LifetimeClass {
-    /// Whether the figures are loaded apart from those of the range, and hold for one tick.
-    pub(crate) fn is_apart(self, range_is_open: bool) -> bool {
+    /// Whether the widget is loaded separately from those of the range, and is fresh for one tick.
+    pub(crate) fn loads_separately(self, range_is_open: bool) -> bool {
         match self {
             Self::Range => false,
             Self::Now => true,
@@ -90,22 +91,22 @@ macro_rules! widgets {
                 }),* }
             }
 
-            /// Whether the widget's data are there.
+            /// Whether `data` has the widget.
             pub(crate) fn is_in(self, data: &Data) -> bool {
                 match self { $(Self::$variant => data.$name.is_some()),* }
             }
 
-            /// Copies the widget's data to its place.
+            /// Copies the widget's data to the same field of `to`.
             pub(crate) fn copy(self, from: &Data, to: &mut Data) {
                 match self { $(Self::$variant => to.$name.clone_from(&from.$name)),* }
             }
 
-            /// The visits over time that it is made of.
+            /// The bucket series that it needs.
             pub(crate) fn series(self, input: &WidgetInput<'_>) -> Option<BucketSeries> {
                 match self { $(Self::$variant => <$data as Compute>::series(input)),* }
             }
 
-            /// Computes the widget and puts it in its place.
+            /// Computes the widget into its field of `data`.
             pub(crate) fn fill(self, data: &mut Data, input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) {
                 match self { $(Self::$variant => data.$name = Some(<$data as Compute>::compute(input, facts, notes))),* }
             }
@@ -126,14 +127,15 @@ macro_rules! widgets {
         }
 
         impl Data {
-            /// Sets what depends on the instant of the answer.
+            /// Sets what depends on the instant of the answer, also in cached widgets.
             pub(crate) fn move_to(&mut self, scope: ResolvedScope<'_>, as_of: Timestamp) {
                 $(if let Some(widget) = &mut self.$name {
                     Compute::move_to(widget, scope, as_of);
                 })*
             }
 
-            /// The same without the fields that move with the clock: two answers that differ in nothing else say the same.
+            /// Clears the fields that change with every read (`lastUpdated`). Answers that are equal without them are
+            /// the same to a reader.
             pub fn clear_clocks(&mut self) {
                 $($(if let Some(widget) = &mut self.$name {
                     widget.$clock = None;
@@ -171,20 +173,20 @@ widgets! {
 }
 
 impl Widget {
-    /// The plan's four: what is answered when nothing is named.
+    /// The widgets of a request that names none: the plan's four.
     pub const DEFAULT: [Self; 4] = [Self::Overview, Self::Funnel, Self::Comparison, Self::Realtime];
 
-    /// The widget's word in requests and answers.
+    /// The widget's name in requests and answers.
     pub fn name(self) -> &'static str {
         self.row().name
     }
 
-    /// What must be asked of the sources for it.
+    /// What to ask of the sources for it.
     pub(crate) fn needs(self) -> Needs {
         self.row().needs
     }
 
-    /// Whether it may be asked of a scope.
+    /// Whether it may be requested for a scope.
     pub(crate) fn is_of(self, scope: Scope) -> bool {
         match self.row().scopes {
             Scopes::All => true,
@@ -192,7 +194,7 @@ impl Widget {
         }
     }
 
-    /// How long its figures hold.
+    /// How long it is fresh, and with which others it is loaded.
     pub(crate) fn lifetime(self) -> LifetimeClass {
         self.row().lifetime
     }

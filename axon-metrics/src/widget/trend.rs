@@ -30,7 +30,7 @@ pub struct Trend {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TrendInterval {
-    /// A calendar day of the business zone: 24 hours, or less or more where clocks are changed.
+    /// A calendar day of the business zone: 24 hours, or more or less if the clocks change.
     Day,
 }
 
@@ -57,11 +57,11 @@ pub struct TrendBucket {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TrendState {
-    /// Over, and the range holds all of it.
+    /// Over, and entirely in the range.
     Complete,
-    /// Not over yet, or its source is not complete to its end.
+    /// Not over yet, or the source is not complete up to its end.
     InProgress,
-    /// Over, and the range holds a part of it.
+    /// Over, and only partly in the range.
     Cut,
 }
 

@@ -1,5 +1,5 @@
-//! The envelope of an answer: what the widgets say, and what is needed to judge it. The wire contract, typed both ways.
-//! Instants are spelt out as `DateTime<Utc>` in what goes over the wire: the schema generator knows no alias.
+//! The envelope of an answer: the widgets' data, and what is needed to judge it.
+//! Instants are written as `DateTime<Utc>` here, since the schema generator does not resolve the alias `Timestamp`.
 
 use std::collections::BTreeMap;
 
@@ -136,6 +136,6 @@ pub struct DefinitionState {
     pub funnel: String,
     /// Hash over step rules, mode, zone and sources.
     pub hash: String,
-    /// How subjects were told apart: `recorded` (user, else session, as each event says).
+    /// How subjects are identified: `recorded` (by user, else by session, as recorded in each event).
     pub identity: String,
 }

@@ -1,4 +1,4 @@
-//! The figures of an answer by their keys: a value, or why there is none. The accessors are rows of
+//! The figures of an answer by their keys: a value, or the reason why there is none. The accessors are rows of
 //! `vocabulary/figure_table`, so a key without an accessor does not compile.
 
 use std::borrow::Cow;
@@ -21,12 +21,12 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Figure<'a> {
-    /// Which figure. It knows names, formulas and unit.
+    /// Which figure. Names, formulas and unit are methods of the key.
     pub key: FigureKey,
     /// Which one of a list; [`At::Whole`] outside of lists.
     pub at: At<'a>,
-    /// Its path in the answer's `data` (`funnel.steps[3].value`); an activity stands by its id
-    /// (`activities[789].remainingStock`). The key's path where the answer has no such figure.
+    /// Its path in the answer's `data` (`funnel.steps[3].value`). An activity is given by its id, not by its index
+    /// (`activities[789].remainingStock`). The path of the key if the answer has no such figure.
     pub path: Cow<'static, str>,
     /// The value, or why there is none.
     pub value: Result<FigureValue, NoFigure<'a>>,
@@ -57,14 +57,14 @@ pub enum At<'a> {
     Total(FigureKey),
 }
 
-/// The value of a figure. Serializes as it stands in an answer.
+/// The value of a figure. Serializes as in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum FigureValue {
-    /// A whole number of what the figure's unit says.
+    /// A whole number, in the figure's unit.
     Count(u64),
-    /// An expected number of what the figure's unit says, with decimals.
+    /// An expected number, in the figure's unit, with decimals.
     Number(Exact),
     /// Percent: 45.9, not 0.459.
     Percent(Exact),
@@ -98,16 +98,16 @@ impl FigureValue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoFigure<'a> {
-    /// Its widget was not asked for; of a change, no previous window was.
+    /// Its widget was not requested; or, for a change, no previous window was requested.
     #[error("the figure was not asked for")]
     NotAsked,
-    /// The answer lists no such step, activity or hour, or the figure is found by another kind of [`At`].
+    /// The answer lists no such step, activity or hour, or the figure needs another variant of [`At`].
     #[error("the answer lists no such figure")]
     NotListed,
-    /// It is null, for this reason. Of a list that is null the reason is the whole list's.
+    /// It is null, for this reason. For a list that is null it is the reason of the list.
     #[error("{}", .0.message)]
     Missing(&'a MissingFigure),
-    /// It is null without a reason. No answer of this version has such a figure.
+    /// It is null without a reason. Answers of this version have no such figure.
     #[error("the figure is null without a reason")]
     Unexplained,
 }
@@ -132,19 +132,19 @@ impl DashboardAnswer {
     /// One figure of a list: `answer.figure_of(FigureKey::StepValue, At::Step("purchase"))`.
     pub fn figure_of<'a>(&'a self, key: FigureKey, at: At<'a>) -> Figure<'a> {
         match cells(key, &self.data) {
-            Cells::NotAsked => without(key, at, NoFigure::NotAsked),
-            Cells::Null => without(key, at, self.missing(key, list_path(key))),
+            Cells::NotAsked => no_figure(key, at, NoFigure::NotAsked),
+            Cells::Null => no_figure(key, at, self.missing(key, list_path(key))),
             Cells::Listed(cells) => match cells.into_iter().find(|cell| cell.at == at) {
                 Some(cell) => self.of_cell(key, cell),
-                None => without(key, at, NoFigure::NotListed),
+                None => no_figure(key, at, NoFigure::NotListed),
             },
         }
     }
 
-    /// All figures of a key, in the answer's order: one outside of lists, else one for each place in the list, none where
-    /// the list is empty.
+    /// All figures of a key, in the answer's order: one outside of lists, else one per item of the list. Empty for an
+    /// empty list.
     /// # Errors
-    /// [`NoFigure::NotAsked`] if the key's widget was not asked for, [`NoFigure::Missing`] if the list as a whole is null.
+    /// [`NoFigure::NotAsked`] if the key's widget was not asked for, [`NoFigure::Missing`] if the whole list is null.
     pub fn figures_of(&self, key: FigureKey) -> Result<Vec<Figure<'_>>, NoFigure<'_>> {
         match cells(key, &self.data) {
             Cells::NotAsked => Err(NoFigure::NotAsked),
@@ -159,24 +159,24 @@ impl DashboardAnswer {
         Figure { key, at: cell.at, path, value }
     }
 
-    /// Why what stands at this path in `data` is null.
+    /// Why the value at this path in `data` is null.
     fn missing(&self, key: FigureKey, path: &str) -> NoFigure<'_> {
         let widget = key.widget();
-        // The list of activities is a widget itself, so that its paths are the same inside the widget.
+        // The widget `activities` is itself a list: its paths in the widget have the same prefix as those in `data`.
         let field = path.strip_prefix(widget.name()).and_then(|rest| rest.strip_prefix('.')).unwrap_or(path);
         let mut missing = self.widgets.get(&widget).into_iter().flat_map(|state| &state.missing);
         missing.find(|missing| missing.field == field).map_or(NoFigure::Unexplained, NoFigure::Missing)
     }
 }
 
-fn without<'a>(key: FigureKey, at: At<'a>, why: NoFigure<'a>) -> Figure<'a> {
+fn no_figure<'a>(key: FigureKey, at: At<'a>, why: NoFigure<'a>) -> Figure<'a> {
     Figure { key, at, path: key.path().into(), value: Err(why) }
 }
 
-/// What a widget holds of a key.
+/// The figures of a key in a widget.
 enum Cells<'a> {
     NotAsked,
-    /// The list as a whole is null.
+    /// The whole list is null.
     Null,
     Listed(Vec<Cell<'a>>),
 }
@@ -184,18 +184,18 @@ enum Cells<'a> {
 /// One figure, null or not.
 struct Cell<'a> {
     at: At<'a>,
-    /// Its place in the list.
+    /// Its index in the list.
     index: usize,
     value: Option<FigureValue>,
 }
 
-/// Where a figure stands in `data`.
+/// The path of a figure in `data`.
 fn path(key: FigureKey, cell: &Cell<'_>) -> Cow<'static, str> {
-    let placed = |place: u64| Cow::Owned(key.path().replacen("[]", &format!("[{place}]"), 1));
+    let with_index = |index: u64| Cow::Owned(key.path().replacen("[]", &format!("[{index}]"), 1));
     match cell.at {
         At::Whole => key.path().into(),
-        At::Step(_) | At::Hour(_) | At::Day(_) => placed(cell.index as u64),
-        At::Activity(id) => placed(id.0),
+        At::Step(_) | At::Hour(_) | At::Day(_) => with_index(cell.index as u64),
+        At::Activity(id) => with_index(id.0),
         At::Total(total) => {
             let name = total.path().rsplit('.').next().unwrap_or_default();
             format!("{}.{name}", key.path()).into()
@@ -203,7 +203,7 @@ fn path(key: FigureKey, cell: &Cell<'_>) -> Cow<'static, str> {
     }
 }
 
-/// Where the list stands that a figure is in.
+/// The path of the list that a figure is in.
 fn list_path(key: FigureKey) -> &'static str {
     key.path().split_once("[]").map_or(key.path(), |(list, _)| list)
 }
@@ -232,34 +232,34 @@ fn one<'a>(value: Option<FigureValue>) -> Cells<'a> {
     Cells::Listed(vec![Cell { at: At::Whole, index: 0, value }])
 }
 
-fn listed<'a, T>(items: &'a [T], at: fn(&'a T) -> At<'a>, value: fn(&T) -> Option<FigureValue>) -> Cells<'a> {
+fn list_cells<'a, T>(items: &'a [T], at: fn(&'a T) -> At<'a>, value: fn(&T) -> Option<FigureValue>) -> Cells<'a> {
     let cell = |(index, item): (usize, &'a T)| Cell { at: at(item), index, value: value(item) };
     Cells::Listed(items.iter().enumerate().map(cell).collect())
 }
 
 fn steps(funnel: &Funnel, value: fn(&FunnelStep) -> Option<FigureValue>) -> Cells<'_> {
-    listed(&funnel.steps, |step| At::Step(&step.key), value)
+    list_cells(&funnel.steps, |step| At::Step(&step.key), value)
 }
 
 fn activities(rows: &[ActivityRow], value: fn(&ActivityRow) -> Option<FigureValue>) -> Cells<'_> {
-    listed(rows, |row| At::Activity(row.activity_id), value)
+    list_cells(rows, |row| At::Activity(row.activity_id), value)
 }
 
 fn hours(realtime: &Realtime, value: fn(&InflowBucket) -> Option<FigureValue>) -> Cells<'_> {
     let hours = realtime.hourly_inflow.as_deref();
-    hours.map_or(Cells::Null, |hours| listed(hours, |hour| At::Hour(hour.from), value))
+    hours.map_or(Cells::Null, |hours| list_cells(hours, |hour| At::Hour(hour.from), value))
 }
 
 fn days(trend: &Trend, value: fn(&TrendBucket) -> Option<FigureValue>) -> Cells<'_> {
-    listed(&trend.buckets, |day| At::Day(day.date), value)
+    list_cells(&trend.buckets, |day| At::Day(day.date), value)
 }
 
 fn other_promotions(comparison: &Comparison, value: fn(&OtherPromotion) -> Option<FigureValue>) -> Cells<'_> {
     let others = comparison.other_promotions.as_deref();
-    others.map_or(Cells::Null, |others| listed(others, |other| At::Activity(other.activity_id), value))
+    others.map_or(Cells::Null, |others| list_cells(others, |other| At::Activity(other.activity_id), value))
 }
 
-/// The change of each total; not asked for without a previous window.
+/// The change of each total; [`Cells::NotAsked`] without a previous window.
 fn changes(overview: &Overview) -> Cells<'_> {
     let Some(change) = &overview.change else { return Cells::NotAsked };
     let changes = [

@@ -16,7 +16,7 @@ use crate::{
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Health {
-    /// Whether the catalog, its kept copy included, answers: without it nothing can be answered.
+    /// Whether the catalog answers, or a cached copy of it can be used: without a catalog nothing can be answered.
     pub ready: bool,
     /// One entry per source connected.
     pub sources: Vec<SourceHealth>,
@@ -35,13 +35,13 @@ pub struct SourceHealth {
     pub kind: SourceKind,
     /// Whether it answered.
     pub status: SourceStatus,
-    /// Whether it is asked questions, by how it did with the last ones.
+    /// The state of its circuit breaker.
     pub breaker: BreakerState,
     /// How long it took, in milliseconds.
     pub latency_ms: f64,
-    /// How old its newest record is, in milliseconds; null where it cannot tell.
+    /// The age of its newest record, in milliseconds; null if it cannot tell.
     pub data_age_ms: Option<i64>,
-    /// What was probed, as name and finding.
+    /// Findings of the health check, as name and text.
     pub probed: BTreeMap<String, String>,
     /// Why it did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,7 +16,7 @@ use crate::{
 pub struct CampaignList {
     /// The campaigns, in the catalog's order.
     pub campaigns: Vec<CampaignEntry>,
-    /// The business zone, by its IANA name: what days and hours are said in.
+    /// The business zone, by its IANA name: the zone of all days and hours.
     pub zone: String,
 }
 
@@ -50,7 +50,7 @@ pub struct ActivityEntry {
     pub activity_id: ActivityId,
     /// Its name.
     pub name: String,
-    /// Its kind, in the platform's words.
+    /// Its kind, as the platform names it.
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub kind: ActivityKind,

@@ -1,4 +1,4 @@
-//! Figures that could not be had, as an answer names them.
+//! Figures without a value, as listed in an answer.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,45 +13,45 @@ use crate::source::{Missing, Reason};
 pub enum MissingReason {
     /// The source failed or was too slow.
     Unavailable,
-    /// There is nothing to measure it from.
+    /// The store has nothing to measure it from.
     NotMeasured,
-    /// It has no meaning here.
+    /// The figure has no meaning here.
     NotSupported,
-    /// It is more than the product counts.
+    /// The value overflows its type.
     TooLarge,
-    /// It is a rate of nothing.
+    /// The denominator of a rate is 0.
     ZeroDenominator,
     /// The ledger does not reach back far enough.
     NoBaseline,
-    /// There is no limit.
+    /// An activity without a limit has no stock.
     Unlimited,
 }
 
-/// A figure that could not be had.
+/// A figure without a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct MissingFigure {
-    /// Its path inside the widget (`steps[3].value`); an activity stands by its id (`activities[789].remainingStock`).
+    /// Its path inside the widget (`steps[3].value`); activities are given by id (`activities[789].remainingStock`).
     pub field: String,
     /// Why it is null.
     pub reason: MissingReason,
-    /// A finer reason (`key_missing`, `no_source`, `overloaded`).
+    /// A more specific reason (`key_missing`, `no_source`, `overloaded`).
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub detail: Option<MissingDetail>,
-    /// The store that did not say it.
+    /// The store that failed to answer.
     pub source: Option<String>,
     /// The reason, for people.
     pub message: String,
 }
 
 impl MissingFigure {
-    /// Whether a source failed that would have said it.
+    /// Whether it has no value because a source failed. A history that is still loading does not count.
     pub(crate) fn is_lost(&self) -> bool {
         self.reason == MissingReason::Unavailable && self.detail != Some(MissingDetail::HistoryLoading)
     }
 
-    /// Whether the store may have what it is measured from in a while.
+    /// Whether the store may soon have something to measure it from: its index is missing, or has no records yet.
     pub(crate) fn may_be_measured_soon(&self) -> bool {
         self.reason == MissingReason::NotMeasured
             && matches!(self.detail, Some(MissingDetail::NoIndex | MissingDetail::NoRecords))
@@ -66,14 +66,16 @@ impl MissingFigure {
                 (MissingReason::NotSupported, None, None, "the figure has no meaning here".to_owned())
             }
             Missing::TooLarge => (MissingReason::TooLarge, None, None, "more than can be counted".to_owned()),
-            Missing::ZeroDenominator => (MissingReason::ZeroDenominator, None, None, "a rate of nothing".to_owned()),
+            Missing::ZeroDenominator => {
+                (MissingReason::ZeroDenominator, None, None, "the denominator of the rate is 0".to_owned())
+            }
             Missing::NoBaseline => (
                 MissingReason::NoBaseline,
                 None,
                 None,
                 "the promotion has no start, or the ledger holds no whole day before it".to_owned(),
             ),
-            Missing::Unlimited => (MissingReason::Unlimited, None, None, "there is no limit".to_owned()),
+            Missing::Unlimited => (MissingReason::Unlimited, None, None, "the activity has no limit".to_owned()),
             Missing::Unavailable(error) => (
                 MissingReason::Unavailable,
                 Some(error.as_ref().into()),
@@ -96,9 +98,9 @@ fn not_measured(reason: Reason) -> &'static str {
         Reason::NoSource => "no source of this kind is connected",
         Reason::NoActivities => "the campaign has no activities yet",
         Reason::NoProducts => "none of the activities sells a product",
-        Reason::NoStatus => "the store keeps no status of purchases",
+        Reason::NoStatus => "the store has no status of purchases",
         Reason::TimeResolution => "times are stored too coarsely for so short a window",
-        Reason::BadValue => "the store holds something that is no number",
+        Reason::BadValue => "the stored value is not a number",
         Reason::NoRecords => "the store has never received a record of this kind",
         Reason::KeyMissing | Reason::NoIndex => "the store has nothing to measure it from",
     }

@@ -1,4 +1,4 @@
-//! The finer reasons of figures that could not be had. Programs match on the variants; the words are for the wire.
+//! The specific reasons of figures without a value. Programs match on the variants; their codes are for the wire.
 
 use std::fmt;
 
@@ -8,24 +8,24 @@ use crate::source::{Reason, SourceError};
 
 macro_rules! details {
     ($($(#[$doc:meta])* $variant:ident = $code:literal),* $(,)?) => {
-        /// A finer reason why a figure is null.
+        /// A specific reason why a figure is null.
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum MissingDetail {
             $($(#[$doc])* $variant,)*
-            /// A word that this version does not know, as a newer server sent it. Never made by this version itself.
+            /// A code that this version does not know, from a newer server. This version never sends it.
             Other(String),
         }
 
         impl MissingDetail {
-            /// All details that this version knows: all but [`Self::Other`].
+            /// All details that this version knows: all except [`Self::Other`].
             pub const KNOWN: [Self; [$($code),*].len()] = [$(Self::$variant),*];
 
-            /// Its word on the wire (`key_missing`).
+            /// Its code on the wire (`key_missing`).
             pub fn code(&self) -> &str {
                 match self {
                     $(Self::$variant => $code,)*
-                    Self::Other(word) => word,
+                    Self::Other(code) => code,
                 }
             }
 
@@ -42,17 +42,17 @@ macro_rules! details {
 details! {
     /// The store has no such key.
     KeyMissing = "key_missing",
-    /// The store holds something that is no value of this kind.
+    /// The stored value is not of the expected type.
     BadValue = "bad_value",
     /// Times are stored too coarsely for so short a window.
     TimeResolution = "time_resolution",
     /// The store has no such index or table.
     NoIndex = "no_index",
-    /// The index is there and has never received a record.
+    /// The index exists and has never received a record.
     NoRecords = "no_records",
     /// No source of this kind is connected.
     NoSource = "no_source",
-    /// The store keeps no status of purchases.
+    /// The store has no status of purchases.
     NoStatus = "no_status",
     /// The campaign has no activities yet.
     NoActivities = "no_activities",
@@ -60,13 +60,13 @@ details! {
     NoProducts = "no_products",
     /// The source did not answer, or not in time.
     NoAnswer = "no_answer",
-    /// The source is too busy, or too many questions wait for it.
+    /// The source is too busy, or its bulkhead is full.
     Overloaded = "overloaded",
-    /// The source answered with something else than was asked.
+    /// The answer of the source did not fit the question.
     Malformed = "malformed",
-    /// The source refused.
+    /// The source refused the credentials, or rights are missing.
     Denied = "denied",
-    /// The weeks before the promotion are still being read, which takes longer than an answer may.
+    /// The weeks before the promotion are still being loaded, which takes longer than an answer may.
     HistoryLoading = "history_loading",
 }
 
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_detail_is_read_as_it_was_written() {
+    fn each_detail_deserializes_to_itself() {
         for detail in MissingDetail::KNOWN.into_iter().chain([MissingDetail::Other("of_tomorrow".into())]) {
             let json = serde_json::to_value(&detail).unwrap();
             assert_eq!(json, detail.code());
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_and_its_detail_are_one_word() {
+    fn a_reason_and_its_detail_have_the_same_code() {
         for reason in Reason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), MissingDetail::from(reason).code());
         }

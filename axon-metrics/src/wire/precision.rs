@@ -1,4 +1,4 @@
-//! The text of a precision on the wire: `exact`, `within 0.05 %`. Elsewhere a precision is a value that can be compared.
+//! The text form of a precision on the wire: `exact`, `within 0.05 %`.
 
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use crate::source::Precision;
 
 const EXACT: &str = "exact";
-/// Decimals of a percentage that is given in parts per million.
+/// A percentage in parts per million has this many decimals.
 const DECIMALS: u32 = 4;
 
 impl Serialize for Precision {
@@ -24,7 +24,9 @@ impl Serialize for Precision {
 impl<'de> Deserialize<'de> for Precision {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        read(&text).ok_or_else(|| D::Error::custom(format_args!("{text:?} is no precision such as `within 0.05 %`")))
+        read(&text).ok_or_else(|| {
+            D::Error::custom(format_args!("{text:?} is not a precision such as `exact` or `within 0.05 %`"))
+        })
     }
 }
 
@@ -47,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_precision_is_read_as_it_was_written() {
+    fn a_precision_deserializes_to_itself() {
         for (precision, text) in [
             (Precision::Exact, "exact"),
             (within(500), "within 0.05 %"),
@@ -64,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_precision_is_refused() {
+    fn a_text_that_is_not_a_precision_is_refused() {
         for text in ["", "Exact", "within", "within  %", "within -1 %", "within 0.00001 %", "within 429496.7296 %"] {
             assert!(serde_json::from_value::<Precision>(text.into()).is_err(), "{text}");
         }

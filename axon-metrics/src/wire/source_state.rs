@@ -1,4 +1,4 @@
-//! How each source did when it was asked.
+//! The state of each source in an answer.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,29 +16,29 @@ use crate::{
 pub struct SourceState {
     /// The store.
     pub name: String,
-    /// What it was asked about; one store may stand behind several.
+    /// What it was asked about; one store may be the source of several kinds.
     #[serde(rename = "seam")]
     pub kind: SourceKind,
     /// Whether it answered.
     pub status: SourceStatus,
-    /// How long it took, in milliseconds; 0 for a kept catalog.
+    /// How long it took, in milliseconds; 0 for a cached catalog.
     pub latency_ms: f64,
-    /// How far it is complete; null when it said nothing.
+    /// The instant up to which its figures are complete; null if it gave none.
     pub as_of: Option<DateTime<Utc>>,
-    /// The worst precision of its figures: `exact`, `within 0.05 %`, `within 1 %`; null when it said nothing.
+    /// The worst precision of its figures: `exact`, `within 0.05 %`, `within 1 %`; null if it gave none.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub precision: Option<Precision>,
-    /// Whether it was not asked, since too many were asking already.
+    /// Whether it was not asked, since its bulkhead was full.
     #[serde(skip)]
     pub(crate) shed: bool,
 }
 
 impl SourceState {
-    /// How a source did over several loads that an answer is made of: the worst of them.
+    /// Merges the states of a source from several loads of one answer: the worst of each field.
     pub(crate) fn merge(&mut self, other: &Self) {
-        // Lost for another reason, too, it was not shed alone.
-        let lost = |state: &Self| state.status == SourceStatus::Unavailable;
-        self.shed = (lost(self) || lost(other)) && [&*self, other].iter().all(|state| state.shed || !lost(state));
+        // Shed only if every failed load was shed: another failure is worse.
+        let failed = |state: &Self| state.status == SourceStatus::Unavailable;
+        self.shed = (failed(self) || failed(other)) && [&*self, other].iter().all(|state| state.shed || !failed(state));
         self.status = self.status.max(other.status);
         self.latency_ms = self.latency_ms.max(other.latency_ms);
         self.as_of = [self.as_of, other.as_of].into_iter().flatten().min();

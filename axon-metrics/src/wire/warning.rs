@@ -10,25 +10,25 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WarningCode {
-    /// Dates beside `1d`, `7d` or `30d` were not used.
+    /// Dates given together with `1d`, `7d` or `30d` were ignored.
     DatesIgnored,
-    /// A step has records, and the one before it none.
+    /// A step has records, but the one before it has none.
     MissingUpstream,
     /// A step has more records than the one before it.
     StepExceedsPrevious,
-    /// More slots are held than there are.
+    /// More slots are held than the limit allows.
     Oversold,
     /// Counter and members differ, or the counter is missing or negative.
     CounterDrift,
     /// Stock and participants come from approval events, since no counter is connected.
     Derived,
-    /// Times are stored too coarsely.
+    /// Times are stored too coarsely to be exact at the bounds of a window.
     TimeResolution,
-    /// How far the source lags is assumed, not measured.
+    /// The lag of the source is assumed, not measured.
     AssumedLag,
-    /// Fewer than two whole weeks of history.
+    /// The baseline has fewer than two whole weeks of history.
     BaselineFallback,
-    /// The weeks before the promotion were read long ago, and could not be read again since.
+    /// The history behind the baseline is old, since it could not be refreshed.
     BaselineOld,
 }
 
@@ -45,7 +45,7 @@ pub struct Warning {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub field: Option<String>,
-    /// The numbers behind it; null for one that is not there.
+    /// The numbers behind it; null for a number that is not available.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<String, Option<i64>>,
 }

@@ -14,9 +14,9 @@ use crate::{vocabulary::Timestamp, widget::Notes};
 pub struct WidgetState {
     /// Whether its figures are all there.
     pub status: WidgetStatus,
-    /// How far the oldest fact used is complete; null when none was had.
+    /// The instant up to which all facts used are complete; null if no fact was available.
     pub as_of: Option<DateTime<Utc>>,
-    /// The answer's timestamp less `asOf`, in milliseconds.
+    /// The answer's timestamp minus `asOf`, in milliseconds.
     pub age_ms: Option<i64>,
     /// The figures that are null, with their reasons.
     pub missing: Vec<MissingFigure>,
@@ -29,19 +29,19 @@ pub struct WidgetState {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WidgetStatus {
-    /// No figure was lost.
+    /// No figure is missing because of a failure.
     Fresh,
-    /// From an earlier answer, since a source failed.
+    /// The figures of an earlier answer, since a source failed.
     Stale,
-    /// Some figures were lost, or a source's reply was incomplete.
+    /// Some figures are missing because of a failure, or a source's reply was incomplete.
     Partial,
-    /// All figures were lost.
+    /// All figures are missing because of a failure.
     Unavailable,
 }
 
 impl WidgetState {
     pub(crate) fn new(notes: Notes, as_of: Timestamp) -> Self {
-        let status = match (notes.had, notes.lost) {
+        let status = match (notes.available, notes.lost) {
             (0, 1..) => WidgetStatus::Unavailable,
             (_, 1..) => WidgetStatus::Partial,
             _ if notes.partial => WidgetStatus::Partial,
