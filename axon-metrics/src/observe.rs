@@ -1,18 +1,18 @@
-//! What is counted and timed while answering, for whatever recorder of the `metrics` facade the host installs. Without the
-//! feature `metrics` nothing is. No id of a campaign, activity, user or request is ever a label.
+//! Metrics of the library, for the recorder of the `metrics` facade that the host installs. Without the feature
+//! `metrics` nothing is recorded. No id of a campaign, activity, user or request is ever a label.
 
 use std::time::Duration;
 
 use crate::source::{BreakerState, QuestionKind, SourceKind, SourceOutcome};
 
-/// Where an answer or a widget was found.
+/// The level of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheLevel {
-    /// The encoded answer, in process.
+    /// Encoded answers, in process.
     Answer,
-    /// A finished widget, in process.
+    /// Computed widgets, in process.
     Widget,
-    /// A finished widget, in the shared cache.
+    /// Computed widgets, in the shared cache.
     Shared,
 }
 
@@ -26,16 +26,16 @@ impl CacheLevel {
     }
 }
 
-/// How a look into a cache went.
+/// The outcome of a cache lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheOutcome {
-    /// Found, and fresh.
+    /// A fresh entry.
     Hit,
-    /// Found, and shown while a new one is loaded.
+    /// A stale entry, used while a new one is loaded.
     Refreshing,
-    /// Found, and shown as stale since a store does not answer.
+    /// A stale entry, used since a store does not answer.
     Stale,
-    /// Not there, too old, or not to be trusted.
+    /// No entry, or one that is too old or not valid.
     Miss,
     /// The cache itself failed.
     Error,
@@ -53,11 +53,11 @@ impl CacheOutcome {
     }
 }
 
-/// Counts a look into a cache: `axon_cache_lookups_total{level, outcome}`.
+/// Counts a cache lookup: `axon_cache_lookups_total{level, outcome}`.
 pub fn cache(level: CacheLevel, outcome: CacheOutcome) {
     #[cfg(feature = "metrics")]
     match (level, outcome) {
-        // By far the most frequent, under a key that is not made each time.
+        // By far the most frequent: with constant labels the macro builds its key only once.
         (CacheLevel::Answer, CacheOutcome::Hit) => {
             metrics::counter!("axon_cache_lookups_total", "level" => "answer", "outcome" => "hit").increment(1);
         }
@@ -68,7 +68,7 @@ pub fn cache(level: CacheLevel, outcome: CacheOutcome) {
     let _ = (level.name(), outcome.name());
 }
 
-/// Times a load of an answer from the sources: `axon_load_duration_seconds{outcome}`.
+/// Records the time of a load from the sources: `axon_load_duration_seconds{outcome}`.
 pub fn load(outcome: &'static str, took: Duration) {
     #[cfg(feature = "metrics")]
     metrics::histogram!("axon_load_duration_seconds", "outcome" => outcome).record(took.as_secs_f64());
@@ -76,14 +76,14 @@ pub fn load(outcome: &'static str, took: Duration) {
     let _ = (outcome, took);
 }
 
-/// Counts a load that was refused since it could not be done in time: `axon_admission_refused_total`.
+/// Counts a load that was refused, since it could not finish in time: `axon_admission_refused_total`.
 pub(crate) fn admission_refused() {
     #[cfg(feature = "metrics")]
     metrics::counter!("axon_admission_refused_total").increment(1);
 }
 
-/// Counts and times a question to a source: `axon_source_requests_total{source, seam, outcome}` and
-/// `axon_source_duration_seconds{source, seam}`. What was not asked took no time worth a record.
+/// Counts a question to a source, and records its time: `axon_source_requests_total{source, seam, outcome}` and
+/// `axon_source_duration_seconds{source, seam}`. A question that was shed, or met an open circuit breaker, has no time.
 pub(crate) fn source(name: &'static str, kind: QuestionKind, outcome: SourceOutcome, took: Duration) {
     #[cfg(feature = "metrics")]
     {
@@ -97,7 +97,7 @@ pub(crate) fn source(name: &'static str, kind: QuestionKind, outcome: SourceOutc
     let _ = (name, kind, outcome, took);
 }
 
-/// Counts a question that was asked once more: `axon_source_retries_total{source}`.
+/// Counts a retry of a question: `axon_source_retries_total{source}`.
 pub(crate) fn retried(name: &'static str) {
     #[cfg(feature = "metrics")]
     metrics::counter!("axon_source_retries_total", "source" => name).increment(1);
@@ -105,7 +105,7 @@ pub(crate) fn retried(name: &'static str) {
     let _ = name;
 }
 
-/// How it stands with a breaker: `axon_breaker_state{source, seam}`, 0 closed, 1 half open, 2 open.
+/// Sets the state of a circuit breaker: `axon_breaker_state{source, seam}`, 0 closed, 1 half open, 2 open.
 pub(crate) fn breaker(name: &'static str, kind: QuestionKind, state: BreakerState) {
     #[cfg(feature = "metrics")]
     {
@@ -120,7 +120,7 @@ pub(crate) fn breaker(name: &'static str, kind: QuestionKind, state: BreakerStat
     let _ = (name, kind, state);
 }
 
-/// How old an answer's figures are: `axon_data_age_seconds{source, seam}`.
+/// Sets the age of an answer's figures: `axon_data_age_seconds{source, seam}`.
 pub(crate) fn data_age(name: &'static str, kind: SourceKind, age: chrono::Duration) {
     #[cfg(feature = "metrics")]
     metrics::gauge!("axon_data_age_seconds", "source" => name, "seam" => kind.name()).set(age.as_seconds_f64());
@@ -128,7 +128,7 @@ pub(crate) fn data_age(name: &'static str, kind: SourceKind, age: chrono::Durati
     let _ = (name, kind, age);
 }
 
-/// A question under way: `axon_source_in_flight{source, seam}`, until it is dropped.
+/// Counts a question in flight until it is dropped: `axon_source_in_flight{source, seam}`.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     name: &'static str,
@@ -152,42 +152,30 @@ impl Drop for InFlight {
     }
 }
 
-/// Tells the host's recorder what every metric of this crate is. Call it once the recorder is installed.
+/// Describes every metric of this crate to the host's recorder. Call it after the recorder is installed.
 pub fn describe() {
     #[cfg(feature = "metrics")]
     {
         use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-        describe_counter!("axon_cache_lookups_total", Unit::Count, "Looks into a cache, by its level and by outcome");
-        describe_histogram!(
-            "axon_load_duration_seconds",
-            Unit::Seconds,
-            "Time to load an answer from the sources, by outcome"
-        );
+        describe_counter!("axon_cache_lookups_total", Unit::Count, "Cache lookups, by level of the cache and outcome");
+        describe_histogram!("axon_load_duration_seconds", Unit::Seconds, "Time of a load from the sources, by outcome");
         describe_counter!(
             "axon_admission_refused_total",
             Unit::Count,
-            "Loads that were refused at once since they could not be done in time"
+            "Loads refused at once, since they could not finish in time"
         );
         describe_counter!("axon_source_requests_total", Unit::Count, "Questions to a source, by outcome");
         describe_histogram!(
             "axon_source_duration_seconds",
             Unit::Seconds,
-            "Time of a question to a source, waiting and asking once more included"
+            "Time of a question to a source, including waiting for a permit and the retry"
         );
-        describe_counter!(
-            "axon_source_retries_total",
-            Unit::Count,
-            "Questions that were asked once more since the connection was lost"
-        );
+        describe_counter!("axon_source_retries_total", Unit::Count, "Questions retried after a lost connection");
         describe_gauge!(
             "axon_breaker_state",
-            "Whether a source is asked: 0 yes, 1 it is tried again, 2 not for now, since it failed too often"
+            "State of the circuit breaker of a source: 0 closed, 1 half open, 2 open"
         );
-        describe_gauge!("axon_source_in_flight", Unit::Count, "Questions that a source is being asked");
-        describe_gauge!(
-            "axon_data_age_seconds",
-            Unit::Seconds,
-            "How far the last answer's figures of a source lag behind the answer"
-        );
+        describe_gauge!("axon_source_in_flight", Unit::Count, "Questions to a source in flight");
+        describe_gauge!("axon_data_age_seconds", Unit::Seconds, "Age of the figures of a source in the last answer");
     }
 }
