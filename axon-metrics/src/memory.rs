@@ -1,9 +1,10 @@
-//! The embedded default store: loads event messages, a catalog, a ledger and slots from files, takes new records while it
-//! is read, and counts exactly.
-//! Lives here: the store as its users see it, and what it answers to each source trait. Lives in the modules below: one idea each.
+//! The embedded default store. It loads event messages, a catalog, a ledger and slots from files, accepts new records
+//! while it is read, and counts exactly.
+//! Lives here: the public interface of the store, and its implementation of the source traits. Lives in the modules
+//! below: one idea each.
 //!
-//! Readers never wait: a question loads one immutable snapshot and is answered from it alone; writers take
-//! turns and put the next snapshot in its place.
+//! Readers never wait: a question loads one immutable snapshot, and is answered from it alone. Writers are serialized
+//! by a lock; each replaces the snapshot.
 
 use std::{
     fmt,
@@ -53,10 +54,10 @@ use parse::event_line::EventReader;
 use snapshot::Snapshot;
 use writer::Writer;
 
-/// The embedded store: every source of the dashboard, in this process. Clones share everything.
+/// The embedded store: all sources of the dashboard, in this process. Clones share one store.
 ///
-/// Records take effect together with those they were added with: a reader sees all of them or none. Times are kept to the
-/// microsecond. Users and sessions are in no answer, error or debug form.
+/// The records of one call take effect together: a reader sees all of them or none. Times are stored in microseconds.
+/// Users and sessions are in no answer, error or debug output.
 /// ```
 /// use axon_metrics::{Dashboard, DashboardRequest, Files, MemoryStore};
 /// # tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
@@ -86,17 +87,18 @@ struct Inner {
 }
 
 impl MemoryStore {
-    /// A store with what the files hold. Reads them one after the other, on threads of its own while it does; blocks
-    /// until done. Wrong lines are counted in the [`report`](Self::report).
+    /// A store with the contents of the files. Reads one file after the other, and parses on several threads. Blocks
+    /// until done. Invalid lines are counted in the [`report`](Self::report).
     /// # Errors
-    /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is wrong.
+    /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is invalid.
     pub fn load(files: Files) -> Result<Self, LoadError> {
         let (writer, reader) = loader::load(files)?;
         Ok(Self::with(writer, reader))
     }
 
-    /// A store with a catalog and no records. Slots are derived from `APPROVED` events until some are added; lines are read
-    /// as [`Files::new`] has it. For another zone, [`load`](Self::load) `Files` without a file and set the catalog.
+    /// A store with a catalog and no records. Slots are derived from `APPROVED` events until slots are added. Lines are
+    /// read with the defaults of [`Files::new`]. For another zone, [`load`](Self::load) `Files` without a file, and set
+    /// the catalog.
     pub fn new(catalog: Catalog) -> Self {
         let Files { zone, purchase_indices, pages, .. } = Files::new();
         let mut writer = Writer::default();
@@ -109,38 +111,38 @@ impl MemoryStore {
         Self { inner: Arc::new(Inner { snapshot, writer: Mutex::new(writer), reader }) }
     }
 
-    /// Adds events. More kinds of events (trigger type with definition) than 65,535 are refused, as are more activities than
-    /// 100,000 and texts longer than [`MAX_TEXT`], and counted in the report. Returns how many were refused.
+    /// Adds events. Refuses an event that would exceed 65,535 kinds of events (trigger type with definition) or 100,000
+    /// activities, or has a text longer than [`MAX_TEXT`]. Returns the number of refused events, which
+    /// the report counts, too.
     pub fn append_events(&self, events: impl IntoIterator<Item = Event>) -> usize {
         let events: Vec<Event> = events.into_iter().collect();
         self.write(|writer| writer.append_events(events))
     }
 
-    /// Adds entries, each instead of one with its id. None is refused.
+    /// Adds entries. An entry replaces the one with the same id. None is refused.
     pub fn append_entries(&self, entries: impl IntoIterator<Item = Entry>) {
         let entries: Vec<Entry> = entries.into_iter().collect();
         self.write(|writer| writer.append_entries(entries));
     }
 
-    /// Adds purchases, each instead of one with its id. Negative prices are refused, and counted in the report. Returns how
-    /// many were refused.
+    /// Adds purchases. A purchase replaces the one with the same id. Those with a negative price are refused, and
+    /// counted in the report. Returns their number.
     pub fn append_purchases(&self, purchases: impl IntoIterator<Item = Purchase>) -> usize {
         let purchases: Vec<Purchase> = purchases.into_iter().collect();
         self.write(|writer| writer.append_purchases(purchases))
     }
 
-    /// Moves slots, counter and members together. With the first slot a store without a realtime file begins to count:
-    /// from then on no slots are derived from events, and an activity without slots has none that are known.
+    /// Applies changes of slots, to counter and members together. A store without a realtime file stops deriving slots
+    /// from events with the first change: from then on an activity without changes has no known slots.
     pub fn append_slots(&self, slots: impl IntoIterator<Item = Slot>) {
         let slots: Vec<Slot> = slots.into_iter().collect();
         self.write(|writer| writer.append_slots(&slots));
     }
 
-    /// Adds event lines, as a file of events holds them, plain or gzip; `name` stands for them in the report. They take
-    /// effect block by block (about 256 KiB of lines), so that a long stream is seen while it is read.
-    /// Returns how many lines were refused.
+    /// Adds event lines in the format of an event file, plain or gzip. The report names them `name`. Lines take effect
+    /// in blocks of about 256 KiB, so a long stream is visible while it is read. Returns the number of refused lines.
     /// # Errors
-    /// [`LoadError`] if reading fails. The blocks before stay.
+    /// [`LoadError`] if reading fails. The blocks read before that stay in the store.
     pub fn append_lines(
         &self,
         name: impl Into<Arc<str>>,
@@ -149,28 +151,29 @@ impl MemoryStore {
         let mut refused = 0;
         let input = files::Input::reader(name, reader);
         let parse = |bytes: &[u8]| loader::event_lines(&self.inner.reader, bytes);
-        loader::lines(input, &mut None, parse, |file, before, block| {
+        loader::lines(input, &mut None, parse, |file, first_line, block| {
             self.write(|writer| {
                 let mut pending = PendingEvents::default();
-                refused += writer.take_events(file, before, block, &mut pending);
+                refused += writer.take_events(file, first_line, block, &mut pending);
                 writer.commit_events(pending);
             });
         })?;
         Ok(refused)
     }
 
-    /// Puts another catalog in the place of this one. A [`Dashboard`](crate::Dashboard) keeps a catalog for some seconds.
+    /// Replaces the catalog. A [`Dashboard`](crate::Dashboard) caches the catalog for some seconds.
     pub fn set_catalog(&self, catalog: Catalog) {
         let catalog = Arc::new(catalog);
         self.write(|writer| writer.snapshot.catalog = catalog);
     }
 
-    /// What was taken in and what was refused, since the store was made. Events at or after `now` are counted as future.
+    /// The numbers of accepted and refused records since the store was created. Events at or after `now` are in
+    /// the future.
     pub fn report(&self, now: Timestamp) -> LoadReport {
         self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).report(now)
     }
 
-    /// Bytes of memory that records and dictionaries take, about.
+    /// The approximate memory of records and dictionaries, in bytes.
     #[doc(hidden)]
     pub fn memory_bytes(&self) -> usize {
         self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).bytes()

@@ -1,4 +1,4 @@
-//! What visitors did: the behaviour question answered from one snapshot.
+//! Answers a behavior question from one snapshot.
 //! Lives here: which logs a question reads. Lives elsewhere: reading them (`events`), counting subjects (`subjects`).
 
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{
     events::Kind,
     snapshot::Snapshot,
-    subjects::{Who, distinct},
+    subjects::{SubjectFilter, distinct},
     time_log::Span,
 };
 use crate::{
@@ -39,14 +39,14 @@ pub(super) fn answer(snapshot: &Snapshot, question: &BehaviorQuestion) -> Behavi
             .iter()
             .map(|series| {
                 let (activities, cells) = (series.activities_of(scope), series.cells.windows());
-                let counts = snapshot.per_window(activities, &series.rule, &cells, scope.as_of);
+                let counts = snapshot.counts_per_window(activities, &series.rule, &cells, scope.as_of);
                 Ok(Measured::exact(counts, Arc::clone(&name), scope.as_of))
             })
             .collect(),
         active: question.active.map(|window| {
             let span = Span::of(window, scope.as_of);
             let codes = snapshot.events.any(&scope.activities).flat_map(|log| log.slices(span));
-            exact(distinct(codes, snapshot.subjects, Who::All))
+            exact(distinct(codes, snapshot.subjects, SubjectFilter::All))
         }),
     }
 }
@@ -56,11 +56,11 @@ impl Snapshot {
         let logs = self.events.of(activities, kinds);
         match counting {
             Counting::Events => logs.map(|log| log.count(span) as u64).sum(),
-            Counting::Subjects => distinct(logs.flat_map(|log| log.slices(span)), self.subjects, Who::All),
+            Counting::Subjects => distinct(logs.flat_map(|log| log.slices(span)), self.subjects, SubjectFilter::All),
         }
     }
 
-    fn per_window(
+    fn counts_per_window(
         &self,
         activities: &[ActivityId],
         rule: &EventRule,

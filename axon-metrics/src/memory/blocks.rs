@@ -1,8 +1,8 @@
-//! Bytes of a file as blocks of whole lines, read and parsed on other threads, taken in order on this one.
-//! Lives here: opening, unpacking, cutting, threads. Lives elsewhere: what a line means (`parse`), what is done with it (`loader`).
+//! Splits the bytes of a file into blocks of whole lines. Other threads parse them; this one takes them in order.
+//! Lives here: opening, decompression, splitting, threads. Lives elsewhere: parsing (`parse`), storing (`loader`).
 //!
-//! Memory is bounded whatever the file holds: a line longer than [`MAX_LINE`] is skipped, not gathered, and a thread that
-//! is ahead waits for the others.
+//! Memory is bounded for every file: a line longer than [`MAX_LINE`] is skipped, not buffered, and a thread that is
+//! ahead waits for the others.
 
 use std::{
     fs::File,
@@ -19,23 +19,28 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr};
 
 use super::{
-    files::{From, Input},
+    files::{ByteSource, Input},
     limits::MAX_LINE,
     load_report::Fault,
 };
 
-/// About how much is parsed at a time.
-const BLOCK: usize = 256 * 1024;
-/// Blocks that wait for each thread.
-const AHEAD: usize = 2;
+/// The approximate size of a block, in bytes: how much is read and parsed at a time.
+const BLOCK_BYTES: usize = 256 * 1024;
+/// How many blocks may queue for, and behind, each parser thread.
+const MAX_QUEUED: usize = 2;
 
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// The first bytes of a gzip file.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// The byte order mark of UTF-8.
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 
-/// An open file, unpacked if it is packed, and how far it was read.
-pub(super) struct Source {
+/// An open input.
+pub(super) struct OpenInput {
+    /// Gives the decompressed bytes.
     pub(super) reader: Box<dyn Read + Send>,
+    /// How many bytes of the input were read, before decompression.
     pub(super) bytes: Arc<AtomicU64>,
+    /// The size of the input in bytes; `None` if it is unknown.
     pub(super) total: Option<u64>,
 }
 
@@ -52,11 +57,11 @@ impl<R: Read> Read for CountingReader<R> {
     }
 }
 
-/// Opens what an input names. A byte order mark is left out.
-pub(super) fn open(from: From) -> io::Result<Source> {
-    let (reader, total): (Box<dyn Read + Send>, _) = match from {
-        From::Reader(reader) => (reader, None),
-        From::Path(path) => {
+/// Opens an input, and decompresses it if it is gzip. Removes a byte order mark.
+pub(super) fn open(input: ByteSource) -> io::Result<OpenInput> {
+    let (reader, total): (Box<dyn Read + Send>, _) = match input {
+        ByteSource::Reader(reader) => (reader, None),
+        ByteSource::Path(path) => {
             let file = File::open(path)?;
             let total = file.metadata()?;
             (Box::new(file), total.is_file().then_some(total.len()))
@@ -64,28 +69,31 @@ pub(super) fn open(from: From) -> io::Result<Source> {
     };
     let bytes = Arc::new(AtomicU64::new(0));
     let counting = CountingReader { reader, bytes: Arc::clone(&bytes) };
-    let (head, rest) = begin(counting, GZIP.len())?;
-    let packed = head == GZIP;
+    let (head, rest) = split_head(counting, GZIP_MAGIC.len())?;
+    let is_gzip = head == GZIP_MAGIC;
     let whole = Cursor::new(head).chain(rest);
-    let reader: Box<dyn Read + Send> =
-        if packed { Box::new(MultiGzDecoder::new(BufReader::with_capacity(BLOCK, whole))) } else { Box::new(whole) };
-    let (head, rest) = begin(reader, BOM.len())?;
+    let reader: Box<dyn Read + Send> = if is_gzip {
+        Box::new(MultiGzDecoder::new(BufReader::with_capacity(BLOCK_BYTES, whole)))
+    } else {
+        Box::new(whole)
+    };
+    let (head, rest) = split_head(reader, BOM.len())?;
     let reader: Box<dyn Read + Send> =
         if head == BOM { Box::new(rest) } else { Box::new(Cursor::new(head).chain(rest)) };
-    Ok(Source { reader, bytes, total })
+    Ok(OpenInput { reader, bytes, total })
 }
 
-/// The first bytes, as far as there are any, and what follows.
-fn begin<R: Read>(mut reader: R, length: usize) -> io::Result<(Vec<u8>, R)> {
+/// The first `length` bytes, or fewer at the end, and a reader of the rest.
+fn split_head<R: Read>(mut reader: R, length: usize) -> io::Result<(Vec<u8>, R)> {
     let mut head = Vec::with_capacity(length);
     (&mut reader).take(length as u64).read_to_end(&mut head)?;
     Ok((head, reader))
 }
 
 impl Input {
-    /// The name, and where the bytes come from.
-    pub(super) fn into_parts(self) -> (Arc<str>, From) {
-        (self.name, self.from)
+    /// The name, and the source of the bytes.
+    pub(super) fn into_parts(self) -> (Arc<str>, ByteSource) {
+        (self.name, self.source)
     }
 }
 
@@ -93,49 +101,50 @@ impl Input {
 enum Piece {
     /// Whole lines.
     Lines(Vec<u8>),
-    /// A line that is too long, left out.
+    /// In place of a line that was skipped, since it is too long.
     TooLong,
 }
 
-/// Cuts a stream into pieces.
+/// Splits a stream into pieces.
 struct Pieces<R> {
     reader: R,
-    /// What was read and not given out: the beginning of a line whose end was not read yet.
+    /// Bytes read but not returned yet: the beginning of a line whose end was not read yet.
     rest: Vec<u8>,
-    /// How much of it is known to hold no line's end.
-    seen: usize,
+    /// How many bytes of `rest` were searched and have no line end.
+    searched: usize,
+    /// Whether the rest of a too long line is being skipped.
     skipping: bool,
-    ended: bool,
+    at_end: bool,
 }
 
 impl<R: Read> Pieces<R> {
     fn new(reader: R) -> Self {
-        Self { reader, rest: Vec::new(), seen: 0, skipping: false, ended: false }
+        Self { reader, rest: Vec::new(), searched: 0, skipping: false, at_end: false }
     }
 
     fn next(&mut self) -> io::Result<Option<Piece>> {
-        while !self.ended {
-            self.rest.reserve(BLOCK);
-            let read = (&mut self.reader).take(BLOCK as u64).read_to_end(&mut self.rest)?;
-            self.ended = read < BLOCK;
+        while !self.at_end {
+            self.rest.reserve(BLOCK_BYTES);
+            let read = (&mut self.reader).take(BLOCK_BYTES as u64).read_to_end(&mut self.rest)?;
+            self.at_end = read < BLOCK_BYTES;
             if self.skipping {
                 let end = memchr(b'\n', &self.rest);
                 self.rest.drain(..end.map_or(self.rest.len(), |end| end + 1));
-                self.seen = 0;
-                if end.is_some() || self.ended {
+                self.searched = 0;
+                if end.is_some() || self.at_end {
                     self.skipping = false;
                     return Ok(Some(Piece::TooLong));
                 }
                 continue;
             }
-            let last = memrchr(b'\n', &self.rest[self.seen..]);
-            if let Some(end) = last.map(|last| self.seen + last + 1) {
+            let last = memrchr(b'\n', &self.rest[self.searched..]);
+            if let Some(end) = last.map(|last| self.searched + last + 1) {
                 let rest = self.rest.split_off(end);
-                self.seen = rest.len();
+                self.searched = rest.len();
                 return Ok(Some(Piece::Lines(std::mem::replace(&mut self.rest, rest))));
             }
-            self.seen = self.rest.len();
-            if self.rest.len() > MAX_LINE && !self.ended {
+            self.searched = self.rest.len();
+            if self.rest.len() > MAX_LINE && !self.at_end {
                 self.rest.clear();
                 self.skipping = true;
             }
@@ -145,18 +154,18 @@ impl<R: Read> Pieces<R> {
     }
 }
 
-/// What a block of lines gave.
+/// A parsed block of lines.
 #[derive(Default)]
 pub(super) struct Block<T> {
     pub(super) lines: u64,
     pub(super) blank: u64,
     pub(super) parsed: T,
-    /// Lines that are wrong, each by its place in the block, from 0.
+    /// The invalid lines, each with its index in the block, from 0.
     pub(super) rejected: Vec<(u64, Fault)>,
 }
 
 impl<T: Default> Block<T> {
-    /// A line each, its place first.
+    /// Calls `parse` for each line that is not blank, with the index of the line in the block, from 0.
     pub(super) fn parse(mut bytes: &[u8], mut parse: impl FnMut(u64, &[u8], &mut T) -> Result<(), Fault>) -> Self {
         let mut block = Self::default();
         while !bytes.is_empty() {
@@ -164,12 +173,12 @@ impl<T: Default> Block<T> {
             let (line, rest) = bytes.split_at(length);
             let line = line.trim_ascii();
             bytes = rest;
-            let place = block.lines;
+            let index = block.lines;
             block.lines += 1;
             if line.is_empty() {
                 block.blank += 1;
-            } else if let Err(fault) = parse(place, line, &mut block.parsed) {
-                block.rejected.push((place, fault));
+            } else if let Err(fault) = parse(index, line, &mut block.parsed) {
+                block.rejected.push((index, fault));
             }
         }
         block
@@ -180,9 +189,9 @@ impl<T: Default> Block<T> {
     }
 }
 
-/// Parses the lines of a stream on other threads, and takes the blocks in their order on this one.
+/// Parses the lines of a stream on other threads, and calls `take` with the blocks in order on this thread.
 /// # Errors
-/// If reading fails; what was read until then was taken.
+/// If reading fails. `take` was called for all blocks read before.
 pub(super) fn blocks<T: Default + Send>(
     reader: impl Read + Send,
     parse: impl Fn(&[u8]) -> Block<T> + Sync,
@@ -195,21 +204,21 @@ pub(super) fn blocks<T: Default + Send>(
     let mut pieces = Pieces::new(reader);
     let Some(first) = pieces.next()? else { return Ok(()) };
     take(parse(first));
-    // Most of what is added while serving is one block: no threads for that.
+    // Most additions to a serving store are a single block, for which threads are not worth it.
     let Some(second) = pieces.next()? else { return Ok(()) };
     thread::scope(|scope| {
         let parse = &parse;
         let threads = thread::available_parallelism().map_or(2, usize::from).clamp(1, 8);
         let (senders, receivers): (Vec<_>, Vec<Receiver<Block<T>>>) = (0..threads)
             .map(|_| {
-                let (sender, pieces) = sync_channel::<Piece>(AHEAD);
-                let (parsed, receiver) = sync_channel(AHEAD);
+                let (sender, pieces) = sync_channel::<Piece>(MAX_QUEUED);
+                let (parsed, receiver) = sync_channel(MAX_QUEUED);
                 scope.spawn(move || pieces.into_iter().map(parse).try_for_each(|block| parsed.send(block)));
                 (sender, receiver)
             })
             .unzip();
-        // Blocks go round the threads, so that they come back in their order.
-        let reading = scope.spawn(move || {
+        // Blocks are distributed round-robin and collected round-robin, which keeps their order.
+        let reader_thread = scope.spawn(move || {
             let mut piece = Some(second);
             for sender in senders.iter().cycle() {
                 let Some(lines) = piece else { break };
@@ -225,7 +234,7 @@ pub(super) fn blocks<T: Default + Send>(
             take(block);
         }
         drop(receivers);
-        reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        reader_thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
@@ -235,32 +244,32 @@ mod tests {
 
     use super::*;
 
-    /// Gives out a few bytes at a time.
-    struct Slow<'a>(&'a [u8], usize);
+    /// Returns at most this many bytes per read.
+    struct ShortReads<'a>(&'a [u8], usize);
 
-    impl Read for Slow<'_> {
+    impl Read for ShortReads<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let length = buffer.len().min(self.1);
             self.0.read(&mut buffer[..length])
         }
     }
 
-    /// The length of each line, in order; `None` for those too long.
+    /// The length of each line, in order; `None` for a line that is too long.
     fn lengths(bytes: &[u8], at_a_time: usize) -> Vec<Option<usize>> {
         let parse = |bytes: &[u8]| {
-            Block::<Vec<(u64, usize)>>::parse(bytes, |place, line, lengths| {
+            Block::<Vec<(u64, usize)>>::parse(bytes, |index, line, lengths| {
                 if line.len() > MAX_LINE {
                     return Err(Fault::TooLong);
                 }
-                lengths.push((place, line.len()));
+                lengths.push((index, line.len()));
                 Ok(())
             })
         };
         let mut lengths = Vec::new();
-        blocks(Slow(bytes, at_a_time), parse, |block| {
+        blocks(ShortReads(bytes, at_a_time), parse, |block| {
             let mut lines: Vec<(u64, Option<usize>)> =
-                block.parsed.iter().map(|&(place, length)| (place, Some(length))).collect();
-            lines.extend(block.rejected.iter().map(|&(place, _)| (place, None)));
+                block.parsed.iter().map(|&(index, length)| (index, Some(length))).collect();
+            lines.extend(block.rejected.iter().map(|&(index, _)| (index, None)));
             lines.sort_unstable();
             assert_eq!(lines.len() as u64 + block.blank, block.lines);
             lengths.extend(lines.into_iter().map(|(_, length)| length));
@@ -272,9 +281,14 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
-        fn every_line_comes_out_once_and_in_order_however_long_the_others_are(
+        fn every_line_is_parsed_once_and_in_order_whatever_the_lengths(
             lines in prop::collection::vec(
-                prop_oneof![1_usize..200, BLOCK - 2..BLOCK + 2, MAX_LINE - 2..MAX_LINE + 2, MAX_LINE + BLOCK..3 * MAX_LINE],
+                prop_oneof![
+                    1_usize..200,
+                    BLOCK_BYTES - 2..BLOCK_BYTES + 2,
+                    MAX_LINE - 2..MAX_LINE + 2,
+                    MAX_LINE + BLOCK_BYTES..3 * MAX_LINE,
+                ],
                 0..8,
             ),
             ends in any::<bool>(),
@@ -290,18 +304,18 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_while_reading_comes_after_what_was_read() {
+    fn a_read_error_is_returned_after_the_lines_before_it() {
         struct FailingReader;
         impl Read for FailingReader {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
                 Err(io::Error::other("broken"))
             }
         }
-        let lines = "x\n".repeat(BLOCK);
-        let mut seen = 0;
+        let lines = "x\n".repeat(BLOCK_BYTES);
+        let mut lines_taken = 0;
         let parse = |bytes: &[u8]| Block::<()>::parse(bytes, |_, _, ()| Ok(()));
-        let result = blocks(lines.as_bytes().chain(FailingReader), parse, |block| seen += block.lines);
+        let result = blocks(lines.as_bytes().chain(FailingReader), parse, |block| lines_taken += block.lines);
         assert!(result.is_err());
-        assert_eq!(seen, BLOCK as u64);
+        assert_eq!(lines_taken, BLOCK_BYTES as u64);
     }
 }

@@ -1,4 +1,5 @@
-//! The two files that are one JSON document each: the catalog and the realtime file. A fault in one is an error with its place.
+//! Reads the two files that are one JSON document each: the catalog and the realtime file. The first fault is an error
+//! with its position.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -9,7 +10,7 @@ use super::{
     files::LoadError,
     load_report::Fault,
     parse::{ledger_line::money, scalar::Scalar, time::time},
-    slots::{Holders, SlotFigure},
+    slots::{ActivitySlots, SlotFigure},
     time_log::instant,
 };
 use crate::{
@@ -70,18 +71,18 @@ struct SlotsEntry<'a> {
     members: Option<Vec<Scalar<'a>>>,
 }
 
-/// The catalog in a file; local times are of the zone.
+/// The catalog of a file. Local times are in `zone`.
 pub(super) fn catalog(file: &Arc<str>, bytes: &[u8], zone: Tz) -> Result<Catalog, LoadError> {
     let document: CatalogFile<'_> = read(file, bytes)?;
     let mut campaigns = Vec::with_capacity(document.campaigns.len());
-    for (place, entry) in document.campaigns.into_iter().enumerate() {
-        let path = format!("campaigns[{place}]");
+    for (index, entry) in document.campaigns.into_iter().enumerate() {
+        let path = format!("campaigns[{index}]");
         let mut activities = Vec::with_capacity(entry.activities.len());
-        for (place, activity) in entry.activities.iter().enumerate() {
-            let read = activity.read(zone);
-            activities.push(read.map_err(|what| value(file, format!("{path}.activities[{place}]"), what))?);
+        for (index, activity) in entry.activities.iter().enumerate() {
+            let invalid = |fault| invalid_value(file, format!("{path}.activities[{index}]"), fault);
+            activities.push(activity.read(zone).map_err(invalid)?);
         }
-        campaigns.push(entry.read(activities, zone).map_err(|what| value(file, path, what))?);
+        campaigns.push(entry.read(activities, zone).map_err(|fault| invalid_value(file, path, fault))?);
     }
     Catalog::new(document.currency, campaigns).map_err(|source| LoadError::NoCatalog { file: Arc::clone(file), source })
 }
@@ -120,26 +121,26 @@ fn date(value: &Scalar<'_>, field: &'static str, zone: Tz) -> Result<Option<Time
     }
 }
 
-/// The slots in a realtime file.
-pub(super) fn realtime(file: &Arc<str>, bytes: &[u8]) -> Result<HashMap<ActivityId, Holders>, LoadError> {
+/// The slots of a realtime file, by activity.
+pub(super) fn realtime(file: &Arc<str>, bytes: &[u8]) -> Result<HashMap<ActivityId, ActivitySlots>, LoadError> {
     let document: Vec<SlotsEntry<'_>> = read(file, bytes)?;
     let mut slots = HashMap::with_capacity(document.len());
-    for (place, entry) in document.into_iter().enumerate() {
+    for (index, entry) in document.into_iter().enumerate() {
         const ID: &str = "activityId";
-        let wrong = |what| value(file, format!("[{place}]"), what);
-        let id = entry.activity_id.id(ID).and_then(|id| id.ok_or(Fault::Missing(ID))).map_err(wrong)?;
+        let invalid = |fault| invalid_value(file, format!("[{index}]"), fault);
+        let id = entry.activity_id.id(ID).and_then(|id| id.ok_or(Fault::Missing(ID))).map_err(invalid)?;
         let members = entry.members.ok_or(Reason::KeyMissing).and_then(|members| {
             let ids = members.iter().map(|member| member.whole("members").ok().flatten());
             ids.collect::<Option<_>>().ok_or(Reason::BadValue)
         });
-        if slots.insert(ActivityId(id), Holders { counter: counter(&entry.counter), members }).is_some() {
-            return Err(wrong(Fault::Twice(ID)));
+        if slots.insert(ActivityId(id), ActivitySlots { counter: counter(&entry.counter), members }).is_some() {
+            return Err(invalid(Fault::Twice(ID)));
         }
     }
     Ok(slots)
 }
 
-/// A counter as Redis would hold it: whole, or no counter.
+/// A counter as Redis stores it: an integer, [`Reason::KeyMissing`] or [`Reason::BadValue`].
 fn counter(value: &Scalar<'_>) -> SlotFigure<i64> {
     let bad = Err(Reason::BadValue);
     match value {
@@ -151,8 +152,8 @@ fn counter(value: &Scalar<'_>) -> SlotFigure<i64> {
     }
 }
 
-fn value(file: &Arc<str>, path: String, what: Fault) -> LoadError {
-    LoadError::Value { file: Arc::clone(file), path, what }
+fn invalid_value(file: &Arc<str>, path: String, fault: Fault) -> LoadError {
+    LoadError::Value { file: Arc::clone(file), path, what: fault }
 }
 
 fn read<'a, T: Deserialize<'a>>(file: &Arc<str>, bytes: &'a [u8]) -> Result<T, LoadError> {
@@ -164,14 +165,14 @@ fn read<'a, T: Deserialize<'a>>(file: &Arc<str>, bytes: &'a [u8]) -> Result<T, L
     })
 }
 
-/// What is wrong, without the value that is: it may be anyone's.
+/// The error message without the invalid value, which may be personal data.
 fn without_value(error: &serde_json::Error) -> String {
     if !error.is_data() {
         return if error.is_eof() { "the file ends too early".to_owned() } else { "not JSON".to_owned() };
     }
     let message = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    let message = message.strip_suffix(&place).unwrap_or(&message);
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let message = message.strip_suffix(&position).unwrap_or(&message);
     match message.rsplit_once(", expected ") {
         Some((_, expected)) => format!("expected {expected}"),
         None => message.to_owned(),

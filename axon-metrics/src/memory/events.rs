@@ -1,23 +1,24 @@
-//! The event columns: a log per activity and kind of event, so that counting is two binary searches.
-//! Lives here: kinds, partitions, adding. Lives elsewhere: the questions (`behavior`), logs (`time_log`), who they are about (`subjects`).
+//! The event columns: one log per activity and kind of event, so that a count is two binary searches.
+//! Lives here: kinds, partitions, adding. Lives elsewhere: questions (`behavior`), logs (`time_log`), `subjects`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use ahash::HashMap;
 
 use super::{
-    subjects::{Code, table},
-    time_log::{Pending, Span, TimeLog, shared},
+    subjects::{Code, table_bytes},
+    time_log::{Pending, Span, TimeLog, arc_bytes},
 };
 use crate::{ActivityId, vocabulary::EventRule};
 
-/// The code of a trigger type with a tracker definition.
+/// The code of a pair of trigger type and tracker definition.
 pub(super) type Kind = u16;
 
-/// How many kinds of events a store distinguishes.
+/// The most kinds of events in a store: what [`Kind`] can number.
 pub(super) const MAX_KINDS: usize = u16::MAX as usize;
 
-/// How many activities, and sets of activities that share events, a store keeps events of. Adding copies a word for each.
+/// The most activities, and sets of activities that share events, with events in a store. Bounds the time of adding a
+/// batch: it copies one word for each of them.
 pub(super) const MAX_ACTIVITIES: usize = 100_000;
 
 /// The dictionary of kinds.
@@ -32,7 +33,7 @@ impl Kinds {
         self.by_trigger.get(trigger)?.get(&definition).copied()
     }
 
-    /// The kind, made if there is none yet. `None` when there are too many.
+    /// The kind, which is added if it is new. `None` if there are [`MAX_KINDS`] already.
     pub(super) fn find_or_add(this: &mut Arc<Self>, trigger: &str, definition: Option<i64>) -> Option<Kind> {
         if let Some(kind) = this.find(trigger, definition) {
             return Some(kind);
@@ -47,7 +48,7 @@ impl Kinds {
         Some(kind)
     }
 
-    /// The kinds a rule matches, each once, in order.
+    /// The kinds that a rule matches, each once, sorted.
     pub(super) fn matching(&self, rule: &EventRule) -> Vec<Kind> {
         let of_rule = |definition: &Option<i64>| {
             rule.definitions.is_empty() || definition.is_some_and(|id| rule.definitions.contains(&id))
@@ -68,17 +69,17 @@ pub(super) struct ActivityEvents {
 }
 
 impl ActivityEvents {
-    /// The logs of some kinds, which are sorted.
+    /// The logs of these kinds, which must be sorted.
     fn of<'a>(&'a self, kinds: &'a [Kind]) -> impl Iterator<Item = &'a TimeLog<Code>> {
         self.logs.iter().filter(|(kind, _)| kinds.binary_search(kind).is_ok()).map(|(_, log)| log)
     }
 
     fn log_mut(&mut self, kind: Kind) -> &mut TimeLog<Code> {
-        let place = self.logs.binary_search_by_key(&kind, |(kind, _)| *kind).unwrap_or_else(|place| {
-            self.logs.insert(place, (kind, TimeLog::default()));
-            place
+        let index = self.logs.binary_search_by_key(&kind, |(kind, _)| *kind).unwrap_or_else(|index| {
+            self.logs.insert(index, (kind, TimeLog::default()));
+            index
         });
-        &mut self.logs[place].1
+        &mut self.logs[index].1
     }
 }
 
@@ -86,12 +87,12 @@ impl ActivityEvents {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Owners {
     One(ActivityId),
-    /// One that it names and others on whose pages it happened; sorted, each once.
+    /// The activity that the event names, and those on whose pages it happened; sorted, each once, at least two.
     Several(Box<[ActivityId]>),
 }
 
 impl Owners {
-    /// `None` of none.
+    /// `None` if there are no activities.
     pub(super) fn of(mut activities: Vec<ActivityId>) -> Option<Self> {
         activities.sort_unstable();
         activities.dedup();
@@ -103,7 +104,7 @@ impl Owners {
     }
 }
 
-/// Events on their way into the columns.
+/// Events of one batch, before they are added to the columns.
 #[derive(Debug, Default)]
 pub(super) struct PendingEvents {
     parts: HashMap<(Owners, Kind), Pending<Code>>,
@@ -119,12 +120,13 @@ impl PendingEvents {
     }
 }
 
-/// All events. Cloning is cheap and keeps what was there.
+/// All events. Cloning is cheap, and a clone does not change.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Events {
     by_activity: Arc<HashMap<ActivityId, Arc<ActivityEvents>>>,
-    /// Those of several activities, in a map of their own, so that a union of activities holds each once. None unless pages are looked at.
-    of_several: Arc<HashMap<Box<[ActivityId]>, Arc<ActivityEvents>>>,
+    /// The events of several activities, in a separate map, so that a union of activities counts each once. Empty
+    /// without page templates.
+    shared: Arc<HashMap<Box<[ActivityId]>, Arc<ActivityEvents>>>,
 }
 
 impl Events {
@@ -133,13 +135,13 @@ impl Events {
         for ((owners, kind), rows) in pending.parts {
             let events = match owners {
                 Owners::One(activity) => by_activity.entry(activity).or_default(),
-                Owners::Several(activities) => Arc::make_mut(&mut self.of_several).entry(activities).or_default(),
+                Owners::Several(activities) => Arc::make_mut(&mut self.shared).entry(activities).or_default(),
             };
             Arc::make_mut(events).log_mut(kind).append(rows);
         }
     }
 
-    /// The logs of some activities' events of some kinds, which are sorted.
+    /// The logs of these activities and these kinds, which must be sorted.
     pub(super) fn of<'a>(
         &'a self,
         activities: &'a [ActivityId],
@@ -148,42 +150,43 @@ impl Events {
         self.in_activities(activities).flat_map(|events| events.of(kinds))
     }
 
-    /// The logs of all events of some activities.
+    /// The logs of all events of these activities.
     pub(super) fn any<'a>(&'a self, activities: &'a [ActivityId]) -> impl Iterator<Item = &'a TimeLog<Code>> {
         self.in_activities(activities).flat_map(|events| events.logs.iter().map(|(_, log)| log))
     }
 
     fn in_activities<'a>(&'a self, activities: &'a [ActivityId]) -> impl Iterator<Item = &'a ActivityEvents> {
-        let alone = activities.iter().filter_map(|activity| self.by_activity.get(activity));
-        let shared = self.of_several.iter().filter(|(of, _)| of.iter().any(|activity| activities.contains(activity)));
-        alone.chain(shared.map(|(_, events)| events)).map(|events| &**events)
+        let own = activities.iter().filter_map(|activity| self.by_activity.get(activity));
+        let shared = self.shared.iter().filter(|(of, _)| of.iter().any(|activity| activities.contains(activity)));
+        own.chain(shared.map(|(_, events)| events)).map(|events| &**events)
     }
 
     fn all(&self) -> impl Iterator<Item = &Arc<ActivityEvents>> {
-        self.by_activity.values().chain(self.of_several.values())
+        self.by_activity.values().chain(self.shared.values())
     }
 
     fn logs(&self) -> impl Iterator<Item = &TimeLog<Code>> {
         self.all().flat_map(|events| events.logs.iter().map(|(_, log)| log))
     }
 
-    /// Events of all activities in a span.
+    /// The number of events of all activities in a span.
     pub(super) fn count(&self, span: Span) -> u64 {
         self.logs().map(|log| log.count(span) as u64).sum()
     }
 
+    /// The time of the newest event in a span.
     pub(super) fn newest(&self, span: Span) -> Option<i64> {
         self.logs().filter_map(|log| log.newest(span)).max()
     }
 
-    /// Bytes the columns take, with what holds them, about.
+    /// The approximate memory of the columns and their containers, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let activity = |events: &Arc<ActivityEvents>| {
-            shared::<ActivityEvents>() + events.logs.capacity() * size_of::<(Kind, TimeLog<Code>)>()
+            arc_bytes::<ActivityEvents>() + events.logs.capacity() * size_of::<(Kind, TimeLog<Code>)>()
         };
-        table(self.by_activity.capacity(), size_of::<(ActivityId, Arc<ActivityEvents>)>())
-            + table(self.of_several.capacity(), size_of::<(Box<[ActivityId]>, Arc<ActivityEvents>)>())
-            + self.of_several.keys().map(|of| size_of_val(&**of)).sum::<usize>()
+        table_bytes(self.by_activity.capacity(), size_of::<(ActivityId, Arc<ActivityEvents>)>())
+            + table_bytes(self.shared.capacity(), size_of::<(Box<[ActivityId]>, Arc<ActivityEvents>)>())
+            + self.shared.keys().map(|of| size_of_val(&**of)).sum::<usize>()
             + self.all().map(activity).sum::<usize>()
             + self.logs().map(TimeLog::bytes).sum::<usize>()
     }
@@ -194,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_matches_a_rule_once_however_often_the_rule_names_its_trigger() {
+    fn a_rule_that_repeats_a_trigger_matches_each_kind_once() {
         let mut kinds = Arc::new(Kinds::default());
         for definition in [None, Some(1), Some(2)] {
             Kinds::find_or_add(&mut kinds, "CLICK", definition);
@@ -206,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kinds_are_limited_and_those_known_stay_known() {
+    fn the_number_of_kinds_is_limited_and_known_kinds_stay() {
         let mut kinds = Arc::new(Kinds::default());
         let limit = i64::try_from(MAX_KINDS).expect("small");
         for definition in 0..limit {

@@ -1,4 +1,4 @@
-//! What a store is loaded from: files, or readers, and how to read them.
+//! The inputs of a store, as files or readers, and how to read them.
 
 use std::{
     fmt,
@@ -12,11 +12,11 @@ use chrono_tz::Tz;
 use super::load_report::Fault;
 use crate::{vocabulary::CatalogError, vocabulary::PageTemplate};
 
-/// The indices whose `PURCHASE` events are believed, unless others are given.
+/// The default indices from which `PURCHASE` events are accepted.
 const PURCHASE_INDICES: [&str; 2] = ["axon.event.commerce", "behavior-events"];
 
-/// The files a store is loaded from. Each may be gzip. Without a catalog every campaign is unknown; without a realtime
-/// file slots are derived from `APPROVED` events.
+/// The files from which a store is loaded. Each may be gzip. Without a catalog every campaign is unknown. Without a
+/// realtime file slots are derived from `APPROVED` events.
 /// ```no_run
 /// use axon_metrics::{Files, MemoryStore};
 /// let store = MemoryStore::load(Files::new().events("events.ndjson.gz").catalog("catalog.json").ledger("ledger.ndjson"))?;
@@ -36,24 +36,24 @@ pub struct Files {
 
 pub(super) type OnProgress = Box<dyn FnMut(Progress<'_>) + Send>;
 
-/// How far the loading of one file is.
+/// The progress of loading one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress<'a> {
     /// The file's name, as it was given.
     pub file: &'a str,
-    /// Bytes of the file read, packed if it is.
+    /// Bytes of the file read so far, before decompression.
     pub bytes: u64,
-    /// The file's size in bytes, where it is known.
+    /// The file's size in bytes; `None` if unknown.
     pub total: Option<u64>,
-    /// Lines read; 0 for files that have none.
+    /// Lines read so far; 0 for the catalog and the realtime file.
     pub lines: u64,
 }
 
-/// Why a store could not be loaded. Lines that are wrong are no reason: they are counted in the report.
+/// Why a store could not be loaded. Invalid lines are no error: they are counted in the report.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file is missing, may not be read, or is broken gzip.
+    /// The file is missing, not readable, or broken gzip.
     #[error("{file} cannot be read")]
     Unreadable {
         /// The file's name.
@@ -61,15 +61,15 @@ pub enum LoadError {
         /// What happened.
         source: io::Error,
     },
-    /// The catalog or realtime file is larger, unpacked, than is read ([`MAX_DOCUMENT`](super::MAX_DOCUMENT)).
+    /// The catalog or realtime file is larger than [`MAX_DOCUMENT`](super::MAX_DOCUMENT), after decompression.
     #[error("{file} is larger than {limit} bytes")]
     TooLarge {
         /// The file's name.
         file: Arc<str>,
-        /// The most that is read.
+        /// The largest accepted size, in bytes.
         limit: usize,
     },
-    /// The catalog or realtime file is not JSON, or not of its documented form.
+    /// The catalog or realtime file is not JSON, or not in its documented format.
     #[error("{file}, line {line}, column {column}: {what}")]
     Document {
         /// The file's name.
@@ -81,7 +81,7 @@ pub enum LoadError {
         /// What is wrong there.
         what: String,
     },
-    /// A value in the catalog or realtime file is wrong.
+    /// A value in the catalog or realtime file is invalid.
     #[error("{file}, {path}: {what}")]
     Value {
         /// The file's name.
@@ -92,7 +92,7 @@ pub enum LoadError {
         what: Fault,
     },
     /// The catalog lists something twice.
-    #[error("{file} is no catalog")]
+    #[error("{file} is not a valid catalog")]
     NoCatalog {
         /// The file's name.
         file: Arc<str>,
@@ -101,13 +101,13 @@ pub enum LoadError {
     },
 }
 
-/// Where bytes come from.
+/// A named source of bytes.
 pub(super) struct Input {
     pub(super) name: Arc<str>,
-    pub(super) from: From,
+    pub(super) source: ByteSource,
 }
 
-pub(super) enum From {
+pub(super) enum ByteSource {
     Path(PathBuf),
     Reader(Box<dyn Read + Send>),
 }
@@ -115,11 +115,11 @@ pub(super) enum From {
 impl Input {
     fn path(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { name: path.to_string_lossy().into(), from: From::Path(path) }
+        Self { name: path.to_string_lossy().into(), source: ByteSource::Path(path) }
     }
 
     pub(super) fn reader(name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
-        Self { name: name.into(), from: From::Reader(Box::new(reader)) }
+        Self { name: name.into(), source: ByteSource::Reader(Box::new(reader)) }
     }
 }
 
@@ -144,13 +144,13 @@ impl Files {
         }
     }
 
-    /// Event messages, one per line. May be given several times. Defaults to none.
+    /// Event messages, one per line. May be called several times. Defaults to none.
     pub fn events(mut self, path: impl Into<PathBuf>) -> Self {
         self.events.push(Input::path(path));
         self
     }
 
-    /// The same from a reader, under a name for the report.
+    /// The same from a reader, with a name for the report.
     pub fn events_from(mut self, name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
         self.events.push(Input::reader(name, reader));
         self
@@ -162,31 +162,31 @@ impl Files {
         self
     }
 
-    /// The same from a reader, under a name for errors.
+    /// The same from a reader, with a name for errors.
     pub fn catalog_from(mut self, name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
         self.catalog = Some(Input::reader(name, reader));
         self
     }
 
-    /// Entries and purchases, one per line. May be given several times. Defaults to none.
+    /// Entries and purchases, one per line. May be called several times. Defaults to none.
     pub fn ledger(mut self, path: impl Into<PathBuf>) -> Self {
         self.ledger.push(Input::path(path));
         self
     }
 
-    /// The same from a reader, under a name for the report.
+    /// The same from a reader, with a name for the report.
     pub fn ledger_from(mut self, name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
         self.ledger.push(Input::reader(name, reader));
         self
     }
 
-    /// Counters and those who hold a slot, as one JSON document. Defaults to none: slots are derived from events.
+    /// Slot counters and their members, as one JSON document. Defaults to none: slots are derived from events.
     pub fn realtime(mut self, path: impl Into<PathBuf>) -> Self {
         self.realtime = Some(Input::path(path));
         self
     }
 
-    /// The same from a reader, under a name for errors.
+    /// The same from a reader, with a name for errors.
     pub fn realtime_from(mut self, name: impl Into<Arc<str>>, reader: impl Read + Send + 'static) -> Self {
         self.realtime = Some(Input::reader(name, reader));
         self
@@ -198,21 +198,21 @@ impl Files {
         self
     }
 
-    /// The indices whose `PURCHASE` events are believed; lines without an index always are. Defaults to
+    /// The indices from which `PURCHASE` events are accepted. Lines without an index are always accepted. Defaults to
     /// `axon.event.commerce` and `behavior-events`.
     pub fn purchase_indices<T: Into<String>>(mut self, indices: impl IntoIterator<Item = T>) -> Self {
         self.purchase_indices = indices.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Addresses of an activity's pages: an event line whose `pageUrl` matches one of them belongs to the activity, too.
-    /// Defaults to none: only `properties.activityId` counts.
+    /// Templates of activities' page addresses: an event line whose `pageUrl` matches one belongs to that activity,
+    /// too. Defaults to none: an event belongs only to `properties.activityId`.
     pub fn page_templates(mut self, templates: impl IntoIterator<Item = PageTemplate>) -> Self {
         self.pages = templates.into_iter().collect();
         self
     }
 
-    /// Called from time to time while a file is read, and when it is done. Defaults to nothing.
+    /// A callback for progress: called after each block of a file, and when the file is done. Defaults to none.
     pub fn on_progress(mut self, progress: impl FnMut(Progress<'_>) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(progress));
         self

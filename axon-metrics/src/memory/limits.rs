@@ -1,10 +1,10 @@
-//! Bounds on what is read from files and kept of events.
+//! Limits on the sizes of inputs and stored texts.
 
-/// The longest line that is read, in bytes. Longer ones are skipped and counted.
+/// The longest accepted line, in bytes. Longer lines are skipped, and counted as rejected.
 pub const MAX_LINE: usize = 1 << 20;
 
-/// The longest text of an event that is kept, in bytes: a trigger type, a user, a session.
+/// The longest accepted text of an event, in bytes: a trigger type, a user, a session.
 pub const MAX_TEXT: usize = 256;
 
-/// The largest catalog or realtime file that is read, in bytes, unpacked: each is held as a whole.
+/// The largest accepted catalog or realtime file, in bytes after decompression: each is held in memory as a whole.
 pub const MAX_DOCUMENT: usize = 256 << 20;

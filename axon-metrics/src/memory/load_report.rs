@@ -1,4 +1,5 @@
-//! What loading found: what was kept, and what was not and why. It names files, lines and fields, and no value of a record.
+//! The load report: how many records were stored, and which lines were rejected and why. It names files, lines and
+//! fields, and contains no value of a record.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,20 +7,20 @@ use serde::{Serialize, Serializer};
 
 use super::limits::{MAX_LINE, MAX_TEXT};
 
-/// How many rejected lines are listed one by one.
+/// The most rejected lines that a report lists. Further ones are only counted.
 pub const LISTED: usize = 100;
-/// How many trigger types are counted one by one.
+/// The most trigger types that a report counts separately. Further ones are counted together.
 pub const TRIGGER_TYPES: usize = 100;
 
-/// What a store has taken in since it was made, and what it refused.
+/// The numbers of stored and rejected records since the store was created.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadReport {
-    /// Lines of event files, and events added.
+    /// Lines of event files, and added events.
     pub events: EventReport,
-    /// Lines of ledger files, and rows added.
+    /// Lines of ledger files, and added rows.
     pub ledger: LedgerReport,
-    /// Lines and records that were refused, of either kind.
+    /// Rejected lines and records of both kinds.
     pub rejected: Rejections,
 }
 
@@ -29,67 +30,68 @@ pub struct LoadReport {
 pub struct EventReport {
     /// Lines read.
     pub lines: u64,
-    /// Lines with nothing on them.
+    /// Blank lines.
     pub blank: u64,
-    /// Lines refused.
+    /// Invalid lines.
     pub rejected: u64,
-    /// Lines of a document that was there before: same `_index` and `_id`.
+    /// Lines that repeat a document: same `_index` and `_id`.
     pub duplicates: u64,
-    /// `PURCHASE` lines from an index that is none for purchases. Not kept.
+    /// `PURCHASE` lines from an index from which purchases are not accepted. Not stored.
     pub disbelieved: u64,
-    /// Lines of events that belong to no activity. Not kept.
+    /// Lines of events that belong to no activity. Not stored.
     pub without_activity: u64,
-    /// Lines kept.
+    /// Stored lines.
     pub kept: u64,
-    /// Events kept that were added as records, not as lines.
+    /// Stored events that were added as records, not as lines.
     pub added: u64,
-    /// Events kept that name neither a user nor a session: they count as events and as no subject.
+    /// Stored events with neither user nor session: they count as events, and as no subject.
     pub without_subject: u64,
-    /// Events kept that occur at or after the instant of the report.
+    /// Stored events that occur at or after the instant of the report.
     pub future: u64,
-    /// Events by trigger type, with those that belong to no activity: the first [`TRIGGER_TYPES`] types found.
+    /// Events by trigger type, including those that belong to no activity; only the first [`TRIGGER_TYPES`] types.
     pub triggers: BTreeMap<String, u64>,
     /// Events of all other trigger types.
     pub other_triggers: u64,
 }
 
-/// Rows of the ledger. `lines` is the sum of `blank`, `rejected`, `entries` and `purchases` as long as none were added.
+/// Rows of the ledger. `lines` is the sum of `blank`, `rejected`, `entries` and `purchases` if no records
+/// were added.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LedgerReport {
     /// Lines read.
     pub lines: u64,
-    /// Lines with nothing on them.
+    /// Blank lines.
     pub blank: u64,
-    /// Lines refused.
+    /// Invalid lines.
     pub rejected: u64,
-    /// Entries taken, as lines or records, whatever their status.
+    /// Accepted entries, as lines or records, of any status.
     pub entries: u64,
-    /// Purchases taken, as lines or records, whatever their status.
+    /// Accepted purchases, as lines or records, of any status.
     pub purchases: u64,
-    /// Rows that took the place of one with the same id.
+    /// Rows that replaced one with the same id.
     pub replaced: u64,
 }
 
-/// What was refused.
+/// The rejected lines and records.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejections {
-    /// How many lines and records.
+    /// Their number.
     pub total: u64,
-    /// How many by reason.
+    /// Their number by reason.
     pub reasons: BTreeMap<Fault, u64>,
     /// The first [`LISTED`] of them.
     pub first: Vec<Rejection>,
 }
 
-/// A line that was refused.
+/// A rejected line or record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
-    /// The file's name, or `append` for a record that was no line.
+    /// The file's name; `append` for a record that was not a line.
     pub file: String,
-    /// The line's number, from 1; of a record its place among those added with it.
+    /// The number of the line, from 1; for a record its position in the call that added it, from 1.
     pub line: u64,
     /// What is wrong with it.
     pub reason: Fault,
@@ -107,23 +109,23 @@ pub enum Fault {
     NotJson,
     /// JSON, but no object.
     NotAnObject,
-    /// A field that is read is there twice.
+    /// A known field occurs twice.
     FieldTwice,
-    /// What the field names is there twice.
+    /// The field has the id of another item.
     Twice(&'static str),
     /// The field is missing, null or empty.
     Missing(&'static str),
-    /// The field holds something else than it should.
+    /// The field has an invalid value.
     Wrong(&'static str),
     /// The field is longer than [`MAX_TEXT`].
     TextTooLong(&'static str),
     /// The time is not within the years 1970 to 9999.
     OutOfRange(&'static str),
-    /// There are already as many pairs of trigger type and tracker definition as a store tells apart: 65,535.
+    /// It would exceed 65,535 pairs of trigger type and tracker definition.
     TooManyKinds,
-    /// There are already events of as many activities as a store keeps: 100,000.
+    /// It would exceed 100,000 activities with events.
     TooManyActivities,
-    /// There are already as many subjects as a store tells apart.
+    /// It would exceed the subjects that a store can number: 2,147,483,647 users, or as many sessions.
     TooManySubjects,
 }
 
@@ -134,10 +136,10 @@ impl fmt::Display for Fault {
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::NotJson => f.write_str("not JSON"),
             Self::NotAnObject => f.write_str("not a JSON object"),
-            Self::FieldTwice => f.write_str("a field is there twice"),
-            Self::Twice(field) => write!(f, "{field} names what is there already"),
+            Self::FieldTwice => f.write_str("a field occurs twice"),
+            Self::Twice(field) => write!(f, "{field} is not unique"),
             Self::Missing(field) => write!(f, "{field} is missing"),
-            Self::Wrong(field) => write!(f, "{field} is not what it should be"),
+            Self::Wrong(field) => write!(f, "{field} has an invalid value"),
             Self::TextTooLong(field) => write!(f, "{field} is longer than {MAX_TEXT} bytes"),
             Self::OutOfRange(field) => write!(f, "{field} is not within the years 1970 to 9999"),
             Self::TooManyKinds => f.write_str("too many trigger types and tracker definitions"),
@@ -147,8 +149,8 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A text that may be kept.
-pub(super) fn short<'a>(text: &'a str, field: &'static str) -> Result<&'a str, Fault> {
+/// The text, if it is not longer than [`MAX_TEXT`].
+pub(super) fn checked_text<'a>(text: &'a str, field: &'static str) -> Result<&'a str, Fault> {
     if text.len() > MAX_TEXT { Err(Fault::TextTooLong(field)) } else { Ok(text) }
 }
 

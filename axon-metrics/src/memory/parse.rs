@@ -1,4 +1,4 @@
-//! One line of a file as a record, or what is wrong with it. Pure; every byte comes from outside and is not trusted.
+//! Parses one line of a file into a record, or the fault in it. Pure. The bytes are not trusted.
 //! Lives in the modules below: the fields of a line (`fields`), their values (`scalar`), times (`time`), events
 //! (`event_line`), rows of the ledger (`ledger_line`).
 

@@ -1,12 +1,12 @@
-//! What is true this second: the realtime question answered from one snapshot.
-//! Lives here: figures from counters, or from approval events while there are none. Lives elsewhere: the counters (`slots`).
+//! Answers a realtime question from one snapshot.
+//! Lives here: figures from counters, or from approval events if there are none. Lives elsewhere: counters (`slots`).
 
 use std::sync::Arc;
 
 use super::{
     slots::{SlotCounts, SlotFigure},
     snapshot::Snapshot,
-    subjects::{Who, distinct},
+    subjects::{SubjectFilter, distinct},
     time_log::Span,
 };
 use crate::{
@@ -15,12 +15,12 @@ use crate::{
     vocabulary::EventRule,
 };
 
-/// The trigger type of the events that slots are derived from.
+/// The trigger type of the events from which slots are derived.
 const APPROVED: &str = "APPROVED";
 
 pub(super) fn answer(snapshot: &Snapshot, question: &RealtimeQuestion) -> RealtimeFacts {
     let name: Arc<str> = Snapshot::SOURCE_NAME.into();
-    let held = |held: SlotFigure<i64>| -> Fact<Stock> {
+    let stock = |held: SlotFigure<i64>| -> Fact<Stock> {
         let measured = held.map(|held| Measured::exact(Stock::Held(held), Arc::clone(&name), question.as_of));
         measured.map_err(Missing::NotMeasured)
     };
@@ -33,15 +33,15 @@ pub(super) fn answer(snapshot: &Snapshot, question: &RealtimeQuestion) -> Realti
         Some(counters) => {
             let missing = SlotCounts { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
             let counts = counters.get(activity).copied().unwrap_or(missing);
-            Slots { stock: held(counts.counter), members: members(counts.members), derived: false }
+            Slots { stock: stock(counts.counter), members: members(counts.members), derived: false }
         }
         None => {
-            let one = [*activity];
-            let logs = snapshot.events.of(&one, &approved);
+            let activities = [*activity];
+            let logs = snapshot.events.of(&activities, &approved);
             let before = Span::before(question.as_of);
-            let users = distinct(logs.flat_map(|log| log.slices(before)), snapshot.subjects, Who::Users);
+            let users = distinct(logs.flat_map(|log| log.slices(before)), snapshot.subjects, SubjectFilter::Users);
             let counter = i64::try_from(users).unwrap_or(i64::MAX);
-            Slots { stock: held(Ok(counter)), members: members(Ok(users)), derived: true }
+            Slots { stock: stock(Ok(counter)), members: members(Ok(users)), derived: true }
         }
     };
     RealtimeFacts { slots: question.activities.iter().map(|activity| (*activity, slots(activity))).collect() }

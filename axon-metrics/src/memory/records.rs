@@ -1,27 +1,27 @@
-//! The records one can add to a store. Whom they name is kept out of their debug form.
+//! The records that can be added to a store. Their debug output masks users and sessions.
 
 use std::fmt;
 
 use crate::{ActivityId, Money, ProductId, Timestamp};
 
-/// Something a visitor did on an activity.
+/// An event: something that a visitor did on an activity.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
-    /// What happened, in the platform's words (`PAGE_VIEW`).
+    /// The trigger type, as the platform names it (`PAGE_VIEW`).
     pub trigger: String,
-    /// The tracker definition that made it (`eventId`); `None` if there is none.
+    /// The tracker definition that recorded it (`eventId`); `None` if there is none.
     pub definition: Option<i64>,
-    /// When it happened; kept to the microsecond.
+    /// When it happened; stored in microseconds.
     pub at: Timestamp,
     /// The activity it belongs to.
     pub activity: ActivityId,
     /// The user, where known.
     pub user: Option<u64>,
-    /// The session; used where no user is known. An empty one is none.
+    /// The session; used if no user is known. An empty session counts as `None`.
     pub session: Option<String>,
 }
 
-/// A row of an activity's entries. Its id is its identity: the same id again replaces it.
+/// An entry of an activity. It replaces the entry with the same id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Its primary key.
@@ -30,20 +30,20 @@ pub struct Entry {
     pub activity: ActivityId,
     /// Who entered.
     pub user: u64,
-    /// `APPROVED` ones count.
+    /// Only `APPROVED` entries count.
     pub status: String,
-    /// When it was created; kept to the microsecond.
+    /// When it was created; stored in microseconds.
     pub created_at: Timestamp,
 }
 
-/// A purchase. Its id is its identity: the same id again replaces it.
+/// A purchase. It replaces the purchase with the same id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Purchase {
     /// Its primary key.
     pub id: u64,
     /// Who bought.
     pub user: u64,
-    /// What was bought.
+    /// What was bought; `None` if unknown.
     pub product: Option<ProductId>,
     /// The activity it is attributed to; `None` for the shop.
     pub activity: Option<ActivityId>,
@@ -51,33 +51,33 @@ pub struct Purchase {
     pub price: Money,
     /// Units.
     pub quantity: u64,
-    /// `CONFIRMED` ones count; `CANCELLED` and `REFUNDED` ones are counted beside them.
+    /// `CONFIRMED` purchases count; `CANCELLED` and `REFUNDED` ones are counted separately; others do not count.
     pub status: String,
-    /// When it was bought; kept to the microsecond.
+    /// When it was bought; stored in microseconds.
     pub at: Timestamp,
 }
 
-/// A slot of an activity that was taken or released.
+/// A change of a slot: a user took or released it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     /// The activity.
     pub activity: ActivityId,
     /// Who took or released it.
     pub user: u64,
-    /// Which of the two.
+    /// Whether it was taken or released.
     pub change: SlotChange,
 }
 
-/// What happened to a slot. The counter moves only if the set of those who hold one does.
+/// What happened to a slot. The counter changes only if the set of members changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SlotChange {
-    /// Taken. Nothing changes if the user holds one.
+    /// Taken. No change if the user already holds one.
     Taken,
-    /// Given back. Nothing changes if the user holds none.
+    /// Released. No change if the user holds none.
     Released,
 }
 
-/// Stands for a user or session in a debug form.
+/// The debug output of a user or session.
 struct Mask;
 
 impl fmt::Debug for Mask {
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_debug_form_names_a_user_or_session() {
+    fn no_debug_output_contains_a_user_or_session() {
         let (at, activity) = (Timestamp::UNIX_EPOCH, ActivityId(7));
         let event = Event {
             trigger: "CLICK".into(),

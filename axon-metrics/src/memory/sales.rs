@@ -1,5 +1,5 @@
-//! What the business recorded: the ledger question answered from one snapshot.
-//! Lives here: sums of purchases, steps of rows. Lives elsewhere: the rows and where they lie (`ledger`).
+//! Answers a ledger question from one snapshot.
+//! Lives here: sums of purchases, counts of rows. Lives elsewhere: the rows and their partitions (`ledger`).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -33,15 +33,15 @@ pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFa
             previous: scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default(),
             by_activity: per_activity.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
         },
-        sales: question.sales.as_ref().map(|asked| sales(ledger, &snapshot.catalog, scope, asked)),
-        history: question.history.as_ref().map(|asked| {
-            let history = history(ledger, asked, scope.as_of);
+        sales: question.sales.as_ref().map(|question| sales(ledger, &snapshot.catalog, scope, question)),
+        history: question.history.as_ref().map(|question| {
+            let history = history(ledger, question, scope.as_of);
             history.map(|history| Measured::exact(history, name, scope.as_of))
         }),
     }
 }
 
-/// Rows of a step, or their distinct users.
+/// The number of rows of a step, or of their distinct users.
 fn rows(ledger: &Ledger, step: LedgerStep, activities: &[ActivityId], span: Span, counting: Counting) -> u64 {
     match (step, counting) {
         (LedgerStep::ApprovedEntry, Counting::Events) => count(ledger.approved(activities), span),
@@ -68,8 +68,8 @@ fn distinct(users: impl Iterator<Item = u64>) -> u64 {
     users.len() as u64
 }
 
-fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, asked: &SalesQuestion) -> SalesFacts {
-    let span = Span::of(asked.window, scope.as_of);
+fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, question: &SalesQuestion) -> SalesFacts {
+    let span = Span::of(question.window, scope.as_of);
     let measured =
         |sales: Result<Sales, Missing>| sales.map(|sales| Measured::exact(sales, Snapshot::SOURCE_NAME, scope.as_of));
     let activities = &scope.activities;
@@ -78,11 +78,11 @@ fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, asked: &SalesQu
         ledger.attributed(activities, Outcome::Reversed),
         span,
     ));
-    if asked.products.is_empty() {
+    if question.products.is_empty() {
         let none = || Missing::NotMeasured(Reason::NoProducts);
         return SalesFacts { promotion, regular: Err(none()), others: Err(none()) };
     }
-    let products = each_once(&asked.products);
+    let products = unique(&question.products);
     SalesFacts {
         promotion,
         regular: measured(sum(
@@ -92,9 +92,10 @@ fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, asked: &SalesQu
         )),
         others: {
             let mut orders = BTreeMap::<ActivityId, u64>::new();
-            for (shelf, log) in ledger.shelves().filter(|(shelf, _)| shelf.outcome == Outcome::Confirmed) {
-                let sells = shelf.product.is_some_and(|product| products.binary_search(&product).is_ok());
-                if let Some(activity) = shelf.activity.filter(|activity| sells && !activities.contains(activity)) {
+            for (partition, log) in ledger.partitions().filter(|(partition, _)| partition.outcome == Outcome::Confirmed)
+            {
+                let sells = partition.product.is_some_and(|product| products.binary_search(&product).is_ok());
+                if let Some(activity) = partition.activity.filter(|activity| sells && !activities.contains(activity)) {
                     *orders.entry(activity).or_default() += log.count(span) as u64;
                 }
             }
@@ -105,14 +106,17 @@ fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, asked: &SalesQu
     }
 }
 
-fn each_once(products: &[ProductId]) -> Vec<ProductId> {
+/// The products, sorted, each once.
+fn unique(products: &[ProductId]) -> Vec<ProductId> {
     let mut products = products.to_vec();
     products.sort_unstable();
     products.dedup();
     products
 }
 
-/// The sum of the confirmed purchases of a span, with the number of those that were reversed.
+/// The sums of the confirmed purchases in a span, and the number of reversed purchases.
+/// # Errors
+/// [`Missing::TooLarge`] on overflow.
 fn sum<'a>(
     confirmed: impl Iterator<Item = &'a TimeLog<PurchaseRow>>,
     reversed: impl Iterator<Item = &'a TimeLog<PurchaseRow>>,
@@ -141,13 +145,13 @@ fn add(total: &mut BucketSales, row: &PurchaseRow) -> Result<(), Missing> {
     Ok(())
 }
 
-fn history(ledger: &Ledger, asked: &HistoryQuestion, as_of: Timestamp) -> Result<History, Missing> {
-    if asked.products.is_empty() {
+fn history(ledger: &Ledger, question: &HistoryQuestion, as_of: Timestamp) -> Result<History, Missing> {
+    if question.products.is_empty() {
         return Err(Missing::NotMeasured(Reason::NoProducts));
     }
-    let products = each_once(&asked.products);
-    let span = Span::of(asked.window, as_of);
-    let length = i64::try_from(asked.bucket.as_micros()).unwrap_or(i64::MAX).max(1);
+    let products = unique(&question.products);
+    let span = Span::of(question.window, as_of);
+    let length = i64::try_from(question.bucket.as_micros()).unwrap_or(i64::MAX).max(1);
     let mut buckets = BTreeMap::<i64, BucketSales>::new();
     for (at, row) in ledger.of_shop(&products, Outcome::Confirmed).flat_map(|log| log.timed(span)) {
         add(buckets.entry(at.saturating_sub(span.from) / length).or_default(), row)?;

@@ -1,5 +1,5 @@
-//! Counters of slots, and the sets of users who hold one.
-//! Readers see sizes alone; the sets themselves are the writer's. Lives elsewhere: the question (`realtime`).
+//! Slot counters, and the sets of users who hold a slot. Readers see only the sizes of the sets.
+//! Lives elsewhere: the question (`realtime`).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,14 +8,14 @@ use std::{
 
 use super::{
     records::{Slot, SlotChange},
-    subjects::table,
+    subjects::table_bytes,
 };
 use crate::{ActivityId, Reason};
 
-/// A stored figure: there, not there, or no integer.
+/// A stored figure; [`Reason::KeyMissing`] if it is not stored, [`Reason::BadValue`] if it is not an integer.
 pub(super) type SlotFigure<T> = Result<T, Reason>;
 
-/// The slots of one activity, as readers see them.
+/// The slots of one activity for readers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SlotCounts {
     pub(super) counter: SlotFigure<i64>,
@@ -25,73 +25,73 @@ pub(super) struct SlotCounts {
 /// The counters by activity; `None` while slots are derived.
 pub(super) type Counters = Option<Arc<HashMap<ActivityId, SlotCounts>>>;
 
-/// The slots of one activity, as stored.
-pub(super) struct Holders {
+/// The slots of one activity for writers.
+pub(super) struct ActivitySlots {
     pub(super) counter: SlotFigure<i64>,
     pub(super) members: SlotFigure<HashSet<u64>>,
 }
 
-impl Holders {
+impl ActivitySlots {
     fn counts(&self) -> SlotCounts {
         let members = self.members.as_ref().map_err(|why| *why);
         SlotCounts { counter: self.counter, members: members.map(|members| members.len() as u64) }
     }
 
-    /// As Redis does: what is not there begins at 0, what is no integer stays so.
+    /// Behaves like Redis: a missing counter starts at 0, and a value that is not an integer stays.
     fn change(&mut self, user: u64, change: SlotChange) {
         if self.members == Err(Reason::KeyMissing) && change == SlotChange::Taken {
             self.members = Ok(HashSet::new());
         }
         let Ok(members) = &mut self.members else { return };
-        let (moved, step) = match change {
+        let (is_change, step) = match change {
             SlotChange::Taken => (members.insert(user), 1),
             SlotChange::Released => (members.remove(&user), -1),
         };
-        if moved {
+        if is_change {
             let counter = if self.counter == Err(Reason::KeyMissing) { Ok(0) } else { self.counter };
             self.counter = counter.map(|counter| counter.saturating_add(step));
         }
     }
 }
 
-/// Who holds a slot of which activity; for writers alone.
+/// The slots of all activities, with the users who hold one; only writers use it.
 #[derive(Default)]
-pub(super) struct SlotBook {
-    holders: HashMap<ActivityId, Holders>,
+pub(super) struct SlotTable {
+    activities: HashMap<ActivityId, ActivitySlots>,
 }
 
-impl SlotBook {
-    pub(super) fn new(holders: HashMap<ActivityId, Holders>) -> Self {
-        Self { holders }
+impl SlotTable {
+    pub(super) fn new(activities: HashMap<ActivityId, ActivitySlots>) -> Self {
+        Self { activities }
     }
 
-    /// What readers see of all activities.
+    /// The slots of all activities for readers.
     pub(super) fn counters(&self) -> HashMap<ActivityId, SlotCounts> {
-        self.holders.iter().map(|(activity, holders)| (*activity, holders.counts())).collect()
+        self.activities.iter().map(|(activity, slots)| (*activity, slots.counts())).collect()
     }
 
-    /// Moves slots, and what readers see of them.
-    pub(super) fn change(&mut self, slots: &[Slot], counters: &mut Counters) {
-        if slots.is_empty() {
+    /// Applies changes of slots, here and in the counters for readers. No changes leave `counters` as it is.
+    pub(super) fn change(&mut self, changes: &[Slot], counters: &mut Counters) {
+        if changes.is_empty() {
             return;
         }
         let counters = Arc::make_mut(counters.get_or_insert_default());
-        for slot in slots {
-            let nothing = || Holders { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
-            self.holders.entry(slot.activity).or_insert_with(nothing).change(slot.user, slot.change);
+        for slot in changes {
+            let missing = || ActivitySlots { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
+            self.activities.entry(slot.activity).or_insert_with(missing).change(slot.user, slot.change);
         }
-        for slot in slots {
-            if let Some(holders) = self.holders.get(&slot.activity) {
-                counters.insert(slot.activity, holders.counts());
+        for slot in changes {
+            if let Some(slots) = self.activities.get(&slot.activity) {
+                counters.insert(slot.activity, slots.counts());
             }
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let members = |holders: &Holders| holders.members.as_ref().map_or(0, HashSet::capacity);
-        let members = self.holders.values().map(|holders| table(members(holders), size_of::<u64>()));
-        // Readers have a table of their own with as many places.
-        let activity = size_of::<(ActivityId, Holders)>() + size_of::<(ActivityId, SlotCounts)>();
-        table(self.holders.capacity(), activity) + members.sum::<usize>()
+        let members = |slots: &ActivitySlots| slots.members.as_ref().map_or(0, HashSet::capacity);
+        let members = self.activities.values().map(|slots| table_bytes(members(slots), size_of::<u64>()));
+        // The table for readers has the same capacity.
+        let activity = size_of::<(ActivityId, ActivitySlots)>() + size_of::<(ActivityId, SlotCounts)>();
+        table_bytes(self.activities.capacity(), activity) + members.sum::<usize>()
     }
 }

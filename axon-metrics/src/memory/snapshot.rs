@@ -1,4 +1,4 @@
-//! What readers see: everything as of the last write, immutable. A question reads one snapshot from beginning to end.
+//! The immutable state of the store for readers, as of the last write. A question reads only one snapshot.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use super::{
 };
 use crate::Catalog;
 
-/// Everything as of the last write. Cloning is cheap.
+/// The state of the store as of the last write. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot {
     pub(super) catalog: Arc<Catalog>,
     pub(super) kinds: Arc<Kinds>,
     pub(super) events: Events,
-    /// How many subjects there are, at most.
+    /// The numbers of known subjects. Codes in `events` are below them.
     pub(super) subjects: SubjectCounts,
     pub(super) ledger: Ledger,
     pub(super) counters: Counters,

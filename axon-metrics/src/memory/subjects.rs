@@ -1,17 +1,17 @@
-//! The dictionary of subjects: who an event is about becomes a small number, and distinct numbers are counted.
-//! Only writers use the dictionary; readers know numbers alone.
+//! The dictionary of subjects: each subject gets a small number as its code, and distinct codes are counted.
+//! Only writers use the dictionary; readers see only codes.
 
 use std::collections::hash_map::Entry;
 
 use ahash::HashMap;
 
-/// Who an event is about, as its record says: the user where it names one, else the session.
+/// The subject of an event, from its record: the user if it names one, else the session.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Subject {
     /// Neither user nor session.
     Nobody,
     User(u64),
-    /// A user whose id is no number.
+    /// A user whose id is not a number.
     NamedUser(Box<str>),
     /// A session that is a UUID in its usual form.
     Session(u128),
@@ -34,7 +34,7 @@ impl Subject {
     }
 }
 
-/// A number in its one usual form: `"007"` and `"7"` are different users.
+/// A number without leading zeros: `"007"` and `"7"` are different users.
 fn number(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if digits { text.parse().ok() } else { None }
@@ -44,8 +44,8 @@ fn number(text: &str) -> Option<u64> {
 fn uuid(text: &str) -> Option<u128> {
     let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
     let mut id = 0_u128;
-    for (place, byte) in bytes.iter().enumerate() {
-        let digit = match (place, byte) {
+    for (index, byte) in bytes.iter().enumerate() {
+        let digit = match (index, byte) {
             (8 | 13 | 18 | 23, b'-') => continue,
             (8 | 13 | 18 | 23, _) => return None,
             (_, b'0'..=b'9') => byte - b'0',
@@ -57,14 +57,15 @@ fn uuid(text: &str) -> Option<u128> {
     Some(id)
 }
 
-/// The number of a subject. Users and sessions have numbers of their own, each from 0.
+/// The code of a subject. Users and sessions are numbered separately, each from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Code(u32);
 
-/// Set in the code of a session.
+/// The bit that is set in the code of a session.
 const SESSION: u32 = 1 << 31;
 
 impl Code {
+    /// The code of an event without a subject.
     pub(super) const NOBODY: Self = Self(u32::MAX);
 
     fn is_user(self) -> bool {
@@ -72,14 +73,14 @@ impl Code {
     }
 }
 
-/// The number of known users and of known sessions.
+/// The numbers of known users and of known sessions.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct SubjectCounts {
     users: u32,
     sessions: u32,
 }
 
-/// Gives each subject its code.
+/// The dictionary: the code of each subject.
 #[derive(Default)]
 pub(super) struct Subjects {
     users: HashMap<u64, Code>,
@@ -90,16 +91,16 @@ pub(super) struct Subjects {
 }
 
 impl Subjects {
-    /// The subject's code. `None` when all of them were given out: 2,147,483,647 users, or as many sessions.
+    /// The subject's code, which is added if it is new. `None` beyond 2,147,483,647 users, or as many sessions.
     pub(super) fn code(&mut self, subject: Subject) -> Option<Code> {
         let users = || next(&mut self.counts.users, 0);
         match subject {
             Subject::Nobody => Some(Code::NOBODY),
-            Subject::User(id) => find_or(&mut self.users, id, users),
-            Subject::NamedUser(id) => find_or(&mut self.named_users, id, users),
-            Subject::Session(id) => find_or(&mut self.sessions, id, || next(&mut self.counts.sessions, SESSION)),
+            Subject::User(id) => get_or_insert(&mut self.users, id, users),
+            Subject::NamedUser(id) => get_or_insert(&mut self.named_users, id, users),
+            Subject::Session(id) => get_or_insert(&mut self.sessions, id, || next(&mut self.counts.sessions, SESSION)),
             Subject::NamedSession(id) => {
-                find_or(&mut self.named_sessions, id, || next(&mut self.counts.sessions, SESSION))
+                get_or_insert(&mut self.named_sessions, id, || next(&mut self.counts.sessions, SESSION))
             }
         }
     }
@@ -108,31 +109,32 @@ impl Subjects {
         self.counts
     }
 
-    /// Bytes the dictionary takes, about.
+    /// The approximate memory of the dictionary, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let named = |map: &HashMap<Box<str>, Code>| {
-            table(map.capacity(), size_of::<(Box<str>, Code)>()) + map.keys().map(|name| name.len()).sum::<usize>()
+            table_bytes(map.capacity(), size_of::<(Box<str>, Code)>())
+                + map.keys().map(|name| name.len()).sum::<usize>()
         };
-        table(self.users.capacity(), size_of::<(u64, Code)>())
-            + table(self.sessions.capacity(), size_of::<(u128, Code)>())
+        table_bytes(self.users.capacity(), size_of::<(u64, Code)>())
+            + table_bytes(self.sessions.capacity(), size_of::<(u128, Code)>())
             + named(&self.named_users)
             + named(&self.named_sessions)
     }
 }
 
-/// Bytes of a hash table: an eighth stays free, and each place has one byte beside it.
-pub(super) fn table(capacity: usize, entry: usize) -> usize {
+/// The memory of a hash table, in bytes: an eighth of its entries is free, and each entry has one control byte.
+pub(super) fn table_bytes(capacity: usize, entry: usize) -> usize {
     (capacity * 8).div_ceil(7) * (entry + 1)
 }
 
-fn find_or<K: std::hash::Hash + Eq>(
+fn get_or_insert<K: std::hash::Hash + Eq>(
     map: &mut HashMap<K, Code>,
     key: K,
     next: impl FnOnce() -> Option<Code>,
 ) -> Option<Code> {
     match map.entry(key) {
-        Entry::Occupied(found) => Some(*found.get()),
-        Entry::Vacant(free) => next().map(|code| *free.insert(code)),
+        Entry::Occupied(entry) => Some(*entry.get()),
+        Entry::Vacant(entry) => next().map(|code| *entry.insert(code)),
     }
 }
 
@@ -144,20 +146,25 @@ fn next(count: &mut u32, flag: u32) -> Option<Code> {
     })
 }
 
-/// Who is counted.
+/// Which subjects are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
-    /// Every subject.
+pub(super) enum SubjectFilter {
+    /// Users and sessions.
     All,
-    /// Users alone.
+    /// Only users.
     Users,
 }
 
-/// The number of distinct subjects in some slices of codes; nobody is none. `subjects` is how many there can be.
-pub(super) fn distinct<'a>(slices: impl Iterator<Item = &'a [Code]>, subjects: SubjectCounts, who: Who) -> u64 {
+/// The number of distinct subjects in slices of codes; [`Code::NOBODY`] is not counted. All codes must be below
+/// `subjects`. Few rows are sorted; many are marked in a bitmap of all subjects.
+pub(super) fn distinct<'a>(
+    slices: impl Iterator<Item = &'a [Code]>,
+    subjects: SubjectCounts,
+    filter: SubjectFilter,
+) -> u64 {
     let slices: Vec<&[Code]> = slices.collect();
     let rows: usize = slices.iter().map(|slice| slice.len()).sum();
-    let counts = |code: &Code| *code != Code::NOBODY && (who == Who::All || code.is_user());
+    let counts = |code: &Code| *code != Code::NOBODY && (filter == SubjectFilter::All || code.is_user());
     let all = slices.iter().flat_map(|slice| slice.iter()).filter(|code| counts(code));
     let words = |count: u32| count as usize / 64 + 1;
     let words = [words(subjects.users), words(subjects.sessions)];
@@ -167,12 +174,12 @@ pub(super) fn distinct<'a>(slices: impl Iterator<Item = &'a [Code]>, subjects: S
         codes.dedup();
         return codes.len() as u64;
     }
-    let mut seen = words.map(|words| vec![0_u64; words]);
+    let mut bitmaps = words.map(|words| vec![0_u64; words]);
     for code in all {
         let index = (code.0 & !SESSION) as usize;
-        seen[usize::from(!code.is_user())][index / 64] |= 1 << (index % 64);
+        bitmaps[usize::from(!code.is_user())][index / 64] |= 1 << (index % 64);
     }
-    seen.iter().flatten().map(|word| u64::from(word.count_ones())).sum()
+    bitmaps.iter().flatten().map(|word| u64::from(word.count_ones())).sum()
 }
 
 #[cfg(test)]
@@ -180,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_keeps_its_code_and_texts_that_differ_are_different_subjects() {
+    fn a_subject_keeps_its_code_and_different_texts_are_different_subjects() {
         let mut subjects = Subjects::default();
         let id = "0b6e2a5e-5d1c-4c52-9f0e-2f6a4a1f9c10";
         let all = [
@@ -196,8 +203,8 @@ mod tests {
         assert!(all.iter().zip(&codes).all(|(subject, code)| subjects.code(subject.clone()) == Some(*code)));
         codes.extend_from_within(..);
         codes.push(Code::NOBODY);
-        let count = |who| distinct(std::iter::once(&codes[..]), subjects.counts(), who);
-        assert_eq!((count(Who::All), count(Who::Users)), (6, 3));
+        let count = |filter| distinct(std::iter::once(&codes[..]), subjects.counts(), filter);
+        assert_eq!((count(SubjectFilter::All), count(SubjectFilter::Users)), (6, 3));
     }
 
     #[test]
@@ -210,7 +217,7 @@ mod tests {
     fn few_rows_and_many_rows_are_counted_alike() {
         let mut subjects = Subjects::default();
         let codes: Vec<Code> = (0..100_000).filter_map(|user| subjects.code(Subject::User(user % 50_000))).collect();
-        let count = |rows: &[Code]| distinct(std::iter::once(rows), subjects.counts(), Who::All);
+        let count = |rows: &[Code]| distinct(std::iter::once(rows), subjects.counts(), SubjectFilter::All);
         assert_eq!((count(&codes), count(&codes[..10]), count(&[])), (50_000, 10, 0));
     }
 }

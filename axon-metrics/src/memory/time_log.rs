@@ -1,15 +1,15 @@
-//! A log: rows in the order of their times, kept in columns, growing while it is read.
-//! Lives here: segments, their merging, ranges of time. Lives elsewhere: what a row means (`events`, `ledger`).
+//! A log: rows sorted by time, in columns, which can grow while it is read.
+//! Lives here: segments, their merging, time spans. Lives elsewhere: what a row means (`events`, `ledger`).
 //!
-//! A log is a few immutable segments, each sorted. Adding makes a new one and merges it with its neighbours while they are
-//! not much larger, so that a row is copied O(log n) times in its life and a log of n rows has O(log n) segments. Whoever
-//! holds a clone of the log keeps reading what was there when it was made.
+//! A log consists of a few immutable sorted segments. Adding creates a new segment and merges it with its neighbours
+//! while they are not much larger. So a row is copied O(log n) times, and a log of n rows has O(log n) segments. A
+//! clone of the log does not change.
 
 use std::{ops::Range, sync::Arc};
 
 use crate::{Timestamp, vocabulary::Window};
 
-/// The time of a record in microseconds since 1970; what is finer is cut off.
+/// The time of a record in microseconds since 1970, rounded down.
 pub(super) fn record_micros(at: Timestamp) -> i64 {
     at.timestamp_micros()
 }
@@ -17,16 +17,16 @@ pub(super) fn record_micros(at: Timestamp) -> i64 {
 /// A bound in microseconds since 1970, rounded up to the next microsecond: `[from, to)` holds the same
 /// record times as `[bound_micros(from), bound_micros(to))`.
 pub(super) fn bound_micros(instant: Timestamp) -> i64 {
-    let between = !instant.timestamp_subsec_nanos().is_multiple_of(1000);
-    instant.timestamp_micros() + i64::from(between)
+    let is_between = !instant.timestamp_subsec_nanos().is_multiple_of(1000);
+    instant.timestamp_micros() + i64::from(is_between)
 }
 
-/// The instant of microseconds since 1970.
+/// The instant of a number of microseconds since 1970, clamped to the range of the calendar library.
 pub(super) fn instant(micros: i64) -> Timestamp {
     Timestamp::from_timestamp_micros(micros).unwrap_or(if micros < 0 { Timestamp::MIN_UTC } else { Timestamp::MAX_UTC })
 }
 
-/// `[from, to)` in microseconds; may be empty or reversed, and then holds nothing.
+/// `[from, to)` in microseconds since 1970. Without rows if `to` is not after `from`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) from: i64,
@@ -36,7 +36,7 @@ pub(super) struct Span {
 impl Span {
     pub(super) const ALL: Self = Self { from: i64::MIN, to: i64::MAX };
 
-    /// The window, cut at `as_of`.
+    /// The window, clamped to `as_of`.
     pub(super) fn of(window: Window, as_of: Timestamp) -> Self {
         Self { from: bound_micros(window.from), to: bound_micros(window.to.min(as_of)) }
     }
@@ -47,7 +47,7 @@ impl Span {
     }
 }
 
-/// Rows sorted by time: a column of times, and one of what stands at them.
+/// Rows sorted by time, in two columns of the same length.
 #[derive(Debug)]
 struct Segment<T> {
     times: Vec<i64>,
@@ -61,25 +61,25 @@ impl<T: Copy> Segment<T> {
         from..to
     }
 
-    fn merged(older: &Self, newer: &Self) -> Self {
-        let mut merged = Self {
+    fn merge(older: &Self, newer: &Self) -> Self {
+        let mut result = Self {
             times: Vec::with_capacity(older.times.len() + newer.times.len()),
             rows: Vec::with_capacity(older.times.len() + newer.times.len()),
         };
         let (mut left, mut right) = (0, 0);
-        // Stretches of one side are copied as a whole: records arrive nearly in order.
+        // Runs from one side are copied as a whole: records arrive nearly in order.
         while left < older.times.len() && right < newer.times.len() {
-            let upto = left + older.times[left..].partition_point(|&time| time <= newer.times[right]);
-            merged.extend(older, left..upto);
-            left = upto;
+            let end = left + older.times[left..].partition_point(|&time| time <= newer.times[right]);
+            result.extend(older, left..end);
+            left = end;
             let Some(&next) = older.times.get(left) else { break };
-            let upto = right + newer.times[right..].partition_point(|&time| time < next);
-            merged.extend(newer, right..upto);
-            right = upto;
+            let end = right + newer.times[right..].partition_point(|&time| time < next);
+            result.extend(newer, right..end);
+            right = end;
         }
-        merged.extend(older, left..older.times.len());
-        merged.extend(newer, right..newer.times.len());
-        merged
+        result.extend(older, left..older.times.len());
+        result.extend(newer, right..newer.times.len());
+        result
     }
 
     fn extend(&mut self, other: &Self, range: Range<usize>) {
@@ -88,7 +88,7 @@ impl<T: Copy> Segment<T> {
     }
 }
 
-/// Rows on their way into a log, in any order.
+/// Rows of one batch, in any order, before they are added to a log.
 #[derive(Debug)]
 pub(super) struct Pending<T> {
     times: Vec<i64>,
@@ -122,7 +122,7 @@ impl<T: Copy> Pending<T> {
     }
 }
 
-/// Rows by time. Cloning is cheap and keeps what was there.
+/// Rows by time. Cloning is cheap, and a clone does not change.
 #[derive(Debug)]
 pub(super) struct TimeLog<T> {
     /// The largest first.
@@ -148,7 +148,7 @@ impl<T: Copy> TimeLog<T> {
             return;
         }
         while let Some(last) = self.segments.pop_if(|last| last.times.len() / 2 <= added.times.len()) {
-            added = Segment::merged(&last, &added);
+            added = Segment::merge(&last, &added);
         }
         self.segments.push(Arc::new(added));
     }
@@ -158,12 +158,12 @@ impl<T: Copy> TimeLog<T> {
         self.segments.iter().map(|segment| segment.range(span).len()).sum()
     }
 
-    /// The rows of a span, a slice per segment; not in the order of time.
+    /// The rows of a span, one slice per segment; not sorted by time.
     pub(super) fn slices(&self, span: Span) -> impl Iterator<Item = &[T]> {
         self.segments.iter().map(move |segment| &segment.rows[segment.range(span)])
     }
 
-    /// The rows of a span with their times; not in the order of time.
+    /// The rows of a span with their times; not sorted by time.
     pub(super) fn timed(&self, span: Span) -> impl Iterator<Item = (i64, &T)> {
         self.segments.iter().flat_map(move |segment| {
             let range = segment.range(span);
@@ -175,40 +175,43 @@ impl<T: Copy> TimeLog<T> {
         self.segments.iter().filter_map(|segment| segment.times.first()).min().copied()
     }
 
-    /// The newest time before the end of a span.
+    /// The newest time in a span.
     pub(super) fn newest(&self, span: Span) -> Option<i64> {
         let newest = |segment: &Arc<Segment<T>>| segment.times[segment.range(span)].last().copied();
         self.segments.iter().filter_map(newest).max()
     }
 
-    /// Takes rows out: those at one of the times for which `goes` is true. Only segments that hold one are copied.
-    pub(super) fn remove(&mut self, times: &[i64], goes: impl Fn(&T) -> bool) {
-        let hit = |segment: &Segment<T>| {
-            times.iter().any(|&time| segment.rows[segment.range(Span { from: time, to: time + 1 })].iter().any(&goes))
+    /// Removes the rows for which `is_removed` is true. `times` must have the times of all of them. Only segments with
+    /// such a row are copied.
+    pub(super) fn remove(&mut self, times: &[i64], is_removed: impl Fn(&T) -> bool) {
+        let is_affected = |segment: &Segment<T>| {
+            times
+                .iter()
+                .any(|&time| segment.rows[segment.range(Span { from: time, to: time + 1 })].iter().any(&is_removed))
         };
         for segment in &mut self.segments {
-            if hit(segment) {
-                let stays = || segment.rows.iter().map(|row| !goes(row));
-                let times = segment.times.iter().zip(stays()).filter(|(_, stays)| *stays).map(|(time, _)| *time);
-                let rows = segment.rows.iter().zip(stays()).filter(|(_, stays)| *stays).map(|(row, _)| *row);
+            if is_affected(segment) {
+                let stay = || segment.rows.iter().map(|row| !is_removed(row));
+                let times = segment.times.iter().zip(stay()).filter(|(_, stays)| *stays).map(|(time, _)| *time);
+                let rows = segment.rows.iter().zip(stay()).filter(|(_, stays)| *stays).map(|(row, _)| *row);
                 *segment = Arc::new(Segment { times: times.collect(), rows: rows.collect() });
             }
         }
         self.segments.retain(|segment| !segment.times.is_empty());
     }
 
-    /// Bytes the columns take, with what holds them.
+    /// The approximate memory of the columns and their containers, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let bytes = |segment: &Arc<Segment<T>>| {
             let columns = segment.times.capacity() * size_of::<i64>() + segment.rows.capacity() * size_of::<T>();
-            shared::<Segment<T>>() + columns
+            arc_bytes::<Segment<T>>() + columns
         };
         self.segments.capacity() * size_of::<Arc<Segment<T>>>() + self.segments.iter().map(bytes).sum::<usize>()
     }
 }
 
-/// Bytes of a value in an `Arc`: two counts stand beside it.
-pub(super) fn shared<T>() -> usize {
+/// The memory of a value in an `Arc`, in bytes: the value and two reference counts.
+pub(super) fn arc_bytes<T>() -> usize {
     2 * size_of::<usize>() + size_of::<T>()
 }
 
@@ -230,7 +233,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_log_holds_what_was_added_in_whatever_batches(
+        fn a_log_has_all_rows_whatever_the_batches(
             batches in prop::collection::vec(prop::collection::vec((-20_i64..20, 0_u32..9), 0..8), 0..12),
             from in -25_i64..25,
             to in -25_i64..25,
@@ -238,31 +241,31 @@ mod tests {
             let log = log(&batches);
             let mut expected: Vec<_> =
                 batches.concat().into_iter().filter(|(time, _)| (from..to).contains(time)).collect();
-            let mut found: Vec<_> = log.timed(Span { from, to }).map(|(time, row)| (time, *row)).collect();
+            let mut actual: Vec<_> = log.timed(Span { from, to }).map(|(time, row)| (time, *row)).collect();
             expected.sort_unstable();
-            found.sort_unstable();
+            actual.sort_unstable();
             prop_assert_eq!(log.count(Span { from, to }), expected.len());
-            prop_assert_eq!(found, expected);
+            prop_assert_eq!(actual, expected);
             let times = || batches.iter().flatten().map(|(time, _)| *time);
             let inside = times().filter(|time| (from..to).contains(time)).max();
             prop_assert_eq!((log.oldest(), log.newest(Span { from, to })), (times().min(), inside));
         }
 
         #[test]
-        fn removing_takes_out_the_rows_named_and_no_others(
+        fn exactly_the_matching_rows_are_removed(
             batches in prop::collection::vec(prop::collection::vec((0_i64..9, 0_u32..9), 0..8), 0..8),
             row in 0_u32..9,
         ) {
             let mut log = log(&batches);
             let all = batches.concat();
-            let times: Vec<i64> = all.iter().filter(|found| found.1 == row).map(|found| found.0).collect();
-            log.remove(&times, |found| *found == row);
+            let times: Vec<i64> = all.iter().filter(|entry| entry.1 == row).map(|entry| entry.0).collect();
+            log.remove(&times, |other| *other == row);
             prop_assert_eq!(log.count(Span { from: 0, to: 9 }), all.len() - times.len());
         }
     }
 
     #[test]
-    fn a_log_grown_row_by_row_has_few_segments_and_its_clones_do_not_change() {
+    fn a_log_grown_row_by_row_has_few_segments_and_clones_stay_as_they_are() {
         let mut log = TimeLog::default();
         let mut early = None;
         for row in 0..10_000_u32 {

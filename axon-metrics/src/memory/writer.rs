@@ -1,5 +1,5 @@
-//! The one who writes: takes records in, and gives readers a new snapshot. Dictionaries, identities and figures that only
-//! writing needs live here; what readers see lives in `snapshot`.
+//! The writer: adds records to a snapshot, and counts what it stores and rejects.
+//! Lives here: dictionaries and indexes that only writing needs. Lives elsewhere: the state for readers (`snapshot`).
 
 use ahash::HashSet;
 
@@ -7,58 +7,61 @@ use super::{
     blocks::Block,
     events::{Kind, Kinds, MAX_ACTIVITIES, Owners, PendingEvents},
     ledger::{PendingRows, RowIndex},
-    load_report::{Fault, LoadReport, short},
+    load_report::{Fault, LoadReport, checked_text},
     parse::{event_line::EventLine, ledger_line::LedgerLine},
     records::{Entry, Event, Purchase, Slot},
-    slots::SlotBook,
+    slots::SlotTable,
     snapshot::Snapshot,
-    subjects::{Code, Subject, Subjects, table},
+    subjects::{Code, Subject, Subjects, table_bytes},
     time_log::{Span, bound_micros, record_micros},
 };
 use crate::{Money, Timestamp};
 
-/// Event lines of a block: their kinds, and the events with their lines.
+/// The event lines of a block.
 #[derive(Default)]
 pub(super) struct EventLines {
+    /// The kinds of the events, as trigger type and tracker definition.
     pub(super) kinds: Vec<(Box<str>, Option<i64>)>,
+    /// The events, each with the index of its line in the block.
     pub(super) events: Vec<(u64, EventLine)>,
 }
 
-/// Ledger lines of a block.
+/// The ledger lines of a block, each with the index of its line in the block.
 pub(super) type LedgerLines = Vec<(u64, LedgerLine)>;
 
-/// Everything that only writers need, and the snapshot they work on.
+/// The state for writing, and the snapshot that is written next.
 #[derive(Default)]
 pub(super) struct Writer {
     pub(super) snapshot: Snapshot,
-    pub(super) slots: SlotBook,
+    pub(super) slots: SlotTable,
     subjects: Subjects,
-    /// Those that events are kept of, or on their way.
+    /// The owners of all stored and pending events.
     owners: HashSet<Owners>,
-    /// Fingerprints of the documents of exports.
+    /// The fingerprints of all loaded export documents.
     documents: HashSet<u128>,
     row_index: RowIndex,
     report: LoadReport,
 }
 
 impl Writer {
-    /// Takes a block of event lines in. `before` lines of the file came before it. Returns how many were refused.
+    /// Adds a block of event lines to `pending`. `first_line` is the index of its first line in the file, from 0.
+    /// Returns the number of rejected lines.
     pub(super) fn take_events(
         &mut self,
         file: &str,
-        before: u64,
+        first_line: u64,
         block: Block<EventLines>,
         pending: &mut PendingEvents,
     ) -> usize {
         let Block { lines, blank, parsed: EventLines { kinds, events }, mut rejected } = block;
         let mut codes: Vec<Option<Kind>> = vec![None; kinds.len()];
-        let mut found = vec![0_u64; kinds.len()];
+        let mut counts = vec![0_u64; kinds.len()];
         for (line, event) in events {
             if event.identity.is_some_and(|identity| !self.documents.insert(identity)) {
                 self.report.events.duplicates += 1;
                 continue;
             }
-            if !event.believed {
+            if !event.accepted {
                 self.report.events.disbelieved += 1;
                 continue;
             }
@@ -66,7 +69,7 @@ impl Writer {
                 let (trigger, definition) = &kinds[event.kind];
                 let code = &mut codes[event.kind];
                 *code = code.or_else(|| Kinds::find_or_add(&mut self.snapshot.kinds, trigger, *definition));
-                if let Err(fault) = self.keep(*code, owners, event.at, event.subject, pending) {
+                if let Err(fault) = self.store_event(*code, owners, event.at, event.subject, pending) {
                     rejected.push((line, fault));
                     continue;
                 }
@@ -74,18 +77,19 @@ impl Writer {
             } else {
                 self.report.events.without_activity += 1;
             }
-            found[event.kind] += 1;
+            counts[event.kind] += 1;
         }
-        for ((trigger, _), events) in kinds.iter().zip(found).filter(|(_, events)| *events > 0) {
+        for ((trigger, _), events) in kinds.iter().zip(counts).filter(|(_, events)| *events > 0) {
             self.report.events.count_trigger(trigger, events);
         }
         self.report.events.lines += lines;
         self.report.events.blank += blank;
         self.report.events.rejected += rejected.len() as u64;
-        self.reject(file, before, rejected)
+        self.reject(file, first_line, rejected)
     }
 
-    fn keep(
+    /// Adds one event to `pending`, unless it would exceed a limit.
+    fn store_event(
         &mut self,
         kind: Option<Kind>,
         owners: Owners,
@@ -106,8 +110,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes a block of ledger lines in. `before` lines of the file came before it.
-    pub(super) fn take_rows(&mut self, file: &str, before: u64, block: Block<LedgerLines>, pending: &mut PendingRows) {
+    /// Adds a block of ledger lines to `pending`. `first_line` is the index of its first line in the file, from 0.
+    pub(super) fn take_rows(
+        &mut self,
+        file: &str,
+        first_line: u64,
+        block: Block<LedgerLines>,
+        pending: &mut PendingRows,
+    ) {
         for (_, row) in block.parsed {
             match row {
                 LedgerLine::Entry(entry) => self.take_entry(entry, pending),
@@ -117,7 +127,7 @@ impl Writer {
         self.report.ledger.lines += block.lines;
         self.report.ledger.blank += block.blank;
         self.report.ledger.rejected += block.rejected.len() as u64;
-        self.reject(file, before, block.rejected);
+        self.reject(file, first_line, block.rejected);
     }
 
     fn take_entry(&mut self, entry: Entry, pending: &mut PendingRows) {
@@ -130,16 +140,17 @@ impl Writer {
         pending.push_purchase(purchase);
     }
 
-    fn reject(&mut self, file: &str, before: u64, mut rejected: Vec<(u64, Fault)>) -> usize {
-        let refused = rejected.len();
+    /// Reports rejected lines, each with its index after `first_line`. Returns their number.
+    fn reject(&mut self, file: &str, first_line: u64, mut rejected: Vec<(u64, Fault)>) -> usize {
+        let count = rejected.len();
         rejected.sort_by_key(|(line, _)| *line);
         for (line, fault) in rejected {
-            self.report.rejected.push(file, before + line + 1, fault);
+            self.report.rejected.push(file, first_line + line + 1, fault);
         }
-        refused
+        count
     }
 
-    /// Puts pending events in front of readers.
+    /// Adds pending events to the snapshot.
     pub(super) fn commit_events(&mut self, pending: PendingEvents) {
         if !pending.is_empty() {
             self.snapshot.events.add(pending);
@@ -147,7 +158,7 @@ impl Writer {
         self.snapshot.subjects = self.subjects.counts();
     }
 
-    /// Puts pending rows in front of readers.
+    /// Adds pending rows to the snapshot.
     pub(super) fn commit_rows(&mut self, pending: PendingRows) {
         self.report.ledger.replaced += self.row_index.add(&mut self.snapshot.ledger, pending);
     }
@@ -155,9 +166,9 @@ impl Writer {
     pub(super) fn append_events(&mut self, events: Vec<Event>) -> usize {
         let mut pending = PendingEvents::default();
         let mut rejected = Vec::new();
-        for (place, event) in (0..).zip(events) {
+        for (index, event) in (0..).zip(events) {
             match self.append_event(&event, &mut pending) {
-                Err(fault) => rejected.push((place, fault)),
+                Err(fault) => rejected.push((index, fault)),
                 Ok(()) => {
                     self.report.events.added += 1;
                     self.report.events.count_trigger(&event.trigger, 1);
@@ -169,15 +180,15 @@ impl Writer {
     }
 
     fn append_event(&mut self, event: &Event, pending: &mut PendingEvents) -> Result<(), Fault> {
-        let trigger = short(&event.trigger, "trigger")?;
-        let session = short(event.session.as_deref().unwrap_or_default(), "session")?;
+        let trigger = checked_text(&event.trigger, "trigger")?;
+        let session = checked_text(event.session.as_deref().unwrap_or_default(), "session")?;
         let subject = match event.user {
             Some(user) => Subject::User(user),
             None if session.is_empty() => Subject::Nobody,
             None => Subject::session(session),
         };
         let kind = Kinds::find_or_add(&mut self.snapshot.kinds, trigger, event.definition);
-        self.keep(kind, Owners::One(event.activity), record_micros(event.at), subject, pending)
+        self.store_event(kind, Owners::One(event.activity), record_micros(event.at), subject, pending)
     }
 
     pub(super) fn append_entries(&mut self, entries: Vec<Entry>) {
@@ -189,9 +200,9 @@ impl Writer {
     pub(super) fn append_purchases(&mut self, purchases: Vec<Purchase>) -> usize {
         let mut pending = PendingRows::default();
         let mut rejected = Vec::new();
-        for (place, purchase) in (0..).zip(purchases) {
+        for (index, purchase) in (0..).zip(purchases) {
             if purchase.price < Money::ZERO {
-                rejected.push((place, Fault::Wrong("price")));
+                rejected.push((index, Fault::Wrong("price")));
             } else {
                 self.take_purchase(purchase, &mut pending);
             }
@@ -210,13 +221,13 @@ impl Writer {
         report
     }
 
-    /// Bytes of memory the store takes, about.
+    /// The approximate memory of the store, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.snapshot.events.bytes()
             + self.snapshot.ledger.bytes()
             + self.subjects.bytes()
-            + table(self.owners.capacity(), size_of::<Owners>())
-            + table(self.documents.capacity(), size_of::<u128>())
+            + table_bytes(self.owners.capacity(), size_of::<Owners>())
+            + table_bytes(self.documents.capacity(), size_of::<u128>())
             + self.row_index.bytes()
             + self.slots.bytes()
     }

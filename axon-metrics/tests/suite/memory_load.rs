@@ -1,4 +1,4 @@
-//! Loading files into the embedded store: every shape the platform writes, and everything a file should not hold.
+//! Loading files into the embedded store: all formats of the platform, and invalid input.
 
 #![cfg(feature = "memory")]
 
@@ -28,8 +28,8 @@ fn events(lines: &str) -> MemoryStore {
     MemoryStore::load(Files::new().events_from("events", text(lines))).expect("a store")
 }
 
-/// Events and subjects of one trigger type of activity 77, in all time.
-async fn counted(store: &MemoryStore, rule: EventRule) -> (u64, u64) {
+/// The events and subjects of one rule for activity 77, over all time.
+async fn counts(store: &MemoryStore, rule: EventRule) -> (u64, u64) {
     let count = async |counting| {
         let scope = QueryScope {
             as_of: at("9999-12-31T23:59:59Z"),
@@ -54,8 +54,8 @@ async fn counted(store: &MemoryStore, rule: EventRule) -> (u64, u64) {
     (count(Counting::Events).await, count(Counting::Subjects).await)
 }
 
-/// The documents of the platform, one for each producer and generation.
-const SHAPES: &str = r#"{"eventId":41,"eventName":"detail_view","triggerType":"PAGE_VIEW","occurredAt":1.772681696789E9,"userId":5012,"sessionId":null,"pageUrl":"http://shop.example/campaign-activity/77/detail","referrer":"","userAgent":"Mozilla/5.0","properties":{"activityId":77,"campaignId":9}}
+/// Documents of the platform, one per producer and version.
+const DOCUMENTS: &str = r#"{"eventId":41,"eventName":"detail_view","triggerType":"PAGE_VIEW","occurredAt":1.772681696789E9,"userId":5012,"sessionId":null,"pageUrl":"http://shop.example/campaign-activity/77/detail","referrer":"","userAgent":"Mozilla/5.0","properties":{"activityId":77,"campaignId":9}}
 {"eventId":42,"eventName":"join_click","triggerType":"CLICK","occurredAt":1.772681701250E9,"userId":5012,"sessionId":null,"pageUrl":"http://shop.example/campaign-activity/77/detail","userAgent":"Mozilla/5.0","properties":{"activityId":77,"campaignId":9}}
 {"eventId":null,"eventName":"reservation_approved","triggerType":"APPROVED","occurredAt":1.772681703004E9,"userId":5012,"sessionId":null,"pageUrl":"http://core.example/campaign-activity/77/checkout","userAgent":"Axon-Backend/1.0","properties":{"activityId":77,"order":18,"source":"backend"}}
 {"eventName":"purchase_completed","triggerType":"PURCHASE","occurredAt":1.772681760120E9,"userId":5012,"sessionId":null,"pageUrl":"/backend/campaign-activity/77/purchase","userAgent":"Axon-Backend/1.0","properties":{"activityId":77,"campaignId":9,"productId":301,"source":"backend"}}
@@ -67,8 +67,8 @@ const SHAPES: &str = r#"{"eventId":41,"eventName":"detail_view","triggerType":"P
 "#;
 
 #[tokio::test]
-async fn the_platforms_own_documents_are_kept_or_counted() {
-    let store = events(SHAPES);
+async fn the_platforms_documents_are_stored_or_counted() {
+    let store = events(DOCUMENTS);
     let report = store.report(at("2026-03-05T03:36:00Z")).events;
     assert_eq!((report.lines, report.kept, report.without_activity, report.rejected), (9, 4, 5, 0));
     assert_eq!((report.future, report.without_subject), (1, 0));
@@ -77,14 +77,14 @@ async fn the_platforms_own_documents_are_kept_or_counted() {
     assert_eq!(triggers.iter().filter(|(_, count)| *count == 1).copied().collect::<Vec<_>>(), once);
     assert_eq!(report.triggers["PAGE_VIEW"], 2);
     for trigger in ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"] {
-        assert_eq!(counted(&store, EventRule::trigger(trigger)).await, (1, 1), "{trigger}");
+        assert_eq!(counts(&store, EventRule::trigger(trigger)).await, (1, 1), "{trigger}");
     }
-    assert_eq!(counted(&store, EventRule::trigger("CLICK").of_definitions([42])).await, (1, 1));
-    assert_eq!(counted(&store, EventRule::trigger("CLICK").of_definitions([41])).await, (0, 0));
+    assert_eq!(counts(&store, EventRule::trigger("CLICK").of_definitions([42])).await, (1, 1));
+    assert_eq!(counts(&store, EventRule::trigger("CLICK").of_definitions([41])).await, (0, 0));
 }
 
 #[tokio::test]
-async fn times_and_ids_may_have_every_shape() {
+async fn all_formats_of_times_and_ids_are_read() {
     let mut lines = String::new();
     let times = [
         "1772681696.789000000",
@@ -107,7 +107,7 @@ async fn times_and_ids_may_have_every_shape() {
         }
     }
     let store = events(&lines);
-    assert_eq!(counted(&store, EventRule::trigger("PAGE_VIEW")).await, (72, 1));
+    assert_eq!(counts(&store, EventRule::trigger("PAGE_VIEW")).await, (72, 1));
     let future = |now| store.report(at(now)).events.future;
     assert_eq!((future("2026-03-05T03:34:56Z"), future("2026-03-05T03:34:57Z")), (72, 0));
 }
@@ -127,18 +127,18 @@ async fn a_subject_is_the_user_else_the_session_else_nobody() {
     ];
     let store = events(&who.map(line).join("\n"));
     // User 1, user "one", session a, session 1.
-    assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (8, 4));
+    assert_eq!(counts(&store, EventRule::trigger("CLICK")).await, (8, 4));
     assert_eq!(store.report(Timestamp::UNIX_EPOCH).events.without_subject, 2);
 }
 
 #[tokio::test]
-async fn texts_that_are_too_long_are_refused_in_lines_and_records() {
+async fn texts_that_are_too_long_are_rejected_in_lines_and_records() {
     let fitting = "s".repeat(MAX_TEXT);
     let long = fitting.clone() + "s";
     let line =
         |who: &str| format!(r#"{{"triggerType":"CLICK","occurredAt":1,{who},"properties":{{"activityId":77}}}}"#);
     let store = events(&["sessionId", "userId"].map(|field| line(&format!(r#""{field}":"{fitting}""#))).join("\n"));
-    assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (2, 2));
+    assert_eq!(counts(&store, EventRule::trigger("CLICK")).await, (2, 2));
     let lines = ["sessionId", "userId"].map(|field| line(&format!(r#""{field}":"{long}""#))).join("\n");
     assert_eq!(store.append_lines("long", text(lines)).expect("lines"), 2);
     let event = |trigger: &str, session: &str| Event {
@@ -150,9 +150,9 @@ async fn texts_that_are_too_long_are_refused_in_lines_and_records() {
         session: Some(session.into()),
     };
     assert_eq!(store.append_events([event("CLICK", &long), event(&long, "s"), event("CLICK", &fitting)]), 2);
-    assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (3, 2));
-    let found: Vec<_> = store.report(Timestamp::UNIX_EPOCH).rejected.first.iter().map(|found| found.reason).collect();
-    assert_eq!(found, ["sessionId", "userId", "session", "trigger"].map(Fault::TextTooLong));
+    assert_eq!(counts(&store, EventRule::trigger("CLICK")).await, (3, 2));
+    let reasons: Vec<_> = store.report(Timestamp::UNIX_EPOCH).rejected.first.iter().map(|line| line.reason).collect();
+    assert_eq!(reasons, ["sessionId", "userId", "session", "trigger"].map(Fault::TextTooLong));
 }
 
 #[tokio::test]
@@ -169,14 +169,14 @@ async fn a_document_of_an_export_counts_once_and_a_plain_line_each_time() {
         document("j", "1"),
     ];
     let store = events(&lines.join("\n"));
-    assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (5, 0));
+    assert_eq!(counts(&store, EventRule::trigger("CLICK")).await, (5, 0));
     store.append_lines("again", text(lines.join("\n"))).expect("lines");
-    assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (7, 0));
+    assert_eq!(counts(&store, EventRule::trigger("CLICK")).await, (7, 0));
     assert_eq!(store.report(Timestamp::UNIX_EPOCH).events.duplicates, 1 + 4);
 }
 
 #[tokio::test]
-async fn a_purchase_is_believed_from_purchase_indices_and_without_an_index() {
+async fn a_purchase_is_accepted_from_purchase_indices_and_without_an_index() {
     let event = r#"{"triggerType":"PURCHASE","occurredAt":1,"properties":{"activityId":77}}"#;
     let document = |index: &str| format!(r#"{{"_index":"{index}","_id":"1","_source":{event}}}"#);
     let lines = [
@@ -187,15 +187,15 @@ async fn a_purchase_is_believed_from_purchase_indices_and_without_an_index() {
     ]
     .join("\n");
     let store = events(&lines);
-    assert_eq!(counted(&store, EventRule::trigger("PURCHASE")).await.0, 3);
+    assert_eq!(counts(&store, EventRule::trigger("PURCHASE")).await.0, 3);
     assert_eq!(store.report(Timestamp::UNIX_EPOCH).events.disbelieved, 1);
     let own = Files::new().events_from("events", text(lines)).purchase_indices(["axon.event.behavior"]);
     let store = MemoryStore::load(own).expect("a store");
-    assert_eq!(counted(&store, EventRule::trigger("PURCHASE")).await.0, 2);
+    assert_eq!(counts(&store, EventRule::trigger("PURCHASE")).await.0, 2);
 }
 
 #[test]
-fn hostile_lines_are_refused_one_by_one_with_their_reasons() {
+fn invalid_lines_are_rejected_one_by_one_with_their_reasons() {
     let good = r#"{"triggerType":"CLICK","occurredAt":1,"properties":{"activityId":77}}"#;
     let deep = "[".repeat(100_000);
     let nested = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));
@@ -262,7 +262,7 @@ fn hostile_lines_are_refused_one_by_one_with_their_reasons() {
 }
 
 #[test]
-fn the_first_hundred_wrong_lines_are_listed_and_the_others_counted() {
+fn the_first_hundred_invalid_lines_are_listed_and_all_are_counted() {
     let store = events(&"{\n".repeat(100_000));
     let rejected = store.report(Timestamp::UNIX_EPOCH).rejected;
     assert_eq!((rejected.total, rejected.first.len()), (100_000, 100));
@@ -271,7 +271,7 @@ fn the_first_hundred_wrong_lines_are_listed_and_the_others_counted() {
 }
 
 #[test]
-fn events_of_too_many_activities_are_refused_and_those_known_stay_known() {
+fn events_of_too_many_activities_are_rejected() {
     let line =
         |id: u32| format!("{{\"triggerType\":\"CLICK\",\"occurredAt\":1,\"properties\":{{\"activityId\":{id}}}}}\n");
     let store = events(&(1..=100_002).map(line).collect::<String>());
@@ -280,12 +280,12 @@ fn events_of_too_many_activities_are_refused_and_those_known_stay_known() {
     store.append_lines("more", text(line(1) + &line(100_001))).expect("lines");
     assert_eq!(faults(&store), [(Fault::TooManyActivities, 3)].into());
     assert_eq!(store.report(Timestamp::UNIX_EPOCH).events.kept, 100_001);
-    // A log with one segment, an activity with one log, and an entry for it: no less than this for each.
+    // Each activity has an entry in the map, one log, and one segment: at least this many bytes.
     assert!(store.memory_bytes() > 100_000 * 100, "{}", store.memory_bytes());
 }
 
 #[test]
-fn a_report_is_the_same_however_many_threads_made_it() {
+fn a_report_does_not_depend_on_the_threads() {
     let mut lines = String::new();
     for line in 0..50_000 {
         lines += match line % 500 {
@@ -306,51 +306,51 @@ fn a_report_is_the_same_however_many_threads_made_it() {
 }
 
 #[tokio::test]
-async fn files_may_be_packed_and_packed_files_joined() {
-    let pack = |text: &str| {
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        packed.write_all(text.as_bytes()).expect("packed");
-        packed.finish().expect("packed")
+async fn files_may_be_gzip_also_concatenated() {
+    let gzip = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).expect("gzip");
+        encoder.finish().expect("gzip")
     };
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("events.ndjson.gz");
-    std::fs::write(&path, [pack(SHAPES), pack(SHAPES)].concat()).expect("written");
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let bars = Arc::clone(&seen);
+    std::fs::write(&path, [gzip(DOCUMENTS), gzip(DOCUMENTS)].concat()).expect("written");
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let recorded = Arc::clone(&calls);
     let files = Files::new().events(&path).on_progress(move |progress| {
-        bars.lock().expect("unpoisoned").push((progress.bytes, progress.total, progress.lines));
+        recorded.lock().expect("unpoisoned").push((progress.bytes, progress.total, progress.lines));
     });
     let store = MemoryStore::load(files).expect("a store");
-    assert_eq!(counted(&store, EventRule::trigger("CLICK")).await, (2, 1));
+    assert_eq!(counts(&store, EventRule::trigger("CLICK")).await, (2, 1));
     let size = std::fs::metadata(&path).expect("a file").len();
-    assert_eq!(seen.lock().expect("unpoisoned").last(), Some(&(size, Some(size), 18)));
+    assert_eq!(calls.lock().expect("unpoisoned").last(), Some(&(size, Some(size), 18)));
 
-    let half = &pack(SHAPES)[..200];
+    let half = &gzip(DOCUMENTS)[..200];
     let error = MemoryStore::load(Files::new().events_from("half.gz", Cursor::new(half.to_vec()))).expect_err("broken");
     assert!(matches!(&error, LoadError::Unreadable { file, .. } if &**file == "half.gz"));
     assert_eq!(error.to_string(), "half.gz cannot be read");
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named_in_the_error() {
     let error = MemoryStore::load(Files::new().events("/no/such/file.ndjson")).expect_err("missing");
     assert_eq!(error.to_string(), "/no/such/file.ndjson cannot be read");
     assert!(std::error::Error::source(&error).is_some());
 }
 
 #[test]
-fn a_wrong_catalog_is_an_error_that_says_where_and_shows_no_value() {
+fn an_invalid_catalog_is_an_error_with_a_position_and_no_value() {
     let cases = [
         ("{", "c, line 1, column 1: the file ends too early"),
         ("{]", "c, line 1, column 2: not JSON"),
         ("\"secret\"", "c, line 1, column 8: expected an object with currency and campaigns"),
         (r#"{"currency":"KRW"}"#, "c, line 1, column 18: missing field `campaigns`"),
-        (r#"{"currency":"KRW","campaigns":[{"id":0,"name":"x"}]}"#, "c, campaigns[0]: id is not what it should be"),
+        (r#"{"currency":"KRW","campaigns":[{"id":0,"name":"x"}]}"#, "c, campaigns[0]: id has an invalid value"),
         (
             r#"{"currency":"KRW","campaigns":[{"id":1,"name":"x","activities":[{"id":2,"name":"y","type":"COUPON","startAt":"secret"}]}]}"#,
-            "c, campaigns[0].activities[0]: startAt is not what it should be",
+            "c, campaigns[0].activities[0]: startAt has an invalid value",
         ),
-        (r#"{"currency":"KRW","campaigns":[{"id":1,"name":"x"},{"id":1,"name":"y"}]}"#, "c is no catalog"),
+        (r#"{"currency":"KRW","campaigns":[{"id":1,"name":"x"},{"id":1,"name":"y"}]}"#, "c is not a valid catalog"),
     ];
     for (catalog, expected) in cases {
         let error = MemoryStore::load(Files::new().catalog_from("c", text(catalog))).expect_err("wrong");
@@ -369,7 +369,7 @@ fn slots(realtime: &str) -> Result<MemoryStore, LoadError> {
 }
 
 #[tokio::test]
-async fn a_realtime_files_figures_stand_or_fail_apart() {
+async fn each_figure_of_a_realtime_file_can_be_missing_alone() {
     let store = slots(
         r#"[{"activityId":1,"counter":45,"members":[1,2,"2",3]},{"activityId":"2","counter":4.5,"members":[]},
             {"activityId":3,"members":["someone"]},{"activityId":4,"counter":"-2"},{"activityId":5,"counter":null,"members":[1]}]"#,
@@ -377,7 +377,7 @@ async fn a_realtime_files_figures_stand_or_fail_apart() {
     let activities: Vec<ActivityId> = (1..=6).map(ActivityId).collect();
     let question = RealtimeQuestion { as_of: at("2024-11-12T10:30:00Z"), budget: Duration::from_secs(1), activities };
     let facts = store.expect("a store").realtime(&question).await.expect("an answer");
-    let found: Vec<_> = facts
+    let figures: Vec<_> = facts
         .slots
         .iter()
         .map(|(_, slots)| {
@@ -394,7 +394,7 @@ async fn a_realtime_files_figures_stand_or_fail_apart() {
         .collect();
     let (missing, bad) = (Reason::KeyMissing, Reason::BadValue);
     assert_eq!(
-        found,
+        figures,
         [
             (Ok(Stock::Held(45)), Ok(3)),
             (Err(bad), Ok(0)),
@@ -407,13 +407,13 @@ async fn a_realtime_files_figures_stand_or_fail_apart() {
 }
 
 #[test]
-fn a_wrong_realtime_file_is_an_error_that_names_no_member() {
+fn an_invalid_realtime_file_is_an_error_without_member_ids() {
     let cases = [
         (r#"{"activityId":1}"#, "realtime, line 1, column 0: expected a sequence"),
         (r#"[{"activityId":1,"members":"424242"}]"#, "realtime, line 1, column 35: expected a sequence"),
         (r#"[{"counter":1}]"#, "realtime, line 1, column 14: missing field `activityId`"),
-        (r#"[{"activityId":-1}]"#, "realtime, [0]: activityId is not what it should be"),
-        (r#"[{"activityId":1},{"activityId":1}]"#, "realtime, [1]: activityId names what is there already"),
+        (r#"[{"activityId":-1}]"#, "realtime, [0]: activityId has an invalid value"),
+        (r#"[{"activityId":1},{"activityId":1}]"#, "realtime, [1]: activityId is not unique"),
     ];
     for (realtime, expected) in cases {
         let error = slots(realtime).expect_err("wrong");
@@ -423,7 +423,7 @@ fn a_wrong_realtime_file_is_an_error_that_names_no_member() {
 }
 
 #[test]
-fn ledger_lines_are_rows_or_refused() {
+fn ledger_lines_are_rows_or_rejected() {
     let ledger = r#"{"kind":"entry","id":1,"activityId":77,"userId":1,"status":"APPROVED","createdAt":"2024-11-12T10:00:00"}
 {"kind":"entry","id":"1","activityId":"77","userId":"1","status":"REJECTED","createdAt":"2024-11-12T10:00:00"}
 {"kind":"entry","id":2,"activityId":null,"userId":1,"status":"APPROVED","createdAt":"2024-11-12T10:00:00"}
@@ -459,13 +459,13 @@ fn ledger_lines_are_rows_or_refused() {
     assert_eq!((ledger.entries, ledger.purchases, ledger.replaced), (2, 2, 1));
 }
 
-/// The plan's campaign as files: visits, clicks, approvals and purchases of one activity, of which 12 subjects are there now.
+/// The plan's campaign as files: visits, clicks, approvals and purchases of one activity, with 12 active subjects.
 fn campaign() -> Files {
     let mut events = String::new();
     let steps = [("PAGE_VIEW", 1234), ("CLICK", 567), ("APPROVED", 123), ("PURCHASE", 45)];
     for (trigger, count) in steps {
         for user in 0..count {
-            // The first 12 views are of the last five minutes.
+            // The first 12 views are in the last five minutes.
             let at =
                 if trigger == "PAGE_VIEW" && user < 12 { "2024-11-12T19:26:00" } else { "2024-11-11T12:00:00+09:00" };
             events += &format!(
@@ -497,8 +497,8 @@ async fn the_plans_campaign_has_the_plans_numbers() {
     let answer = serde_json::to_value(&answer).expect("JSON");
     let data = &answer["data"];
     let figures = ["totalVisits", "totalParticipants", "approvedCount", "purchaseCount", "conversionRate"];
-    let found = figures.map(|name| data["overview"][name].to_string());
-    assert_eq!(found, ["1234", "567", "123", "45", "3.65"]);
+    let values = figures.map(|name| data["overview"][name].to_string());
+    assert_eq!(values, ["1234", "567", "123", "45", "3.65"]);
     let rates: Vec<String> =
         data["funnel"]["steps"].as_array().expect("steps").iter().map(|step| step["rate"].to_string()).collect();
     assert_eq!(rates, ["100", "45.9", "21.7", "36.6"]);
@@ -511,7 +511,7 @@ async fn the_plans_campaign_has_the_plans_numbers() {
 }
 
 #[tokio::test]
-async fn no_user_or_session_is_in_a_report_debug_form_or_answer() {
+async fn no_user_or_session_is_in_a_report_debug_output_or_answer() {
     const USER: &str = "4242424242";
     const SESSION: &str = "marked-session";
     let lines = format!(

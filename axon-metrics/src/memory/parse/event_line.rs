@@ -1,5 +1,5 @@
-//! Event lines: the platform's message as it is, or a line of an Elasticsearch export around it. Fields that are not read
-//! may hold anything.
+//! Event lines: a message of the platform, or a line of an Elasticsearch export that contains one. Unknown fields may
+//! have any value.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -16,13 +16,13 @@ use crate::{
     ActivityId,
     memory::{
         events::Owners,
-        load_report::{Fault, short},
+        load_report::{Fault, checked_text},
         subjects::Subject,
     },
     vocabulary::PageTemplate,
 };
 
-/// The trigger type that is believed from some indices only.
+/// The trigger type that is accepted only from some indices.
 const PURCHASE: &str = "PURCHASE";
 
 #[derive(Deserialize)]
@@ -75,25 +75,27 @@ struct Properties<'a> {
     activity_id: Scalar<'a>,
 }
 
-/// An event as its line says it.
+/// An event of a line.
 pub(in crate::memory) struct EventLine {
-    /// The kind's place in its block's list.
+    /// The index of its kind in the kinds of the block.
     pub(in crate::memory) kind: usize,
+    /// Microseconds since 1970.
     pub(in crate::memory) at: i64,
+    /// The activities it belongs to; `None` if it belongs to none.
     pub(in crate::memory) owners: Option<Owners>,
     pub(in crate::memory) subject: Subject,
-    /// Of a line of an export: of its index and id.
+    /// The fingerprint of index and id of an export document; `None` for a plain message.
     pub(in crate::memory) identity: Option<u128>,
-    /// Whether its index may say what it says.
-    pub(in crate::memory) believed: bool,
+    /// Whether its trigger type is accepted from its index.
+    pub(in crate::memory) accepted: bool,
 }
 
-/// How event lines are read.
+/// Reads event lines.
 pub(in crate::memory) struct EventReader {
     zone: Tz,
     purchase_indices: Vec<String>,
     pages: Vec<PageTemplate>,
-    /// Two keys for the fingerprints of documents, unknown outside.
+    /// Two random keys for the fingerprints of documents, so that no input can provoke equal ones.
     keys: [RandomState; 2],
 }
 
@@ -102,7 +104,7 @@ impl EventReader {
         Self { zone, purchase_indices, pages, keys: [RandomState::new(), RandomState::new()] }
     }
 
-    /// The activity an event names, and those on whose pages it happened.
+    /// The activity that an event names, and those whose page it happened on; `None` if there are none.
     fn owners(&self, named: Option<ActivityId>, page: &Scalar<'_>) -> Option<Owners> {
         match page {
             Scalar::Text(address) if !self.pages.is_empty() => {
@@ -113,12 +115,12 @@ impl EventReader {
         }
     }
 
-    /// The zone that local times are read in.
+    /// The zone of local times.
     pub(in crate::memory) fn zone(&self) -> Tz {
         self.zone
     }
 
-    /// The event of a line; its kind is looked up in, or added to, those of its block.
+    /// The event of a line. Its kind is added to the kinds of the block if it is new.
     pub(in crate::memory) fn read(&self, line: &[u8], kinds: &mut BlockKinds) -> Result<EventLine, Fault> {
         let line: Line<'_> = fields(line)?;
         let event = match line._source {
@@ -135,7 +137,7 @@ impl EventReader {
             },
         };
         let trigger = event.trigger_type.text("triggerType")?.ok_or(Fault::Missing("triggerType"))?;
-        let trigger = short(trigger, "triggerType")?;
+        let trigger = checked_text(trigger, "triggerType")?;
         let at = time(&event.occurred_at, "occurredAt", self.zone)?;
         let definition = definition(&event.event_id)?;
         let subject = subject(&event.user_id, &event.session_id)?;
@@ -159,13 +161,13 @@ impl EventReader {
             owners: self.owners(named, &event.page_url),
             subject,
             identity: index.zip(id).map(|(index, id)| fingerprint(index, &id)),
-            believed: trigger != PURCHASE
+            accepted: trigger != PURCHASE
                 || index.is_none_or(|index| self.purchase_indices.iter().any(|known| known == index)),
         })
     }
 }
 
-/// The tracker definition. A text that is no number is no tracker's, and no fault.
+/// The tracker definition; `None` for a text that is not a number, which is no fault: no tracker sent it.
 fn definition(value: &Scalar<'_>) -> Result<Option<i64>, Fault> {
     const FIELD: &str = "eventId";
     match value {
@@ -175,42 +177,42 @@ fn definition(value: &Scalar<'_>) -> Result<Option<i64>, Fault> {
     }
 }
 
-/// The user where there is one, else the session.
+/// The user if there is one, else the session.
 fn subject(user: &Scalar<'_>, session: &Scalar<'_>) -> Result<Subject, Fault> {
     const SESSION: &str = "sessionId";
     const USER: &str = "userId";
     let of_session = match session {
         Scalar::Whole(id) => Subject::session(&id.to_string()),
         session => match session.text(SESSION)? {
-            Some(text) => Subject::session(short(text, SESSION)?),
+            Some(text) => Subject::session(checked_text(text, SESSION)?),
             None => Subject::Nobody,
         },
     };
     match user {
         Scalar::Null => Ok(of_session),
         Scalar::Text(text) if text.is_empty() => Ok(of_session),
-        Scalar::Text(text) => short(text, USER).map(Subject::user),
+        Scalar::Text(text) => checked_text(text, USER).map(Subject::user),
         Scalar::Negative(id) => Ok(Subject::user(&id.to_string())),
         user => user.whole(USER).map(|id| id.map_or(of_session, Subject::User)),
     }
 }
 
-/// The kinds of events of one block of lines, in the order they were found.
+/// The kinds of events in one block of lines, in the order of their first event.
 #[derive(Default)]
 pub(in crate::memory) struct BlockKinds {
-    places: HashMap<Box<str>, HashMap<Option<i64>, usize>>,
+    indices: HashMap<Box<str>, HashMap<Option<i64>, usize>>,
     list: Vec<(Box<str>, Option<i64>)>,
 }
 
 impl BlockKinds {
     fn find_or_add(&mut self, trigger: &str, definition: Option<i64>) -> usize {
-        if let Some(place) = self.places.get(trigger).and_then(|places| places.get(&definition)) {
-            return *place;
+        if let Some(index) = self.indices.get(trigger).and_then(|indices| indices.get(&definition)) {
+            return *index;
         }
-        let place = self.list.len();
-        self.places.entry(trigger.into()).or_default().insert(definition, place);
+        let index = self.list.len();
+        self.indices.entry(trigger.into()).or_default().insert(definition, index);
         self.list.push((trigger.into(), definition));
-        place
+        index
     }
 
     pub(in crate::memory) fn into_list(self) -> Vec<(Box<str>, Option<i64>)> {

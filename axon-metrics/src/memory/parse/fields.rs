@@ -1,4 +1,4 @@
-//! The fields of a line, whatever stands in them.
+//! The fields of a line, with any values.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{
 
 use crate::memory::{limits::MAX_LINE, load_report::Fault};
 
-/// The fields of a line. A type that takes every value for every field, so that only a field given twice is an error.
+/// The fields of a line. `T` must accept any value in every field, so that the only data error is a repeated field.
 pub(super) fn fields<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Fault> {
     if line.len() > MAX_LINE {
         return Err(Fault::TooLong);

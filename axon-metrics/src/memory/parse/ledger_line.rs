@@ -1,4 +1,4 @@
-//! Lines of the ledger: entries and purchases.
+//! Ledger lines: entries and purchases.
 
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -38,13 +38,13 @@ struct Line<'a> {
     purchase_at: Scalar<'a>,
 }
 
-/// An entry or a purchase, as its line has it.
+/// An entry or a purchase of a line.
 pub(in crate::memory) enum LedgerLine {
     Entry(Entry),
     Purchase(Purchase),
 }
 
-/// The row of a line; local times are of the zone.
+/// The row of a line. Local times are in `zone`.
 pub(in crate::memory) fn read(line: &[u8], zone: Tz) -> Result<LedgerLine, Fault> {
     let line: Line<'_> = fields(line)?;
     let kind = line.kind.text("kind")?.ok_or(Fault::Missing("kind"))?;
@@ -74,7 +74,7 @@ pub(in crate::memory) fn read(line: &[u8], zone: Tz) -> Result<LedgerLine, Fault
     }
 }
 
-/// Money is a text or a whole number: a float would not be exact. Not negative; `None` if it is absent.
+/// An amount of money, not negative; `None` if absent. Accepts a text or a whole number: a float is not exact.
 pub(in crate::memory) fn money(value: &Scalar<'_>, field: &'static str) -> Result<Option<Money>, Fault> {
     let money = match value {
         Scalar::Null => return Ok(None),

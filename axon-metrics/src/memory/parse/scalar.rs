@@ -1,4 +1,4 @@
-//! A value as it stands in a line, and the ids and texts it may mean. Takes whatever is there; nothing here fails.
+//! The value of a field, and its conversion to ids and texts. Any JSON value deserializes to a [`Scalar`].
 
 use std::{borrow::Cow, fmt};
 
@@ -12,7 +12,7 @@ use crate::{memory::load_report::Fault, vocabulary::id};
 /// A value of a field.
 #[derive(Default)]
 pub(in crate::memory) enum Scalar<'a> {
-    /// Not there, or null.
+    /// Absent, or null.
     #[default]
     Null,
     /// A whole number that is not negative.
@@ -25,7 +25,7 @@ pub(in crate::memory) enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    /// The number it holds, as digits or as a number; `None` if it is absent or empty.
+    /// The whole number, from a number or a text of digits; `None` if absent or empty.
     pub(in crate::memory) fn whole(&self, field: &'static str) -> Result<Option<u64>, Fault> {
         match self {
             Self::Null => Ok(None),
@@ -39,7 +39,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// The id it holds; `None` if it is absent or empty.
+    /// The id; `None` if absent or empty.
     pub(in crate::memory) fn id(&self, field: &'static str) -> Result<Option<u64>, Fault> {
         match self.whole(field)? {
             Some(number) if !id::is_valid(number) => Err(Fault::Wrong(field)),
@@ -47,7 +47,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// The text it holds; `None` if it is absent or empty.
+    /// The text; `None` if absent or empty.
     pub(in crate::memory) fn text(&self, field: &'static str) -> Result<Option<&str>, Fault> {
         match self {
             Self::Null => Ok(None),
@@ -58,14 +58,16 @@ impl<'a> Scalar<'a> {
     }
 }
 
-/// The whole number a float stands for. Floats that are too large to be told from their neighbours stand for none.
+/// The whole number of a float; `None` if it has a fraction, is negative, or is too large to be exact.
 fn whole(number: f64) -> Option<u64> {
+    /// 2^53: up to here every whole number is a float.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
     (number.fract() == 0.0 && (0.0..=EXACT).contains(&number)).then_some(number as u64)
 }
 
-/// What `serde_json` calls a number when some crate of the build turns its `arbitrary_precision` on.
+/// The key of the map as which `serde_json` gives a number, if some crate in the build enables its
+/// `arbitrary_precision`.
 const NUMBER: &str = "$serde_json::private::Number";
 
 impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
@@ -103,21 +105,22 @@ impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
                 Ok(Scalar::Other)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
-                let mut found = Scalar::Other;
+                let mut value = Scalar::Other;
                 while let Some(key) = map.next_key::<Cow<'de, str>>()? {
                     if key == NUMBER {
-                        found = number(&map.next_value::<Cow<'de, str>>()?);
+                        value = number(&map.next_value::<Cow<'de, str>>()?);
                     } else {
                         map.next_value::<IgnoredAny>()?;
                     }
                 }
-                Ok(found)
+                Ok(value)
             }
         }
         deserializer.deserialize_any(Any)
     }
 }
 
+/// A number from its digits.
 fn number(text: &str) -> Scalar<'static> {
     if let Ok(number) = text.parse() {
         Scalar::Whole(number)
@@ -148,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_wrong_and_nothing_is_guessed() {
+    fn a_value_that_is_not_a_number_is_wrong_and_not_guessed() {
         for json in
             ["7.5", "-1", "true", "[1]", "{}", "\"7.0\"", "\" 7\"", "\"+7\"", "1e300", "\"99999999999999999999\""]
         {
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_read_over_without_a_deep_stack() {
+    fn deep_nesting_is_skipped_without_recursion() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(matches!(read(&deep), Scalar::Other));
     }

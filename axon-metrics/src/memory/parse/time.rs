@@ -1,4 +1,5 @@
-//! Times as the platform writes them: epoch seconds or milliseconds as a number, or ISO text. Microseconds since 1970 come out.
+//! Parses the times of the platform, epoch seconds or milliseconds as a number or ISO 8601 text, into microseconds
+//! since 1970.
 
 use chrono::{Duration, NaiveDate, NaiveTime};
 use chrono_tz::Tz;
@@ -6,19 +7,20 @@ use chrono_tz::Tz;
 use super::scalar::Scalar;
 use crate::{memory::load_report::Fault, vocabulary::calendar};
 
-/// Numbers from here on are milliseconds: as seconds they are the year 5138, as milliseconds 1973.
+/// Numbers from this one on are milliseconds. As seconds it is the year 5138, as milliseconds 1973.
 const MILLIS_FROM: f64 = 1e11;
+/// Microseconds.
 const SECOND: i64 = 1_000_000;
-/// The first microsecond of the year 10000.
+/// The first microsecond of the year 10000: times must be before it.
 const END: i64 = 253_402_300_800 * SECOND;
 
-/// The time a value stands for. Text without an offset is the wall clock of `zone`.
+/// The time of a value. Text without an offset is the wall clock of `zone`.
 pub(in crate::memory) fn time(value: &Scalar<'_>, field: &'static str, zone: Tz) -> Result<i64, Fault> {
     let micros = match value {
         Scalar::Null => return Err(Fault::Missing(field)),
         Scalar::Text(text) if text.is_empty() => return Err(Fault::Missing(field)),
         Scalar::Text(text) => iso(text.as_bytes(), zone).ok_or(Fault::Wrong(field))?,
-        // Below 2^53 a float holds every whole number; what lies above is out of range in any case.
+        // A float has every whole number below 2^53; larger ones are out of range in any case.
         #[expect(clippy::cast_precision_loss, reason = "exact where it matters")]
         Scalar::Whole(number) => epoch(*number as f64),
         Scalar::Float(number) => epoch(*number),
@@ -35,7 +37,8 @@ fn epoch(number: f64) -> i64 {
     micros
 }
 
-/// `2026-03-05T03:34:56.789Z`, with an offset instead of `Z`, or with none; seconds may be missing, a blank may stand for `T`.
+/// Parses `2026-03-05T03:34:56.789Z`, also with an offset instead of `Z` or without one, without seconds, or with a
+/// blank instead of `T`. `None` for any other text.
 fn iso(text: &[u8], zone: Tz) -> Option<i64> {
     let mut text = Text(text);
     let year = text.digits(4)?;
@@ -50,7 +53,7 @@ fn iso(text: &[u8], zone: Tz) -> Option<i64> {
     let mut second = 0;
     let mut fraction = 0;
     if text.one_of(b":").is_some() {
-        // A leap second is the second after it.
+        // A leap second counts as the second after it.
         second = text.digits(2).filter(|second| *second <= 60)?;
         if text.one_of(b".,").is_some() {
             fraction = text.micros()?;
@@ -64,11 +67,12 @@ fn iso(text: &[u8], zone: Tz) -> Option<i64> {
     }
 }
 
+/// A cursor over the rest of a text.
 struct Text<'a>(&'a [u8]);
 
 impl Text<'_> {
-    fn one_of(&mut self, wanted: &[u8]) -> Option<u8> {
-        let (first, rest) = self.0.split_first().filter(|(first, _)| wanted.contains(first))?;
+    fn one_of(&mut self, accepted: &[u8]) -> Option<u8> {
+        let (first, rest) = self.0.split_first().filter(|(first, _)| accepted.contains(first))?;
         self.0 = rest;
         Some(*first)
     }
@@ -81,7 +85,7 @@ impl Text<'_> {
         (0..count).try_fold(0, |number, _| Some(number * 10 + self.digit()?))
     }
 
-    /// At least one digit of a fraction of a second; those beyond the sixth are read and cut off.
+    /// The microseconds of a fraction of a second with at least one digit. Digits after the sixth are ignored.
     fn micros(&mut self) -> Option<i64> {
         let mut micros = i64::from(self.digit()?) * 100_000;
         let mut unit = 10_000;
@@ -92,7 +96,8 @@ impl Text<'_> {
         Some(micros)
     }
 
-    /// All that is left as an offset in seconds: `Z`, `+09:00`, `+0900`, `+09`; nothing for a local time.
+    /// The rest of the text as an offset in seconds: `Z`, `+09:00`, `+0900`, `+09`. The inner `None` is a local time,
+    /// without an offset; the outer one is an invalid offset.
     fn offset(&mut self) -> Option<Option<i64>> {
         if self.0.is_empty() {
             return Some(None);
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_of_one_time_is_the_same_time() {
+    fn all_formats_of_a_time_give_the_same_time() {
         let expected = Ok(micros("2026-03-05T03:34:56.789Z"));
         for text in [
             "2026-03-05T03:34:56.789Z",
@@ -158,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_said_to_be_wrong() {
+    fn a_text_that_is_not_a_time_is_wrong() {
         for text in [
             "2026-03-05",
             "2026-02-30T00:00:00Z",
@@ -177,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn times_lie_within_the_years_1970_to_9999() {
+    fn times_are_within_the_years_1970_to_9999() {
         assert_eq!(read("1970-01-01T00:00:00Z"), Ok(0));
         assert_eq!(read("9999-12-31T23:59:59.999999999Z"), Ok(END - 1));
         for text in ["1969-12-31T23:59:59.999999Z", "9999-12-31T23:59:60Z", "0000-01-01T00:00:00+23:59"] {
@@ -200,7 +205,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "[0-9TZtz:+., -]{0,40}") {
+        fn no_text_causes_a_panic(text in "[0-9TZtz:+., -]{0,40}") {
             let _ = read(&text);
         }
     }
