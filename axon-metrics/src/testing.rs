@@ -1,4 +1,4 @@
-//! For tests: mocks of the sources, and the conformance suites that every source passes.
+//! For tests: mocks of the sources, and the conformance suites that every source must pass.
 //!
 //! ```
 //! use axon_metrics::testing::MockRealtimeSource;
@@ -7,10 +7,10 @@
 //! ```
 //!
 //! # Conformance
-//! A suite is a macro that makes one test of each sentence of a trait's documentation. It is given a type that knows how to
-//! put records into a store of its own kind: [`BehaviorStore`], [`LedgerStore`], [`RealtimeStore`], [`CatalogStore`] or [`CacheStore`].
-//! Each test asks for a store of its own, so tests may run at the same time. A store that needs a server says `None` when
-//! there is none: the test is skipped, loudly.
+//! A suite is a macro that generates one test per sentence of a trait's documentation. Its argument is a type that can
+//! fill a store with records: a [`BehaviorStore`], [`LedgerStore`], [`RealtimeStore`], [`CatalogStore`] or
+//! [`CacheStore`]. Each test gets its own store, so tests can run concurrently. A type that needs a server returns
+//! `None` if there is none: the test is then skipped, with a line on standard error.
 
 pub use crate::source::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource};
 
@@ -29,7 +29,7 @@ pub use stores::{
     server_url,
 };
 
-/// One test per sentence of a suite.
+/// Generates one test per sentence of a suite.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __each_sentence {

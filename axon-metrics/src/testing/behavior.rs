@@ -5,7 +5,10 @@ use std::{fmt::Debug, time::Duration};
 use super::{
     records::EventRecord,
     stores::{AbsentStore, BehaviorStore, FaultyStore},
-    world::{BUDGET, DAY, HOUR, at, event, ids, measured, scope, shared, values, vouched, well_named, window},
+    world::{
+        self, BUDGET, DAY, HOUR, assert_provenance, assert_valid_name, at, event, ids, measured, scope, shared, values,
+        window,
+    },
 };
 use crate::{
     Missing, Reason,
@@ -31,26 +34,26 @@ async fn counts<S: BehaviorStore>(events: &[EventRecord], question: &BehaviorQue
     Some(values(&ask(&source, question).await.steps.current))
 }
 
-/// How far from a bound an event must lie to be on one side of it for certain.
+/// How many seconds an event must be away from a bound to be on one side of it for certain.
 fn margin<S: BehaviorStore>() -> i64 {
     2 * i64::try_from(S::TIME_STEP.as_secs()).expect("a short time step")
 }
 
-/// The source's name is lower case, without blanks.
+/// The name of the source is lower case, without blanks.
 pub async fn the_name_is_lower_case_without_blanks<S: BehaviorStore>() {
     let Some(source) = S::holding(&[]).await else { return };
-    well_named(source.name());
+    assert_valid_name(source.name());
 }
 
 /// Unit: events.
 pub async fn events_are_counted_in_events<S: BehaviorStore>() {
     let events = [event("CLICK", -HOUR, 1), event("CLICK", -2 * HOUR, 1), event("CLICK", -3 * HOUR, 2)];
     let question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
-    let Some(found) = counts::<S>(&events, &question).await else { return };
-    assert_eq!(found, [3]);
+    let Some(counts) = counts::<S>(&events, &question).await else { return };
+    assert_eq!(counts, [3]);
 }
 
-/// Unit: distinct recorded subjects: the user, else the session; an event with neither has no subject.
+/// Unit: distinct recorded subjects, which are the user, else the session. An event with neither has no subject.
 pub async fn distinct_recorded_subjects_are_counted_in_subjects<S: BehaviorStore>() {
     let events = [
         event("CLICK", -HOUR, 1),
@@ -63,20 +66,20 @@ pub async fn distinct_recorded_subjects_are_counted_in_subjects<S: BehaviorStore
         EventRecord { session: Some("a"), ..event("CLICK", -5 * HOUR, 3) },
     ];
     let question = steps(scope(&[7], window(-DAY, 0), Counting::Subjects), &["CLICK"]);
-    let Some(found) = counts::<S>(&events, &question).await else { return };
-    assert_eq!(found, [5], "users 1, 2, 3 and sessions a, b");
+    let Some(counts) = counts::<S>(&events, &question).await else { return };
+    assert_eq!(counts, [5], "users 1, 2, 3 and sessions a, b");
 }
 
 /// An event belongs to the activity it names.
 pub async fn an_event_belongs_to_the_activity_it_names<S: BehaviorStore>() {
-    let nowhere = EventRecord { activity: None, ..event("CLICK", -HOUR, 3) };
-    let events = [event("CLICK", -HOUR, 1), event("CLICK", -HOUR, 2).of(8), nowhere];
+    let without_activity = EventRecord { activity: None, ..event("CLICK", -HOUR, 3) };
+    let events = [event("CLICK", -HOUR, 1), event("CLICK", -HOUR, 2).of(8), without_activity];
     let question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
-    let Some(found) = counts::<S>(&events, &question).await else { return };
-    assert_eq!(found, [1]);
+    let Some(counts) = counts::<S>(&events, &question).await else { return };
+    assert_eq!(counts, [1]);
 }
 
-/// A step counts over the union of the funnel activities, so distinct subjects of several activities are not a sum.
+/// A step is counted over the union of the funnel activities: distinct subjects of several activities are counted once.
 pub async fn a_step_counts_over_the_union_of_the_funnel_activities<S: BehaviorStore>() {
     let events = [
         event("CLICK", -HOUR, 1),
@@ -118,7 +121,7 @@ pub async fn events_at_or_after_as_of_are_not_used<S: BehaviorStore>() {
     assert_eq!(values(&ask(&source, &question).await.steps.current), [1]);
 }
 
-/// One count per step and window, in the order asked.
+/// One count per step and window, in the order of the question.
 pub async fn one_count_per_step_and_window_in_the_order_asked<S: BehaviorStore>() {
     let mut events = vec![event("CLICK", -HOUR, 1), event("PURCHASE", -HOUR, 1), event("APPROVED", -3 * DAY, 1)];
     events.extend((0..3).map(|n| event("PAGE_VIEW", -HOUR - n, 1)));
@@ -133,7 +136,7 @@ pub async fn one_count_per_step_and_window_in_the_order_asked<S: BehaviorStore>(
     assert!(facts.steps.by_activity.is_empty() && facts.series.is_empty() && facts.active.is_none());
 }
 
-/// The counts per funnel activity are in events, whatever the counting, from the current window.
+/// The counts per funnel activity are events of the current window, whatever the counting.
 pub async fn each_activity_apart_is_counted_in_events<S: BehaviorStore>() {
     let events = [
         event("CLICK", -HOUR, 1),
@@ -156,7 +159,7 @@ pub async fn each_activity_apart_is_counted_in_events<S: BehaviorStore>() {
     }
 }
 
-/// A rule may name several triggers, and be narrowed to tracker definitions.
+/// A rule can name several triggers, and be limited to tracker definitions.
 pub async fn a_rule_may_name_triggers_and_definitions<S: BehaviorStore>() {
     let other = EventRecord { definition: Some(2), ..event("PAGE_VIEW", -HOUR, 1) };
     let none = EventRecord { definition: None, ..event("PAGE_VIEW", -HOUR, 1) };
@@ -164,11 +167,11 @@ pub async fn a_rule_may_name_triggers_and_definitions<S: BehaviorStore>() {
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["PAGE_VIEW"]);
     question.steps.push(EventRule::trigger("PAGE_VIEW").of_definitions([2]));
     question.steps.push(EventRule { triggers: vec!["SCROLL".into(), "STAY".into()], definitions: Vec::new() });
-    let Some(found) = counts::<S>(&events, &question).await else { return };
-    assert_eq!(found, [3, 1, 2]);
+    let Some(counts) = counts::<S>(&events, &question).await else { return };
+    assert_eq!(counts, [3, 1, 2]);
 }
 
-/// A purchase is believed only from where the store believes purchases; elsewhere it makes nobody active either.
+/// A purchase counts only if it is stored where the store accepts purchases. Elsewhere it makes no user active either.
 pub async fn a_purchase_from_elsewhere_is_not_believed<S: BehaviorStore>() {
     let forged = EventRecord { forged: true, ..event("PURCHASE", -60, 2) };
     let events = [event("PURCHASE", -60 - margin::<S>(), 1), forged, event("CLICK", -DAY, 3)];
@@ -216,10 +219,10 @@ pub async fn an_empty_window_is_a_measured_zero<S: BehaviorStore>() {
     assert_eq!(measured(&facts.series[0]), [1, 0]);
 }
 
-/// Series: events of all activities in each cell of a grid, oldest first; a cell without any is a measured 0, and one ends at
-/// the question's instant at the latest.
+/// Series: events of all activities per cell of a grid, oldest first. A cell without events is a measured 0, and events
+/// at or after `as_of` are not counted.
 pub async fn a_series_counts_events_of_all_activities_per_cell<S: BehaviorStore>() {
-    // The cells are hours of a clock: 07:00, 08:00, 09:00, and 10:00 up to 10:30.
+    // The cells are clock hours from 07:00, 08:00, 09:00 and 10:00. The last one is in progress: it is 10:30.
     let hours = grid(-12_600, HOUR, 4);
     let events = [
         event("PAGE_VIEW", -14_400, 1),
@@ -230,10 +233,10 @@ pub async fn a_series_counts_events_of_all_activities_per_cell<S: BehaviorStore>
         event("PAGE_VIEW", -900, 1),
         event("PAGE_VIEW", 900, 1),
     ];
-    let whole = scope(&[7, 9], window(-DAY, 0), Counting::Events);
+    let long = scope(&[7, 9], window(-DAY, 0), Counting::Events);
     let short = scope(&[7, 9], window(-2 * HOUR, 0), Counting::Subjects);
     let Some(source) = S::holding(&events).await else { return };
-    for mut scope in [whole, short] {
+    for mut scope in [long, short] {
         scope.funnel_activities = ids(&[7]);
         let mut question = steps(scope, &["PAGE_VIEW"]);
         question.series = vec![all("PAGE_VIEW", hours.clone())];
@@ -242,14 +245,14 @@ pub async fn a_series_counts_events_of_all_activities_per_cell<S: BehaviorStore>
     }
 }
 
-/// Cells of a zone that is half an hour off, and cells of half an hour, are counted as they are asked for.
+/// Cells may start at any minute and have any length: cells of an hour from :45, and cells of half an hour.
 pub async fn a_series_follows_the_cells_asked_for<S: BehaviorStore>() {
-    // On both sides of bounds: a cell holds its first instant, and not its last.
+    // Events on both sides of bounds: a cell contains its first instant, and not its end.
     let margin = margin::<S>();
     let events = [-5_400 + margin, -3_601 - margin, -3_600 + margin, -2_701 - margin, -2_700 + margin];
     let events = events.map(|second| event("PAGE_VIEW", second, 1));
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &[]);
-    // 08:45 to 09:45, and 09:45 up to 10:30; and 09:00, 09:30, 10:00.
+    // Cells from 08:45 and 09:45, the last one in progress; and cells from 09:00, 09:30 and 10:00.
     question.series = vec![all("PAGE_VIEW", grid(-6_300, HOUR, 2)), all("PAGE_VIEW", grid(-5_400, HOUR / 2, 3))];
     let Some(source) = S::holding(&events).await else { return };
     let facts = ask(&source, &question).await;
@@ -257,7 +260,7 @@ pub async fn a_series_follows_the_cells_asked_for<S: BehaviorStore>() {
     assert_eq!(measured(&facts.series[1]), [2, 3, 0]);
 }
 
-/// Cells after the question's instant are a measured 0: a series may end later than what has happened.
+/// Cells at or after `as_of` are a measured 0: a series may extend into the future.
 pub async fn cells_of_a_series_that_are_yet_to_come_are_a_measured_zero<S: BehaviorStore>() {
     let events = [event("PAGE_VIEW", -900, 1), event("PAGE_VIEW", 900, 1), event("PAGE_VIEW", DAY, 1)];
     let mut question = steps(scope(&[7], window(-DAY, DAY), Counting::Events), &["PAGE_VIEW"]);
@@ -266,7 +269,7 @@ pub async fn cells_of_a_series_that_are_yet_to_come_are_a_measured_zero<S: Behav
     assert_eq!(measured(&ask(&source, &question).await.series[0]), [0, 1, 0]);
 }
 
-/// Cells that are short beside the steps of a store's times are missing, and longer ones of the same question are not.
+/// Cells that are short beside the steps of a store's times are missing; longer cells of the same question are measured.
 pub async fn cells_too_short_for_the_stored_times_are_missing<S: BehaviorStore>() {
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &[]);
     question.series = vec![all("PAGE_VIEW", grid(-300, 60, 5)), all("PAGE_VIEW", grid(-2 * HOUR, HOUR, 2))];
@@ -280,7 +283,7 @@ pub async fn cells_too_short_for_the_stored_times_are_missing<S: BehaviorStore>(
     assert_eq!(measured(&facts.series[1]), [0, 1]);
 }
 
-/// Several series of one question are independent of each other and of the steps, whatever activities each is about.
+/// The series of one question are independent of each other and of the steps, whatever activities they count.
 pub async fn several_series_are_independent<S: BehaviorStore>() {
     let events = [
         event("PAGE_VIEW", -3 * DAY + HOUR, 1),
@@ -309,7 +312,7 @@ fn all(trigger: &str, cells: Cells) -> Series {
     Series { rule: EventRule::trigger(trigger), activities: SeriesActivities::All, cells }
 }
 
-/// Cells of `step` seconds from a second on.
+/// A grid of cells of `step` seconds, the first `from` seconds after `AS_OF`.
 fn grid(from: i64, step: i64, cells: usize) -> Cells {
     Cells::Grid(Grid { from: window(from, from).from, step: chrono::TimeDelta::seconds(step), cells })
 }
@@ -337,7 +340,7 @@ pub async fn active_subjects_are_distinct_over_all_activities<S: BehaviorStore>(
     }
 }
 
-/// Freshness: each fact says how far it is complete.
+/// Freshness: each fact has the instant up to which it is complete.
 pub async fn each_fact_says_how_far_it_is_complete<S: BehaviorStore>() {
     let scope = QueryScope {
         previous: Some(window(-4 * DAY, -2 * DAY)),
@@ -351,14 +354,14 @@ pub async fn each_fact_says_how_far_it_is_complete<S: BehaviorStore>() {
     let Some(source) = S::holding(&events).await else { return };
     let facts = ask(&source, &question).await;
     let name = source.name();
-    facts.steps.all().for_each(|fact| vouched(fact, name));
-    vouched(&facts.series[0], name);
+    facts.steps.all().for_each(|fact| assert_provenance(fact, name));
+    assert_provenance(&facts.series[0], name);
     if S::TELLS_ACTIVE {
-        vouched(&facts.active.expect("asked for"), name);
+        assert_provenance(&facts.active.expect("asked for"), name);
     }
 }
 
-/// Several hundred activities are one question.
+/// A thousand activities can be in one question.
 pub async fn a_thousand_activities_are_one_question<S: BehaviorStore>() {
     let activities: Vec<u64> = (1..=1_000).collect();
     let events = [event("CLICK", -HOUR, 1), event("CLICK", -HOUR, 1).of(1_000), event("CLICK", -HOUR, 2).of(1_001)];
@@ -373,18 +376,18 @@ pub async fn a_thousand_activities_are_one_question<S: BehaviorStore>() {
     );
 }
 
-/// The newest record of a probe is one before the instant asked for.
+/// The newest record of a probe is before its `as_of`.
 pub async fn the_newest_record_of_a_probe_is_before_its_instant<S: BehaviorStore>() {
     let margin = margin::<S>();
     let newest = -300 - margin;
     let events = [event("CLICK", -DAY, 1), event("CLICK", newest, 1), event("CLICK", margin, 2)];
     let Some(source) = S::holding(&events).await else { return };
-    let found = source.probe(at(0), BUDGET).await.expect("a probe").newest.expect("a newest record");
-    let off = (found - at(newest)).num_seconds().abs();
-    assert!(off <= margin, "the newest record occurred at {}, not at {found}", at(newest));
+    let actual = source.probe(at(0), BUDGET).await.expect("a probe").newest.expect("a newest record");
+    let difference = (actual - at(newest)).num_seconds().abs();
+    assert!(difference <= margin, "the newest record occurred at {}, not at {actual}", at(newest));
 }
 
-/// Nothing to read them from: not measured, never 0.
+/// No index or table to read from: not measured, never 0.
 pub async fn nothing_to_read_from_is_not_measured<S: AbsentStore>()
 where
     S::Source: BehaviorSource,
@@ -404,9 +407,10 @@ where
     missing(&active, active.as_ref().err());
 }
 
+/// The budget of questions to faulty servers.
 const SHORT: Duration = Duration::from_millis(400);
 
-/// Unavailable if no answer came within the budget.
+/// Unavailable: no answer came within the budget.
 pub async fn silence_is_unavailable_within_the_budget<S: FaultyStore>()
 where
     S::Source: BehaviorSource,
@@ -414,13 +418,13 @@ where
     let source = S::silent().await;
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
-    let asked = super::world::within(SHORT, source.behavior(&question)).await;
-    assert!(matches!(asked, Err(SourceError::Unavailable { .. })), "{asked:?}");
-    let probed = super::world::within(SHORT, source.probe(at(0), SHORT)).await;
-    assert!(matches!(probed, Err(SourceError::Unavailable { .. })), "{probed:?}");
+    let answer = world::within(SHORT, source.behavior(&question)).await;
+    assert!(matches!(answer, Err(SourceError::Unavailable { .. })), "{answer:?}");
+    let probe = world::within(SHORT, source.probe(at(0), SHORT)).await;
+    assert!(matches!(probe, Err(SourceError::Unavailable { .. })), "{probe:?}");
 }
 
-/// Lost if there was no connection or it broke.
+/// A broken connection is lost.
 pub async fn a_lost_connection_is_lost<S: FaultyStore>()
 where
     S::Source: BehaviorSource,
@@ -428,12 +432,12 @@ where
     let source = S::cut().await;
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
-    super::world::lost(super::world::within(SHORT, source.behavior(&question)).await.map(|_| ()));
+    world::assert_lost(world::within(SHORT, source.behavior(&question)).await.map(|_| ()));
     let source = S::cut().await;
-    super::world::lost(super::world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+    world::assert_lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
 }
 
-/// If the source has tried again by itself, it is unavailable.
+/// A refused connection is lost; after a retry of the source itself it is unavailable.
 pub async fn a_refused_connection_is_lost_or_unavailable<S: FaultyStore>()
 where
     S::Source: BehaviorSource,
@@ -441,11 +445,11 @@ where
     let source = S::refused().await;
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
-    super::world::lost_or_unavailable(super::world::within(SHORT, source.behavior(&question)).await.map(|_| ()));
-    super::world::lost_or_unavailable(super::world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+    world::assert_lost_or_unavailable(world::within(SHORT, source.behavior(&question)).await.map(|_| ()));
+    world::assert_lost_or_unavailable(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
 }
 
-/// Malformed if the answer is not what was asked; a stream of nonsense may be a connection that is broken.
+/// A garbled reply is an error of the answer or of the connection, never a number.
 pub async fn nonsense_is_an_error_and_no_number<S: FaultyStore>()
 where
     S::Source: BehaviorSource,
@@ -453,11 +457,11 @@ where
     let source = S::garbled().await;
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
-    let asked = super::world::within(SHORT, source.behavior(&question)).await;
-    super::world::refused(asked.map(|_| ()));
+    let answer = world::within(SHORT, source.behavior(&question)).await;
+    world::assert_garbled(answer.map(|_| ()));
 }
 
-/// Makes a test of every sentence of [`BehaviorSource`](crate::source::BehaviorSource), for a
+/// Generates a test of every sentence of [`BehaviorSource`](crate::source::BehaviorSource), for a
 /// [`BehaviorStore`](crate::testing::BehaviorStore). Needs tokio with `macros` and `rt`.
 #[macro_export]
 macro_rules! behavior_source_conformance {
@@ -490,8 +494,8 @@ macro_rules! behavior_source_conformance {
     };
 }
 
-/// Makes tests of what a [`BehaviorSource`](crate::source::BehaviorSource) over a server says when that server has no place
-/// for events ([`AbsentStore`](crate::testing::AbsentStore)) or misbehaves ([`FaultyStore`](crate::testing::FaultyStore)).
+/// Generates tests of a [`BehaviorSource`](crate::source::BehaviorSource) over a server that has no index or table of
+/// events ([`AbsentStore`](crate::testing::AbsentStore)), or misbehaves ([`FaultyStore`](crate::testing::FaultyStore)).
 #[macro_export]
 macro_rules! behavior_server_conformance {
     ($store:ty) => {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     stores::{CacheStore, FaultyStore},
-    world::{self, BUDGET, well_named},
+    world::{self, BUDGET, assert_valid_name},
 };
 use crate::keep::{CacheEntry, CacheError, DashboardCache};
 
@@ -18,26 +18,26 @@ fn keys(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|&key| key.to_owned()).collect()
 }
 
-async fn get(cache: &impl DashboardCache, asked: &[&str]) -> Vec<Option<Vec<u8>>> {
-    cache.get(&keys(asked), BUDGET).await.expect("an answer")
+async fn get(cache: &impl DashboardCache, names: &[&str]) -> Vec<Option<Vec<u8>>> {
+    cache.get(&keys(names), BUDGET).await.expect("an answer")
 }
 
-/// What is kept under one key.
-async fn kept(cache: &impl DashboardCache, key: &str) -> Option<Vec<u8>> {
-    let mut found = get(cache, &[key]).await;
-    assert_eq!(found.len(), 1, "one answer to one key");
-    found.remove(0)
+/// The value under one key.
+async fn get_one(cache: &impl DashboardCache, key: &str) -> Option<Vec<u8>> {
+    let mut values = get(cache, &[key]).await;
+    assert_eq!(values.len(), 1, "one value per key");
+    values.remove(0)
 }
 
 async fn put(cache: &impl DashboardCache, entries: &[CacheEntry]) {
-    cache.put(entries, BUDGET).await.expect("taken");
+    cache.put(entries, BUDGET).await.expect("the entries are stored");
 }
 
-/// Waits until nothing is kept under a key.
-async fn forgotten(cache: &impl DashboardCache, key: &str) {
+/// Waits until the entry of a key has expired.
+async fn wait_until_expired(cache: &impl DashboardCache, key: &str) {
     let started = Instant::now();
-    while kept(cache, key).await.is_some() {
-        assert!(started.elapsed() < Duration::from_secs(10), "{key} is never forgotten");
+    while get_one(cache, key).await.is_some() {
+        assert!(started.elapsed() < Duration::from_secs(10), "the entry of {key} does not expire");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -49,17 +49,17 @@ fn some(value: &[u8]) -> Option<Vec<u8>> {
 /// The store's name is lower case, without blanks.
 pub async fn the_name_is_lower_case_without_blanks<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
-    well_named(cache.name());
+    assert_valid_name(cache.name());
 }
 
-/// What is kept under these keys, in their order.
+/// `get` returns the values of the keys, in the order of the keys.
 pub async fn what_is_kept_is_found_in_the_order_of_the_keys<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
     put(&cache, &[entry("a", b"1", HOUR), entry("b", b"2", HOUR), entry("c", b"3", HOUR)]).await;
     assert_eq!(get(&cache, &["c", "a", "b", "a"]).await, [some(b"3"), some(b"1"), some(b"2"), some(b"1")]);
 }
 
-/// `None` for what is not there.
+/// `get` returns `None` for a key without an entry.
 pub async fn what_is_not_there_is_none<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
     assert_eq!(get(&cache, &["a", "b"]).await, [None, None]);
@@ -67,45 +67,45 @@ pub async fn what_is_not_there_is_none<S: CacheStore>() {
     assert_eq!(get(&cache, &["a", "b", "c"]).await, [None, some(b"2"), None]);
 }
 
-/// An entry that is there is replaced, its value and its time.
+/// `put` replaces an entry: its value and its time to live.
 pub async fn an_entry_that_is_there_is_replaced<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
     let short = Duration::from_millis(1);
     put(&cache, &[entry("longer", b"old", short), entry("shorter", b"old and much longer", HOUR)]).await;
     put(&cache, &[entry("longer", b"new", HOUR), entry("shorter", b"new", short)]).await;
-    forgotten(&cache, "shorter").await;
-    assert_eq!(kept(&cache, "longer").await, some(b"new"));
+    wait_until_expired(&cache, "shorter").await;
+    assert_eq!(get_one(&cache, "longer").await, some(b"new"));
 }
 
-/// Each entry is kept for its time, and forgotten when that is over.
+/// Each entry is stored for its time to live, and then expires.
 pub async fn each_entry_is_kept_for_its_time_and_then_forgotten<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
-    let time = Duration::from_millis(400);
+    let ttl = Duration::from_millis(400);
     let started = Instant::now();
-    put(&cache, &[entry("soon", b"1", time), entry("late", b"2", HOUR)]).await;
-    let found = get(&cache, &["soon", "late"]).await;
-    // On a busy machine the time may be over before it could be looked at.
-    assert!(found[0] == some(b"1") || started.elapsed() >= time, "{found:?}");
-    forgotten(&cache, "soon").await;
-    assert!(started.elapsed() >= time, "forgotten after {:?}", started.elapsed());
-    assert_eq!(kept(&cache, "late").await, some(b"2"));
+    put(&cache, &[entry("soon", b"1", ttl), entry("late", b"2", HOUR)]).await;
+    let values = get(&cache, &["soon", "late"]).await;
+    // On a busy machine the entry may expire before it is read.
+    assert!(values[0] == some(b"1") || started.elapsed() >= ttl, "{values:?}");
+    wait_until_expired(&cache, "soon").await;
+    assert!(started.elapsed() >= ttl, "expired after {:?}", started.elapsed());
+    assert_eq!(get_one(&cache, "late").await, some(b"2"));
 }
 
-/// A time of a millisecond is one.
+/// A time to live of one millisecond is valid.
 pub async fn a_millisecond_is_a_time<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
     put(&cache, &[entry("a", b"1", Duration::from_millis(1))]).await;
-    forgotten(&cache, "a").await;
+    wait_until_expired(&cache, "a").await;
 }
 
-/// The longest time that somebody may ask for is taken.
+/// The longest possible time to live is valid.
 pub async fn a_time_beyond_every_calendar_is_taken<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
     put(&cache, &[entry("a", b"1", Duration::MAX)]).await;
-    assert_eq!(kept(&cache, "a").await, some(b"1"));
+    assert_eq!(get_one(&cache, "a").await, some(b"1"));
 }
 
-/// Values are kept byte for byte, whatever they are made of.
+/// Values are stored byte for byte, whatever the bytes.
 pub async fn values_are_kept_byte_for_byte<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
     let all: Vec<u8> = (0..=255).collect();
@@ -114,52 +114,53 @@ pub async fn values_are_kept_byte_for_byte<S: CacheStore>() {
     let names: Vec<_> = (0..values.len()).map(|index| format!("value:{index}")).collect();
     let entries: Vec<_> = names.iter().zip(values).map(|(name, value)| entry(name, value, HOUR)).collect();
     put(&cache, &entries).await;
-    let found = cache.get(&names, BUDGET).await.expect("an answer");
-    for (value, found) in values.iter().zip(found) {
-        assert!(found.as_deref() == Some(value), "{} bytes are not the same", value.len());
+    let stored = cache.get(&names, BUDGET).await.expect("an answer");
+    for (value, stored) in values.iter().zip(stored) {
+        assert!(stored.as_deref() == Some(value), "a value of {} bytes changed", value.len());
     }
 }
 
-/// Keys are taken as they are; none is a pattern, and none is another's.
+/// Keys are opaque: none is a pattern, and similar keys are different.
 pub async fn keys_are_taken_as_they_are<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
     let strange = ["dashboard:c1:funnel:20240101-open:5f0c", "a", "A", "a ", "a*", "a?", "{a}", "a\r\nb", "a\0b", "가"];
     let entries: Vec<_> = strange.iter().map(|key| entry(key, key.as_bytes(), HOUR)).collect();
     put(&cache, &entries).await;
-    let found = get(&cache, &strange).await;
-    assert_eq!(found, strange.map(|key| some(key.as_bytes())));
+    let values = get(&cache, &strange).await;
+    assert_eq!(values, strange.map(|key| some(key.as_bytes())));
     assert_eq!(get(&cache, &["*", "dashboard:*", "a\r", ""]).await, [None, None, None, None]);
 }
 
-/// Nothing to look for, nothing to keep: nothing happens.
+/// A `get` without keys and a `put` without entries succeed.
 pub async fn nothing_asked_is_nothing_found<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
     put(&cache, &[]).await;
     assert!(get(&cache, &[]).await.is_empty());
 }
 
-/// Many entries are one call.
+/// Many entries can be in one call.
 pub async fn many_entries_are_one_call<S: CacheStore>() {
     let Some(cache) = S::empty().await else { return };
     let names: Vec<_> = (0..200).map(|number| format!("entry:{number}")).collect();
     let entries: Vec<_> = names.iter().map(|name| entry(name, name.as_bytes(), HOUR)).collect();
     put(&cache, &entries).await;
-    let found = cache.get(&names, BUDGET).await.expect("an answer");
-    assert!(found.iter().zip(&names).all(|(found, name)| found.as_deref() == Some(name.as_bytes())));
+    let values = cache.get(&names, BUDGET).await.expect("an answer");
+    assert!(values.iter().zip(&names).all(|(value, name)| value.as_deref() == Some(name.as_bytes())));
 }
 
+/// The budget of calls to faulty servers.
 const SHORT: Duration = Duration::from_millis(400);
 
-/// An error if the cache does not answer, or take, within the budget.
+/// An error if the cache does not answer within the budget.
 pub async fn silence_is_an_error_within_the_budget<S: FaultyStore>()
 where
     S::Source: DashboardCache,
 {
     let cache = S::silent().await;
-    let asked: Result<_, CacheError> = world::within(SHORT, cache.get(&keys(&["a", "b"]), SHORT)).await;
-    assert!(asked.is_err(), "{asked:?}");
-    let taken = world::within(SHORT, cache.put(&[entry("a", b"1", HOUR)], SHORT)).await;
-    assert!(taken.is_err(), "{taken:?}");
+    let answer: Result<_, CacheError> = world::within(SHORT, cache.get(&keys(&["a", "b"]), SHORT)).await;
+    assert!(answer.is_err(), "{answer:?}");
+    let result = world::within(SHORT, cache.put(&[entry("a", b"1", HOUR)], SHORT)).await;
+    assert!(result.is_err(), "{result:?}");
 }
 
 /// An error if there is no connection, or if it breaks.
@@ -168,28 +169,28 @@ where
     S::Source: DashboardCache,
 {
     for cache in [S::cut().await, S::refused().await] {
-        let asked: Result<_, CacheError> = world::within(SHORT, cache.get(&keys(&["a", "b"]), SHORT)).await;
-        assert!(asked.is_err(), "{asked:?}");
-        let taken = world::within(SHORT, cache.put(&[entry("a", b"1", HOUR)], SHORT)).await;
-        assert!(taken.is_err(), "{taken:?}");
+        let answer: Result<_, CacheError> = world::within(SHORT, cache.get(&keys(&["a", "b"]), SHORT)).await;
+        assert!(answer.is_err(), "{answer:?}");
+        let result = world::within(SHORT, cache.put(&[entry("a", b"1", HOUR)], SHORT)).await;
+        assert!(result.is_err(), "{result:?}");
     }
 }
 
-/// Nonsense is an error or a miss, never a value.
+/// A garbled reply is an error or a miss, never a value.
 pub async fn nonsense_is_no_value<S: FaultyStore>()
 where
     S::Source: DashboardCache,
 {
     let cache = S::garbled().await;
     for _ in 0..3 {
-        let asked = world::within(SHORT, cache.get(&keys(&["a", "b"]), SHORT)).await;
-        assert!(asked.as_ref().is_ok_and(|found| found == &[None, None]) || asked.is_err(), "{asked:?}");
-        let taken = world::within(SHORT, cache.put(&[entry("a", b"1", HOUR)], SHORT)).await;
-        assert!(taken.is_err(), "{taken:?}");
+        let answer = world::within(SHORT, cache.get(&keys(&["a", "b"]), SHORT)).await;
+        assert!(answer.as_ref().is_ok_and(|values| values == &[None, None]) || answer.is_err(), "{answer:?}");
+        let result = world::within(SHORT, cache.put(&[entry("a", b"1", HOUR)], SHORT)).await;
+        assert!(result.is_err(), "{result:?}");
     }
 }
 
-/// Makes a test of every sentence of [`DashboardCache`](crate::keep::DashboardCache), for a
+/// Generates a test of every sentence of [`DashboardCache`](crate::keep::DashboardCache), for a
 /// [`CacheStore`](crate::testing::CacheStore). Needs tokio with `macros`, `rt` and `time`.
 #[macro_export]
 macro_rules! dashboard_cache_conformance {
@@ -210,7 +211,7 @@ macro_rules! dashboard_cache_conformance {
     };
 }
 
-/// Makes tests of what a [`DashboardCache`](crate::keep::DashboardCache) over a server says when that server misbehaves
+/// Generates tests of a [`DashboardCache`](crate::keep::DashboardCache) over a server that misbehaves
 /// ([`FaultyStore`](crate::testing::FaultyStore)).
 #[macro_export]
 macro_rules! dashboard_cache_server_conformance {

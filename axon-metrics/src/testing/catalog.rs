@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     stores::{CatalogStore, FaultyStore},
-    world::{self, BUDGET, DAY, at, well_named},
+    world::{self, BUDGET, DAY, assert_valid_name, at},
 };
 use crate::{
     ActivityId, CampaignId, Money, ProductId,
@@ -35,10 +35,10 @@ fn campaign(id: u64, activities: Vec<Activity>) -> Campaign {
     }
 }
 
-/// What the source says of a catalog, in the order of ids.
-async fn told<S: CatalogStore>(campaigns: Vec<Campaign>) -> Option<Vec<Campaign>> {
-    let held = Catalog::new("KRW", campaigns).expect("a catalog");
-    let catalog = S::holding(&held).await?.catalog(BUDGET).await.expect("an answer");
+/// The campaigns that the source reads of these, sorted by id.
+async fn read<S: CatalogStore>(campaigns: Vec<Campaign>) -> Option<Vec<Campaign>> {
+    let stored = Catalog::new("KRW", campaigns).expect("a catalog");
+    let catalog = S::holding(&stored).await?.catalog(BUDGET).await.expect("an answer");
     assert_eq!(catalog.currency(), "KRW");
     let mut campaigns = catalog.campaigns().to_vec();
     campaigns.sort_by_key(|campaign| campaign.id);
@@ -46,10 +46,10 @@ async fn told<S: CatalogStore>(campaigns: Vec<Campaign>) -> Option<Vec<Campaign>
     Some(campaigns)
 }
 
-/// The source's name is lower case, without blanks.
+/// The name of the source is lower case, without blanks.
 pub async fn the_name_is_lower_case_without_blanks<S: CatalogStore>() {
     let Some(source) = S::holding(&Catalog::default()).await else { return };
-    well_named(source.name());
+    assert_valid_name(source.name());
 }
 
 /// Every campaign with its activities: names, kinds, dates, limits, products, budgets.
@@ -58,92 +58,93 @@ pub async fn every_campaign_comes_with_its_activities<S: CatalogStore>() {
     let activities: Vec<_> = kinds.iter().zip(7..).map(|(kind, id)| activity(id, kind)).collect();
     assert_eq!(activities[0].kind, ActivityKind::FirstComeFirstServe);
     let campaigns = vec![campaign(1, activities), campaign(2, vec![activity(20, kinds[0])])];
-    let Some(told) = told::<S>(campaigns.clone()).await else { return };
-    assert_eq!(told, campaigns);
+    let Some(actual) = read::<S>(campaigns.clone()).await else { return };
+    assert_eq!(actual, campaigns);
 }
 
 /// A campaign may have no activities.
 pub async fn a_campaign_may_have_no_activities<S: CatalogStore>() {
     let campaigns = vec![campaign(1, Vec::new()), campaign(2, vec![activity(7, "COUPON")])];
-    let Some(told) = told::<S>(campaigns.clone()).await else { return };
-    assert_eq!(told, campaigns);
+    let Some(actual) = read::<S>(campaigns.clone()).await else { return };
+    assert_eq!(actual, campaigns);
 }
 
-/// What has no date, limit, product or budget has none.
+/// A missing date, limit, product or budget is `None`.
 pub async fn what_is_not_there_is_none<S: CatalogStore>() {
     let bare = Activity { limit: None, product: None, ..activity(7, "COUPON") };
     let campaigns = vec![Campaign { start: None, end: None, budget: None, ..campaign(1, vec![bare]) }];
-    let Some(told) = told::<S>(campaigns.clone()).await else { return };
-    assert_eq!(told, campaigns);
+    let Some(actual) = read::<S>(campaigns.clone()).await else { return };
+    assert_eq!(actual, campaigns);
 }
 
 /// No campaigns: an empty catalog.
 pub async fn no_campaigns_are_an_empty_catalog<S: CatalogStore>() {
-    let Some(told) = told::<S>(Vec::new()).await else { return };
-    assert!(told.is_empty(), "{told:?}");
+    let Some(actual) = read::<S>(Vec::new()).await else { return };
+    assert!(actual.is_empty(), "{actual:?}");
 }
 
-/// Freshness: as of the call.
+/// Freshness: as of the call, so each call reads again.
 pub async fn each_call_reads_anew<S: CatalogStore>() {
-    let held = Catalog::new("KRW", vec![campaign(1, Vec::new())]).expect("a catalog");
-    let Some(source) = S::holding(&held).await else { return };
+    let stored = Catalog::new("KRW", vec![campaign(1, Vec::new())]).expect("a catalog");
+    let Some(source) = S::holding(&stored).await else { return };
     let count = async || source.catalog(BUDGET).await.expect("an answer").campaigns().len();
     assert_eq!(count().await, 1);
     S::add(&source, &campaign(2, vec![activity(7, "COUPON")])).await;
     assert_eq!(count().await, 2);
 }
 
-/// A probe says that the store answers.
+/// A probe succeeds if the store answers.
 pub async fn a_probe_says_that_the_store_answers<S: CatalogStore>() {
     let Some(source) = S::holding(&Catalog::default()).await else { return };
     source.probe(at(0), BUDGET).await.expect("a probe");
 }
 
+/// The budget of questions to faulty servers.
 const SHORT: Duration = Duration::from_millis(400);
 
-/// Unavailable if no answer came within the budget.
+/// Unavailable: no answer came within the budget.
 pub async fn silence_is_unavailable_within_the_budget<S: FaultyStore>()
 where
     S::Source: CatalogSource,
 {
     let source = S::silent().await;
-    let asked = world::within(SHORT, source.catalog(SHORT)).await;
-    assert!(matches!(asked, Err(SourceError::Unavailable { .. })), "{asked:?}");
-    let probed = world::within(SHORT, source.probe(at(0), SHORT)).await;
-    assert!(matches!(probed, Err(SourceError::Unavailable { .. })), "{probed:?}");
+    let answer = world::within(SHORT, source.catalog(SHORT)).await;
+    assert!(matches!(answer, Err(SourceError::Unavailable { .. })), "{answer:?}");
+    let probe = world::within(SHORT, source.probe(at(0), SHORT)).await;
+    assert!(matches!(probe, Err(SourceError::Unavailable { .. })), "{probe:?}");
 }
 
-/// Lost if there was no connection or it broke.
+/// A broken connection is lost.
 pub async fn a_lost_connection_is_lost<S: FaultyStore>()
 where
     S::Source: CatalogSource,
 {
     let source = S::cut().await;
-    world::lost(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
+    world::assert_lost(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
     let source = S::cut().await;
-    world::lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+    world::assert_lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
 }
 
-/// If the source has tried again by itself, it is unavailable.
+/// A refused connection is lost; after a retry of the source itself it is unavailable.
 pub async fn a_refused_connection_is_lost_or_unavailable<S: FaultyStore>()
 where
     S::Source: CatalogSource,
 {
     let source = S::refused().await;
-    world::lost_or_unavailable(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
-    world::lost_or_unavailable(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
+    world::assert_lost_or_unavailable(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
+    world::assert_lost_or_unavailable(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
 }
 
-/// A stream of nonsense is an error, and no catalog.
+/// A garbled reply is an error, never a catalog.
 pub async fn nonsense_is_an_error_and_no_catalog<S: FaultyStore>()
 where
     S::Source: CatalogSource,
 {
     let source = S::garbled().await;
-    world::refused(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
+    world::assert_garbled(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
 }
 
-/// Makes a test of every sentence of [`CatalogSource`](crate::source::CatalogSource), for a
+/// Generates a test of every sentence of [`CatalogSource`](crate::source::CatalogSource), for a
 /// [`CatalogStore`](crate::testing::CatalogStore). Needs tokio with `macros` and `rt`.
 #[macro_export]
 macro_rules! catalog_source_conformance {
@@ -160,7 +161,7 @@ macro_rules! catalog_source_conformance {
     };
 }
 
-/// Makes tests of what a [`CatalogSource`](crate::source::CatalogSource) over a server says when that server misbehaves
+/// Generates tests of a [`CatalogSource`](crate::source::CatalogSource) over a server that misbehaves
 /// ([`FaultyStore`](crate::testing::FaultyStore)).
 #[macro_export]
 macro_rules! catalog_server_conformance {

@@ -1,15 +1,15 @@
-//! The records that the conformance tests put into a store, in no store's words.
+//! The records that the conformance tests put into a store, independent of any store.
 
 use crate::{ActivityId, Money, ProductId, Timestamp};
 
-/// Something a visitor did.
+/// An event: something that a visitor did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRecord {
     /// `PAGE_VIEW`, `CLICK`, `APPROVED`, `PURCHASE`, ...
     pub trigger: &'static str,
     /// The tracker definition (`eventId`).
     pub definition: Option<i64>,
-    /// When; whole seconds.
+    /// When it happened, in whole seconds.
     pub at: Timestamp,
     /// `properties.activityId`; `None` for an event that names no activity.
     pub activity: Option<ActivityId>,
@@ -17,7 +17,7 @@ pub struct EventRecord {
     pub user: Option<u64>,
     /// The session.
     pub session: Option<&'static str>,
-    /// A `PURCHASE` that lies where the store does not believe purchases.
+    /// Whether a `PURCHASE` is stored where the store does not accept purchases.
     pub forged: bool,
 }
 
@@ -51,19 +51,19 @@ pub struct PurchaseRecord {
     pub price: Money,
     /// Units.
     pub quantity: u32,
-    /// `CONFIRMED`, `CANCELLED` or `REFUNDED`. A store that keeps no status is given confirmed ones only.
+    /// `CONFIRMED`, `CANCELLED`, `REFUNDED` or another status. A store without a status gets only confirmed purchases.
     pub status: &'static str,
-    /// When.
+    /// When it was bought.
     pub at: Timestamp,
 }
 
-/// What a store holds about the slots of an activity.
+/// The stored slots of an activity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotRecord {
     /// The activity.
     pub activity: ActivityId,
-    /// The counter, as text (`"45"`, `"-1"`, `"many"`); `None` if it is not there.
+    /// The counter, as text (`"45"`, `"-1"`, `"many"`); `None` if the key is missing.
     pub counter: Option<&'static str>,
-    /// The users who hold a slot; `None` if the set is not there.
+    /// The users who hold a slot; `None` if the key is missing.
     pub members: Option<Vec<u64>>,
 }
