@@ -1,4 +1,5 @@
-//! Memory while loading is bounded, whatever the file holds. Alone in its process, whose peak is measured.
+//! Memory while loading is bounded, whatever the file contains. A test program of its own, since the peak memory of the
+//! process is measured.
 
 #![cfg(all(feature = "memory", target_os = "linux"))]
 
@@ -9,6 +10,7 @@ use axon_metrics::{
     memory::{Fault, Rejection},
 };
 
+/// The peak resident memory of this process, in KiB.
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("a status");
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
@@ -16,7 +18,7 @@ fn peak_kib() -> u64 {
 }
 
 #[test]
-fn a_line_of_a_gigabyte_is_skipped_without_being_held() {
+fn a_line_of_a_gigabyte_is_skipped_without_being_buffered() {
     const GOOD: &[u8] = b"{\"triggerType\":\"CLICK\",\"occurredAt\":1,\"properties\":{\"activityId\":77}}\n";
     let before = peak_kib();
     let line = std::io::repeat(b'x').take(1 << 30).chain(&b"\n"[..]);
@@ -25,6 +27,6 @@ fn a_line_of_a_gigabyte_is_skipped_without_being_held() {
     let report = store.report(Timestamp::UNIX_EPOCH);
     assert_eq!((report.events.lines, report.events.kept), (3, 2));
     assert_eq!(report.rejected.first, [Rejection { file: "long".into(), line: 2, reason: Fault::TooLong }]);
-    let grown = peak_kib() - before;
-    assert!(grown < 32 * 1024, "{grown} KiB");
+    let growth = peak_kib() - before;
+    assert!(growth < 32 * 1024, "the peak memory grew by {growth} KiB");
 }

@@ -1,4 +1,4 @@
-//! The suite of caches is passed by a cache of a few lines, so that what it asks for can be done, and by the embedded one.
+//! The conformance suite of caches passes for the embedded cache, and for a minimal cache of a few lines.
 
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -15,7 +15,7 @@ use axon_metrics::{
     testing::CacheStore,
 };
 
-/// A value, and when it expires; `None` where that is beyond every calendar.
+/// A value, and when it expires; `None` if that is beyond the range of [`Instant`].
 type MapEntry = (Vec<u8>, Option<Instant>);
 
 #[derive(Debug, Default)]
@@ -29,8 +29,8 @@ impl DashboardCache for Map {
 
     async fn get(&self, keys: &[String], _budget: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
         let (map, now) = (self.0.lock().unwrap(), Instant::now());
-        let live = |key: &String| map.get(key).filter(|(_, until)| until.is_none_or(|until| now < until));
-        Ok(keys.iter().map(|key| live(key).map(|(value, _)| value.clone())).collect())
+        let get = |key: &String| map.get(key).filter(|(_, expiry)| expiry.is_none_or(|expiry| now < expiry));
+        Ok(keys.iter().map(|key| get(key).map(|(value, _)| value.clone())).collect())
     }
 
     async fn put(&self, entries: &[CacheEntry], _budget: Duration) -> Result<(), CacheError> {
@@ -41,7 +41,7 @@ impl DashboardCache for Map {
     }
 }
 
-/// The library's own.
+/// The embedded cache.
 struct MemoryCacheStore;
 
 #[async_trait]

@@ -1,9 +1,9 @@
-//! S2: two questions share a key exactly if they mean the same, and one cache for many tenants gives nobody another's
-//! figures. 10,000 pairs of questions, and 100,000 with `AXON_DRILL=1`; 10,000 requests at once either way.
+//! Two questions share a cache key if and only if they have the same meaning, and tenants of one cache never get
+//! figures of each other. Checks 10,000 pairs of questions, 100,000 with `AXON_DRILL=1`, and 10,000 requests at once.
 
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(clippy::print_stdout, reason = "a named run prints its figures")]
+#![allow(clippy::print_stdout, reason = "the test prints its figures")]
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -20,19 +20,19 @@ use proptest::{
 use crate::scripted_sources;
 use scripted_sources::{NOW, Of, ScriptedSources, activity, at, catalog, mark, ms};
 
-/// What makes a dashboard another one.
+/// The settings that distinguish dashboards.
 #[derive(Debug, Clone, Copy)]
 struct Setting {
     tenant: &'static str,
     zone: chrono_tz::Tz,
     weeks: u32,
-    /// The catalog says something else of each scope.
+    /// Whether the catalog has other data for each scope.
     renamed: bool,
 }
 
 fn settings() -> Vec<Setting> {
     let mut all = Vec::new();
-    // Names that would read alike if they were put together without care.
+    // Names that would collide if keys were concatenated without separators or escapes.
     for tenant in ["", "a", "a|b", "b", "a\u{0}b", "가"] {
         for zone in [chrono_tz::Asia::Seoul, chrono_tz::UTC] {
             for (weeks, renamed) in [(4, false), (8, false), (4, true)] {
@@ -51,12 +51,12 @@ fn dashboard(setting: Setting) -> Dashboard {
         sources.list(Catalog::new("KRW", campaigns).unwrap());
     }
     let builder = sources.builder().tenant(setting.tenant).zone(setting.zone).baseline_weeks(setting.weeks);
-    // The same steps under another key: what is counted is the same, and it is another funnel all the same.
+    // The same steps under another key are another funnel.
     let funnel = FunnelDefinition::new(OWN, "다른 퍼널", "Other funnel", StepRules::default()).unwrap();
     builder.funnel(funnel).build()
 }
 
-/// The key of the funnel beside the plan's.
+/// The key of the funnel that is not the plan's.
 const OWN: &str = "own";
 
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ struct Question {
     widgets: Vec<Widget>,
     period: Period,
     mode: Mode,
-    /// Asked for only beside the widget that counts it.
+    /// Used only together with the widget `funnel`.
     funnel: Option<&'static str>,
     compare: bool,
     now: Timestamp,
@@ -104,7 +104,7 @@ fn question(settings: usize) -> impl Strategy<Value = Question> {
 }
 
 impl Question {
-    /// The widgets that may be asked of its scope; one at least.
+    /// The widgets that can be requested for its scope; at least one.
     fn widgets(&self) -> BTreeSet<Widget> {
         let mut widgets: BTreeSet<Widget> = self.widgets.iter().copied().collect();
         if matches!(self.scope, Scope::Activity(_)) && widgets.remove(&Widget::Activities) && widgets.is_empty() {
@@ -113,13 +113,13 @@ impl Question {
         widgets
     }
 
-    /// The funnel that it may ask for.
+    /// The funnel, if it can be requested.
     fn funnel(&self) -> Option<&'static str> {
         self.funnel.filter(|_| self.widgets().contains(&Widget::Funnel))
     }
 }
 
-/// A pair that differs in one thing, or in nothing, or in everything.
+/// A pair of questions that differ in one field, in no field, or in all.
 fn pair(settings: usize) -> impl Strategy<Value = (Question, Question)> {
     (question(settings), question(settings), 0..10_u32).prop_map(|(one, other, what)| {
         let mut two = one.clone();
@@ -139,18 +139,18 @@ fn pair(settings: usize) -> impl Strategy<Value = (Question, Question)> {
     })
 }
 
-/// What a widget's figures are about, as far as that can be told without the library's own key.
+/// The meaning of a widget's figures, built without the key of the library.
 fn meaning(question: &Question, setting: Setting, widget: Widget) -> String {
     let Question { scope, period, mode, compare, now, .. } = question;
     let funnel = question.funnel().unwrap_or(FunnelDefinition::FCFS);
-    let known = format!("{setting:?} {scope:?} {mode:?} {funnel} {widget:?}");
+    let common = format!("{setting:?} {scope:?} {mode:?} {funnel} {widget:?}");
     if widget == Widget::Realtime {
-        return known;
+        return common;
     }
     let range = period.resolve(*now, setting.zone).unwrap();
     let open = range.in_progress();
     let end = if open && !compare { "open".to_owned() } else { format!("{} {open}", range.whole.to) };
-    format!("{known} {} {end} {compare}", range.whole.from)
+    format!("{common} {} {end} {compare}", range.whole.from)
 }
 
 #[tokio::test]
@@ -188,16 +188,20 @@ async fn two_questions_share_a_key_exactly_if_they_mean_the_same() {
         }
         shared += usize::from(sets[0] == sets[1]);
     }
-    println!("{pairs} pairs, {shared} of them alike: {} keys of {} meanings", by_key.len(), by_meaning.len());
-    assert!(shared > pairs / 20 && shared < pairs * 2 / 3, "{shared} pairs are alike");
+    println!(
+        "{pairs} pairs, {shared} of them with the same keys: {} keys of {} meanings",
+        by_key.len(),
+        by_meaning.len()
+    );
+    assert!(shared > pairs / 20 && shared < pairs * 2 / 3, "{shared} of {pairs} pairs have the same keys");
 }
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_requests_at_once_of_many_tenants_get_their_own_figures() {
     const TENANTS: u64 = 8;
-    // All are there at once, so the last wait for the first.
+    // All requests start at once, so the last ones wait for the first ones.
     let long = std::time::Duration::from_secs(60);
-    let patient = Budgets::default()
+    let budgets = Budgets::default()
         .with_answer(long)
         .with(QuestionKind::Catalog, long)
         .with(QuestionKind::Behavior, long)
@@ -205,49 +209,49 @@ async fn ten_thousand_requests_at_once_of_many_tenants_get_their_own_figures() {
         .with(QuestionKind::Realtime, long)
         .with_cache(long);
     let cache = MemoryCache::default();
-    let of = |tenant: u64| {
+    let dashboard_of = |tenant: u64| {
         let mut campaigns = catalog().campaigns().to_vec();
         campaigns[0].activities.push(activity(12));
         let sources = ScriptedSources::new(tenant);
         sources.list(Catalog::new("KRW", campaigns).unwrap());
         let builder = sources.builder().tenant(format!("tenant {tenant}")).shared_cache(cache.clone());
-        (tenant, builder.max_loads(10_000).budgets(patient).build(), sources)
+        (tenant, builder.max_loads(10_000).budgets(budgets).build(), sources)
     };
-    // Two dashboards of each tenant, as if in two processes.
-    let dashboards: Vec<(u64, Dashboard, ScriptedSources)> = (0..TENANTS).chain(0..TENANTS).map(of).collect();
+    // Two dashboards per tenant, as in two processes.
+    let dashboards: Vec<(u64, Dashboard, ScriptedSources)> = (0..TENANTS).chain(0..TENANTS).map(dashboard_of).collect();
     let mut dice = fastrand::Rng::with_seed(2);
-    let mut asked = Vec::new();
+    let mut tasks = Vec::new();
     for number in 0..10_000_i64 {
         let (tenant, dashboard, _) = &dashboards[dice.usize(0..dashboards.len())];
         let (tenant, dashboard) = (*tenant, dashboard.clone());
         let id = 10 * dice.u64(1..=3) + dice.u64(0..2);
         let now = at(NOW) + ms(number / 4);
-        asked.push(tokio::spawn(async move {
+        tasks.push(tokio::spawn(async move {
             let request = DashboardRequest::activity(id).widgets([Widget::Realtime, Widget::Overview]);
             let answer = dashboard.answer(&request, now).await.unwrap();
-            let whole = answer.data.realtime.as_ref().and_then(|realtime| realtime.participants_total);
+            let members = answer.data.realtime.as_ref().and_then(|realtime| realtime.participants_total);
             let visits = answer.data.overview.as_ref().and_then(|overview| overview.totals.total_visits);
-            let asked = Window { from: answer.range.from, to: answer.range.to };
-            let of = mark(tenant, &[ActivityId(id)], asked, Counting::Events);
-            (tenant, id, whole, answer.activity_id, visits, of)
+            let range = Window { from: answer.range.from, to: answer.range.to };
+            let expected_visits = mark(tenant, &[ActivityId(id)], range, Counting::Events);
+            (tenant, id, members, answer.activity_id, visits, expected_visits)
         }));
     }
     let (mut own, mut lost) = (0, 0);
-    for asked in asked {
-        let (tenant, id, members, activity, visits, of) = asked.await.unwrap();
+    for task in tasks {
+        let (tenant, id, members, activity, visits, expected_visits) = task.await.unwrap();
         assert_eq!(activity, Some(ActivityId(id)));
-        assert_eq!(visits, Some(of), "another's visits");
+        assert_eq!(visits, Some(expected_visits), "the visits of another question");
         match members {
             Some(members) => {
-                assert_eq!(members, id + tenant * 1_000, "another's figures");
+                assert_eq!(members, id + tenant * 1_000, "the members of another tenant");
                 own += 1;
             }
             None => lost += 1,
         }
     }
     let loads: usize = dashboards.iter().map(|(_, _, sources)| sources.calls(Of::Behavior)).sum();
-    println!("{own} requests got their own figures, {lost} got none, 0 got another's; {loads} loads");
+    println!("{own} requests got their own figures, {lost} got none; {loads} loads");
     assert_eq!(own, 10_000);
-    // Of 8 tenants, 6 activities and 3 seconds, by two dashboards each: all others found what was there.
+    // At most one load per tenant, activity, second of three, and dashboard of two. All other requests hit a cache.
     assert!(loads <= 8 * 6 * 3 * 2, "{loads} loads");
 }

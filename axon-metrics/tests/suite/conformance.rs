@@ -1,4 +1,4 @@
-//! The embedded store passes the suites that every store passes.
+//! The embedded store passes the conformance suites.
 
 #![cfg(all(feature = "memory", feature = "testing"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -26,11 +26,11 @@ impl BehaviorStore for Memory {
     const TIME_STEP: Duration = Duration::ZERO;
     const TELLS_ACTIVE: bool = true;
 
-    /// As lines of an export, which say in which index each document lies.
+    /// Loads the events as lines of an export, which contain the index of each document.
     async fn holding(events: &[EventRecord]) -> Option<MemoryStore> {
         let line = |(id, event): (usize, &EventRecord)| {
-            let believed = event.trigger == "PURCHASE" && !event.forged;
-            let index = if believed { "axon.event.commerce" } else { "axon.event.behavior" };
+            let is_purchase = event.trigger == "PURCHASE" && !event.forged;
+            let index = if is_purchase { "axon.event.commerce" } else { "axon.event.behavior" };
             let message = json!({
                 "eventId": event.definition, "triggerType": event.trigger, "occurredAt": event.at.to_rfc3339(),
                 "userId": event.user, "sessionId": event.session,
@@ -108,8 +108,8 @@ impl CatalogStore for Memory {
     }
 
     async fn add(source: &MemoryStore, campaign: &Campaign) {
-        let held = source.catalog(Duration::from_secs(1)).await.unwrap();
-        let campaigns = [held.campaigns(), std::slice::from_ref(campaign)].concat();
+        let current = source.catalog(Duration::from_secs(1)).await.unwrap();
+        let campaigns = [current.campaigns(), std::slice::from_ref(campaign)].concat();
         source.set_catalog(Catalog::new("KRW", campaigns).unwrap());
     }
 }
@@ -127,7 +127,7 @@ mod catalog {
     axon_metrics::catalog_source_conformance!(super::Memory);
 }
 
-/// The names of the functions of a suite, and those its macros list.
+/// The names of the functions of a suite, and the names that its macros list.
 fn sentences(source: &str) -> (Vec<&str>, Vec<&str>) {
     let functions = source.split("pub async fn ").skip(1).filter_map(|rest| rest.split('<').next()).collect();
     let lists = source.split("$store:\n").skip(1).filter_map(|rest| rest.split(");").next());

@@ -1,4 +1,4 @@
-//! The table of edge cases: each test is named as the sentence that is true.
+//! Edge cases of answers: each test is named by the sentence that it checks.
 
 #![cfg(feature = "memory")]
 
@@ -26,7 +26,7 @@ fn text(rate: &str) -> Option<String> {
     Some(rate.to_owned())
 }
 
-/// From one day to another, both included.
+/// From one day to another, both inclusive.
 fn days(start: &str, end: &str) -> Period {
     let day = |text: &str| Bound::Date(text.parse().expect("a date"));
     Period::Custom { start: day(start), end: day(end) }
@@ -96,7 +96,7 @@ async fn a_step_larger_than_the_one_before_has_its_true_rate_and_a_warning() {
 }
 
 #[tokio::test]
-async fn a_rate_is_100_only_of_equals_and_0_only_of_nothing() {
+async fn a_rate_is_100_only_for_equal_counts_and_0_only_for_0() {
     let store = store();
     let many = |trigger, count| (0..count).map(move |_| event(trigger, 1, "2024-11-12T09:00:00Z"));
     store.append_events(many("PAGE_VIEW", 20_001).chain(many("CLICK", 20_000)));
@@ -107,7 +107,7 @@ async fn a_rate_is_100_only_of_equals_and_0_only_of_nothing() {
 }
 
 #[tokio::test]
-async fn an_event_at_the_start_counts_and_one_at_the_end_or_at_the_answers_instant_does_not() {
+async fn a_window_has_its_start_but_neither_its_end_nor_the_answers_instant() {
     let store = store();
     // 2024-11-11, in Seoul.
     store.append_events([event("PAGE_VIEW", 1, "2024-11-10T15:00:00Z"), event("CLICK", 1, "2024-11-11T15:00:00Z")]);
@@ -127,7 +127,7 @@ async fn an_event_at_the_start_counts_and_one_at_the_end_or_at_the_answers_insta
 }
 
 #[tokio::test]
-async fn one_document_twice_counts_once_and_two_documents_of_one_order_are_one_subject() {
+async fn a_repeated_document_counts_once_and_an_order_is_one_subject() {
     let line = |id: &str| {
         format!(
             r#"{{"_index":"axon.event.commerce","_id":"{id}","_source":{{"triggerType":"PURCHASE","occurredAt":"2024-11-12T09:00:00Z","userId":1,"properties":{{"activityId":{ACTIVITY},"orderId":"o-1"}}}}}}"#
@@ -146,7 +146,7 @@ async fn one_document_twice_counts_once_and_two_documents_of_one_order_are_one_s
 }
 
 #[tokio::test]
-async fn cancelled_and_refunded_orders_stand_beside_the_confirmed_ones() {
+async fn cancelled_and_refunded_orders_are_counted_separately() {
     let store = store();
     let with = |id, status: &str| Purchase { status: status.into(), ..sale(id, "2024-11-11T09:00:00Z") };
     store.append_purchases([with(1, "CONFIRMED"), with(2, "CANCELLED"), with(3, "REFUNDED")]);
@@ -206,7 +206,7 @@ async fn an_activity_without_a_funnel_has_stock_and_sales_but_no_steps() {
 }
 
 #[tokio::test]
-async fn a_campaigns_funnel_counts_its_activities_that_have_one() {
+async fn a_campaigns_funnel_counts_only_activities_with_a_funnel() {
     let coupon = Activity { kind: ActivityKind::Other("COUPON".into()), ..activity(790) };
     let store = MemoryStore::new(catalog([activity(ACTIVITY), coupon]));
     let view = event("PAGE_VIEW", 1, "2024-11-12T10:29:00Z");
@@ -220,10 +220,10 @@ async fn a_campaigns_funnel_counts_its_activities_that_have_one() {
 }
 
 #[tokio::test]
-async fn counts_of_an_ended_campaign_are_those_of_the_range_and_live_widgets_show_the_last_value() {
+async fn an_ended_campaign_has_the_counts_of_the_range_and_its_last_stock() {
     let over = Activity { end: Some(at("2024-11-10T15:00:00Z")), ..activity(ACTIVITY) };
     let store = MemoryStore::new(catalog([over]));
-    // Early, in time, late; approved in time.
+    // Views before, during and after the promotion; an approval during it.
     store.append_events([
         event("PAGE_VIEW", 1, "2024-11-05T14:59:00Z"),
         event("PAGE_VIEW", 2, "2024-11-08T09:00:00Z"),
@@ -239,7 +239,7 @@ async fn counts_of_an_ended_campaign_are_those_of_the_range_and_live_widgets_sho
 }
 
 #[tokio::test]
-async fn a_range_outside_the_campaign_has_measured_zeros_and_the_phase() {
+async fn a_range_outside_the_campaign_has_measured_zeros_and_its_phase() {
     let store = store();
     store.append_events([event("PAGE_VIEW", 1, "2024-11-12T09:00:00Z")]);
     store.append_purchases([sale(1, "2024-11-12T09:00:00Z"), shop(2, "2024-01-15T00:00:00Z")]);
@@ -259,7 +259,7 @@ async fn an_unknown_campaign_is_not_found() {
 }
 
 #[tokio::test]
-async fn at_midnight_all_widgets_look_at_the_same_day() {
+async fn at_midnight_all_widgets_are_about_the_same_day() {
     let store = store();
     let yesterday = "2024-11-11T14:59:59.999999Z";
     store.append_events([event("PAGE_VIEW", 1, yesterday)]);
@@ -299,9 +299,9 @@ async fn a_day_of_a_clock_change_has_23_or_25_hours() {
 }
 
 #[tokio::test]
-async fn the_baseline_goes_by_the_local_hour_and_a_skipped_hour_expects_nothing() {
-    // Los Angeles skips 02:00 on Sunday, the 10th of March 2024. A promotion of that day; one order at 01:30 and one at
-    // 02:30 on each of four Sundays before.
+async fn the_baseline_uses_local_hours_and_a_skipped_hour_expects_nothing() {
+    // Los Angeles skips the hour from 02:00 on Sunday 2024-03-10, the day of the promotion. Each of the four Sundays
+    // before has one order at 01:30 and one at 02:30.
     let promotion = Activity {
         start: Some(at("2024-03-10T08:00:00Z")),
         end: Some(at("2024-03-11T07:00:00Z")),
@@ -320,14 +320,14 @@ async fn the_baseline_goes_by_the_local_hour_and_a_skipped_hour_expects_nothing(
     let baseline =
         ask(dashboard, campaign().period(days("2024-03-10", "2024-03-10"))).await.data.comparison.unwrap().baseline;
     assert_eq!(baseline.method, Some(BaselineMethod::HourOfWeek));
-    // One each Sunday at 01:30; the hour of the other is skipped.
+    // The order at 01:30 is expected. The hour of the other order is skipped.
     assert_eq!(baseline.orders.map(|orders| orders.to_string()), text("1"));
 }
 
 #[tokio::test]
-async fn without_history_there_is_no_baseline_and_promotion_and_regular_stand() {
+async fn without_history_only_the_baseline_is_missing() {
     let store = store();
-    // The ledger begins in the last 24 hours before the promotion.
+    // The ledger starts less than 24 hours before the promotion.
     store.append_purchases([
         shop(1, "2024-11-05T00:00:00Z"),
         shop(2, "2024-11-12T09:00:00Z"),
@@ -345,7 +345,7 @@ async fn without_history_there_is_no_baseline_and_promotion_and_regular_stand() 
 #[tokio::test]
 async fn a_baseline_without_sales_is_a_measured_zero() {
     let store = store();
-    // The ledger reaches back, with another product.
+    // The ledger reaches back far enough, with a purchase of another product.
     let other = Purchase { product: Some(1.into()), ..shop(1, "2024-09-01T00:00:00Z") };
     store.append_purchases([other]);
     let baseline = answer(&store, campaign()).await.data.comparison.unwrap().baseline;
@@ -355,7 +355,7 @@ async fn a_baseline_without_sales_is_a_measured_zero() {
 }
 
 #[tokio::test]
-async fn a_dead_redis_costs_stock_and_participants_and_leaves_the_funnel() {
+async fn without_redis_only_stock_and_participants_are_missing() {
     let store = store();
     store.append_events([event("PAGE_VIEW", 1, "2024-11-12T10:29:00Z")]);
     let dashboard = || builder(&store).realtime(Down("redis")).build();
@@ -363,7 +363,7 @@ async fn a_dead_redis_costs_stock_and_participants_and_leaves_the_funnel() {
     let realtime = answer.data.realtime.as_ref().unwrap();
     assert_eq!((realtime.remaining_stock, realtime.participants_total), (None, None));
     assert_eq!(why(&answer, Widget::Realtime, "remainingStock"), "unavailable no_answer");
-    // Active users and inflow come from elsewhere.
+    // Active users and inflow come from another source.
     assert_eq!((realtime.active_users, answer.widgets[&Widget::Realtime].status), (Some(1), WidgetStatus::Partial));
     assert_eq!(values(&answer)[0], Some(1));
     for widget in [Widget::Overview, Widget::Funnel, Widget::Comparison] {
@@ -372,7 +372,7 @@ async fn a_dead_redis_costs_stock_and_participants_and_leaves_the_funnel() {
 }
 
 #[tokio::test]
-async fn a_dead_elasticsearch_costs_its_steps_and_their_rates_and_leaves_sales_and_stock() {
+async fn without_elasticsearch_sales_and_stock_are_still_answered() {
     let store = store();
     store.append_events([event("APPROVED", 1, "2024-11-12T09:00:00Z")]);
     store.append_purchases([sale(1, "2024-11-12T09:00:00Z")]);
@@ -390,7 +390,7 @@ async fn a_dead_elasticsearch_costs_its_steps_and_their_rates_and_leaves_sales_a
 }
 
 #[tokio::test]
-async fn a_dead_elasticsearch_leaves_the_steps_of_the_ledger() {
+async fn without_elasticsearch_the_steps_of_the_ledger_are_counted() {
     let store = store();
     store.append_purchases([sale(1, "2024-11-12T09:00:00Z")]);
     let rules = StepRules::default().with("purchase", Record::Ledger(LedgerStep::Purchase)).unwrap();
@@ -402,7 +402,7 @@ async fn a_dead_elasticsearch_leaves_the_steps_of_the_ledger() {
 }
 
 #[tokio::test]
-async fn when_nothing_asked_for_can_be_answered_there_is_no_answer() {
+async fn without_a_figure_in_any_requested_widget_there_is_no_answer() {
     let dashboard = builder(&store()).behavior(Down("elasticsearch")).build();
     let request = campaign().widgets([Widget::Overview, Widget::Funnel]);
     let error = dashboard.answer(&request, at(NOW)).await.unwrap_err();
@@ -423,7 +423,7 @@ fn an_id_that_cannot_exist_is_an_invalid_request() {
 }
 
 #[tokio::test]
-async fn an_id_that_cannot_exist_is_never_looked_up() {
+async fn an_id_that_cannot_exist_is_refused_without_a_lookup() {
     let dashboard = builder(&store()).build();
     for id in [0, u64::MAX] {
         let error = dashboard.answer(&DashboardRequest::campaign(id), at(NOW)).await.unwrap_err();

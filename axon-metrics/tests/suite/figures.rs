@@ -1,4 +1,4 @@
-//! Figures by their keys: each is what the answer's JSON has at its path, or is missing for a reason.
+//! Figures by their keys: each is the value at its path in the JSON of the answer, or missing with a reason.
 
 #![cfg(feature = "memory")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -16,8 +16,8 @@ use small::{ACTIVITY, activity, answer, ask, at, campaign, catalog, event, sale,
 
 const OTHER: u64 = 5;
 
-/// A world in which every figure that can be measured is there.
-fn world() -> MemoryStore {
+/// A store with records for every figure that can be measured.
+fn full_store() -> MemoryStore {
     let store = MemoryStore::new(catalog([activity(ACTIVITY)]));
     for (day, users) in [("2024-11-11", 20), ("2024-11-04", 10)] {
         let on = |trigger: &str, users: u64| {
@@ -42,26 +42,27 @@ fn everything() -> DashboardRequest {
     campaign().widgets(Widget::ALL).compare_previous()
 }
 
-/// What stands at a path of `data`; an activity stands by its id.
+/// The value at a path of `data`. An activity is given by its id.
 fn at_path<'a>(data: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(data, |value, part| match part.strip_suffix(']').and_then(|part| part.split_once('[')) {
         None => &value[part],
-        Some((list, place)) => {
-            let (items, place) = (value[list].as_array().unwrap(), place.parse::<u64>().unwrap());
-            let by_id = items.iter().find(|item| item["activityId"] == place);
-            by_id.unwrap_or_else(|| &items[usize::try_from(place).unwrap()])
+        Some((list, index)) => {
+            let (items, index) = (value[list].as_array().unwrap(), index.parse::<u64>().unwrap());
+            let by_id = items.iter().find(|item| item["activityId"] == index);
+            by_id.unwrap_or_else(|| &items[usize::try_from(index).unwrap()])
         }
     })
 }
 
-fn kind_fits(value: FigureValue, key: FigureKey) -> bool {
-    let expected = matches!(key, FigureKey::BaselineOrders | FigureKey::BaselineQuantity);
+/// Whether the variant of a value fits the unit of its key.
+fn variant_fits(value: FigureValue, key: FigureKey) -> bool {
+    let is_expectation = matches!(key, FigureKey::BaselineOrders | FigureKey::BaselineQuantity);
     match value {
         FigureValue::Percent(_) => key.unit() == Unit::Percent,
         FigureValue::Money(_) => key.unit() == Unit::Money,
         FigureValue::Instant(_) => key.unit() == Unit::Instant,
-        FigureValue::Number(_) => expected,
-        FigureValue::Count(_) => !expected && !matches!(key.unit(), Unit::Percent | Unit::Money | Unit::Instant),
+        FigureValue::Number(_) => is_expectation,
+        FigureValue::Count(_) => !is_expectation && !matches!(key.unit(), Unit::Percent | Unit::Money | Unit::Instant),
         _ => false,
     }
 }
@@ -75,7 +76,7 @@ fn missing<'a>(figure: &Figure<'a>) -> (MissingReason, Option<&'a MissingDetail>
 
 #[tokio::test]
 async fn every_figure_is_what_the_json_has_at_its_path() {
-    let answer = answer(&world(), everything()).await;
+    let answer = answer(&full_store(), everything()).await;
     let data = serde_json::to_value(&answer.data).unwrap();
     for key in FigureKey::ALL {
         let figures = answer.figures_of(key).unwrap_or_else(|why| panic!("{key}: {why}"));
@@ -89,7 +90,7 @@ async fn every_figure_is_what_the_json_has_at_its_path() {
             }
             let value = figure.value.unwrap_or_else(|why| panic!("{}: {why}", figure.path));
             assert_eq!(&serde_json::to_value(value).unwrap(), json, "{}", figure.path);
-            assert!(kind_fits(value, key), "{key}: {value:?}");
+            assert!(variant_fits(value, key), "{key}: {value:?}");
         }
     }
     let paths = |key| answer.figures_of(key).unwrap().into_iter().map(|figure| figure.path).collect::<Vec<_>>();
@@ -103,7 +104,7 @@ async fn every_figure_is_what_the_json_has_at_its_path() {
 
 #[tokio::test]
 async fn a_figure_of_a_list_is_found_by_what_it_is_about() {
-    let answer = answer(&world(), everything()).await;
+    let answer = answer(&full_store(), everything()).await;
     let count = |key, at| answer.figure_of(key, at).value.unwrap().count();
     assert_eq!(count(FigureKey::StepValue, At::Step("purchase")), Some(5));
     assert_eq!(count(FigureKey::ActivityTotalVisits, At::Activity(ActivityId(ACTIVITY))), Some(21));
@@ -114,20 +115,20 @@ async fn a_figure_of_a_list_is_found_by_what_it_is_about() {
     let funnel = answer.data.funnel.as_ref().unwrap();
     assert_eq!(funnel.step("purchase").and_then(|step| step.value), Some(5));
     assert_eq!(funnel.step("share"), None);
-    for (key, place) in [
+    for (key, at) in [
         (FigureKey::StepValue, At::Step("share")),
         (FigureKey::StepValue, At::Whole),
         (FigureKey::ConversionRate, At::Step("purchase")),
         (FigureKey::HourlyVisits, At::Hour(at("2024-11-12T10:00:01Z"))),
         (FigureKey::OtherPromotionOrders, At::Activity(ActivityId(ACTIVITY))),
     ] {
-        assert_eq!(answer.figure_of(key, place).value, Err(NoFigure::NotListed), "{key} {place:?}");
+        assert_eq!(answer.figure_of(key, at).value, Err(NoFigure::NotListed), "{key} {at:?}");
     }
 }
 
-/// Nothing but the catalog is connected.
+/// The answer of a dashboard with only the catalog connected.
 async fn without_sources() -> DashboardAnswer {
-    let dashboard = Dashboard::builder().catalog(world()).lifetimes(Lifetimes::none()).build();
+    let dashboard = Dashboard::builder().catalog(full_store()).lifetimes(Lifetimes::none()).build();
     ask(dashboard, everything()).await
 }
 
@@ -137,7 +138,7 @@ async fn without_sources_every_figure_is_missing_with_its_reason() {
     let no_source = (MissingReason::NotMeasured, Some(&MissingDetail::NoSource));
     for key in FigureKey::ALL {
         match answer.figures_of(key) {
-            // A list that is null as a whole.
+            // The whole list is null.
             Err(NoFigure::Missing(list)) => {
                 assert!(matches!(key, FigureKey::HourlyVisits | FigureKey::OtherPromotionOrders), "{key}");
                 assert_eq!((list.reason, list.detail.as_ref()), no_source, "{key}");
@@ -149,7 +150,7 @@ async fn without_sources_every_figure_is_missing_with_its_reason() {
                 assert!(!figures.is_empty(), "{key}");
                 for figure in figures {
                     match key {
-                        // The catalog knows the limit.
+                        // The limit comes from the catalog.
                         FigureKey::InitialStock => assert_eq!(figure.value, Ok(FigureValue::Count(100))),
                         FigureKey::BaselineBuyers => assert_eq!(missing(&figure), (MissingReason::NotSupported, None)),
                         _ => assert_eq!(missing(&figure), no_source, "{}", figure.path),
@@ -162,7 +163,7 @@ async fn without_sources_every_figure_is_missing_with_its_reason() {
 
 #[tokio::test]
 async fn a_figure_that_was_not_asked_for_is_not_missing() {
-    let answer = answer(&world(), campaign().widgets([Widget::Overview])).await;
+    let answer = answer(&full_store(), campaign().widgets([Widget::Overview])).await;
     for key in FigureKey::ALL {
         let asked = key.widget() == Widget::Overview && key != FigureKey::Change;
         assert_eq!(answer.figure(key).value == Err(NoFigure::NotAsked), !asked, "{key}");
@@ -171,7 +172,7 @@ async fn a_figure_that_was_not_asked_for_is_not_missing() {
 }
 
 #[tokio::test]
-async fn a_null_without_a_reason_is_told_apart_from_one_with_a_reason() {
+async fn a_null_without_a_reason_is_unexplained() {
     let mut answer = without_sources().await;
     answer.widgets.values_mut().for_each(|state| state.missing.clear());
     for key in [FigureKey::TotalVisits, FigureKey::RemainingStock] {

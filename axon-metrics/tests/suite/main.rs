@@ -1,4 +1,4 @@
-//! The library as who embeds it meets it: the tests that may share a process, one module per subject.
+//! Tests of the public interface of the library, one module per subject. They share one test program.
 
 mod cache_conformance;
 mod cache_keys;

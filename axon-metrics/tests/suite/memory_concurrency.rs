@@ -1,5 +1,5 @@
-//! Readers and writers at the same time: readers never stop, never see half of what was added together, and never see less
-//! than before.
+//! Concurrent readers and writers of the embedded store: readers are never blocked, never see a part of a batch, and
+//! never see fewer records than before.
 
 #![cfg(feature = "memory")]
 
@@ -66,7 +66,7 @@ async fn events(store: &MemoryStore, counting: Counting) -> [u64; 3] {
         BehaviorQuestion { scope: scope(counting), budget: BUDGET, steps, series: Vec::new(), active: Some(all()) };
     let facts = store.behavior(&question).await.expect("an answer");
     let [views, clicks] = &facts.steps.current[..] else { panic!("two counts") };
-    [value(views), value(clicks), value(facts.active.as_ref().expect("asked"))]
+    [value(views), value(clicks), value(facts.active.as_ref().expect("requested facts"))]
 }
 
 async fn ledger(store: &MemoryStore) -> LedgerFigures {
@@ -77,9 +77,9 @@ async fn ledger(store: &MemoryStore) -> LedgerFigures {
     let question = LedgerQuestion { scope, budget: BUDGET, steps, sales: Some(sales), history: Some(history) };
     let facts = store.ledger(&question).await.expect("an answer");
     let [entries, purchases] = &facts.steps.current[..] else { panic!("two counts") };
-    let sales = facts.sales.expect("asked");
+    let sales = facts.sales.expect("requested facts");
     let promotion = sales.promotion.expect("measured").value;
-    let history = facts.history.expect("asked").expect("measured").value;
+    let history = facts.history.expect("requested facts").expect("measured").value;
     LedgerFigures {
         entries: value(entries),
         purchases: value(purchases),
@@ -114,24 +114,24 @@ fn purchase(id: u64, activity: Option<ActivityId>, status: &str) -> Purchase {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn a_batch_is_seen_whole_or_not_at_all_and_counts_only_grow() {
+async fn readers_see_only_whole_batches_and_counts_only_grow() {
     const BATCHES: u64 = 2_000;
     let store = MemoryStore::new(Catalog::default());
     let done = Arc::new(AtomicBool::new(false));
-    let began = Arc::new(Barrier::new(3));
+    let start = Arc::new(Barrier::new(3));
     let reader = |counting| {
-        let (store, done, began) = (store.clone(), Arc::clone(&done), Arc::clone(&began));
+        let (store, done, start) = (store.clone(), Arc::clone(&done), Arc::clone(&start));
         tokio::spawn(async move {
-            began.wait();
+            start.wait();
             let (mut last, mut answers) = ([0; 3], 0_u64);
             loop {
                 let last_round = done.load(Ordering::SeqCst);
-                let seen = events(&store, counting).await;
-                // Every batch holds one view and three clicks of one new user.
+                let counts = events(&store, counting).await;
+                // Every batch has one view and three clicks of one new user.
                 let clicks = if counting == Counting::Events { 3 } else { 1 };
-                assert_eq!(seen, [seen[0], seen[0] * clicks, seen[0]]);
-                assert!(seen[0] >= last[0], "{seen:?} after {last:?}");
-                (last, answers) = (seen, answers + 1);
+                assert_eq!(counts, [counts[0], counts[0] * clicks, counts[0]]);
+                assert!(counts[0] >= last[0], "{counts:?} after {last:?}");
+                (last, answers) = (counts, answers + 1);
                 if last_round {
                     return (last, answers);
                 }
@@ -142,9 +142,9 @@ async fn a_batch_is_seen_whole_or_not_at_all_and_counts_only_grow() {
     let writer = {
         let (store, done) = (store.clone(), Arc::clone(&done));
         std::thread::spawn(move || {
-            began.wait();
+            start.wait();
             for user in 0..BATCHES {
-                // Out of order: every third batch lies before the one that came before it.
+                // Out of order: every third batch is older than the one before it.
                 let second = i64::try_from(if user % 3 == 2 { user - 2 } else { user }).expect("small");
                 let click = || event("CLICK", user, second);
                 store.append_events([event("PAGE_VIEW", user, second), click(), click(), click()]);
@@ -162,17 +162,17 @@ async fn a_batch_is_seen_whole_or_not_at_all_and_counts_only_grow() {
 }
 
 #[tokio::test]
-async fn a_reader_goes_on_while_a_writer_is_at_work() {
+async fn a_writer_does_not_block_readers() {
     let store = MemoryStore::new(Catalog::default());
     store.append_events([event("CLICK", 1, 0)]);
-    let (sender, wait) = std::sync::mpsc::channel::<()>();
-    // The writer is in the middle of a batch for as long as it is not told to go on.
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    // The writer stays in the middle of a batch until it receives a message.
     let writer = {
         let store = store.clone();
         std::thread::spawn(move || {
             store.append_events([0, 1].into_iter().map(|part| {
                 if part == 1 {
-                    wait.recv().expect("told");
+                    receiver.recv().expect("a message");
                 }
                 event("CLICK", 2, 0)
             }));
@@ -181,13 +181,13 @@ async fn a_reader_goes_on_while_a_writer_is_at_work() {
     assert_eq!(events(&store, Counting::Events).await, [0, 1, 1]);
     store.append_events([event("PAGE_VIEW", 1, 0)]);
     assert_eq!(events(&store, Counting::Events).await, [1, 1, 1]);
-    sender.send(()).expect("told");
+    sender.send(()).expect("a waiting writer");
     writer.join().expect("no panic");
     assert_eq!(events(&store, Counting::Events).await, [1, 3, 2]);
 }
 
 #[tokio::test]
-async fn a_row_takes_the_place_of_the_one_with_its_id_and_is_never_there_twice() {
+async fn a_row_replaces_the_one_with_the_same_id() {
     let store = MemoryStore::new(Catalog::default());
     let shop = || (100..110).map(|id| purchase(id, None, "CONFIRMED"));
     store.append_purchases((0..10).map(|id| purchase(id, Some(ACTIVITY), "PENDING")).chain(shop()));
@@ -199,7 +199,7 @@ async fn a_row_takes_the_place_of_the_one_with_its_id_and_is_never_there_twice()
         created_at: at(i64::try_from(id).expect("small")),
     };
     store.append_entries((0..10).map(|id| entry(id, "PENDING")));
-    let seen = |entries, purchases: u64, cancelled, shop| LedgerFigures {
+    let expected = |entries, purchases: u64, cancelled, shop| LedgerFigures {
         entries,
         purchases,
         orders: purchases,
@@ -208,11 +208,11 @@ async fn a_row_takes_the_place_of_the_one_with_its_id_and_is_never_there_twice()
         shop,
         history: shop,
     };
-    assert_eq!(ledger(&store).await, seen(0, 0, 0, 10));
-    // Within a batch, too, the last row of an id is the one.
+    assert_eq!(ledger(&store).await, expected(0, 0, 0, 10));
+    // Within a batch, too, the last row of an id wins.
     store.append_entries([entry(3, "REJECTED"), entry(3, "APPROVED"), entry(4, "APPROVED"), entry(11, "APPROVED")]);
     store.append_purchases((0..10).map(|id| purchase(id, Some(ACTIVITY), "CONFIRMED")));
-    assert_eq!(ledger(&store).await, seen(3, 10, 0, 10));
+    assert_eq!(ledger(&store).await, expected(3, 10, 0, 10));
     store.append_entries([entry(4, "REJECTED")]);
     store.append_purchases([
         purchase(2, Some(ACTIVITY), "REFUNDED"),
@@ -220,34 +220,34 @@ async fn a_row_takes_the_place_of_the_one_with_its_id_and_is_never_there_twice()
         purchase(7, None, "CONFIRMED"),
         Purchase { price: -Money::ONE, ..purchase(8, Some(ACTIVITY), "CONFIRMED") },
     ]);
-    assert_eq!(ledger(&store).await, seen(2, 7, 2, 11));
+    assert_eq!(ledger(&store).await, expected(2, 7, 2, 11));
     let report = store.report(at(0));
     assert_eq!((report.ledger.entries, report.ledger.purchases, report.ledger.replaced), (15, 33, 4 + 10 + 3));
     assert_eq!(report.rejected.total, 1);
 }
 
 #[tokio::test]
-async fn replacing_every_row_of_a_large_ledger_one_batch_at_a_time_takes_no_time() {
+async fn replacing_all_rows_of_a_large_ledger_in_batches_is_fast() {
     let store = MemoryStore::new(Catalog::default());
-    let began = std::time::Instant::now();
+    let started = std::time::Instant::now();
     for status in ["PENDING", "CONFIRMED"] {
         for batch in 0..100 {
             store.append_purchases((batch * 1000..(batch + 1) * 1000).map(|id| purchase(id, Some(ACTIVITY), status)));
         }
     }
     assert_eq!(ledger(&store).await.orders, 100_000);
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "replacing the rows took {:?}", started.elapsed());
 }
 
 #[tokio::test]
-async fn a_sum_that_money_cannot_hold_is_said_to_be_too_large() {
+async fn a_sum_beyond_the_range_of_money_is_too_large() {
     let store = MemoryStore::new(Catalog::default());
-    let dear = |id| Purchase { price: Money::MAX, quantity: 1, ..purchase(id, Some(ACTIVITY), "CONFIRMED") };
-    store.append_purchases([dear(1), dear(2), purchase(3, None, "CONFIRMED")]);
+    let expensive = |id| Purchase { price: Money::MAX, quantity: 1, ..purchase(id, Some(ACTIVITY), "CONFIRMED") };
+    store.append_purchases([expensive(1), expensive(2), purchase(3, None, "CONFIRMED")]);
     let sales = SalesQuestion { products: vec![PRODUCT], window: all() };
     let scope = scope(Counting::Events);
     let question = LedgerQuestion { scope, budget: BUDGET, steps: vec![], sales: Some(sales), history: None };
-    let sales = store.ledger(&question).await.expect("an answer").sales.expect("asked");
+    let sales = store.ledger(&question).await.expect("an answer").sales.expect("requested facts");
     assert!(matches!(sales.promotion, Err(axon_metrics::Missing::TooLarge)));
     assert_eq!(sales.regular.expect("measured").value.orders, 1);
 }
@@ -257,23 +257,23 @@ async fn slots_are_derived_until_one_is_taken_and_then_counted() {
     let store = MemoryStore::new(Catalog::default());
     store.append_events([1, 1, 2].map(|user| event("APPROVED", user, 0)));
     store.append_events([Event { user: None, session: Some("s".into()), ..event("APPROVED", 0, 0) }]);
-    let seen = |slots: &Slots| {
+    let figures = |slots: &Slots| {
         let stock = slots.stock.as_ref().expect("measured").value;
         (stock, value(&slots.members), slots.derived)
     };
-    assert_eq!(seen(&slots(&store).await), (Stock::Held(2), 2, true));
+    assert_eq!(figures(&slots(&store).await), (Stock::Held(2), 2, true));
     let slot = |user, change| Slot { activity: ACTIVITY, user, change };
     let (taken, released) = (SlotChange::Taken, SlotChange::Released);
     store.append_slots([]);
     assert!(slots(&store).await.derived);
     store.append_slots([slot(1, taken), slot(1, taken), slot(2, taken), slot(3, taken), slot(3, released)]);
-    assert_eq!(seen(&slots(&store).await), (Stock::Held(2), 2, false));
+    assert_eq!(figures(&slots(&store).await), (Stock::Held(2), 2, false));
     store.append_slots([slot(9, released), slot(1, released), slot(2, released)]);
-    assert_eq!(seen(&slots(&store).await), (Stock::Held(0), 0, false));
+    assert_eq!(figures(&slots(&store).await), (Stock::Held(0), 0, false));
 }
 
 #[tokio::test]
-async fn a_catalog_can_be_put_in_the_place_of_another() {
+async fn a_catalog_can_be_replaced() {
     let store = MemoryStore::new(Catalog::default());
     store.set_catalog(Catalog::new("KRW", vec![]).expect("a catalog"));
     assert_eq!(store.catalog(BUDGET).await.expect("a catalog").currency(), "KRW");

@@ -1,4 +1,4 @@
-//! Sales as the embedded store answers them: what is the promotion's, the shop's, and other promotions'.
+//! Sales in answers of the embedded store: of the promotion, of the shop, and of other promotions.
 
 #![cfg(feature = "memory")]
 
@@ -15,7 +15,7 @@ use axon_metrics::{
 
 const PRODUCT: ProductId = ProductId(301);
 
-/// The minute of the day.
+/// The instant this many minutes after 2024-11-12T00:00:00Z.
 fn at(minute: i64) -> Timestamp {
     "2024-11-12T00:00:00Z".parse::<Timestamp>().expect("an instant") + chrono::Duration::minutes(minute)
 }
@@ -54,20 +54,20 @@ fn store() -> MemoryStore {
     let campaigns = vec![campaign(1, vec![activity(77), activity(78)]), campaign(2, vec![activity(80)])];
     let store = MemoryStore::new(Catalog::new("KRW", campaigns).expect("a catalog"));
     store.append_purchases([
-        // The promotion's, whatever they sell: the window's first instant is inside, its end is not.
+        // Purchases of the promotion, of any product. The window includes its first instant, and not its end.
         purchase(1, Some(77), 301, 60),
         purchase(2, Some(78), 999, 119),
         purchase(3, Some(77), 301, 59),
         purchase(4, Some(77), 301, 120),
         Purchase { status: "REFUNDED".into(), ..purchase(5, Some(77), 301, 70) },
-        // The shop's.
+        // Purchases of the shop.
         purchase(6, None, 301, 60),
         purchase(7, None, 999, 60),
         purchase(8, None, 301, 10),
         purchase(9, None, 301, 49),
         purchase(10, None, 301, 50),
         Purchase { product: None, ..purchase(11, None, 301, 60) },
-        // Other promotions': a known one, and one the catalog does not list.
+        // Purchases of other promotions: of a known one, and of one that the catalog does not list.
         purchase(12, Some(80), 301, 60),
         purchase(13, Some(79), 301, 61),
         purchase(14, Some(79), 301, 62),
@@ -111,7 +111,7 @@ async fn ask(
         history: Some(history),
     };
     let facts = store().ledger(&question).await.expect("an answer");
-    (facts.steps, facts.sales.expect("asked"), facts.history.expect("asked"))
+    (facts.steps, facts.sales.expect("requested facts"), facts.history.expect("requested facts"))
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn purchases_are_the_promotions_the_shops_or_another_promotions() {
 }
 
 #[tokio::test]
-async fn history_is_of_the_shop_in_hours_from_its_windows_start() {
+async fn history_has_the_purchases_of_the_shop_per_hour_of_its_window() {
     let (.., history) = ask(vec![PRODUCT], Counting::Events, at(1000)).await;
     let history = history.expect("measured").value;
     assert_eq!(history.since, Some(at(10)));
@@ -150,7 +150,7 @@ async fn without_products_only_the_promotion_is_measured() {
 }
 
 #[tokio::test]
-async fn steps_count_rows_or_users_and_apart_always_rows() {
+async fn steps_count_rows_or_users_and_per_activity_always_rows() {
     let counts = |facts: &[axon_metrics::Fact<u64>]| -> Vec<u64> {
         facts.iter().map(|fact| fact.as_ref().expect("measured").value).collect()
     };

@@ -1,5 +1,5 @@
-//! What a scrape shows of a dashboard's sources: every metric is described, and none of its labels names an id. What `promtool`
-//! says of a whole server's is looked at by `scripts/drill-api`.
+//! The metrics of a dashboard's sources in a scrape: every metric is described, and no label contains an id.
+//! Lives elsewhere: checking the metrics of a whole server with `promtool` (`scripts/drill-api`).
 
 #![cfg(all(feature = "metrics", feature = "memory"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -18,11 +18,11 @@ use axon_metrics::{
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-/// Stock whose connection breaks the first time, and which is gone from the third on.
-struct Breaks(AtomicUsize);
+/// A source whose connection is lost at the first call. It is overloaded at the second, and unavailable after that.
+struct FailingRealtime(AtomicUsize);
 
 #[async_trait::async_trait]
-impl RealtimeSource for Breaks {
+impl RealtimeSource for FailingRealtime {
     fn name(&self) -> &'static str {
         "redis"
     }
@@ -38,7 +38,8 @@ impl RealtimeSource for Breaks {
     }
 }
 
-async fn asked() {
+/// Asks for some answers.
+async fn ask() {
     let now: Timestamp = "2024-11-12T10:30:00Z".parse().unwrap();
     let activity = Activity {
         id: ActivityId(4_711_789),
@@ -62,31 +63,31 @@ async fn asked() {
         .catalog(store.clone())
         .behavior(store.clone())
         .ledger(store)
-        .realtime(Breaks(AtomicUsize::new(0)))
+        .realtime(FailingRealtime(AtomicUsize::new(0)))
         .build();
     for second in 0..8 {
-        // So far from each other that no cached answer is used again.
+        // So far apart that no cached answer is reused.
         let now = now + chrono::Duration::seconds(10 * second);
         tokio::time::advance(Duration::from_millis(400)).await;
         dashboard.answer(&DashboardRequest::campaign(4_711_123).widgets(Widget::ALL), now).await.unwrap();
     }
 }
 
-/// The scrape after some answers.
-fn scraped() -> String {
+/// A scrape after some answers.
+fn scrape() -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
-    let scrape = recorder.handle();
+    let handle = recorder.handle();
     metrics::with_local_recorder(&recorder, || {
         observe::describe();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(asked());
+        runtime.block_on(ask());
     });
-    scrape.render()
+    handle.render()
 }
 
 #[test]
-fn a_scrape_tells_of_every_source_and_names_no_id() {
-    let text = scraped();
+fn a_scrape_has_metrics_of_every_source_and_no_id() {
+    let text = scrape();
     for part in [
         r#"axon_source_requests_total{source="memory",seam="catalog",outcome="ok"}"#,
         r#"axon_source_requests_total{source="memory",seam="behavior",outcome="ok"}"#,
@@ -99,15 +100,15 @@ fn a_scrape_tells_of_every_source_and_names_no_id() {
         r#"axon_source_in_flight{source="memory",seam="ledger"} 0"#,
         r#"axon_data_age_seconds{source="memory",seam="behavior"}"#,
     ] {
-        assert!(text.contains(part), "{part} is not in\n{text}");
+        assert!(text.contains(part), "{part} is not in the scrape:\n{text}");
     }
     assert!(!text.contains("4711"), "{text}");
 }
 
 #[test]
 fn every_metric_is_described() {
-    let text = scraped();
+    let text = scrape();
     let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     let undescribed: Vec<_> = families.filter(|family| !text.contains(&format!("# HELP {family} "))).collect();
-    assert!(undescribed.is_empty(), "{undescribed:?}");
+    assert!(undescribed.is_empty(), "metrics without a description: {undescribed:?}");
 }

@@ -1,6 +1,6 @@
-//! The memory store, asked through the dashboard, against the same question answered record by record.
+//! Compares answers over the memory store with an oracle: a second implementation that counts record by record.
 //!
-//! `ORACLE_CASES=100000 cargo test -p axon-metrics --test suite oracle` looks harder.
+//! `ORACLE_CASES=100000 cargo test -p axon-metrics --test suite oracle` runs more cases.
 
 #![cfg(feature = "memory")]
 #![allow(clippy::unwrap_used, reason = "helpers of a test may fail it as the test itself may")]
@@ -29,7 +29,7 @@ fn the_memory_store_answers_as_a_count_record_by_record() {
     let outcome = runner.run(&world::world(), |world| {
         let dashboard = world::dashboard(&world);
         let answer = runtime.block_on(dashboard.answer(&request(&world), world.now.instant()));
-        same(&world, answer.map(|answer| serde_json::to_value(answer).expect("an answer is JSON")))
+        compare(&world, answer.map(|answer| serde_json::to_value(answer).expect("an answer is JSON")))
     });
     if let Err(error) = outcome {
         panic!("{error}");
@@ -58,7 +58,8 @@ fn request(world: &World) -> DashboardRequest {
     if question.compare { request.compare_previous() } else { request }
 }
 
-fn same(world: &World, answer: Result<Value, AnswerError>) -> Result<(), TestCaseError> {
+/// Compares an answer with the oracle.
+fn compare(world: &World, answer: Result<Value, AnswerError>) -> Result<(), TestCaseError> {
     let (answer, (head, widgets)) = match (answer, world::expected(world)) {
         (Ok(answer), Some(expected)) => (answer, expected),
         (Err(AnswerError::Invalid(_)), None) => return Ok(()),
@@ -72,16 +73,16 @@ fn same(world: &World, answer: Result<Value, AnswerError>) -> Result<(), TestCas
     }
     differences.compare("activityId", head.get("activityId").unwrap_or(&Value::Null), &answer["activityId"]);
     let names = |object: &Value| object.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
-    let asked: BTreeSet<String> = widgets.keys().map(|name| (*name).to_owned()).collect();
-    differences.compare("widgets", &asked, &names(&answer["data"]));
-    differences.compare("widgets", &asked, &names(&answer["widgets"]));
+    let requested: BTreeSet<String> = widgets.keys().map(|name| (*name).to_owned()).collect();
+    differences.compare("widgets", &requested, &names(&answer["data"]));
+    differences.compare("widgets", &requested, &names(&answer["widgets"]));
     for (name, expected) in widgets {
         let (data, state) = (&answer["data"][name], &answer["widgets"][name]);
         let data = if data.is_array() { serde_json::json!({ "rows": data }) } else { data.clone() };
         differences.compare(name, &Value::from(expected.data), &data);
         differences.compare(&format!("{name} status"), "fresh", state["status"].as_str().unwrap_or("none"));
         differences.compare(&format!("{name} warnings"), &expected.warnings, &warnings(&state["warnings"]));
-        differences.compare(&format!("{name} missing"), &whys(&expected.missing), &missing(&state["missing"]));
+        differences.compare(&format!("{name} missing"), &reasons(&expected.missing), &missing(&state["missing"]));
     }
     if differences.0.is_empty() { Ok(()) } else { Err(TestCaseError::fail(differences.0.join("\n"))) }
 }
@@ -99,11 +100,11 @@ fn missing(list: &Value) -> BTreeMap<String, String> {
     all.map(|figure| (text(&figure["field"]), why(figure).trim_end_matches(':').to_owned())).collect()
 }
 
-fn whys(missing: &BTreeMap<String, &str>) -> BTreeMap<String, String> {
+fn reasons(missing: &BTreeMap<String, &str>) -> BTreeMap<String, String> {
     missing.iter().map(|(field, why)| (field.clone(), (*why).to_owned())).collect()
 }
 
-/// What differs, by the smallest path.
+/// The differences, each with the deepest path to it.
 #[derive(Default)]
 struct Differences(Vec<String>);
 
@@ -127,16 +128,16 @@ impl Compare for BTreeMap<String, String> {}
 impl Compare for Value {
     fn compare(&self, actual: &Self, path: &str, differences: &mut Vec<String>) {
         match (self, actual) {
-            (Self::Object(expected), Self::Object(found)) => {
-                let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+            (Self::Object(expected), Self::Object(fields)) => {
+                let names: BTreeSet<&String> = expected.keys().chain(fields.keys()).collect();
                 for name in names {
-                    let [expected, found] = [self, actual].map(|object| object.get(name).unwrap_or(&Self::Null));
-                    expected.compare(found, &format!("{path}.{name}"), differences);
+                    let [expected, value] = [self, actual].map(|object| object.get(name).unwrap_or(&Self::Null));
+                    expected.compare(value, &format!("{path}.{name}"), differences);
                 }
             }
-            (Self::Array(expected), Self::Array(found)) if expected.len() == found.len() => {
-                for (index, (expected, found)) in expected.iter().zip(found).enumerate() {
-                    expected.compare(found, &format!("{path}[{index}]"), differences);
+            (Self::Array(expected), Self::Array(items)) if expected.len() == items.len() => {
+                for (index, (expected, item)) in expected.iter().zip(items).enumerate() {
+                    expected.compare(item, &format!("{path}[{index}]"), differences);
                 }
             }
             _ if self != actual => {

@@ -1,8 +1,9 @@
-//! R4: seeded worlds on a paused clock. Random questions, cancellations, and sources and caches that fail at random; whatever
-//! happens, each answer keeps its promises. Runs 200 seeds, and 2,000 with `AXON_DRILL=1`; `AXON_SIM_SEED=N` runs one.
+//! Simulation with seeds on a paused clock: random requests and cancellations, while sources and caches fail at random.
+//! Checks the invariants of every answer. Runs 200 seeds, 2,000 with `AXON_DRILL=1`, and only seed N with
+//! `AXON_SIM_SEED=N`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(clippy::print_stdout, reason = "a named run prints its figures")]
+#![allow(clippy::print_stdout, reason = "the test prints its figures")]
 
 use std::{
     collections::BTreeMap,
@@ -24,23 +25,24 @@ use tokio::time::Instant;
 use crate::scripted_sources;
 use scripted_sources::{LIMIT, Mood, NOW, Of, ScriptedSources, at, mark, ms, second};
 
+/// The most concurrent questions to each source.
 const CAPS: [(Of, usize); 4] = [(Of::Catalog, 1), (Of::Behavior, 3), (Of::Ledger, 2), (Of::Realtime, 3)];
 const TENANTS: u64 = 2;
-/// Retries that are more than a tenth of the questions.
-const BURST: usize = 10;
+/// How many retries a source may get beyond a tenth of its questions.
+const RETRY_BURST: usize = 10;
 
 type Dice = Arc<Mutex<fastrand::Rng>>;
 
-/// How often things go wrong, out of a hundred.
+/// How often sources and caches fail, in percent.
 #[derive(Debug, Clone, Copy)]
-struct Weather {
-    bad: u32,
-    cache_bad: u32,
+struct FaultRates {
+    sources: u32,
+    caches: u32,
 }
 
-fn mood(dice: &Dice, weather: &Arc<Mutex<Weather>>) -> Mood {
+fn mood(dice: &Dice, rates: &Arc<Mutex<FaultRates>>) -> Mood {
     let mut dice = dice.lock().unwrap();
-    if dice.u32(0..100) >= weather.lock().unwrap().bad {
+    if dice.u32(0..100) >= rates.lock().unwrap().sources {
         return Mood::Well;
     }
     match dice.u32(0..7) {
@@ -53,22 +55,23 @@ fn mood(dice: &Dice, weather: &Arc<Mutex<Weather>>) -> Mood {
     }
 }
 
-/// A shared cache that fails, is slow, forgets, spoils and mixes up.
+/// A shared cache that can fail, hang, panic, be slow, lose entries, and return truncated or wrong values.
 #[derive(Clone)]
-struct Fickle {
-    kept: MemoryCache,
+struct FaultyCache {
+    inner: MemoryCache,
     dice: Dice,
-    weather: Arc<Mutex<Weather>>,
+    rates: Arc<Mutex<FaultRates>>,
 }
 
-impl Fickle {
-    async fn trouble(&self) -> Result<u32, CacheError> {
+impl FaultyCache {
+    /// Fails at random, or returns the number of a fault in the values, 0 for none.
+    async fn fault(&self) -> Result<u32, CacheError> {
         let dice = {
             let mut dice = self.dice.lock().unwrap();
-            (dice.u32(0..100) < self.weather.lock().unwrap().cache_bad).then(|| dice.u32(0..8))
+            (dice.u32(0..100) < self.rates.lock().unwrap().caches).then(|| dice.u32(0..8))
         };
         match dice {
-            Some(0) => Err(CacheError { cache_name: "fickle", source: "down".into() }),
+            Some(0) => Err(CacheError { cache_name: "faulty", source: "down".into() }),
             Some(1) => std::future::pending().await,
             Some(2) => panic!("a cache that panics on purpose"),
             Some(3) => {
@@ -82,13 +85,13 @@ impl Fickle {
 }
 
 #[async_trait]
-impl DashboardCache for Fickle {
+impl DashboardCache for FaultyCache {
     fn name(&self) -> &'static str {
-        "fickle"
+        "faulty"
     }
     async fn get(&self, keys: &[String], budget: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
-        let fault = self.trouble().await?;
-        let mut values = self.kept.get(keys, budget).await?;
+        let fault = self.fault().await?;
+        let mut values = self.inner.get(keys, budget).await?;
         match fault {
             4 => values.rotate_left(1),
             5 => values.iter_mut().for_each(|value| *value = None),
@@ -99,21 +102,23 @@ impl DashboardCache for Fickle {
         Ok(values)
     }
     async fn put(&self, entries: &[CacheEntry], budget: Duration) -> Result<(), CacheError> {
-        self.trouble().await?;
-        self.kept.put(entries, budget).await
+        self.fault().await?;
+        self.inner.put(entries, budget).await
     }
 }
 
-/// One question of a world.
+/// A request to one tenant's dashboard.
 #[derive(Debug, Clone)]
 struct Query {
     tenant: u64,
     request: DashboardRequest,
     mode: Mode,
+    /// Whether its range is in the past.
     over: bool,
 }
 
-/// Of each scope one set of widgets of the range is asked, so that the loads of one question can be told from others.
+/// A random request. All requests for a scope have the same widgets of the range, so that concurrent loads of one key
+/// can be recognized by their question.
 fn question(dice: &mut fastrand::Rng) -> Query {
     let campaign = dice.u64(1..=3);
     let (mut request, mut widgets) = if dice.bool() {
@@ -145,10 +150,10 @@ fn question(dice: &mut fastrand::Rng) -> Query {
     Query { tenant: dice.u64(0..TENANTS), request, mode: Mode::Count, over }
 }
 
-/// What an answer promises.
+/// Checks the invariants of an answer.
 fn check(query: &Query, answer: &DashboardAnswer, now: Timestamp) {
     let late = answer.timestamp - now;
-    assert!(late > ms(-1_000) && late <= ms(1_000), "made for {late} after it was asked");
+    assert!(late > ms(-1_000) && late <= ms(1_000), "the timestamp of the answer is {late} after that of the request");
     let (campaign, activity) = match query.request.scope() {
         Scope::Campaign(id) => (id.0, None),
         Scope::Activity(id) => (id.0 / 10, Some(id)),
@@ -167,36 +172,45 @@ fn check(query: &Query, answer: &DashboardAnswer, now: Timestamp) {
         };
         let age = answer.timestamp - as_of;
         assert_eq!(state.age_ms, Some(age.num_milliseconds()));
-        let ranged = query.over && !matches!(widget, Widget::Realtime | Widget::Activities);
-        let good = if ranged { chrono::Duration::seconds(331) } else { chrono::Duration::zero() };
+        let is_past_range = query.over && !matches!(widget, Widget::Realtime | Widget::Activities);
+        let fresh_for = if is_past_range { chrono::Duration::seconds(331) } else { chrono::Duration::zero() };
         match state.status {
-            // A load of a second at most, shown for at most 1.1 s and another second.
-            WidgetStatus::Fresh => assert!(!lost && age <= good.max(ms(3_000)), "{widget:?} is fresh at {age}"),
-            WidgetStatus::Stale => assert!(!lost && age <= good + chrono::Duration::minutes(15), "stale at {age}"),
+            // A load takes at most 1 s. Its widget is fresh for at most 1.1 s, and usable for another second.
+            WidgetStatus::Fresh => assert!(!lost && age <= fresh_for.max(ms(3_000)), "{widget:?} is fresh at {age}"),
+            WidgetStatus::Stale => assert!(!lost && age <= fresh_for + chrono::Duration::minutes(15), "stale at {age}"),
             WidgetStatus::Partial => assert!(age <= ms(3_000), "partial at {age}"),
             WidgetStatus::Unavailable => {}
         }
     }
     if let Some(overview) = &answer.data.overview {
         let totals = &overview.totals;
-        assert!(totals.total_visits.is_none_or(|count| count == visits(current)), "figures of another question");
-        let made = answer.widgets[&Widget::Overview].as_of.map(second);
-        assert!(totals.total_participants.is_none_or(|count| Some(count) == made), "figures of another instant");
+        assert!(totals.total_visits.is_none_or(|count| count == visits(current)), "visits of another question");
+        let as_of = answer.widgets[&Widget::Overview].as_of.map(second);
+        assert!(totals.total_participants.is_none_or(|count| Some(count) == as_of), "participants of another instant");
         assert_eq!(overview.previous.is_some(), answer.range.previous.is_some());
         if let (Some(previous), Some(range)) = (&overview.previous, answer.range.previous) {
             let window = Window { from: range.from, to: range.to };
-            assert!(previous.total_visits.is_none_or(|count| count == visits(window)), "of another question");
+            assert!(
+                previous.total_visits.is_none_or(|count| count == visits(window)),
+                "previous visits of another question"
+            );
         }
-        let whole = |widget| matches!(answer.widgets.get(&widget), Some(state) if state.status == WidgetStatus::Fresh);
-        if let Some(funnel) = answer.data.funnel.as_ref().filter(|_| whole(Widget::Overview) && whole(Widget::Funnel)) {
+        let is_fresh =
+            |widget| matches!(answer.widgets.get(&widget), Some(state) if state.status == WidgetStatus::Fresh);
+        if let Some(funnel) =
+            answer.data.funnel.as_ref().filter(|_| is_fresh(Widget::Overview) && is_fresh(Widget::Funnel))
+        {
             assert_eq!(funnel.steps[0].value, totals.total_visits);
-            assert_eq!(funnel.steps[1].value, totals.total_participants, "overview and funnel of two loads");
+            assert_eq!(
+                funnel.steps[1].value, totals.total_participants,
+                "overview and funnel are from different loads"
+            );
         }
     }
     if let Some(rows) = &answer.data.activities {
         for (row, activity) in rows.iter().zip(&activities) {
             let visits = mark(query.tenant, &[*activity], current, Counting::Events);
-            assert!(row.totals.total_visits.is_none_or(|count| count == visits), "figures of another activity");
+            assert!(row.totals.total_visits.is_none_or(|count| count == visits), "visits of another activity");
         }
     }
     if let Some(sales) = &answer.data.comparison {
@@ -222,8 +236,8 @@ struct Figures {
 
 async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
     let dice: Dice = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
-    let weather = Arc::new(Mutex::new(Weather { bad: 0, cache_bad: 0 }));
-    let shared = Fickle { kept: MemoryCache::default(), dice: Arc::clone(&dice), weather: Arc::clone(&weather) };
+    let rates = Arc::new(Mutex::new(FaultRates { sources: 0, caches: 0 }));
+    let shared = FaultyCache { inner: MemoryCache::default(), dice: Arc::clone(&dice), rates: Arc::clone(&rates) };
     let sources: Vec<ScriptedSources> = (0..TENANTS).map(ScriptedSources::new).collect();
     let [catalog, behavior, ledger, realtime] = CAPS.map(|(_, cap)| cap);
     let concurrency =
@@ -234,23 +248,23 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
         .iter()
         .zip(0..)
         .map(|(sources, tenant): (_, u64)| {
-            let (dice, weather) = (Arc::clone(&dice), Arc::clone(&weather));
-            sources.be(move |_| mood(&dice, &weather));
+            let (dice, rates) = (Arc::clone(&dice), Arc::clone(&rates));
+            sources.be(move |_| mood(&dice, &rates));
             let builder = sources.builder().concurrency(concurrency).tenant(tenant.to_string());
             builder.shared_cache(shared.clone()).max_loads(loads).build()
         })
         .collect();
-    let (began, epoch) = (Instant::now(), at(NOW));
-    let clock = move || epoch + began.elapsed();
+    let (started, epoch) = (Instant::now(), at(NOW));
+    let clock = move || epoch + started.elapsed();
 
     let mut tasks = Vec::new();
     let questions = dice.lock().unwrap().u32(20..60);
     for _ in 0..questions {
-        let (pause, query, patience, cancel) = {
+        let (pause, query, freshness, cancel) = {
             let mut dice = dice.lock().unwrap();
             if dice.u32(0..20) == 0 {
-                let bad = [0, 5, 30, 100][dice.usize(0..4)];
-                *weather.lock().unwrap() = Weather { bad, cache_bad: dice.u32(0..60) };
+                let sources = [0, 5, 30, 100][dice.usize(0..4)];
+                *rates.lock().unwrap() = FaultRates { sources, caches: dice.u32(0..60) };
             }
             let pause = match dice.u32(0..60) {
                 0 => dice.u64(0..1_500_000),
@@ -258,17 +272,17 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
                 20..40 => dice.u64(0..50),
                 _ => 0,
             };
-            let patience = if dice.u32(0..5) == 0 { Freshness::MustBeFresh } else { Freshness::AllowStale };
+            let freshness = if dice.u32(0..5) == 0 { Freshness::MustBeFresh } else { Freshness::AllowStale };
             let cancel = (dice.u32(0..5) == 0).then(|| Duration::from_millis(dice.u64(0..400)));
-            (Duration::from_millis(pause), question(&mut dice), patience, cancel)
+            (Duration::from_millis(pause), question(&mut dice), freshness, cancel)
         };
         tokio::time::sleep(pause).await;
         let (dashboard, figures) = (dashboards[usize::try_from(query.tenant).unwrap()].clone(), Arc::clone(&figures));
         let task = tokio::spawn(async move {
             let (now, started) = (clock(), Instant::now());
-            let answer = dashboard.timed(&query.request, now, patience).await;
-            let took = started.elapsed();
-            assert!(took <= Duration::from_millis(1_050), "an answer after {took:?}");
+            let answer = dashboard.timed(&query.request, now, freshness).await;
+            let elapsed = started.elapsed();
+            assert!(elapsed <= Duration::from_millis(1_050), "the answer took {elapsed:?}");
             let outcome = match answer {
                 Ok(timed) => {
                     assert!(timed.fresh_until <= timed.usable_until);
@@ -290,7 +304,7 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
             };
             let mut figures = figures.lock().unwrap();
             *figures.outcomes.entry(outcome).or_default() += 1;
-            figures.slowest = figures.slowest.max(took);
+            figures.slowest = figures.slowest.max(elapsed);
         });
         match cancel {
             Some(after) => {
@@ -312,10 +326,10 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
             std::panic::resume_unwind(failed.into_panic());
         }
     }
-    // Everything is well again: two seconds later everything is fresh.
-    *weather.lock().unwrap() = Weather { bad: 0, cache_bad: 0 };
+    // Without further faults all widgets are fresh within two seconds.
+    *rates.lock().unwrap() = FaultRates { sources: 0, caches: 0 };
     for tenant in 0..TENANTS {
-        let well = Instant::now();
+        let recovered = Instant::now();
         let request = DashboardRequest::campaign(2).widgets(Widget::DEFAULT);
         let query = Query { tenant, request, mode: Mode::Count, over: false };
         let dashboard = &dashboards[usize::try_from(tenant).unwrap()];
@@ -331,16 +345,16 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
             if fresh {
                 break;
             }
-            assert!(well.elapsed() <= Duration::from_secs(2), "not fresh after {:?}", well.elapsed());
+            assert!(recovered.elapsed() <= Duration::from_secs(2), "not fresh after {:?}", recovered.elapsed());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
     for sources in &sources {
-        assert!(sources.most_same() <= 1, "{} loads of one question at once", sources.most_same());
+        assert!(sources.most_same() <= 1, "{} concurrent loads of one question", sources.most_same());
         for (of, cap) in CAPS {
-            assert!(sources.most(of) <= cap, "{} questions to {of:?} at once", sources.most(of));
+            assert!(sources.most(of) <= cap, "{} concurrent questions to {of:?}", sources.most(of));
             let (put, repeated) = sources.put(of);
-            assert!(repeated * 10 <= put + BURST * 10, "{repeated} of {put} questions to {of:?} once more");
+            assert!(repeated * 10 <= put + RETRY_BURST * 10, "{repeated} retries of {put} questions to {of:?}");
             let mut figures = figures.lock().unwrap();
             figures.questions += put;
             figures.repeated += repeated;
@@ -350,12 +364,12 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
 }
 
 #[test]
-fn every_promise_is_kept_in_every_world() {
+fn every_answer_is_valid_in_every_simulated_world() {
     let seeds: Vec<u64> = match std::env::var("AXON_SIM_SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
         Err(_) => (0..if std::env::var_os("AXON_DRILL").is_some() { 2_000 } else { 200 }).collect(),
     };
-    // The panics that the tests cause are not printed: there are thousands of them.
+    // Panics that the test causes on purpose are not printed: there are thousands.
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let on_purpose =
@@ -372,13 +386,13 @@ fn every_promise_is_kept_in_every_world() {
             runtime.block_on(world(*seed, Arc::clone(&figures)));
         };
         if let Err(failed) = catch_unwind(AssertUnwindSafe(run)) {
-            println!("seed {seed} failed; AXON_SIM_SEED={seed} runs it alone");
+            println!("seed {seed} failed; run it alone with AXON_SIM_SEED={seed}");
             std::panic::resume_unwind(failed);
         }
     }
     let figures = figures.lock().unwrap();
     println!(
-        "{} seeds: {:?}, slowest answer {:?}, {} loads, {} of {} questions put once more",
+        "{} seeds: {:?}, slowest answer {:?}, {} loads, {} retries of {} questions",
         seeds.len(),
         figures.outcomes,
         figures.slowest,
@@ -386,7 +400,7 @@ fn every_promise_is_kept_in_every_world() {
         figures.repeated,
         figures.questions
     );
-    assert!(seeds.len() < 200 || figures.repeated > 0, "no question was put once more");
+    assert!(seeds.len() < 200 || figures.repeated > 0, "no question was retried");
     for outcome in ["fresh", "stale", "partial", "unavailable", "overloaded"] {
         assert!(seeds.len() < 200 || figures.outcomes.contains_key(outcome), "no answer was {outcome}");
     }

@@ -1,4 +1,4 @@
-//! The widget `trend`: visits by day, over changes of the clocks, cut ranges, and what cannot be told.
+//! The widget `trend`: visits per day, with clock changes, cut days, future days, and missing counts.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -40,7 +40,7 @@ fn activity(id: u64, kind: &str) -> Activity {
     }
 }
 
-/// Activities 7 and 8 of campaign 1, of which only 7 has a funnel; and campaign 2 without one.
+/// Campaign 1 with activity 7, which has a funnel, and 8; campaign 2 without a funnel; campaign 3 without activities.
 fn catalog() -> Catalog {
     let campaign = |id, activities| Campaign {
         id: CampaignId(id),
@@ -88,12 +88,12 @@ async fn trend(dashboard: &Dashboard, request: &DashboardRequest, now: &str) -> 
     let answer = dashboard.answer(request, at(now)).await.unwrap();
     let trend = answer.data.trend.unwrap();
     let visits: Option<u64> = trend.buckets.iter().map(|bucket| bucket.visits).sum();
-    assert_eq!(visits, answer.data.overview.unwrap().totals.total_visits, "the days are the whole");
+    assert_eq!(visits, answer.data.overview.unwrap().totals.total_visits, "the days do not sum up to the total");
     trend
 }
 
-/// One visit in every hour of some days, and how many each local day has.
-async fn hourly(zone: Tz, from: &str, to: &str) -> Vec<(String, u64)> {
+/// The visits per local day of some days, with a visit every half hour.
+async fn visits_per_day(zone: Tz, from: &str, to: &str) -> Vec<(String, u64)> {
     let begin = at(&format!("{from}T00:00:00Z")) - TimeDelta::days(2);
     let visits = (0..10 * 24 * 2).map(|half| begin + TimeDelta::minutes(30 * half));
     let dashboard = dashboard(zone, visits);
@@ -104,17 +104,16 @@ async fn hourly(zone: Tz, from: &str, to: &str) -> Vec<(String, u64)> {
 }
 
 #[tokio::test]
-async fn days_last_as_long_as_the_clocks_of_the_zone_say() {
+async fn days_are_as_long_as_the_calendar_days_of_the_zone() {
     let of = |days: &[(&str, u64)]| days.iter().map(|(day, visits)| ((*day).to_owned(), *visits)).collect::<Vec<_>>();
-    // A visit each half hour.
     let los_angeles = of(&[("2024-11-02", 48), ("2024-11-03", 50), ("2024-11-04", 48)]);
-    assert_eq!(hourly(Los_Angeles, "2024-11-02", "2024-11-04").await, los_angeles);
+    assert_eq!(visits_per_day(Los_Angeles, "2024-11-02", "2024-11-04").await, los_angeles);
     let lord_howe = of(&[("2024-04-06", 48), ("2024-04-07", 49), ("2024-04-08", 48)]);
-    assert_eq!(hourly(Lord_Howe, "2024-04-06", "2024-04-08").await, lord_howe);
+    assert_eq!(visits_per_day(Lord_Howe, "2024-04-06", "2024-04-08").await, lord_howe);
     let santiago = of(&[("2024-09-07", 48), ("2024-09-08", 46), ("2024-09-09", 48)]);
-    assert_eq!(hourly(Santiago, "2024-09-07", "2024-09-09").await, santiago);
+    assert_eq!(visits_per_day(Santiago, "2024-09-07", "2024-09-09").await, santiago);
     let kathmandu = of(&[("2024-11-06", 48), ("2024-11-07", 48)]);
-    assert_eq!(hourly(Kathmandu, "2024-11-06", "2024-11-07").await, kathmandu);
+    assert_eq!(visits_per_day(Kathmandu, "2024-11-06", "2024-11-07").await, kathmandu);
 }
 
 #[tokio::test]
@@ -132,18 +131,18 @@ async fn today_is_in_progress_and_a_day_without_visits_is_zero() {
 }
 
 #[tokio::test]
-async fn a_range_between_days_has_cut_days_at_its_ends() {
+async fn a_range_that_starts_and_ends_within_days_has_cut_days() {
     let visits = ["2024-11-05T16:06:59Z", "2024-11-05T16:07:00Z", "2024-11-07T03:00:00Z", "2024-11-07T04:00:00Z"];
     let dashboard = dashboard(Seoul, visits.map(at));
     let bound = |text| Bound::At(at(text));
     let period = Period::Custom { start: bound("2024-11-05T16:07:00Z"), end: bound("2024-11-07T04:00:00Z") };
     let request = days("2024-11-06", "2024-11-07").period(period);
     let trend = trend(&dashboard, &request, "2024-12-01T00:00:00Z").await;
-    let told: Vec<_> = trend.buckets.iter().map(|bucket| (bucket.state, bucket.visits.unwrap())).collect();
-    assert_eq!(told, [(TrendState::Cut, 1), (TrendState::Cut, 1)]);
+    let days: Vec<_> = trend.buckets.iter().map(|bucket| (bucket.state, bucket.visits.unwrap())).collect();
+    assert_eq!(days, [(TrendState::Cut, 1), (TrendState::Cut, 1)]);
 }
 
-/// A store that lags: what it says is complete to an hour before the instant asked for.
+/// A store with a lag: its facts are complete up to an hour before `as_of`.
 struct Lagging(MemoryStore);
 
 #[async_trait::async_trait]
@@ -173,7 +172,7 @@ async fn a_day_is_in_progress_until_its_source_is_complete_to_its_end() {
         let trend = trend(&dashboard, &days("2024-11-10", "2024-11-11"), now).await;
         trend.buckets.iter().map(|bucket| bucket.state).collect()
     };
-    // Midnight in Seoul, and the last second before the store has all of the day.
+    // The day ends at 15:00 UTC, midnight in Seoul. The store is complete up to that an hour later.
     assert_eq!(states("2024-11-11T15:59:59Z").await, [TrendState::Complete, TrendState::InProgress]);
     assert_eq!(states("2024-11-11T16:00:00Z").await, [TrendState::Complete, TrendState::Complete]);
 }
@@ -205,12 +204,12 @@ async fn a_year_that_begins_within_a_day_is_counted_by_day() {
 }
 
 #[tokio::test]
-async fn days_yet_to_come_are_in_progress_and_zero() {
+async fn future_days_are_in_progress_and_zero() {
     let dashboard = dashboard(Seoul, [at("2024-11-12T01:00:00Z")]);
     let trend = trend(&dashboard, &days("2024-11-11", "2024-11-14"), "2024-11-12T10:30:00Z").await;
-    let told: Vec<_> = trend.buckets.iter().map(|bucket| (bucket.state, bucket.visits.unwrap())).collect();
+    let days: Vec<_> = trend.buckets.iter().map(|bucket| (bucket.state, bucket.visits.unwrap())).collect();
     let open = TrendState::InProgress;
-    assert_eq!(told, [(TrendState::Complete, 0), (open, 1), (open, 0), (open, 0)]);
+    assert_eq!(days, [(TrendState::Complete, 0), (open, 1), (open, 0), (open, 0)]);
 }
 
 #[tokio::test]

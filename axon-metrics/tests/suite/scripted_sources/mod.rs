@@ -1,8 +1,8 @@
-//! Sources that do as a test sets them and say what they were asked: each figure names its question, so that an answer made of
-//! another question's figures is seen. Calls are counted, and so is how many of one question run at once.
+//! Sources whose behavior a test sets. Each figure identifies its question, so a test sees if an answer has figures of
+//! another question. Calls are counted, and so are concurrent calls of one question.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(dead_code, reason = "each test uses what it needs")]
+#![allow(dead_code, reason = "each test uses only a part")]
 
 use std::{
     collections::{HashMap, HashSet},
@@ -34,7 +34,7 @@ pub(crate) fn ms(milliseconds: i64) -> chrono::Duration {
     chrono::Duration::milliseconds(milliseconds)
 }
 
-/// What a source does when it is asked.
+/// How a source behaves when it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
     Well,
@@ -43,7 +43,7 @@ pub(crate) enum Mood {
     Slow(u64),
     Hangs,
     Partial,
-    /// The store has no such index.
+    /// Answers that the store has no such index.
     NoIndex,
     Panics,
 }
@@ -59,7 +59,7 @@ pub(crate) enum Of {
 
 type Moods = dyn FnMut(Of) -> Mood + Send;
 
-/// All sources of one dashboard. Clones are the same.
+/// All sources of one dashboard. Clones share their state.
 #[derive(Clone)]
 pub(crate) struct ScriptedSources {
     state: Arc<State>,
@@ -76,17 +76,18 @@ struct State {
 #[derive(Default)]
 struct CallLog {
     calls: HashMap<Of, usize>,
-    /// Each question is put in a task of its own: a second call in a task is the same question once more.
+    /// The library asks each question in a separate task, so a second call in the same task is a retry.
     tasks: HashSet<(Of, tokio::task::Id)>,
     repeated: HashMap<Of, usize>,
     running: HashMap<Of, usize>,
     most: HashMap<Of, usize>,
-    /// How many of one question run, whatever their instant, and the most there were.
+    /// The running calls of each question, whatever their instant.
     same: HashMap<String, usize>,
+    /// The most concurrent calls of one question.
     most_same: usize,
 }
 
-/// Runs from when a source is asked until it is no longer.
+/// Counts a call as running until it is dropped.
 struct CallGuard {
     state: Arc<State>,
     of: Of,
@@ -128,7 +129,7 @@ pub(crate) fn catalog() -> Catalog {
     Catalog::new("KRW", (1..=3).map(campaign).collect()).unwrap()
 }
 
-/// A number that names a question's figure.
+/// A figure that identifies its question.
 pub(crate) fn mark(tenant: u64, activities: &[ActivityId], window: Window, counting: Counting) -> u64 {
     let mut hash = DefaultHasher::new();
     (tenant, activities, window.from, counting).hash(&mut hash);
@@ -147,11 +148,11 @@ impl ScriptedSources {
         Self { state: Arc::new(State { tenant, catalog, moods, weeks, log: Mutex::default() }) }
     }
 
-    /// What the sources do from now on.
+    /// Sets the behavior of the sources from now on.
     pub(crate) fn be(&self, moods: impl FnMut(Of) -> Mood + Send + 'static) {
         *self.state.moods.lock().unwrap() = Box::new(moods);
     }
-    /// All sources of one kind do this from now on; the others are well.
+    /// Sets the behavior of one source from now on. The others are well.
     pub(crate) fn one_is(&self, of: Of, mood: Mood) {
         self.be(move |asked| if asked == of { mood } else { Mood::Well });
     }
@@ -159,7 +160,7 @@ impl ScriptedSources {
         *self.state.catalog.lock().unwrap() = catalog;
     }
 
-    /// How long the ledger reads the weeks before a promotion.
+    /// Sets how long a question for the history takes.
     pub(crate) fn read_weeks_for(&self, time: Duration) {
         *self.state.weeks.lock().unwrap() = time;
     }
@@ -167,7 +168,7 @@ impl ScriptedSources {
     pub(crate) fn calls(&self, of: Of) -> usize {
         self.call_log().calls.get(&of).copied().unwrap_or(0)
     }
-    /// How many questions were put, the weeks before a promotion among them, and how many calls were repeated.
+    /// The number of questions, including those for the history, and the number of retries.
     pub(crate) fn put(&self, of: Of) -> (usize, usize) {
         let log = self.call_log();
         let put = log.tasks.iter().filter(|(asked, _)| *asked == of).count();
@@ -179,16 +180,16 @@ impl ScriptedSources {
             *log.repeated.entry(of).or_default() += 1;
         }
     }
-    /// The most calls that ran at once.
+    /// The most concurrent calls.
     pub(crate) fn most(&self, of: Of) -> usize {
         self.call_log().most.get(&of).copied().unwrap_or(0)
     }
-    /// The most loads of one question that ran at once.
+    /// The most concurrent calls of one question.
     pub(crate) fn most_same(&self) -> usize {
         self.call_log().most_same
     }
 
-    /// A dashboard of these sources and no others.
+    /// A dashboard with only these sources.
     pub(crate) fn builder(&self) -> DashboardBuilder<Arc<dyn CatalogSource>> {
         let one = || self.clone();
         Dashboard::builder().catalog(one()).behavior(one()).ledger(one()).realtime(one())
@@ -198,7 +199,8 @@ impl ScriptedSources {
         self.state.log.lock().unwrap()
     }
 
-    async fn asked(&self, of: Of, questions: Vec<String>) -> Result<Mood, SourceError> {
+    /// Records a call, and behaves as set.
+    async fn call(&self, of: Of, questions: Vec<String>) -> Result<Mood, SourceError> {
         self.count(of);
         {
             let mut log = self.call_log();
@@ -216,7 +218,7 @@ impl ScriptedSources {
         }
         let _running = CallGuard { state: Arc::clone(&self.state), of, questions };
         let mood = (self.state.moods.lock().unwrap())(of);
-        // A source takes its time, so that what is asked at once runs at once.
+        // Each call takes some time, so that calls at the same time are concurrent.
         tokio::time::sleep(Duration::from_millis(5)).await;
         let name: Arc<str> = self.store(of).into();
         match mood {
@@ -261,7 +263,7 @@ impl CatalogSource for ScriptedSources {
         self.store(Of::Catalog)
     }
     async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
-        self.asked(Of::Catalog, Vec::new()).await?;
+        self.call(Of::Catalog, Vec::new()).await?;
         Ok(self.state.catalog.lock().unwrap().clone())
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
@@ -276,16 +278,16 @@ impl BehaviorSource for ScriptedSources {
     }
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
         let scope = &question.scope;
-        let named =
+        let identify =
             |what: &str| format!("{what} {:?} {} {:?}", scope.activities, scope.current.from, scope.previous.is_some());
         let mut questions = Vec::new();
         if !question.steps.is_empty() {
-            questions.push(named("steps"));
+            questions.push(identify("steps"));
         }
         for series in &question.series {
             questions.push(format!("inflow {:?}", series.activities_of(scope)));
         }
-        let mood = self.asked(Of::Behavior, questions).await?;
+        let mood = self.call(Of::Behavior, questions).await?;
         let counts = |activities: &[ActivityId], window: Window| {
             let figures = [self.mark(activities, window, scope.counting), second(scope.as_of), 2, 1];
             question.steps.iter().zip(figures).map(|(_, count)| fact(count, scope.as_of, mood)).collect::<Vec<_>>()
@@ -315,7 +317,7 @@ impl LedgerSource for ScriptedSources {
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let scope = &question.scope;
         let nothing = StepCounts { current: Vec::new(), previous: Vec::new(), by_activity: Vec::new() };
-        // The weeks before a promotion are asked for in a question of their own, and are no part of these figures.
+        // The history is asked for in a separate question, and does not count as a call.
         if question.history.is_some() {
             self.count(Of::Ledger);
             let time = *self.state.weeks.lock().unwrap();
@@ -323,16 +325,16 @@ impl LedgerSource for ScriptedSources {
             let history = Some(fact(axon_metrics::facts::History::default(), scope.as_of, Mood::Well));
             return Ok(LedgerFacts { steps: nothing, sales: None, history });
         }
-        let mood = self.asked(Of::Ledger, Vec::new()).await?;
-        let sold = || {
+        let mood = self.call(Of::Ledger, Vec::new()).await?;
+        let sales = || {
             let orders = self.mark(&scope.activities, scope.current, Counting::Events);
             Sales { orders, quantity: second(scope.as_of), revenue: 1.into(), buyers: 1, cancelled: Some(0) }
         };
         Ok(LedgerFacts {
             steps: nothing,
             sales: question.sales.as_ref().map(|_| SalesFacts {
-                promotion: fact(sold(), scope.as_of, mood),
-                regular: fact(sold(), scope.as_of, mood),
+                promotion: fact(sales(), scope.as_of, mood),
+                regular: fact(sales(), scope.as_of, mood),
                 others: fact(Vec::new(), scope.as_of, mood),
             }),
             history: None,
@@ -349,7 +351,7 @@ impl RealtimeSource for ScriptedSources {
         self.store(Of::Realtime)
     }
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
-        let mood = self.asked(Of::Realtime, Vec::new()).await?;
+        let mood = self.call(Of::Realtime, Vec::new()).await?;
         let slots = |id: &ActivityId| {
             let held = id.0 + self.state.tenant * 1_000;
             let stock = fact(Stock::Held(i64::try_from(held).unwrap()), question.as_of, mood);

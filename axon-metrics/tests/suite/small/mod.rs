@@ -1,6 +1,6 @@
-//! The plan's campaign 123 with its activity 789, as small as a test needs it: one line per thing that happened.
+//! Short constructors of the plan's campaign 123 with activity 789, of its records, and of answers about it.
 
-#![allow(dead_code, reason = "each test uses what it needs")]
+#![allow(dead_code, reason = "each test uses only a part")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap_or_else(|_| panic!("{text} is no instant"))
 }
 
-/// A first-come-first-served activity of 100 slots that runs from the 6th to the 20th of November, in Seoul.
+/// A first-come-first-served activity with 100 slots, from 2024-11-06 to 2024-11-20 in Seoul.
 pub(crate) fn activity(id: u64) -> Activity {
     Activity {
         id: ActivityId(id),
@@ -38,7 +38,7 @@ pub(crate) fn activity(id: u64) -> Activity {
     }
 }
 
-/// The campaign of these activities, with the dates of the first.
+/// A catalog of one campaign with these activities, and the dates of the first one.
 pub(crate) fn catalog(activities: impl IntoIterator<Item = Activity>) -> Catalog {
     let activities: Vec<Activity> = activities.into_iter().collect();
     let first = activities.first();
@@ -50,15 +50,15 @@ pub(crate) fn catalog(activities: impl IntoIterator<Item = Activity>) -> Catalog
         budget: None,
         activities,
     };
-    Catalog::new("KRW", vec![campaign]).expect("ids are there once")
+    Catalog::new("KRW", vec![campaign]).expect("unique ids")
 }
 
-/// A store with the campaign of activity 789 and nothing else.
+/// A store with only the campaign of activity 789.
 pub(crate) fn store() -> MemoryStore {
     MemoryStore::new(catalog([activity(ACTIVITY)]))
 }
 
-/// Something user `user` did on activity 789; 0 is nobody.
+/// An event of a user on activity 789; user 0 is no subject.
 pub(crate) fn event(trigger: &str, user: u64, when: &str) -> Event {
     Event {
         trigger: trigger.into(),
@@ -84,7 +84,7 @@ pub(crate) fn shop(id: u64, when: &str) -> Purchase {
     }
 }
 
-/// The same, attributed to activity 789.
+/// The same purchase, attributed to activity 789.
 pub(crate) fn sale(id: u64, when: &str) -> Purchase {
     Purchase { activity: Some(ActivityId(ACTIVITY)), ..shop(id, when) }
 }
@@ -124,11 +124,11 @@ pub(crate) fn warnings(answer: &DashboardAnswer, widget: axon_metrics::Widget) -
     all.map(|warning| (warning.code, warning.field.clone().unwrap_or_default())).collect()
 }
 
-/// Why a figure of a widget is null: reason and detail as on the wire.
+/// The reason and detail of a missing figure, as on the wire.
 pub(crate) fn why(answer: &DashboardAnswer, widget: axon_metrics::Widget, field: &str) -> String {
     let missing = answer.widgets[&widget].missing.iter().find(|missing| missing.field == field);
     let missing = missing.unwrap_or_else(|| panic!("{field} is not missing"));
-    let reason = serde_json::to_value(missing.reason).expect("a word");
+    let reason = serde_json::to_value(missing.reason).expect("a code");
     let detail = missing.detail.as_ref().map(|detail| format!(" {detail}"));
     format!("{}{}", reason.as_str().unwrap_or_default(), detail.unwrap_or_default())
 }

@@ -1,5 +1,5 @@
-//! Random numbers become a world. Instants gather where answers change: at the bounds of ranges, promotions, hours, days
-//! and clock changes, a millisecond and a second around them.
+//! Builds a world from random numbers. Many instants are at, or a millisecond or a second from, the bounds of ranges,
+//! promotions, hours, days and clock changes, where answers change.
 
 use chrono::{Duration, NaiveDate, NaiveTime};
 use chrono_tz::{Africa, America, Asia, Australia, Tz};
@@ -13,7 +13,7 @@ use super::{
 /// Year, month, day.
 type Day = (i32, u32, u32);
 
-/// Zones, each with days on which its clocks change (or any days, where they do not).
+/// Zones, each with days on which its clocks change, or with any days if they never do.
 const ZONES: [(Tz, [Day; 2]); 7] = [
     (Asia::Seoul, [(2024, 11, 12), (2024, 2, 29)]),
     (chrono_tz::UTC, [(2024, 12, 31), (2024, 3, 1)]),
@@ -29,11 +29,13 @@ const INDICES: [&str; 3] = ["axon.event.behavior", "axon.event.commerce", "behav
 const SESSIONS: [&str; 4] = ["s1", "s2", "s3", "1"];
 const ENTRY_STATUS: [&str; 4] = ["APPROVED", "APPROVED", "PENDING", "REJECTED"];
 const PURCHASE_STATUS: [&str; 4] = ["CONFIRMED", "CONFIRMED", "CANCELLED", "REFUNDED"];
+/// Offsets from a special instant, in milliseconds.
 const OFFSETS: [i64; 8] = [0, 0, 0, -1, 1, -SECOND, SECOND, 29 * MINUTE];
-/// An activity the catalog does not list.
+/// An activity that the catalog does not list.
 const UNKNOWN: u64 = 999;
 
-/// Where an instant lies: near something (and how near), or anywhere in something.
+/// The random numbers of an instant. The first decides whether it is near a special instant or anywhere in a span, the
+/// second selects the instant or the position, the third an offset.
 type RawTime = (u8, u32, u8);
 type RawActivity = (u8, Option<RawTime>, Option<RawTime>, Option<u64>, Option<u64>);
 type RawRow = (RawTime, u8, u64, u8, Option<(u8, RawTime)>, u8);
@@ -60,9 +62,9 @@ fn few_or_many<S: Strategy + 'static>(few: usize, many: usize, one: S) -> impl S
 }
 
 prop_compose! {
-    /// A world of up to 60 events, and its question.
+    /// A world with up to 60 events, and its question.
     pub(crate) fn world()(
-        place in (0..7_usize, 0..3_usize, -2..40_i64, time()),
+        setting in (0..7_usize, 0..3_usize, -2..40_i64, time()),
         question in (any::<bool>(), any::<bool>(), any::<bool>(), 0..5_u8, 0..4_usize),
         custom in ((-30..3_i64, 0..4_u8, time()), (-1..25_i64, 0..4_u8, time())),
         rules in (any::<bool>(), any::<bool>(), option::weighted(0.3, 1..3_i64), 1..9_u32),
@@ -78,13 +80,13 @@ prop_compose! {
         files in any::<bool>(),
         shuffle in any::<u64>(),
     ) -> World {
-        let (zone, days) = ZONES[place.0];
-        let day = days.get(place.1).map_or_else(
-            || NaiveDate::from_yo_opt(2024, 1 + u32::try_from(place.2 + 2).unwrap() * 8).unwrap(),
+        let (zone, days) = ZONES[setting.0];
+        let day = days.get(setting.1).map_or_else(
+            || NaiveDate::from_yo_opt(2024, 1 + u32::try_from(setting.2 + 2).unwrap() * 8).unwrap(),
             |&(year, month, day)| NaiveDate::from_ymd_opt(year, month, day).unwrap(),
         );
-        let midnight = clock::start_of_day(day + Duration::days(place.2 / 2), zone);
-        let now = match place.3 {
+        let midnight = clock::start_of_day(day + Duration::days(setting.2 / 2), zone);
+        let now = match setting.3 {
             (0, _, off) => At(midnight.0 + OFFSETS[usize::from(off)]),
             (1, hours, off) => At(midnight.0 + i64::from(hours % 48) * HOUR / 2 + OFFSETS[usize::from(off)]),
             (_, millis, _) => At(midnight.0 + i64::from(millis) % DAY),
@@ -119,9 +121,9 @@ prop_compose! {
         times.add_promotion(&world);
 
         let known: Vec<u64> = world.campaigns.iter().flat_map(|one| &one.activities).map(|one| one.id).collect();
-        let mentioned = |index: u8| known.get(usize::from(index)).copied().or((index == 6).then_some(UNKNOWN));
+        let activity_of = |index: u8| known.get(usize::from(index)).copied().or((index == 6).then_some(UNKNOWN));
         for ((trigger, definition, at, of), (user, session, via, copies)) in events {
-            let (activity, via) = (mentioned(of), if files { event_via(via, copies) } else { Via::Batch(via % 3) });
+            let (activity, via) = (activity_of(of), if files { event_via(via, copies) } else { Via::Batch(via % 3) });
             world.events.push(Event {
                 trigger: TRIGGERS[trigger],
                 definition,
@@ -130,17 +132,17 @@ prop_compose! {
                 user: (user > 0).then_some(user),
                 session: SESSIONS.get(session).copied(),
                 times: 1,
-                // Only a line can name no activity.
+                // An event without an activity can only be a line.
                 via: if activity.is_none() && matches!(via, Via::Batch(_)) { Via::Stream(0) } else { via },
             });
         }
-        // Many of the first two steps: rates that are nearly 100 or nearly 0.
+        // Many events of the first two steps, for rates of nearly 100 and nearly 0.
         if let Some((visits, clicks, at)) = crowd {
             let event = |trigger, more| Event {
                 trigger,
                 definition: world.definition,
                 at: times.at(at),
-                activity: Some(mentioned(0).unwrap_or(UNKNOWN)),
+                activity: Some(activity_of(0).unwrap_or(UNKNOWN)),
                 user: None,
                 session: None,
                 times: 2000 + more,
@@ -150,7 +152,7 @@ prop_compose! {
         }
         for (at, of, user, status, was, via) in entries {
             world.entries.push(Entry {
-                activity: mentioned(of).unwrap_or(UNKNOWN),
+                activity: activity_of(of).unwrap_or(UNKNOWN),
                 user,
                 status: ENTRY_STATUS[usize::from(status)],
                 at: times.at(at),
@@ -162,7 +164,7 @@ prop_compose! {
             world.purchases.push(Purchase {
                 user,
                 product,
-                activity: if of % 2 == 0 { None } else { mentioned(of / 2) },
+                activity: if of % 2 == 0 { None } else { activity_of(of / 2) },
                 cents: price * 12_345,
                 quantity,
                 status: PURCHASE_STATUS[usize::from(status)],
@@ -238,10 +240,12 @@ fn row_via(via: u8) -> Via {
     if via < 4 { Via::Batch(via) } else { Via::Line(via) }
 }
 
-/// The instants at which answers change.
+/// Where instants are placed.
 struct Times {
     as_of: At,
+    /// The instants at which answers change.
     special: Vec<At>,
+    /// The start and the length, in milliseconds, of spans in which records count.
     spans: Vec<(At, i64)>,
 }
 
@@ -263,7 +267,7 @@ impl Times {
         Self { as_of, special, spans }
     }
 
-    /// The dates of the promotion, and of the weeks before it.
+    /// Adds the dates of the promotion, and of the weeks before it.
     fn add_promotion(&mut self, world: &World) {
         for activity in &world.campaigns[0].activities {
             self.special.extend(activity.start.into_iter().chain(activity.end));
@@ -283,7 +287,7 @@ impl Times {
             return At(self.special[index % self.special.len()].0 + OFFSETS[usize::from(off)]);
         }
         let (from, length) = self.spans[index % self.spans.len()];
-        // Spread over the span; the finest part of the number decides the milliseconds.
+        // Anywhere in the span. The remainder of the number gives the milliseconds.
         At((from.0 + length / 1000 * (fine % 1000) + fine % SECOND).max(self.as_of.0 - 200 * DAY))
     }
 

@@ -1,4 +1,4 @@
-//! The calendar a second time, by looking at the clock on the wall again and again: no arithmetic on offsets.
+//! A second implementation of the calendar. It reads the wall clock at many instants, without arithmetic on offsets.
 
 use chrono::{Datelike, Days, Duration, NaiveDate, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
@@ -9,24 +9,24 @@ pub(crate) const SECOND: i64 = 1000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 pub(crate) const DAY: i64 = 24 * HOUR;
-/// Clocks change, and hours begin, at whole quarters only (in the zones and years of these worlds).
+/// In the zones and years of these worlds, clocks change and hours start only at whole quarters of an hour.
 const QUARTER: i64 = 15 * MINUTE;
 
-/// What the clock on the wall shows.
+/// The wall clock of the zone at an instant.
 pub(crate) fn local(at: At, zone: Tz) -> NaiveDateTime {
     at.instant().with_timezone(&zone).naive_local()
 }
 
-/// The first instant at which the clock on the wall shows this time, or, if it skips it, a later one.
+/// The first instant at which the wall clock shows this time, or a later one if it skips it.
 pub(crate) fn first_at(wall: NaiveDateTime, zone: Tz) -> At {
     let reached = |at: At| local(at, zone) >= wall;
-    // From three hours before the clock would show it if it were never moved.
+    // Start three hours before the wall clock would show it without a clock change.
     let mut at = At(wall.and_utc().timestamp_millis());
     at.0 -= (local(at, zone) - wall).num_milliseconds() + 3 * HOUR;
     while !reached(at) {
         at.0 += QUARTER;
     }
-    // Skipped: back to where the clock jumped over it.
+    // The time is skipped: go back to the minute of the clock change.
     while local(at, zone) > wall {
         let minute = At((at.0 - 1).div_euclid(MINUTE) * MINUTE);
         if !reached(minute) {
@@ -41,18 +41,18 @@ pub(crate) fn start_of_day(day: NaiveDate, zone: Tz) -> At {
     first_at(day.and_hms_opt(0, 0, 0).unwrap(), zone)
 }
 
-/// So many days before on the calendar, at the same time on the wall.
+/// The same time of the wall clock, this many calendar days earlier.
 pub(crate) fn days_before(at: At, days: u64, zone: Tz) -> At {
     first_at(local(at, zone) - Days::new(days), zone)
 }
 
-/// The day of the week and the hour the clock shows.
+/// The day of the week, from Monday, and the hour of the wall clock.
 pub(crate) fn hour_of_week(at: At, zone: Tz) -> (usize, usize) {
     let wall = local(at, zone);
     (wall.weekday().num_days_from_monday() as usize, wall.hour() as usize)
 }
 
-/// Cut into pieces in each of which the clock shows one hour of one day.
+/// Pieces of a span, each within one clock hour: their starts, and their lengths in milliseconds.
 pub(crate) fn pieces(from: At, to: At) -> impl Iterator<Item = (At, i64)> {
     let mut at = from;
     std::iter::from_fn(move || {
@@ -62,14 +62,14 @@ pub(crate) fn pieces(from: At, to: At) -> impl Iterator<Item = (At, i64)> {
     .map(|(from, to)| (from, to.0 - from.0))
 }
 
-/// Whether a clock hour begins here: the clock shows a full hour, or was just moved.
+/// Whether a clock hour starts at an instant: the wall clock shows a full hour, or has just changed.
 fn hour_begins(at: At, zone: Tz) -> bool {
     let (before, now) = (local(At(at.0 - 1), zone), local(at, zone));
     let full = now.minute() == 0 && now.second() == 0 && now.nanosecond() == 0;
     full || now - before != Duration::milliseconds(1)
 }
 
-/// The beginning of the clock hour an instant lies in.
+/// The start of the clock hour of an instant.
 pub(crate) fn start_of_hour(at: At, zone: Tz) -> At {
     let mut start = At(at.0.div_euclid(QUARTER) * QUARTER);
     while !hour_begins(start, zone) {
@@ -78,7 +78,7 @@ pub(crate) fn start_of_hour(at: At, zone: Tz) -> At {
     start
 }
 
-/// The end of the clock hour an instant lies in.
+/// The end of the clock hour of an instant.
 pub(crate) fn end_of_hour(at: At, zone: Tz) -> At {
     let mut end = At((at.0.div_euclid(QUARTER) + 1) * QUARTER);
     while !hour_begins(end, zone) {
@@ -95,12 +95,12 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) fn holds(self, at: At) -> bool {
+    pub(crate) fn contains(self, at: At) -> bool {
         self.from <= at && at < self.to
     }
 }
 
-/// A period as asked, cut at the answer's instant, and the one before it.
+/// The whole period, the period clamped to the instant of the answer, and the period before it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Range {
     pub(crate) whole: Span,
@@ -114,7 +114,7 @@ impl Range {
     }
 }
 
-/// What the question's period means; `None` if it is no range.
+/// The range of the question's period; `None` if it is empty or too long.
 pub(crate) fn range(world: &World) -> Option<Range> {
     let (zone, as_of) = (world.zone, world.as_of());
     let (from, to) = match world.question.period {
@@ -137,14 +137,14 @@ pub(crate) fn range(world: &World) -> Option<Range> {
             (from, to)
         }
     };
-    let lasts = local(to, zone) - local(from, zone);
-    if from >= to || lasts > Duration::days(400) {
+    let length = local(to, zone) - local(from, zone);
+    if from >= to || length > Duration::days(400) {
         return None;
     }
     let whole = Span { from, to };
     let current = Span { from, to: to.min(as_of).max(from) };
-    // The same weekdays, or, if it is longer than a week, as long ago as it lasts; by the clock on the wall.
-    let shift = lasts.max(Duration::days(7));
+    // Shifted by a week, or by its length if that is longer, by the wall clock.
+    let shift = length.max(Duration::days(7));
     let shifted = |at: At| first_at(local(at, zone) - shift, zone);
     let mut previous = Span { from: shifted(from), to: shifted(to) };
     if current.to < to {

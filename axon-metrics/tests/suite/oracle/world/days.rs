@@ -1,4 +1,4 @@
-//! Visits by day a second time: each record by the date that the clock on the wall shows.
+//! A second implementation of the widget `trend`: each record by the date of the wall clock.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::{
     expect::{Widget, text},
 };
 
-/// Records of the first step on each calendar day of the range, whatever the mode; those until now where the day is not over.
+/// Records of the first step per calendar day of the range, whatever the mode; up to now for a day in progress.
 pub(crate) fn trend(world: &World, range: &Range) -> Widget {
     let mut widget = Widget::default();
     let (zone, as_of) = (world.zone, world.as_of());
@@ -44,7 +44,7 @@ pub(crate) fn trend(world: &World, range: &Range) -> Widget {
     widget
 }
 
-/// How many on each date, or why nobody can tell.
+/// The visits per date, or the reason why they are missing.
 fn visits(world: &World, range: &Range) -> Result<BTreeMap<NaiveDate, usize>, &'static str> {
     let scope = world.scope();
     let funnel: Vec<u64> = scope.iter().filter(|activity| activity.has_funnel()).map(|activity| activity.id).collect();
@@ -55,7 +55,8 @@ fn visits(world: &World, range: &Range) -> Result<BTreeMap<NaiveDate, usize>, &'
     for event in &world.events {
         let ours = event.activity.is_some_and(|id| funnel.contains(&id));
         let defined = world.definition.is_none_or(|wanted| event.definition == Some(wanted));
-        if event.trigger == "PAGE_VIEW" && ours && defined && range.whole.holds(event.at) && event.at < world.as_of() {
+        if event.trigger == "PAGE_VIEW" && ours && defined && range.whole.contains(event.at) && event.at < world.as_of()
+        {
             *days.entry(clock::local(event.at, world.zone).date()).or_default() += event.times;
         }
     }

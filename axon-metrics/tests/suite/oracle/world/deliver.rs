@@ -1,4 +1,4 @@
-//! Hands a world to the store under test: a part as files in many shapes, the rest appended in batches, in any order.
+//! Loads a world into the store under test: a part as files in many formats, the rest in batches in random order.
 
 use std::{collections::BTreeMap, io::Cursor};
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{At, Entry, Event, Purchase, Slots, Via, World, clock};
 
-/// A dashboard over a store that holds the world.
+/// A dashboard over a store with the world.
 pub(crate) fn dashboard(world: &World) -> Dashboard {
     let store = store(world);
     let mut rules = StepRules::default();
@@ -42,8 +42,9 @@ pub(crate) fn dashboard(world: &World) -> Dashboard {
 /// The batch that is appended before the others.
 const FIRST: u8 = u8::MAX;
 
-/// Lines that are no record, in any file.
-const WRONG: [&str; 3] = ["", r#"{"triggerType":"PAGE_VIEW","userId":1,"properties":{"activityId":1}}"#, "{\"kind\":"];
+/// Lines that are not a record in any file.
+const INVALID: [&str; 3] =
+    ["", r#"{"triggerType":"PAGE_VIEW","userId":1,"properties":{"activityId":1}}"#, "{\"kind\":"];
 
 fn store(world: &World) -> MemoryStore {
     let mut dice = Dice(world.shuffle);
@@ -53,7 +54,7 @@ fn store(world: &World) -> MemoryStore {
     for (number, event) in world.events.iter().enumerate() {
         match event.via {
             Via::Batch(batch) => {
-                batches.entry(batch).or_default().events.extend(std::iter::repeat_n(appended(event), event.times));
+                batches.entry(batch).or_default().events.extend(std::iter::repeat_n(event_record(event), event.times));
             }
             Via::Line(shape) => lines.events.push(message(event, shape, world.zone).to_string()),
             Via::Stream(shape) => streamed.push(message(event, shape, world.zone).to_string()),
@@ -63,14 +64,15 @@ fn store(world: &World) -> MemoryStore {
             }
         }
     }
-    // A row that was changed comes twice; its older version never after its newer one: in the same batch or in the first.
-    let versions = |older: bool, batch: u8, id: u64| if older && id % 2 == 1 { FIRST } else { batch };
+    // A changed row is delivered in two versions. The older one comes in the same batch before the newer one, or in the
+    // first batch.
+    let batch_of = |older: bool, batch: u8, id: u64| if older && id % 2 == 1 { FIRST } else { batch };
     for (id, entry) in (1..).zip(&world.entries) {
         let older = entry.was.map(|(status, at)| Entry { status, at, ..entry.clone() });
         for (old, version) in older.iter().map(|older| (true, older)).chain([(false, entry)]) {
             match entry.via {
                 Via::Batch(batch) => {
-                    let batch = batches.entry(versions(old, batch, id)).or_default();
+                    let batch = batches.entry(batch_of(old, batch, id)).or_default();
                     batch.entries.push(entry_row(id, version));
                 }
                 Via::Line(shape) | Via::Stream(shape) | Via::Document(_, shape) => {
@@ -84,7 +86,7 @@ fn store(world: &World) -> MemoryStore {
         for (old, version) in older.iter().map(|older| (true, older)).chain([(false, purchase)]) {
             match purchase.via {
                 Via::Batch(batch) => {
-                    let batch = batches.entry(versions(old, batch, id)).or_default();
+                    let batch = batches.entry(batch_of(old, batch, id)).or_default();
                     batch.purchases.push(purchase_row(id, version));
                 }
                 Via::Line(shape) | Via::Stream(shape) | Via::Document(_, shape) => {
@@ -94,12 +96,12 @@ fn store(world: &World) -> MemoryStore {
         }
     }
 
-    let nothing = !matches!(world.slots, Slots::File(_)) && lines.events.is_empty() && lines.ledger.is_empty();
-    let store = if nothing {
+    let is_empty = !matches!(world.slots, Slots::File(_)) && lines.events.is_empty() && lines.ledger.is_empty();
+    let store = if is_empty {
         MemoryStore::new(catalog_value(world))
     } else {
-        lines.events.extend(WRONG.map(str::to_owned));
-        lines.ledger.insert(dice.roll(lines.ledger.len() + 1), WRONG[dice.roll(WRONG.len())].to_owned());
+        lines.events.extend(INVALID.map(str::to_owned));
+        lines.ledger.insert(dice.roll(lines.ledger.len() + 1), INVALID[dice.roll(INVALID.len())].to_owned());
         dice.shuffle(&mut lines.events);
         load(world, &lines)
     };
@@ -144,7 +146,7 @@ fn reader(lines: &[String]) -> Cursor<Vec<u8>> {
 }
 
 fn load(world: &World, lines: &Lines) -> MemoryStore {
-    // Events may lie in several files.
+    // Events can be in several files.
     let (first, second) = lines.events.split_at(lines.events.len() / 2);
     let mut files = Files::new()
         .zone(world.zone)
@@ -213,7 +215,7 @@ fn catalog_json(world: &World) -> Value {
     })
 }
 
-/// An instant as text: in UTC, at some offset, or as the clock on the wall shows it where that says which instant it is.
+/// An instant as text: in UTC, with an offset, or as local time if that is not ambiguous.
 fn time(at: At, shape: u8, zone: Tz) -> String {
     let instant = at.instant();
     let wall = clock::local(at, zone);
@@ -229,12 +231,12 @@ fn time(at: At, shape: u8, zone: Tz) -> String {
     }
 }
 
-/// An event's time may be seconds since 1970, too.
+/// The time of an event, which can also be seconds since 1970.
 fn occurred_at(at: At, shape: u8, zone: Tz) -> Value {
     if shape == 9 { json!(at.0 as f64 / 1000.0) } else { json!(time(at, shape, zone)) }
 }
 
-fn appended(event: &Event) -> memory::Event {
+fn event_record(event: &Event) -> memory::Event {
     memory::Event {
         trigger: event.trigger.to_owned(),
         definition: event.definition,
@@ -251,7 +253,7 @@ fn message(event: &Event, shape: u8, zone: Tz) -> Value {
         "pageUrl": "https://shop.example/", "referrer": "",
         "properties": { "campaignId": 123, "productId": 1 },
     });
-    // What is not there is null, or left out.
+    // A missing field is null, or absent.
     if event.definition.is_some() || shape.is_multiple_of(2) {
         message["eventId"] = json!(event.definition);
     }

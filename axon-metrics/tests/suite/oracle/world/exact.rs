@@ -1,11 +1,11 @@
-//! Fractions and rounding a second time: whole numbers only, rounded once, at the end.
+//! A second implementation of fractions and rounding: only whole numbers, rounded once at the end.
 
 use serde_json::Value;
 
 /// A figure, or the reason why there is none (`reason`, or `reason:detail`).
 pub(crate) type Figure = Result<Value, &'static str>;
 
-/// `numerator / denominator` with so many decimals, half-up, as text.
+/// `numerator / denominator` with this many decimals, half-up, as text.
 pub(crate) fn rounded(numerator: i128, denominator: i128, decimals: u32) -> String {
     let unit = 10_i128.pow(decimals);
     let scaled = numerator.abs() * unit;
@@ -23,7 +23,7 @@ pub(crate) fn number(text: &str) -> Value {
     serde_json::from_str(short).expect("a number")
 }
 
-/// `part` of `whole` in percent: half-up, but 100 only if they are equal and 0 only if there is none.
+/// `part` of `whole` in percent: half-up, but 100 only if both are equal, and 0 only if `part` is 0.
 pub(crate) fn percent(part: u64, whole: u64, decimals: u32) -> Figure {
     if whole == 0 {
         return Err("zero_denominator");
@@ -31,13 +31,13 @@ pub(crate) fn percent(part: u64, whole: u64, decimals: u32) -> Figure {
     let text = rounded(i128::from(part) * 100, i128::from(whole), decimals);
     let hundred = rounded(100, 1, decimals);
     let nothing = rounded(0, 1, decimals);
-    let honest = match decimals {
+    let adjusted = match decimals {
         _ if text == hundred && part < whole => if decimals == 1 { "99.9" } else { "99.99" }.to_owned(),
         _ if text == hundred && part > whole => if decimals == 1 { "100.1" } else { "100.01" }.to_owned(),
         _ if text == nothing && part > 0 => if decimals == 1 { "0.1" } else { "0.01" }.to_owned(),
         _ => text,
     };
-    Ok(number(&honest))
+    Ok(number(&adjusted))
 }
 
 /// The change between two fractions in percent of the earlier, one decimal.
@@ -50,7 +50,7 @@ pub(crate) fn change(now: (u64, u64), before: (u64, u64)) -> Figure {
     Ok(number(&rounded((a * d - c * b) * 100, c * b, 1)))
 }
 
-/// A sum of fractions, exact.
+/// An exact sum of fractions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sum {
     numerator: i128,

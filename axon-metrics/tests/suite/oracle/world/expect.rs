@@ -1,4 +1,4 @@
-//! What the answer must be, counted record by record.
+//! The expected answer, counted record by record.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -14,7 +14,7 @@ use super::{
     stock::{realtime, remaining_of},
 };
 
-/// A widget's data, its null figures with their reasons, and its warnings as `code field`.
+/// The data of a widget, its missing figures with their reasons, and its warnings as `code field`.
 #[derive(Debug, Default)]
 pub(crate) struct Widget {
     pub(crate) data: Map<String, Value>,
@@ -23,7 +23,7 @@ pub(crate) struct Widget {
 }
 
 impl Widget {
-    /// The figure, or null and why.
+    /// The value of a figure; null, with its reason in `missing`, if it has none.
     pub(crate) fn value(&mut self, path: impl Into<String>, figure: Figure) -> Value {
         figure.unwrap_or_else(|why| {
             self.missing.insert(path.into(), why);
@@ -45,7 +45,7 @@ pub(crate) fn text(at: At) -> Value {
     json!(at.instant().to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-/// Head and widgets of the answer; `None` if the question must be refused.
+/// The head and the widgets of the answer; `None` if the question must be refused.
 pub(crate) fn expected(world: &World) -> Option<(Value, BTreeMap<&'static str, Widget>)> {
     let range = clock::range(world)?;
     let mut widgets = BTreeMap::from([
@@ -105,50 +105,50 @@ pub(crate) fn phase(world: &World, start: Option<At>, end: Option<At>) -> &'stat
     }
 }
 
-/// An event is believed unless it is a purchase from another index than those of purchases.
-pub(crate) fn believed(event: &Event) -> bool {
+/// Whether an event counts: a purchase counts only from an index of purchases.
+pub(crate) fn is_accepted(event: &Event) -> bool {
     !(event.trigger == "PURCHASE" && matches!(event.via, Via::Document("axon.event.behavior", _)))
 }
 
-/// Who did it: the user, else the session.
+/// The subject of an event: the user, else the session.
 pub(crate) fn subject(event: &Event) -> Option<String> {
     event.user.map(|user| format!("user {user}")).or(event.session.map(|session| format!("session {session}")))
 }
 
-/// Who did what counts for a step of these activities within a span; nobody for an event without a subject.
+/// The subjects of all records of a step, of these activities within a span; `None` for an event without a subject.
 fn step(world: &World, step: usize, activities: &[u64], span: Span) -> Vec<Option<String>> {
-    let open = |at: At| span.holds(at) && at < world.as_of();
-    let mut found = Vec::new();
+    let counts = |at: At| span.contains(at) && at < world.as_of();
+    let mut subjects = Vec::new();
     if step == 2 && world.approvals_from_entries {
         for entry in &world.entries {
-            if entry.status == "APPROVED" && activities.contains(&entry.activity) && open(entry.at) {
-                found.push(Some(format!("user {}", entry.user)));
+            if entry.status == "APPROVED" && activities.contains(&entry.activity) && counts(entry.at) {
+                subjects.push(Some(format!("user {}", entry.user)));
             }
         }
-        return found;
+        return subjects;
     }
     if step == 3 && world.purchases_from_ledger {
         for purchase in &world.purchases {
             let ours = purchase.activity.is_some_and(|id| activities.contains(&id));
-            if purchase.status == "CONFIRMED" && ours && open(purchase.at) {
-                found.push(Some(format!("user {}", purchase.user)));
+            if purchase.status == "CONFIRMED" && ours && counts(purchase.at) {
+                subjects.push(Some(format!("user {}", purchase.user)));
             }
         }
-        return found;
+        return subjects;
     }
     let trigger = ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"][step];
     for event in &world.events {
         let ours = event.activity.is_some_and(|id| activities.contains(&id));
         let defined = step != 0 || world.definition.is_none_or(|wanted| event.definition == Some(wanted));
-        // Once, however often the document was loaded.
-        if event.trigger == trigger && defined && ours && believed(event) && open(event.at) {
-            found.extend(std::iter::repeat_n(subject(event), event.times));
+        // A document counts once, however often it was loaded.
+        if event.trigger == trigger && defined && ours && is_accepted(event) && counts(event.at) {
+            subjects.extend(std::iter::repeat_n(subject(event), event.times));
         }
     }
-    found
+    subjects
 }
 
-/// The four counts, or why there are none.
+/// The four counts, or the reason why they are missing.
 fn counts(world: &World, of: &[&Activity], span: Span, unique: bool) -> Result<[u64; 4], &'static str> {
     if of.is_empty() {
         return Err("not_measured:no_activities");
@@ -158,15 +158,15 @@ fn counts(world: &World, of: &[&Activity], span: Span, unique: bool) -> Result<[
         return Err("not_supported");
     }
     Ok([0, 1, 2, 3].map(|index| {
-        let who = step(world, index, &funnel, span);
-        let number = if unique { who.into_iter().flatten().collect::<HashSet<_>>().len() } else { who.len() };
+        let subjects = step(world, index, &funnel, span);
+        let number = if unique { subjects.into_iter().flatten().collect::<HashSet<_>>().len() } else { subjects.len() };
         number as u64
     }))
 }
 
 const TOTALS: [&str; 4] = ["totalVisits", "totalParticipants", "approvedCount", "purchaseCount"];
 
-/// The four totals and the conversion rate, under a prefix of the path.
+/// The four totals and the conversion rate, with a prefix before their paths.
 fn totals(widget: &mut Widget, prefix: &str, counts: Result<[u64; 4], &'static str>) -> Map<String, Value> {
     let mut row = Map::new();
     for (index, name) in TOTALS.iter().enumerate() {
@@ -237,7 +237,7 @@ fn funnel(world: &World, range: &Range) -> Widget {
     widget
 }
 
-/// Always counted as records, whatever the mode.
+/// The totals per activity, as records whatever the mode.
 fn activities(world: &World, range: &Range) -> Widget {
     let mut widget = Widget::default();
     let mut rows = Vec::new();

@@ -1,5 +1,5 @@
-//! Small worlds: a catalog, what happened in it, and one question. Built from random numbers by `build`, handed to the
-//! store under test by `deliver`, and answered a second time, record by record, by `expect`.
+//! Small worlds: a catalog, records, and one question. `build` makes a world from random numbers, `deliver` loads it
+//! into the store under test, and `expect` computes the expected answer record by record.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ pub(crate) struct World {
     pub(crate) question: Question,
     pub(crate) approvals_from_entries: bool,
     pub(crate) purchases_from_ledger: bool,
-    /// Visits are counted of this tracker definition only.
+    /// Only visits of this tracker definition count; `None` for all.
     pub(crate) definition: Option<i64>,
     pub(crate) baseline_weeks: u32,
     pub(crate) campaigns: Vec<Campaign>,
@@ -51,7 +51,7 @@ pub(crate) struct World {
     pub(crate) entries: Vec<Entry>,
     pub(crate) purchases: Vec<Purchase>,
     pub(crate) slots: Slots,
-    /// Decides in which order records are appended.
+    /// The seed of the order in which records are appended.
     pub(crate) shuffle: u64,
 }
 
@@ -106,11 +106,11 @@ impl Activity {
 pub(crate) enum Via {
     /// Appended with this batch.
     Batch(u8),
-    /// A line of a file, its time written in this shape.
+    /// A line of a file, with its time in this format.
     Line(u8),
-    /// A line of a stream that is read later.
+    /// A line of a stream that is read later, with its time in this format.
     Stream(u8),
-    /// Lines of an Elasticsearch export that are one document of this index, as often as this. For rows: a line.
+    /// One document of this index in an Elasticsearch export, repeated on this many lines. For rows: a line.
     Document(&'static str, u8),
 }
 
@@ -122,7 +122,7 @@ pub(crate) struct Event {
     pub(crate) activity: Option<u64>,
     pub(crate) user: Option<u64>,
     pub(crate) session: Option<&'static str>,
-    /// How often it happened; appended ones only.
+    /// How often it is appended; 1 for lines.
     pub(crate) times: usize,
     pub(crate) via: Via,
 }
@@ -133,7 +133,7 @@ pub(crate) struct Entry {
     pub(crate) user: u64,
     pub(crate) status: &'static str,
     pub(crate) at: At,
-    /// Status and time of an earlier version of the row.
+    /// The status and time of an older version of the row, if there is one.
     pub(crate) was: Option<(&'static str, At)>,
     pub(crate) via: Via,
 }
@@ -147,19 +147,19 @@ pub(crate) struct Purchase {
     pub(crate) quantity: u32,
     pub(crate) status: &'static str,
     pub(crate) at: At,
-    /// Status and time of an earlier version of the row.
+    /// The status and time of an older version of the row, if there is one.
     pub(crate) was: Option<(&'static str, At)>,
     pub(crate) via: Via,
 }
 
-/// Where slots come from.
+/// The source of slots.
 #[derive(Debug, Clone)]
 pub(crate) enum Slots {
-    /// Approvals.
+    /// Derived from approvals.
     Derived,
     /// The realtime file.
     File(Vec<SlotLine>),
-    /// One after the other: activity, user, and whether it was taken (or released). Of none, they are derived.
+    /// Appended changes: activity, user, and whether the slot was taken, else released. Derived if there are none.
     Appended(Vec<(u64, u64, bool)>),
 }
 
@@ -177,9 +177,9 @@ impl World {
         At(self.now.0.div_euclid(1000) * 1000)
     }
 
-    /// The activities asked about.
+    /// The activities of the question.
     pub(crate) fn scope(&self) -> Vec<&Activity> {
-        let wanted = |activity: &&Activity| self.question.activity.is_none_or(|id| id == activity.id);
-        self.campaigns[0].activities.iter().filter(wanted).collect()
+        let in_scope = |activity: &&Activity| self.question.activity.is_none_or(|id| id == activity.id);
+        self.campaigns[0].activities.iter().filter(in_scope).collect()
     }
 }

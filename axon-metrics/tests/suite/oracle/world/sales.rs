@@ -1,4 +1,4 @@
-//! Promotion, regular, other promotions and the baseline a second time, purchase by purchase.
+//! A second implementation of the widget `comparison`, purchase by purchase.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -16,8 +16,8 @@ pub(crate) fn comparison(world: &World, range: &Range) -> Widget {
     let scope = world.scope();
     let products: BTreeSet<u64> = scope.iter().filter_map(|activity| activity.product).collect();
     let ids: Vec<u64> = scope.iter().map(|activity| activity.id).collect();
-    let span = promoted(world, range.current);
-    let within = |purchase: &&Purchase| span.holds(purchase.at) && purchase.at < world.as_of();
+    let span = inside_promotion(world, range.current);
+    let within = |purchase: &&Purchase| span.contains(purchase.at) && purchase.at < world.as_of();
     let sold: Vec<&Purchase> = world.purchases.iter().filter(within).collect();
     let same = |purchase: &&&Purchase| products.contains(&purchase.product);
 
@@ -56,8 +56,8 @@ pub(crate) fn comparison(world: &World, range: &Range) -> Widget {
     widget
 }
 
-/// The part of a span inside the promotion: from the first start to the last end, open where a date is missing.
-fn promoted(world: &World, span: Span) -> Span {
+/// The part of a span inside the promotion: from the first start to the last end, unbounded if a date is missing.
+fn inside_promotion(world: &World, span: Span) -> Span {
     let scope = world.scope();
     let starts: Option<Vec<At>> = scope.iter().map(|activity| activity.start).collect();
     let ends: Option<Vec<At>> = scope.iter().map(|activity| activity.end).collect();
@@ -66,7 +66,7 @@ fn promoted(world: &World, span: Span) -> Span {
     Span { from, to }
 }
 
-/// Orders, quantity, revenue in hundredths.
+/// Orders, quantity, and revenue in hundredths, of the confirmed purchases.
 fn totals<'a>(purchases: impl Iterator<Item = &'a Purchase>) -> [i128; 3] {
     let mut totals = [0; 3];
     for one in purchases.filter(|one| one.status == "CONFIRMED") {
@@ -110,17 +110,17 @@ fn baseline(
 ) -> Value {
     let mut row = json!({});
     let expectation = Expectation::of(world, span, products, absent);
-    if expectation.as_ref().is_ok_and(|found| found.method != "hour_of_week") {
+    if expectation.as_ref().is_ok_and(|expectation| expectation.method != "hour_of_week") {
         widget.warn("baseline_fallback", "baseline.method");
     }
     let mut figure = |name: &str, figure: Figure| row[name] = widget.value(format!("baseline.{name}"), figure);
-    let sum = |index: usize| expectation.as_ref().map(|found| found.sums[index]).map_err(|why| *why);
+    let sum = |index: usize| expectation.as_ref().map(|expectation| expectation.sums[index]).map_err(|why| *why);
     figure("orders", sum(0).map(|sum| number(&sum.text(1))));
     figure("quantity", sum(1).map(|sum| number(&sum.text(1))));
     figure("revenue", sum(2).map(|sum| json!(sum.text(100))));
     figure("buyers", Err("not_supported"));
-    figure("method", expectation.as_ref().map(|found| json!(found.method)).map_err(|why| *why));
-    figure("weeks", expectation.as_ref().map(|found| json!(found.weeks)).map_err(|why| *why));
+    figure("method", expectation.as_ref().map(|expectation| json!(expectation.method)).map_err(|why| *why));
+    figure("weeks", expectation.as_ref().map(|expectation| json!(expectation.weeks)).map_err(|why| *why));
     row
 }
 
@@ -130,12 +130,14 @@ struct Expectation {
     sums: [Sum; 3],
 }
 
-/// One hour of the week: milliseconds in the window and in the stretches before, and what was sold in these.
+/// One bin of the means: one hour of the week, one day of the week, or everything.
 #[derive(Default)]
-struct Slot<'a> {
-    inside: i128,
-    before: i128,
-    sold: Vec<&'a Purchase>,
+struct Bin<'a> {
+    /// Milliseconds in the window.
+    window: i128,
+    /// Milliseconds in the history.
+    history: i128,
+    purchases: Vec<&'a Purchase>,
 }
 
 impl Expectation {
@@ -153,55 +155,55 @@ impl Expectation {
         let starts: Option<Vec<At>> = scope.iter().map(|activity| activity.start).collect();
         let start = starts.and_then(|starts| starts.into_iter().min()).ok_or("no_baseline")?;
         let end = clock::start_of_hour(start, zone);
-        let asked = clock::days_before(end, 7 * u64::from(world.baseline_weeks), zone);
-        if asked >= as_of {
+        let history_start = clock::days_before(end, 7 * u64::from(world.baseline_weeks), zone);
+        if history_start >= as_of {
             return Err("no_baseline");
         }
         absent.map_or(Ok(()), Err)?;
-        // How far back the ledger reaches: its oldest purchase, whatever it is.
+        // The ledger reaches back to its oldest purchase, of any kind.
         let since = world.purchases.iter().map(|one| one.at).filter(|at| *at < as_of).min().ok_or("no_baseline")?;
 
-        // Stretches of so many days that are over, and that the ledger reaches back over.
+        // The periods of this many days that are over, and that the ledger covers.
         let whole = |days: u64, count: u32| -> Vec<Span> {
-            let stretch = |k: u32| Span {
+            let period = |k: u32| Span {
                 from: clock::days_before(end, days * u64::from(k + 1), zone),
                 to: clock::days_before(end, days * u64::from(k), zone),
             };
-            (0..count).map(stretch).filter(|stretch| since <= stretch.from && stretch.to <= as_of).collect()
+            (0..count).map(period).filter(|period| since <= period.from && period.to <= as_of).collect()
         };
         let weeks = whole(7, world.baseline_weeks);
-        let (method, stretches) = match weeks.len() {
+        let (method, periods) = match weeks.len() {
             0 => ("mean", whole(1, 7)),
             1 => ("day_of_week", weeks.clone()),
             _ => ("hour_of_week", weeks.clone()),
         };
-        if stretches.is_empty() {
+        if periods.is_empty() {
             return Err("no_baseline");
         }
 
-        let slot = |at: At| match (method, clock::hour_of_week(at, zone)) {
+        let bin = |at: At| match (method, clock::hour_of_week(at, zone)) {
             ("mean", _) => 0,
             ("day_of_week", (day, _)) => day,
             (_, (day, hour)) => day * 24 + hour,
         };
-        let mut slots: Vec<Slot> = (0..7 * 24).map(|_| Slot::default()).collect();
-        for (at, lasts) in clock::pieces(span.from, span.to) {
-            slots[slot(at)].inside += i128::from(lasts);
+        let mut bins: Vec<Bin> = (0..7 * 24).map(|_| Bin::default()).collect();
+        for (at, length) in clock::pieces(span.from, span.to) {
+            bins[bin(at)].window += i128::from(length);
         }
-        for stretch in stretches.iter().filter(|_| span.from < span.to) {
-            for (at, lasts) in clock::pieces(stretch.from, stretch.to) {
-                slots[slot(at)].before += i128::from(lasts);
+        for period in periods.iter().filter(|_| span.from < span.to) {
+            for (at, length) in clock::pieces(period.from, period.to) {
+                bins[bin(at)].history += i128::from(length);
             }
-            let past = |one: &&Purchase| asked <= one.at && one.at < end && one.at < as_of;
-            let sold = world.purchases.iter().filter(past).filter(|one| stretch.holds(one.at));
+            let past = |one: &&Purchase| history_start <= one.at && one.at < end && one.at < as_of;
+            let sold = world.purchases.iter().filter(past).filter(|one| period.contains(one.at));
             for one in sold.filter(|one| one.activity.is_none() && products.contains(&one.product)) {
-                slots[slot(one.at)].sold.push(one);
+                bins[bin(one.at)].purchases.push(one);
             }
         }
         let mut sums = [Sum::ZERO; 3];
-        for slot in slots.iter().filter(|slot| slot.before > 0) {
-            for (sum, total) in sums.iter_mut().zip(totals(slot.sold.iter().copied())) {
-                sum.add(total * slot.inside, slot.before);
+        for bin in bins.iter().filter(|bin| bin.history > 0) {
+            for (sum, total) in sums.iter_mut().zip(totals(bin.purchases.iter().copied())) {
+                sum.add(total * bin.window, bin.history);
             }
         }
         Ok(Self { method, weeks: u32::try_from(weeks.len()).unwrap(), sums })

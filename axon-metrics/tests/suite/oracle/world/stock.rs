@@ -1,4 +1,4 @@
-//! Stock, participants, active subjects and inflow a second time.
+//! A second implementation of the widget `realtime`.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use super::{
     Activity, At, Slots, World,
     clock::{self, MINUTE, Span},
     exact::Figure,
-    expect::{Widget, believed, phase, subject, text},
+    expect::{Widget, is_accepted, phase, subject, text},
 };
 
 pub(crate) fn realtime(world: &World) -> Widget {
@@ -48,7 +48,7 @@ pub(crate) fn realtime(world: &World) -> Widget {
     widget
 }
 
-/// The sum, or the first reason why there is none.
+/// The sum, or the first reason why it is missing.
 fn sum(parts: &[Figure]) -> Figure {
     if parts.is_empty() {
         return Err("not_measured:no_activities");
@@ -60,7 +60,7 @@ fn sum(parts: &[Figure]) -> Figure {
     Ok(json!(sum))
 }
 
-/// Whether stock comes from approvals: nothing else was ever said of slots.
+/// Whether stock is derived from approvals: there are no other records of slots.
 fn derived(world: &World) -> bool {
     match &world.slots {
         Slots::Derived => true,
@@ -108,14 +108,14 @@ fn keys(world: &World, activity: &Activity) -> Option<(Option<i64>, Option<i64>)
 fn participants_of(world: &World, activity: &Activity) -> Figure {
     match keys(world, activity) {
         Some((_, Some(members))) => Ok(json!(members)),
-        // A set without members is no key.
+        // An empty set has no key.
         Some((Some(counter), None)) if counter <= 0 => Ok(json!(0)),
         None if phase(world, activity.start, activity.end) == "not_started" => Ok(json!(0)),
         _ => Err("not_measured:key_missing"),
     }
 }
 
-/// Limit less slots held, with the warnings due.
+/// The limit minus the slots held, with its warnings.
 pub(crate) fn remaining_of(world: &World, activity: &Activity, path: &str, widget: &mut Widget) -> Figure {
     let field = format!("{path}remainingStock");
     if derived(world) {
@@ -131,7 +131,7 @@ pub(crate) fn remaining_of(world: &World, activity: &Activity, path: &str, widge
             Ok(counter)
         }
         Some((None, Some(members))) => {
-            // Where there is no limit, nothing has to be counted.
+            // Without a limit there is no remaining stock to be wrong.
             if activity.limit.is_some() {
                 widget.warn("counter_drift", &field);
             }
@@ -152,14 +152,14 @@ fn active(world: &World) -> Figure {
     let last = Span { from: At(as_of.0 - 5 * MINUTE), to: as_of };
     let mut subjects = HashSet::new();
     for event in &world.events {
-        if ours(world, event.activity) && believed(event) && last.holds(event.at) {
+        if ours(world, event.activity) && is_accepted(event) && last.contains(event.at) {
             subjects.extend(subject(event));
         }
     }
     if world.scope().is_empty() { Err("not_measured:no_activities") } else { Ok(json!(subjects.len())) }
 }
 
-/// Page views of all activities in the hour in progress and the 23 before it.
+/// Page views of all activities in the hour in progress, and in the 23 hours before it.
 fn inflow(world: &World) -> Figure {
     if world.scope().is_empty() {
         return Err("not_measured:no_activities");
@@ -172,8 +172,8 @@ fn inflow(world: &World) -> Figure {
         let hour = Span { from, to };
         let visits = world.events.iter().filter(|event| {
             let defined = world.definition.is_none_or(|wanted| event.definition == Some(wanted));
-            let seen = hour.holds(event.at) && event.at < as_of;
-            event.trigger == "PAGE_VIEW" && defined && seen && ours(world, event.activity)
+            let in_hour = hour.contains(event.at) && event.at < as_of;
+            event.trigger == "PAGE_VIEW" && defined && in_hour && ours(world, event.activity)
         });
         let state = if to <= as_of { "complete" } else { "in_progress" };
         buckets.push(json!({ "from": text(from), "to": text(to), "visits": visits.map(|event| event.times).sum::<usize>(), "state": state }));
