@@ -1,6 +1,7 @@
-//! Bytes from anywhere as a file of event lines: the report adds up, and what was kept can be asked about.
-//! Leaks are not looked for: what the C library keeps for thread-locals is taken for one.
-//! Run: `cargo +nightly fuzz run event_lines -- -max_total_time=600 -detect_leaks=0` in `axon-metrics/`.
+//! Loads arbitrary bytes as a file of event lines. Checks that the report is consistent, and that the stored events can
+//! be queried.
+//! Run in `axon-metrics/`: `cargo +nightly fuzz run event_lines -- -max_total_time=600 -detect_leaks=0`. Leak detection
+//! is off, since it reports the registration of thread-locals in the C library.
 
 #![no_main]
 
@@ -20,7 +21,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let bytes = data.to_vec();
-    // Broken gzip is an error; so is nothing else.
+    // The only error is broken gzip.
     let Ok(store) = MemoryStore::load(Files::new().events_from("fuzz", std::io::Cursor::new(bytes))) else {
         assert!(data.starts_with(&[0x1f, 0x8b]));
         return;
@@ -34,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(report.rejected.total, report.rejected.reasons.values().sum::<u64>());
     assert_eq!(report.rejected.first.len() as u64, report.rejected.total.min(LISTED as u64));
     assert_eq!(events.triggers.values().sum::<u64>() + events.other_triggers, events.kept + events.without_activity);
-    // No event lies before 1970, so all of them are in its future.
+    // No event is before 1970, so all of them are in the future of 1970.
     assert_eq!(events.future, events.kept);
     assert!(events.without_subject <= events.kept);
 
@@ -75,7 +76,7 @@ fuzz_target!(|data: &[u8]| {
     wait(store.realtime(&question)).expect("an answer");
 });
 
-/// The store answers at once, without a runtime.
+/// The answer of the store, which never waits, so no runtime is needed.
 fn wait<T>(answer: impl Future<Output = T>) -> T {
     match pin!(answer).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
