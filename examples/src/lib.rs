@@ -12,3 +12,8 @@ pub mod stores;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The page on running, so that its example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/run.md")]
+struct RunPage;
