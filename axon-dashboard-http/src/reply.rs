@@ -19,11 +19,12 @@ pub(crate) fn json(status: StatusCode, cache: HeaderValue, value: &impl Serializ
 /// JSON on one line.
 pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::with_capacity(INITIAL_CAPACITY);
-    match serde_json::to_writer(&mut bytes, value) {
-        Ok(()) => Ok(bytes),
-        Err(error) => {
-            tracing::error!(%error, "an answer could not be written");
-            Err(Problem::internal())
-        }
-    }
+    serde_json::to_writer(&mut bytes, value).map_err(|error| not_written(&error))?;
+    Ok(bytes)
+}
+
+/// The problem of a reply that cannot be written as JSON.
+pub(crate) fn not_written(error: &serde_json::Error) -> Problem {
+    tracing::error!(%error, "reply not sent: it cannot be written as JSON");
+    Problem::internal()
 }

@@ -39,7 +39,7 @@ struct Inner {
     transport: Transport,
     options: EsOptions,
     templates: Vec<PageTemplate>,
-    mapping: Arc<MappingCache>,
+    mapping: MappingCache,
 }
 
 impl fmt::Debug for EsBehavior {
@@ -65,7 +65,8 @@ impl EsBehavior {
 
     fn with(client: Elasticsearch, options: EsOptions, templates: Vec<PageTemplate>) -> Self {
         let transport = Transport::new(client, options.longest_reply);
-        Self { inner: Arc::new(Inner { transport, options, templates, mapping: Arc::default() }) }
+        let mapping = MappingCache::new(options.probe_interval);
+        Self { inner: Arc::new(Inner { transport, options, templates, mapping }) }
     }
 
     /// The probe of the indices, for a task that may outlive the question.
@@ -76,15 +77,15 @@ impl EsBehavior {
 
     async fn facts(&self, question: &BehaviorQuestion, deadline: Instant) -> Result<BehaviorFacts, QueryError> {
         let probing = |fault| QueryError { query: PROBING, fault };
-        let (cache, interval) = (&self.inner.mapping, self.inner.options.probe_interval);
-        let mappings = cache.get(interval, deadline, || self.probe_task()).await.map_err(probing)?;
+        let cache = &self.inner.mapping;
+        let mappings = cache.get(deadline, || self.probe_task()).await.map_err(probing)?;
         let plan = plan::plan(question, &mappings);
         let (facts, verdict) = self.asked(&plan, question, deadline).await?;
         if verdict != MappingVerdict::Unconfirmed {
             self.apply(verdict, &mappings);
             return facts;
         }
-        let mappings = cache.get_recent(interval, deadline, || self.probe_task()).await.map_err(probing)?;
+        let mappings = cache.get_recent(deadline, || self.probe_task()).await.map_err(probing)?;
         let confirmed = plan::plan(question, &mappings);
         if confirmed == plan {
             return facts;
@@ -133,7 +134,7 @@ impl EsBehavior {
         let probed = tokio::time::timeout_at(deadline, inner.probe()).await;
         let mappings = Arc::new(probed.unwrap_or(Err(Fault::TooSlow(budget))).map_err(asking)?);
         // Answers must rest on the mapping that health reports.
-        inner.mapping.replace(Arc::clone(&mappings), inner.options.probe_interval);
+        inner.mapping.replace(Arc::clone(&mappings));
         let (lines, encodings) = probe::newest(&mappings, as_of);
         let mut newest = None;
         if !encodings.is_empty() {

@@ -259,6 +259,8 @@ impl From<QueryError> for SourceError {
 
 #[cfg(test)]
 mod tests {
+    use axon_metrics::source::ErrorChain;
+
     use super::*;
 
     fn source_error(number: u16, message: &str) -> SourceError {
@@ -267,13 +269,7 @@ mod tests {
 
     /// All that a log would print.
     fn chain(error: &SourceError) -> String {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(next) = cause {
-            text = format!("{text}: {next}");
-            cause = next.source();
-        }
-        text
+        ErrorChain(error).to_string()
     }
 
     #[test]

@@ -14,7 +14,9 @@ mod retry;
 
 pub(crate) use admission::{Admission, SOONEST};
 pub(crate) use ask::{Call, CallResult, ask, probe, settle};
+pub(crate) use breaker::Breaker;
 pub use budgets::Budgets;
 pub use concurrency::Concurrency;
 pub(crate) use guard::{Guard, Guards, guards};
+pub(crate) use log_limiter::LogLimiter;
 pub(crate) use report::SourceReport;

@@ -10,7 +10,7 @@ use crate::{
     call::{SourceReport, probe, settle},
     keep::{CatalogLookup, RETRY_AFTER},
     source::{QuestionKind, SourceKind},
-    vocabulary::{Definitions, Mode, Origin, Range, Record, Scope, Step, Timestamp},
+    vocabulary::{CatalogScope, Definitions, Mode, Origin, Record, Scope, Step, Timestamp},
     wire::{CampaignList, DashboardAnswer, Health, SourceHealth, SourceState},
 };
 
@@ -36,7 +36,7 @@ use inner::Inner;
 use lookup::{Finder, Lookup};
 pub use outcome::{AnswerError, Freshness, MAX_ACTIVITIES, TimedAnswer};
 use request::{DashboardRequest, RequestRules};
-use resolve::Question;
+use resolve::ResolvedRequest;
 use response::respond;
 use settings::Settings;
 use staleness::views;
@@ -90,64 +90,58 @@ impl Dashboard {
         now: Timestamp,
         freshness: Freshness,
     ) -> Result<TimedAnswer, AnswerError> {
-        let (mut question, catalog_lookup) = self.question(request, now, deadline).await?;
-        let groups = question.groups(&self.inner);
-        let finder = Finder { inner: &self.inner, question: &question, freshness, deadline };
-        let found = finder.find(&groups).await;
-        // Who shares a load that another started a moment later answers for that moment.
-        if let Some(later) = found.iter().filter_map(Lookup::as_of).max().filter(|later| *later > question.as_of) {
-            let range = request.check(self.request_rules(), later)?;
-            let days = |range: Range| (range.whole, range.in_progress());
-            if days(range) != days(question.range) {
-                // Midnight came between: what was found is about another range than that moment's.
-                return Box::pin(self.by(deadline, request, now.max(later), freshness)).await;
-            }
-            (question.as_of, question.now, question.range) = (later, now.max(later), range);
+        let (mut resolved, catalog) = self.resolve(request, now, deadline).await?;
+        let groups = resolved.groups(&self.inner);
+        let lookups = Finder { inner: &self.inner, resolved: &resolved, freshness, deadline }.find(&groups).await;
+        // A request that joins a load which another request started a moment later is answered as of that moment.
+        if let Some(later) = lookups.iter().filter_map(Lookup::as_of).max().filter(|later| *later > resolved.as_of)
+            && !resolved.move_to(later, self.request_rules())?
+        {
+            // Midnight came between: the widgets are of another range than that moment's.
+            return Box::pin(self.by(deadline, request, now.max(later), freshness)).await;
         }
-        let mut shown = Vec::with_capacity(request.widgets.len());
-        for (group, found) in groups.iter().zip(found) {
-            let group = views(&self.inner, &question, group, found);
-            shown.extend(group.map_err(|retry_after| AnswerError::Overloaded { retry_after })?);
+        let mut all = Vec::with_capacity(request.widgets.len());
+        for (group, lookup) in groups.iter().zip(lookups) {
+            let views = views(&self.inner, &resolved, group, lookup);
+            all.extend(views.map_err(|retry_after| AnswerError::Overloaded { retry_after })?);
         }
-        respond(&self.inner, &question, catalog_lookup, &shown)
+        respond(&self.inner, &resolved, catalog, &all)
     }
 
-    /// The keys under which a request's widgets are kept, for tests of cache keys.
+    /// The keys under which a request's widgets are cached, for tests of cache keys.
     /// # Errors
     /// As [`Self::answer`].
     #[cfg(any(test, feature = "testing"))]
     #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
     pub async fn cache_keys(&self, request: &DashboardRequest, now: Timestamp) -> Result<Vec<String>, AnswerError> {
-        let (question, _) = self.question(request, now, self.deadline()).await?;
-        Ok(question.groups(&self.inner).iter().flat_map(load_group::LoadGroup::keys).collect())
+        let (resolved, _) = self.resolve(request, now, self.deadline()).await?;
+        Ok(resolved.groups(&self.inner).iter().flat_map(load_group::LoadGroup::keys).collect())
     }
 
-    /// The request at its instant, with what the catalog says of its scope.
-    async fn question(
+    /// Checks the request at its instant, and finds its scope in the catalog.
+    async fn resolve(
         &self,
         request: &DashboardRequest,
         now: Timestamp,
         deadline: Instant,
-    ) -> Result<(Question, CatalogLookup), AnswerError> {
+    ) -> Result<(ResolvedRequest, CatalogLookup), AnswerError> {
         let settings = &self.inner.settings;
         let as_of = now.trunc_subsecs(0);
         let range = request.check(self.request_rules(), as_of)?;
-
-        let catalog_lookup = self.find(request.scope, as_of, deadline).await;
-        let Some(catalog) = catalog_lookup.catalog.clone() else {
-            return Err(unavailable(vec![catalog_lookup.report]));
-        };
-        match catalog.resolve(request.scope).map(|scope| scope.activities.len()) {
-            None if catalog_lookup.failing => return Err(unavailable(vec![catalog_lookup.report])),
+        let (lookup, scope) = self.find(request.scope, as_of, deadline).await;
+        let scope = match scope {
+            Some(scope) => scope,
+            None if lookup.failing || lookup.catalog.is_none() => return Err(unavailable(vec![lookup.report])),
             None => return Err(AnswerError::NotFound(request.scope)),
-            Some(found) if found > MAX_ACTIVITIES => return Err(AnswerError::TooManyActivities { found }),
-            Some(_) => {}
+        };
+        let found = scope.get().activities.len();
+        if found > MAX_ACTIVITIES {
+            return Err(AnswerError::TooManyActivities { found });
         }
         let mode = request.mode.unwrap_or(settings.mode);
         let funnel = request.funnel.as_deref();
         let funnel = settings.funnels.iter().position(|one| Some(one.key()) == funnel).unwrap_or_default();
-        let request = Arc::new(request.clone());
-        Ok((Question { request, mode, funnel, catalog, range, as_of, now }, catalog_lookup))
+        Ok((ResolvedRequest { request: Arc::new(request.clone()), mode, funnel, scope, range, as_of, now }, lookup))
     }
 
     /// All campaigns with their activities, as of `now`.
@@ -155,8 +149,8 @@ impl Dashboard {
     /// [`AnswerError::Unavailable`] if the catalog does not answer and no copy of it is younger than 15 minutes.
     pub async fn campaigns(&self, now: Timestamp) -> Result<CampaignList, AnswerError> {
         let as_of = now.trunc_subsecs(0);
-        let catalog_lookup = self.inner.catalog.get(as_of, self.catalog_deadline()).await;
-        let catalog = catalog_lookup.catalog.ok_or_else(|| unavailable(vec![catalog_lookup.report]))?;
+        let lookup = self.inner.catalog.get(as_of, self.catalog_deadline()).await;
+        let catalog = lookup.catalog.ok_or_else(|| unavailable(vec![lookup.report]))?;
         Ok(CampaignList::new(&catalog, self.zone(), as_of))
     }
 
@@ -222,15 +216,18 @@ impl Dashboard {
         Instant::now() + self.inner.settings.budgets.answer()
     }
 
-    /// The catalog for a scope: a copy that does not list it is read again, unless that was just done.
-    async fn find(&self, scope: Scope, as_of: Timestamp, deadline: Instant) -> CatalogLookup {
+    /// A scope in the catalog. A copy that does not list it is read again, unless that was just done.
+    async fn find(&self, scope: Scope, as_of: Timestamp, deadline: Instant) -> (CatalogLookup, Option<CatalogScope>) {
         let deadline = deadline.min(self.catalog_deadline());
-        let catalog_lookup = self.inner.catalog.get(as_of, deadline).await;
-        match &catalog_lookup.catalog {
-            Some(catalog) if catalog.resolve(scope).is_none() => {
-                self.inner.catalog.refresh(RETRY_AFTER, as_of, deadline).await
+        let find = |lookup: &CatalogLookup| lookup.catalog.as_ref().and_then(|catalog| catalog.find(scope));
+        let lookup = self.inner.catalog.get(as_of, deadline).await;
+        match find(&lookup) {
+            None if lookup.catalog.is_some() => {
+                let lookup = self.inner.catalog.get_younger(RETRY_AFTER, as_of, deadline).await;
+                let scope = find(&lookup);
+                (lookup, scope)
             }
-            _ => catalog_lookup,
+            scope => (lookup, scope),
         }
     }
 

@@ -3,7 +3,7 @@
 
 mod call;
 mod dashboard;
-mod keep;
+pub mod keep;
 #[cfg(feature = "memory")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memory")))]
 pub mod memory;
@@ -27,7 +27,7 @@ pub mod answer {
     };
 }
 
-/// What is kept between requests: how long, and in which shared cache.
+/// What is cached between requests: how long, and in which shared cache.
 pub mod cache {
     pub use crate::keep::{CacheEntry, CacheError, DashboardCache, Lifetimes, MemoryCache};
 }

@@ -17,7 +17,7 @@ mod realtime;
 
 pub use behavior::*;
 pub use catalog::*;
-pub use error::{BoxError, SourceError, connection_lost};
+pub use error::{BoxError, ErrorChain, SourceError, connection_lost};
 pub(crate) use facts::HistoryFact;
 pub(crate) use facts::{
     BehaviorFacts, BucketSales, Fact, History, LedgerFacts, Measured, Missing, OtherSales, Precision, RealtimeFacts,

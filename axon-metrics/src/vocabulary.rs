@@ -23,6 +23,7 @@ mod timestamp;
 mod window;
 
 pub use campaign::{Activity, ActivityKind, Campaign};
+pub(crate) use catalog::CatalogScope;
 pub use catalog::{Catalog, CatalogError, ResolvedScope};
 pub use counting::{Counting, Mode};
 pub(crate) use figure_table::figure_table;

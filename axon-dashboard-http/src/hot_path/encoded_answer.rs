@@ -1,6 +1,6 @@
 //! The encoded answer: its bytes, its tag, and how long it may be sent again.
 
-use axon_metrics::{TimedAnswer, Timestamp};
+use axon_metrics::{TimedAnswer, Timestamp, keep::Expiry};
 use axum::{
     body::Bytes,
     http::{HeaderMap, HeaderValue},
@@ -29,8 +29,6 @@ pub(crate) struct EncodedAnswer {
     pub(crate) source_times: Option<HeaderValue>,
     /// The instant it was made for.
     pub(crate) timestamp: Timestamp,
-    /// Not sent before this instant. Otherwise an answer would stay usable for longer after the clock was set back.
-    usable_from: Timestamp,
     /// How far the widget that is furthest behind is complete.
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) fresh_until: Timestamp,
@@ -39,33 +37,32 @@ pub(crate) struct EncodedAnswer {
 
 impl EncodedAnswer {
     pub(super) fn new(timed: TimedAnswer) -> Result<Self, Problem> {
-        let TimedAnswer { answer, fresh_until, usable_until, .. } = timed;
         // Without the spare capacity of the buffer it was written to.
-        let body = Bytes::from(reply::encode(&answer)?.into_boxed_slice());
+        let body = Bytes::from(timed.to_json().map_err(|error| reply::not_written(&error))?.into_boxed_slice());
+        let content = timed.content().map_err(|error| reply::not_written(&error))?;
+        let TimedAnswer { answer, fresh_until, usable_until, .. } = timed;
         let source_times = headers::source_times(&answer.sources);
         let as_of = answer.widgets.values().filter_map(|state| state.as_of).min();
-        let (timestamp, etag) = (answer.timestamp, etag::of(answer)?);
+        let (timestamp, etag) = (answer.timestamp, etag::of(&answer, &content)?);
         Ok(Self {
             headers: answer_headers::of(&etag, body.len()),
             body,
             etag,
             source_times,
             timestamp,
-            usable_from: timestamp - MAX_LEAD,
             as_of,
             fresh_until,
             usable_until,
         })
     }
 
-    /// Whether it is as good as a new one.
-    pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
-        (self.usable_from..self.fresh_until).contains(&now)
-    }
-
-    /// Whether it may be sent.
-    pub(crate) fn is_usable(&self, now: Timestamp) -> bool {
-        (self.usable_from..self.usable_until).contains(&now)
+    /// When it is sent from the cache; never, if it is no longer usable when its load ends.
+    pub(crate) fn expiry(&self, now: Timestamp) -> Expiry<Timestamp> {
+        if self.usable_until <= now {
+            return Expiry::new(now, now, now);
+        }
+        // Not before it was made, but for a little: otherwise it would be usable for longer after the clock was set back.
+        Expiry::new(self.timestamp - MAX_LEAD, self.fresh_until, self.usable_until)
     }
 
     /// Whether an answer of `latest` has overtaken it, so that it must not follow that one.
@@ -84,7 +81,6 @@ impl EncodedAnswer {
             headers: HeaderMap::new(),
             source_times: None,
             timestamp,
-            usable_from: timestamp - MAX_LEAD,
             as_of: Some(timestamp),
             fresh_until: timestamp + TimeDelta::seconds(1),
             usable_until: timestamp + TimeDelta::seconds(2),
@@ -100,8 +96,10 @@ mod tests {
     fn an_answer_of_a_later_instant_is_not_sent() {
         let made = Timestamp::UNIX_EPOCH;
         let (answer, second) = (EncodedAnswer::with_content("this", made), TimeDelta::seconds(1));
-        assert!(answer.is_fresh(made - second * 2) && answer.is_usable(made - second * 2));
-        assert!(!answer.is_fresh(made - second * 3) && !answer.is_usable(made - second * 3));
-        assert!(!answer.is_fresh(made + second) && answer.is_usable(made + second));
+        let Expiry { fresh, usable, .. } = answer.expiry(made);
+        assert!(fresh.contains(&(made - second * 2)) && usable.contains(&(made - second * 2)));
+        assert!(!fresh.contains(&(made - second * 3)) && !usable.contains(&(made - second * 3)));
+        assert!(!fresh.contains(&(made + second)) && usable.contains(&(made + second)));
+        assert!(answer.expiry(made + second * 2).usable.is_empty(), "its load took longer than it lasts");
     }
 }

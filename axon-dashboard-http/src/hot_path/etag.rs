@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use axon_metrics::{
     DashboardAnswer, Widget,
     answer::{DefinitionState, ScopeState, WidgetStatus},
-    widget::{Data, MissingFigure, Warning},
+    widget::{MissingFigure, Warning},
 };
 use axum::http::{HeaderMap, HeaderValue, header};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -17,7 +17,8 @@ use crate::{problem::Problem, reply};
 /// The content of an answer that the tag is made of: all but its clocks.
 #[derive(Serialize)]
 struct Substance<'a> {
-    data: &'a Data,
+    /// The hash of each widget's data without their clocks.
+    data: &'a [(Widget, [u8; 16])],
     phase: axon_metrics::Phase,
     scope: &'a ScopeState,
     states: Vec<State<'a>>,
@@ -42,12 +43,11 @@ struct State<'a> {
 }
 
 /// The tag, weak: the bytes of two answers of one tag differ in their clocks.
-pub(super) fn of(mut answer: DashboardAnswer) -> Result<HeaderValue, Problem> {
-    answer.data.clear_clocks();
+pub(super) fn of(answer: &DashboardAnswer, data: &[(Widget, [u8; 16])]) -> Result<HeaderValue, Problem> {
     let range = &answer.range;
     let settled = |to| (!range.in_progress).then_some(to);
     let substance = Substance {
-        data: &answer.data,
+        data,
         phase: answer.phase,
         scope: &answer.scope,
         states: answer

@@ -1,21 +1,13 @@
-//! The cache of encoded answers, bounded in bytes, with a single flight for each request: concurrent loads of one request share
-//! one task. All expiry is by the instant passed in.
+//! The cache of encoded answers, bounded in bytes. All expiry is by the instant passed in.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, future::Future, sync::Arc};
 
 use axon_metrics::{
     AnswerError, Dashboard, DashboardRequest, Freshness, Timestamp,
+    keep::{LoadError, LoadResult, RefreshCache},
     observe::{self, CacheLevel, CacheOutcome},
 };
 use chrono::SubsecRound as _;
-use futures_util::{FutureExt as _, future::BoxFuture, future::Shared};
-use quick_cache::{Weighter, sync::Cache};
-use tokio::sync::oneshot;
-use tracing::{Instrument as _, instrument::WithSubscriber as _};
 
 use super::encoded_answer::EncodedAnswer;
 use crate::problem::Problem;
@@ -25,25 +17,7 @@ const ENTRY_OVERHEAD: u64 = 2048;
 /// The bytes of a typical answer. Only the initial size of the table depends on it.
 const TYPICAL_ANSWER: usize = 4096;
 
-#[derive(Debug, Clone)]
-struct BodyWeighter;
-
-impl Weighter<Arc<DashboardRequest>, Arc<EncodedAnswer>> for BodyWeighter {
-    fn weight(&self, _: &Arc<DashboardRequest>, answer: &Arc<EncodedAnswer>) -> u64 {
-        ENTRY_OVERHEAD + answer.body.len() as u64
-    }
-}
-
 type Outcome = Result<Arc<EncodedAnswer>, Problem>;
-/// The outcome of a load that may still run.
-type Pending = Shared<BoxFuture<'static, Outcome>>;
-
-/// What a load is for: a request, and whether the answer must be fresh.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct LoadKey {
-    request: Arc<DashboardRequest>,
-    fresh: bool,
-}
 
 /// How the cache served an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,32 +39,27 @@ pub(crate) struct Lookup {
 
 /// The response cache. Clones share everything.
 #[derive(Clone)]
-pub(crate) struct ResponseCache(Arc<Inner>);
-
-type Entries = Cache<Arc<DashboardRequest>, Arc<EncodedAnswer>, BodyWeighter>;
-
-struct Inner {
+pub(crate) struct ResponseCache {
     dashboard: Dashboard,
-    entries: Entries,
-    loads: Mutex<HashMap<LoadKey, Pending>>,
+    cache: RefreshCache<Arc<DashboardRequest>, Arc<EncodedAnswer>, Problem, Timestamp>,
 }
 
 impl ResponseCache {
     pub(crate) fn new(dashboard: Dashboard, bytes: usize) -> Self {
-        Self(Arc::new(Inner { dashboard, entries: empty_entries(bytes), loads: Mutex::default() }))
+        let weight = |_: &Arc<DashboardRequest>, answer: &Arc<EncodedAnswer>| ENTRY_OVERHEAD + answer.body.len() as u64;
+        let answers = (bytes / TYPICAL_ANSWER).clamp(32, 16_384);
+        Self { dashboard, cache: RefreshCache::weighted(answers, bytes as u64, weight) }
     }
 
     /// The cached answer, while it is usable. A stale one starts a refresh in the background (stale-while-revalidate).
     pub(super) fn get(&self, request: &Arc<DashboardRequest>, now: Timestamp) -> Option<Lookup> {
-        let answer = self.0.entries.get(request).filter(|answer| answer.is_usable(now))?;
-        let status = if answer.is_fresh(now) {
-            observe::cache(CacheLevel::Answer, CacheOutcome::Hit);
-            CacheStatus::Hit
-        } else {
-            observe::cache(CacheLevel::Answer, CacheOutcome::Refreshing);
-            drop(self.join_or_start(request, now, Freshness::MustBeFresh));
-            CacheStatus::Refreshing
+        let refresh = || self.load(request, now, Freshness::MustBeFresh);
+        let (answer, is_fresh) = self.cache.get_cached(request, now, refresh)?;
+        let (outcome, status) = match is_fresh {
+            true => (CacheOutcome::Hit, CacheStatus::Hit),
+            false => (CacheOutcome::Refreshing, CacheStatus::Refreshing),
         };
+        observe::cache(CacheLevel::Answer, outcome);
         Some(Lookup { answer, status })
     }
 
@@ -100,117 +69,59 @@ impl ResponseCache {
             return Ok(lookup);
         }
         observe::cache(CacheLevel::Answer, CacheOutcome::Miss);
-        let answer = self.load(request, now, Freshness::AllowStale).await?;
+        let answer = self.new_answer(request, now, Freshness::AllowStale).await?;
         Ok(Lookup { answer, status: CacheStatus::Miss })
     }
 
     /// The cached answer while it is fresh, else a new one.
     pub(crate) async fn get_fresh(&self, request: &Arc<DashboardRequest>, now: Timestamp) -> Outcome {
-        match self.0.entries.get(request).filter(|answer| answer.is_fresh(now)) {
-            Some(answer) => {
-                observe::cache(CacheLevel::Answer, CacheOutcome::Hit);
-                Ok(answer)
-            }
-            None => {
-                observe::cache(CacheLevel::Answer, CacheOutcome::Miss);
-                self.load(request, now, Freshness::MustBeFresh).await
-            }
-        }
-    }
-
-    /// A new answer. A load that another caller started may have expired before this caller asked, at midnight for example;
-    /// the answer is then loaded once more.
-    async fn load(&self, request: &Arc<DashboardRequest>, now: Timestamp, freshness: Freshness) -> Outcome {
-        let answer = self.join_or_start(request, now, freshness).await?;
-        let until = if freshness == Freshness::MustBeFresh { answer.fresh_until } else { answer.usable_until };
-        if now < until || answer.timestamp >= now.trunc_subsecs(0) {
+        if let Some(answer) = self.cache.get_if_fresh(request, now) {
+            observe::cache(CacheLevel::Answer, CacheOutcome::Hit);
             return Ok(answer);
         }
-        self.join_or_start(request, now, freshness).await
+        observe::cache(CacheLevel::Answer, CacheOutcome::Miss);
+        self.new_answer(request, now, Freshness::MustBeFresh).await
     }
 
-    /// The single flight of this answer, started unless it runs already. It runs to its end even if every caller leaves.
-    fn join_or_start(&self, request: &Arc<DashboardRequest>, now: Timestamp, freshness: Freshness) -> Pending {
-        let key = LoadKey { request: Arc::clone(request), fresh: freshness == Freshness::MustBeFresh };
-        let mut loads = self.0.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pending) = loads.get(&key) {
-            return pending.clone();
-        }
-        let (sender, receiver) = oneshot::channel();
-        let pending = async { receiver.await.unwrap_or_else(|_| Err(Problem::internal())) }.boxed().shared();
-        loads.insert(key.clone(), pending.clone());
-        // Unlocked before the task is spawned: a runtime that shuts down drops the task at once, and the dropped task locks the
-        // list to remove its entry.
-        drop(loads);
-        let entry = LoadEntry { cache: self.clone(), key };
-        let task = async move {
-            // The entry is removed before the outcome is sent, also after a panic: a caller who has the outcome can start
-            // another load.
-            let (sender, entry) = (sender, entry);
-            let outcome = Self::run(&entry, now, freshness).await;
-            drop(entry);
-            let _ = sender.send(outcome);
+    /// A new answer. A load that another caller started may have allowed older figures, or have expired before this caller
+    /// asked, at midnight for example; the answer is then loaded once more.
+    async fn new_answer(&self, request: &Arc<DashboardRequest>, now: Timestamp, freshness: Freshness) -> Outcome {
+        let load = || self.load(request, now, freshness);
+        let (pending, started) = self.cache.reload(request, load);
+        let answer = pending.result().await.unwrap_or_else(|| Err(Problem::internal()))?;
+        let will_do = match freshness {
+            Freshness::MustBeFresh => now < answer.fresh_until,
+            Freshness::AllowStale => now < answer.usable_until || answer.timestamp >= now.trunc_subsecs(0),
         };
-        tokio::spawn(task.in_current_span().with_current_subscriber());
-        pending
-    }
-
-    async fn run(entry: &LoadEntry, now: Timestamp, freshness: Freshness) -> Outcome {
-        let LoadEntry { cache: Self(inner), key: LoadKey { request, .. } } = entry;
-        let timed = inner.dashboard.timed(request, now, freshness).await.inspect_err(|error| {
-            if matches!(error, AnswerError::NotFound(_)) {
-                inner.entries.remove(request);
-            }
-        })?;
-        let answer = Arc::new(EncodedAnswer::new(timed)?);
-        if now < answer.usable_until {
-            insert(&inner.entries, request, &answer);
+        if started || will_do {
+            return Ok(answer);
         }
-        Ok(answer)
+        self.cache.reload(request, load).0.result().await.unwrap_or_else(|| Err(Problem::internal()))
     }
-}
 
-fn empty_entries(bytes: usize) -> Entries {
-    Cache::with_weighter((bytes / TYPICAL_ANSWER).clamp(32, 16_384), bytes as u64, BodyWeighter)
-}
-
-/// Caches an answer, unless a newer one is cached already.
-fn insert(entries: &Entries, request: &Arc<DashboardRequest>, answer: &Arc<EncodedAnswer>) {
-    if !entries.peek(request).is_some_and(|cached| answer.is_overtaken(cached.timestamp)) {
-        entries.insert(Arc::clone(request), Arc::clone(answer));
-    }
-}
-
-/// The entry of a running load in the list of loads. Dropping it removes the entry, however the task ends.
-struct LoadEntry {
-    cache: ResponseCache,
-    key: LoadKey,
-}
-
-impl Drop for LoadEntry {
-    fn drop(&mut self) {
-        self.cache.0.loads.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    /// Asks the dashboard.
+    fn load(
+        &self,
+        request: &Arc<DashboardRequest>,
+        now: Timestamp,
+        freshness: Freshness,
+    ) -> impl Future<Output = LoadResult<Arc<EncodedAnswer>, Problem, Timestamp>> + Send + use<> {
+        let (dashboard, request) = (self.dashboard.clone(), Arc::clone(request));
+        async move {
+            let timed = dashboard.timed(&request, now, freshness).await.map_err(|error| {
+                let is_gone = matches!(error, AnswerError::NotFound(_));
+                let error = LoadError::new(Problem::from(error));
+                if is_gone { error.drops_value() } else { error }
+            })?;
+            let answer = EncodedAnswer::new(timed).map_err(LoadError::new)?;
+            let expiry = answer.expiry(now);
+            Ok((Arc::new(answer), expiry))
+        }
     }
 }
 
 impl fmt::Debug for ResponseCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseCache").field("entries", &self.0.entries.len()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_older_answer_replaces_a_newer_one_only_if_the_clock_was_set_back() {
-        let (entries, request) = (empty_entries(1 << 20), Arc::new(DashboardRequest::campaign(123)));
-        let mut cached_after = |seconds| {
-            let at = Timestamp::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds);
-            insert(&entries, &request, &Arc::new(EncodedAnswer::with_content("this", at)));
-            entries.get(&request).map(|answer| answer.timestamp.timestamp())
-        };
-        assert_eq!([100, 99, 101, 40].map(&mut cached_after), [Some(100), Some(100), Some(101), Some(40)]);
+        f.debug_struct("ResponseCache").field("entries", &self.cache.len()).finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axon_metrics::{
     ActivityId, CampaignId, Fact, LedgerStep, MAX_ID, Measured, Missing, Money, ProductId, Reason, Timestamp, Window,
     facts::{BucketSales, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
-    source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion, SourceError},
+    source::{Counting, ErrorChain, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion, SourceError},
 };
 use tracing::warn;
 
@@ -80,13 +80,7 @@ pub(super) fn facts(
 
 /// A failure that costs a part of an answer is handled here, so it is logged here.
 fn log(error: &SourceError) {
-    let mut causes = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        causes = format!("{causes}: {next}");
-        cause = next.source();
-    }
-    warn!(source = NAME, "a part of the ledger is missing: {causes}");
+    warn!(source = NAME, "a part of the ledger is missing: {}", ErrorChain(error));
 }
 
 /// A value, or how the rows contradict the question.

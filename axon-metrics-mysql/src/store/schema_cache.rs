@@ -1,22 +1,10 @@
-//! A cache of the schema of a server. A single flight probes the server; questions read the cache.
-//! Lives here: when a probe runs and who waits for it. Lives elsewhere: the probe itself (`schema`).
-//!
-//! - Up to its time to live the cached schema is used as it is.
-//! - Up to twice that it is used while a task refreshes it in the background (stale-while-revalidate).
-//! - Beyond that, and with an empty cache, a question waits for the probe: after a silence the tables may be others.
-//!
-//! The probe runs in a task of its own, so a question that gives up does not cancel it for those that come later.
+//! The cache of the schema of a server: how long it is used, and how long a probe may take.
+//! Lives elsewhere: the probe itself (`schema`).
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout_at},
-};
+use axon_metrics::keep::{Expiry, LoadError, LoadResult, Pending, RefreshCache};
+use tokio::time::{Instant, timeout_at};
 
 use super::{probe_deadlines::ProbeDeadlines, schema::Schema};
 use crate::error::Cause;
@@ -30,31 +18,25 @@ const INCOMPLETE_FRESH_FOR: Duration = Duration::from_secs(15);
 const MAX_STALE_TTLS: u32 = 2;
 /// How long a refresh in the background may wait for a connection.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a probe may take at least. The question that starts it may have less time left than those that join it.
-const MIN_PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The result of a running probe; `None` until it ends. The error is shared, since several questions report it.
-type ProbeResult = Option<Result<Arc<Schema>, Arc<Cause>>>;
-
-/// The cache. Clones share it.
-#[derive(Clone, Default)]
+/// The cache. A schema is fresh for its time to live, and usable for twice that. Beyond that a question waits for a probe: after
+/// a silence the tables may be others. Errors are shared, since several questions report them. Clones share everything.
+#[derive(Clone)]
 pub(super) struct SchemaCache {
-    state: Arc<Mutex<State>>,
+    cache: RefreshCache<(), Arc<Schema>, Arc<Cause>>,
+    /// By how much time has been moved on for tests.
+    #[cfg(test)]
+    aged: Arc<std::sync::Mutex<Duration>>,
 }
 
-#[derive(Default)]
-struct State {
-    cached: Option<Entry>,
-    /// The one probe in flight.
-    probe: Option<watch::Receiver<ProbeResult>>,
-}
-
-struct Entry {
-    schema: Arc<Schema>,
-    /// From when on the next question starts a refresh in the background.
-    refresh_at: Instant,
-    /// From when on questions wait for the refresh.
-    expires_at: Instant,
+impl Default for SchemaCache {
+    fn default() -> Self {
+        Self {
+            cache: RefreshCache::single(),
+            #[cfg(test)]
+            aged: Arc::default(),
+        }
+    }
 }
 
 impl SchemaCache {
@@ -67,22 +49,14 @@ impl SchemaCache {
     where
         F: Future<Output = Result<Schema, Cause>> + Send + 'static,
     {
-        let cached = {
-            let (mut state, now) = (self.state(), Instant::now());
-            match state.cached.as_ref().filter(|entry| now < entry.expires_at) {
-                None => None,
-                Some(entry) => {
-                    let (schema, due) = (Arc::clone(&entry.schema), entry.refresh_at <= now);
-                    if due && state.probe.is_none() {
-                        // A failure is only backed off from: the questions themselves report what is wrong.
-                        self.start(&mut state, now + REFRESH_TIMEOUT, &probe);
-                    }
-                    Some(schema)
-                }
-            }
+        let now = Instant::now();
+        // A failure is only backed off from: the questions themselves report what is wrong.
+        let refresh = || {
+            let deadlines = ProbeDeadlines::connecting_by(now + REFRESH_TIMEOUT);
+            load(deadlines, probe(deadlines))
         };
-        match cached {
-            Some(schema) => Ok(schema),
+        match self.cache.get_cached(&(), self.clock(), refresh) {
+            Some((schema, _)) => Ok(schema),
             None => self.refresh(deadline, probe).await,
         }
     }
@@ -96,107 +70,61 @@ impl SchemaCache {
     where
         F: Future<Output = Result<Schema, Cause>> + Send + 'static,
     {
-        let (mut running, own) = self.join_or_start(deadline, &probe);
-        let result = wait(&mut running, deadline).await;
+        let load = || {
+            let deadlines = ProbeDeadlines::connecting_by(deadline);
+            load(deadlines, probe(deadlines))
+        };
+        let (pending, started) = self.cache.reload(&(), load);
+        let result = wait(pending, deadline).await;
         // A probe that another question started may have had less time, or a connection that has died since.
-        if result.is_ok() || own || Instant::now() >= deadline {
+        if result.is_ok() || started || Instant::now() >= deadline {
             return result;
         }
-        wait(&mut self.join_or_start(deadline, &probe).0, deadline).await
+        wait(self.cache.reload(&(), load).0, deadline).await
     }
 
     /// Drops a schema that a statement has proved wrong, so that the next question waits for a probe. Does nothing if another
     /// one is cached by now.
     pub(super) fn invalidate(&self, wrong: &Arc<Schema>) {
-        let mut state = self.state();
-        if state.cached.as_ref().is_some_and(|entry| Arc::ptr_eq(&entry.schema, wrong)) {
-            state.cached = None;
-        }
-    }
-
-    /// The probe in flight or a new one, and whether it is new.
-    fn join_or_start<F>(
-        &self,
-        deadline: Instant,
-        probe: &impl Fn(ProbeDeadlines) -> F,
-    ) -> (watch::Receiver<ProbeResult>, bool)
-    where
-        F: Future<Output = Result<Schema, Cause>> + Send + 'static,
-    {
-        let mut state = self.state();
-        let in_flight = state.probe.clone();
-        in_flight.map_or_else(|| (self.start(&mut state, deadline, probe), true), |running| (running, false))
-    }
-
-    /// Starts a probe in a task, which outlives the question that starts it.
-    fn start<F>(
-        &self,
-        state: &mut State,
-        connect_by: Instant,
-        probe: &impl Fn(ProbeDeadlines) -> F,
-    ) -> watch::Receiver<ProbeResult>
-    where
-        F: Future<Output = Result<Schema, Cause>> + Send + 'static,
-    {
-        let (sender, running) = watch::channel(None);
-        state.probe = Some(running.clone());
-        let finish_by = connect_by.max(Instant::now() + MIN_PROBE_TIMEOUT);
-        let (guard, probe) =
-            (InFlight(self.clone()), timeout_at(finish_by, probe(ProbeDeadlines { connect_by, finish_by })));
-        tokio::spawn(async move {
-            let result = probe.await.unwrap_or(Err(Cause::TooSlow)).map(Arc::new).map_err(Arc::new);
-            guard.0.store(&result);
-            // The cache is filled before the flight ends, so that nobody starts a second probe in between.
-            drop(guard);
-            sender.send_replace(Some(result));
-        });
-        running
-    }
-
-    fn store(&self, result: &Result<Arc<Schema>, Arc<Cause>>) {
-        let (mut state, now) = (self.state(), Instant::now());
-        match result {
-            Ok(schema) => {
-                let schema = Arc::clone(schema);
-                let ttl = if schema.is_complete() { FRESH_FOR } else { INCOMPLETE_FRESH_FOR };
-                state.cached = Some(Entry { schema, refresh_at: now + ttl, expires_at: now + MAX_STALE_TTLS * ttl });
-            }
-            Err(_) => {
-                if let Some(entry) = &mut state.cached {
-                    entry.refresh_at = now + INCOMPLETE_FRESH_FOR;
-                }
-            }
-        }
+        self.cache.invalidate(&(), |schema| Arc::ptr_eq(schema, wrong));
     }
 
     /// Makes the entry older, as if this much time had passed.
     #[cfg(test)]
     pub(super) fn age(&self, by: Duration) {
-        if let Some(entry) = &mut self.state().cached {
-            entry.refresh_at -= by;
-            entry.expires_at -= by;
+        *self.aged.lock().unwrap_or_else(std::sync::PoisonError::into_inner) += by;
+    }
+
+    #[cfg(test)]
+    fn clock(&self) -> Instant {
+        Instant::now() + *self.aged.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    #[cfg(not(test))]
+    fn clock(&self) -> Instant {
+        Instant::now()
+    }
+}
+
+/// A probe, and how long its result is used.
+async fn load(
+    deadlines: ProbeDeadlines,
+    probe: impl Future<Output = Result<Schema, Cause>>,
+) -> LoadResult<Arc<Schema>, Arc<Cause>> {
+    match timeout_at(deadlines.finish_by, probe).await.unwrap_or(Err(Cause::TooSlow)) {
+        Ok(schema) => {
+            let (at, ttl) = (Instant::now(), if schema.is_complete() { FRESH_FOR } else { INCOMPLETE_FRESH_FOR });
+            Ok((Arc::new(schema), Expiry::new(at, at + ttl, at + MAX_STALE_TTLS * ttl)))
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // No code panics between two writes, so a poisoned lock still guards a consistent state.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Err(cause) => Err(LoadError::new(Arc::new(cause)).refresh_after(INCOMPLETE_FRESH_FOR)),
     }
 }
 
-async fn wait(running: &mut watch::Receiver<ProbeResult>, deadline: Instant) -> Result<Arc<Schema>, Cause> {
-    let result = timeout_at(deadline, running.wait_for(Option::is_some)).await.map_err(|_| Cause::TooSlow)?;
-    // The sender is dropped without a result only if the runtime of the task shuts down.
-    let result = result.ok().and_then(|result| result.clone());
-    result.ok_or(Cause::Wrong("the schema probe ended without a result"))?.map_err(Cause::Shared)
-}
-
-/// Ends the flight when it is dropped, also if the task panics or is cancelled.
-struct InFlight(SchemaCache);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.state().probe = None;
+async fn wait(pending: Pending<Result<Arc<Schema>, Arc<Cause>>>, deadline: Instant) -> Result<Arc<Schema>, Cause> {
+    match pending.wait(deadline).await {
+        Some(result) => result.map_err(Cause::Shared),
+        None if Instant::now() < deadline => Err(Cause::Wrong("the schema probe ended without a result")),
+        None => Err(Cause::TooSlow),
     }
 }
 

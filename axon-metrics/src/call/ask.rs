@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     observe,
-    source::{Missing, QuestionKind, SourceError, SourceOutcome},
+    source::{ErrorChain, Missing, QuestionKind, SourceError, SourceOutcome},
 };
 
 /// A source whose task ended without an answer.
@@ -124,12 +124,6 @@ pub(crate) async fn settle<T: Describe>(mut call: Call<T>) -> (CallResult<T>, So
 
 /// A failure of a source with its causes, in one line, and how many were not logged since the last one that was.
 fn log(error: &SourceError, kind: QuestionKind, took: Duration, left_out: u64) {
-    let mut causes = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        causes = format!("{causes}: {next}");
-        cause = next.source();
-    }
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    warn!(source = %error.source_name(), seam = kind.name(), duration_ms, left_out, "{causes}");
+    warn!(source = %error.source_name(), seam = kind.name(), duration_ms, left_out, "{}", ErrorChain(error));
 }

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether one kind of question is put to a store, by how the last ones went.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     inner: Mutex<Inner>,
 }
 
@@ -42,19 +42,19 @@ struct Inner {
 
 /// The right to call. Dropped without a word on how it went, nothing is known.
 #[derive(Debug)]
-pub(super) struct Pass<'a> {
+pub(crate) struct Pass<'a> {
     breaker: &'a Breaker,
     generation: u64,
     trial: bool,
 }
 
 impl Breaker {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let inner = Inner { next_trial: None, trial: false, generation: 0, in_a_row: 0, last: 0, seen: 0 };
         Self { inner: Mutex::new(inner) }
     }
 
-    pub(super) fn state(&self) -> BreakerState {
+    pub(crate) fn state(&self) -> BreakerState {
         let inner = self.lock();
         match inner.next_trial {
             None => BreakerState::Closed,
@@ -64,12 +64,12 @@ impl Breaker {
     }
 
     /// Whether a call would be refused now.
-    pub(super) fn refuses(&self) -> bool {
+    pub(crate) fn refuses(&self) -> bool {
         self.lock().next_trial.is_some_and(|next| Instant::now() < next)
     }
 
     /// The right to call now; `None` if the store is not asked for now.
-    pub(super) fn enter(&self) -> Option<Pass<'_>> {
+    pub(crate) fn enter(&self) -> Option<Pass<'_>> {
         let now = Instant::now();
         let mut inner = self.lock();
         let trial = match inner.next_trial {
@@ -86,7 +86,7 @@ impl Breaker {
     }
 
     /// The store gave a sign of life without having been asked a question: the next question is a trial.
-    pub(super) fn alive(&self) {
+    pub(crate) fn alive(&self) {
         let mut inner = self.lock();
         if inner.next_trial.is_some() {
             inner.next_trial = Some(Instant::now());
@@ -121,11 +121,11 @@ impl Inner {
 }
 
 impl Pass<'_> {
-    pub(super) fn succeeded(self) {
+    pub(crate) fn succeeded(self) {
         self.heard(false);
     }
 
-    pub(super) fn failed(self) {
+    pub(crate) fn failed(self) {
         self.heard(true);
     }
 

@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// What was logged of one kind of question to a store.
 #[derive(Debug)]
-pub(super) struct LogLimiter {
+pub(crate) struct LogLimiter {
     inner: Mutex<Inner>,
 }
 
@@ -30,12 +30,12 @@ struct Inner {
 }
 
 impl LogLimiter {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { inner: Mutex::default() }
     }
 
     /// A failure. `Some` if it is to be logged, with how many were left out since the last that was.
-    pub(super) fn failure(&self, outcome: SourceOutcome) -> Option<u64> {
+    pub(crate) fn failure(&self, outcome: SourceOutcome) -> Option<u64> {
         let now = Instant::now();
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let since = inner.failing.map_or(now, |(since, _)| since);
@@ -50,7 +50,7 @@ impl LogLimiter {
     }
 
     /// An answer. `Some` if it is to be logged that the store answers again, with how long it did not.
-    pub(super) fn answer(&self) -> Option<Duration> {
+    pub(crate) fn answer(&self) -> Option<Duration> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, last) = inner.failing.filter(|(_, last)| last.elapsed() >= QUIET)?;
         inner.failing = None;

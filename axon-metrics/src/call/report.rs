@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How one question to a source went; becomes a [`SourceState`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SourceReport {
     pub(crate) name: &'static str,
     pub(crate) kind: SourceKind,

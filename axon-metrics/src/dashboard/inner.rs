@@ -8,7 +8,7 @@ use super::{load_result::LoadResult, request::RequestRules, settings::Settings, 
 use crate::{
     call::Admission,
     keep::{CatalogCache, SharedCache, SingleFlight, WidgetCache},
-    vocabulary::Mode,
+    vocabulary::{Mode, Timestamp},
     wire::Health,
 };
 
@@ -31,7 +31,7 @@ pub(super) struct Inner {
     /// Made for the first who keeps something.
     pub(super) widgets: LazyLock<WidgetCache>,
     pub(super) shared: Option<SharedCache>,
-    pub(super) single_flight: Arc<SingleFlight<Arc<LoadResult>>>,
+    pub(super) single_flight: Arc<SingleFlight<String, Arc<LoadResult>, Timestamp>>,
     pub(super) admission: Admission,
 }
 

@@ -18,7 +18,7 @@ use super::{
     load_group::{LoadGroup, WidgetKey},
     load_result::LoadResult,
     merge::Plan,
-    resolve::Question,
+    resolve::ResolvedRequest,
 };
 use crate::{
     call::SourceReport,
@@ -26,7 +26,7 @@ use crate::{
     observe::{self, CacheLevel, CacheOutcome},
     source::{QueryScope, SalesQuestion, SourceKind},
     stats::baseline,
-    vocabulary::{Counting, ResolvedScope, Timestamp, Window},
+    vocabulary::{Counting, Timestamp, Window},
     widget::{BucketSeries, Data, Facts, Needs, Notes, WidgetInput},
     wire::{SourceState, WidgetState, WidgetStatus},
 };
@@ -49,7 +49,7 @@ struct Again {
 /// Widgets to load.
 pub(super) struct Load {
     pub(super) inner: Arc<Inner>,
-    pub(super) question: Question,
+    pub(super) resolved: ResolvedRequest,
     pub(super) groups: Vec<LoadGroup>,
     pub(super) deadline: Instant,
 }
@@ -75,7 +75,7 @@ impl Load {
         let keep = !self.inner.settings.lifetimes.keep_nothing();
         if keep {
             for (widget_key, finished) in &asked {
-                let asked = self.groups.iter().any(|group| group.asked(widget_key)).then_some(self.question.now);
+                let asked = self.groups.iter().any(|group| group.asked(widget_key)).then_some(self.resolved.now);
                 self.inner.widgets.keep(&widget_key.key, finished, asked);
             }
             self.put_in_shared_cache(&asked);
@@ -84,14 +84,14 @@ impl Load {
         Arc::new(loaded)
     }
 
-    /// One question to the shared cache for everything. What it holds whole and fresh is no longer to be loaded; what it
+    /// One resolved to the shared cache for everything. What it holds whole and fresh is no longer to be loaded; what it
     /// holds that is too old for that is kept for when a source fails.
     async fn look_in_shared_cache(&mut self) -> LoadResult {
         let inner = Arc::clone(&self.inner);
         let Some(shared) = inner.shared.as_ref().filter(|_| !inner.settings.lifetimes.keep_nothing()) else {
             return LoadResult::default();
         };
-        let question = self.question.clone();
+        let resolved = self.resolved.clone();
         let keys: Vec<String> =
             self.groups.iter().flat_map(LoadGroup::all).map(|widget_key| widget_key.key.clone()).collect();
         let mut values = shared.get(keys).await.into_iter();
@@ -100,9 +100,9 @@ impl Load {
             let values = values.by_ref().take(group.all().count());
             let found = group.all().zip(values).map(|(widget_key, value)| {
                 let value: Vec<u8> = value?;
-                let finished = decode(&value, &widget_key.key, widget_key.widget, question.as_of)?;
-                let life = question.life(&inner, group, widget_key.widget, &finished);
-                (question.now < life.stale_until).then(|| (widget_key.clone(), Arc::new(finished), life))
+                let finished = decode(&value, &widget_key.key, widget_key.widget, resolved.as_of)?;
+                let life = resolved.life(&inner, group, widget_key.widget, &finished);
+                (resolved.now < life.stale_until).then(|| (widget_key.clone(), Arc::new(finished), life))
             });
             let found: Vec<_> = found.collect();
             for (widget_key, finished, _) in found.iter().flatten() {
@@ -110,7 +110,7 @@ impl Load {
                     inner.widgets.remember_whole(
                         &widget_key.key,
                         finished,
-                        group.asked(widget_key).then_some(question.now),
+                        group.asked(widget_key).then_some(resolved.now),
                     );
                 }
             }
@@ -118,7 +118,7 @@ impl Load {
             let fresh = found.iter().all(|found| {
                 found
                     .as_ref()
-                    .is_some_and(|(_, finished, life)| question.now < life.fresh_until && Some(finished.load) == load)
+                    .is_some_and(|(_, finished, life)| resolved.now < life.fresh_until && Some(finished.load) == load)
             });
             let outcome = if fresh { CacheOutcome::Hit } else { CacheOutcome::Miss };
             group.all().for_each(|_| observe::cache(CacheLevel::Shared, outcome));
@@ -134,9 +134,9 @@ impl Load {
 
     async fn ask_sources(&self, began: Instant) -> Vec<(WidgetKey, Arc<WidgetSnapshot>)> {
         let Inner { sources, settings, .. } = &*self.inner;
-        let Some((needs, input)) = self.input() else { return Vec::new() };
+        let (needs, input) = self.input();
         let (facts, reports) = gather(sources, &settings.budgets, self.deadline, needs, &input).await;
-        let ended = later(self.question.now, began.elapsed());
+        let ended = later(self.resolved.now, began.elapsed());
         let again = Again { failed: later(ended, NOT_AGAIN), loading: later(ended, settings.lifetimes.live) };
         let finished = self.finish(&input, &facts, reports, again);
         let statuses = || finished.iter().map(|(_, finished)| finished.state.status);
@@ -154,9 +154,9 @@ impl Load {
     /// What there is to say when a load ended without a word, or did not end in time: all figures are lost.
     pub(super) fn unanswered(&self) -> LoadResult {
         let Inner { sources, settings, .. } = &*self.inner;
-        let Some((needs, input)) = self.input() else { return LoadResult::default() };
+        let (needs, input) = self.input();
         let (facts, reports) = unanswered(sources, &settings.budgets, needs, &input);
-        let again = Again { failed: self.question.now, loading: self.question.now };
+        let again = Again { failed: self.resolved.now, loading: self.resolved.now };
         LoadResult { widgets: self.finish(&input, &facts, reports, again), refused: None }
     }
 
@@ -178,11 +178,11 @@ impl Load {
             let not_whole_until = (state.status != WidgetStatus::Fresh).then_some(not_whole_until);
             // The sources that the widget would be made of if it were asked for alone.
             let series: Vec<BucketSeries> = widget_key.widget.series(input).into_iter().collect();
-            let questions = Plan::new(widget_key.widget.needs(), &series, input).questions(input, |_| Duration::ZERO);
-            let kinds: Vec<SourceKind> = questions.kinds().collect();
+            let kinds: Vec<SourceKind> = Plan::new(widget_key.widget.needs(), &series, input).kinds(input).collect();
             let sources = reports.iter().filter(|report| kinds.contains(&report.kind)).cloned().collect();
-            let finished = WidgetSnapshot { data, state, sources, as_of: input.as_of, load, not_whole_until };
-            (widget_key.clone(), Arc::new(finished))
+            let mut snapshot = WidgetSnapshot::new(widget_key.widget, data, state, input.as_of, load);
+            (snapshot.sources, snapshot.not_whole_until) = (sources, not_whole_until);
+            (widget_key.clone(), Arc::new(snapshot))
         };
         self.groups.iter().flat_map(LoadGroup::all).map(finish).collect()
     }
@@ -194,7 +194,7 @@ impl Load {
         let about =
             |widget_key: &WidgetKey| self.groups.iter().find(|group| group.all().any(|one| one.key == widget_key.key));
         let entry = |(widget_key, finished): &(WidgetKey, Arc<WidgetSnapshot>)| {
-            let life = self.question.life(&self.inner, about(widget_key)?, widget_key.widget, finished);
+            let life = self.resolved.life(&self.inner, about(widget_key)?, widget_key.widget, finished);
             let ttl = Lifetimes::longest(life, finished.as_of, settings.lifetimes.stale);
             let value = encode(&widget_key.key, finished)?;
             (ttl >= Duration::from_millis(1)).then(|| CacheEntry { key: widget_key.key.clone(), value, ttl })
@@ -202,26 +202,26 @@ impl Load {
         shared.put(finished.iter().filter_map(entry).collect());
     }
 
-    fn input(&self) -> Option<(Needs, WidgetInput<'_>)> {
+    fn input(&self) -> (Needs, WidgetInput<'_>) {
         let widgets = self.groups.iter().flat_map(LoadGroup::all);
         let needs = widgets.fold(Needs::NOTHING, |needs, widget_key| needs.or(widget_key.widget.needs()));
-        let mut input = input(&self.inner, &self.question, self.question.scope()?, needs);
+        let mut input = input(&self.inner, &self.resolved, needs);
         let widgets = self.groups.iter().flat_map(LoadGroup::all);
         input.series = widgets.filter_map(|widget_key| widget_key.widget.series(&input)).collect();
-        Some((needs, input))
+        (needs, input)
     }
 }
 
-fn input<'a>(inner: &'a Inner, question: &'a Question, scope: ResolvedScope<'a>, needs: Needs) -> WidgetInput<'a> {
-    let settings = &inner.settings;
-    let Question { mode, ref catalog, range, as_of, .. } = *question;
+fn input<'a>(inner: &'a Inner, resolved: &'a ResolvedRequest, needs: Needs) -> WidgetInput<'a> {
+    let (settings, scope) = (&inner.settings, resolved.scope());
+    let ResolvedRequest { mode, range, as_of, .. } = *resolved;
     let funnel = scope.activities.iter().filter(|activity| activity.kind.has_funnel());
     let query = QueryScope {
         as_of,
         activities: scope.activities.iter().map(|activity| activity.id).collect(),
         funnel_activities: funnel.map(|activity| activity.id).collect(),
         current: range.window,
-        previous: question.previous(),
+        previous: resolved.previous(),
         // A mode that no source counts was refused with the request. Activities apart are always counted as events, so
         // nobody counts people for them alone.
         counting: mode.counting().filter(|_| needs.counts_steps()).unwrap_or(Counting::Events),
@@ -235,11 +235,11 @@ fn input<'a>(inner: &'a Inner, question: &'a Question, scope: ResolvedScope<'a>,
         .and_then(|start| baseline::history_question(&products, start, as_of, settings.zone, settings.baseline_weeks));
     WidgetInput {
         scope,
-        currency: catalog.currency(),
+        currency: resolved.scope.catalog().currency(),
         zone: settings.zone,
         as_of,
         rules: settings.rules(),
-        funnel: question.funnel(inner),
+        funnel: resolved.funnel(inner),
         query: Arc::new(query),
         range: range.whole,
         series: Vec::new(),

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{
-    inner::Inner, load::Load, load_group::LoadGroup, load_result::LoadResult, outcome::Freshness, resolve::Question,
+    inner::Inner, load::Load, load_group::LoadGroup, load_result::LoadResult, outcome::Freshness,
+    resolve::ResolvedRequest,
 };
 use crate::{
     keep::{Loads, Pending, WidgetSnapshot},
@@ -21,10 +22,10 @@ const GRACE: Duration = Duration::from_millis(25);
 /// A member of a group that was asked for within its last 20 lifetimes is loaded together with the others.
 const ASKED_FOR: i32 = 20;
 
-/// Looks for the widgets of a question.
+/// Looks for the widgets of a resolved.
 pub(super) struct Finder<'a> {
     pub(super) inner: &'a Arc<Inner>,
-    pub(super) question: &'a Question,
+    pub(super) resolved: &'a ResolvedRequest,
     pub(super) freshness: Freshness,
     pub(super) deadline: Instant,
 }
@@ -147,17 +148,19 @@ impl Finder<'_> {
     }
 
     /// The load under way for a group, made for an instant so near that it is as good as one of its own.
-    fn in_flight(&self, loads: &Loads<'_, Arc<LoadResult>>, group: &LoadGroup) -> Option<Pending<Arc<LoadResult>>> {
+    fn in_flight(
+        &self,
+        loads: &Loads<'_, String, Arc<LoadResult>, Timestamp>,
+        group: &LoadGroup,
+    ) -> Option<Pending<Arc<LoadResult>>> {
         let near = self.inner.settings.budgets.answer() + Duration::from_secs(1);
-        loads.join(&group.keys(), |as_of: Timestamp| {
-            (self.question.as_of - as_of).abs().to_std().is_ok_and(|by| by <= near)
-        })
+        loads.join_for(&group.keys(), |as_of| (self.resolved.as_of - as_of).abs().to_std().is_ok_and(|by| by <= near))
     }
 
     /// One load for all these groups.
     fn start(
         &self,
-        loads: &mut Loads<'_, Arc<LoadResult>>,
+        loads: &mut Loads<'_, String, Arc<LoadResult>, Timestamp>,
         groups: Vec<LoadGroup>,
     ) -> Option<Pending<Arc<LoadResult>>> {
         if groups.is_empty() {
@@ -165,7 +168,7 @@ impl Finder<'_> {
         }
         let groups: Vec<LoadGroup> = groups.into_iter().map(|group| self.with_members(group)).collect();
         let keys = groups.iter().flat_map(LoadGroup::all).map(|widget_key| widget_key.key.clone()).collect();
-        Some(loads.start(keys, self.question.as_of, self.load(groups).run()))
+        Some(loads.start_for(keys, self.resolved.as_of, self.load(groups).run()))
     }
 
     /// A group with those of its members that somebody asks for, too: loaded apart, each would leave the other's answer with
@@ -175,21 +178,21 @@ impl Finder<'_> {
         members.retain(|widget_key| {
             let asked = self.inner.widgets.asked(&widget_key.key);
             asked.is_some_and(|asked| {
-                let life = self.question.life_from(self.inner, &group, group.about, widget_key.widget, asked);
-                self.question.now < asked + (life.fresh_until - asked) * ASKED_FOR
+                let life = self.resolved.life_from(self.inner, &group, group.about, widget_key.widget, asked);
+                self.resolved.now < asked + (life.fresh_until - asked) * ASKED_FOR
             })
         });
         LoadGroup { members, ..group }
     }
 
     fn load(&self, groups: Vec<LoadGroup>) -> Load {
-        Load { inner: Arc::clone(self.inner), question: self.question.clone(), groups, deadline: self.deadline }
+        Load { inner: Arc::clone(self.inner), resolved: self.resolved.clone(), groups, deadline: self.deadline }
     }
 
     /// What is kept of a group. All its widgets must be of one load.
     fn decide(&self, group: &LoadGroup) -> Decision {
-        let Self { inner, question, freshness, .. } = self;
-        let Question { as_of, now, .. } = **question;
+        let Self { inner, resolved, freshness, .. } = self;
+        let ResolvedRequest { as_of, now, .. } = **resolved;
         let known = |finished: &Arc<WidgetSnapshot>| finished.as_of <= as_of;
         let whole: Vec<_> =
             group.widgets.iter().map(|widget_key| inner.widgets.whole(&widget_key.key).filter(known)).collect();
@@ -208,7 +211,7 @@ impl Finder<'_> {
                     .widgets
                     .iter()
                     .zip(&whole)
-                    .map(|(widget_key, one)| question.life(inner, group, widget_key.widget, one))
+                    .map(|(widget_key, one)| resolved.life(inner, group, widget_key.widget, one))
             };
             if lives().all(|life| now < life.fresh_until) {
                 return Decision::Answer(Lookup::Fresh(whole));

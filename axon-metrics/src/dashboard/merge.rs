@@ -7,7 +7,7 @@ use crate::{
     call::CallResult,
     source::{
         BehaviorFacts, BehaviorQuestion, Fact, HistoryFact, LedgerFacts, LedgerQuestion, Missing, QuestionKind,
-        RealtimeQuestion, Reason, SalesFacts, Series, Slots, StepCounts,
+        RealtimeQuestion, Reason, SalesFacts, Series, Slots, SourceKind, StepCounts,
     },
     vocabulary::{EventRule, LedgerStep, Part, Record, Step},
     widget::{BucketSeries, Facts, Needs, WidgetInput},
@@ -86,26 +86,35 @@ impl Plan {
 
     /// What to ask of each source, with the budget that `within` gives each kind of question.
     pub(super) fn questions(&self, input: &WidgetInput<'_>, within: impl Fn(QuestionKind) -> Duration) -> Questions {
-        if input.query.activities.is_empty() {
-            return Questions::default();
-        }
-        let Needs { active, sales, slots, .. } = self.needs;
+        let kinds: Vec<SourceKind> = self.kinds(input).collect();
+        let asks = |kind| kinds.contains(&kind);
         Questions {
-            behavior: (!self.events.is_empty() || active || self.parts().next().is_some())
-                .then(|| self.behavior(input, within(QuestionKind::Behavior))),
-            ledger: (!self.rows.is_empty() || sales).then(|| LedgerQuestion {
+            behavior: asks(SourceKind::Behavior).then(|| self.behavior(input, within(QuestionKind::Behavior))),
+            ledger: asks(SourceKind::Ledger).then(|| LedgerQuestion {
                 scope: Arc::clone(&input.query),
                 budget: within(QuestionKind::Ledger),
                 steps: self.rows.clone(),
-                sales: sales.then(|| input.sales.clone()),
+                sales: self.needs.sales.then(|| input.sales.clone()),
                 history: None,
             }),
-            realtime: slots.then(|| RealtimeQuestion {
+            realtime: asks(SourceKind::Realtime).then(|| RealtimeQuestion {
                 as_of: input.as_of,
                 budget: within(QuestionKind::Realtime),
                 activities: input.query.activities.clone(),
             }),
         }
+    }
+
+    /// The kinds of sources that are asked.
+    pub(super) fn kinds(&self, input: &WidgetInput<'_>) -> impl Iterator<Item = SourceKind> + use<> {
+        let Needs { active, sales, slots, .. } = self.needs;
+        let asked = [
+            (SourceKind::Behavior, !self.events.is_empty() || active || self.parts().next().is_some()),
+            (SourceKind::Ledger, !self.rows.is_empty() || sales),
+            (SourceKind::Realtime, slots),
+        ];
+        let any = !input.query.activities.is_empty();
+        asked.into_iter().filter_map(move |(kind, asked)| (any && asked).then_some(kind))
     }
 
     fn behavior(&self, input: &WidgetInput<'_>, budget: Duration) -> BehaviorQuestion {

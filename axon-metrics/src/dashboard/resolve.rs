@@ -6,12 +6,12 @@ use std::{sync::Arc, time::Duration};
 use super::{
     inner::Inner,
     load_group::{LoadGroup, WidgetKey},
-    request::DashboardRequest,
+    request::{DashboardRequest, RequestError, RequestRules},
     settings::Settings,
 };
 use crate::{
     keep::{About, CacheKeys, KeyInputs, Life, WidgetSnapshot, later},
-    vocabulary::{Catalog, FunnelDefinition, Mode, Range, ResolvedScope, Timestamp, Window, calendar},
+    vocabulary::{CatalogScope, FunnelDefinition, Mode, Range, ResolvedScope, Timestamp, Window, calendar},
     widget::Widget,
 };
 
@@ -19,22 +19,33 @@ use crate::{
 const SETTLES: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone)]
-pub(super) struct Question {
+pub(super) struct ResolvedRequest {
     pub(super) request: Arc<DashboardRequest>,
     pub(super) mode: Mode,
     /// The index of the funnel that was chosen.
     pub(super) funnel: usize,
-    pub(super) catalog: Arc<Catalog>,
+    pub(super) scope: CatalogScope,
     pub(super) range: Range,
     pub(super) as_of: Timestamp,
     /// As it was passed in; `as_of` is its second.
     pub(super) now: Timestamp,
 }
 
-impl Question {
-    /// What it is about; there, since it was when the question was made.
-    pub(super) fn scope(&self) -> Option<ResolvedScope<'_>> {
-        self.catalog.resolve(self.request.scope)
+impl ResolvedRequest {
+    /// What the catalog says of the scope.
+    pub(super) fn scope(&self) -> ResolvedScope<'_> {
+        self.scope.get()
+    }
+
+    /// Moves it to a later instant. Whether it still is about the same days: if not, it stays as it is.
+    pub(super) fn move_to(&mut self, later: Timestamp, rules: &RequestRules) -> Result<bool, RequestError> {
+        let range = self.request.check(rules, later)?;
+        let days = |range: Range| (range.whole, range.in_progress());
+        if days(range) != days(self.range) {
+            return Ok(false);
+        }
+        (self.as_of, self.now, self.range) = (later, self.now.max(later), range);
+        Ok(true)
     }
 
     pub(super) fn previous(&self) -> Option<Window> {
@@ -53,8 +64,7 @@ impl Question {
 
     /// The widgets asked for. What is about the range comes from one load; each other one lives apart.
     pub(super) fn groups(&self, inner: &Inner) -> Vec<LoadGroup> {
-        let Some(scope) = self.scope() else { return Vec::new() };
-        let keys = CacheKeys::new(self.key_inputs(inner, scope));
+        let keys = CacheKeys::new(self.key_inputs(inner));
         let open = self.range.in_progress();
         let ranged = if open { About::Live } else { About::Over { ended: self.range.whole.to } };
         let is_apart = |widget: &Widget| widget.lifetime().loads_separately(open);
@@ -75,10 +85,10 @@ impl Question {
         groups.filter(|group| !group.widgets.is_empty()).collect()
     }
 
-    /// What decides the cache keys. Every field of a request and of the question is decided on here: a new one does not
+    /// What decides the cache keys. Every field of a request and of the resolved is decided on here: a new one does not
     /// compile until it is.
-    fn key_inputs<'a>(&self, inner: &'a Inner, scope: ResolvedScope<'_>) -> KeyInputs<'a> {
-        let Self { request, mode: _, funnel: _, catalog, range, as_of: _, now: _ } = self;
+    fn key_inputs<'a>(&self, inner: &'a Inner) -> KeyInputs<'a> {
+        let Self { request, mode: _, funnel: _, scope, range, as_of: _, now: _ } = self;
         let DashboardRequest {
             scope: _,   // as resolved
             widgets: _, // each widget has a key of its own
@@ -104,8 +114,8 @@ impl Question {
             definition: self.definition_hash(inner),
             zone,
             baseline_weeks,
-            scope: scope.level(),
-            fingerprint: catalog.fingerprint(scope),
+            scope: scope.get().level(),
+            fingerprint: scope.catalog().fingerprint(scope.get()),
             range: *range,
             compare: compare_previous,
         }
@@ -136,7 +146,7 @@ impl Question {
         let settings = &inner.settings;
         let mut life = settings.lifetimes.life(about, as_of, group.jitter);
         let class = widget.lifetime();
-        let next_date = || self.scope().and_then(|scope| scope.next_date(as_of));
+        let next_date = || self.scope().next_date(as_of);
         let edges = [
             class.changes_with_dates().then(next_date).flatten(),
             class.changes_with_hours().then(|| calendar::hour(as_of, settings.zone).whole.to),

@@ -1,16 +1,16 @@
 //! An answer from its widgets: its envelope is always of the answer's own instant, however old the widgets are.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     inner::Inner,
-    outcome::{AnswerError, TimedAnswer},
-    resolve::Question,
+    outcome::{AnswerError, TimedAnswer, WidgetPart},
+    resolve::ResolvedRequest,
     staleness::WidgetView,
 };
 use crate::{
     call::SOONEST,
-    keep::{CatalogLookup, later},
+    keep::{CatalogLookup, WidgetJson, later},
     source::SourceStatus,
     vocabulary::{ResolvedScope, Timestamp},
     widget::{Data, Widget},
@@ -21,20 +21,20 @@ use crate::{
 
 pub(super) fn respond(
     inner: &Inner,
-    question: &Question,
-    look: CatalogLookup,
+    resolved: &ResolvedRequest,
+    catalog: CatalogLookup,
     views: &[WidgetView],
 ) -> Result<TimedAnswer, AnswerError> {
-    let Some(scope) = question.scope() else { return Err(AnswerError::NotFound(question.request.scope)) };
+    let scope = resolved.scope();
     let mut data = Data::default();
     let mut widgets = BTreeMap::new();
     let mut sources = BTreeMap::new();
-    let catalog = [look.fresh_for, look.usable_for];
-    let report = SourceState::from(look.report);
+    let CatalogLookup { report, fresh_for, usable_for, .. } = catalog;
+    let report = SourceState::from(report);
     sources.insert(report.kind, report);
     for WidgetView { widget, finished, lost, stale, .. } in views {
         widget.copy(&finished.data, &mut data);
-        widgets.insert(*widget, state(&finished.state, *stale, question.as_of));
+        widgets.insert(*widget, state(&finished.state, *stale, resolved.as_of));
         let lost = lost.iter().flat_map(|lost| &lost.sources);
         for source in finished.sources.iter().chain(lost) {
             sources
@@ -52,9 +52,15 @@ pub(super) fn respond(
             AnswerError::Unavailable { sources }
         });
     }
-    data.move_to(scope, question.as_of);
-    let (fresh_until, usable_until) = until(question, scope, catalog, views);
-    Ok(TimedAnswer { answer: envelope(inner, question, scope, data, widgets, sources), fresh_until, usable_until })
+    let changed = data.move_to(scope, resolved.as_of);
+    let parts = views.iter().map(|view| match changed.contains(&view.widget) {
+        true => WidgetPart::Moved(view.widget, WidgetJson::of(view.widget, &data)),
+        false => WidgetPart::Cached(Arc::clone(&view.finished)),
+    });
+    let parts = parts.collect();
+    let (fresh_until, usable_until) = until(resolved, scope, [fresh_for, usable_for], views);
+    let answer = envelope(inner, resolved, scope, data, widgets, sources);
+    Ok(TimedAnswer { answer, fresh_until, usable_until, parts })
 }
 
 /// The widget's state as of the answer.
@@ -66,27 +72,27 @@ fn state(state: &WidgetState, stale: bool, as_of: Timestamp) -> WidgetState {
 
 /// Until when the whole is fresh, and until when it is usable; the catalog's times are given.
 fn until(
-    question: &Question,
+    resolved: &ResolvedRequest,
     scope: ResolvedScope<'_>,
     catalog: [Duration; 2],
     views: &[WidgetView],
 ) -> (Timestamp, Timestamp) {
-    let change = question.changes_at(scope).unwrap_or(Timestamp::MAX_UTC);
-    let [fresh, usable] = catalog.map(|time| later(question.now, time).min(change));
-    let fresh_until = views.iter().map(|views| views.fresh_until).min().unwrap_or(question.now).min(fresh);
-    let usable_until = views.iter().map(|views| views.usable_until).min().unwrap_or(question.now).min(usable);
+    let change = resolved.changes_at(scope).unwrap_or(Timestamp::MAX_UTC);
+    let [fresh, usable] = catalog.map(|time| later(resolved.now, time).min(change));
+    let fresh_until = views.iter().map(|views| views.fresh_until).min().unwrap_or(resolved.now).min(fresh);
+    let usable_until = views.iter().map(|views| views.usable_until).min().unwrap_or(resolved.now).min(usable);
     (fresh_until, usable_until)
 }
 
 fn envelope(
     inner: &Inner,
-    question: &Question,
+    resolved: &ResolvedRequest,
     scope: ResolvedScope<'_>,
     data: Data,
     widgets: BTreeMap<Widget, WidgetState>,
     sources: Vec<SourceState>,
 ) -> DashboardAnswer {
-    let Question { ref request, mode, range, as_of, .. } = *question;
+    let ResolvedRequest { ref request, mode, range, as_of, .. } = *resolved;
     let mut warnings = Vec::new();
     if request.dates_ignored {
         let message = "startDate and endDate are used with period=custom only";
@@ -106,15 +112,15 @@ fn envelope(
             end_date: range.last_day(),
             zone: inner.settings.zone.name().to_owned(),
             in_progress: range.in_progress(),
-            previous: question.previous().map(Into::into),
+            previous: resolved.previous().map(Into::into),
         },
         mode,
         data,
         widgets,
         sources,
         definition: DefinitionState {
-            funnel: question.funnel(inner).key().to_owned(),
-            hash: question.definition_hash(inner).to_owned(),
+            funnel: resolved.funnel(inner).key().to_owned(),
+            hash: resolved.definition_hash(inner).to_owned(),
             identity: "recorded".to_owned(),
         },
         warnings,

@@ -122,13 +122,6 @@ macro_rules! fact_sources {
             }
         }
 
-        impl Questions {
-            /// The kinds of sources that are asked.
-            pub(crate) fn kinds(&self) -> impl Iterator<Item = SourceKind> + use<> {
-                [$(self.$name.is_some().then_some(SourceKind::$kind)),*].into_iter().flatten()
-            }
-        }
-
         impl Calls {
             /// Waits for all of them; `absent` is why there is nothing where nobody was asked.
             pub(crate) async fn settle(self, absent: &Missing, reports: &mut Vec<SourceReport>) -> Replies {

@@ -7,7 +7,7 @@ use super::{
     load::NOT_AGAIN,
     load_group::{LoadGroup, WidgetKey},
     lookup::Lookup,
-    resolve::Question,
+    resolve::ResolvedRequest,
 };
 use crate::{
     keep::{WidgetSnapshot, later},
@@ -34,11 +34,11 @@ pub(super) struct WidgetView {
 /// When to ask again, if its load was refused and no older widget can be shown.
 pub(super) fn views(
     inner: &Inner,
-    question: &Question,
+    resolved: &ResolvedRequest,
     group: &LoadGroup,
     found: Lookup,
 ) -> Result<Vec<WidgetView>, Duration> {
-    let show = Views { inner, question, group };
+    let show = Views { inner, resolved, group };
     let widgets = group.widgets.iter();
     Ok(match found {
         Lookup::Fresh(finished) => {
@@ -52,7 +52,7 @@ pub(super) fn views(
             widgets.zip(finished).map(|(widget_key, one)| show.loaded(widget_key, one)).collect()
         }
         Lookup::Refused { retry_after } => {
-            let views = widgets.map(|widget_key| show.last_whole(widget_key, None, later(question.now, NOT_AGAIN)));
+            let views = widgets.map(|widget_key| show.last_whole(widget_key, None, later(resolved.now, NOT_AGAIN)));
             views.collect::<Option<_>>().ok_or(retry_after)?
         }
     })
@@ -60,16 +60,16 @@ pub(super) fn views(
 
 struct Views<'a> {
     inner: &'a Inner,
-    question: &'a Question,
+    resolved: &'a ResolvedRequest,
     group: &'a LoadGroup,
 }
 
 impl Views<'_> {
     fn whole(&self, widget_key: &WidgetKey, finished: Arc<WidgetSnapshot>, outcome: CacheOutcome) -> WidgetView {
         observe::cache(CacheLevel::Widget, outcome);
-        let life = self.question.life(self.inner, self.group, widget_key.widget, &finished);
+        let life = self.resolved.life(self.inner, self.group, widget_key.widget, &finished);
         let (fresh_until, usable_until) = if self.inner.settings.lifetimes.keep_nothing() {
-            (self.question.now, self.question.now)
+            (self.resolved.now, self.resolved.now)
         } else {
             (life.fresh_until, life.usable_until)
         };
@@ -83,7 +83,7 @@ impl Views<'_> {
             return stale;
         }
         observe::cache(CacheLevel::Widget, CacheOutcome::Miss);
-        let until = if self.inner.settings.lifetimes.keep_nothing() { self.question.now } else { until };
+        let until = if self.inner.settings.lifetimes.keep_nothing() { self.resolved.now } else { until };
         WidgetView {
             widget: widget_key.widget,
             finished,
@@ -104,9 +104,9 @@ impl Views<'_> {
         if self.inner.settings.lifetimes.keep_nothing() {
             return None;
         }
-        let Question { as_of, now, .. } = *self.question;
+        let ResolvedRequest { as_of, now, .. } = *self.resolved;
         let whole = self.inner.widgets.whole(&widget_key.key).filter(|whole| whole.as_of <= as_of)?;
-        let life = self.question.life(self.inner, self.group, widget_key.widget, &whole);
+        let life = self.resolved.life(self.inner, self.group, widget_key.widget, &whole);
         if life.stale_until <= now {
             return None;
         }

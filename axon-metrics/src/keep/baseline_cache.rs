@@ -1,23 +1,20 @@
-//! The weeks before promotions, kept: read in a task of its own, once for all who ask, and again behind them when old.
-//! Lives here: what is kept, for how long, and when the ledger is asked again. Lives elsewhere: which weeks (`baseline`), how
-//! they are asked for (`history_call`), what is made of them (`widget`).
+//! The weeks before promotions, cached: each is read by one task for all who need it, and again in the background when old.
+//! Lives here: how long they are used, and when the ledger is asked again. Lives elsewhere: which weeks (`baseline`), how they
+//! are asked for (`history_call`), what is computed from them (`widget`).
 //!
-//! What is kept is of a window that is over, so it is the same for every instant after it. Its age is by the instants that
-//! answers are made for; only the pauses after a failure are by the machine's clock, since they spare the store.
+//! A cached history is of a window that is over, so it is the same for every instant after it. Its age is by the instants that
+//! answers are for, in both directions: a clock that is set back makes it old, not new.
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 use super::{
+    expiry::Expiry,
     history_call,
-    lifetimes::Lifetimes,
-    single_flight::{Pending, SingleFlight},
+    lifetimes::{Lifetimes, later},
+    refresh_cache::{LoadError, LoadResult, Lookup, RefreshCache},
+    single_flight::Pending,
 };
 use crate::{
     call::Guard,
@@ -25,40 +22,29 @@ use crate::{
     vocabulary::Timestamp,
 };
 
-/// How many are kept: sets of products that are looked at. Four weeks of hours take some 30 KB.
-const SETS: usize = 256;
+/// How many are cached. Four weeks of hours take some 30 KB.
+const MAX_HISTORIES: usize = 256;
 /// How long it is believed that the ledger cannot tell.
-const NOT_MEASURED: Duration = Duration::from_secs(60);
-/// The shortest and the longest pause after a failure. Between them it is as long as the failed attempt took, so that a
-/// refused connection heals soon, and reading that takes too long does not go on and on.
-const PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
+const NOT_MEASURED_FOR: Duration = Duration::from_secs(60);
+/// The shortest and the longest back-off after a failure. Between them it is as long as the failed attempt took: a refused
+/// connection heals soon, and a statement that takes too long is not repeated without end.
+const BACK_OFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 
-/// The one place that asks for history. Clones share what is kept.
+/// The one place that asks for history. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct BaselineCache {
     source: Arc<dyn LedgerSource>,
     guard: Arc<Guard>,
     budget: Duration,
     lifetimes: Lifetimes,
-    sets: Arc<Cache<String, Arc<Slot>>>,
-    single_flight: Arc<SingleFlight<HistoryFact>>,
+    cache: RefreshCache<Arc<HistoryQuestion>, HistoryFact, HistoryFact, Timestamp>,
 }
 
-/// What is known of one question.
-#[derive(Default)]
-struct Slot(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    told: Option<(HistoryFact, Timestamp)>,
-    /// What there is instead since the last attempt failed or told a part only, and when the next may be made.
-    failed: Option<(HistoryFact, Instant)>,
-}
-
-/// A look at what is kept.
+/// A history, or the load that it will come from.
 pub(crate) enum BaselineLookup {
-    There(HistoryFact),
-    UnderWay(Pending<HistoryFact>, &'static str),
+    Ready(HistoryFact),
+    /// With the name of the source.
+    Pending(Pending<Result<HistoryFact, HistoryFact>>, &'static str),
 }
 
 impl BaselineCache {
@@ -68,103 +54,68 @@ impl BaselineCache {
         budget: Duration,
         lifetimes: Lifetimes,
     ) -> Self {
-        Self { source, guard, budget, lifetimes, sets: Arc::new(Cache::new(SETS)), single_flight: Arc::default() }
+        Self { source, guard, budget, lifetimes, cache: RefreshCache::entries(MAX_HISTORIES) }
     }
 
-    /// What is kept, or what is under way. What is missing or old begins to be read; what is old is good meanwhile.
+    /// The cached history, or the load in progress. A missing or stale one starts to be read; a stale one is used meanwhile.
     pub(crate) fn get(&self, question: &HistoryQuestion, as_of: Timestamp) -> BaselineLookup {
         if question.products.is_empty() {
-            return BaselineLookup::There(Err(Missing::NotMeasured(Reason::NoProducts)));
+            return BaselineLookup::Ready(Err(Missing::NotMeasured(Reason::NoProducts)));
         }
-        let key = key(question);
-        let Ok(slot) = self.sets.get_or_insert_with(&key, || Ok::<_, Infallible>(Arc::new(Slot::default())));
-        if let Some(told) = slot.state().younger_than(self.lifetimes.history, as_of) {
-            return BaselineLookup::There(told);
+        let question = Arc::new(question.clone());
+        match self.cache.get(&question, as_of, || self.read(&question, as_of)) {
+            Lookup::Ready { value, .. } => BaselineLookup::Ready(value),
+            Lookup::Failed(fact) => BaselineLookup::Ready(fact),
+            Lookup::Pending(pending) => BaselineLookup::Pending(pending, self.source.name()),
         }
-        let keys = [key];
-        self.single_flight.exclusively(|single_flight| {
-            // What was under way a moment ago may be there now.
-            let state = slot.state();
-            if let Some(told) = state.younger_than(self.lifetimes.history, as_of) {
-                return BaselineLookup::There(told);
-            }
-            let under_way = single_flight.join(&keys, |_| true).or_else(|| {
-                let reading = || self.read(question.clone(), Arc::clone(&slot), as_of);
-                state.may_ask().then(|| single_flight.start(keys.to_vec(), as_of, reading()))
-            });
-            match (state.younger_than(self.lifetimes.history_stale, as_of), under_way, &state.failed) {
-                (Some(told), ..) => BaselineLookup::There(told),
-                (None, Some(under_way), _) => BaselineLookup::UnderWay(under_way, self.source.name()),
-                (None, None, Some((told, _))) => BaselineLookup::There(told.clone()),
-                (None, None, None) => BaselineLookup::There(Err(Missing::Loading(self.source.name().into()))),
-            }
-        })
     }
 
-    /// Asks the ledger, and keeps what came of it.
+    /// Asks the ledger. An answer that is partial, or none, is a failure: it never replaces a whole one.
     fn read(
         &self,
-        question: HistoryQuestion,
-        slot: Arc<Slot>,
+        question: &HistoryQuestion,
         as_of: Timestamp,
-    ) -> impl Future<Output = HistoryFact> + Send + use<> {
-        let (source, guard, budget) = (Arc::clone(&self.source), Arc::clone(&self.guard), self.budget);
+    ) -> impl Future<Output = LoadResult<HistoryFact, HistoryFact, Timestamp>> + Send + use<> {
+        let Self { budget, lifetimes, .. } = *self;
+        let (source, guard, question) = (Arc::clone(&self.source), Arc::clone(&self.guard), question.clone());
         async move {
             let began = Instant::now();
-            let told = history_call::history(source, &guard, question, as_of, budget).await;
-            let told: HistoryFact = told.map(|measured| measured.map(Arc::new));
-            let mut state = slot.state();
-            let good = match &told {
-                Ok(measured) => !measured.partial,
-                Err(why) => !matches!(why, Missing::Unavailable(_)),
+            let fact = history_call::history(source, &guard, question, as_of, budget).await;
+            let fact: HistoryFact = fact.map(|measured| measured.map(Arc::new));
+            let (fresh_for, stale_for) = match &fact {
+                Ok(measured) if !measured.partial => (lifetimes.history, lifetimes.history_stale),
+                Err(why) if !matches!(why, Missing::Unavailable(_)) => {
+                    let time = NOT_MEASURED_FOR.min(lifetimes.history);
+                    (time, time)
+                }
+                _ => {
+                    let back_off = began.elapsed().clamp(BACK_OFF[0], BACK_OFF[1]);
+                    return Err(LoadError::new(fact).retry_after(back_off));
+                }
             };
-            if good {
-                *state = State { told: Some((told.clone(), as_of)), failed: None };
-            } else {
-                let pause = began.elapsed().clamp(PAUSE[0], PAUSE[1]);
-                state.failed = Some((told.clone(), Instant::now() + pause));
-            }
-            drop(state);
-            told
+            let around = |time: Duration| earlier(as_of, time)..later(as_of, time);
+            let usable = around(stale_for.max(fresh_for));
+            Ok((fact, Expiry { fresh: around(fresh_for), stale: usable.clone(), usable }))
         }
     }
 }
 
-/// The same for the same question.
-fn key(HistoryQuestion { products, window, bucket }: &HistoryQuestion) -> String {
-    let products: Vec<String> = products.iter().map(|product| product.0.to_string()).collect();
-    let (from, to) = (window.from.timestamp_micros(), window.to.timestamp_micros());
-    format!("{from}-{to}/{}:{}", bucket.as_micros(), products.join(","))
-}
-
-impl Slot {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// What was told, if it is young enough. That the ledger cannot tell is not believed for long.
-    fn younger_than(&self, good: Duration, as_of: Timestamp) -> Option<HistoryFact> {
-        let (told, read) = self.told.as_ref()?;
-        let most = if told.is_ok() { good } else { NOT_MEASURED.min(good) };
-        let age = (as_of - *read).abs().to_std().unwrap_or_default();
-        (age < most).then(|| told.clone())
-    }
-
-    fn may_ask(&self) -> bool {
-        self.failed.as_ref().is_none_or(|(_, again)| *again <= Instant::now())
-    }
+/// The first instant at which a value of `at` is younger than `by`; the calendar's beginning where there is none.
+fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    let tick = chrono::Duration::nanoseconds(1);
+    let start = chrono::Duration::from_std(by).ok().and_then(|by| at.checked_sub_signed(by - tick));
+    start.unwrap_or(Timestamp::MIN_UTC)
 }
 
 impl BaselineLookup {
-    /// What is there by the deadline.
+    /// The history that is there by the deadline.
     pub(crate) async fn by(self, deadline: Instant) -> HistoryFact {
         match self {
-            Self::There(told) => told,
-            Self::UnderWay(waiting, name) => {
-                waiting.wait(deadline).await.unwrap_or_else(|| Err(Missing::Loading(name.into())))
-            }
+            Self::Ready(fact) => fact,
+            Self::Pending(pending, name) => match pending.wait(deadline).await {
+                Some(Ok(fact) | Err(fact)) => fact,
+                None => Err(Missing::Loading(name.into())),
+            },
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Changes with the form of an entry: entries of another form are never found.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
 
 /// A release that computes something else finds nothing of the one before it.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,57 +1,46 @@
-//! The catalog, kept: read again behind those who ask when it is old, and the last good copy while the source fails.
-//! Age is measured on the monotonic clock, so that answers for other instants share one copy.
+//! The catalog as it was last read, so that answers for other instants share one copy.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
-    time::Duration,
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    expiry::Expiry,
+    refresh_cache::{LoadError, LoadResult, Lookup, RefreshCache},
 };
-
-use tokio::{
-    sync::{Mutex, OwnedMutexGuard},
-    time::{Instant, timeout_at},
-};
-use tracing::Instrument;
-
 use crate::{
     call::{Guard, SourceReport, ask, settle},
     source::{CatalogSource, SourceKind},
     vocabulary::{Catalog, Timestamp},
 };
 
-/// How long a copy serves without being read again.
-const FRESH: Duration = Duration::from_secs(30);
-/// How much longer it serves while it is read again behind.
-const BEHIND: Duration = Duration::from_secs(10);
-/// How long the last good copy serves while the source fails.
-const LAST_GOOD: Duration = Duration::from_secs(15 * 60);
+/// How long a copy is used without being read again.
+const FRESH_FOR: Duration = Duration::from_secs(30);
+/// How much longer it is used while it is read again in the background.
+const REVALIDATE_FOR: Duration = Duration::from_secs(10);
+/// The greatest age of a copy that is used while the source fails.
+const MAX_STALE: Duration = Duration::from_secs(15 * 60);
 /// How soon after a failure, or for an unknown id, the source is asked again.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The one place that asks for the catalog. Reading goes on when whoever asked for it is gone.
+/// The one place that asks for the catalog.
 pub(crate) struct CatalogCache {
     pub(crate) source: Arc<dyn CatalogSource>,
     guard: Arc<Guard>,
     budget: Duration,
-    state: RwLock<State>,
-    /// Held while the source is asked, so that it is asked once.
-    reading: Arc<Mutex<()>>,
-}
-
-#[derive(Clone, Default)]
-struct State {
-    copy: Option<Copy>,
-    /// When the source failed, if it did not answer since.
-    failed: Option<Instant>,
+    cache: RefreshCache<(), CatalogCopy, SourceReport>,
 }
 
 #[derive(Clone)]
-struct Copy {
+struct CatalogCopy {
     catalog: Arc<Catalog>,
-    read: Instant,
+    read_at: Instant,
     as_of: Timestamp,
+    /// How the call went that read it.
+    report: SourceReport,
 }
 
-/// What a look at the catalog gives.
+/// The catalog for one answer.
 pub(crate) struct CatalogLookup {
     /// `None` if the source fails and no copy is young enough.
     pub(crate) catalog: Option<Arc<Catalog>>,
@@ -66,121 +55,80 @@ pub(crate) struct CatalogLookup {
 
 impl CatalogCache {
     pub(crate) fn new(source: Arc<dyn CatalogSource>, guard: Arc<Guard>, budget: Duration) -> Self {
-        Self { source, guard, budget, state: RwLock::default(), reading: Arc::default() }
+        Self { source, guard, budget, cache: RefreshCache::single() }
     }
 
-    /// The copy. One that is old is read again behind; only one that is too old for that, or not there, is waited for, by
+    /// The copy. A stale one is read again in the background; only one that is too old for that, or missing, is waited for, by
     /// the deadline.
-    pub(crate) async fn get(self: &Arc<Self>, as_of: Timestamp, deadline: Instant) -> CatalogLookup {
-        let state = self.state();
-        if state.younger_than(state.serves()).is_none() {
-            return self.refresh(FRESH, as_of, deadline).await;
-        }
-        if state.younger_than(FRESH).is_none() {
-            self.read_behind(as_of);
-        }
-        self.told(state.failed.is_some(), as_of, self.report())
+    pub(crate) async fn get(&self, as_of: Timestamp, deadline: Instant) -> CatalogLookup {
+        self.get_younger(Duration::MAX, as_of, deadline).await
     }
 
-    /// The copy, read again if it is not younger than this; by the deadline, whoever else is reading it.
-    pub(crate) async fn refresh(
-        self: &Arc<Self>,
-        young: Duration,
-        as_of: Timestamp,
-        deadline: Instant,
-    ) -> CatalogLookup {
-        if self.state().younger_than(young).is_some() {
-            return self.told(false, as_of, self.report());
-        }
-        let kept = Arc::clone(self);
-        let reading = async move {
-            let turn = Arc::clone(&kept.reading).lock_owned().await;
-            kept.read(turn, young, as_of).await
+    /// The same, but a copy of this age or more is read again and waited for.
+    pub(crate) async fn get_younger(&self, age: Duration, as_of: Timestamp, deadline: Instant) -> CatalogLookup {
+        let now = Instant::now();
+        let young = |copy: &CatalogCopy| copy.read_at.elapsed() < age;
+        let pending = match self.cache.get_if(&(), now, young, || self.read(as_of)) {
+            Lookup::Ready { value, error, .. } => {
+                return self.lookup(Some(value), error.is_some(), as_of, self.report());
+            }
+            Lookup::Failed(_) => return self.lookup(self.last_copy(), true, as_of, self.report()),
+            Lookup::Pending(pending) => pending,
         };
-        match timeout_at(deadline, tokio::spawn(reading.in_current_span())).await {
-            Ok(Ok((result, report))) => self.told(result.is_err(), as_of, report),
-            _ => self.told(true, as_of, self.report()),
+        match pending.wait(deadline).await {
+            Some(Ok(copy)) => {
+                let report = copy.report.clone();
+                self.lookup(Some(copy), false, as_of, report)
+            }
+            Some(Err(report)) => self.lookup(self.last_copy(), true, as_of, report),
+            None => self.lookup(self.last_copy(), true, as_of, self.report()),
         }
     }
 
-    /// Reads it again for those who come later, unless somebody is at it.
-    fn read_behind(self: &Arc<Self>, as_of: Timestamp) {
-        if !self.state().failed_lately()
-            && let Ok(turn) = Arc::clone(&self.reading).try_lock_owned()
-        {
-            tokio::spawn(Arc::clone(self).read(turn, FRESH, as_of).in_current_span());
+    /// Asks the source.
+    fn read(&self, as_of: Timestamp) -> impl Future<Output = LoadResult<CatalogCopy, SourceReport>> + Send + use<> {
+        let (source, guard, budget) = (Arc::clone(&self.source), Arc::clone(&self.guard), self.budget);
+        async move {
+            let call = ask(&guard, budget, move |budget| {
+                let source = Arc::clone(&source);
+                async move { source.catalog(budget).await }
+            });
+            let (result, report) = settle(call).await;
+            let Ok(catalog) = result else {
+                return Err(LoadError::new(report).retry_after(RETRY_AFTER).stale_for(Duration::MAX));
+            };
+            let read_at = Instant::now();
+            let expiry = Expiry::new(read_at, read_at + FRESH_FOR, read_at + FRESH_FOR + REVALIDATE_FOR);
+            let copy = CatalogCopy { catalog: Arc::new(catalog), read_at, as_of, report };
+            Ok((copy, expiry.stale_until(read_at + MAX_STALE)))
         }
     }
 
-    /// Asks the source, unless somebody else just did.
-    async fn read(
-        self: Arc<Self>,
-        _turn: OwnedMutexGuard<()>,
-        young: Duration,
-        as_of: Timestamp,
-    ) -> (Result<(), ()>, SourceReport) {
-        let state = self.state();
-        if state.younger_than(young).is_some() {
-            return (Ok(()), self.report());
-        }
-        if state.failed_lately() {
-            return (Err(()), self.report());
-        }
-        let source = Arc::clone(&self.source);
-        let asked = ask(&self.guard, self.budget, move |budget| {
-            let source = Arc::clone(&source);
-            async move { source.catalog(budget).await }
-        });
-        let (result, report) = settle(asked).await;
-        let Ok(catalog) = result else {
-            self.write().failed = Some(Instant::now());
-            return (Err(()), report);
-        };
-        let copy = Copy { catalog: Arc::new(catalog), read: Instant::now(), as_of };
-        *self.write() = State { copy: Some(copy), failed: None };
-        (Ok(()), report)
-    }
-
-    fn state(&self) -> State {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    fn last_copy(&self) -> Option<CatalogCopy> {
+        self.cache.get_stale(&(), Instant::now())
     }
 
     fn report(&self) -> SourceReport {
         SourceReport::new(self.source.name(), SourceKind::Catalog, Duration::ZERO)
     }
 
-    /// What there is by now.
-    fn told(&self, failing: bool, as_of: Timestamp, report: SourceReport) -> CatalogLookup {
-        let copy = self.state().younger_than(LAST_GOOD);
+    fn lookup(
+        &self,
+        copy: Option<CatalogCopy>,
+        failing: bool,
+        as_of: Timestamp,
+        report: SourceReport,
+    ) -> CatalogLookup {
         let report = if failing { report.failed() } else { report };
         let report = match &copy {
             Some(copy) => report.read_at(copy.as_of.min(as_of)),
             None => report,
         };
         report.observe_age(as_of);
-        let age = copy.as_ref().map_or(Duration::MAX, |copy| copy.read.elapsed());
-        let fresh_for = FRESH.saturating_sub(age).max(RETRY_AFTER);
-        let usable_for = LAST_GOOD.saturating_sub(age).clamp(fresh_for, fresh_for + BEHIND);
+        let age = copy.as_ref().map_or(Duration::MAX, |copy| copy.read_at.elapsed());
+        let fresh_for = FRESH_FOR.saturating_sub(age).max(RETRY_AFTER);
+        let usable_for = MAX_STALE.saturating_sub(age).clamp(fresh_for, fresh_for + REVALIDATE_FOR);
         CatalogLookup { catalog: copy.map(|copy| copy.catalog), failing, report, fresh_for, usable_for }
-    }
-}
-
-impl State {
-    fn younger_than(&self, age: Duration) -> Option<Copy> {
-        self.copy.clone().filter(|copy| copy.read.elapsed() < age)
-    }
-
-    /// How old a copy may be that nobody waits to have read again.
-    fn serves(&self) -> Duration {
-        if self.failed.is_some() { LAST_GOOD } else { FRESH + BEHIND }
-    }
-
-    fn failed_lately(&self) -> bool {
-        self.failed.is_some_and(|at| at.elapsed() < RETRY_AFTER)
     }
 }
 

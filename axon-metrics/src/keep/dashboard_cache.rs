@@ -1,5 +1,5 @@
 //! The interface of a shared cache. Lives elsewhere: lifetimes (`lifetimes`), keys (`cache_key`), the form of an entry
-//! (`entry`), and how failures of a cache are contained (`shared_cache`).
+//! (`shared_entry`), and how failures of a cache are contained (`shared_cache`).
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use quick_cache::{Weighter, sync::Cache};
 
-use super::entry::WidgetSnapshot;
+use super::widget_snapshot::WidgetSnapshot;
 use crate::Timestamp;
 
 /// The most that is kept, in bytes of the widgets' JSON.
@@ -69,7 +69,7 @@ impl WidgetCache {
     /// Keeps what a load left, and when it was asked for, unless it was only loaded along.
     pub(crate) fn keep(&self, key: &str, finished: &Arc<WidgetSnapshot>, asked: Option<Timestamp>) {
         if finished.not_whole_until.is_some() {
-            let kept = Entry { finished: Arc::clone(finished), asked, bytes: bytes(finished) };
+            let kept = Entry { finished: Arc::clone(finished), asked, bytes: finished.weight() as u64 };
             self.failed.insert(key.to_owned(), kept);
         } else if self.remember_whole(key, finished, asked) {
             self.failed.remove(key);
@@ -87,33 +87,17 @@ impl WidgetCache {
             return false;
         }
         let asked = asked.or_else(|| there?.asked);
-        self.whole.insert(key.to_owned(), Entry { finished: Arc::clone(finished), asked, bytes: bytes(finished) });
+        self.whole
+            .insert(key.to_owned(), Entry { finished: Arc::clone(finished), asked, bytes: finished.weight() as u64 });
         true
     }
-}
-
-/// How long its JSON is.
-fn bytes(finished: &WidgetSnapshot) -> u64 {
-    struct Count(u64);
-    impl std::io::Write for Count {
-        fn write(&mut self, part: &[u8]) -> std::io::Result<usize> {
-            self.0 = self.0.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
-            Ok(part.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    let written = serde_json::to_writer(&mut count, &(&finished.data, &finished.state, &finished.sources));
-    written.map_or(USUAL_BYTES, |()| count.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        widget::Data,
+        widget::{Data, Widget},
         wire::{WidgetState, WidgetStatus},
     };
 
@@ -126,8 +110,9 @@ mod tests {
             missing: Vec::new(),
             warnings: Vec::new(),
         };
-        let not_whole_until = (!whole).then_some(as_of);
-        Arc::new(WidgetSnapshot { data: Data::default(), state, sources: Vec::new(), as_of, load: 1, not_whole_until })
+        let mut snapshot = WidgetSnapshot::new(Widget::Funnel, Data::default(), state, as_of, 1);
+        snapshot.not_whole_until = (!whole).then_some(as_of);
+        Arc::new(snapshot)
     }
     fn kept(kept: &WidgetCache) -> i64 {
         kept.whole("key").unwrap().as_of.timestamp()

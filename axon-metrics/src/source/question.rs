@@ -95,7 +95,7 @@ pub struct SalesQuestion {
 }
 
 /// Regular purchases, summed in buckets of time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HistoryQuestion {
     /// The products, each once; may be empty.
     pub products: Vec<ProductId>,

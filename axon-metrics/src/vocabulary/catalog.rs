@@ -1,6 +1,10 @@
 //! The catalog: all campaigns with their activities, by id.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     campaign::{Activity, Campaign},
@@ -89,7 +93,22 @@ impl Catalog {
         }
     }
 
-    /// Equal in all processes whose catalogs have the same data for the scope.
+    /// The same, with the copy of the catalog that it is in.
+    pub(crate) fn find(self: &Arc<Self>, scope: Scope) -> Option<CatalogScope> {
+        let (campaign, activities) = match scope {
+            Scope::Campaign(id) => {
+                let campaign = *self.by_campaign.get(&id)?;
+                (campaign, 0..self.campaigns[campaign].activities.len())
+            }
+            Scope::Activity(id) => {
+                let &(campaign, place) = self.by_activity.get(&id)?;
+                (campaign, place..place + 1)
+            }
+        };
+        Some(CatalogScope { catalog: Arc::clone(self), campaign, activities, level: scope })
+    }
+
+    /// Equal for two catalogs, of any process, that say the same of a scope.
     pub(crate) fn fingerprint(&self, scope: ResolvedScope<'_>) -> Fingerprint {
         let compute = || fingerprint(&self.currency, scope.campaign, scope.activities);
         match (scope.level, self.by_campaign.get(&scope.campaign.id).and_then(|index| self.fingerprints.get(*index))) {
@@ -109,7 +128,28 @@ fn clamp_dates(dates: [&mut Option<Timestamp>; 2]) {
     }
 }
 
-/// A scope with its data from the catalog.
+/// A scope in a copy of the catalog, found once and handed down.
+#[derive(Debug, Clone)]
+pub(crate) struct CatalogScope {
+    catalog: Arc<Catalog>,
+    campaign: usize,
+    /// Which of the campaign's activities.
+    activities: Range<usize>,
+    level: Scope,
+}
+
+impl CatalogScope {
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    pub(crate) fn get(&self) -> ResolvedScope<'_> {
+        let campaign = &self.catalog.campaigns[self.campaign];
+        ResolvedScope { campaign, activities: &campaign.activities[self.activities.clone()], level: self.level }
+    }
+}
+
+/// A scope with what the catalog says of it.
 #[derive(Debug, Clone, Copy)]
 pub struct ResolvedScope<'a> {
     /// The requested campaign, or that of the requested activity.

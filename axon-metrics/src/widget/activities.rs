@@ -61,11 +61,15 @@ impl Compute for Vec<ActivityRow> {
     }
 
     /// Sets the phase of each activity.
-    fn move_to(&mut self, scope: ResolvedScope<'_>, as_of: Timestamp) {
+    fn move_to(&mut self, scope: ResolvedScope<'_>, as_of: Timestamp) -> bool {
+        let mut changed = false;
         for (row, activity) in self.iter_mut().zip(scope.activities) {
-            if row.activity_id == activity.id {
-                row.phase = Phase::at(as_of, activity.start, activity.end);
+            let phase = Phase::at(as_of, activity.start, activity.end);
+            if row.activity_id == activity.id && row.phase != phase {
+                row.phase = phase;
+                changed = true;
             }
         }
+        changed
     }
 }

@@ -126,6 +126,9 @@ pub(super) trait Compute: Sized {
         None
     }
 
-    /// Sets what depends on the instant of the answer, even in a cached widget. Most widgets have nothing of the kind.
-    fn move_to(&mut self, _: ResolvedScope<'_>, _: Timestamp) {}
+    /// Sets what depends on the instant of the answer, however old the widget is. Whether that changed something. Most widgets
+    /// have nothing of the kind.
+    fn move_to(&mut self, _: ResolvedScope<'_>, _: Timestamp) -> bool {
+        false
+    }
 }

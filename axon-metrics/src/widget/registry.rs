@@ -2,6 +2,7 @@
 //! Everything that differs between widgets outside of their own files is decided here.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     activities::ActivityRow,
@@ -91,17 +92,29 @@ macro_rules! widgets {
                 }),* }
             }
 
-            /// Whether `data` has the widget.
-            pub(crate) fn is_in(self, data: &Data) -> bool {
-                match self { $(Self::$variant => data.$name.is_some()),* }
-            }
-
-            /// Copies the widget's data to the same field of `to`.
+            /// Copies the widget's data to its place.
             pub(crate) fn copy(self, from: &Data, to: &mut Data) {
                 match self { $(Self::$variant => to.$name.clone_from(&from.$name)),* }
             }
 
-            /// The bucket series that it needs.
+            /// The widget's data as JSON; `None` if they are not there.
+            pub(crate) fn write(self, data: &Data) -> Option<Box<RawValue>> {
+                match self { $(Self::$variant => to_raw_value(data.$name.as_ref()?).ok()),* }
+            }
+
+            /// The widget's data from JSON; `None` if it is of another form.
+            pub(crate) fn read(self, json: &str) -> Option<Data> {
+                let mut data = Data::default();
+                match self { $(Self::$variant => data.$name = Some(serde_json::from_str(json).ok()?)),* }
+                Some(data)
+            }
+
+            /// Whether some of its fields move with the clock alone.
+            pub(crate) fn has_clocks(self) -> bool {
+                match self { $(Self::$variant => !<[&str]>::is_empty(&[$(stringify!($clock)),*])),* }
+            }
+
+            /// The visits over time that it is made of.
             pub(crate) fn series(self, input: &WidgetInput<'_>) -> Option<BucketSeries> {
                 match self { $(Self::$variant => <$data as Compute>::series(input)),* }
             }
@@ -127,11 +140,13 @@ macro_rules! widgets {
         }
 
         impl Data {
-            /// Sets what depends on the instant of the answer, also in cached widgets.
-            pub(crate) fn move_to(&mut self, scope: ResolvedScope<'_>, as_of: Timestamp) {
-                $(if let Some(widget) = &mut self.$name {
-                    Compute::move_to(widget, scope, as_of);
+            /// Sets what depends on the instant of the answer. The widgets that are changed by it.
+            pub(crate) fn move_to(&mut self, scope: ResolvedScope<'_>, as_of: Timestamp) -> Vec<Widget> {
+                let mut changed = Vec::new();
+                $(if self.$name.as_mut().is_some_and(|widget| Compute::move_to(widget, scope, as_of)) {
+                    changed.push(Widget::$variant);
                 })*
+                changed
             }
 
             /// Clears the fields that change with every read (`lastUpdated`). Answers that are equal without them are

@@ -449,7 +449,7 @@ async fn what_another_process_loaded_is_shown_when_a_source_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broken_slow_or_lying_cache_is_a_miss_and_never_an_error() {
-    let ways: [(&str, Way); 12] = [
+    let ways: [(&str, Way); 13] = [
         ("fails", Way::Fails),
         ("hangs", Way::Hangs),
         ("panics", Way::Panics),
@@ -457,7 +457,8 @@ async fn a_broken_slow_or_lying_cache_is_a_miss_and_never_an_error() {
         ("swapped", Way::Swapped),
         ("empty", Way::Changed(|_| String::new())),
         ("cut", Way::Changed(|text| text[..text.len() / 2].to_owned())),
-        ("another version", Way::Changed(|text| text.replace("\"v\":1", "\"v\":2"))),
+        ("another version", Way::Changed(|text| text.replace("\"v\":2", "\"v\":1"))),
+        ("of two lines", Way::Changed(|text| text.replace("\"data\":{", "\"data\":{\n"))),
         ("another campaign's", Way::Changed(|text| text.replace("dashboard:c1:", "dashboard:c2:"))),
         ("from the future", Way::Changed(|text| text.replace("\"as_of\":\"2024", "\"as_of\":\"2034"))),
         ("too old", Way::Changed(|text| text.replace("\"as_of\":\"2024", "\"as_of\":\"2014"))),

@@ -163,5 +163,5 @@ async fn a_cache_that_cannot_be_written_to_is_told_of_each_ten_seconds_although_
     let log = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
     let left_out: Vec<&str> = log.lines().filter(|line| line.contains("READONLY")).collect();
     assert_eq!(left_out.len(), 3, "{log}");
-    assert!(left_out[0].contains("not_logged=0") && left_out[1].contains("not_logged=9"), "{log}");
+    assert!(left_out[0].contains("left_out=0") && left_out[1].contains("left_out=9"), "{log}");
 }

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
+};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -234,11 +237,11 @@ async fn without_products_nobody_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn no_more_sets_are_kept_than_there_is_room_for() {
     let world = World::new();
-    for product in 1..=3 * SETS as u64 {
+    for product in 1..=3 * MAX_HISTORIES as u64 {
         let look = world.histories.get(&of(product), at(0));
         look.by(Instant::now() + Duration::from_secs(1)).await.unwrap();
     }
-    assert!(world.histories.sets.len() <= SETS, "{}", world.histories.sets.len());
+    assert!(world.histories.cache.len() <= MAX_HISTORIES, "{}", world.histories.cache.len());
 }
 
 #[tokio::test(start_paused = true)]

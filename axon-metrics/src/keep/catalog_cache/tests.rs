@@ -64,7 +64,7 @@ const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 
 struct World {
     store: Arc<Store>,
-    kept: Arc<CatalogCache>,
+    cache: Arc<CatalogCache>,
 }
 
 /// What a look gave: of which reading the copy is, whether the source is said to fail, and how long it took.
@@ -77,8 +77,8 @@ impl World {
         let guard = guards(PerSource::from_fn(|_| "mysql"), &Budgets::default(), &Concurrency::default())
             [QuestionKind::Catalog]
             .clone();
-        let kept = Arc::new(CatalogCache::new(Arc::clone(&store) as Arc<dyn CatalogSource>, guard, MS(300)));
-        let world = Self { store, kept };
+        let cache = Arc::new(CatalogCache::new(Arc::clone(&store) as Arc<dyn CatalogSource>, guard, MS(300)));
+        let world = Self { store, cache };
         assert_eq!(world.seen().await, (Some(1), false, MS(20)));
         world
     }
@@ -89,7 +89,7 @@ impl World {
         self.store.asked.load(Ordering::Relaxed)
     }
     async fn get(&self) -> CatalogLookup {
-        self.kept.get(Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await
+        self.cache.get(Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await
     }
     async fn seen(&self) -> Seen {
         let began = Instant::now();
@@ -104,7 +104,7 @@ impl World {
 #[tokio::test(start_paused = true)]
 async fn an_old_copy_is_read_again_once_behind_all_who_ask_and_nobody_waits() {
     let world = World::new().await;
-    advance(FRESH).await;
+    advance(FRESH_FOR).await;
     for _ in 0..100 {
         assert_eq!(world.seen().await, (Some(1), false, MS(0)));
     }
@@ -115,7 +115,7 @@ async fn an_old_copy_is_read_again_once_behind_all_who_ask_and_nobody_waits() {
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_nobody_asked_for_in_time_is_waited_for() {
     let world = World::new().await;
-    advance(FRESH + BEHIND).await;
+    advance(FRESH_FOR + REVALIDATE_FOR).await;
     assert_eq!(world.seen().await, (Some(2), false, MS(20)));
 }
 
@@ -145,7 +145,7 @@ async fn while_the_source_hangs_the_copy_is_there_at_once_and_it_is_asked_once_a
 async fn a_copy_of_a_quarter_of_an_hour_is_none_while_the_source_hangs() {
     let world = World::new().await;
     world.be(Mood::Hangs);
-    advance(LAST_GOOD - SECONDS(1)).await;
+    advance(MAX_STALE - SECONDS(1)).await;
     assert_eq!(world.seen().await, (Some(1), true, MS(300)), "nobody knew that it hangs");
     assert_eq!(world.seen().await, (Some(1), true, MS(0)));
     advance(SECONDS(1)).await;
@@ -156,7 +156,7 @@ async fn a_copy_of_a_quarter_of_an_hour_is_none_while_the_source_hangs() {
 async fn a_copy_that_does_not_list_what_is_asked_for_is_read_again_and_waited_for() {
     let world = World::new().await;
     advance(RETRY_AFTER).await;
-    let look = world.kept.refresh(RETRY_AFTER, Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await;
+    let look = world.cache.get_younger(RETRY_AFTER, Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await;
     assert!(look.catalog.unwrap().resolve(Scope::Campaign(CampaignId(2))).is_some());
 }
 
@@ -167,13 +167,13 @@ async fn what_is_made_of_a_copy_is_usable_for_as_long_as_it_may_be_read_again_be
         let look = world.get().await;
         (look.fresh_for, look.usable_for)
     };
-    assert_eq!(times().await, (FRESH, FRESH + BEHIND));
+    assert_eq!(times().await, (FRESH_FOR, FRESH_FOR + REVALIDATE_FOR));
     advance(SECONDS(29)).await;
     assert_eq!(times().await, (SECONDS(1), SECONDS(11)));
     world.be(Mood::Hangs);
     advance(SECONDS(1)).await;
-    assert_eq!(times().await, (RETRY_AFTER, RETRY_AFTER + BEHIND));
-    advance(LAST_GOOD - SECONDS(32)).await;
+    assert_eq!(times().await, (RETRY_AFTER, RETRY_AFTER + REVALIDATE_FOR));
+    advance(MAX_STALE - SECONDS(32)).await;
     sleep(SECONDS(1)).await;
     assert_eq!(times().await, (RETRY_AFTER, RETRY_AFTER), "no longer than the copy");
 }
