@@ -1,5 +1,6 @@
-//! From the replies of the searches to facts. Pure.
-//! Lives here: the checks of a reply against its search, and the precision of each number.
+//! Turns the replies of the searches into facts. Pure.
+//! Lives here: the checks of a reply against its search, and the precision of each number. Lives elsewhere: reading a
+//! reply (`reply`).
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -14,58 +15,61 @@ use crate::{
     reply::{self, Outcome, SearchReply},
 };
 
-/// How far an answer's instant is from what a search sees.
+/// The ingest lag: how long an event takes to become visible to a search.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lag {
     pub(crate) lag: Duration,
+    /// It was not measured by the owner.
     pub(crate) assumed: bool,
 }
 
-/// What the searches are called in errors.
-pub(crate) const QUERY: &str = "counting events";
+/// The name of the searches in errors.
+pub(crate) const QUERY: &str = "event search";
 
-/// What an answer shows of the cached mapping: whether it still holds. The worst verdict of all searches counts.
+/// What the replies imply about the cached mapping. The worst verdict of all searches applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum MappingVerdict {
     Valid,
-    /// No search found anything. So it would be, too, if an index had another mapping by now.
+    /// No search found an event, which is also how a changed mapping looks.
     Unconfirmed,
-    /// A search was refused, or a shard of it, perhaps since a mapping changed.
+    /// A search or one of its shards rejected the request, perhaps because a mapping changed.
     Suspect,
-    /// The indices are not those of the mapping.
+    /// The indices differ from the mapping.
     Invalid,
 }
 
-/// The facts, or an error if no search gave usable figures.
+/// The facts; an error if every search failed.
 pub(crate) fn facts(
     plan: &Plan,
     outcomes: Vec<Outcome<SearchReply>>,
     as_of: Timestamp,
     lag: Lag,
 ) -> (Result<BehaviorFacts, Fault>, MappingVerdict) {
-    let found: Vec<Outcome<SearchFigures>> =
-        plan.searches.iter().zip(outcomes).map(|(search, found)| check(search, found?)).collect();
-    let verdict = found.iter().map(|found| match found {
+    let results: Vec<Outcome<SearchFigures>> =
+        plan.searches.iter().zip(outcomes).map(|(search, outcome)| check(search, outcome?)).collect();
+    let verdicts = results.iter().map(|result| match result {
         Err(Fault::Changed(_)) => MappingVerdict::Invalid,
         Err(fault) if reply::is_missing_index(fault) => MappingVerdict::Invalid,
         Err(Fault::Rejected { .. }) => MappingVerdict::Suspect,
-        Ok(found) if found.failed => MappingVerdict::Suspect,
+        Ok(figures) if figures.failed => MappingVerdict::Suspect,
         _ => MappingVerdict::Valid,
     });
-    let nothing = if found_nothing(plan, &found) { MappingVerdict::Unconfirmed } else { MappingVerdict::Valid };
-    let verdict = verdict.max().unwrap_or(MappingVerdict::Valid).max(nothing);
-    let gone = |search: &Search, fault: &Fault| reply::is_missing_index(fault) && search.indices.names.len() == 1;
-    let faults = plan.searches.iter().zip(&found).map(|(search, found)| match found {
-        Err(fault) if !gone(search, fault) => Some(fault),
+    let no_event = if is_without_events(plan, &results) { MappingVerdict::Unconfirmed } else { MappingVerdict::Valid };
+    let verdict = verdicts.max().unwrap_or(MappingVerdict::Valid).max(no_event);
+    // Over several indices a missing one is a fault: the others were not counted.
+    let has_no_index =
+        |search: &Search, fault: &Fault| reply::is_missing_index(fault) && search.indices.names.len() == 1;
+    let faults = plan.searches.iter().zip(&results).map(|(search, result)| match result {
+        Err(fault) if !has_no_index(search, fault) => Some(fault),
         _ => None,
     });
     let faults: Option<Vec<&Fault>> = faults.collect();
     if let Some(first) = faults.and_then(|faults| faults.first().copied().cloned()) {
         return (Err(first), verdict);
     }
-    let results = plan.searches.iter().zip(found).map(|(search, found)| {
-        found.map_err(|fault| {
-            if gone(search, &fault) {
+    let results = plan.searches.iter().zip(results).map(|(search, result)| {
+        result.map_err(|fault| {
+            if has_no_index(search, &fault) {
                 return Missing::NotMeasured(Reason::NoIndex);
             }
             Missing::Unavailable(Arc::new(SourceError::from(QueryError { query: QUERY, fault })))
@@ -75,19 +79,19 @@ pub(crate) fn facts(
     (Ok(builder.facts()), verdict)
 }
 
-/// Whether no search found anything. Purchases are rare: that there are none says nothing, and that there are some says nothing
-/// of other events' index.
-fn found_nothing(plan: &Plan, found: &[Outcome<SearchFigures>]) -> bool {
+/// Whether no search found an event. Searches of purchases alone are ignored if there are others: purchases are rare,
+/// and they say nothing about the indices of other events.
+fn is_without_events(plan: &Plan, results: &[Outcome<SearchFigures>]) -> bool {
     let totals = |of: fn(&Search) -> bool| {
-        plan.searches.iter().zip(found).filter(move |(search, _)| of(search)).map(|(_, found)| match found {
-            Ok(found) => found.total,
+        plan.searches.iter().zip(results).filter(move |(search, _)| of(search)).map(|(_, result)| match result {
+            Ok(figures) => figures.total,
             Err(_) => 0,
         })
     };
     let others = |search: &Search| !search.indices.is_of_purchases_only();
-    let any = plan.searches.iter().any(others);
-    let of: fn(&Search) -> bool = if any { others } else { |_| true };
-    found.iter().any(Result::is_ok) && totals(of).all(|total| total == 0)
+    let has_others = plan.searches.iter().any(others);
+    let of: fn(&Search) -> bool = if has_others { others } else { |_| true };
+    results.iter().any(Result::is_ok) && totals(of).all(|total| total == 0)
 }
 
 /// The figures of a reply, checked against its search.
@@ -98,85 +102,87 @@ struct SearchFigures {
     /// In the order of the search's activities.
     per_activity: Option<Vec<u64>>,
     partial: bool,
+    /// A shard failed.
     failed: bool,
 }
 
-fn check(search: &Search, found: SearchReply) -> Outcome<SearchFigures> {
-    if found.shards != search.indices.shards {
-        return Err(Fault::Changed("another number of shards was searched than there are"));
+fn check(search: &Search, reply: SearchReply) -> Outcome<SearchFigures> {
+    if reply.shards != search.indices.shards {
+        return Err(Fault::Changed("the number of searched shards differs from the mapping"));
     }
     let subjects = search.distinct.map(|_| {
-        let users = found.users.ok_or(Fault::Wrong("the distinct users are missing"))?;
-        let sessions = found.sessions.ok_or(Fault::Wrong("the distinct sessions are missing"))?;
-        let sum = users.checked_add(sessions).filter(|sum| *sum <= found.total.saturating_add(found.total / 50));
-        let sum = sum.ok_or(Fault::Wrong("there are more subjects than events"))?;
-        // An estimate of distinct ones can exceed their events by its error.
-        Ok((sum.min(found.total), precision(users).max(precision(sessions))))
+        let users = reply.users.ok_or(Fault::Wrong("the reply lacks the count of distinct users"))?;
+        let sessions = reply.sessions.ok_or(Fault::Wrong("the reply lacks the count of distinct sessions"))?;
+        let sum = users.checked_add(sessions).filter(|sum| *sum <= reply.total.saturating_add(reply.total / 50));
+        let sum = sum.ok_or(Fault::Wrong("the reply counts more subjects than events"))?;
+        // An estimate of distinct subjects can exceed the number of events by its error.
+        Ok((sum.min(reply.total), precision(users).max(precision(sessions))))
     });
-    let series = search.series.iter().zip(&found.series).map(|(cells, counted)| {
-        let counted = counted.as_ref().ok_or(Fault::Wrong("the counts by cell are missing"))?;
-        if counted.total > found.total {
-            return Err(Fault::Wrong("there are more events by cell than events"));
+    let series = search.series.iter().zip(&reply.series).map(|(cells, counts)| {
+        let counts = counts.as_ref().ok_or(Fault::Wrong("the reply lacks the counts per cell"))?;
+        if counts.total > reply.total {
+            return Err(Fault::Wrong("the reply counts more events in cells than in all"));
         }
-        by_cell(cells, counted)
+        counts_per_cell(cells, counts)
     });
     let per_activity = search.per_activity.then(|| match &search.activities[..] {
-        [_] => Ok(vec![found.total]),
-        ids => by_activity(ids, &found),
+        [_] => Ok(vec![reply.total]),
+        ids => counts_per_activity(ids, &reply),
     });
     Ok(SearchFigures {
-        total: found.total,
+        total: reply.total,
         subjects: subjects.transpose()?,
         series: series.collect::<Outcome<_>>()?,
         per_activity: per_activity.transpose()?,
-        partial: found.partial || search.indices.incomplete,
-        failed: found.failed,
+        partial: reply.partial || search.indices.incomplete,
+        failed: reply.failed,
     })
 }
 
-/// The relative error of an estimate of that many, as measured on the server: within 0.05 % up to the sketch's threshold,
-/// within 1 % above.
+/// The relative error of an estimated cardinality, measured on a real server (`tests/suite/accuracy.rs`): within 0.05 %
+/// up to the sketch's threshold of 40,000, within 1 % above.
 fn precision(distinct: u64) -> Precision {
     Precision::Within { parts_per_million: if distinct <= 40_000 { 500 } else { 10_000 } }
 }
 
-fn by_cell(cells: &CellWindows, found: &reply::CellCounts) -> Outcome<Vec<u64>> {
+fn counts_per_cell(cells: &CellWindows, reply: &reply::CellCounts) -> Outcome<Vec<u64>> {
     let Some((encoding, step)) = cells.grid else {
-        let counts: Vec<u64> = found.buckets.iter().map(|(_, count)| *count).collect();
-        let whole = counts.len() == cells.windows.len() && counts.iter().all(|count| *count <= found.total);
-        return if whole { Ok(counts) } else { Err(Fault::Wrong("the counts by cell are not those asked for")) };
+        let counts: Vec<u64> = reply.buckets.iter().map(|(_, count)| *count).collect();
+        let matches = counts.len() == cells.windows.len() && counts.iter().all(|count| *count <= reply.total);
+        return if matches { Ok(counts) } else { Err(Fault::Wrong("the counts per cell do not match the question")) };
     };
     let mut counts = vec![0_u64; cells.windows.len()];
-    // Cells after the instant of the answer are empty: the one in progress is the last that is not.
+    // Cells after `as_of` are empty, so the last one that is not empty is in progress.
     let last = cells.windows.iter().rposition(|cell| !cell.is_empty()).unwrap_or_default();
-    let wrong = || Fault::Wrong("a bucket of a cell is none of those asked for");
-    for (key, count) in &found.buckets {
+    let wrong = || Fault::Wrong("the reply has a bucket outside the cells of the question");
+    for (key, count) in &reply.buckets {
         let cell = key.and_then(|key| encoding.cell(cells.whole.from, step, key)).ok_or_else(wrong)?;
-        // What a coarse encoding dates after the open end belongs to the cell in progress.
+        // A coarse encoding can date events of the cell in progress after the open end.
         let cell = if cells.open && cell > last { last } else { cell };
         let sum = counts.get_mut(cell).ok_or_else(wrong)?;
         *sum = sum.checked_add(*count).ok_or_else(wrong)?;
     }
     let sum = counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
-    if sum == Some(found.total) { Ok(counts) } else { Err(Fault::Wrong("the cells do not add up")) }
+    if sum == Some(reply.total) { Ok(counts) } else { Err(Fault::Wrong("the counts per cell do not add up")) }
 }
 
-fn by_activity(ids: &[u64], found: &SearchReply) -> Outcome<Vec<u64>> {
-    let counted = found.activities.as_ref().ok_or(Fault::Wrong("the counts by activity are missing"))?;
-    let wrong = Fault::Wrong("the counts by activity are not those asked for");
-    if counted.iter().any(|(_, count)| *count > found.total) {
+/// One count per id, in the order of the ids.
+fn counts_per_activity(ids: &[u64], reply: &SearchReply) -> Outcome<Vec<u64>> {
+    let buckets = reply.activities.as_ref().ok_or(Fault::Wrong("the reply lacks the counts per activity"))?;
+    let wrong = Fault::Wrong("the counts per activity do not match the question");
+    if buckets.iter().any(|(_, count)| *count > reply.total) {
         return Err(wrong);
     }
-    // Every event that was found is of one of them at least; in a partial reply the counts by activity may be fewer.
-    let sum = counted.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
-    if sum < found.total && !found.partial {
-        return Err(Fault::Wrong("the counts by activity do not add up"));
+    // Every event belongs to at least one of the activities. Only a partial reply may lack some of the counts.
+    let sum = buckets.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+    if sum < reply.total && !reply.partial {
+        return Err(Fault::Wrong("the counts per activity do not add up"));
     }
-    if counted.len() == ids.len() && counted.iter().all(|(key, _)| key.is_none()) {
-        return Ok(counted.iter().map(|(_, count)| *count).collect());
+    if buckets.len() == ids.len() && buckets.iter().all(|(key, _)| key.is_none()) {
+        return Ok(buckets.iter().map(|(_, count)| *count).collect());
     }
-    let mut counts: HashMap<u64, u64> = HashMap::with_capacity(counted.len());
-    for (key, count) in counted {
+    let mut counts: HashMap<u64, u64> = HashMap::with_capacity(buckets.len());
+    for (key, count) in buckets {
         let key = key.filter(|key| ids.binary_search(key).is_ok()).ok_or_else(|| wrong.clone())?;
         if counts.insert(key, *count).is_some() {
             return Err(wrong);
@@ -197,17 +203,17 @@ impl FactBuilder<'_> {
     fn facts(&self) -> BehaviorFacts {
         let plan = self.plan;
         let count = |source: &FactSource| {
-            self.fact(*source, 0, window, |search, found| match (search.distinct, found.subjects) {
+            self.fact(*source, 0, window, |search, figures| match (search.distinct, figures.subjects) {
                 (Some(_), Some(subjects)) => Some(subjects),
-                _ => Some((found.total, Precision::Exact)),
+                _ => Some((figures.total, Precision::Exact)),
             })
         };
         let per_activity = |index: usize| {
             let count = |source: &FactSource| {
                 let id = self.plan.activities[index].0;
-                self.fact(*source, 0, window, |search, found| {
+                self.fact(*source, 0, window, |search, figures| {
                     let index = search.activities.binary_search(&id).ok();
-                    let count = index.and_then(|index| found.per_activity.as_ref()?.get(index)).copied();
+                    let count = index.and_then(|index| figures.per_activity.as_ref()?.get(index)).copied();
                     Some((count.unwrap_or(0), Precision::Exact))
                 })
             };
@@ -226,29 +232,30 @@ impl FactBuilder<'_> {
 
     fn series(&self, (source, index, cells): (FactSource, usize, usize)) -> Fact<Vec<u64>> {
         let bounds = |search: &Search| search.series.get(index).map(|cells| cells.windows.clone()).unwrap_or_default();
-        let counts = |found: &SearchFigures| Some((found.series.get(index)?.clone(), Precision::Exact));
-        self.fact(source, vec![0; cells], bounds, |_, found| counts(found))
+        let counts = |figures: &SearchFigures| Some((figures.series.get(index)?.clone(), Precision::Exact));
+        self.fact(source, vec![0; cells], bounds, |_, figures| counts(figures))
     }
 
+    /// A fact of one search. `zero` is its value where no search is needed.
     fn fact<T>(
         &self,
         source: FactSource,
-        nothing: T,
+        zero: T,
         bounds: impl Fn(&Search) -> Vec<Window>,
         read: impl Fn(&Search, &SearchFigures) -> Option<(T, Precision)>,
     ) -> Fact<T> {
         let index = match source {
-            FactSource::Zero => return Ok(Measured::exact(nothing, Arc::clone(&self.name), self.as_of)),
+            FactSource::Zero => return Ok(Measured::exact(zero, Arc::clone(&self.name), self.as_of)),
             FactSource::Missing(reason) => return Err(Missing::NotMeasured(reason)),
             FactSource::Search(index) => index,
         };
         let search = &self.plan.searches[index];
-        let found = self.results[index].as_ref().map_err(Clone::clone)?;
+        let figures = self.results[index].as_ref().map_err(Clone::clone)?;
         let missing = || {
-            let fault = Fault::Wrong("a figure is missing");
+            let fault = Fault::Wrong("the reply lacks a figure");
             Missing::Unavailable(Arc::new(SourceError::from(QueryError { query: QUERY, fault })))
         };
-        let (value, precision) = read(search, found).ok_or_else(missing)?;
+        let (value, precision) = read(search, figures).ok_or_else(missing)?;
         let bounds = bounds(search);
         let steps = search.indices.groups.iter().filter_map(|group| group.fields.times.step(&bounds));
         Ok(Measured {
@@ -256,7 +263,7 @@ impl FactBuilder<'_> {
             source: Arc::clone(&self.name),
             complete_to: self.as_of - self.lag.lag,
             precision,
-            partial: found.partial,
+            partial: figures.partial,
             lag_assumed: self.lag.assumed,
             time_step: steps.max(),
         })

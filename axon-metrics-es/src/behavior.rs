@@ -1,5 +1,6 @@
-//! The source: the thin part that waits. Lives here: the order of requests and the time for them. Lives elsewhere: what is
-//! asked and what an answer means, all of it pure.
+//! The source: the thin asynchronous part.
+//! Lives here: the order of requests and their deadlines. Lives elsewhere: what requests say and what replies mean, all
+//! of it pure.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -25,11 +26,17 @@ use crate::{
     transport::Transport,
 };
 
-/// What visitors did, from Elasticsearch. Clones share everything.
+/// A [`BehaviorSource`] over Elasticsearch: counts of events or distinct subjects, series, active subjects. Clones
+/// share all state.
 ///
-/// One question is one request, once the indices are known: the first question asks for their mapping first, and from time to
-/// time a task of its own does so again. A question that nobody asked for some minutes, and an answer that nothing happened at
-/// all, wait for that.
+/// A question is one request (`_msearch`). The mapping of the indices is probed by two more: before the first question,
+/// and then in a background task once per [probe interval](EsOptions::with_probe_interval). A question waits for a
+/// probe if the last one is older than two intervals and 5 s, and if no event at all was found by a mapping older than
+/// 5 s.
+///
+/// - No events: a measured 0. A missing index, or one without records, is not measured.
+/// - Freshness: complete up to `as_of` minus the [ingest lag](EsOptions::with_ingest_lag).
+/// - Errors: a question fails as a whole only if every search failed. A search that failed costs its own figures.
 #[derive(Clone)]
 pub struct EsBehavior {
     inner: Arc<Inner>,
@@ -43,21 +50,21 @@ struct Inner {
 }
 
 impl fmt::Debug for EsBehavior {
-    /// Without the client: it knows addresses and credentials.
+    /// Leaves out the client, which knows addresses and credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EsBehavior").field("options", &self.inner.options).finish_non_exhaustive()
     }
 }
 
 impl EsBehavior {
-    /// The platform's indices, through this client. Nothing is asked yet.
+    /// A source over the platform's indices. Sends nothing before the first question.
     pub fn new(client: Elasticsearch) -> Self {
         Self::with(client, EsOptions::default(), Vec::new())
     }
 
-    /// The same with other settings.
+    /// A source with other settings. Sends nothing before the first question.
     /// # Errors
-    /// [`OptionsError`] if a setting cannot be used.
+    /// [`OptionsError`] if a setting is invalid.
     pub fn with_options(client: Elasticsearch, options: EsOptions) -> Result<Self, OptionsError> {
         let templates = options.check()?;
         Ok(Self::with(client, options, templates))
@@ -69,28 +76,28 @@ impl EsBehavior {
         Self { inner: Arc::new(Inner { transport, options, templates, mapping }) }
     }
 
-    /// The probe of the indices, for a task that may outlive the question.
+    /// A probe of the indices that borrows nothing, since its task may outlive the question.
     fn probe_task(&self) -> impl Future<Output = Result<Mappings, Fault>> + Send + use<> {
         let inner = Arc::clone(&self.inner);
         async move { inner.probe().await }
     }
 
     async fn facts(&self, question: &BehaviorQuestion, deadline: Instant) -> Result<BehaviorFacts, QueryError> {
-        let probing = |fault| QueryError { query: PROBING, fault };
+        let probe_error = |fault| QueryError { query: PROBE, fault };
         let cache = &self.inner.mapping;
-        let mappings = cache.get(deadline, || self.probe_task()).await.map_err(probing)?;
+        let mappings = cache.get(deadline, || self.probe_task()).await.map_err(probe_error)?;
         let plan = plan::plan(question, &mappings);
-        let (facts, verdict) = self.asked(&plan, question, deadline).await?;
+        let (facts, verdict) = self.search(&plan, question, deadline).await?;
         if verdict != MappingVerdict::Unconfirmed {
             self.apply(verdict, &mappings);
             return facts;
         }
-        let mappings = cache.get_recent(deadline, || self.probe_task()).await.map_err(probing)?;
-        let confirmed = plan::plan(question, &mappings);
-        if confirmed == plan {
+        let mappings = cache.get_recent(deadline, || self.probe_task()).await.map_err(probe_error)?;
+        let recent_plan = plan::plan(question, &mappings);
+        if recent_plan == plan {
             return facts;
         }
-        let (facts, verdict) = self.asked(&confirmed, question, deadline).await?;
+        let (facts, verdict) = self.search(&recent_plan, question, deadline).await?;
         self.apply(verdict, &mappings);
         facts
     }
@@ -103,57 +110,58 @@ impl EsBehavior {
         }
     }
 
-    /// The one request of a plan, and what its answer says of it.
-    async fn asked(
+    /// Sends the one request of a plan. Returns its facts, and what they imply about the mapping.
+    async fn search(
         &self,
         plan: &Plan,
         question: &BehaviorQuestion,
         deadline: Instant,
     ) -> Result<(Result<BehaviorFacts, QueryError>, MappingVerdict), QueryError> {
         let inner = &*self.inner;
-        let asked = async {
+        let outcomes = async {
             if plan.searches.is_empty() {
                 return Ok(Vec::new());
             }
             let lines = query::lines(&plan.searches, &inner.templates, inner.options.search_timeout);
-            let reply = inner.transport.msearch(lines, FILTER, left(deadline)).await?;
-            reply::searches(&reply::good(reply)?, plan.searches.len())
+            let reply = inner.transport.msearch(lines, FILTER, remaining(deadline)).await?;
+            reply::searches(&reply::ok_body(reply)?, plan.searches.len())
         };
-        let asking = |fault| QueryError { query: answer::QUERY, fault };
-        let outcomes = asked.await.map_err(asking)?;
+        let query_error = |fault| QueryError { query: answer::QUERY, fault };
+        let outcomes = outcomes.await.map_err(query_error)?;
         let lag = Lag { lag: inner.options.ingest_lag, assumed: inner.options.lag_assumed };
         let (facts, verdict) = answer::facts(plan, outcomes, question.scope.as_of, lag);
-        Ok((facts.map_err(asking), verdict))
+        Ok((facts.map_err(query_error), verdict))
     }
 
-    async fn newest(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, QueryError> {
+    async fn health(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, QueryError> {
         let deadline = Instant::now() + budget;
-        let asking = |fault| QueryError { query: PROBING, fault };
+        let probe_error = |fault| QueryError { query: PROBE, fault };
         let inner = &*self.inner;
-        // Health does not read the cache, which may be from before an outage.
-        let probed = tokio::time::timeout_at(deadline, inner.probe()).await;
-        let mappings = Arc::new(probed.unwrap_or(Err(Fault::TooSlow(budget))).map_err(asking)?);
-        // Answers must rest on the mapping that health reports.
+        // Health bypasses the cache, which may be from before an outage.
+        let result = tokio::time::timeout_at(deadline, inner.probe()).await;
+        let mappings = Arc::new(result.unwrap_or(Err(Fault::TooSlow(budget))).map_err(probe_error)?);
+        // Answers must use the mapping that health reports.
         inner.mapping.replace(Arc::clone(&mappings));
-        let (lines, encodings) = probe::newest(&mappings, as_of);
+        let (lines, encodings) = probe::newest_time_searches(&mappings, as_of);
         let mut newest = None;
         if !encodings.is_empty() {
-            let reply = inner.transport.msearch(lines, FILTER, left(deadline)).await.map_err(asking)?;
-            let found = reply::good(reply).and_then(|body| reply::searches(&body, encodings.len())).map_err(asking)?;
-            for (encoding, found) in encodings.iter().zip(found) {
-                let found = found.map_err(asking)?.newest.and_then(|stored| encoding.timestamp(stored));
-                // A coarse encoding can date it after the instant that it is before.
-                newest = newest.max(found.map(|found| found.min(as_of - Duration::from_millis(1))));
+            let reply = inner.transport.msearch(lines, FILTER, remaining(deadline)).await.map_err(probe_error)?;
+            let outcomes =
+                reply::ok_body(reply).and_then(|body| reply::searches(&body, encodings.len())).map_err(probe_error)?;
+            for (encoding, outcome) in encodings.iter().zip(outcomes) {
+                let time = outcome.map_err(probe_error)?.newest.and_then(|stored| encoding.timestamp(stored));
+                // A coarse encoding can round an event from before `as_of` to a time after it.
+                newest = newest.max(time.map(|time| time.min(as_of - Duration::from_millis(1))));
             }
         }
         Ok(Probe { newest, findings: mappings.findings() })
     }
 }
 
-/// What the probe is called in errors.
-const PROBING: &str = "probing the indices";
+/// The name of the probe in errors.
+const PROBE: &str = "index probe";
 
-fn left(deadline: Instant) -> Duration {
+fn remaining(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
 
@@ -162,12 +170,12 @@ impl Inner {
     async fn probe(&self) -> Result<Mappings, Fault> {
         let deadline = Instant::now() + PROBE_TIMEOUT;
         let indices = probe::indices(&self.options);
-        let types = self.transport.field_caps(&indices.join(","), &probe::fields(), left(deadline)).await?;
-        let types = probe::FieldTypes::read(&reply::good(types)?, &indices)?;
-        let lines = probe::counting(&indices, &types);
-        let counted = self.transport.msearch(lines, FILTER, left(deadline)).await?;
-        let counted = reply::searches(&reply::good(counted)?, indices.len())?;
-        probe::mappings(&self.options, &indices, &types, counted)
+        let reply = self.transport.field_caps(&indices.join(","), &probe::fields(), remaining(deadline)).await?;
+        let types = probe::FieldTypes::read(&reply::ok_body(reply)?, &indices)?;
+        let lines = probe::count_searches(&indices, &types);
+        let reply = self.transport.msearch(lines, FILTER, remaining(deadline)).await?;
+        let counts = reply::searches(&reply::ok_body(reply)?, indices.len())?;
+        probe::mappings(&self.options, &indices, &types, counts)
     }
 }
 
@@ -183,6 +191,6 @@ impl BehaviorSource for EsBehavior {
     }
 
     async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
-        Ok(self.newest(as_of, budget).await?)
+        Ok(self.health(as_of, budget).await?)
     }
 }

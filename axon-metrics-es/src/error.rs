@@ -1,5 +1,5 @@
-//! What can go wrong between a question and its answer, and what a caller should do about it.
-//! Nothing here holds an address, a user or a text of the store's own: a fault is one of our sentences.
+//! The faults of a request, and their conversion to `SourceError`.
+//! No fault holds an address, a user or a text of the server: every message is written here.
 
 use std::{io, time::Duration};
 
@@ -8,44 +8,44 @@ use axon_metrics::{SourceError, source::connection_lost};
 /// The store's name in answers, logs and metrics.
 pub(crate) const NAME: &str = "elasticsearch";
 
-/// What went wrong with one request, or with one search of it.
+/// Why one request, or one search of it, failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("no answer within {} ms", .0.as_millis())]
     TooSlow(Duration),
     #[error("the connection failed: {0}")]
     Connection(io::ErrorKind),
-    #[error("the connection ended before the reply did")]
+    #[error("the connection closed before the reply was complete")]
     Ended,
-    #[error("the connection failed")]
+    #[error("the request failed without a known cause")]
     Broken,
-    /// The server, or a gateway before it, says that it cannot now.
-    #[error("answered with status {status}, {kind}")]
+    /// The server, or a gateway in front of it, cannot answer now.
+    #[error("the server answered with status {status} ({kind})")]
     Failing { status: u16, kind: Kind },
-    /// The indices are not those that were probed: they are probed again, and the next question is right.
+    /// The indices changed after the probe. They are probed again, and the next question uses the new mapping.
     #[error("{0}")]
     Changed(&'static str),
-    #[error("too busy")]
+    #[error("the server is overloaded")]
     Busy,
-    #[error("a right is missing")]
+    #[error("a privilege is missing: {0}")]
     Denied(String),
-    /// A request that it should not have got, or that it does not understand.
-    #[error("rejected the request with status {status}, {kind}")]
+    /// The server does not understand the request, or it is not the right server.
+    #[error("the server rejected the request with status {status} ({kind})")]
     Rejected { status: u16, kind: Kind },
-    #[error("the answer is {0} bytes long, more than are read")]
+    #[error("the reply of {0} bytes exceeds the limit of EsOptions::with_longest_reply")]
     TooLong(u64),
-    #[error("the answer is no JSON of the expected form, at {at}")]
+    #[error("the reply is not JSON of the expected form, at {at}")]
     Form { at: String },
     #[error("{0}")]
     Wrong(&'static str),
 }
 
-/// The name of an error as Elasticsearch has it (`index_not_found_exception`), or nothing.
+/// The type of an error in Elasticsearch's own terms (`index_not_found_exception`). Empty if the reply names none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Kind(Option<String>);
 
 impl Kind {
-    /// Keeps names only: lower-case letters and underscores, of the length that names have.
+    /// Accepts at most 64 lower-case letters and underscores. Anything else is dropped, since it may be data.
     pub(crate) fn new(name: &str) -> Self {
         let is_name = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         Self(is_name.then(|| name.to_owned()).filter(|name| !name.is_empty()))
@@ -58,13 +58,13 @@ impl Kind {
 
 impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.as_deref().unwrap_or("without a reason"))
+        f.write_str(self.0.as_deref().unwrap_or("no error type"))
     }
 }
 
-/// A fault, and during which query.
+/// A fault, and the query that it ended.
 #[derive(Debug, thiserror::Error)]
-#[error("{query}")]
+#[error("{query} failed")]
 pub(crate) struct QueryError {
     pub(crate) query: &'static str,
     #[source]
@@ -77,14 +77,14 @@ impl From<QueryError> for SourceError {
         match &error.fault {
             Fault::Connection(kind) if connection_lost(*kind) => Self::Lost { source_name, source: error.into() },
             Fault::Ended => Self::Lost { source_name, source: error.into() },
-            // Only what asking again can cure.
+            // Only faults that may pass by themselves.
             Fault::TooSlow(_) | Fault::Connection(_) | Fault::Broken | Fault::Failing { .. } | Fault::Changed(_) => {
                 Self::Unavailable { source_name, source: error.into() }
             }
             Fault::Busy => Self::Overloaded { source_name },
             Fault::Denied(missing) => Self::Denied { source_name, missing: missing.clone() },
             Fault::Rejected { .. } | Fault::TooLong(_) | Fault::Form { .. } | Fault::Wrong(_) => {
-                Self::Malformed { source_name, expected: "the counts asked for", source: error.into() }
+                Self::Malformed { source_name, expected: "event counts", source: error.into() }
             }
         }
     }

@@ -1,10 +1,10 @@
-//! Groups the indices that a search reads, and says which triggers count in each. Pure.
+//! Groups the indices of a search, and decides which triggers count in each group. Pure.
 //!
 //! - Purchases count in purchase indices only, all other events in event indices only. An index may be both.
-//! - A rule that asks for both kinds reads both, each in its own indices.
-//! - If all indices of a kind are missing, empty or without an activity's id, the whole rule is not measured: the other kind
-//!   alone would be a smaller number.
-//! - If only some of them are, the count is partial: whether those should hold events cannot be known.
+//! - A rule over both kinds reads each kind in its own indices.
+//! - If all indices of a kind are missing, empty or without activity ids, the whole rule is not measured: the other
+//!   kind alone would be a smaller number.
+//! - If only some of them are, the count is partial: they may lack events.
 
 use axon_metrics::{EventRule, Reason};
 
@@ -20,13 +20,13 @@ pub(crate) const PURCHASE: &str = "PURCHASE";
 /// The indices of one search.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct IndexGroups {
-    /// Indices with the same fields, asked for the same triggers, form one group.
+    /// Indices with the same fields and triggers form one group.
     pub(crate) groups: Vec<IndexGroup>,
     /// The names of all indices, in order.
     pub(crate) names: Vec<String>,
     /// The primary shards of all indices.
     pub(crate) shards: u64,
-    /// An index that belongs to them has nothing to read. The counts are those of the others, and may be too small.
+    /// An index of the kind cannot be read, so the counts may be too small.
     pub(crate) incomplete: bool,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct IndexGroup {
 /// Which trigger types count.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Triggers {
-    /// These, in order.
+    /// Exactly these, sorted.
     Only(Vec<String>),
     Any,
     AnyButPurchases,
@@ -54,17 +54,19 @@ pub(crate) struct SubjectFields {
     pub(crate) session: Field,
 }
 
-/// The indices that a rule reads.
+/// The indices of a rule.
+/// # Errors
+/// The reason why the rule is not measured.
 pub(crate) fn for_rule(rule: &EventRule, mappings: &Mappings) -> Result<IndexGroups, Reason> {
     let mut others: Vec<String> = rule.triggers.iter().filter(|trigger| *trigger != PURCHASE).cloned().collect();
     others.sort_unstable();
     others.dedup();
     let purchases = rule.triggers.iter().any(|trigger| trigger == PURCHASE);
     if !others.is_empty() {
-        readable(mappings, |index| index.events)?;
+        check_readable(mappings, |index| index.events)?;
     }
     if purchases {
-        readable(mappings, |index| index.purchases)?;
+        check_readable(mappings, |index| index.purchases)?;
     }
     let groups = group_indices(mappings, |index| {
         let mut triggers = if index.events { others.clone() } else { Vec::new() };
@@ -73,30 +75,33 @@ pub(crate) fn for_rule(rule: &EventRule, mappings: &Mappings) -> Result<IndexGro
         }
         (!triggers.is_empty()).then_some(Triggers::Only(triggers))
     });
-    let narrowed = !rule.definitions.is_empty();
-    if narrowed && groups.groups.iter().any(|group| group.fields.definition.is_none()) {
+    let has_definitions = !rule.definitions.is_empty();
+    if has_definitions && groups.groups.iter().any(|group| group.fields.definition.is_none()) {
         return Err(Reason::BadValue);
     }
     Ok(groups)
 }
 
-/// The indices that are read for any event. Purchase indices come into being with the first purchase: until then there is none to miss.
+/// The indices of a search for any event. A purchase index that is missing or empty is left out: it is created with the
+/// first purchase, so nothing is lost.
+/// # Errors
+/// The reason why the search is not measured.
 pub(crate) fn for_any_event(mappings: &Mappings) -> Result<IndexGroups, Reason> {
-    readable(mappings, |index| index.events)?;
+    check_readable(mappings, |index| index.events)?;
     if mappings.indices.iter().any(|index| matches!(index.state, IndexState::Unreadable(_))) {
         return Err(Reason::BadValue);
     }
-    let to_come =
+    let has_no_purchase =
         |index: &IndexMapping| !index.events && matches!(index.state, IndexState::Missing | IndexState::Empty);
     Ok(group_indices(mappings, |index| match index.purchases {
-        _ if to_come(index) => None,
+        _ if has_no_purchase(index) => None,
         true => Some(Triggers::Any),
         false => Some(Triggers::AnyButPurchases),
     }))
 }
 
-/// Whether there is something to read in the indices of a kind.
-fn readable(mappings: &Mappings, of_kind: impl Fn(&IndexMapping) -> bool) -> Result<(), Reason> {
+/// Checks that at least one index of a kind can be read, and none is unreadable.
+fn check_readable(mappings: &Mappings, of_kind: impl Fn(&IndexMapping) -> bool) -> Result<(), Reason> {
     let states = || mappings.indices.iter().filter(|index| of_kind(index)).map(|index| &index.state);
     if states().any(|state| matches!(state, IndexState::Unreadable(_))) {
         Err(Reason::BadValue)
@@ -130,43 +135,47 @@ fn group_indices(mappings: &Mappings, triggers: impl Fn(&IndexMapping) -> Option
 }
 
 impl IndexGroups {
-    /// The time encoding of all indices, if it is one.
+    /// The time encoding, if all indices share one.
     pub(crate) fn time_encoding(&self) -> Option<TimeEncoding> {
-        one(self.groups.iter().map(|group| group.fields.times)).and_then(Times::only)
+        common_value(self.groups.iter().map(|group| group.fields.times)).and_then(Times::only)
     }
 
-    /// Whether nothing but purchases is read.
+    /// Whether only purchases are read.
     pub(crate) fn is_of_purchases_only(&self) -> bool {
-        let only = |group: &IndexGroup| matches!(&group.triggers, Triggers::Only(triggers) if *triggers == [PURCHASE]);
-        self.groups.iter().all(only)
+        let has_purchases_only =
+            |group: &IndexGroup| matches!(&group.triggers, Triggers::Only(triggers) if *triggers == [PURCHASE]);
+        self.groups.iter().all(has_purchases_only)
     }
 
-    /// The activity's field, if it is one in all indices, by its form too.
+    /// The field of activity ids, if all indices have it under one name and in one form.
     pub(crate) fn activity(&self) -> Option<Field> {
-        one(self.groups.iter().map(|group| group.fields.activity))
+        common_value(self.groups.iter().map(|group| group.fields.activity))
     }
 
-    /// The fields of distinct subjects. Where they differ between indices the same person would count twice.
-    /// Where neither of them is in the mapping, subjects cannot be counted at all.
+    /// The fields of distinct subjects.
+    /// # Errors
+    /// [`Reason::BadValue`] if a field differs between indices, since a person would count twice, and if an index maps
+    /// neither field.
     pub(crate) fn subject_fields(&self) -> Result<SubjectFields, Reason> {
-        let unknown = |field: Option<Field>| field.is_some_and(|field| !field.mapped);
-        if self.groups.iter().any(|group| unknown(group.fields.user) && unknown(group.fields.session)) {
+        let is_unmapped = |field: Option<Field>| field.is_some_and(|field| !field.mapped);
+        if self.groups.iter().any(|group| is_unmapped(group.fields.user) && is_unmapped(group.fields.session)) {
             return Err(Reason::BadValue);
         }
         let common = |field: fn(&IndexFields) -> Option<Field>| {
             let fields: Option<Vec<Field>> = self.groups.iter().map(|group| field(&group.fields)).collect();
             let fields = fields.ok_or(Reason::BadValue)?;
             let mapped = fields.iter().filter(|field| field.mapped).copied();
-            // Where no record has the field, any name finds nothing.
+            // If no index maps the field, every name of it finds nothing.
             let unmapped = fields.first().copied();
-            if fields.iter().any(|field| field.mapped) { one(mapped) } else { unmapped }.ok_or(Reason::BadValue)
+            if fields.iter().any(|field| field.mapped) { common_value(mapped) } else { unmapped }
+                .ok_or(Reason::BadValue)
         };
         Ok(SubjectFields { user: common(|fields| fields.user)?, session: common(|fields| fields.session)? })
     }
 }
 
-/// The value, if all are the same.
-fn one<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Option<T> {
+/// The value, if all are equal; `None` of none.
+fn common_value<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Option<T> {
     let mut values = values.into_iter();
     let first = values.next()?;
     values.all(|value| value == first).then_some(first)

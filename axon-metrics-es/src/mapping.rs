@@ -1,11 +1,13 @@
-//! The mapping of the indices: which fields hold what, and in which form.
-//! Lives here: the forms, and how they follow from the mapped types. Lives elsewhere: asking for the types (`probe`), when it is
-//! asked (`mapping_cache`), queries over the fields (`query`).
+//! The mapping of the indices: their fields, and the form of each field.
+//! Lives here: the forms, and how they follow from the mapped types. Lives elsewhere: probing the types (`probe`), the
+//! time to live of the mapping (`mapping_cache`), queries over the fields (`query`).
 //!
-//! A field that no record ever had is not mapped. A trigger type and a time are in every event: an index with records and
-//! without these cannot be read. The same holds for one without any activity's id: whether no record has one, or the mapping
-//! leaves them out (`dynamic: false`), cannot be told. The others may be in none (the platform's sessions often are): they are
-//! read by the name that they would get, which finds nothing.
+//! - A field that no record ever had is not mapped.
+//! - Every event has a trigger type and a time. An index with records that does not map both is unreadable.
+//! - An index that does not map activity ids is not read either: perhaps no record has one, perhaps the mapping
+//!   excludes them (`dynamic: false`).
+//! - Any other field may be in no record (often sessions). It is queried by the name that it would get, which finds
+//!   nothing.
 
 use crate::times::Times;
 
@@ -18,7 +20,7 @@ pub(crate) struct Field {
     pub(crate) mapped: bool,
 }
 
-/// What a field's values are to a query.
+/// The form of a field's values in queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Whole,
@@ -26,24 +28,24 @@ pub(crate) enum Form {
     Text,
 }
 
-/// The name of a field, and of the keyword beside it that a dynamic mapping makes for texts.
+/// The name of a field, and of the keyword subfield that a dynamic mapping adds to texts.
 pub(crate) struct FieldNames {
     pub(crate) plain: &'static str,
     pub(crate) keyword: &'static str,
-    /// The form of the values where the mapping does not say.
+    /// The form of the values if the field is not mapped.
     usual: Form,
 }
 
-macro_rules! names {
+macro_rules! field_names {
     ($($name:ident = $plain:literal: $form:ident;)*) => {
         $(pub(crate) const $name: FieldNames =
             FieldNames { plain: $plain, keyword: concat!($plain, ".keyword"), usual: Form::$form };)*
-        /// All fields that are asked about by name and keyword.
+        /// All fields that are probed by name and keyword.
         pub(crate) const FIELD_NAMES: [&FieldNames; [$($plain),*].len()] = [$(&$name),*];
     };
 }
 
-names! {
+field_names! {
     TRIGGER = "triggerType": Text;
     ACTIVITY = "properties.activityId": Whole;
     USER = "userId": Whole;
@@ -52,11 +54,11 @@ names! {
     PAGE = "pageUrl": Text;
 }
 
-/// The object that the activity's id lies in.
+/// The object that contains the activity id.
 pub(crate) const PROPERTIES: &str = "properties";
 
 impl FieldNames {
-    /// The field as it can be used with these mapped types; `None` if it is mapped in a form that cannot be used.
+    /// The field for these mapped types; `None` if it is mapped in a form that cannot be queried.
     pub(crate) fn field(&self, plain: Option<&str>, keyword: Option<&str>) -> Option<Field> {
         let field = |name, form| Some(Field { name, form, mapped: true });
         match plain {
@@ -73,7 +75,7 @@ impl FieldNames {
     }
 }
 
-/// The fields of an index that holds records. `None`: the field is mapped in a form that cannot be used.
+/// The fields of an index with records. `None`: the field is mapped in a form that cannot be queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct IndexFields {
     pub(crate) trigger: Field,
@@ -85,13 +87,13 @@ pub(crate) struct IndexFields {
     pub(crate) page: Option<Field>,
 }
 
-/// What a probe found of one index.
+/// The mapping of one index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IndexMapping {
     pub(crate) name: String,
-    /// Events but purchases are read from it.
+    /// Is read for all events but purchases.
     pub(crate) events: bool,
-    /// Purchases are read from it.
+    /// Is read for purchases.
     pub(crate) purchases: bool,
     pub(crate) state: IndexState,
 }
@@ -101,28 +103,29 @@ pub(crate) struct IndexMapping {
 pub(crate) enum IndexState {
     Missing,
     Empty,
-    /// It has records, and no activity's id can be found in any: there is none, or they are not indexed.
+    /// It has records, but activity ids are not mapped: there are none, or they are not indexed.
     NoActivityIds,
-    /// It has records, but their fields cannot be read.
+    /// It has records, but a field is mapped in a form that cannot be queried. The text says which.
     Unreadable(&'static str),
     Readable {
         fields: IndexFields,
         records: u64,
-        /// Records whose times are in another unit than most.
+        /// Records whose times are in another unit than those of most records.
         others: u64,
+        /// Primary shards.
         shards: u64,
     },
 }
 
-/// What a probe found of all indices, in the order of their names.
+/// The mappings of all indices, in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mappings {
     pub(crate) indices: Vec<IndexMapping>,
 }
 
 impl Mappings {
-    /// Whether it is unlikely to change. An index that is missing or empty, or whose records name no activity yet, may change at
-    /// any moment.
+    /// Whether it is unlikely to change soon. An index that is missing, empty, unreadable or without activity ids may
+    /// change at any moment.
     pub(crate) fn is_settled(&self) -> bool {
         self.indices.iter().all(|index| match &index.state {
             IndexState::Missing | IndexState::Empty | IndexState::NoActivityIds | IndexState::Unreadable(_) => false,
@@ -130,27 +133,30 @@ impl Mappings {
         })
     }
 
-    /// For health and the log.
+    /// The findings of a health report, as names and texts.
     pub(crate) fn findings(&self) -> Vec<(String, String)> {
         let mut findings = Vec::new();
         for index in &self.indices {
             let name = &index.name;
-            let mut found = |what: &str, finding: String| findings.push((format!("{name}{what}"), finding));
+            let mut add = |what: &str, finding: String| findings.push((format!("{name}{what}"), finding));
             match &index.state {
-                IndexState::Missing => found("", "no such index".to_owned()),
-                IndexState::Empty => found("", "no records".to_owned()),
-                IndexState::NoActivityIds => found("", "no record in which an activity's id can be found".to_owned()),
-                IndexState::Unreadable(why) => found("", format!("cannot be read: {why}")),
+                IndexState::Missing => add("", "no such index".to_owned()),
+                IndexState::Empty => add("", "no records".to_owned()),
+                IndexState::NoActivityIds => add("", "no record with an indexed activity id".to_owned()),
+                IndexState::Unreadable(why) => add("", format!("cannot be read: {why}")),
                 IndexState::Readable { fields, records, others, .. } => {
-                    found(".records", records.to_string());
-                    found(".occurredAt", fields.times.most.finding().to_owned());
+                    add(".records", records.to_string());
+                    add(".occurredAt", fields.times.most.finding().to_owned());
                     if *others > 0 {
-                        found(".occurredAt.otherUnits", format!("{others} records, each read in its own"));
+                        add(".occurredAt.otherUnits", format!("{others} records, each read in its own unit"));
                     }
-                    found(".triggerType", fields.trigger.finding());
-                    found(".activityId", fields.activity.finding());
+                    add(".triggerType", fields.trigger.finding());
+                    add(".activityId", fields.activity.finding());
                     for (what, field) in [(".userId", fields.user), (".sessionId", fields.session)] {
-                        found(what, field.map_or_else(|| "cannot be counted".to_owned(), Field::finding));
+                        add(
+                            what,
+                            field.map_or_else(|| "cannot be counted: unsupported type".to_owned(), Field::finding),
+                        );
                     }
                 }
             }
@@ -176,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_read_by_the_keyword_beside_it() {
+    fn a_text_is_queried_by_its_keyword_subfield() {
         let field = TRIGGER.field(Some("text"), Some("keyword")).unwrap();
         assert_eq!((field.name, field.form), ("triggerType.keyword", Form::Text));
         assert_eq!(TRIGGER.field(Some("text"), None), None);
@@ -184,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_no_record_has_is_read_by_the_name_it_would_get() {
+    fn an_unmapped_field_is_queried_by_the_name_it_would_get() {
         let session = SESSION.field(None, None).unwrap();
         assert_eq!((session.name, session.mapped), ("sessionId.keyword", false));
         assert_eq!(USER.field(Some("unmapped"), Some("unmapped")).unwrap().name, "userId");
     }
 
     #[test]
-    fn numbers_that_lose_digits_are_not_used_as_ids() {
+    fn types_that_lose_digits_are_not_used_as_ids() {
         for form in ["float", "half_float", "scaled_float", "unsigned_long", "boolean", "flattened", "object"] {
             assert_eq!(USER.field(Some(form), None), None, "{form}");
         }

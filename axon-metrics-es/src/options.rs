@@ -1,4 +1,4 @@
-//! What an owner may choose, and what is wrong with a choice.
+//! The settings of the source, and their validation.
 
 use std::time::Duration;
 
@@ -45,73 +45,75 @@ impl EsOptions {
         Self::default().with_event_indices(["behavior-events"]).with_purchase_indices(["behavior-events"])
     }
 
-    /// Where all events but purchases lie. Names of indices, not patterns or aliases. Those that are missing are looked
-    /// for again from time to time; figures are partial while one of several is missing or empty. Defaults to `axon.event.behavior`.
+    /// The indices of all events but purchases. Names of indices, not patterns or aliases. A missing index is probed
+    /// again at least every 5 s. Figures are partial while one of several indices is missing or empty. Defaults to
+    /// `axon.event.behavior`.
     #[must_use]
     pub fn with_event_indices(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.event_indices = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Where purchases are believed; those in other indices are dropped. Names of indices, not patterns or aliases; may
-    /// name event indices. Defaults to `axon.event.commerce`.
+    /// The indices of purchases. Purchases in other indices are not counted. Names of indices, not patterns or aliases;
+    /// an index may hold both purchases and other events. Defaults to `axon.event.commerce`.
     #[must_use]
     pub fn with_purchase_indices(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.purchase_indices = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// How long an event takes to become visible to a search, as assumed: answers are complete up to this long before
-    /// their instant, and say that this was assumed. Defaults to 2 s.
+    /// How long an event takes to become visible to a search, as an assumption. Facts are complete up to `as_of` minus
+    /// this lag, and say that it is assumed. Defaults to 2 s.
     #[must_use]
     pub fn with_ingest_lag(mut self, lag: Duration) -> Self {
         (self.ingest_lag, self.lag_assumed) = (lag, true);
         self
     }
 
-    /// The same, as measured by the owner: answers do not call it assumed. Defaults to an assumed lag.
+    /// The same, as a measurement: facts do not call it assumed. Defaults to an assumed lag of 2 s.
     #[must_use]
     pub fn with_measured_ingest_lag(mut self, lag: Duration) -> Self {
         (self.ingest_lag, self.lag_assumed) = (lag, false);
         self
     }
 
-    /// Addresses of an activity's pages: an event whose `pageUrl` matches one of them belongs to the activity, too. `{id}`
-    /// stands for the activity's id and must be there once; a `*` at the end stands for any rest, one at the beginning for
-    /// any start: `http://shop.example/campaign-activities/{id}`, `http://shop.example/campaign-activity/{id}/*`. An
-    /// address is matched as a whole, with its host. **A `*` at the beginning is slow**: Elasticsearch then looks at every
-    /// address there is. Defaults to none: only `properties.activityId` counts.
+    /// Address templates of an activity's pages. An event whose `pageUrl` matches one of them belongs to the activity,
+    /// too. `{id}` is the activity's id and must occur exactly once. A `*` at the end matches any ending, a `*` at the
+    /// beginning any beginning: `http://shop.example/campaign-activities/{id}`,
+    /// `http://shop.example/campaign-activity/{id}/*`. The whole address must match, including the host. **A `*` at the
+    /// beginning is slow**: Elasticsearch then scans all addresses of the index. Defaults to none: only
+    /// `properties.activityId` counts.
     #[must_use]
     pub fn with_page_templates(mut self, templates: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.page_templates = templates.into_iter().map(Into::into).collect();
         self
     }
 
-    /// After which time Elasticsearch itself shall stop searching and answer with what it has, which is then marked as
-    /// partial. A little less than the budget of a question, and the same for all of them, so that their texts stay equal.
-    /// Defaults to 700 ms.
+    /// The time after which Elasticsearch stops a search and returns what it has, which is then partial. Should be a
+    /// little less than the budget of a question. It is the same for all questions, so that equal questions have equal
+    /// texts and hit the server's request cache. At least 1 ms. Defaults to 700 ms.
     #[must_use]
     pub fn with_search_timeout(mut self, timeout: Duration) -> Self {
         self.search_timeout = timeout;
         self
     }
 
-    /// How long what was found out about the indices is kept. While one is missing or without a record, and while no record
-    /// names an activity, it is at most 5 s. Defaults to 60 s.
+    /// The time to live of the probed mapping of the indices. At most 5 s while an index is missing or empty, or while
+    /// no record names an activity. Defaults to 60 s.
     #[must_use]
     pub fn with_probe_interval(mut self, interval: Duration) -> Self {
         self.probe_interval = interval;
         self
     }
 
-    /// The longest reply that is read, in bytes. Those of 1,000 activities have some 50 kB. Defaults to 16 MiB.
+    /// The longest reply that is accepted, in bytes. A reply for 1,000 activities has about 50 kB. Defaults to 16 MiB.
     #[must_use]
     pub fn with_longest_reply(mut self, bytes: u64) -> Self {
         self.longest_reply = bytes;
         self
     }
 
-    /// The templates, once everything else is known to be right.
+    /// Validates all settings. Returns the parsed page templates.
     pub(crate) fn check(&self) -> Result<Vec<PageTemplate>, OptionsError> {
         if self.event_indices.is_empty() {
             return Err(OptionsError::NoIndex);
@@ -130,34 +132,34 @@ impl EsOptions {
     }
 }
 
-/// Whether a text is the name of one index, as Elasticsearch has them: no pattern, list, exclusion, date expression or
-/// remote cluster.
+/// Whether a text names exactly one index. Patterns, lists, exclusions, date expressions and remote clusters do not.
 fn is_index_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-+".contains(&byte);
-    let starts =
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-+".contains(&byte);
+    let has_valid_start =
         name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.');
-    starts && name.len() <= 255 && name.bytes().all(plain) && name != "." && name != ".."
+    has_valid_start && name.len() <= 255 && name.bytes().all(is_plain) && name != "." && name != ".."
 }
 
-/// What is wrong with [`EsOptions`].
+/// Why [`EsOptions`] are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionsError {
-    /// There is no index to read events from.
-    #[error("at least one event index must be named")]
+    /// No event index is named.
+    #[error("no event index is named: name at least one with EsOptions::with_event_indices")]
     NoIndex,
-    /// Not the name of one index: patterns, lists and capital letters are refused, since they read other indices than meant.
-    #[error("{0:?} is not the name of one index")]
+    /// Not the name of one index. Patterns, lists and capital letters are rejected, since they can address other
+    /// indices.
+    #[error("{0:?} is not the name of one index: patterns, lists and capital letters are not allowed")]
     Index(String),
     /// The search timeout is shorter than a millisecond.
-    #[error("the search timeout must be at least 1 ms")]
+    #[error("the search timeout is shorter than 1 ms")]
     Timeout,
-    /// A template of a page's address that cannot be used.
-    #[error("{template:?} is no template of a page's address")]
+    /// An invalid template of page addresses.
+    #[error("{template:?} is not a valid page template")]
     Template {
         /// The template.
         template: String,
-        /// Why not.
+        /// Why it is invalid.
         source: NotATemplate,
     },
 }
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn there_must_be_an_event_index() {
+    fn options_without_an_event_index_are_rejected() {
         let none: [&str; 0] = [];
         assert_eq!(EsOptions::default().with_event_indices(none).check().map(|_| ()), Err(OptionsError::NoIndex));
         assert!(EsOptions::default().with_purchase_indices(none).check().is_ok());

@@ -1,9 +1,10 @@
-//! Queries that find events on the pages of an activity, from the templates of their addresses.
+//! Queries for events on the pages of an activity, made from address templates.
 
 use axon_metrics::{ActivityId, definitions::PageTemplate};
 use serde_json::{Value, json};
 
-/// Queries of which a document must match one to lie on a page of one of the activities.
+/// The queries of which an event on a page of one of the activities matches at least one. Without templates there are
+/// none.
 pub(crate) fn queries(templates: &[PageTemplate], field: &str, ids: &[u64]) -> Vec<Value> {
     let mut queries = Vec::new();
     let exact = templates.iter().filter(|template| !template.is_open_start() && !template.is_open_end());
@@ -40,16 +41,16 @@ mod tests {
 
     #[test]
     fn an_address_is_matched_exactly_or_by_its_beginning() {
-        let found = queries_of(&["http://a/{id}", "/b/{id}", "http://a/{id}/*"]);
+        let queries = queries_of(&["http://a/{id}", "/b/{id}", "http://a/{id}/*"]);
         let exact = json!({"terms": {"pageUrl": ["http://a/7", "http://a/8", "/b/7", "/b/8"]}});
         let prefix = |address: &str| json!({"prefix": {"pageUrl": address}});
-        assert_eq!(found, [exact, prefix("http://a/7/"), prefix("http://a/8/")]);
+        assert_eq!(queries, [exact, prefix("http://a/7/"), prefix("http://a/8/")]);
     }
 
     #[test]
     fn only_a_template_that_begins_with_a_star_is_a_wildcard() {
-        let found = queries_of(&["*/a?x={id}", "*/b/{id}/*"]);
-        let wildcards: Vec<_> = found.iter().filter_map(|query| query["wildcard"]["pageUrl"].as_str()).collect();
+        let queries = queries_of(&["*/a?x={id}", "*/b/{id}/*"]);
+        let wildcards: Vec<_> = queries.iter().filter_map(|query| query["wildcard"]["pageUrl"].as_str()).collect();
         assert_eq!(wildcards, ["*/a\\?x=7", "*/a\\?x=8", "*/b/7/*", "*/b/8/*"]);
     }
 }

@@ -1,6 +1,6 @@
-//! Which searches answer a question, and from which of them each fact is read. Pure.
-//! Lives here: one search per window and step, and which facts need no search. Lives elsewhere: which indices a
-//! search reads (`index_groups`), how it is written (`query`), what its numbers become (`answer`).
+//! Plans the searches of a question, and from which search each fact is read. Pure.
+//! Lives here: one search per window and step, and which facts need no search. Lives elsewhere: the indices of a search
+//! (`index_groups`), its text (`query`), the use of its numbers (`answer`).
 
 use axon_metrics::{
     ActivityId, EventRule, MAX_ID, Reason, Timestamp, Window,
@@ -18,59 +18,61 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Search {
     pub(crate) indices: IndexGroups,
-    /// In their order, each once.
+    /// Sorted, without duplicates.
     pub(crate) activities: Vec<u64>,
-    /// In their order, each once; empty for all.
+    /// Sorted, without duplicates. Empty: no restriction.
     pub(crate) definitions: Vec<i64>,
     pub(crate) window: Window,
-    /// The window ends with the instant of the answer.
+    /// The window ends at the answer's `as_of`.
     pub(crate) open: bool,
-    /// Distinct subjects, too.
+    /// Also counts distinct subjects, by these fields.
     pub(crate) distinct: Option<SubjectFields>,
-    /// Events per cell of these, too. At most [`MAX_SERIES`].
+    /// Also counts events per cell. At most [`MAX_SERIES`].
     pub(crate) series: Vec<CellWindows>,
-    /// Events per activity, too.
+    /// Also counts events per activity.
     pub(crate) per_activity: bool,
 }
 
-/// How many series one search carries; its reply has names for so many.
+/// The most series of one search. A reply has names for as many.
 pub(crate) const MAX_SERIES: usize = 4;
 
-/// Cells to count in, cut at the instant of the answer.
+/// The cells of a series, clamped to `as_of`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CellWindows {
     pub(crate) windows: Vec<Window>,
+    /// From the start of the first cell to the end of the last one.
     pub(crate) whole: Window,
+    /// The last cell ends at the answer's `as_of`.
     pub(crate) open: bool,
-    /// The time encoding of all indices, if it is one and the cells lie on a grid, and how long a cell is. Else each cell is
-    /// a filter of its own.
+    /// The time encoding and the length of a cell, if all indices share one encoding and the cells lie on a grid.
+    /// `None`: each cell is a filter of its own.
     pub(crate) grid: Option<(TimeEncoding, TimeDelta)>,
 }
 
-/// Where a fact is read from.
+/// The origin of a fact.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum FactSource {
-    /// No search: nothing can be counted, so the fact is zero.
+    /// No search is needed: the window or the list of activities is empty, so the fact is 0.
     Zero,
     Missing(Reason),
-    /// The search with this number.
+    /// The search with this index.
     Search(usize),
 }
 
-/// The searches of a question, and where each fact comes from.
+/// The searches of a question, and the origin of each fact.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) searches: Vec<Search>,
     pub(crate) current: Vec<FactSource>,
     pub(crate) previous: Vec<FactSource>,
-    /// Those that steps are counted for one by one.
+    /// The activities whose steps are counted one by one.
     pub(crate) activities: Vec<ActivityId>,
-    /// For each series asked for: its search, which of the search's series it is, and the number of its cells.
+    /// For each series of the question: its origin, its index among the series of the search, and its number of cells.
     pub(crate) series: Vec<(FactSource, usize, usize)>,
     pub(crate) active: Option<FactSource>,
 }
 
-/// A window shorter than this many steps of the time encoding is not measured: its bounds are off by up to half a step each.
+/// The shortest window that is measured, in steps of the time encoding. Each bound is off by up to half a step.
 const MIN_STEPS: i32 = 3;
 
 pub(crate) fn plan(question: &BehaviorQuestion, mappings: &Mappings) -> Plan {
@@ -86,9 +88,9 @@ pub(crate) fn plan(question: &BehaviorQuestion, mappings: &Mappings) -> Plan {
     let current = steps(scope.current, !activities.is_empty());
     let previous = scope.previous.map(|window| steps(window, false)).unwrap_or_default();
     let mut series = Vec::with_capacity(question.series.len());
-    for asked in &question.series {
-        let (source, index) = planner.series(asked, question, &current);
-        series.push((source, index, asked.cells.count()));
+    for one_series in &question.series {
+        let (source, index) = planner.series(one_series, question, &current);
+        series.push((source, index, one_series.cells.count()));
     }
     let active = question.active.map(|window| planner.active(scope, window));
     Plan { searches: planner.searches, current, previous, activities: activities.to_vec(), series, active }
@@ -109,7 +111,7 @@ impl Planner<'_> {
         distinct: bool,
         per_activity: bool,
     ) -> FactSource {
-        let window = cut(window, self.as_of);
+        let window = clamp_to(self.as_of, window);
         if window.is_empty() || activities.is_empty() || rule.triggers.is_empty() {
             return FactSource::Zero;
         }
@@ -120,40 +122,40 @@ impl Planner<'_> {
     /// The indices that hold a rule's events, if they store times finely enough for windows as short as these.
     fn indices(&self, rule: &EventRule, windows: &[Window]) -> Result<IndexGroups, Reason> {
         let indices = index_groups::for_rule(rule, self.mappings)?;
-        let too_short = |group: &IndexGroup, window: &Window| {
+        let is_too_short = |group: &IndexGroup, window: &Window| {
             let times = group.fields.times;
             let step = times.step(&[*window]).and_then(|step| TimeDelta::from_std(step).ok());
             !window.is_empty()
                 && times.most.storage == TimeStorage::Float
                 && step.is_some_and(|step| window.length() < step * MIN_STEPS)
         };
-        let fine = indices.groups.iter().all(|group| !windows.iter().any(|window| too_short(group, window)));
-        if fine { Ok(indices) } else { Err(Reason::TimeResolution) }
+        let are_fine = indices.groups.iter().all(|group| !windows.iter().any(|window| is_too_short(group, window)));
+        if are_fine { Ok(indices) } else { Err(Reason::TimeResolution) }
     }
 
-    /// Events per cell, with a step's search where that counts the same events over more than these cells. The search, and
-    /// which of its series it is.
+    /// Adds a series to the search of a step if that counts the same events over a window that covers the cells, else
+    /// to a new search. Returns the origin, and the index among the series of that search.
     fn series(&mut self, series: &Series, question: &BehaviorQuestion, current: &[FactSource]) -> (FactSource, usize) {
         let activities = ids(series.activities_of(&question.scope));
         let cells = series.cells.windows();
-        let windows: Vec<Window> = cells.iter().map(|cell| cut(*cell, self.as_of)).collect();
+        let windows: Vec<Window> = cells.iter().map(|cell| clamp_to(self.as_of, *cell)).collect();
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return (FactSource::Zero, 0) };
-        // Cells after the instant of the answer are empty.
+        // Cells after `as_of` are empty.
         let whole = Window { from: first.from, to: last.to.min(self.as_of).max(first.from) };
         if windows.iter().all(Window::is_empty) || activities.is_empty() || series.rule.triggers.is_empty() {
             return (FactSource::Zero, 0);
         }
-        // Judged by whole cells: the one in progress is as coarse at its beginning only, however much of it is over.
+        // Judged by whole cells: of a cell in progress only the beginning is coarse, however much of it is over.
         let indices = match self.indices(&series.rule, &cells) {
             Ok(indices) => indices,
             Err(reason) => return (FactSource::Missing(reason), 0),
         };
-        let same = question.steps.iter().position(|rule| *rule == series.rule);
-        let covering = same.and_then(|step| match current[step] {
+        let same_rule = question.steps.iter().position(|rule| *rule == series.rule);
+        let covering = same_rule.and_then(|step| match current[step] {
             FactSource::Search(index) => Some(index).filter(|index| {
-                let Search { activities: counted, window, series, .. } = &self.searches[*index];
+                let Search { activities: step_activities, window, series, .. } = &self.searches[*index];
                 let covers = window.from <= whole.from && whole.to <= window.to;
-                *counted == activities && covers && series.len() < MAX_SERIES
+                *step_activities == activities && covers && series.len() < MAX_SERIES
             }),
             _ => None,
         });
@@ -172,13 +174,13 @@ impl Planner<'_> {
     }
 
     fn active(&mut self, scope: &QueryScope, window: Window) -> FactSource {
-        let (window, activities) = (cut(window, self.as_of), ids(&scope.activities));
+        let (window, activities) = (clamp_to(self.as_of, window), ids(&scope.activities));
         if window.is_empty() || activities.is_empty() {
             return FactSource::Zero;
         }
         let indices = index_groups::for_any_event(self.mappings).and_then(|indices| {
-            let coarse = indices.groups.iter().any(|group| group.fields.times.most.storage == TimeStorage::Float);
-            if coarse { Err(Reason::TimeResolution) } else { Ok(indices) }
+            let is_coarse = indices.groups.iter().any(|group| group.fields.times.most.storage == TimeStorage::Float);
+            if is_coarse { Err(Reason::TimeResolution) } else { Ok(indices) }
         });
         self.add_search(indices, &activities, &[], window, true, false)
     }
@@ -214,12 +216,12 @@ impl Planner<'_> {
     }
 }
 
-/// Nothing at or after the answer's instant is used.
-fn cut(window: Window, as_of: Timestamp) -> Window {
+/// The part of a window before `as_of`; empty if there is none.
+fn clamp_to(as_of: Timestamp, window: Window) -> Window {
     Window { from: window.from, to: window.to.min(as_of).max(window.from) }
 }
 
-/// Ids in one order, so that equal questions are equal texts. Beyond a signed 64-bit number there is nothing to find.
+/// Sorted ids, so that equal questions have equal texts. Ids beyond [`MAX_ID`] are left out: no stored id is larger.
 fn ids(activities: &[ActivityId]) -> Vec<u64> {
     sorted(activities.iter().map(|id| id.0).filter(|id| *id <= MAX_ID).collect())
 }

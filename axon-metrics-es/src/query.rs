@@ -1,9 +1,9 @@
-//! Searches as Elasticsearch reads them. Pure; equal searches give equal texts, byte for byte, so that those of one tick hit
-//! the server's request cache.
+//! Writes searches in the query language of Elasticsearch. Pure. Equal searches give equal texts, byte for byte, so
+//! that the searches of one tick hit the server's request cache.
 //!
-//! Each search is a plain filter: an intersection of posting lists, counted without looking at a document. No scripts, no
-//! `now`, no wildcard (but for a page template that asks for one), no query language. In a request that carries all of them at
-//! once each search is planned and cached on its own.
+//! Each search is a plain filter: an intersection of posting lists, counted without reading a document. It has no
+//! script, no `now`, no query string, and no wildcard unless a page template needs one. The server plans and caches
+//! each search of a request on its own.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::{
     probe::line,
 };
 
-/// What the series of a search are called in its aggregations.
+/// The names of a search's series in its aggregations.
 const SERIES_NAMES: [&str; MAX_SERIES] = ["hours", "hours_1", "hours_2", "hours_3"];
 
-/// The sketch's size at which estimates are best. More than this is not accepted.
+/// The largest threshold that Elasticsearch accepts, which gives the best estimates of distinct values.
 const PRECISION_THRESHOLD: u32 = 40_000;
 
-/// The lines of a request for all these searches.
+/// The body of one `_msearch` request: two lines per search, a header and a body.
 pub(crate) fn lines(searches: &[Search], templates: &[PageTemplate], timeout: Duration) -> String {
     let timeout = format!("{}ms", timeout.as_millis());
     let mut lines = String::new();
@@ -36,8 +36,8 @@ pub(crate) fn lines(searches: &[Search], templates: &[PageTemplate], timeout: Du
 }
 
 fn body(search: &Search, templates: &[PageTemplate], timeout: &str) -> Value {
-    let filter = each(&search.indices.groups, |group| {
-        let mut filter = vec![belongs(group, &search.activities, templates)];
+    let filter = per_group(&search.indices.groups, |group| {
+        let mut filter = vec![activity_filter(group, &search.activities, templates)];
         filter.push(group.fields.times.within(search.window, search.open));
         let trigger = group.fields.trigger.name;
         let mut bool = json!({});
@@ -47,7 +47,7 @@ fn body(search: &Search, templates: &[PageTemplate], timeout: &str) -> Value {
             Triggers::Any => {}
         }
         if let (Some(field), false) = (group.fields.definition, search.definitions.is_empty()) {
-            let definitions = search.definitions.iter().map(|id| value(field, *id));
+            let definitions = search.definitions.iter().map(|id| field_value(field, *id));
             filter.push(json!({"terms": {field.name: definitions.collect::<Vec<_>>()}}));
         }
         bool["filter"] = Value::Array(filter);
@@ -64,49 +64,50 @@ fn body(search: &Search, templates: &[PageTemplate], timeout: &str) -> Value {
 fn aggregations(search: &Search, templates: &[PageTemplate]) -> Value {
     let mut aggregations = json!({});
     if let Some(distinct) = search.distinct {
-        subjects(&mut aggregations, distinct);
+        add_subject_counts(&mut aggregations, distinct);
     }
     for (cells, name) in search.series.iter().zip(SERIES_NAMES) {
         aggregations[name] = json!({
-            "filter": each(&search.indices.groups, |group| group.fields.times.within(cells.whole, cells.open)),
-            "aggs": {"each": each_cell(search, cells)},
+            "filter": per_group(&search.indices.groups, |group| group.fields.times.within(cells.whole, cells.open)),
+            "aggs": {"each": counts_per_cell(search, cells)},
         });
     }
     if search.per_activity && search.activities.len() > 1 {
-        aggregations["activities"] = each_activity(search, templates);
+        aggregations["activities"] = counts_per_activity(search, templates);
     }
     aggregations
 }
 
-/// Those with a user, and those without one by their sessions: they are others, so the two counts can be added. An empty text
-/// is nobody's.
-fn subjects(aggregations: &mut Value, SubjectFields { user, session }: SubjectFields) {
+/// Adds two disjoint counts, whose sum is the number of distinct subjects: users, and the sessions of events without a
+/// user. An empty text is neither a user nor a session.
+fn add_subject_counts(aggregations: &mut Value, SubjectFields { user, session }: SubjectFields) {
     let distinct =
         |field: Field| json!({"cardinality": {"field": field.name, "precision_threshold": PRECISION_THRESHOLD}});
     let empty = |field: Field| json!({"term": {field.name: ""}});
     if user.form == Form::Text {
-        let named = json!({"bool": {"must_not": [empty(user)]}});
-        aggregations["named"] = json!({"filter": named, "aggs": {"users": distinct(user)}});
+        let not_empty = json!({"bool": {"must_not": [empty(user)]}});
+        aggregations["named"] = json!({"filter": not_empty, "aggs": {"users": distinct(user)}});
     } else {
         aggregations["users"] = distinct(user);
     }
-    let known = json!({"exists": {"field": user.name}});
+    let has_user = json!({"exists": {"field": user.name}});
     let mut bool = json!({});
-    let mut none = Vec::new();
+    let mut must_not = Vec::new();
     if user.form == Form::Text {
-        let unknown = json!({"bool": {"must_not": [known]}});
-        bool["filter"] = json!([{"bool": {"should": [unknown, empty(user)], "minimum_should_match": 1}}]);
+        let has_no_user = json!({"bool": {"must_not": [has_user]}});
+        bool["filter"] = json!([{"bool": {"should": [has_no_user, empty(user)], "minimum_should_match": 1}}]);
     } else {
-        none.push(known);
+        must_not.push(has_user);
     }
     if session.form == Form::Text {
-        none.push(empty(session));
+        must_not.push(empty(session));
     }
-    bool["must_not"] = none.into();
+    bool["must_not"] = must_not.into();
     aggregations["anonymous"] = json!({"filter": {"bool": bool}, "aggs": {"sessions": distinct(session)}});
 }
 
-fn each_cell(search: &Search, cells: &CellWindows) -> Value {
+/// Counts per cell: a histogram where the cells lie on a grid, else one filter per cell.
+fn counts_per_cell(search: &Search, cells: &CellWindows) -> Value {
     if let Some((encoding, step)) = cells.grid {
         return encoding.cells_from(cells.whole.from, step);
     }
@@ -115,41 +116,42 @@ fn each_cell(search: &Search, cells: &CellWindows) -> Value {
             return json!({"match_none": {}});
         }
         let open = cells.open && window.to == cells.whole.to;
-        each(&search.indices.groups, |group| group.fields.times.within(*window, open))
+        per_group(&search.indices.groups, |group| group.fields.times.within(*window, open))
     };
     json!({"filters": {"filters": cells.windows.iter().map(cell).collect::<Vec<_>>()}})
 }
 
-/// Counts by activity. All ids are asked for, and no others, so that no shard has to leave one out.
-fn each_activity(search: &Search, templates: &[PageTemplate]) -> Value {
+/// Counts per activity. The request lists all ids, so that no shard leaves one out.
+fn counts_per_activity(search: &Search, templates: &[PageTemplate]) -> Value {
     match search.indices.activity() {
         Some(field) if templates.is_empty() => {
-            let include: Vec<_> = search.activities.iter().map(|id| value(field, *id)).collect();
+            let include: Vec<_> = search.activities.iter().map(|id| field_value(field, *id)).collect();
             json!({"terms": {"field": field.name, "size": include.len(), "include": include}})
         }
         _ => {
-            let activity = |id: &u64| each(&search.indices.groups, |group| belongs(group, &[*id], templates));
+            let activity =
+                |id: &u64| per_group(&search.indices.groups, |group| activity_filter(group, &[*id], templates));
             json!({"filters": {"filters": search.activities.iter().map(activity).collect::<Vec<_>>()}})
         }
     }
 }
 
-/// The query for events of these activities.
-fn belongs(group: &IndexGroup, activities: &[u64], templates: &[PageTemplate]) -> Value {
+/// The query for events of any of these activities.
+fn activity_filter(group: &IndexGroup, activities: &[u64], templates: &[PageTemplate]) -> Value {
     let field = group.fields.activity;
-    let named = json!({"terms": {field.name: activities.iter().map(|id| value(field, *id)).collect::<Vec<_>>()}});
+    let by_id = json!({"terms": {field.name: activities.iter().map(|id| field_value(field, *id)).collect::<Vec<_>>()}});
     match group.fields.page {
         Some(address) if !templates.is_empty() => {
-            let mut either = vec![named];
+            let mut either = vec![by_id];
             either.extend(page_template::queries(templates, address.name, activities));
             json!({"bool": {"should": either, "minimum_should_match": 1}})
         }
-        _ => named,
+        _ => by_id,
     }
 }
 
-/// A query for all groups: one and the same where it says the same of each, else one for the indices of each.
-fn each(groups: &[IndexGroup], query: impl Fn(&IndexGroup) -> Value) -> Value {
+/// One query over all groups. If it differs between groups, each group's query is limited to the indices of the group.
+fn per_group(groups: &[IndexGroup], query: impl Fn(&IndexGroup) -> Value) -> Value {
     let queries: Vec<Value> = groups.iter().map(query).collect();
     if let [first, rest @ ..] = &queries[..]
         && rest.iter().all(|query| query == first)
@@ -163,7 +165,7 @@ fn each(groups: &[IndexGroup], query: impl Fn(&IndexGroup) -> Value) -> Value {
     json!({"bool": {"should": either.collect::<Vec<_>>(), "minimum_should_match": 1}})
 }
 
-/// A number as the field holds it.
-fn value<N: ToString + Into<Value>>(field: Field, number: N) -> Value {
+/// A number in the form of the field.
+fn field_value<N: ToString + Into<Value>>(field: Field, number: N) -> Value {
     if field.form == Form::Text { Value::String(number.to_string()) } else { number.into() }
 }

@@ -1,9 +1,10 @@
-//! Replies of Elasticsearch, read strictly: a number is believed only if everything that goes with it is there.
-//! Lives here: what a reply may look like, and what a failure in it means. Lives elsewhere: what was asked (`query`,
-//! `probe`), what the numbers become (`answer`).
+//! Reads replies of Elasticsearch strictly: a number is accepted only with all the members that qualify it.
+//! Lives here: the form of a reply, and the meaning of a failure in it. Lives elsewhere: the requests (`query`,
+//! `probe`), the use of the numbers (`answer`).
 //!
-//! A reply has three layers that can each fail: the HTTP status, the status of each search, and the shards of a search. A
-//! search that lost shards or time says smaller numbers with status 200: they are passed on as partial, never as whole.
+//! A reply can fail in three layers: the HTTP status, the status of each search, and the shards of a search. A search
+//! that lost shards or ran out of time has smaller numbers with status 200. They are passed on as partial, never as
+//! whole.
 
 use std::fmt;
 
@@ -19,40 +20,43 @@ use crate::{
     transport::Reply,
 };
 
-/// The parts of a reply to several searches that the server sends. Names all that is read below, so that nothing is missing by mistake.
+/// The members of a reply that the server sends. Must name every member that is read below: others arrive as missing.
 pub(crate) const FILTER: &str = "responses.status,responses.error.type,responses.error.reason,\
     responses.error.root_cause.type,responses.error.caused_by.type,responses._shards,responses.timed_out,\
     responses.hits.total,responses.aggregations";
 
-/// How one search went.
+/// The result of one search.
 pub(crate) type Outcome<T> = Result<T, Fault>;
 
-/// A search that can be believed, at least in part.
+/// A valid reply to one search. It may be partial.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SearchReply {
     pub(crate) total: u64,
-    /// Some shards failed or did not answer, or time ran out.
+    /// Some shards failed or did not answer, or the search timed out.
     pub(crate) partial: bool,
-    /// Some shards said that they could not.
+    /// Some shards failed.
     pub(crate) failed: bool,
     pub(crate) shards: u64,
     pub(crate) users: Option<u64>,
     pub(crate) sessions: Option<u64>,
     pub(crate) series: [Option<CellCounts>; MAX_SERIES],
+    /// Id and count of each bucket. Buckets of filters have no id and come in the order of the filters.
     pub(crate) activities: Option<Vec<(Option<u64>, u64)>>,
+    /// Records per time unit, of a probe.
     pub(crate) units: Option<Vec<u64>>,
+    /// The newest stored time, of a probe.
     pub(crate) newest: Option<f64>,
 }
 
-/// Buckets of time, each with its key where it has one.
+/// Counts per cell of a series. A bucket of a histogram has a key, a bucket of filters has none.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CellCounts {
     pub(crate) total: u64,
     pub(crate) buckets: Vec<(Option<f64>, u64)>,
 }
 
-/// The body of a reply with status 200.
-pub(crate) fn good(reply: Reply) -> Result<Vec<u8>, Fault> {
+/// The body of a reply with status 200; any other status is an error.
+pub(crate) fn ok_body(reply: Reply) -> Result<Vec<u8>, Fault> {
     if reply.status == 200 {
         return Ok(reply.body);
     }
@@ -65,55 +69,54 @@ pub(crate) fn good(reply: Reply) -> Result<Vec<u8>, Fault> {
     Err(error.unwrap_or_default().fault(reply.status))
 }
 
-/// The searches of a reply, in the order asked.
-pub(crate) fn searches(body: &[u8], asked: usize) -> Result<Vec<Outcome<SearchReply>>, Fault> {
+/// The results of the searches, in the order of the request. `count` is the number of searches in the request.
+pub(crate) fn searches(body: &[u8], count: usize) -> Result<Vec<Outcome<SearchReply>>, Fault> {
     #[derive(Deserialize)]
     struct Replies<'a> {
         #[serde(borrow)]
         responses: Vec<&'a RawValue>,
     }
-    let replies: Replies<'_> = typed(body, "the reply")?;
-    if replies.responses.len() != asked {
-        return Err(Fault::Wrong("the reply has not one search for each that was asked"));
+    let replies: Replies<'_> = parse(body, "the reply")?;
+    if replies.responses.len() != count {
+        return Err(Fault::Wrong("the number of search replies differs from the number of searches"));
     }
     Ok(replies.responses.into_iter().enumerate().map(|(index, reply)| search(index, reply.get())).collect())
 }
 
-/// Reads JSON of a form. What it says instead is in no error, only where.
-pub(crate) fn typed<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Result<T, Fault> {
+/// Parses JSON. An error names the place in the JSON and quotes nothing of it. `what` names the JSON in the error.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Result<T, Fault> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| error.path().to_string());
-    let read = read.and_then(|value| json.end().map(|()| value).map_err(|_| "its end".to_owned()));
-    read.map_err(|path| Fault::Form { at: format!("{what}: {}", path.chars().take(80).collect::<String>()) })
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| error.path().to_string());
+    let value = value.and_then(|value| json.end().map(|()| value).map_err(|_| "its end".to_owned()));
+    value.map_err(|path| Fault::Form { at: format!("{what}: {}", path.chars().take(80).collect::<String>()) })
 }
 
-/// One search.
 fn search(index: usize, reply: &str) -> Outcome<SearchReply> {
-    let reply: SearchBody<'_> = typed(reply.as_bytes(), &format!("responses[{index}]"))?;
-    let status = reply.status.ok_or(Fault::Wrong("a search has no status"))?;
+    let reply: SearchBody<'_> = parse(reply.as_bytes(), &format!("responses[{index}]"))?;
+    let status = reply.status.ok_or(Fault::Wrong("a search reply lacks its status"))?;
     if let Some(error) = reply.error {
         return Err(Error::read(error).fault(if status == 200 { 500 } else { status }));
     }
     if status != 200 {
         return Err(Error::default().fault(status));
     }
-    let shards = reply.shards.ok_or(Fault::Wrong("a search does not say how its shards went"))?;
-    let timed_out = reply.timed_out.ok_or(Fault::Wrong("a search does not say whether it timed out"))?;
+    let shards = reply.shards.ok_or(Fault::Wrong("a search reply lacks its shard counts"))?;
+    let timed_out = reply.timed_out.ok_or(Fault::Wrong("a search reply lacks its time-out flag"))?;
     if shards.total == 0 {
-        // A missing, closed or hidden index looks like this, and its numbers are zeros.
-        return Err(Fault::Changed("nothing was searched"));
+        // A missing, closed or hidden index looks like this, and all its counts are 0.
+        return Err(Fault::Changed("no shard was searched: the index is missing, closed or hidden"));
     }
     if shards.successful == 0 {
         let kind = shards.kind();
         return Err(if is_busy(&kind) { Fault::Busy } else { Fault::Failing { status, kind } });
     }
-    let known = shards.successful.checked_add(shards.failed);
-    if known.is_none_or(|known| known > shards.total) {
-        return Err(Fault::Wrong("more shards answered than there are"));
+    let answers = shards.successful.checked_add(shards.failed);
+    if answers.is_none_or(|answers| answers > shards.total) {
+        return Err(Fault::Wrong("a search reply counts more shards than there are"));
     }
-    let total = reply.hits.ok_or(Fault::Wrong("a search does not say how many it found"))?.total;
+    let total = reply.hits.ok_or(Fault::Wrong("a search reply lacks its total"))?.total;
     if total.relation != "eq" {
-        return Err(Fault::Wrong("a search found at least so many, not how many"));
+        return Err(Fault::Wrong("a search reply has a lower bound instead of an exact total"));
     }
     let aggregations = reply.aggregations.unwrap_or_default();
     Ok(SearchReply {
@@ -166,7 +169,7 @@ impl Shards {
     }
 }
 
-/// A list of why shards failed, of which only the first type that is told is held.
+/// The failures of shards. Only the first error type is kept, so that a long list takes no memory.
 #[derive(Default)]
 struct Failures {
     any: bool,
@@ -191,16 +194,16 @@ impl<'de> Visitor<'de> for FailureList {
     type Value = Failures;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of failures of shards")
+        f.write_str("a list of shard failures")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Failures, A::Error> {
-        let mut read = Failures::default();
+        let mut failures = Failures::default();
         while let Some(failure) = list.next_element::<ShardFailure>()? {
-            read.any = true;
-            read.first_type = read.first_type.or_else(|| failure.reason?.r#type);
+            failures.any = true;
+            failures.first_type = failures.first_type.or_else(|| failure.reason?.r#type);
         }
-        Ok(read)
+        Ok(failures)
     }
 }
 
@@ -266,7 +269,7 @@ struct Newest {
     value: Option<f64>,
 }
 
-/// Counts by activity: of a `terms` aggregation, or of one filter for each.
+/// Counts per activity: of a `terms` aggregation, or of one filter per activity.
 #[derive(Deserialize)]
 struct Groups {
     doc_count_error_upper_bound: Option<i64>,
@@ -280,7 +283,7 @@ struct Group {
     doc_count: u64,
 }
 
-/// An id as the mapping has it: a whole number, one with a point, or a text.
+/// An id in the form of its mapping: an integer, a decimal, or a text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Id {
@@ -292,7 +295,7 @@ enum Id {
 impl Groups {
     fn counts(self) -> Result<Vec<(Option<u64>, u64)>, Fault> {
         if self.doc_count_error_upper_bound.unwrap_or(0) != 0 || self.sum_other_doc_count.unwrap_or(0) != 0 {
-            return Err(Fault::Wrong("the counts by activity are not exact"));
+            return Err(Fault::Wrong("the counts per activity are not exact"));
         }
         let id = |key: Option<Id>| match key {
             None => Ok(None),
@@ -303,7 +306,7 @@ impl Groups {
         };
         let count = |group: Group| id(group.key).map(|id| (id, group.doc_count));
         let counts: Result<_, ()> = self.buckets.into_iter().map(count).collect();
-        counts.map_err(|()| Fault::Wrong("a key of the counts by activity is no id"))
+        counts.map_err(|()| Fault::Wrong("a key of the counts per activity is not an id"))
     }
 }
 
@@ -313,7 +316,7 @@ struct Reason {
     reason: Option<String>,
 }
 
-/// An error as Elasticsearch writes it: an object, or a plain sentence.
+/// An error of Elasticsearch. One that is a plain sentence instead of an object is read as empty.
 #[derive(Deserialize, Default)]
 struct Error {
     #[serde(flatten)]
@@ -325,13 +328,13 @@ struct Error {
 
 impl Error {
     fn read(error: &RawValue) -> Self {
-        fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
+        fn parse<T: DeserializeOwned>(text: &str) -> Option<T> {
             serde_json::from_str(text).ok()
         }
-        read(error.get()).unwrap_or_default()
+        parse(error.get()).unwrap_or_default()
     }
 
-    /// What the store calls it: the root cause, since what is above it only says that shards failed.
+    /// The type of the root cause, since the outer types only say that shards failed.
     fn kind(&self) -> Kind {
         let causes = self.root_cause.iter().chain(&self.caused_by).chain([&self.reason]);
         causes.filter_map(|cause| cause.r#type.as_deref()).map(Kind::new).next().unwrap_or_default()
@@ -342,7 +345,7 @@ impl Error {
         match status {
             429 => Fault::Busy,
             _ if is_busy(&kind) => Fault::Busy,
-            401 => Fault::Denied("credentials that Elasticsearch accepts".to_owned()),
+            401 => Fault::Denied("valid credentials".to_owned()),
             403 => Fault::Denied(privilege(self.reason.reason.as_deref().unwrap_or_default())),
             404 if kind.is(MISSING_INDEX) => Fault::Rejected { status, kind },
             400 if kind.is("index_closed_exception") => Fault::Changed("an index is closed"),
@@ -358,19 +361,21 @@ fn is_busy(kind: &Kind) -> bool {
     ["es_rejected_execution_exception", "circuit_breaking_exception"].iter().any(|name| kind.is(name))
 }
 
-/// Whether a search failed since its index is not there.
+/// Whether a search failed because its index does not exist.
 pub(crate) fn is_missing_index(fault: &Fault) -> bool {
     matches!(fault, Fault::Rejected { status: 404, kind } if kind.is(MISSING_INDEX))
 }
 
-/// The privilege that Elasticsearch names as missing. Its sentence names the user and the roles too, which are left out.
+/// The privilege that Elasticsearch reports as missing, without the user and the roles that its message names, too.
 fn privilege(reason: &str) -> String {
-    let granting = reason.split_once("index privileges [").and_then(|(_, rest)| rest.split_once(']'));
-    let is_list = |text: &str| {
+    let list = reason.split_once("index privileges [").and_then(|(_, rest)| rest.split_once(']'));
+    let is_privilege_list = |text: &str| {
         !text.is_empty() && text.len() <= 80 && text.bytes().all(|b| b.is_ascii_lowercase() || b"_,-".contains(&b))
     };
-    match granting {
-        Some((names, _)) if is_list(names) => format!("one of the index privileges [{names}] on a configured index"),
+    match list {
+        Some((names, _)) if is_privilege_list(names) => {
+            format!("one of the index privileges [{names}] on a configured index")
+        }
         _ => "a privilege on a configured index".to_owned(),
     }
 }

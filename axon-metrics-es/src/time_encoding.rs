@@ -1,10 +1,10 @@
 //! How an index encodes the time of an event, and how windows are written in that encoding.
-//! Lives here: instants as stored numbers, bounds, hours. Lives elsewhere: finding out the encoding of an index (`probe`), several
-//! encodings in one index (`times`).
+//! Lives here: instants as stored numbers, bounds, cells. Lives elsewhere: probing the encoding of an index (`probe`),
+//! several encodings in one index (`times`).
 //!
-//! An encoding is the type of the field and the number of its units in a second. A date counts milliseconds. Where a pipeline
-//! wrote seconds into it as if they were milliseconds, or milliseconds as if they were seconds, its dates lie in 1970 or in the
-//! year 58143, and a second of real time is 1 or 1,000,000 of its units.
+//! An encoding is the type of the field and its number of units per second. A date counts milliseconds. If a pipeline
+//! stored seconds as milliseconds, the dates lie in 1970 and a second of real time is 1 unit. If it stored milliseconds
+//! as seconds, they lie in the year 58143 and a second of real time is 1,000,000 units.
 
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ pub(crate) enum TimeStorage {
     Date,
     /// A whole number.
     Whole,
-    /// A double: exact to the microsecond.
+    /// A double. Exact to the microsecond.
     Double,
-    /// A float: 24 bits, so that seconds of this century are stored in steps of 128.
+    /// A float. Its 24 bits store seconds of this century in steps of 128.
     Float,
 }
 
@@ -61,40 +61,40 @@ impl Units {
 }
 
 impl TimeEncoding {
-    /// The query for times in a window. `open`: nothing that happened before the window's end may be left out, since it is
-    /// the instant of the answer; a float then lets in what may have happened up to a step later, too.
+    /// The query for times in a window. `open`: the window ends at the answer's `as_of` and must lose no event before
+    /// its end. An open float window therefore also matches events up to one step after its end.
     pub(crate) fn within(self, window: Window, open: bool) -> Value {
         let (lower, upper) = (self.bound(window.from), self.bound(window.to));
         let mut range = match (self.storage, open) {
             (TimeStorage::Float, true) => json!({"gte": lower, "lte": Self::number(self.nearest(window.to))}),
             _ => json!({"gte": lower, "lt": upper}),
         };
-        self.formatted(&mut range);
+        self.add_format(&mut range);
         json!({"range": {FIELD: range}})
     }
 
     /// The query for times before an instant.
     pub(crate) fn before(self, timestamp: Timestamp) -> Value {
         let mut range = json!({"lt": self.bound(timestamp)});
-        self.formatted(&mut range);
+        self.add_format(&mut range);
         json!({"range": {FIELD: range}})
     }
 
-    /// The query for times between two stored numbers.
+    /// The query for stored numbers in `[from, to)`.
     pub(crate) fn between(storage: TimeStorage, from: i64, to: i64) -> Value {
         let mut range = json!({"gte": from, "lt": to});
-        Self { storage, per_second: Units::Millis }.formatted(&mut range);
+        Self { storage, per_second: Units::Millis }.add_format(&mut range);
         json!({"range": {FIELD: range}})
     }
 
-    /// Numbers are milliseconds to a date whatever its own format, if that is said.
-    fn formatted(self, range: &mut Value) {
+    /// Makes a date field read the bounds as milliseconds. Without it the field's own format applies.
+    fn add_format(self, range: &mut Value) {
         if self.storage == TimeStorage::Date {
             range["format"] = json!("epoch_millis");
         }
     }
 
-    /// Events per cell of this length from an instant on: the aggregation.
+    /// The aggregation of events per cell. Cells are `step` long, and one of them starts at `first`.
     pub(crate) fn cells_from(self, first: Timestamp, step: TimeDelta) -> Value {
         let interval = self.interval(step);
         let offset = self.whole(first).rem_euclid(interval);
@@ -107,27 +107,28 @@ impl TimeEncoding {
         }
     }
 
-    /// Which cell from an instant on a bucket of [`cells_from`](Self::cells_from) is; `None` if its key is none of theirs.
+    /// The index of the cell whose bucket in [`cells_from`](Self::cells_from) has this key; `None` if no cell starts
+    /// there.
     pub(crate) fn cell(self, first: Timestamp, step: TimeDelta, key: f64) -> Option<usize> {
         let interval = self.interval(step);
-        let key = exact(key)?.checked_sub(self.whole(first))?;
-        if key.rem_euclid(interval) != 0 { None } else { usize::try_from(key / interval).ok() }
+        let distance = exact_integer(key)?.checked_sub(self.whole(first))?;
+        if distance.rem_euclid(interval) != 0 { None } else { usize::try_from(distance / interval).ok() }
     }
 
-    /// A length of whole seconds in stored units; at least one.
+    /// A length of whole seconds in stored units. At least 1.
     fn interval(self, step: TimeDelta) -> i64 {
         step.num_seconds().saturating_mul(self.per_second.per_second()).max(1)
     }
 
-    /// The time of a stored number, to the microsecond; `None` beyond the calendar's ends.
+    /// The instant of a stored number, to the microsecond; `None` outside the calendar.
     pub(crate) fn timestamp(self, stored: f64) -> Option<Timestamp> {
         let micros = self.per_second.micros();
         #[expect(clippy::cast_precision_loss, reason = "at most a million")]
         let stored = (stored * micros as f64).round();
-        Timestamp::from_timestamp_micros(exact(stored)?)
+        Timestamp::from_timestamp_micros(exact_integer(stored)?)
     }
 
-    /// How coarsely times are stored, where that can move an event over one of these bounds.
+    /// The resolution of stored times, if rounding to it can move an event across one of these bounds; else `None`.
     pub(crate) fn step(self, bounds: &[Window]) -> Option<Duration> {
         let ends = || bounds.iter().flat_map(|window| [window.from, window.to]);
         match self.storage {
@@ -135,13 +136,13 @@ impl TimeEncoding {
             TimeStorage::Float => ends().map(|bound| self.float_step(bound)).max(),
             TimeStorage::Date | TimeStorage::Whole => {
                 let micros = self.per_second.micros();
-                let off = ends().any(|bound| bound.timestamp_micros().rem_euclid(micros) != 0);
-                off.then(|| Duration::from_micros(micros.unsigned_abs()))
+                let is_between_units = ends().any(|bound| bound.timestamp_micros().rem_euclid(micros) != 0);
+                is_between_units.then(|| Duration::from_micros(micros.unsigned_abs()))
             }
         }
     }
 
-    /// The text of the encoding in health.
+    /// The text of the encoding in a health report.
     pub(crate) fn finding(self) -> &'static str {
         match (self.storage, self.per_second) {
             (TimeStorage::Date, Units::Millis) => "date",
@@ -153,14 +154,14 @@ impl TimeEncoding {
             (TimeStorage::Double, Units::Seconds) => "double seconds",
             (TimeStorage::Double, Units::Millis) => "double milliseconds",
             (TimeStorage::Double, Units::Micros) => "double microseconds",
-            (TimeStorage::Float, Units::Seconds) => "float seconds: to 128 s",
-            (TimeStorage::Float, Units::Millis) => "float milliseconds: to 131 s",
-            (TimeStorage::Float, Units::Micros) => "float microseconds: to 134 s",
+            (TimeStorage::Float, Units::Seconds) => "float seconds, resolution 128 s",
+            (TimeStorage::Float, Units::Millis) => "float milliseconds, resolution 131 s",
+            (TimeStorage::Float, Units::Micros) => "float microseconds, resolution 134 s",
         }
     }
 
-    /// The first stored number of what happened at or after an instant. A float's numbers are rounded to the nearest, so
-    /// its bound lies within half a step of the instant.
+    /// The smallest stored number of an event at or after an instant. Floats are rounded to the nearest, so their bound
+    /// lies within half a step of the instant.
     fn bound(self, timestamp: Timestamp) -> Value {
         match self.storage {
             TimeStorage::Date | TimeStorage::Whole => json!(self.whole(timestamp)),
@@ -177,17 +178,17 @@ impl TimeEncoding {
     }
 
     fn number(value: f64) -> Value {
-        exact(value).map_or_else(|| json!(value), |whole| json!(whole))
+        exact_integer(value).map_or_else(|| json!(value), |whole| json!(whole))
     }
 
-    /// Stored units since 1970, as a whole number: the first at or after the instant.
+    /// Whole stored units since 1970, rounded up.
     fn whole(self, timestamp: Timestamp) -> i64 {
         let micros = self.per_second.micros();
         let elapsed = timestamp.timestamp_micros();
         elapsed.div_euclid(micros) + i64::from(elapsed.rem_euclid(micros) != 0)
     }
 
-    /// Stored units since 1970. The quotient of two whole numbers is rounded as the number of a document's text is.
+    /// Stored units since 1970. Dividing two whole numbers rounds exactly as parsing the number in a document does.
     #[expect(clippy::cast_precision_loss, reason = "microseconds of this age are below 2^53")]
     fn units(self, timestamp: Timestamp) -> f64 {
         timestamp.timestamp_micros() as f64 / self.per_second.micros() as f64
@@ -206,9 +207,9 @@ fn to_float(value: f64) -> f32 {
     value as f32
 }
 
-/// A number as a whole one, if it is.
+/// The number as an integer; `None` if it has a fraction or is too large for a double to be exact.
 #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and to fit")]
-fn exact(value: f64) -> Option<i64> {
+fn exact_integer(value: f64) -> Option<i64> {
     const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
     (value.fract() == 0.0 && value.abs() <= MAX_EXACT).then_some(value as i64)
 }
@@ -250,18 +251,18 @@ mod tests {
 
     #[test]
     fn a_floats_bound_is_the_first_step_at_or_after_it() {
-        // Steps lie at 1772681600 and 1772681728.
+        // Two neighbouring floats are 1772681600 and 1772681728.
         assert_eq!(range(FLOAT, false), json!({"gte": 1_772_679_680, "lt": 1_772_681_728}));
-        let on_a_step = FLOAT.bound(Timestamp::from_timestamp(1_772_681_600, 0).unwrap());
-        assert_eq!(on_a_step, json!(1_772_681_600));
+        let bound_on_step = FLOAT.bound(Timestamp::from_timestamp(1_772_681_600, 0).unwrap());
+        assert_eq!(bound_on_step, json!(1_772_681_600));
     }
 
     #[test]
     fn a_floats_bound_lies_within_half_a_step_of_the_instant() {
         for second in 1_772_681_000..1_772_682_000 {
             let bound = FLOAT.bound(Timestamp::from_timestamp(second, 0).unwrap()).as_i64().unwrap();
-            let counted = |second: i64| to_float(second as f64) >= to_float(bound as f64);
-            assert!(!counted(second - 65) && counted(second + 65), "{second}");
+            let is_counted = |second: i64| to_float(second as f64) >= to_float(bound as f64);
+            assert!(!is_counted(second - 65) && is_counted(second + 65), "{second}");
         }
     }
 
@@ -276,14 +277,14 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_told_where_it_can_move_an_event() {
+    fn a_resolution_is_reported_where_it_can_move_an_event() {
         let whole = Window { from: at("2026-03-05T03:00:00Z"), to: at("2026-03-05T04:00:00Z") };
-        let broken = Window { from: at("2026-03-05T03:00:00Z"), to: at("2026-03-05T04:00:00.5Z") };
+        let fractional = Window { from: at("2026-03-05T03:00:00Z"), to: at("2026-03-05T04:00:00.5Z") };
         let seconds = encoding(TimeStorage::Whole, Units::Seconds);
         assert_eq!(seconds.step(&[whole]), None);
-        assert_eq!(seconds.step(&[whole, broken]), Some(Duration::from_secs(1)));
-        assert_eq!(encoding(TimeStorage::Date, Units::Millis).step(&[broken]), None);
-        assert_eq!(encoding(TimeStorage::Double, Units::Seconds).step(&[broken]), None);
+        assert_eq!(seconds.step(&[whole, fractional]), Some(Duration::from_secs(1)));
+        assert_eq!(encoding(TimeStorage::Date, Units::Millis).step(&[fractional]), None);
+        assert_eq!(encoding(TimeStorage::Double, Units::Seconds).step(&[fractional]), None);
         assert_eq!(FLOAT.step(&[whole]), Some(Duration::from_secs(128)));
         assert_eq!(
             encoding(TimeStorage::Float, Units::Millis).step(&[whole]),
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hours_bucket_is_known_by_its_key() {
+    fn a_bucket_belongs_to_the_cell_that_starts_at_its_key() {
         let first = at("2026-03-05T03:45:00Z");
         for per_second in Units::ALL {
             let encoding = encoding(TimeStorage::Date, per_second);
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_start_where_the_first_does() {
+    fn cells_are_offset_to_the_start_of_the_first_one() {
         let first = at("2026-03-05T03:45:00Z");
         let date = encoding(TimeStorage::Date, Units::Millis).cells_from(first, HOUR);
         assert_eq!(date["date_histogram"]["offset"], "+2700000ms");

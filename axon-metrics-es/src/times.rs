@@ -1,7 +1,7 @@
-//! The time encodings of one index. Mostly it is one. Where a pipeline was changed, older records store their times in another
-//! unit than newer ones, and each is read in its own.
-//! Lives here: which units an index has, and queries over all of them. Lives elsewhere: one encoding (`time_encoding`), how records
-//! are counted by unit (`probe`).
+//! The time encodings of one index. Usually there is one. After a change of the pipeline, older records store their
+//! times in another unit than newer ones, and each record is read in its own unit.
+//! Lives here: which units an index has, and queries over all of them. Lives elsewhere: one encoding (`time_encoding`),
+//! counting records by unit (`probe`).
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::time_encoding::{TimeEncoding, TimeStorage, Units};
 
-/// The oldest and the newest second that a time can be taken for: 2001 and 2286. In other units the same digits mean times
-/// a thousand times as far from 1970, so that units cannot be confused.
+/// The range of plausible times, in seconds since 1970: from 2001 to 2286. The ranges of the three units are disjoint,
+/// so a stored number is plausible in one unit at most.
 pub(crate) const VALID_SECONDS: (i64, i64) = (1_000_000_000, 10_000_000_000);
 
 /// How an index stores times, in one unit or in several.
@@ -19,15 +19,15 @@ pub(crate) const VALID_SECONDS: (i64, i64) = (1_000_000_000, 10_000_000_000);
 pub(crate) struct Times {
     /// The encoding of most records.
     pub(crate) most: TimeEncoding,
-    /// Whether there are records in each of [`Units::ALL`].
+    /// Whether records use each of [`Units::ALL`].
     present: [bool; 3],
 }
 
 impl Times {
-    /// By the number of records in each of [`Units::ALL`]; `None` if there are none.
+    /// From the number of records in each of [`Units::ALL`]; `None` if all are 0.
     pub(crate) fn new(storage: TimeStorage, counts: [u64; 3]) -> Option<Self> {
-        let counted = counts.iter().zip(Units::ALL).filter(|(count, _)| **count > 0);
-        let most = counted.fold(None, |most: Option<(u64, Units)>, (count, units)| match most {
+        let present = counts.iter().zip(Units::ALL).filter(|(count, _)| **count > 0);
+        let most = present.fold(None, |most: Option<(u64, Units)>, (count, units)| match most {
             Some(most) if most.0 >= *count => Some(most),
             _ => Some((*count, units)),
         });
@@ -41,7 +41,7 @@ impl Times {
         present.map(move |(per_second, _)| TimeEncoding { per_second, ..self.most })
     }
 
-    /// The encoding, if it is one.
+    /// The encoding, if all records share it.
     pub(crate) fn only(self) -> Option<TimeEncoding> {
         let mut encodings = self.encodings();
         encodings.next().filter(|_| encodings.next().is_none())
@@ -52,7 +52,7 @@ impl Times {
         if let Some(encoding) = self.only() {
             return encoding.within(window, open);
         }
-        // Beyond these the numbers of one unit are times in another.
+        // Outside these bounds a number in one unit is a plausible time in another one.
         let second = |second| Timestamp::from_timestamp(second, 0).unwrap_or_default();
         let (first, last) = (second(VALID_SECONDS.0), second(VALID_SECONDS.1));
         let window = Window { from: window.from.clamp(first, last), to: window.to.clamp(first, last) };
@@ -60,7 +60,7 @@ impl Times {
         json!({"bool": {"should": each, "minimum_should_match": 1}})
     }
 
-    /// As [`TimeEncoding::step`]: the coarsest.
+    /// As [`TimeEncoding::step`]: the coarsest of all encodings.
     pub(crate) fn step(self, bounds: &[Window]) -> Option<Duration> {
         self.encodings().filter_map(|encoding| encoding.step(bounds)).max()
     }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn times_in_one_unit_are_asked_for_in_that_unit() {
+    fn times_in_one_unit_are_queried_in_that_unit() {
         let times = Times::new(TimeStorage::Whole, [0, 7, 0]).unwrap();
         assert_eq!(times.only(), Some(times.most));
         assert_eq!(times.most.per_second, Units::Millis);
@@ -86,14 +86,14 @@ mod tests {
     }
 
     #[test]
-    fn times_in_two_units_are_asked_for_in_each_and_told_apart() {
+    fn times_in_two_units_are_queried_in_each_without_overlap() {
         let times = Times::new(TimeStorage::Whole, [7, 900, 0]).unwrap();
         assert_eq!((times.only(), times.most.per_second), (None, Units::Millis));
         let range = |from: i64, to: i64| json!({"range": {"occurredAt": {"gte": from, "lt": to}}});
-        let each = |each: [Value; 2]| json!({"bool": {"should": each, "minimum_should_match": 1}});
+        let either = |ranges: [Value; 2]| json!({"bool": {"should": ranges, "minimum_should_match": 1}});
         let all = [range(1_000_000_000, 10_000_000_000), range(1_000_000_000_000, 10_000_000_000_000)];
-        assert_eq!(times.within(window(0, 100_000_000_000), false), each(all));
+        assert_eq!(times.within(window(0, 100_000_000_000), false), either(all));
         let some = [range(1_772_679_600, 1_772_681_701), range(1_772_679_600_000, 1_772_681_701_000)];
-        assert_eq!(times.within(window(1_772_679_600, 1_772_681_701), true), each(some));
+        assert_eq!(times.within(window(1_772_679_600, 1_772_681_701), true), either(some));
     }
 }

@@ -1,6 +1,6 @@
-//! The only place that knows the official client: one request, one reply, within a time.
-//! Lives here: sending bytes and what can go wrong with them. Lives elsewhere: what is asked (`query`, `probe`) and what a
-//! reply means (`reply`).
+//! The only module that uses the official client: one request, one reply, one deadline.
+//! Lives here: sending requests, and the faults of the connection. Lives elsewhere: the text of requests (`query`,
+//! `probe`) and the meaning of replies (`reply`).
 
 use std::{error::Error as _, fmt, io, time::Duration};
 
@@ -14,37 +14,39 @@ use elasticsearch::{
 
 use crate::error::Fault;
 
-/// A client to send with, and the longest reply to read.
+/// The client, and the longest reply that is accepted.
 #[derive(Clone)]
 pub(crate) struct Transport {
     client: Elasticsearch,
-    longest: u64,
+    /// In bytes.
+    max_reply: u64,
 }
 
 impl fmt::Debug for Transport {
-    /// Without the client, whose debug form names addresses and credentials.
+    /// Leaves out the client, whose debug form names addresses and credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport").field("longest", &self.longest).finish_non_exhaustive()
+        f.debug_struct("Transport").field("max_reply", &self.max_reply).finish_non_exhaustive()
     }
 }
 
-/// What came back.
+/// An HTTP reply.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
 }
 
 impl Transport {
-    pub(crate) fn new(client: Elasticsearch, longest: u64) -> Self {
-        Self { client, longest }
+    pub(crate) fn new(client: Elasticsearch, max_reply: u64) -> Self {
+        Self { client, max_reply }
     }
 
-    /// Several searches in one request: pairs of lines, a header and a body.
+    /// Sends several searches in one request. `lines` has two lines per search, a header and a body.
     pub(crate) async fn msearch(&self, lines: String, filter: &str, within: Duration) -> Result<Reply, Fault> {
         self.send(Method::Post, "/_msearch", &[("filter_path", filter)], Some(lines), within).await
     }
 
-    /// What is mapped, and how, in indices that may be missing. The names must be plain ones.
+    /// The mapped types of the fields. Missing indices are left out of the reply. `indices` must be a list of plain
+    /// names.
     pub(crate) async fn field_caps(&self, indices: &str, fields: &str, within: Duration) -> Result<Reply, Fault> {
         let query = [
             ("fields", fields),
@@ -67,30 +69,33 @@ impl Transport {
             return Err(Fault::TooSlow(within));
         }
         let mut headers = HeaderMap::new();
-        // The media type of every version, since servers refuse one that names a version they do not know.
+        // A media type that every version accepts: servers reject one that names a version they do not know.
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // Replies are small: packing them costs the server more than it saves, and unpacked ones cannot be larger than said.
+        // Replies are small, so compression costs the server more than it saves. Without it `content-length` is the
+        // real size.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let fault = |error: Error| fault(&error, within);
-        let sent = self.client.transport().send(method, path, headers, Some(query), body, Some(within)).await;
-        let response = sent.map_err(fault)?;
+        let response = self.client.transport().send(method, path, headers, Some(query), body, Some(within)).await;
+        let response = response.map_err(fault)?;
         let status = response.status_code().as_u16();
-        // The client hands over a body only as a whole. One that says how long it is need not be read to be refused.
-        self.fits(response.content_length())?;
+        // Workaround: the client returns a body only as a whole (elastic/elasticsearch-rs issue 246), so a long reply
+        // without a `content-length` is read before it is rejected. Shown by `tests/memory.rs`. Can go once the client
+        // streams bodies.
+        self.check_length(response.content_length())?;
         let body = response.bytes().await.map_err(fault)?;
-        self.fits(u64::try_from(body.len()).ok())?;
+        self.check_length(u64::try_from(body.len()).ok())?;
         Ok(Reply { status, body: body.into() })
     }
 
-    fn fits(&self, length: Option<u64>) -> Result<(), Fault> {
+    fn check_length(&self, length: Option<u64>) -> Result<(), Fault> {
         match length {
-            Some(length) if length > self.longest => Err(Fault::TooLong(length)),
+            Some(length) if length > self.max_reply => Err(Fault::TooLong(length)),
             _ => Ok(()),
         }
     }
 }
 
-/// What went wrong, without the client's own words: they name the address.
+/// The fault, without the client's own message, which names the address.
 fn fault(error: &Error, within: Duration) -> Fault {
     if error.is_timeout() {
         return Fault::TooSlow(within);
@@ -100,7 +105,8 @@ fn fault(error: &Error, within: Duration) -> Fault {
         if let Some(error) = next.downcast_ref::<io::Error>() {
             return Fault::Connection(error.kind());
         }
-        // The HTTP client asks by itself on a new connection what it could not send on an old one: that was asked once.
+        // The HTTP client resends by itself what it could not send on an idle connection. What arrives here was sent
+        // once.
         if next.downcast_ref::<hyper::Error>().is_some_and(|error| error.is_incomplete_message() || error.is_closed()) {
             return Fault::Ended;
         }

@@ -1,5 +1,5 @@
-//! A JSON object whose keys are unique. An ordinary map keeps the last of two values of one key and drops the other silently; this
-//! one refuses the object.
+//! A JSON object whose keys are unique. An ordinary map silently drops all values of a repeated key but the last; this
+//! type rejects the object.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -30,14 +30,14 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
     type Value = UniqueKeys<V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object each of whose names stands there once")
+        f.write_str("an object without duplicate keys")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<UniqueKeys<V>, A::Error> {
         let mut members = BTreeMap::new();
-        while let Some((name, value)) = object.next_entry()? {
-            if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name stands there twice"));
+        while let Some((key, value)) = object.next_entry()? {
+            if members.insert(key, value).is_some() {
+                return Err(A::Error::custom("duplicate key"));
             }
         }
         Ok(UniqueKeys(members))
@@ -53,21 +53,21 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_stands_there_twice_is_refused_at_any_depth() {
+    fn a_duplicate_key_is_rejected_at_any_depth() {
         assert_eq!(read(r#"{"a":{"x":1},"a":{"x":1}}"#), None);
         assert_eq!(read(r#"{"a":{"x":1,"y":2,"x":1}}"#), None);
-        assert_eq!(read(r#"{"a":{"x":1},"\u0061":{"x":1}}"#), None, "written in another way");
+        assert_eq!(read(r#"{"a":{"x":1},"\u0061":{"x":1}}"#), None, "the same key, escaped");
     }
 
     #[test]
-    fn names_that_differ_are_all_there() {
+    fn all_distinct_keys_are_read() {
         let UniqueKeys(members) = read(r#"{"b":{"x":1},"a":{"x":2,"y":3},"A":{}}"#).unwrap();
-        let found: Vec<_> = members.iter().map(|(name, UniqueKeys(inner))| (name.as_str(), inner.len())).collect();
-        assert_eq!(found, [("A", 0), ("a", 2), ("b", 1)]);
+        let sizes: Vec<_> = members.iter().map(|(key, UniqueKeys(inner))| (key.as_str(), inner.len())).collect();
+        assert_eq!(sizes, [("A", 0), ("a", 2), ("b", 1)]);
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn a_value_that_is_no_object_is_rejected() {
         for text in ["[]", "null", "1", r#"{"a":[1]}"#] {
             assert_eq!(read(text), None, "{text}");
         }

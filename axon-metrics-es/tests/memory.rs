@@ -1,4 +1,4 @@
-//! Memory while reading replies is bounded. Alone in its process, whose peak is measured.
+//! The memory for reading replies is bounded. A test program of its own, since the peak of the process is measured.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -20,17 +20,17 @@ use axon_metrics::{
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
 use chrono::TimeDelta;
-use common::scripted::{Canned, Long, Mapped, Scripted, shards};
+use common::scripted::{CannedReply, IndexStub, LongBody, ScriptedServer, shards};
 use serde_json::{Value, json};
 
-/// The most that the process ever had. It never sinks: what takes more than all before it shows.
+/// The peak memory of the process so far. It never sinks, so a test shows only what takes more than all before it.
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// A server that answers with a good beginning and blanks: so many bytes, all of them or as many as are taken.
+/// A server whose replies have a valid head and up to this many blanks. `length` is the header that describes the body.
 fn endless(length: &'static str, bytes: usize) -> EsBehavior {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -50,18 +50,19 @@ fn endless(length: &'static str, bytes: usize) -> EsBehavior {
     EsBehavior::new(client(&url).unwrap())
 }
 
-/// The longest reply that is read, and room below it for what a reply says once.
-const LIMIT: usize = 8 << 20;
-const ROOM: usize = 2 << 10;
+/// The longest reply that is accepted, in bytes.
+const MAX_REPLY: usize = 8 << 20;
+/// The part of it that is left for the members which occur once.
+const FIXED_PART: usize = 2 << 10;
 
-/// The most memory that reading a reply of counts takes, in times of its bytes.
-const MOST: u64 = 4;
+/// The most memory for reading a reply, as a multiple of its length.
+const MAX_FACTOR: u64 = 4;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_timestamp(1_731_405_600 + second, 0).unwrap()
 }
 
-/// Clicks of two activities in an hour, with those of each apart and by the hour: one search.
+/// Clicks of two activities in an hour, in all, per activity and per hour: one search.
 fn clicks() -> BehaviorQuestion {
     let hour = Window { from: at(0), to: at(3_600) };
     let both = vec![ActivityId(77), ActivityId(78)];
@@ -86,11 +87,11 @@ fn clicks() -> BehaviorQuestion {
     }
 }
 
-/// A good reply in which an entry of one list stands so often that it is just under the limit, and how often that is.
-fn filled(list: &str, entry: &Value) -> (Long, u64) {
-    const HERE: &str = r#","here""#;
-    let again = format!(",{entry}");
-    let times = (LIMIT - ROOM) / again.len();
+/// A valid reply just below the limit, whose list `list` repeats one entry. With the number of entries.
+fn filled(list: &str, entry: &Value) -> (LongBody, u64) {
+    const MARK: &str = r#","here""#;
+    let part = format!(",{entry}");
+    let times = (MAX_REPLY - FIXED_PART) / part.len();
     let count = times as u64 + 1;
     let hour = json!({"key": at(0).timestamp_millis(), "doc_count": count});
     let mut shards = shards(1);
@@ -105,17 +106,17 @@ fn filled(list: &str, entry: &Value) -> (Long, u64) {
     });
     *search.pointer_mut(list).unwrap() = json!([entry, "here"]);
     let reply = json!({"responses": [search]}).to_string();
-    let (start, end) = reply.split_once(HERE).unwrap();
-    let long = Long { start: start.into(), again, times, end: end.into() };
-    assert!((LIMIT - ROOM..=LIMIT).contains(&long.bytes()), "{} bytes", long.bytes());
+    let (start, end) = reply.split_once(MARK).unwrap();
+    let long = LongBody { start: start.into(), part, times, end: end.into() };
+    assert!((MAX_REPLY - FIXED_PART..=MAX_REPLY).contains(&long.bytes()), "{} bytes", long.bytes());
     (long, count)
 }
 
-/// What comes of the question when it is answered so: the count, and whether it is whole.
-async fn counted(reply: Long) -> Result<(u64, bool), SourceError> {
-    let indices = ["axon.event.behavior", "axon.event.commerce"].map(Mapped::template);
-    let server = Scripted::over(indices.into(), move |_| Canned::Long(reply.clone())).await;
-    let source = server.source(EsOptions::default().with_longest_reply(LIMIT as u64));
+/// The count that the question gets from this reply, and whether it is whole.
+async fn count_of(reply: LongBody) -> Result<(u64, bool), SourceError> {
+    let indices = ["axon.event.behavior", "axon.event.commerce"].map(IndexStub::template);
+    let server = ScriptedServer::over(indices.into(), move |_| CannedReply::LongBody(reply.clone())).await;
+    let source = server.source(EsOptions::default().with_longest_reply(MAX_REPLY as u64));
     let facts = source.behavior(&clicks()).await?;
     let fact = facts.steps.current[0].as_ref().unwrap();
     Ok((fact.value, !fact.partial))
@@ -124,40 +125,40 @@ async fn counted(reply: Long) -> Result<(u64, bool), SourceError> {
 /// One test, since the peak is that of the whole process.
 #[tokio::test]
 async fn a_reply_takes_at_most_four_times_its_bytes() {
-    let taken = |before: u64, what: &str| {
-        let taken = peak_kib() - before;
-        eprintln!("{what}: {taken} KiB");
-        taken
+    let growth = |before: u64, what: &str| {
+        let growth = peak_kib() - before;
+        eprintln!("{what}: {growth} KiB");
+        growth
     };
-    let refused = async |source: EsBehavior| {
-        let found = source.probe(Timestamp::UNIX_EPOCH, Duration::from_secs(20)).await;
-        assert!(matches!(found, Err(SourceError::Malformed { .. })), "{found:?}");
+    let check_rejected = async |source: EsBehavior| {
+        let result = source.probe(Timestamp::UNIX_EPOCH, Duration::from_secs(20)).await;
+        assert!(matches!(result, Err(SourceError::Malformed { .. })), "{result:?}");
     };
-    let body = LIMIT as u64 >> 10;
+    let body = MAX_REPLY as u64 >> 10;
     let before = peak_kib();
-    refused(endless("content-length: 1073741824", 1 << 30)).await;
-    assert!(taken(before, "too long, as it says") < body);
+    check_rejected(endless("content-length: 1073741824", 1 << 30)).await;
+    assert!(growth(before, "too long by its content-length") < body);
 
-    // Not again what the first request needed for good.
+    // Memory that the first request allocated for good is not counted again.
     let before = peak_kib();
-    // Less than half a reply would say that nothing was measured.
-    let all = body / 2..=MOST * body;
+    // A growth of less than half a reply would mean that the measurement does not work.
+    let bounds = body / 2..=MAX_FACTOR * body;
     let (skipped, count) = filled("/hits/hits", &json!({"_source": {"pageUrl": "http://shop.example/1"}}));
-    assert_eq!(counted(skipped).await.unwrap(), (count, true));
-    assert!(all.contains(&taken(before, "just short enough, with much that is skipped")));
+    assert_eq!(count_of(skipped).await.unwrap(), (count, true));
+    assert!(bounds.contains(&growth(before, "just below the limit, with many skipped entries")));
     let (hours, count) =
         filled("/aggregations/hours/each/buckets", &json!({"key": at(0).timestamp_millis(), "doc_count": 1}));
-    assert_eq!(counted(hours).await.unwrap(), (count, true));
-    assert!(all.contains(&taken(before, "just short enough, with many hours")));
+    assert_eq!(count_of(hours).await.unwrap(), (count, true));
+    assert!(bounds.contains(&growth(before, "just below the limit, with many hours")));
     let (failures, count) = filled("/_shards/failures", &json!({}));
-    assert_eq!(counted(failures).await.unwrap(), (count, false));
-    assert!(all.contains(&taken(before, "just short enough, with much that failed")));
-    // Read to its end, and refused since an activity is in it twice.
+    assert_eq!(count_of(failures).await.unwrap(), (count, false));
+    assert!(bounds.contains(&growth(before, "just below the limit, with many shard failures")));
+    // Read to its end, and rejected because of the duplicate activity.
     let (activities, _) = filled("/aggregations/activities/buckets", &json!({"key": 77, "doc_count": 1}));
-    let found = counted(activities).await;
-    assert!(format!("{found:?}").contains("the counts by activity are not those asked for"), "{found:?}");
-    assert!(all.contains(&taken(before, "just short enough, with many activities")));
+    let result = count_of(activities).await;
+    assert!(format!("{result:?}").contains("the counts per activity do not match the question"), "{result:?}");
+    assert!(bounds.contains(&growth(before, "just below the limit, with many activities")));
 
-    refused(endless("transfer-encoding: chunked", 64 << 20)).await;
-    assert!(taken(before, "too long, as it turns out") < MOST * (64 << 10));
+    check_rejected(endless("transfer-encoding: chunked", 64 << 20)).await;
+    assert!(growth(before, "too long, in chunks") < MAX_FACTOR * (64 << 10));
 }

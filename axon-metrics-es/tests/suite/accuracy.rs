@@ -1,5 +1,5 @@
-//! How exact distinct subjects are on a real server: as exact as each answer states. With `AXON_DRILL=1` in a thousand sets of
-//! each of three seeds, of up to 500,000 subjects, with figures; else in twenty smaller ones.
+//! The error of distinct subjects on a real server is within the stated precision. `AXON_DRILL=1` measures a thousand
+//! sets of up to 500,000 subjects for each of three seeds; without it the test measures twenty smaller sets.
 
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -13,12 +13,12 @@ use axon_metrics::{
     source::{BehaviorQuestion, BehaviorSource as _, Counting, QueryScope},
 };
 use axon_metrics_es::EsOptions;
-use common::{Index, Time, holding, holding_with, write};
+use common::{Index, Time, source_over, source_with, write};
 use serde_json::{Value, json};
 
 const AS_OF: i64 = 1_731_407_400;
 
-/// Sets of subjects: how many, and which trigger type each set has.
+/// The sets of subjects: the size of each, and its trigger type.
 const SETS: [(u64, &str); 8] =
     [(1, "A"), (900, "B"), (1_000, "C"), (5_000, "D"), (5_000, "E"), (12_000, "F"), (20_000, "G"), (44_000, "H")];
 
@@ -26,12 +26,13 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_timestamp(AS_OF + second, 0).unwrap()
 }
 
-/// An event of one of many. Ids are far apart, as users' are; two of five subjects are sessions.
+/// An event of a subject. Ids are spread over the number range, as those of users are. Two of five subjects are
+/// sessions.
 fn document(subject: u64, trigger: &str, activity: u64) -> Value {
     let id = (subject + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
-    let (who, id) = if subject % 5 < 3 { ("userId", json!(id)) } else { ("sessionId", json!(format!("{id:016x}"))) };
+    let (field, id) = if subject % 5 < 3 { ("userId", json!(id)) } else { ("sessionId", json!(format!("{id:016x}"))) };
     json!({
-        "triggerType": trigger, "occurredAt": Time::Date.value(at(-60)), "properties": {"activityId": activity}, who: id,
+        "triggerType": trigger, "occurredAt": Time::Date.value(at(-60)), "properties": {"activityId": activity}, field: id,
     })
 }
 
@@ -53,28 +54,32 @@ fn question(activities: Vec<ActivityId>, triggers: impl IntoIterator<Item = &'st
     }
 }
 
-/// By how many a figure is off, and by how many it says it may be.
-fn off(fact: &Measured<u64>, subjects: u64) -> (u64, u64) {
+/// The error of a figure, and the largest error by its stated precision.
+fn errors(fact: &Measured<u64>, subjects: u64) -> (u64, u64) {
     assert!(!fact.partial, "{fact:?}");
-    let Precision::Within { parts_per_million } = fact.precision else { panic!("an estimate says so: {fact:?}") };
+    let Precision::Within { parts_per_million } = fact.precision else {
+        panic!("an estimate must state its precision: {fact:?}")
+    };
     (fact.value.abs_diff(subjects), (subjects * u64::from(parts_per_million) / 1_000_000).max(1))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn distinct_subjects_are_as_exact_as_their_answer_states() {
+async fn distinct_subjects_are_within_the_stated_precision() {
     let sets = SETS.iter().zip(0..);
     let set = |((subjects, trigger), seed): (&(u64, &'static str), u64)| {
         let (subjects, trigger) = (*subjects, *trigger);
         (0..subjects).map(move |subject| document(subject + 100_000 * seed, trigger, 7))
     };
     let documents = sets.flat_map(set).collect();
-    let Some(source) = holding(vec![Index::of_both("many", Time::Date.mappings(), documents)]).await else { return };
+    let Some(source) = source_over(vec![Index::of_both("many", Time::Date.mappings(), documents)]).await else {
+        return;
+    };
     let question = question(vec![ActivityId(7)], SETS.map(|(_, trigger)| trigger));
     let facts = source.behavior(&question).await.unwrap();
     for (fact, (subjects, trigger)) in facts.steps.current.iter().zip(SETS) {
         let fact = fact.as_ref().unwrap();
-        let (off, allowed) = off(fact, subjects);
-        assert!(off <= allowed, "{trigger}: {fact:?} of {subjects}");
+        let (error, allowed) = errors(fact, subjects);
+        assert!(error <= allowed, "{trigger}: {fact:?} of {subjects}");
     }
 }
 
@@ -89,9 +94,10 @@ impl Random {
     }
 }
 
-/// Subjects, each of one activity of between 250 and 4,000, so that any union of activities is a set of a known size.
+/// Activities of 250 to 4,000 subjects each. No subject is in two of them, so that every union of activities has a
+/// known size.
 struct Crowd {
-    /// How many each activity has.
+    /// The subjects of each activity.
     sizes: Vec<u64>,
     random: Random,
 }
@@ -110,62 +116,66 @@ impl Crowd {
         activities.zip(seed << 32..).map(|(activity, subject)| document(subject, "PAGE_VIEW", activity))
     }
 
-    /// Some activities with as many subjects as asked for, or a few less.
-    fn some(&mut self, subjects: u64) -> (Vec<ActivityId>, u64) {
-        let mut left: Vec<usize> = (0..self.sizes.len()).collect();
-        let (mut chosen, mut sum) = (Vec::new(), 0);
-        while !left.is_empty() && sum + 250 <= subjects {
-            let next = left.swap_remove(self.random.below(left.len()));
+    /// Random activities with this many subjects in all, or a few less. With the exact number.
+    fn subset(&mut self, subjects: u64) -> (Vec<ActivityId>, u64) {
+        let mut candidates: Vec<usize> = (0..self.sizes.len()).collect();
+        let (mut subset, mut sum) = (Vec::new(), 0);
+        while !candidates.is_empty() && sum + 250 <= subjects {
+            let next = candidates.swap_remove(self.random.below(candidates.len()));
             if sum + self.sizes[next] <= subjects {
                 sum += self.sizes[next];
-                chosen.push(ActivityId(next as u64 + 1));
+                subset.push(ActivityId(next as u64 + 1));
             }
         }
-        (chosen, sum)
+        (subset, sum)
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_stated_holds_in_nearly_all_sets() {
+async fn the_stated_precision_holds_in_nearly_all_sets() {
     let drill = std::env::var_os("AXON_DRILL").is_some();
-    // Sets of 1,000 up to 500,000, or to 30,000.
+    // The sets have from 1,000 to 500,000 subjects in a drill, else to 30,000.
     let (seeds, subjects, sets, growth) = if drill { (3, 1_000_000, 1_000, 624) } else { (1, 60_000, 20, 19_600) };
-    // As many small sets as large ones: each is larger than the one before by so many in 100,000.
+    // Sizes grow geometrically, by `growth` in 100,000, so that there are as many small sets as large ones.
     let sizes = std::iter::successors(Some(1_000_000), |size| Some(size + size * growth / 100_000));
     let sizes: Vec<u64> = sizes.map(|thousandths: u64| thousandths / 1_000).take(sets).collect();
-    // Of sets up to 40,000, and of larger ones: how many, in how many it holds, and the worst share by which one is off.
-    let mut found = [(0, 0, 0.0_f64); 2];
+    // Of sets up to 40,000, and of larger ones: the sets, those within the stated precision, and the largest relative
+    // error.
+    let mut tallies = [(0, 0, 0.0_f64); 2];
     for seed in 1..=seeds {
         let mut crowd = Crowd::of(subjects, seed);
         let first = vec![Index::of_both("crowd", Time::Date.mappings(), vec![document(0, "SCROLL", 0)])];
-        // A server that is busy shall not stop searching.
+        // A busy server must not stop a search.
         let patient = |options: EsOptions| options.with_search_timeout(Duration::from_secs(20));
-        let Some(source) = holding_with(first, patient).await else { return };
+        let Some(source) = source_with(first, patient).await else { return };
         let mut documents = crowd.documents(seed);
         loop {
-            let some: Vec<_> = documents.by_ref().take(20_000).collect();
-            if some.is_empty() {
+            let chunk: Vec<_> = documents.by_ref().take(20_000).collect();
+            if chunk.is_empty() {
                 break;
             }
-            write(&source.client, &source.indices[0], &some).await;
+            write(&source.client, &source.indices[0], &chunk).await;
         }
         drop(documents);
         for size in &sizes {
-            let (activities, subjects) = crowd.some(*size);
+            let (activities, subjects) = crowd.subset(*size);
             let facts = source.behavior(&question(activities, ["PAGE_VIEW"])).await.unwrap();
-            let (off, allowed) = off(facts.steps.current[0].as_ref().unwrap(), subjects);
-            if off > allowed {
-                println!("of {subjects} off by {off}, more than {allowed}");
+            let (error, allowed) = errors(facts.steps.current[0].as_ref().unwrap(), subjects);
+            if error > allowed {
+                println!("error of {error} in {subjects} subjects, more than the stated {allowed}");
             }
-            let (sets, held, worst) = &mut found[usize::from(subjects > 40_000)];
-            let share = if off > 1 { off as f64 / subjects as f64 } else { 0.0 };
-            (*sets, *held, *worst) = (*sets + 1, *held + u32::from(off <= allowed), worst.max(share));
+            let (sets, within, worst) = &mut tallies[usize::from(subjects > 40_000)];
+            let share = if error > 1 { error as f64 / subjects as f64 } else { 0.0 };
+            (*sets, *within, *worst) = (*sets + 1, *within + u32::from(error <= allowed), worst.max(share));
         }
     }
-    for (what, (sets, held, worst)) in ["up to 40,000", "of more"].iter().zip(found) {
-        println!("{what}: as stated in {held} of {sets} sets, off by at most one or {:.4} %", worst * 100.0);
+    for (sizes, (sets, within, worst)) in ["up to 40,000", "above 40,000"].iter().zip(tallies) {
+        println!(
+            "{sizes}: within the stated precision in {within} of {sets} sets, error at most 1 or {:.4} %",
+            worst * 100.0
+        );
     }
-    let [small, large] = found;
-    let (held, sets) = (small.1 + large.1, small.0 + large.0);
-    assert!(held * 1_000 >= sets * 999, "in {held} of {sets} sets");
+    let [small, large] = tallies;
+    let (within, sets) = (small.1 + large.1, small.0 + large.0);
+    assert!(within * 1_000 >= sets * 999, "within the stated precision in {within} of {sets} sets");
 }

@@ -1,4 +1,4 @@
-//! The source passes the suite that every source passes, with each way in which an index can keep times.
+//! The core's conformance suite, over indices with each time encoding.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,7 +17,7 @@ use tokio::{
     net::TcpListener,
 };
 
-macro_rules! mapped {
+macro_rules! stores {
     ($($name:ident: $time:expr, step $step:literal s;)*) => { $(
         struct $name;
 
@@ -34,7 +34,7 @@ macro_rules! mapped {
     )* };
 }
 
-mapped! {
+stores! {
     FloatSeconds: Time::Float, step 128 s;
     Template: Time::Date, step 0 s;
     DoubleSeconds: Time::Double, step 0 s;
@@ -42,28 +42,28 @@ mapped! {
     MillisReadAsSeconds: Time::Late, step 0 s;
 }
 
-/// A server that takes connections and says the same to each.
-async fn server(says: Option<&'static [u8]>) -> EsBehavior {
+/// A server that sends the same bytes on each connection, or accepts connections and never answers.
+async fn server(reply: Option<&'static [u8]>) -> EsBehavior {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        let mut held = Vec::new();
+        let mut open = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
-            if let Some(says) = says {
+            if let Some(reply) = reply {
                 let _ = stream.read(&mut [0; 1024]).await;
-                let _ = stream.write_all(says).await;
+                let _ = stream.write_all(reply).await;
             } else {
-                held.push(stream);
+                open.push(stream);
             }
         }
     });
     EsBehavior::new(client(&format!("http://{address}")).unwrap())
 }
 
-struct Misbehaving;
+struct FaultyServer;
 
 #[async_trait]
-impl FaultyStore for Misbehaving {
+impl FaultyStore for FaultyServer {
     type Source = EsBehavior;
 
     async fn silent() -> EsBehavior {
@@ -79,19 +79,20 @@ impl FaultyStore for Misbehaving {
     }
 
     async fn refused() -> EsBehavior {
-        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        EsBehavior::new(client(&format!("http://{nobody}")).unwrap())
+        // The listener is dropped at once, so the port is closed.
+        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        EsBehavior::new(client(&format!("http://{address}")).unwrap())
     }
 }
 
 #[async_trait]
-impl AbsentStore for Misbehaving {
+impl AbsentStore for FaultyServer {
     type Source = OwnedSource;
 
     async fn absent() -> Option<OwnedSource> {
-        let named =
+        let missing =
             [Index::of_events("behavior", Value::Null, vec![]), Index::of_purchases("commerce", Value::Null, vec![])];
-        common::holding(named.into()).await
+        common::source_over(missing.into()).await
     }
 }
 
@@ -111,5 +112,5 @@ mod millis_read_as_seconds {
     axon_metrics::behavior_source_conformance!(super::MillisReadAsSeconds);
 }
 mod no_index {
-    axon_metrics::behavior_server_conformance!(super::Misbehaving);
+    axon_metrics::behavior_server_conformance!(super::FaultyServer);
 }

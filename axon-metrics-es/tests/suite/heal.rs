@@ -1,4 +1,4 @@
-//! A server that stops answering costs one question its time; the next one is answered.
+//! A server that stops answering costs one question its budget. The next question is answered.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,7 +17,7 @@ use axon_metrics::{
     source::{BehaviorQuestion, BehaviorSource as _, Counting, QueryScope},
 };
 use axon_metrics_es::EsOptions;
-use common::scripted::{Canned, Mapped, Scripted, shards};
+use common::scripted::{CannedReply, IndexStub, ScriptedServer, shards};
 use serde_json::json;
 
 fn question() -> BehaviorQuestion {
@@ -40,22 +40,22 @@ fn question() -> BehaviorQuestion {
 }
 
 #[tokio::test]
-async fn a_connection_that_died_costs_one_question_and_no_more() {
+async fn a_dead_connection_fails_one_question_and_no_more() {
     let good = json!({"responses": [{
         "status": 200, "timed_out": false, "_shards": shards(1), "hits": {"total": {"value": 5, "relation": "eq"}},
     }]});
     let faults = [
-        (Canned::Silence(Duration::from_secs(60)), false),
-        (Canned::Raw(Vec::new()), true),
-        (Canned::Cut(200, 500, good.to_string().into()), true),
-        (Canned::Raw(b"\0\0garbage\r\n\r\n".to_vec()), false),
+        (CannedReply::Silence(Duration::from_secs(60)), false),
+        (CannedReply::Raw(Vec::new()), true),
+        (CannedReply::Cut(200, 500, good.to_string().into()), true),
+        (CannedReply::Raw(b"\0\0garbage\r\n\r\n".to_vec()), false),
     ];
     for (fault, lost) in faults {
-        let (asked, told, good) = (AtomicUsize::new(0), fault.clone(), good.clone());
-        let indices = vec![Mapped::template("axon.event.behavior"), Mapped::template("axon.event.commerce")];
-        let server = Scripted::over(indices, move |_| match asked.fetch_add(1, Ordering::Relaxed) {
-            1 => told.clone(),
-            _ => Canned::json(&good),
+        let (number, fault_reply, good) = (AtomicUsize::new(0), fault.clone(), good.clone());
+        let indices = vec![IndexStub::template("axon.event.behavior"), IndexStub::template("axon.event.commerce")];
+        let server = ScriptedServer::over(indices, move |_| match number.fetch_add(1, Ordering::Relaxed) {
+            1 => fault_reply.clone(),
+            _ => CannedReply::json(&good),
         })
         .await;
         let source = server.source(EsOptions::default());
@@ -63,15 +63,15 @@ async fn a_connection_that_died_costs_one_question_and_no_more() {
             async || source.behavior(&question()).await.map(|facts| facts.steps.current[0].as_ref().unwrap().value);
         assert_eq!(count().await.unwrap(), 5);
         let began = Clock::now();
-        let failed = count().await;
-        let expected = match &failed {
+        let result = count().await;
+        let is_expected = match &result {
             Err(SourceError::Lost { .. }) => lost,
             Err(SourceError::Unavailable { .. }) => !lost,
             _ => false,
         };
-        assert!(expected, "{fault:?}: {failed:?}");
+        assert!(is_expected, "{fault:?}: {result:?}");
         assert!(began.elapsed() < Duration::from_millis(500), "{fault:?}: {:?}", began.elapsed());
         assert_eq!(count().await.unwrap(), 5, "{fault:?}");
-        assert_eq!(server.asked().len(), 5, "nothing is retried");
+        assert_eq!(server.requests().len(), 5, "nothing is retried");
     }
 }

@@ -1,4 +1,4 @@
-//! The generator's events in the layouts of the platform: the same figures as the embedded store has for the same events.
+//! The generator's events in each layout of the platform give the same figures as in the embedded store.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -26,21 +26,21 @@ use axon_metrics::{
 use axon_metrics_es::{EsBehavior, EsOptions};
 use chrono::TimeDelta;
 
-/// Hands each event on, and keeps it as a line of an export.
-struct Both {
+/// Writes each event to the server, and as a line of an export for the embedded store.
+struct Tee {
     loader: EventLoader,
     plain: Indices,
-    spelt: MessageWriter,
+    writer: MessageWriter,
     lines: Vec<u8>,
     times: Vec<i64>,
 }
 
-impl Sink for Both {
+impl Sink for Tee {
     fn event(&mut self, event: &generator::Event) -> io::Result<()> {
         self.times.push(event.occurred_at);
         let head = format!(r#"{{"_index":"{}","_id":"{}","_source":"#, self.plain.of(event), event.document);
         self.lines.extend_from_slice(head.as_bytes());
-        self.spelt.message(&mut self.lines, event);
+        self.writer.message(&mut self.lines, event);
         self.lines.extend_from_slice(b"}\n");
         self.loader.event(event)
     }
@@ -58,17 +58,17 @@ impl Sink for Both {
     }
 }
 
-struct Filled {
+struct Stores {
     source: common::OwnedSource,
     memory: MemoryStore,
     campaigns: Vec<Vec<ActivityId>>,
-    /// When events occurred, in milliseconds, in order.
+    /// The times of all events, in milliseconds, sorted.
     times: Vec<i64>,
     now: Timestamp,
-    written: WriteCounts,
+    write_counts: WriteCounts,
 }
 
-async fn filled(layout: Layout) -> Option<Filled> {
+async fn stores(layout: Layout) -> Option<Stores> {
     let url = server_url(common::SERVER)?;
     let client = store::client(&url).unwrap();
     let config = Config { events: 12_000, days: 42, export: true, seed: 7, ..Config::default() };
@@ -83,27 +83,27 @@ async fn filled(layout: Layout) -> Option<Filled> {
     let source = common::OwnedSource::new(source, names, client.clone(), url);
 
     let loader = EventLoader::start(&client, layout, &indices, &config, |_| {});
-    let mut both = Both { loader, plain, spelt: MessageWriter::new(&config), lines: Vec::new(), times: Vec::new() };
+    let mut tee = Tee { loader, plain, writer: MessageWriter::new(&config), lines: Vec::new(), times: Vec::new() };
     let campaigns = plan
         .catalog()
         .campaigns
         .iter()
         .map(|campaign| campaign.activities.iter().map(|activity| ActivityId(activity.id.into())).collect());
     let campaigns = campaigns.collect();
-    let generated = tokio::task::spawn_blocking(move || {
-        plan.generate(&mut both, |_| {}).unwrap();
-        both
+    let generation = tokio::task::spawn_blocking(move || {
+        plan.generate(&mut tee, |_| {}).unwrap();
+        tee
     });
-    let mut both = generated.await.unwrap();
-    let written = both.loader.finish().await.unwrap();
+    let mut tee = generation.await.unwrap();
+    let write_counts = tee.loader.finish().await.unwrap();
     let memory = MemoryStore::new(Catalog::default());
-    memory.append_lines("events", Cursor::new(both.lines)).unwrap();
-    both.times.sort_unstable();
-    Some(Filled { source, memory, campaigns, times: both.times, now: config.now, written })
+    memory.append_lines("events", Cursor::new(tee.lines)).unwrap();
+    tee.times.sort_unstable();
+    Some(Stores { source, memory, campaigns, times: tee.times, now: config.now, write_counts })
 }
 
-impl Filled {
-    /// The first instant from one on with no event within some seconds.
+impl Stores {
+    /// The first instant at or after `from` with no event within this many seconds.
     fn quiet(&self, from: Timestamp, seconds: i64) -> Timestamp {
         let mut at = from.timestamp();
         loop {
@@ -115,7 +115,8 @@ impl Filled {
         }
     }
 
-    /// Two windows with quiet bounds, of each campaign, by events and by subjects.
+    /// Questions of each campaign and of all, by events and by subjects, over two windows. No event lies within `quiet`
+    /// seconds of a bound, so that a coarse encoding moves none across it.
     fn questions(&self, quiet: i64) -> Vec<BehaviorQuestion> {
         let bound = |days: i64| self.quiet(self.now - TimeDelta::days(days), quiet);
         let as_of = if quiet == 0 { self.now } else { bound(1) };
@@ -154,75 +155,76 @@ impl Filled {
             .collect()
     }
 
-    async fn both(&self, question: &BehaviorQuestion) -> (BehaviorFacts, BehaviorFacts) {
+    /// The facts of the source and those of the embedded store.
+    async fn facts(&self, question: &BehaviorQuestion) -> (BehaviorFacts, BehaviorFacts) {
         (self.source.behavior(question).await.unwrap(), self.memory.behavior(question).await.unwrap())
     }
 }
 
-/// The same figure, within what it states.
-fn same(found: &Fact<u64>, exact: &Fact<u64>) {
-    let (found, exact) = (found.as_ref().unwrap(), exact.as_ref().unwrap());
-    let allowed = match found.precision {
+/// Checks that a figure is right within its stated precision.
+fn check_figure(figure: &Fact<u64>, exact: &Fact<u64>) {
+    let (figure, exact) = (figure.as_ref().unwrap(), exact.as_ref().unwrap());
+    let allowed = match figure.precision {
         Precision::Exact => 0,
         Precision::Within { parts_per_million } => exact.value * u64::from(parts_per_million) / 1_000_000,
     };
-    assert!(found.value.abs_diff(exact.value) <= allowed, "{found:?} instead of {exact:?}");
-    assert!(!found.partial);
+    assert!(figure.value.abs_diff(exact.value) <= allowed, "{figure:?} instead of {exact:?}");
+    assert!(!figure.partial);
 }
 
-fn same_steps(found: &BehaviorFacts, exact: &BehaviorFacts) {
+fn check_steps(facts: &BehaviorFacts, exact: &BehaviorFacts) {
     let all = |facts: &BehaviorFacts| {
-        let apart = facts.steps.by_activity.iter().flat_map(|(_, counts)| counts.clone());
+        let per_activity = facts.steps.by_activity.iter().flat_map(|(_, counts)| counts.clone());
         let steps = facts.steps.current.iter().chain(&facts.steps.previous).cloned();
-        steps.chain(apart.collect::<Vec<_>>()).collect::<Vec<_>>()
+        steps.chain(per_activity.collect::<Vec<_>>()).collect::<Vec<_>>()
     };
-    let (found, exact) = (all(found), all(exact));
-    assert_eq!(found.len(), exact.len());
-    found.iter().zip(&exact).for_each(|(found, exact)| same(found, exact));
+    let (figures, exact) = (all(facts), all(exact));
+    assert_eq!(figures.len(), exact.len());
+    figures.iter().zip(&exact).for_each(|(figure, exact)| check_figure(figure, exact));
 }
 
-fn is_missing<T: std::fmt::Debug>(fact: &Fact<T>, reason: Reason) {
-    assert!(matches!(fact, Err(Missing::NotMeasured(found)) if *found == reason), "{fact:?}");
+fn check_missing<T: std::fmt::Debug>(fact: &Fact<T>, reason: Reason) {
+    assert!(matches!(fact, Err(Missing::NotMeasured(actual)) if *actual == reason), "{fact:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_mapped_by_their_first_document_are_those_of_the_embedded_store() {
+async fn dynamically_mapped_events_equal_those_of_the_embedded_store() {
     for layout in [Layout::Dec2025, Layout::Plan] {
-        let Some(filled) = filled(layout).await else { return };
-        assert_eq!(filled.written.rejected, 0);
-        for question in filled.questions(130) {
-            let (found, exact) = filled.both(&question).await;
-            same_steps(&found, &exact);
-            is_missing(&found.active.unwrap(), Reason::TimeResolution);
-            assert_eq!(found.series[0].clone().unwrap().time_step, Some(Duration::from_secs(128)));
+        let Some(stores) = stores(layout).await else { return };
+        assert_eq!(stores.write_counts.rejected, 0);
+        for question in stores.questions(130) {
+            let (facts, exact) = stores.facts(&question).await;
+            check_steps(&facts, &exact);
+            check_missing(&facts.active.unwrap(), Reason::TimeResolution);
+            assert_eq!(facts.series[0].clone().unwrap().time_step, Some(Duration::from_secs(128)));
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_mapped_by_the_template_are_those_of_the_embedded_store() {
-    let Some(filled) = filled(Layout::Aug2026).await else { return };
-    assert!(filled.written.rejected > 0, "the template does not take logins");
-    let mut questions = filled.questions(0);
-    // Purchases are mapped by their first document, as floats: all but them, at any instant; they at quiet ones.
+async fn events_mapped_by_the_template_equal_those_of_the_embedded_store() {
+    let Some(stores) = stores(Layout::Aug2026).await else { return };
+    assert!(stores.write_counts.rejected > 0, "the template does not accept logins");
+    let mut questions = stores.questions(0);
+    // Purchases are mapped dynamically, with float times, so they are compared at quiet bounds only.
     questions.iter_mut().for_each(|question| drop(question.steps.pop()));
-    for question in questions.iter().chain(&filled.questions(130)) {
-        let (found, exact) = filled.both(question).await;
-        same_steps(&found, &exact);
-        assert_eq!(found.series[0].clone().unwrap().value, exact.series[0].clone().unwrap().value);
-        is_missing(&found.active.unwrap(), Reason::TimeResolution);
+    for question in questions.iter().chain(&stores.questions(130)) {
+        let (facts, exact) = stores.facts(question).await;
+        check_steps(&facts, &exact);
+        assert_eq!(facts.series[0].clone().unwrap().value, exact.series[0].clone().unwrap().value);
+        check_missing(&facts.active.unwrap(), Reason::TimeResolution);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_rejected_every_document_is_not_measured() {
-    let Some(filled) = filled(Layout::Rejected).await else { return };
-    assert!(filled.written.rejected > 10_000, "{:?}", filled.written);
-    for question in filled.questions(130) {
-        let (found, exact) = filled.both(&question).await;
-        found.steps.current[..3].iter().for_each(|fact| is_missing(fact, Reason::NoRecords));
-        same(&found.steps.current[3], &exact.steps.current[3]);
-        is_missing(&found.series[0], Reason::NoRecords);
-        is_missing(&found.active.unwrap(), Reason::NoRecords);
+    let Some(stores) = stores(Layout::Rejected).await else { return };
+    assert!(stores.write_counts.rejected > 10_000, "{:?}", stores.write_counts);
+    for question in stores.questions(130) {
+        let (facts, exact) = stores.facts(&question).await;
+        facts.steps.current[..3].iter().for_each(|fact| check_missing(fact, Reason::NoRecords));
+        check_figure(&facts.steps.current[3], &exact.steps.current[3]);
+        check_missing(&facts.series[0], Reason::NoRecords);
+        check_missing(&facts.active.unwrap(), Reason::NoRecords);
     }
 }

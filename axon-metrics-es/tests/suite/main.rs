@@ -1,4 +1,5 @@
-//! The source on a real server and on scripted ones: the tests that may share a process, one module per subject.
+//! Tests of the source on a real server and on scripted ones, one module per subject. Tests that need a process of
+//! their own are separate programs.
 
 mod accuracy;
 mod common;

@@ -1,6 +1,6 @@
-//! What becomes of replies about the indices themselves: one that is not whole decides nothing.
+//! Faulty replies to a probe: an incomplete probe gives no count.
 //!
-//! The question after them is always answered well, so that a whole count can only come of what was believed of the indices.
+//! The search after the probe always gets a valid reply, so a whole count proves that the probe was accepted.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -12,18 +12,18 @@ use axon_metrics::source::BehaviorSource as _;
 use axon_metrics_es::EsOptions;
 use common::{
     question::clicks,
-    scripted::{Canned, Mapped, Scripted, counts, field_caps, shards},
+    scripted::{CannedReply, IndexStub, ScriptedServer, counts, field_caps, shards},
 };
 use serde_json::{Value, json};
 
 const EVENTS: &str = "axon.event.behavior";
 const PURCHASES: &str = "axon.event.commerce";
 
-/// Events in the only search of the question.
+/// The count in each search reply.
 const CLICKS: u64 = 5;
 
-fn indices() -> [Mapped; 2] {
-    [Mapped::template(EVENTS), Mapped::template(PURCHASES)]
+fn indices() -> [IndexStub; 2] {
+    [IndexStub::template(EVENTS), IndexStub::template(PURCHASES)]
 }
 fn good_types() -> Value {
     field_caps(&indices())
@@ -32,20 +32,20 @@ fn good_counts() -> Value {
     counts(&indices())
 }
 
-/// A good reply to as many searches as are asked: a search is two lines, a header and a body.
-fn well_answered(body: &str) -> Canned {
+/// A valid reply to all searches of a request. A search is two lines, a header and a body.
+fn good_searches(body: &str) -> CannedReply {
     let search = json!({
         "status": 200, "timed_out": false, "_shards": shards(1), "hits": {"total": {"value": CLICKS, "relation": "eq"}},
     });
-    Canned::json(&json!({"responses": vec![search; body.lines().count() / 2]}))
+    CannedReply::json(&json!({"responses": vec![search; body.lines().count() / 2]}))
 }
 
-/// The whole count that comes of these replies about the indices, or what is said instead of one.
-async fn whole_count(types: Canned, counts: Canned) -> Result<u64, String> {
-    let server = Scripted::start(move |number, path, body| match number {
+/// The whole count that the question gets after these probe replies, or a text that says what it gets instead.
+async fn whole_count(types: CannedReply, counts: CannedReply) -> Result<u64, String> {
+    let server = ScriptedServer::start(move |number, path, body| match number {
         _ if path.contains("_field_caps") => types.clone(),
         1 => counts.clone(),
-        _ => well_answered(body),
+        _ => good_searches(body),
     })
     .await;
     let facts = server.source(EsOptions::default()).behavior(&clicks()).await;
@@ -57,60 +57,61 @@ async fn whole_count(types: Canned, counts: Canned) -> Result<u64, String> {
     }
 }
 
-/// These replies, each with its name, decide nothing: next to the other kind of reply as it should be.
-async fn decide_nothing(bad: Vec<(&str, Canned)>, replies: impl Fn(Canned) -> (Canned, Canned)) {
+/// Checks that none of these replies gives a whole count. `replies` adds a valid reply to the other request of the
+/// probe.
+async fn check_rejected(bad: Vec<(&str, CannedReply)>, replies: impl Fn(CannedReply) -> (CannedReply, CannedReply)) {
     for (name, reply) in bad {
         let (types, counts) = replies(reply);
-        let found = whole_count(types, counts).await;
-        assert!(found.is_err(), "{name}: {found:?}");
+        let result = whole_count(types, counts).await;
+        assert!(result.is_err(), "{name}: {result:?}");
     }
 }
 
-fn text(text: impl Into<String>) -> Canned {
-    Canned::Sized(200, text.into().into_bytes())
+fn text(text: impl Into<String>) -> CannedReply {
+    CannedReply::Sized(200, text.into().into_bytes())
 }
 
-/// A reply with one part of it written in another way.
-fn with(reply: &Value, old: &str, new: &str) -> Canned {
+/// A reply with one part of its text replaced.
+fn with(reply: &Value, old: &str, new: &str) -> CannedReply {
     let reply = reply.to_string();
     assert_eq!(reply.matches(old).count(), 1, "{old} in {reply}");
     text(reply.replace(old, new))
 }
 
-/// A reply with another value in a place; without it where there is none.
-fn at(reply: &Value, place: &str, value: Option<Value>) -> Canned {
+/// A reply with another value at a JSON pointer; `None` removes the member.
+fn at(reply: &Value, pointer: &str, value: Option<Value>) -> CannedReply {
     let mut reply = reply.clone();
-    let (parent, name) = place.rsplit_once('/').unwrap();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
     let members = reply.pointer_mut(parent).and_then(Value::as_object_mut).unwrap();
     match value {
         Some(value) => members.insert(name.to_owned(), value),
         None => members.remove(name),
     };
-    Canned::json(&reply)
+    CannedReply::json(&reply)
 }
 
-/// As a real server gave it.
-fn recorded(name: &str) -> Canned {
+/// A reply recorded from a real server.
+fn recording(name: &str) -> CannedReply {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/replies/{name}.json"));
     let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     match file.get("body") {
         Some(body) => {
-            Canned::Chunked(file["http_status"].as_u64().unwrap().try_into().unwrap(), body.to_string().into())
+            CannedReply::Chunked(file["http_status"].as_u64().unwrap().try_into().unwrap(), body.to_string().into())
         }
-        None => Canned::json(&file),
+        None => CannedReply::json(&file),
     }
 }
 
 const GATEWAY: &str = "<html><body><h1>502 Bad Gateway</h1></body></html>";
 
 #[tokio::test]
-async fn good_replies_make_a_whole_count() {
-    let found = whole_count(Canned::json(&good_types()), Canned::json(&good_counts())).await;
-    assert_eq!(found, Ok(CLICKS));
+async fn valid_probe_replies_give_a_whole_count() {
+    let result = whole_count(CannedReply::json(&good_types()), CannedReply::json(&good_counts())).await;
+    assert_eq!(result, Ok(CLICKS));
 }
 
 #[tokio::test]
-async fn mapped_types_that_are_not_whole_decide_nothing() {
+async fn faulty_mapped_types_give_no_count() {
     let good = good_types();
     let whole = good.to_string();
     let member = |name: &str, value: &Value| format!("{}:{value},", json!(name));
@@ -123,9 +124,12 @@ async fn mapped_types_that_are_not_whole_decide_nothing() {
     let with_types = |types: Value| at(&good, "/fields/occurredAt", Some(types));
     let another_index = json!([EVENTS, PURCHASES, "axon.event.behavior-000002"]);
     let bad = vec![
-        ("cut short", text(&whole[..whole.len() / 2])),
-        ("cut before its last brace", text(&whole[..whole.len() - 1])),
-        ("cut on the way", Canned::Cut(200, whole.len(), whole.as_bytes()[..whole.len() / 2].into())),
+        ("truncated", text(&whole[..whole.len() / 2])),
+        ("truncated before its last brace", text(&whole[..whole.len() - 1])),
+        (
+            "truncated before its content-length",
+            CannedReply::Cut(200, whole.len(), whole.as_bytes()[..whole.len() / 2].into()),
+        ),
         ("twice in one body", text(whole.repeat(2))),
         ("a field twice", twice("occurredAt", &json!({"float": {"type": "float"}}), time)),
         ("a field twice, the same", twice("occurredAt", time, time)),
@@ -140,45 +144,45 @@ async fn mapped_types_that_are_not_whole_decide_nothing() {
         ("a field of null", with_types(Value::Null)),
         ("a type that is a number", with_types(json!({"date": {"type": 7}}))),
         ("a type without its name", with_types(json!({"date": {"indices": [EVENTS, PURCHASES]}}))),
-        ("a type that is nowhere", with_types(json!({"date": {"type": "date", "indices": []}}))),
+        ("a type in no index", with_types(json!({"date": {"type": "date", "indices": []}}))),
         ("indices of null", at(&good, "/indices", Some(Value::Null))),
         ("no indices", at(&good, "/indices", None)),
         ("indices as a text", at(&good, "/indices", Some(json!(EVENTS)))),
-        ("not one index", at(&good, "/indices", Some(json!([])))),
-        ("one index too few", at(&good, "/indices", Some(json!([PURCHASES])))),
-        ("an index that was not asked for", at(&good, "/indices", Some(another_index))),
+        ("an empty list of indices", at(&good, "/indices", Some(json!([])))),
+        ("one index missing", at(&good, "/indices", Some(json!([PURCHASES])))),
+        ("an index outside the request", at(&good, "/indices", Some(another_index))),
         ("a gateway's page", text(GATEWAY)),
-        ("a gateway's page with its status", Canned::Sized(502, GATEWAY.into())),
-        ("a good body with another status", Canned::Sized(503, whole.clone().into())),
+        ("a gateway's page with its status", CannedReply::Sized(502, GATEWAY.into())),
+        ("a good body with another status", CannedReply::Sized(503, whole.clone().into())),
         ("an empty body", text("")),
-        ("an empty body without content", Canned::Sized(204, Vec::new())),
+        ("an empty body without content", CannedReply::Sized(204, Vec::new())),
         ("an empty object", text("{}")),
         ("null", text("null")),
-        ("no HTTP", Canned::Raw(b"\x00\x01 nonsense \r\n\r\n".to_vec())),
-        ("recorded: no such index", recorded("field_caps_missing")),
-        ("recorded: no such index, ignored", recorded("field_caps_missing_ignored")),
-        ("recorded: of three other indices", recorded("field_caps_three")),
+        ("not HTTP", CannedReply::Raw(b"\x00\x01 nonsense \r\n\r\n".to_vec())),
+        ("recorded: no such index", recording("field_caps_missing")),
+        ("recorded: no such index, ignored", recording("field_caps_missing_ignored")),
+        ("recorded: three other indices", recording("field_caps_three")),
     ];
-    decide_nothing(bad, |types| (types, Canned::json(&good_counts()))).await;
+    check_rejected(bad, |types| (types, CannedReply::json(&good_counts()))).await;
 }
 
 #[tokio::test]
-async fn counts_that_are_not_whole_decide_nothing() {
+async fn faulty_counts_give_no_count() {
     let good = good_counts();
     let whole = good.to_string();
-    let first = |place: &str, value: Option<Value>| at(&good, &format!("/responses/0{place}"), value);
+    let first = |pointer: &str, value: Option<Value>| at(&good, &format!("/responses/0{pointer}"), value);
     let search = |index: usize| good["responses"][index].clone();
-    let searches = |searches: &[Value]| Canned::json(&json!({"responses": searches}));
+    let searches = |searches: &[Value]| CannedReply::json(&json!({"responses": searches}));
     let missing = json!({"status": 404, "error": {"type": "index_not_found_exception"}});
     let buckets = "/aggregations/units/buckets";
-    // Only the first of two equal texts.
+    // Replaces only the first of the two occurrences.
     let in_first = |old: &str, new: &str| {
         assert_eq!(whole.matches(old).count(), 2, "{old} in {whole}");
         text(whole.replacen(old, new, 1))
     };
     let bad = vec![
         ("timed out", first("/timed_out", Some(json!(true)))),
-        ("not said whether it timed out", first("/timed_out", None)),
+        ("no time-out flag", first("/timed_out", None)),
         ("a failed shard", first("/_shards", Some(json!({"total": 2, "successful": 1, "failed": 1})))),
         ("a shard that did not answer", first("/_shards", Some(json!({"total": 2, "successful": 1, "failed": 0})))),
         ("no shard that answered", first("/_shards", Some(json!({"total": 1, "successful": 0, "failed": 1})))),
@@ -190,14 +194,14 @@ async fn counts_that_are_not_whole_decide_nothing() {
         ("four buckets instead of three", first(buckets, Some(json!(vec![json!({"doc_count": 250}); 4])))),
         ("a bucket without a count", first(buckets, Some(json!([{}, {"doc_count": 1_000}, {"doc_count": 0}])))),
         ("no time in any unit", first(buckets, Some(json!(vec![json!({"doc_count": 0}); 3])))),
-        ("at least so many", first("/hits/total/relation", Some(json!("gte")))),
+        ("a lower bound", first("/hits/total/relation", Some(json!("gte")))),
         ("no total", first("/hits", None)),
         ("a negative total", first("/hits/total/value", Some(json!(-1)))),
         ("no record", first("/hits/total/value", Some(json!(0)))),
         ("no status", first("/status", None)),
         ("a status of its own", first("/status", Some(json!(503)))),
         ("an error beside numbers", first("/error", Some(json!({"type": "some_exception"})))),
-        ("an index that is gone", searches(&[missing, search(1)])),
+        ("a missing index", searches(&[missing, search(1)])),
         ("one search too few", searches(&[search(0)])),
         ("one search too many", searches(&[search(0), search(1), search(1)])),
         ("no search", searches(&[])),
@@ -206,22 +210,25 @@ async fn counts_that_are_not_whole_decide_nothing() {
         ("a total twice", in_first(r#""value":1000"#, r#""value":1,"value":1000"#)),
         ("a status twice", in_first(r#""status":200"#, r#""status":503,"status":200"#)),
         ("units twice", in_first(r#""units":"#, r#""units":{"buckets":[]},"units":"#)),
-        ("cut short", text(&whole[..whole.len() / 2])),
-        ("cut before its last brace", text(&whole[..whole.len() - 1])),
-        ("cut on the way", Canned::Cut(200, whole.len(), whole.as_bytes()[..whole.len() / 2].into())),
+        ("truncated", text(&whole[..whole.len() / 2])),
+        ("truncated before its last brace", text(&whole[..whole.len() - 1])),
+        (
+            "truncated before its content-length",
+            CannedReply::Cut(200, whole.len(), whole.as_bytes()[..whole.len() / 2].into()),
+        ),
         ("a gateway's page", text(GATEWAY)),
-        ("a gateway's page with its status", Canned::Sized(502, GATEWAY.into())),
-        ("a good body with another status", Canned::Sized(503, whole.clone().into())),
+        ("a gateway's page with its status", CannedReply::Sized(502, GATEWAY.into())),
+        ("a good body with another status", CannedReply::Sized(503, whole.clone().into())),
         ("an empty body", text("")),
-        ("recorded: searches that failed", recorded("msearch_inner_errors")),
-        ("recorded: searches refused", recorded("msearch_inner_429")),
+        ("recorded: searches that failed", recording("msearch_inner_errors")),
+        ("recorded: searches refused", recording("msearch_inner_429")),
     ];
-    decide_nothing(bad, |counts| (Canned::json(&good_types()), counts)).await;
+    check_rejected(bad, |counts| (CannedReply::json(&good_types()), counts)).await;
 }
 
 #[tokio::test]
-async fn an_index_that_came_into_being_in_between_decides_nothing() {
-    let types = field_caps(&[Mapped::template(PURCHASES)]);
-    let found = whole_count(Canned::json(&types), Canned::json(&good_counts())).await;
-    assert!(found.is_err(), "counted and not mapped: {found:?}");
+async fn an_index_created_during_the_probe_gives_no_count() {
+    let types = field_caps(&[IndexStub::template(PURCHASES)]);
+    let result = whole_count(CannedReply::json(&types), CannedReply::json(&good_counts())).await;
+    assert!(result.is_err(), "counted but not mapped: {result:?}");
 }

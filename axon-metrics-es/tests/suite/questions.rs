@@ -1,5 +1,5 @@
-//! What is asked on the wire: the text of the plan's question for each way of mapping, one request per question, equal texts
-//! within a tick, and nothing that makes a server look at every document.
+//! The requests on the wire: the text of the plan's question for each mapping, one request per question, equal texts
+//! within a tick, and no query that reads every document.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -16,20 +16,20 @@ use axon_metrics::{
 };
 use axon_metrics_es::EsOptions;
 use chrono::TimeDelta;
-use common::scripted::{Canned, Mapped, Scripted, shards};
+use common::scripted::{CannedReply, IndexStub, ScriptedServer, shards};
 use serde_json::{Value, json};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// Seven days of the plan's example, with everything that can be asked.
+/// A question about all figures of seven days of the plan's example.
 fn question(counting: Counting) -> BehaviorQuestion {
     let as_of = at("2024-11-12T10:30:00Z");
     let rules = StepRules::default();
     let rules = rules.steps().iter().map(|step| match &step.record {
         Record::Event(rule) => rule.clone(),
-        Record::Ledger(_) => panic!("events"),
+        Record::Ledger(_) => panic!("a step of the ledger"),
     });
     let rules: Vec<EventRule> = rules.collect();
     BehaviorQuestion {
@@ -53,9 +53,9 @@ fn question(counting: Counting) -> BehaviorQuestion {
     }
 }
 
-/// What is asked of a server over these indices.
-async fn asked(indices: Vec<Mapped>, options: EsOptions, question: &BehaviorQuestion) -> String {
-    let server = Scripted::over(indices, |_| Canned::Sized(503, b"{}".to_vec())).await;
+/// The body of the one request that a question sends to a server over these indices.
+async fn request_of(indices: Vec<IndexStub>, options: EsOptions, question: &BehaviorQuestion) -> String {
+    let server = ScriptedServer::over(indices, |_| CannedReply::Sized(503, b"{}".to_vec())).await;
     let _ = server.source(options).behavior(question).await;
     let mut questions = server.questions();
     assert_eq!(questions.len(), 1, "one request for one question");
@@ -64,7 +64,7 @@ async fn asked(indices: Vec<Mapped>, options: EsOptions, question: &BehaviorQues
 
 /// Compares with a file, as JSON: a line of the request is an entry.
 fn golden(name: &str, text: &str) {
-    let found: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let actual: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.ndjson"));
     if std::env::var_os("AXON_UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, text).unwrap();
@@ -72,8 +72,8 @@ fn golden(name: &str, text: &str) {
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     let expected: Vec<Value> = expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(
-        found == expected,
-        "{} differs; AXON_UPDATE_GOLDEN=1 cargo test -p axon-metrics-es writes it anew. Now:\n{text}",
+        actual == expected,
+        "{} differs; AXON_UPDATE_GOLDEN=1 cargo test -p axon-metrics-es rewrites it. Actual text:\n{text}",
         path.display()
     );
 }
@@ -81,17 +81,17 @@ fn golden(name: &str, text: &str) {
 const BEHAVIOR: &str = "axon.event.behavior";
 const COMMERCE: &str = "axon.event.commerce";
 
-fn dec2025() -> Vec<Mapped> {
-    vec![Mapped::dynamic(BEHAVIOR, "float"), Mapped::dynamic(COMMERCE, "float")]
+fn dec2025() -> Vec<IndexStub> {
+    vec![IndexStub::dynamic(BEHAVIOR, "float"), IndexStub::dynamic(COMMERCE, "float")]
 }
-fn aug2026() -> Vec<Mapped> {
-    vec![Mapped::template(BEHAVIOR), Mapped::dynamic(COMMERCE, "float")]
+fn aug2026() -> Vec<IndexStub> {
+    vec![IndexStub::template(BEHAVIOR), IndexStub::dynamic(COMMERCE, "float")]
 }
-fn dates() -> Vec<Mapped> {
-    vec![Mapped::template(BEHAVIOR), Mapped::template(COMMERCE)]
+fn dates() -> Vec<IndexStub> {
+    vec![IndexStub::template(BEHAVIOR), IndexStub::template(COMMERCE)]
 }
-fn mixed() -> Vec<Mapped> {
-    vec![Mapped::dynamic("old", "float"), Mapped::template("new")]
+fn mixed() -> Vec<IndexStub> {
+    vec![IndexStub::dynamic("old", "float"), IndexStub::template("new")]
 }
 fn both(names: [&str; 2]) -> EsOptions {
     EsOptions::default().with_event_indices(names).with_purchase_indices(names)
@@ -101,47 +101,47 @@ fn both(names: [&str; 2]) -> EsOptions {
 async fn the_plans_question_is_written_for_each_mapping() {
     let (events, subjects) = (question(Counting::Events), question(Counting::Subjects));
     let default = EsOptions::default;
-    golden("dec2025", &asked(dec2025(), default(), &events).await);
-    golden("aug2026", &asked(aug2026(), default(), &events).await);
-    golden("dates_subjects", &asked(dates(), default(), &subjects).await);
-    let plan = |mapped: Mapped| (vec![mapped], EsOptions::plan());
-    let (indices, options) = plan(Mapped::dynamic("behavior-events", "float"));
-    golden("plan", &asked(indices, options, &events).await);
-    let (indices, options) = plan(Mapped::dynamic("behavior-events", "double"));
-    golden("double", &asked(indices, options, &events).await);
-    let (indices, options) = plan(Mapped::dynamic("behavior-events", "long").counted_in([0, 1_000, 0]));
-    golden("millis", &asked(indices, options, &events).await);
-    let (indices, options) = plan(Mapped::template("behavior-events").counted_in([0, 0, 1_000]));
-    golden("year_58143", &asked(indices, options, &events).await);
-    let (indices, options) = plan(Mapped::template("behavior-events").counted_in([1_000, 0, 0]));
-    golden("year_1970", &asked(indices, options, &events).await);
-    golden("mixed", &asked(mixed(), both(["new", "old"]), &events).await);
+    golden("dec2025", &request_of(dec2025(), default(), &events).await);
+    golden("aug2026", &request_of(aug2026(), default(), &events).await);
+    golden("dates_subjects", &request_of(dates(), default(), &subjects).await);
+    let plan = |mapped: IndexStub| (vec![mapped], EsOptions::plan());
+    let (indices, options) = plan(IndexStub::dynamic("behavior-events", "float"));
+    golden("plan", &request_of(indices, options, &events).await);
+    let (indices, options) = plan(IndexStub::dynamic("behavior-events", "double"));
+    golden("double", &request_of(indices, options, &events).await);
+    let (indices, options) = plan(IndexStub::dynamic("behavior-events", "long").with_units([0, 1_000, 0]));
+    golden("millis", &request_of(indices, options, &events).await);
+    let (indices, options) = plan(IndexStub::template("behavior-events").with_units([0, 0, 1_000]));
+    golden("year_58143", &request_of(indices, options, &events).await);
+    let (indices, options) = plan(IndexStub::template("behavior-events").with_units([1_000, 0, 0]));
+    golden("year_1970", &request_of(indices, options, &events).await);
+    golden("mixed", &request_of(mixed(), both(["new", "old"]), &events).await);
 }
 
 #[tokio::test]
-async fn activities_apart_ride_on_the_steps_searches() {
-    let apart = |indices: Vec<Mapped>, options: EsOptions| async move {
+async fn counts_per_activity_are_part_of_the_searches_of_steps() {
+    let per_activity = |indices: Vec<IndexStub>, options: EsOptions| async move {
         let mut question = question(Counting::Subjects);
         question.steps.truncate(1);
         (question.series, question.active) = (Vec::new(), None);
         let scope = QueryScope { by_activity: true, previous: None, ..(*question.scope).clone() };
         question.scope = Arc::new(scope);
-        asked(indices, options, &question).await
+        request_of(indices, options, &question).await
     };
-    golden("by_activity", &apart(dates(), EsOptions::default()).await);
+    golden("by_activity", &per_activity(dates(), EsOptions::default()).await);
     let pages = ["http://shop.example/campaign-activities/{id}", "http://shop.example/campaign-activity/{id}/*"];
-    golden("by_page", &apart(dates(), EsOptions::default().with_page_templates(pages)).await);
+    golden("by_page", &per_activity(dates(), EsOptions::default().with_page_templates(pages)).await);
 }
 
 #[tokio::test]
-async fn a_rule_of_purchases_and_others_reads_each_where_it_is_believed() {
+async fn a_mixed_rule_reads_purchases_in_purchase_indices_only() {
     let mut question = question(Counting::Events);
     question.steps = vec![EventRule {
         triggers: ["PURCHASE", "CLICK", "APPROVED"].map(String::from).into(),
         definitions: vec![42, 3],
     }];
     (question.series, question.active) = (Vec::new(), None);
-    golden("mixed_rule", &asked(dates(), EsOptions::default(), &question).await);
+    golden("mixed_rule", &request_of(dates(), EsOptions::default(), &question).await);
 }
 
 #[tokio::test]
@@ -156,7 +156,10 @@ async fn two_questions_of_one_tick_are_equal_byte_for_byte() {
     let mut rules = second.steps.clone();
     rules[1].triggers.push("CLICK".to_owned());
     second.steps = rules;
-    assert_eq!(asked(dates(), EsOptions::default(), &first).await, asked(dates(), EsOptions::default(), &second).await);
+    assert_eq!(
+        request_of(dates(), EsOptions::default(), &first).await,
+        request_of(dates(), EsOptions::default(), &second).await
+    );
 }
 
 /// The plan's campaign 123 with its activity 789.
@@ -176,23 +179,23 @@ fn catalog() -> Catalog {
     Catalog::new("KRW", vec![campaign]).unwrap()
 }
 
-/// A good reply to any question: nothing happened.
-fn nothing(body: &str) -> Canned {
-    let none = json!({"value": 0});
+/// A valid reply to any question, without an event.
+fn no_events(body: &str) -> CannedReply {
+    let zero = json!({"value": 0});
     let no_cells = json!({"doc_count": 0, "each": {"buckets": []}});
     let search = json!({
         "status": 200, "timed_out": false, "_shards": shards(1), "hits": {"total": {"value": 0, "relation": "eq"}},
         "aggregations": {
-            "users": none, "anonymous": {"sessions": none},
+            "users": zero, "anonymous": {"sessions": zero},
             "hours": no_cells, "hours_1": no_cells, "activities": {"buckets": []},
         },
     });
-    Canned::json(&json!({"responses": vec![search; body.lines().count() / 2]}))
+    CannedReply::json(&json!({"responses": vec![search; body.lines().count() / 2]}))
 }
 
 #[tokio::test]
-async fn two_answers_of_one_second_ask_the_same_byte_for_byte() {
-    let server = Scripted::over(dates(), nothing).await;
+async fn answers_within_one_second_send_equal_requests() {
+    let server = ScriptedServer::over(dates(), no_events).await;
     let source = server.source(EsOptions::default());
     let builder = Dashboard::builder().catalog(MemoryStore::new(catalog())).behavior(source);
     let dashboard = builder.lifetimes(Lifetimes::none()).build();
@@ -200,23 +203,23 @@ async fn two_answers_of_one_second_ask_the_same_byte_for_byte() {
     for now in ["2024-11-12T10:30:00.100Z", "2024-11-12T10:30:00.900Z", "2024-11-12T10:30:01.900Z"] {
         let answer = dashboard.answer(&request, at(now)).await.unwrap();
         let steps = answer.data.funnel.unwrap().steps;
-        assert_eq!(steps[0].value, Some(0), "{now}: the question was answered");
+        assert_eq!(steps[0].value, Some(0), "{now}: no answer to the question");
     }
-    let [first, same_second, next_second] = &server.questions()[..] else { panic!("one request for each answer") };
+    let [first, same_second, next_second] = &server.questions()[..] else { panic!("not one request per answer") };
     assert_eq!(first, same_second);
     assert_ne!(first, next_second);
-    assert_eq!(first.lines().count(), next_second.lines().count(), "as many searches");
+    assert_eq!(first.lines().count(), next_second.lines().count(), "another number of searches");
 }
 
 #[tokio::test]
-async fn no_search_makes_the_server_look_at_every_document() {
-    fn names(value: &Value, found: &mut Vec<String>) {
+async fn no_search_reads_every_document() {
+    fn collect_names(value: &Value, names: &mut Vec<String>) {
         match value {
             Value::Object(members) => members.iter().for_each(|(name, value)| {
-                found.push(name.clone());
-                names(value, found);
+                names.push(name.clone());
+                collect_names(value, names);
             }),
-            Value::Array(values) => values.iter().for_each(|value| names(value, found)),
+            Value::Array(values) => values.iter().for_each(|value| collect_names(value, names)),
             Value::String(text) => assert!(!text.contains("now"), "{text}"),
             _ => {}
         }
@@ -224,30 +227,30 @@ async fn no_search_makes_the_server_look_at_every_document() {
     let forbidden =
         ["wildcard", "regexp", "script", "query_string", "simple_query_string", "fuzzy", "runtime_mappings"];
     for indices in [dec2025(), aug2026(), dates()] {
-        let text = asked(indices, EsOptions::default(), &question(Counting::Subjects)).await;
+        let text = request_of(indices, EsOptions::default(), &question(Counting::Subjects)).await;
         for line in text.lines().skip(1).step_by(2) {
             let search: Value = serde_json::from_str(line).unwrap();
             assert_eq!((&search["size"], &search["track_total_hits"]), (&Value::from(0), &Value::from(true)));
-            let mut found = Vec::new();
-            names(&search, &mut found);
-            assert!(found.iter().all(|name| !forbidden.contains(&name.as_str())), "{found:?}");
+            let mut names = Vec::new();
+            collect_names(&search, &mut names);
+            assert!(names.iter().all(|name| !forbidden.contains(&name.as_str())), "{names:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_question_is_one_request_once_the_indices_are_known() {
-    let server = Scripted::over(dates(), |_| Canned::Sized(503, b"{}".to_vec())).await;
+async fn a_question_is_one_request_after_the_probe() {
+    let server = ScriptedServer::over(dates(), |_| CannedReply::Sized(503, b"{}".to_vec())).await;
     let source = server.source(EsOptions::default());
-    for asked in [3, 4, 5] {
+    for requests in [3, 4, 5] {
         let _ = source.clone().behavior(&question(Counting::Subjects)).await;
-        assert_eq!(server.asked().len(), asked);
+        assert_eq!(server.requests().len(), requests);
     }
 }
 
 #[tokio::test]
-async fn what_cannot_hold_anything_is_not_asked_for() {
-    let server = Scripted::over(dates(), |_| Canned::Sized(503, b"{}".to_vec())).await;
+async fn a_question_without_activities_sends_no_search() {
+    let server = ScriptedServer::over(dates(), |_| CannedReply::Sized(503, b"{}".to_vec())).await;
     let mut question = question(Counting::Subjects);
     let scope = QueryScope { activities: vec![], funnel_activities: vec![], ..(*question.scope).clone() };
     question.scope = Arc::new(scope);

@@ -1,5 +1,4 @@
-//! What becomes of replies: those that a real server gave when something was wrong, and hostile ones. None that is incomplete
-//! is taken for complete.
+//! Faulty replies, recorded from a real server or made up: no incomplete reply counts as complete.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -16,11 +15,11 @@ use axon_metrics_es::EsOptions;
 use chrono::TimeDelta;
 use common::{
     question::{at, clicks},
-    scripted::{Canned, Mapped, Scripted, shards},
+    scripted::{CannedReply, IndexStub, ScriptedServer, shards},
 };
 use serde_json::{Value, json};
 
-/// What a count turned out to be.
+/// The outcome of a count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Whole(u64),
@@ -34,7 +33,7 @@ enum Verdict {
 }
 use Verdict::{Denied, Lost, Malformed, NoIndex, Overloaded, Partial, Unavailable, Whole};
 
-fn of_error(error: &SourceError) -> Verdict {
+fn error_verdict(error: &SourceError) -> Verdict {
     assert!(!error.to_string().contains("127.0.0.1"), "{error}");
     match error {
         SourceError::Unavailable { .. } => Unavailable,
@@ -48,17 +47,17 @@ fn of_error(error: &SourceError) -> Verdict {
     }
 }
 
-fn of_fact(fact: &Fact<u64>) -> Verdict {
+fn fact_verdict(fact: &Fact<u64>) -> Verdict {
     match fact {
         Ok(fact) if fact.partial => Partial(fact.value),
         Ok(fact) => Whole(fact.value),
         Err(Missing::NotMeasured(Reason::NoIndex)) => NoIndex,
-        Err(Missing::Unavailable(error)) => of_error(error),
+        Err(Missing::Unavailable(error)) => error_verdict(error),
         Err(other) => panic!("{other:?}"),
     }
 }
 
-/// Everything about the clicks of two activities in one search: events, subjects, by hour, by activity.
+/// All figures of the clicks of two activities in one search: subjects, per hour, per activity.
 fn everything() -> BehaviorQuestion {
     let mut question = clicks();
     let both = vec![ActivityId(77), ActivityId(78)];
@@ -74,23 +73,26 @@ fn everything() -> BehaviorQuestion {
     question
 }
 
-/// What comes of a question when the server answers so.
-async fn answered(question: BehaviorQuestion, shards: u64, reply: Canned) -> Result<BehaviorFacts, SourceError> {
-    let indices =
-        vec![Mapped::template("axon.event.behavior").with_shards(shards), Mapped::template("axon.event.commerce")];
-    let server = Scripted::over(indices, move |_| reply.clone()).await;
+/// The facts of a question if the server sends this reply, over an index with this many shards.
+async fn facts_of(question: BehaviorQuestion, shards: u64, reply: CannedReply) -> Result<BehaviorFacts, SourceError> {
+    let indices = vec![
+        IndexStub::template("axon.event.behavior").with_shards(shards),
+        IndexStub::template("axon.event.commerce"),
+    ];
+    let server = ScriptedServer::over(indices, move |_| reply.clone()).await;
     server.source(EsOptions::default().with_longest_reply(1 << 20)).behavior(&question).await
 }
 
-async fn verdict(shards: u64, reply: Canned) -> Verdict {
-    match answered(clicks(), shards, reply).await {
-        Ok(facts) => of_fact(&facts.steps.current[0]),
-        Err(error) => of_error(&error),
+async fn verdict(shards: u64, reply: CannedReply) -> Verdict {
+    match facts_of(clicks(), shards, reply).await {
+        Ok(facts) => fact_verdict(&facts.steps.current[0]),
+        Err(error) => error_verdict(&error),
     }
 }
 
-/// Each recorded reply: the number of shards that there are, its verdict as one search among several, and as the whole reply.
-const RECORDED: [(&str, u64, Verdict, Verdict); 48] = [
+/// Each recorded reply: the number of shards of the index, its verdict as the reply to one search, and as the whole
+/// reply.
+const RECORDINGS: [(&str, u64, Verdict, Verdict); 48] = [
     ("auth_401_bad_api_key", 1, Denied, Denied),
     ("auth_401_none", 1, Denied, Denied),
     ("auth_401_revoked_api_key", 1, Denied, Denied),
@@ -136,20 +138,20 @@ const RECORDED: [(&str, u64, Verdict, Verdict); 48] = [
     ("too_many_buckets_composite", 1, Malformed, Malformed),
     ("unassigned_shard_alone", 1, Unavailable, Unavailable),
     ("unassigned_shard_with_other", 2, Partial(1_000_000), Malformed),
-    // A plain count needs no field that is not mapped: it is right.
+    // A plain count needs no unmapped field, so it is right.
     ("unmapped_field_silent_zero", 1, Whole(1_000_000), Malformed),
     ("vnd_v8_header", 1, Malformed, Malformed),
     ("vnd_v9_header", 1, Malformed, Malformed),
 ];
 
-/// Recorded replies to several searches: the verdict of the whole, and of each search.
-const RECORDED_SEVERAL: [(&str, Verdict, &[Verdict]); 3] = [
+/// Recorded replies to several searches: the verdict as the whole reply, and that of each search.
+const MSEARCH_RECORDINGS: [(&str, Verdict, &[Verdict]); 3] = [
     ("msearch_inner_429", Malformed, &[Overloaded, Overloaded, Overloaded]),
     ("msearch_inner_errors", Malformed, &[Malformed, NoIndex, Unavailable]),
     ("msearch_inner_errors_filtered", Malformed, &[Malformed, NoIndex, Unavailable]),
 ];
 
-fn recorded(name: &str) -> (u16, Value) {
+fn recording(name: &str) -> (u16, Value) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/replies/{name}.json"));
     let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     match file.get("body") {
@@ -158,48 +160,48 @@ fn recorded(name: &str) -> (u16, Value) {
     }
 }
 
-fn one(search: &Value) -> Canned {
-    Canned::json(&json!({"took": 3, "responses": [search]}))
+fn reply_of(search: &Value) -> CannedReply {
+    CannedReply::json(&json!({"took": 3, "responses": [search]}))
 }
 
 #[tokio::test]
-async fn no_recorded_reply_is_taken_for_more_than_it_is() {
-    for (name, shards, as_search, as_reply) in RECORDED {
-        let (status, body) = recorded(name);
-        assert_eq!(verdict(shards, Canned::Chunked(status, body.to_string().into())).await, as_reply, "{name}");
+async fn each_recorded_reply_has_its_verdict() {
+    for (name, shards, as_search, as_reply) in RECORDINGS {
+        let (status, body) = recording(name);
+        assert_eq!(verdict(shards, CannedReply::Chunked(status, body.to_string().into())).await, as_reply, "{name}");
         let mut search = body;
         search["status"] = json!(status);
-        assert_eq!(verdict(shards, one(&search)).await, as_search, "{name} as a search");
+        assert_eq!(verdict(shards, reply_of(&search)).await, as_search, "{name} as a search");
     }
-    let wrong_type = recorded("wrong_content_type");
-    assert_eq!(verdict(1, Canned::Sized(wrong_type.0, wrong_type.1.to_string().into())).await, Malformed);
-    for (name, as_reply, searches) in RECORDED_SEVERAL {
-        let (status, body) = recorded(name);
-        assert_eq!(verdict(1, Canned::Chunked(status, body.to_string().into())).await, as_reply, "{name}");
+    let wrong_type = recording("wrong_content_type");
+    assert_eq!(verdict(1, CannedReply::Sized(wrong_type.0, wrong_type.1.to_string().into())).await, Malformed);
+    for (name, as_reply, searches) in MSEARCH_RECORDINGS {
+        let (status, body) = recording(name);
+        assert_eq!(verdict(1, CannedReply::Chunked(status, body.to_string().into())).await, as_reply, "{name}");
         for (index, expected) in searches.iter().enumerate() {
-            assert_eq!(verdict(1, one(&body["responses"][index])).await, *expected, "{name} {index}");
+            assert_eq!(verdict(1, reply_of(&body["responses"][index])).await, *expected, "{name} {index}");
         }
     }
     let files = std::fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/replies")).unwrap();
     let files = files.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|end| end == "json"));
-    assert_eq!(files.count(), RECORDED.len() + 1 + RECORDED_SEVERAL.len(), "each file has its verdict");
+    assert_eq!(files.count(), RECORDINGS.len() + 1 + MSEARCH_RECORDINGS.len(), "each file has a verdict");
 }
 
 #[tokio::test]
-async fn a_search_that_fails_costs_only_its_own_figures() {
+async fn a_search_that_fails_costs_its_own_figures_only() {
     let mut question = clicks();
     question.steps = ["CLICK", "APPROVED", "SCROLL"].map(EventRule::trigger).into();
     let good = json!({
         "status": 200, "timed_out": false, "_shards": shards(1), "hits": {"total": {"value": 5, "relation": "eq"}},
     });
-    let busy = recorded("msearch_inner_429").1["responses"][0].clone();
+    let busy = recording("msearch_inner_429").1["responses"][0].clone();
     let reply = json!({"responses": [good, busy, good]});
-    let facts = answered(question, 1, Canned::json(&reply)).await.unwrap();
-    let verdicts: Vec<_> = facts.steps.current.iter().map(of_fact).collect();
+    let facts = facts_of(question, 1, CannedReply::json(&reply)).await.unwrap();
+    let verdicts: Vec<_> = facts.steps.current.iter().map(fact_verdict).collect();
     assert_eq!(verdicts, [Whole(5), Overloaded, Whole(5)]);
 }
 
-/// A good reply to [`everything`].
+/// A valid reply to [`everything`].
 fn good() -> Value {
     let key = |second: i64| at(second).timestamp_millis();
     json!({"responses": [{
@@ -217,42 +219,48 @@ fn good() -> Value {
 }
 
 #[tokio::test]
-async fn a_good_reply_is_read_as_it_is() {
-    let facts = answered(everything(), 1, Canned::json(&good())).await.unwrap();
-    assert_eq!(of_fact(&facts.steps.current[0]), Whole(6));
+async fn a_valid_reply_gives_its_figures() {
+    let facts = facts_of(everything(), 1, CannedReply::json(&good())).await.unwrap();
+    assert_eq!(fact_verdict(&facts.steps.current[0]), Whole(6));
     assert_eq!(facts.series[0].clone().unwrap().value, [4, 6]);
-    let apart: Vec<_> = facts.steps.by_activity.iter().map(|(id, counts)| (id.0, of_fact(&counts[0]))).collect();
-    assert_eq!(apart, [(77, Whole(3)), (78, Whole(7))]);
+    let per_activity: Vec<_> =
+        facts.steps.by_activity.iter().map(|(id, counts)| (id.0, fact_verdict(&counts[0]))).collect();
+    assert_eq!(per_activity, [(77, Whole(3)), (78, Whole(7))]);
 }
 
-/// Nothing of an answer is taken for complete.
-async fn incomplete(what: &str, reply: Canned, expected: Verdict) {
-    match answered(everything(), 1, reply).await {
-        Err(error) => assert_eq!(of_error(&error), expected, "{what}: {error}"),
+/// Checks that the reply fails the whole question with this verdict. `what` names it.
+async fn check_rejected(what: &str, reply: CannedReply, expected: Verdict) {
+    match facts_of(everything(), 1, reply).await {
+        Err(error) => assert_eq!(error_verdict(&error), expected, "{what}: {error}"),
         Ok(facts) => panic!("{what}: {facts:?}"),
     }
 }
 
 #[tokio::test]
-async fn a_reply_that_is_cut_anywhere_is_no_reply() {
+async fn a_truncated_reply_is_rejected_wherever_it_ends() {
     let text = good().to_string();
     for length in (0..text.len()).step_by(7) {
-        incomplete("cut", Canned::Sized(200, text.as_bytes()[..length].into()), Malformed).await;
+        check_rejected("truncated", CannedReply::Sized(200, text.as_bytes()[..length].into()), Malformed).await;
     }
-    incomplete("cut on the way", Canned::Cut(200, text.len(), text.as_bytes()[..200].into()), Lost).await;
+    check_rejected(
+        "truncated before its content-length",
+        CannedReply::Cut(200, text.len(), text.as_bytes()[..200].into()),
+        Lost,
+    )
+    .await;
 }
 
 #[tokio::test]
-async fn a_reply_with_one_thing_wrong_is_not_believed() {
+async fn a_reply_with_one_wrong_member_is_rejected() {
     let search = "/responses/0";
     let wrong: &[(&str, &str, Value, Verdict)] = &[
         ("no status", "/status", Value::Null, Malformed),
         ("a status of its own", "/status", json!(503), Unavailable),
-        ("an odd status", "/status", json!(302), Malformed),
+        ("a redirect status", "/status", json!(302), Malformed),
         ("an error beside numbers", "/error", json!({"type": "some_exception"}), Unavailable),
         ("an error as a sentence", "/error", json!("it went wrong"), Unavailable),
-        ("not said whether it timed out", "/timed_out", Value::Null, Malformed),
-        ("timed out in words", "/timed_out", json!("false"), Malformed),
+        ("no time-out flag", "/timed_out", Value::Null, Malformed),
+        ("a time-out flag as text", "/timed_out", json!("false"), Malformed),
         ("no shards", "/_shards", Value::Null, Malformed),
         ("zero shards", "/_shards/total", json!(0), Unavailable),
         ("another number of shards", "/_shards/total", json!(2), Unavailable),
@@ -261,14 +269,14 @@ async fn a_reply_with_one_thing_wrong_is_not_believed() {
         ("shards below zero", "/_shards/failed", json!(-1), Malformed),
         ("no hits", "/hits", Value::Null, Malformed),
         ("hits as a list", "/hits", json!([]), Malformed),
-        ("at least so many", "/hits/total/relation", json!("gte"), Malformed),
+        ("a lower bound", "/hits/total/relation", json!("gte"), Malformed),
         ("an unknown relation", "/hits/total/relation", json!("about"), Malformed),
         ("no relation", "/hits/total/relation", Value::Null, Malformed),
         ("a negative total", "/hits/total/value", json!(-1), Malformed),
-        ("a broken total", "/hits/total/value", json!(10.5), Malformed),
+        ("a fractional total", "/hits/total/value", json!(10.5), Malformed),
         ("a total as text", "/hits/total/value", json!("10"), Malformed),
         ("a total as a list", "/hits/total/value", json!([10]), Malformed),
-        ("a total of old", "/hits/total", json!(10), Malformed),
+        ("a total as before version 7", "/hits/total", json!(10), Malformed),
         ("no aggregations", "/aggregations", Value::Null, Malformed),
         ("aggregations as a list", "/aggregations", json!([]), Malformed),
         ("no users", "/aggregations/users", Value::Null, Malformed),
@@ -276,40 +284,35 @@ async fn a_reply_with_one_thing_wrong_is_not_believed() {
         ("users of null", "/aggregations/users/value", Value::Null, Malformed),
         ("no sessions", "/aggregations/anonymous/sessions", Value::Null, Malformed),
         ("more subjects than events", "/aggregations/users/value", json!(9), Malformed),
-        ("subjects beyond counting", "/aggregations/users/value", json!(u64::MAX), Malformed),
+        ("subjects that overflow", "/aggregations/users/value", json!(u64::MAX), Malformed),
         ("no hours", "/aggregations/hours", Value::Null, Malformed),
         ("hours without buckets", "/aggregations/hours/each", json!({}), Malformed),
         ("hours that do not add up", "/aggregations/hours/each/buckets/0/doc_count", json!(5), Malformed),
-        ("hours beyond counting", "/aggregations/hours/each/buckets/0/doc_count", json!(u64::MAX), Malformed),
+        ("hours that overflow", "/aggregations/hours/each/buckets/0/doc_count", json!(u64::MAX), Malformed),
         (
-            "an hour that was not asked for",
+            "an hour outside the question",
             "/aggregations/hours/each/buckets/0/key",
             json!(1_731_400_000_000_i64),
             Malformed,
         ),
         ("an hour of long ago", "/aggregations/hours/each/buckets/0/key", json!(0), Malformed),
-        ("an hour in words", "/aggregations/hours/each/buckets/0/key", json!("noon"), Malformed),
+        ("an hour as text", "/aggregations/hours/each/buckets/0/key", json!("noon"), Malformed),
         ("more events by hour than events", "/aggregations/hours/doc_count", json!(11), Malformed),
         ("no activities", "/aggregations/activities", Value::Null, Malformed),
-        ("activities left out", "/aggregations/activities/sum_other_doc_count", json!(1), Malformed),
+        ("other activities", "/aggregations/activities/sum_other_doc_count", json!(1), Malformed),
         ("activities estimated", "/aggregations/activities/doc_count_error_upper_bound", json!(3), Malformed),
-        ("an activity that was not asked for", "/aggregations/activities/buckets/0/key", json!(79), Malformed),
+        ("an activity outside the question", "/aggregations/activities/buckets/0/key", json!(79), Malformed),
         ("an activity twice", "/aggregations/activities/buckets/0/key", json!(77), Malformed),
-        ("an activity that is none", "/aggregations/activities/buckets/0/key", json!("77a"), Malformed),
-        ("half an activity", "/aggregations/activities/buckets/0/key", json!(77.5), Malformed),
-        ("an activity with less than its own", "/aggregations/activities/buckets/0/doc_count", json!(6), Malformed),
-        (
-            "an activity left out without a word",
-            "/aggregations/activities/buckets",
-            json!([{"key": 78, "doc_count": 7}]),
-            Malformed,
-        ),
-        ("no activity at all", "/aggregations/activities/buckets", json!([]), Malformed),
-        ("an activity with more than all", "/aggregations/activities/buckets/0/doc_count", json!(11), Malformed),
+        ("an activity that is no id", "/aggregations/activities/buckets/0/key", json!("77a"), Malformed),
+        ("a fractional activity", "/aggregations/activities/buckets/0/key", json!(77.5), Malformed),
+        ("an activity with too few events", "/aggregations/activities/buckets/0/doc_count", json!(6), Malformed),
+        ("a missing activity", "/aggregations/activities/buckets", json!([{"key": 78, "doc_count": 7}]), Malformed),
+        ("no activity bucket", "/aggregations/activities/buckets", json!([]), Malformed),
+        ("an activity with more events than all", "/aggregations/activities/buckets/0/doc_count", json!(11), Malformed),
     ];
-    for (what, place, value, expected) in wrong {
+    for (what, pointer, value, expected) in wrong {
         let mut reply = good();
-        let (parent, name) = place.rsplit_once('/').unwrap();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
         match reply.pointer_mut(&format!("{search}{parent}")).unwrap() {
             Value::Object(members) if value.is_null() => {
                 members.remove(name);
@@ -319,12 +322,12 @@ async fn a_reply_with_one_thing_wrong_is_not_believed() {
             }
             other => panic!("{what}: {other}"),
         }
-        incomplete(what, Canned::json(&reply), *expected).await;
+        check_rejected(what, CannedReply::json(&reply), *expected).await;
     }
 }
 
 #[tokio::test]
-async fn text_that_is_no_such_reply_is_not_believed() {
+async fn a_text_of_another_form_is_rejected() {
     let good = good().to_string();
     let with = |old: &str, new: &str| {
         assert!(good.contains(old), "{old}");
@@ -374,40 +377,43 @@ async fn text_that_is_no_such_reply_is_not_believed() {
     ];
     for (status, text, expected) in wrong {
         let what = text.chars().take(60).collect::<String>();
-        incomplete(&format!("{status} {what}"), Canned::Sized(status, text.into()), expected).await;
+        check_rejected(&format!("{status} {what}"), CannedReply::Sized(status, text.into()), expected).await;
     }
     let mut bytes = good.clone().into_bytes();
     bytes[3] = 0xff;
-    incomplete("no text", Canned::Chunked(200, bytes), Malformed).await;
-    incomplete("packed", Canned::Chunked(200, vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3]), Malformed).await;
-    incomplete("no HTTP", Canned::Raw(b"\x00\x01\x02 nonsense \r\n\r\n".to_vec()), Unavailable).await;
-    incomplete("only a head", Canned::Raw(b"HTTP/1.1 200 OK\r\n".to_vec()), Lost).await;
-    incomplete("an endless length", Canned::Cut(200, usize::MAX / 4, good.into_bytes()), Malformed).await;
+    check_rejected("invalid UTF-8", CannedReply::Chunked(200, bytes), Malformed).await;
+    check_rejected("gzip", CannedReply::Chunked(200, vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3]), Malformed)
+        .await;
+    check_rejected("not HTTP", CannedReply::Raw(b"\x00\x01\x02 nonsense \r\n\r\n".to_vec()), Unavailable).await;
+    check_rejected("a head only", CannedReply::Raw(b"HTTP/1.1 200 OK\r\n".to_vec()), Lost).await;
+    check_rejected("an endless content-length", CannedReply::Cut(200, usize::MAX / 4, good.into_bytes()), Malformed)
+        .await;
 }
 
 #[tokio::test]
-async fn a_lost_shard_and_lost_time_make_every_figure_partial() {
+async fn a_lost_shard_or_a_time_out_makes_every_figure_partial() {
     let failures = json!([{"shard": 0, "reason": {"type": "some_exception"}}]);
-    for (place, value) in [
+    for (pointer, value) in [
         ("/timed_out", json!(true)),
         ("/_shards", json!({"total": 2, "successful": 1, "failed": 0})),
         ("/_shards", json!({"total": 1, "successful": 1, "failed": 0, "failures": failures})),
         ("/_shards", json!({"total": 1, "successful": 1, "failed": 0, "failures": [{}]})),
     ] {
         let mut reply = good();
-        let (parent, name) = place.rsplit_once('/').unwrap();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
         reply.pointer_mut(&format!("/responses/0{parent}")).unwrap()[name] = value;
         let shards = reply["responses"][0]["_shards"]["total"].as_u64().unwrap();
-        let facts = answered(everything(), shards, Canned::json(&reply)).await.unwrap();
-        assert_eq!(of_fact(&facts.steps.current[0]), Partial(6), "{place}");
-        assert!(facts.series[0].clone().unwrap().partial, "{place}");
-        assert!(facts.steps.by_activity.iter().all(|(_, counts)| matches!(of_fact(&counts[0]), Partial(_))), "{place}");
+        let facts = facts_of(everything(), shards, CannedReply::json(&reply)).await.unwrap();
+        assert_eq!(fact_verdict(&facts.steps.current[0]), Partial(6), "{pointer}");
+        assert!(facts.series[0].clone().unwrap().partial, "{pointer}");
+        let mut per_activity = facts.steps.by_activity.iter().map(|(_, counts)| fact_verdict(&counts[0]));
+        assert!(per_activity.all(|verdict| matches!(verdict, Partial(_))), "{pointer}");
     }
 }
 
 #[tokio::test]
-async fn a_reply_longer_than_is_read_is_refused() {
+async fn a_reply_beyond_the_longest_one_is_rejected() {
     let long = format!("{}{}", good(), " ".repeat(1 << 20));
-    incomplete("long, as it says", Canned::Sized(200, long.clone().into()), Malformed).await;
-    incomplete("long, as it turns out", Canned::Chunked(200, long.into()), Malformed).await;
+    check_rejected("long by its content-length", CannedReply::Sized(200, long.clone().into()), Malformed).await;
+    check_rejected("long, in chunks", CannedReply::Chunked(200, long.into()), Malformed).await;
 }

@@ -1,7 +1,7 @@
 //! Least privileges, on a server with security: a user who may read the indices and nothing else.
 //!
-//! `AXON_TEST_ELASTICSEARCH_SECURED_URL` names the server with that user and the password: the role that the readme describes,
-//! over `axon-test-*`. `AXON_TEST_ELASTICSEARCH_ADMIN_URL` names it with one who may make and drop indices.
+//! `AXON_TEST_ELASTICSEARCH_SECURED_URL` is the server's address with that user and password: the role of the readme,
+//! over `axon-test-*`. `AXON_TEST_ELASTICSEARCH_ADMIN_URL` is its address with a user who may create and drop indices.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -46,7 +46,7 @@ fn question() -> BehaviorQuestion {
     }
 }
 
-/// The server as the reader has it, and a client of who makes its indices.
+/// The server's address for the reader, and a client of the user who creates the indices.
 fn server() -> Option<(String, Elasticsearch)> {
     let url = server_url("AXON_TEST_ELASTICSEARCH_SECURED_URL")?;
     let admin = server_url("AXON_TEST_ELASTICSEARCH_ADMIN_URL")?;
@@ -57,20 +57,20 @@ fn credentials(url: &str) -> &str {
     url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).map(|(credentials, _)| credentials).unwrap()
 }
 
-/// The same server for another user.
+/// The server's address for another user.
 fn as_user(url: &str, credentials: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let host = rest.rsplit('@').next().unwrap();
     format!("{scheme}://{credentials}@{host}")
 }
 
-fn reading(url: &str, index: &str) -> EsBehavior {
+fn source_of(url: &str, index: &str) -> EsBehavior {
     let options = EsOptions::default().with_event_indices([index]).with_purchase_indices([index]);
     EsBehavior::with_options(store::client(url).unwrap(), options).unwrap()
 }
 
 #[tokio::test]
-async fn a_user_who_may_only_read_the_indices_is_enough() {
+async fn the_read_privilege_on_the_indices_is_enough() {
     let Some((url, owner)) = server() else { return };
     let index = common::unique("events");
     let click = EventRecord {
@@ -85,7 +85,7 @@ async fn a_user_who_may_only_read_the_indices_is_enough() {
     store::create_index(&owner, &index, mapping::template()).await.unwrap();
     common::write(&owner, &index, &[document(&click, Time::Date)]).await;
 
-    let source = reading(&url, &index);
+    let source = source_of(&url, &index);
     let facts = source.behavior(&question()).await;
     let probe = source.probe(at(0), Duration::from_secs(20)).await;
     let write = store::create_index(&store::client(&url).unwrap(), &common::unique("mine"), mapping::template()).await;
@@ -98,7 +98,7 @@ async fn a_user_who_may_only_read_the_indices_is_enough() {
     assert!(write.is_err(), "the reader may write");
 }
 
-/// All that is asked at once: both windows, the purchases' step, each activity apart, inflow, who is active.
+/// A question about all figures: both windows, purchases, each activity, a series, active subjects.
 fn everything(counting: Counting) -> BehaviorQuestion {
     let mut question = question();
     let hour = |back: i64| Window { from: at(-3_600 * back), to: at(-3_600 * (back - 1)) };
@@ -114,8 +114,8 @@ fn everything(counting: Counting) -> BehaviorQuestion {
     question
 }
 
-/// What the server answers to a request of this user's: its status, and its text.
-async fn said(url: &str, method: Method, path: &str, body: &str) -> (u16, String) {
+/// Sends a request as this user. Returns the status and the text of the reply.
+async fn send(url: &str, method: Method, path: &str, body: &str) -> (u16, String) {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "application/json".parse().unwrap());
     let client = store::client(url).unwrap();
@@ -123,14 +123,14 @@ async fn said(url: &str, method: Method, path: &str, body: &str) -> (u16, String
     (reply.status_code().as_u16(), reply.text().await.unwrap())
 }
 
-/// The server's own account of an index: what was ever written to it, and what it holds.
-async fn account(admin: &str, index: &str) -> String {
-    let part = "filter_path=indices.*.total.indexing.*_total,indices.*.total.docs";
-    said(admin, Method::Get, &format!("/{index}/_stats/indexing,docs?{part}"), "").await.1
+/// The server's statistics of an index: all writes since its creation, and its documents.
+async fn statistics(admin: &str, index: &str) -> String {
+    let filter = "filter_path=indices.*.total.indexing.*_total,indices.*.total.docs";
+    send(admin, Method::Get, &format!("/{index}/_stats/indexing,docs?{filter}"), "").await.1
 }
 
 #[tokio::test]
-async fn two_reading_requests_are_all_that_is_asked_and_nothing_is_written() {
+async fn only_two_kinds_of_requests_are_sent_and_nothing_is_written() {
     let Some((url, owner)) = server() else { return };
     let admin = server_url("AXON_TEST_ELASTICSEARCH_ADMIN_URL").unwrap();
     let index = common::unique("events");
@@ -146,17 +146,17 @@ async fn two_reading_requests_are_all_that_is_asked_and_nothing_is_written() {
     let events = [event("PAGE_VIEW", -5_000, "a"), event("PAGE_VIEW", -60, "a"), event("PURCHASE", -50, "a")];
     store::create_index(&owner, &index, mapping::template()).await.unwrap();
     common::write(&owner, &index, &events.map(|event| document(&event, Time::Date))).await;
-    let before = account(&admin, &index).await;
+    let before = statistics(&admin, &index).await;
 
     let server = url.rsplit('@').next().unwrap().trim_end_matches('/').parse().unwrap();
     let recorder = Recorder::before(server).await;
-    let source = reading(&format!("http://{}@{}", credentials(&url), recorder.address), &index);
-    let mut asked = Vec::new();
+    let source = source_of(&format!("http://{}@{}", credentials(&url), recorder.address), &index);
+    let mut answers = Vec::new();
     for counting in [Counting::Events, Counting::Subjects] {
-        asked.push(source.behavior(&everything(counting)).await);
+        answers.push(source.behavior(&everything(counting)).await);
     }
     let probe = source.probe(at(0), Duration::from_secs(20)).await;
-    let after = account(&admin, &index).await;
+    let after = statistics(&admin, &index).await;
 
     let mut writes = Vec::new();
     for (method, path, body) in [
@@ -167,13 +167,13 @@ async fn two_reading_requests_are_all_that_is_asked_and_nothing_is_written() {
         (Method::Post, format!("/{index}/_refresh"), String::new()),
         (Method::Put, format!("/{}", common::unique("mine")), String::new()),
     ] {
-        let (status, text) = said(&url, method, &path, &body).await;
+        let (status, text) = send(&url, method, &path, &body).await;
         writes.push((format!("{method:?} {path}"), status, text));
     }
-    let untouched = account(&admin, &index).await;
+    let after_writes = statistics(&admin, &index).await;
     store::drop_index(&owner, &index).await.unwrap();
 
-    for facts in asked {
+    for facts in answers {
         let facts = facts.unwrap();
         let counts =
             |steps: &[Fact<u64>]| -> Vec<u64> { steps.iter().map(|fact| fact.as_ref().unwrap().value).collect() };
@@ -192,55 +192,55 @@ async fn two_reading_requests_are_all_that_is_asked_and_nothing_is_written() {
         assert_eq!(status, 403, "{write}: {text}");
     }
     assert!(before.contains("\"index_total\":3"), "{before}");
-    assert_eq!((&after, &untouched), (&before, &before));
+    assert_eq!((&after, &after_writes), (&before, &before));
 }
 
-/// The bodies of the page's calls: what stands between `-d '` and the next quotation mark.
-fn documented() -> Vec<Value> {
+/// The JSON bodies of the calls on the page: each text between `-d '` and the next quotation mark.
+fn documented_bodies() -> Vec<Value> {
     let page = include_str!("../../../docs/operate/rights.md");
     let bodies = page.split("-d '").skip(1).map(|rest| rest.split('\'').next().unwrap());
     bodies.map(|body| serde_json::from_str(body).unwrap()).collect()
 }
 
 #[tokio::test]
-async fn the_page_for_operators_gives_the_rights_that_these_tests_run_with() {
+async fn the_documented_rights_are_those_of_these_tests() {
     let Some((url, _)) = server() else { return };
-    let documented = documented();
-    let [role, user, key, question] = &documented[..] else { panic!("{documented:?}") };
+    let bodies = documented_bodies();
+    let [role, user, key, question] = &bodies[..] else { panic!("{bodies:?}") };
     assert_eq!(user["roles"], json!(["axon_metrics_read"]));
     let readme = include_str!("../../README.md");
     assert!(readme.lines().any(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line == *role)), "{role}");
-    let (_, held) = said(&url, Method::Get, "/_security/user/_privileges", "").await;
-    let held: Value = serde_json::from_str(&held).unwrap();
+    let (_, reply) = send(&url, Method::Get, "/_security/user/_privileges", "").await;
+    let actual: Value = serde_json::from_str(&reply).unwrap();
     for role in [role, &key["role_descriptors"]["axon_metrics_read"]] {
-        assert_eq!(role.as_object().unwrap().keys().collect::<Vec<_>>(), ["indices"], "nothing else is given");
-        let given: Vec<_> = role["indices"].as_array().unwrap().iter().map(|of| &of["privileges"]).collect();
-        let held: Vec<_> = held["indices"].as_array().unwrap().iter().map(|of| &of["privileges"]).collect();
-        assert_eq!(given, held);
+        assert_eq!(role.as_object().unwrap().keys().collect::<Vec<_>>(), ["indices"], "no other rights");
+        let documented: Vec<_> = role["indices"].as_array().unwrap().iter().map(|of| &of["privileges"]).collect();
+        let actual: Vec<_> = actual["indices"].as_array().unwrap().iter().map(|of| &of["privileges"]).collect();
+        assert_eq!(documented, actual);
     }
-    assert_eq!((&held["cluster"], &held["global"]), (&json!([]), &json!([])));
-    let (_, told) = said(&url, Method::Post, "/_security/user/_has_privileges", &question.to_string()).await;
-    let told: Value = serde_json::from_str(&told).unwrap();
-    let told = &told["index"]["axon.event.behavior"];
-    assert_eq!(*told, json!({"read": true, "index": false, "delete": false}));
+    assert_eq!((&actual["cluster"], &actual["global"]), (&json!([]), &json!([])));
+    let (_, reply) = send(&url, Method::Post, "/_security/user/_has_privileges", &question.to_string()).await;
+    let reply: Value = serde_json::from_str(&reply).unwrap();
+    let privileges = &reply["index"]["axon.event.behavior"];
+    assert_eq!(*privileges, json!({"read": true, "index": false, "delete": false}));
 }
 
 #[tokio::test]
-async fn a_missing_right_is_named_and_nobody_is() {
+async fn a_missing_right_is_named_without_the_user() {
     let Some((url, owner)) = server() else { return };
     let hidden = format!("hidden-{}", common::unique("events"));
     store::create_index(&owner, &hidden, mapping::template()).await.unwrap();
     let (user, password) = credentials(&url).split_once(':').unwrap();
-    let refused = |url: &str| {
-        let source = reading(url, &hidden);
+    let error_of = |url: &str| {
+        let source = source_of(url, &hidden);
         async move { source.behavior(&question()).await.unwrap_err() }
     };
-    let hidden_index = refused(&url).await;
-    let wrong_password = refused(&as_user(&url, &format!("{user}:wrong"))).await;
+    let hidden_index = error_of(&url).await;
+    let wrong_password = error_of(&as_user(&url, &format!("{user}:wrong"))).await;
     store::drop_index(&owner, &hidden).await.unwrap();
-    for (error, named) in [(hidden_index, "read"), (wrong_password, "credentials")] {
+    for (error, name) in [(hidden_index, "read"), (wrong_password, "credentials")] {
         assert!(matches!(error, SourceError::Denied { .. }), "{error:?}");
         let text = format!("{error} {error:?}");
-        assert!(text.contains(named) && !text.contains(user) && !text.contains(password), "{text}");
+        assert!(text.contains(name) && !text.contains(user) && !text.contains(password), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests share: indices of their own on a real server, filled and dropped.
+//! Shared by the tests: a source over indices of a real server that a test creates, fills and drops.
 #![allow(dead_code, reason = "each test program uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -84,14 +84,14 @@ impl Drop for OwnedSource {
     }
 }
 
-/// A name that no other test uses.
+/// An index name that no other test uses. It ends with `name`.
 pub(crate) fn unique(name: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros();
     format!("axon-test-{now:x}-{}-{}.{name}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// An index to be made: its mappings, and how a document is written for it.
+/// An index for a test. If its mappings are null it is configured but not created.
 pub(crate) struct Index<'a> {
     pub(crate) mappings: Value,
     pub(crate) documents: Vec<Value>,
@@ -112,20 +112,20 @@ impl<'a> Index<'a> {
     }
 }
 
-/// A source over these indices; `None` without a server.
-pub(crate) async fn holding(indices: Vec<Index<'_>>) -> Option<OwnedSource> {
-    holding_with(indices, |options| options).await
+/// Creates and fills the indices. A source over them; `None` without a server.
+pub(crate) async fn source_over(indices: Vec<Index<'_>>) -> Option<OwnedSource> {
+    source_with(indices, |options| options).await
 }
 
 /// The same with other options.
-pub(crate) async fn holding_with(
+pub(crate) async fn source_with(
     indices: Vec<Index<'_>>,
     options: impl FnOnce(EsOptions) -> EsOptions,
 ) -> Option<OwnedSource> {
     let url = server_url(SERVER)?;
     let client = store::client(&url).unwrap();
     let (mut events, mut purchases, mut names) = (Vec::new(), Vec::new(), Vec::new());
-    let mut making = JoinSet::new();
+    let mut creations = JoinSet::new();
     for index in indices {
         let name = unique(index.name);
         if index.events {
@@ -134,27 +134,26 @@ pub(crate) async fn holding_with(
         if index.purchases {
             purchases.push(name.clone());
         }
-        // No mappings at all: the index is only named, not made.
         if !index.mappings.is_null() {
             let (client, name) = (client.clone(), name.clone());
-            making.spawn(async move {
+            creations.spawn(async move {
                 store::create_index(&client, &name, index.mappings).await.unwrap();
                 write(&client, &name, &index.documents).await;
             });
         }
         names.push(name);
     }
-    making.join_all().await;
+    creations.join_all().await;
     let options = options(EsOptions::default().with_event_indices(events).with_purchase_indices(purchases));
     let source = EsBehavior::with_options(client.clone(), options).unwrap();
     Some(OwnedSource { source, indices: names, client, url })
 }
 
-/// Writes documents and makes them visible.
+/// Writes documents and refreshes the index, so that searches see them.
 pub(crate) async fn write(client: &Elasticsearch, index: &str, documents: &[Value]) {
-    for some in documents.chunks(20_000) {
+    for chunk in documents.chunks(20_000) {
         let mut bulk = Bulk::default();
-        for document in some {
+        for document in chunk {
             bulk.document(index, None, |out| out.extend_from_slice(document.to_string().as_bytes()));
         }
         bulk.send(client, |_, _| false).await.unwrap();
@@ -162,20 +161,20 @@ pub(crate) async fn write(client: &Elasticsearch, index: &str, documents: &[Valu
     store::refresh(client, [index]).await.unwrap();
 }
 
-/// How an index of a test keeps times.
+/// The time encoding of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Time {
-    /// Float seconds, as the dynamic mapping makes them.
+    /// Float seconds, as a dynamic mapping has them.
     Float,
     /// The template's date, from ISO texts.
     Date,
     /// Double seconds.
     Double,
-    /// Long milliseconds.
+    /// LongBody milliseconds.
     Millis,
-    /// Milliseconds taken for seconds: dates in the year 58143.
+    /// Milliseconds stored as seconds: dates in the year 58143.
     Late,
-    /// Seconds taken for milliseconds: dates in 1970.
+    /// Seconds stored as milliseconds: dates in 1970.
     Early,
 }
 
@@ -206,7 +205,7 @@ impl Time {
     }
 }
 
-/// The platform's message.
+/// The document of an event, as the platform's messages have it.
 pub(crate) fn document(event: &EventRecord, time: Time) -> Value {
     let mut properties = json!({});
     if let Some(activity) = event.activity {
@@ -218,13 +217,14 @@ pub(crate) fn document(event: &EventRecord, time: Time) -> Value {
     })
 }
 
-/// The events in an index for behaviour and one for purchases.
+/// A source over two indices with these events: one for behaviour, one for purchases. A forged purchase is in the
+/// first.
 pub(crate) async fn platform(events: &[EventRecord], time: Time) -> Option<OwnedSource> {
     let documents = |purchases: bool| -> Vec<Value> {
-        let here = |event: &&EventRecord| (event.trigger == "PURCHASE" && !event.forged) == purchases;
-        events.iter().filter(here).map(|event| document(event, time)).collect()
+        let belongs = |event: &&EventRecord| (event.trigger == "PURCHASE" && !event.forged) == purchases;
+        events.iter().filter(belongs).map(|event| document(event, time)).collect()
     };
-    holding(vec![
+    source_over(vec![
         Index::of_events("behavior", time.mappings(), documents(false)),
         Index::of_purchases("commerce", time.mappings(), documents(true)),
     ])

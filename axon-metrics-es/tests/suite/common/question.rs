@@ -7,7 +7,7 @@ use axon_metrics::{
     source::{BehaviorQuestion, Counting, QueryScope},
 };
 
-/// So many seconds after the instant of the question.
+/// The instant this many seconds after the `as_of` of [`clicks`].
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_timestamp(1_731_407_400 + second, 0).unwrap()
 }

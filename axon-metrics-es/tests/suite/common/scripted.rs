@@ -1,4 +1,4 @@
-//! A server that answers as it is told, and keeps what it was asked.
+//! A server with scripted replies that records its requests.
 
 use std::{
     io,
@@ -14,37 +14,39 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// An answer: a status and a body, or bytes that are no HTTP at all.
+/// A scripted reply: a status and a body, or raw bytes.
 #[derive(Debug, Clone)]
-pub(crate) enum Canned {
+pub(crate) enum CannedReply {
+    /// With its `content-length`.
     Sized(u16, Vec<u8>),
+    /// In chunks, without a length.
     Chunked(u16, Vec<u8>),
-    /// A length that is not that of the body, after which the connection is closed.
+    /// With this `content-length`, whatever the length of the body. Then the connection is closed.
     Cut(u16, usize, Vec<u8>),
-    Long(Long),
+    LongBody(LongBody),
     Raw(Vec<u8>),
-    /// Nothing, for this long; then the connection is closed.
+    /// No reply for this time. Then the connection is closed.
     Silence(Duration),
 }
 
-impl Canned {
+impl CannedReply {
     pub(crate) fn json(body: &Value) -> Self {
         Self::Chunked(200, body.to_string().into())
     }
 }
 
-/// A body that is never held as a whole: a part of it is sent again and again.
+/// A long body that is never in memory as a whole: one part of it is sent repeatedly.
 #[derive(Debug, Clone)]
-pub(crate) struct Long {
+pub(crate) struct LongBody {
     pub(crate) start: String,
-    pub(crate) again: String,
+    pub(crate) part: String,
     pub(crate) times: usize,
     pub(crate) end: String,
 }
 
-impl Long {
+impl LongBody {
     pub(crate) fn bytes(&self) -> usize {
-        self.start.len() + self.again.len() * self.times + self.end.len()
+        self.start.len() + self.part.len() * self.times + self.end.len()
     }
 
     async fn send(&self, stream: &mut TcpStream) -> io::Result<()> {
@@ -52,44 +54,47 @@ impl Long {
         out.write_all(&head_of(200, &format!("content-length: {}", self.bytes()))).await?;
         out.write_all(self.start.as_bytes()).await?;
         for _ in 0..self.times {
-            out.write_all(self.again.as_bytes()).await?;
+            out.write_all(self.part.as_bytes()).await?;
         }
         out.write_all(self.end.as_bytes()).await?;
         out.flush().await
     }
 }
 
-/// What was asked: path with query, and body.
-pub(crate) type Asked = (String, String);
+/// A request: its path with the query, and its body.
+pub(crate) type Request = (String, String);
 
-pub(crate) struct Scripted {
+pub(crate) struct ScriptedServer {
     pub(crate) url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
-impl Scripted {
-    /// Answers each request by its number, path and body.
-    pub(crate) async fn start(answer: impl Fn(usize, &str, &str) -> Canned + Send + Sync + 'static) -> Self {
+impl ScriptedServer {
+    /// A server whose replies depend on the number, path and body of the request.
+    pub(crate) async fn start(answer: impl Fn(usize, &str, &str) -> CannedReply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (Arc::clone(&requests), Arc::new(answer));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, Arc::clone(&log), Arc::clone(&answer)));
             }
         });
-        Self { url, asked }
+        Self { url, requests }
     }
 
-    /// A server over indices with these mapped types and counts, which answers questions as told. The first two requests
-    /// are those that look at the indices.
-    pub(crate) async fn over(indices: Vec<Mapped>, answer: impl Fn(&str) -> Canned + Send + Sync + 'static) -> Self {
+    /// A server that answers probes by these indices, and questions by `answer`. The first two requests of a source are
+    /// a probe.
+    pub(crate) async fn over(
+        indices: Vec<IndexStub>,
+        answer: impl Fn(&str) -> CannedReply + Send + Sync + 'static,
+    ) -> Self {
         Self::start(move |_, path, body| {
             if path.contains("_field_caps") {
-                Canned::json(&field_caps(&indices))
+                CannedReply::json(&field_caps(&indices))
             } else if body.contains("\"units\"") || !body.contains("\"query\"") {
-                Canned::json(&counts(&indices))
+                CannedReply::json(&counts(&indices))
             } else {
                 answer(body)
             }
@@ -101,22 +106,22 @@ impl Scripted {
         EsBehavior::with_options(client(&self.url).unwrap(), options).unwrap()
     }
 
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 
-    /// The bodies of the questions, without those that look at the indices.
+    /// The bodies of the questions, without the requests of probes.
     pub(crate) fn questions(&self) -> Vec<String> {
-        let asked =
-            self.asked().into_iter().filter(|(path, body)| path.contains("_msearch") && body.contains("\"query\""));
-        asked.map(|(_, body)| body).filter(|body| !body.contains("\"units\"")).collect()
+        let searches =
+            self.requests().into_iter().filter(|(path, body)| path.contains("_msearch") && body.contains("\"query\""));
+        searches.map(|(_, body)| body).filter(|body| !body.contains("\"units\"")).collect()
     }
 }
 
 async fn serve(
     mut stream: TcpStream,
-    log: Arc<Mutex<Vec<Asked>>>,
-    answer: Arc<impl Fn(usize, &str, &str) -> Canned + Send + Sync + 'static>,
+    log: Arc<Mutex<Vec<Request>>>,
+    answer: Arc<impl Fn(usize, &str, &str) -> CannedReply + Send + Sync + 'static>,
 ) {
     let mut buffer = Vec::new();
     loop {
@@ -149,14 +154,14 @@ async fn serve(
             log.len() - 1
         };
         let (bytes, close) = match answer(number, &path, &body) {
-            Canned::Raw(bytes) => (bytes, true),
-            Canned::Sized(status, body) => {
+            CannedReply::Raw(bytes) => (bytes, true),
+            CannedReply::Sized(status, body) => {
                 ([head_of(status, &format!("content-length: {}", body.len())), body].concat(), false)
             }
-            Canned::Cut(status, length, body) => {
+            CannedReply::Cut(status, length, body) => {
                 ([head_of(status, &format!("content-length: {length}")), body].concat(), true)
             }
-            Canned::Chunked(status, body) => {
+            CannedReply::Chunked(status, body) => {
                 let mut bytes = head_of(status, "transfer-encoding: chunked");
                 for chunk in body.chunks(16 << 10) {
                     bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
@@ -166,11 +171,11 @@ async fn serve(
                 bytes.extend_from_slice(b"0\r\n\r\n");
                 (bytes, false)
             }
-            Canned::Long(long) => match long.send(&mut stream).await {
+            CannedReply::LongBody(long) => match long.send(&mut stream).await {
                 Ok(()) => continue,
                 Err(_) => return,
             },
-            Canned::Silence(time) => {
+            CannedReply::Silence(time) => {
                 tokio::time::sleep(time).await;
                 return;
             }
@@ -186,11 +191,11 @@ fn head_of(status: u16, length: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} Some\r\ncontent-type: application/json\r\n{length}\r\n\r\n").into_bytes()
 }
 
-/// An index as a scripted server has it.
+/// An index of a scripted server.
 #[derive(Debug, Clone)]
-pub(crate) struct Mapped {
+pub(crate) struct IndexStub {
     pub(crate) name: &'static str,
-    /// Field and type.
+    /// Fields and their types.
     pub(crate) types: Vec<(&'static str, &'static str)>,
     pub(crate) shards: u64,
     pub(crate) records: u64,
@@ -200,8 +205,8 @@ pub(crate) struct Mapped {
 
 const TEXTS: [&str; 3] = ["triggerType", "sessionId", "pageUrl"];
 
-impl Mapped {
-    /// By its first document, with times of this type.
+impl IndexStub {
+    /// IndexStub dynamically by its first document, with times of this type.
     pub(crate) fn dynamic(name: &'static str, time: &'static str) -> Self {
         let mut types = vec![("occurredAt", time), ("userId", "long"), ("eventId", "long")];
         types.extend([("properties", "object"), ("properties.activityId", "long")]);
@@ -214,7 +219,7 @@ impl Mapped {
         Self { name, types, shards: 1, records: 1_000, units: [1_000, 0, 0] }
     }
 
-    /// By the platform's template.
+    /// IndexStub by the platform's template.
     pub(crate) fn template(name: &'static str) -> Self {
         let mut types = vec![("occurredAt", "date"), ("userId", "long"), ("eventId", "long")];
         types.extend([("properties", "object"), ("properties.activityId", "long")]);
@@ -222,7 +227,7 @@ impl Mapped {
         Self { name, types, shards: 1, records: 1_000, units: [0, 1_000, 0] }
     }
 
-    pub(crate) fn counted_in(mut self, units: [u64; 3]) -> Self {
+    pub(crate) fn with_units(mut self, units: [u64; 3]) -> Self {
         self.units = units;
         self
     }
@@ -233,8 +238,8 @@ impl Mapped {
     }
 }
 
-/// The mapped types of indices, as asked for by field.
-pub(crate) fn field_caps(indices: &[Mapped]) -> Value {
+/// The reply to the first request of a probe: the mapped types of the indices.
+pub(crate) fn field_caps(indices: &[IndexStub]) -> Value {
     let mut fields = json!({});
     let names: Vec<_> = indices.iter().map(|index| index.name).collect();
     for index in indices {
@@ -249,22 +254,22 @@ pub(crate) fn field_caps(indices: &[Mapped]) -> Value {
     json!({"indices": names, "fields": fields})
 }
 
-/// How many records indices hold, and in which units their times are.
-pub(crate) fn counts(indices: &[Mapped]) -> Value {
-    let count = |index: &Mapped| {
+/// The reply to the second request of a probe: the records of each index, and the units of their times.
+pub(crate) fn counts(indices: &[IndexStub]) -> Value {
+    let count = |index: &IndexStub| {
         let units: Vec<_> = index.units.iter().map(|count| json!({"doc_count": count})).collect();
         json!({
             "status": 200, "timed_out": false, "_shards": shards(index.shards),
             "hits": {"total": {"value": index.records, "relation": "eq"}}, "aggregations": {"units": {"buckets": units}},
         })
     };
-    // In the order of the names, as asked.
+    // In the order of the request, which sorts the names.
     let mut indices = indices.to_vec();
     indices.sort_by_key(|index| index.name);
     json!({"responses": indices.iter().map(count).collect::<Vec<_>>()})
 }
 
-/// All of this many shards answered.
+/// The member `_shards` of a reply in which all of this many shards answered.
 pub(crate) fn shards(total: u64) -> Value {
     json!({"total": total, "successful": total, "skipped": 0, "failed": 0})
 }
