@@ -1,5 +1,6 @@
-//! The catalog: campaigns with their activities, in one statement.
-//! Lives here: the statement, and its rows as a catalog. Lives elsewhere: how long it is kept (the core).
+//! The catalog: campaigns with their activities, by one statement.
+//! Lives here: the statement, and turning its rows into a catalog. Lives elsewhere: the cache of the catalog (the
+//! core).
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,13 +25,15 @@ use crate::{
     text_row::{Amount, CellError, Cells, TextRow},
 };
 
-/// What exists: campaigns, their activities, limits, dates and products, from `campaigns` and `campaign_activities`.
-/// Clones share everything.
+/// A [`CatalogSource`] over MySQL or MariaDB: campaigns with their activities, limits, dates and products, from
+/// `campaigns` and `campaign_activities`. Clones share all state.
 ///
-/// - Every status is listed, as the embedded store does: a draft or an ended campaign can be looked at.
-/// - A limit of 0 is a limit of 0; so is a negative one, since the platform admits nobody then. None is no limit.
-/// - A date of `0000-00-00` is no date. An activity of a campaign that is not there is not listed; neither is a row whose
-///   id is no id (0 or negative), which health counts.
+/// - Campaigns of every status are listed, drafts and ended ones too, as in the embedded store.
+/// - A negative limit is read as 0, since the platform admits nobody in either case. NULL is no limit.
+/// - A date of `0000-00-00` is no date.
+/// - Activities of a missing campaign are not listed. Nor are rows with an invalid id (0 or negative), which a health
+///   report counts.
+/// - No rows: an empty catalog. A missing table is an error.
 #[derive(Debug, Clone)]
 pub struct MySqlCatalog {
     store: Store,
@@ -38,13 +41,13 @@ pub struct MySqlCatalog {
 }
 
 impl MySqlCatalog {
-    /// The catalog in the database of this pool; [`pool_options`](crate::pool_options) makes a good one. Nothing is asked
-    /// before the first question.
+    /// A catalog in the database of this pool; see [`pool_options`](crate::pool_options). Connects with the first
+    /// question.
     pub fn new(pool: MySqlPool) -> Self {
         Self::with_options(pool, MySqlOptions::default())
     }
 
-    /// The same, read as the options say.
+    /// The same with other options.
     pub fn with_options(pool: MySqlPool, options: MySqlOptions) -> Self {
         Self { store: Store::new(pool), options: Arc::new(options) }
     }
@@ -62,26 +65,25 @@ impl CatalogSource for MySqlCatalog {
 
     async fn catalog(&self, budget: Duration) -> Result<Catalog, SourceError> {
         let deadline = Instant::now() + budget;
-        let schema = self.store.schema(deadline).await.map_err(|cause| cause.during(Query::Tables))?;
-        let read = self.read(&schema, deadline).await;
-        Ok(read.map_err(|cause| cause.during(Query::Catalog))?.catalog)
+        let schema = self.store.schema(deadline).await.map_err(|cause| cause.during(Query::Schema))?;
+        let rows = self.read(&schema, deadline).await;
+        Ok(rows.map_err(|cause| cause.during(Query::Catalog))?.catalog)
     }
 
     async fn probe(&self, _: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         let deadline = Instant::now() + budget;
-        let schema = self.store.refresh_schema(deadline).await.map_err(|cause| cause.during(Query::Tables))?;
-        let read = self.read(&schema, deadline).await.map_err(|cause| cause.during(Query::Catalog))?;
-        Ok(health::of_catalog(&schema, &self.options, &read.catalog, read.skipped))
+        let schema = self.store.refresh_schema(deadline).await.map_err(|cause| cause.during(Query::Schema))?;
+        let rows = self.read(&schema, deadline).await.map_err(|cause| cause.during(Query::Catalog))?;
+        Ok(health::of_catalog(&schema, &self.options, &rows.catalog, rows.skipped))
     }
 }
 
-/// All of both tables, which are small: no index helps. What is text in one schema and an enumeration in another comes as
-/// text from both.
+/// Reads both tables as a whole: they are small. The cast gives text whether the column is a text or an enumeration.
 pub(crate) const STATEMENT: &str = "SELECT c.id, c.name, c.start_at, c.end_at, c.budget, \
     a.id, a.name, CAST(a.activity_type AS CHAR), a.start_date, a.end_date, a.limit_count, a.product_id \
     FROM campaigns AS c LEFT JOIN campaign_activities AS a ON a.campaign_id = c.id ORDER BY c.id, a.id";
 
-/// A catalog, and how many rows could not be listed since their id is invalid.
+/// A catalog, and the number of rows that were skipped because of an invalid id.
 #[derive(Debug)]
 struct CatalogRows {
     catalog: Catalog,
@@ -126,7 +128,7 @@ fn read_row(
         name: cells.some_text("campaigns.name")?.to_owned(),
         start: date(cells, TimeColumn::CampaignStart, "campaigns.start_at")?,
         end: date(cells, TimeColumn::CampaignEnd, "campaigns.end_at")?,
-        // No figure is made of it: one that is beyond our decimals is none.
+        // No figure uses it, so a budget that does not fit into a decimal is left out instead of failing the catalog.
         budget: cells.amount("campaigns.budget")?.and_then(|amount| match amount {
             Amount::Exact(money) => Some(money),
             Amount::TooLarge => None,
@@ -134,9 +136,9 @@ fn read_row(
         activities: Vec::new(),
     };
     let Some(activity) = cells.text("campaign_activities.id")? else { return Ok(Some((campaign, None))) };
-    let Some(activity) = self::id(Some(activity)) else { return Ok(Some((campaign, Some(None)))) };
+    let Some(activity_id) = self::id(Some(activity)) else { return Ok(Some((campaign, Some(None)))) };
     let activity = Activity {
-        id: ActivityId(activity),
+        id: ActivityId(activity_id),
         name: cells.some_text("campaign_activities.name")?.to_owned(),
         kind: ActivityKind::from(cells.some_text("campaign_activities.activity_type")?.to_owned()),
         start: date(cells, TimeColumn::ActivityStart, "campaign_activities.start_date")?,
@@ -147,7 +149,7 @@ fn read_row(
     Ok(Some((campaign, Some(Some(activity)))))
 }
 
-/// An id, if it is one: a signed and an unsigned column can both hold what is none.
+/// A valid id; else `None`. Signed and unsigned columns can both hold invalid ones.
 fn id(text: Option<&str>) -> Option<u64> {
     text?.parse().ok().filter(|id| (1..=MAX_ID).contains(id))
 }
@@ -165,8 +167,8 @@ mod tests {
     #[test]
     fn dates_are_read_in_the_configured_offset() {
         let rows = [row(["77", "Chair", "FIRST_COME_FIRST_SERVE", "2024-11-06 09:00:00", "NULL", "100", "456"])];
-        let read = read_rows(&rows, &Schema::of_mysql(), &MySqlOptions::default()).expect("a catalog");
-        let campaign = &read.catalog.campaigns()[0];
+        let result = read_rows(&rows, &Schema::of_mysql(), &MySqlOptions::default()).expect("a catalog");
+        let campaign = &result.catalog.campaigns()[0];
         let text = |date: Option<Timestamp>| date.map(|date| date.to_rfc3339());
         assert_eq!(text(campaign.start), Some("2024-11-05T15:00:00+00:00".to_owned()));
         assert_eq!(text(campaign.activities[0].start), Some("2024-11-06T00:00:00+00:00".to_owned()));
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_rows_are_skipped_or_read_as_the_platform_would() {
+    fn invalid_ids_are_skipped_and_other_values_read_as_the_platform_does() {
         let none = "NULL";
         let rows = [
             row(["0", "Zero", "COUPON", none, none, none, none]),
@@ -182,19 +184,19 @@ mod tests {
             row(["7", "Closed", "SOMETHING_NEW", "0000-00-00 00:00:00", none, "-1", "0"]),
             row(["8", "Open", "COUPON", none, none, none, none]),
         ];
-        let read = read_rows(&rows, &Schema::of_mysql(), &MySqlOptions::default()).expect("a catalog");
-        assert_eq!(read.skipped, 2);
-        let activities = &read.catalog.campaigns()[0].activities;
+        let result = read_rows(&rows, &Schema::of_mysql(), &MySqlOptions::default()).expect("a catalog");
+        assert_eq!(result.skipped, 2);
+        let activities = &result.catalog.campaigns()[0].activities;
         assert_eq!(activities.iter().map(|activity| activity.limit).collect::<Vec<_>>(), [Some(0), None]);
         assert_eq!((activities[0].start, activities[0].product), (None, None));
         assert_eq!(activities[0].kind.as_str(), "SOMETHING_NEW");
     }
 
     #[test]
-    fn one_id_twice_is_no_catalog() {
+    fn a_duplicate_id_is_an_error() {
         let chair = || row(["77", "Chair", "COUPON", "NULL", "NULL", "NULL", "NULL"]);
         let error =
-            read_rows(&[chair(), chair()], &Schema::of_mysql(), &MySqlOptions::default()).expect_err("no catalog");
-        assert!(matches!(error, Cause::NoCatalog(_)), "{error:?}");
+            read_rows(&[chair(), chair()], &Schema::of_mysql(), &MySqlOptions::default()).expect_err("a duplicate id");
+        assert!(matches!(error, Cause::InvalidCatalog(_)), "{error:?}");
     }
 }

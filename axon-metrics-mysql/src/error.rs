@@ -1,6 +1,7 @@
-//! Why a query failed: which one it was, and what came instead. The one conversion to `SourceError`.
+//! The causes of a failed query, and their conversion to `SourceError`.
 //!
-//! Causes go to a log, and messages of a server name users and hosts: only those known not to are passed on.
+//! Causes are logged. Messages of a server can name users and hosts, so only messages known to be harmless are passed
+//! on.
 
 use std::{fmt, io, sync::Arc};
 
@@ -9,9 +10,9 @@ use sqlx::mysql::MySqlDatabaseError;
 
 use crate::{NAME, text_row::CellError};
 
-/// A query that failed.
+/// A cause, and the query that it ended.
 #[derive(Debug, thiserror::Error)]
-#[error("{query}")]
+#[error("{query} failed")]
 pub(crate) struct QueryError {
     pub(crate) query: Query,
     #[source]
@@ -23,12 +24,12 @@ pub(crate) struct QueryError {
 pub(crate) enum Query {
     Catalog,
     /// Steps, and the promotion's sales.
-    Attributed,
-    /// Sales of the shop and of others.
-    Products,
-    /// Sales of the shop in the weeks before.
+    ByActivity,
+    /// Sales without an activity, and of other activities.
+    ByProduct,
+    /// Sales without an activity over weeks.
     History,
-    Tables,
+    Schema,
     Health,
 }
 
@@ -36,10 +37,10 @@ impl Query {
     fn expected(self) -> &'static str {
         match self {
             Self::Catalog => "campaigns with their activities",
-            Self::Attributed => "counts and sums of activities",
-            Self::Products => "sums of products",
-            Self::History => "sums of products over time",
-            Self::Tables => "tables and columns",
+            Self::ByActivity => "counts and sums per activity",
+            Self::ByProduct => "sums per product",
+            Self::History => "sums per product and time",
+            Self::Schema => "tables and columns",
             Self::Health => "newest rows and session settings",
         }
     }
@@ -48,24 +49,24 @@ impl Query {
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Catalog => "reading campaigns and activities",
-            Self::Attributed => "counting rows of activities",
-            Self::Products => "summing purchases of products",
-            Self::History => "summing purchases of products over weeks",
-            Self::Tables => "looking which tables and columns there are",
-            Self::Health => "looking at the newest rows",
+            Self::Catalog => "catalog query",
+            Self::ByActivity => "ledger query by activity",
+            Self::ByProduct => "ledger query by product",
+            Self::History => "history query",
+            Self::Schema => "schema probe",
+            Self::Health => "health query",
         })
     }
 }
 
-/// What came instead of an answer.
+/// Why a query failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
-    #[error("no answer in time")]
+    #[error("no answer before the deadline")]
     TooSlow,
-    #[error("no connection of the pool was free in time")]
+    #[error("no connection of the pool was free before the deadline")]
     PoolBusy,
-    #[error("no connection could be made")]
+    #[error("connecting failed")]
     NoConnection(#[source] Box<Cause>),
     #[error("the TLS handshake failed: {0}")]
     Tls(&'static str),
@@ -78,17 +79,17 @@ pub(crate) enum Cause {
     #[error("{0}")]
     Wrong(&'static str),
     #[error(transparent)]
-    NoCatalog(#[from] axon_metrics::catalog::CatalogError),
-    /// The connection was lost, and so was the new one on which the question was asked once more: enough for one question.
-    #[error("twice: {0}")]
-    Twice(Box<Cause>),
-    /// What several questions waited for.
+    InvalidCatalog(#[from] axon_metrics::catalog::CatalogError),
+    /// An idle connection was lost, and the new connection of the one retry, too. It is not retried again.
+    #[error("the retry on a new connection failed: {0}")]
+    RetryFailed(Box<Cause>),
+    /// The cause of a shared task, which several questions report.
     #[error(transparent)]
     Shared(Arc<Cause>),
 }
 
 impl Cause {
-    /// The connection is gone, and another may do.
+    /// Whether the connection is lost, so that the query may succeed on another one.
     pub(crate) fn lost_connection(&self) -> bool {
         match self {
             Self::Driver(error) => matches!(error, sqlx::Error::Io(_)),
@@ -98,16 +99,16 @@ impl Cause {
         }
     }
 
-    /// The cause of a question that was asked twice.
-    pub(crate) fn twice(self) -> Self {
-        if matches!(self.kind(), Kind::Lost) { Self::Twice(Box::new(self)) } else { self }
+    /// The cause after a retry. A second lost connection is not retried by the core either.
+    pub(crate) fn after_retry(self) -> Self {
+        if matches!(self.kind(), Kind::Lost) { Self::RetryFailed(Box::new(self)) } else { self }
     }
 
     fn is_refused_connection(&self) -> bool {
         matches!(self, Self::Driver(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
-    /// The tables are not those of the cached schema.
+    /// Whether the tables differ from the cached schema.
     pub(crate) fn is_schema_mismatch(&self) -> bool {
         matches!(self, Self::Server(fault) if matches!(fault.number, NO_TABLE | NO_COLUMN | COLUMN_DENIED))
     }
@@ -124,32 +125,33 @@ impl From<sqlx::Error> for Cause {
             return Self::Server(ServerFault::of(fault));
         }
         match error {
-            // Its text can name the host.
-            sqlx::Error::Tls(error) => Self::Tls(tls(&error.to_string())),
+            // The text can name the host.
+            sqlx::Error::Tls(error) => Self::Tls(tls_reason(&error.to_string())),
             sqlx::Error::PoolTimedOut => Self::PoolBusy,
             other => Self::Driver(other),
         }
     }
 }
 
-fn tls(text: &str) -> &'static str {
+/// A harmless name for the reason of a failed TLS handshake.
+fn tls_reason(text: &str) -> &'static str {
     const KNOWN: [&str; 5] =
         ["UnknownIssuer", "Expired", "NotValidForName", "NotValidYet", "server does not support TLS"];
     KNOWN.into_iter().find(|known| text.contains(known)).unwrap_or("refused")
 }
 
-/// What a server says is wrong.
+/// An error of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerFault {
     pub(crate) number: u16,
     state: String,
-    /// Where it names neither users nor hosts.
+    /// Only of errors whose messages name neither users nor hosts.
     message: Option<String>,
-    /// The table it speaks of, if it is one of ours.
+    /// The table that the message names, if this crate reads it.
     table: Option<&'static str>,
 }
 
-/// The tables this crate reads; those whose names hold another's first.
+/// The tables that this crate reads. A name that contains another one comes first.
 const TABLES: [&str; 4] = ["campaign_activity_entries", "campaign_activities", "campaigns", "purchases"];
 
 const NO_COLUMN: u16 = 1054;
@@ -165,7 +167,7 @@ impl ServerFault {
     }
 
     fn new(number: u16, state: &str, message: &str) -> Self {
-        // No database, unknown table, column, function or variable, syntax, interrupted, time is up.
+        // No database; unknown database, table, column, function or variable; syntax; query interrupted; time limit.
         const HARMLESS: [u16; 11] = [1046, 1049, 1054, 1064, 1146, 1176, 1193, 1305, 1317, 1969, 3024];
         Self {
             number,
@@ -185,19 +187,17 @@ impl ServerFault {
 
     fn kind(&self) -> Kind {
         match self.number {
-            TABLE_DENIED | COLUMN_DENIED => {
-                Kind::Denied(format!("SELECT on {}", self.table.unwrap_or("the tables it asked")))
-            }
-            1044 => Kind::Denied("the database is not for this user".to_owned()),
-            // User or password; host not allowed or blocked; password expired; account locked, on either server.
+            TABLE_DENIED | COLUMN_DENIED => Kind::Denied(format!("SELECT on {}", self.table.unwrap_or("a table"))),
+            1044 => Kind::Denied("access to the database (server error 1044)".to_owned()),
+            // On either server: wrong user or password, host blocked or not allowed, password expired, account locked.
             1045 | 1129 | 1130 | 1524 | 1698 | 1820 | 1862 | 3118 | 4151 => {
                 Kind::Denied(format!("the login (server error {})", self.number))
             }
-            1227 => Kind::Denied("a privilege of the server (server error 1227)".to_owned()),
-            // Too many connections: of all, of this user, per hour.
+            1227 => Kind::Denied("a server privilege (server error 1227)".to_owned()),
+            // Too many connections: in all, of this user, or per hour.
             1040 | 1203 | 1226 => Kind::Overloaded,
             IDLE_TOO_LONG | CONNECTION_KILLED => Kind::Lost,
-            // Time is up, interrupted, shutting down, lost on the way, or waiting for a lock.
+            // Time limit, interrupted, shutting down, network error, lock time-out, deadlock.
             3024 | 1969 | 1317 | 1053 | 1158..=1161 | 1205 | 1213 => Kind::Unavailable,
             _ => Kind::Malformed,
         }
@@ -211,7 +211,7 @@ impl fmt::Display for ServerFault {
     }
 }
 
-/// What a caller does about it.
+/// The kind of a failure, by what a caller does about it.
 enum Kind {
     Unavailable,
     Lost,
@@ -223,10 +223,10 @@ enum Kind {
 impl Cause {
     fn kind(&self) -> Kind {
         match self {
-            Self::TooSlow | Self::PoolBusy | Self::Tls(_) | Self::Twice(_) => Kind::Unavailable,
-            // The pool tries again and again by itself to connect to a server that refuses.
+            Self::TooSlow | Self::PoolBusy | Self::Tls(_) | Self::RetryFailed(_) => Kind::Unavailable,
+            // Not `Lost`, since the pool itself retries a refused connection.
             Self::NoConnection(cause) if cause.is_refused_connection() => Kind::Unavailable,
-            // A login that was refused is that, wherever it happened.
+            // A denied login and an overloaded server keep their kind.
             Self::NoConnection(cause) => match cause.kind() {
                 Kind::Malformed => Kind::Unavailable,
                 kind => kind,
@@ -236,10 +236,10 @@ impl Cause {
             Self::Driver(error) => match error {
                 sqlx::Error::Io(error) if connection_lost(error.kind()) => Kind::Lost,
                 sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Kind::Unavailable,
-                // An unknown error of the driver lands here and is seen.
+                // Unknown errors of the driver too, so that they are noticed.
                 _ => Kind::Malformed,
             },
-            Self::Cell(_) | Self::Wrong(_) | Self::NoCatalog(_) => Kind::Malformed,
+            Self::Cell(_) | Self::Wrong(_) | Self::InvalidCatalog(_) => Kind::Malformed,
         }
     }
 }
@@ -264,16 +264,16 @@ mod tests {
     use super::*;
 
     fn source_error(number: u16, message: &str) -> SourceError {
-        Cause::Server(ServerFault::new(number, "42000", message)).during(Query::Attributed).into()
+        Cause::Server(ServerFault::new(number, "42000", message)).during(Query::ByActivity).into()
     }
 
-    /// All that a log would print.
+    /// An error with its causes, as a log prints it.
     fn chain(error: &SourceError) -> String {
         ErrorChain(error).to_string()
     }
 
     #[test]
-    fn a_denial_names_the_right_that_is_missing_and_nobody() {
+    fn a_denial_names_the_missing_right_without_the_user() {
         let error = source_error(
             1142,
             "SELECT command denied to user 'axon_ro'@'10.0.0.7' for table 'campaign_activity_entries'",
@@ -284,45 +284,43 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_name_hosts_are_kept_back() {
+    fn messages_that_may_name_hosts_are_left_out() {
         let error = source_error(1040, "Too many connections");
         assert!(matches!(error, SourceError::Overloaded { .. }), "{error:?}");
         let error = source_error(9999, "something about '10.0.0.7'");
         assert_eq!(
             chain(&error),
-            "mysql sent something else than counts and sums of activities: counting rows of activities: server error 9999 (42000)"
+            "mysql sent something else than counts and sums per activity: ledger query by activity failed: server error 9999 (42000)"
         );
     }
 
     #[test]
-    fn a_statement_that_the_server_stopped_is_unavailable() {
+    fn a_statement_stopped_by_the_server_is_unavailable() {
         for number in [3024, 1969, 1317] {
             let error = source_error(number, "time is up");
             assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
         }
-        let refused = Cause::NoConnection(Box::new(Cause::Wrong("nonsense"))).during(Query::Tables).into();
-        assert!(matches!(refused, SourceError::Unavailable { .. }), "{refused:?}");
     }
 
     #[test]
-    fn a_connection_that_breaks_is_lost_and_after_two_of_them_it_is_enough() {
+    fn a_broken_connection_is_lost_and_a_failed_retry_is_unavailable() {
         let io = |kind: io::ErrorKind| Cause::Driver(sqlx::Error::Io(kind.into()));
-        let source_error = |cause: Cause| SourceError::from(cause.during(Query::Attributed));
+        let source_error = |cause: Cause| SourceError::from(cause.during(Query::ByActivity));
         let reset = || io(io::ErrorKind::ConnectionReset);
         for lost in [reset(), io(io::ErrorKind::UnexpectedEof), Cause::NoConnection(Box::new(reset()))] {
             let error = source_error(lost);
             assert!(matches!(error, SourceError::Lost { .. }), "{error:?}");
         }
         let refused = Cause::NoConnection(Box::new(io(io::ErrorKind::ConnectionRefused)));
-        for over in [reset().twice(), refused, io(io::ErrorKind::TimedOut)] {
-            let error = source_error(over);
+        for unavailable in [reset().after_retry(), refused, io(io::ErrorKind::TimedOut)] {
+            let error = source_error(unavailable);
             assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
         }
     }
 
     #[test]
-    fn what_is_no_answer_to_a_login_is_unavailable() {
-        let refused = Cause::NoConnection(Box::new(Cause::Wrong("nonsense"))).during(Query::Tables).into();
-        assert!(matches!(refused, SourceError::Unavailable { .. }), "{refused:?}");
+    fn a_garbled_reply_to_a_login_is_unavailable() {
+        let error = Cause::NoConnection(Box::new(Cause::Wrong("nonsense"))).during(Query::Schema).into();
+        assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
     }
 }

@@ -1,6 +1,6 @@
-//! The ledger: approved entries and purchases, in one statement by activity, one by product where sales are asked, and one
-//! for the weeks before where they are.
-//! Lives here: asking. Lives in the modules below: the statements, their rows, and the facts that follow.
+//! The ledger: approved entries and purchases. One statement by activity, one by product for a question about sales,
+//! one for a question about history.
+//! Lives here: sending the statements. Lives in the modules below: the statements, their rows, and the facts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,11 +34,15 @@ use facts::StatementResult;
 use ledger_row::LedgerRow;
 use statement::Statements;
 
-/// What the business recorded: approved entries and purchases, from `campaign_activity_entries` and `purchases`.
-/// Clones share everything.
+/// A [`LedgerSource`] over MySQL or MariaDB: approved entries from `campaign_activity_entries`, purchases from
+/// `purchases`. Clones share all state.
 ///
-/// Nothing is written, and nothing has to be created. Sums that a row with a negative or missing price or quantity would
-/// take part in are [`BadValue`](axon_metrics::Reason::BadValue), and not a number that may be too small.
+/// It only reads. No table or index has to be created.
+///
+/// - No rows: a measured 0. A table that does not exist is not measured.
+/// - Invalid rows, whose price or quantity is negative or missing, make the sums over them
+///   [`BadValue`](axon_metrics::Reason::BadValue), since the sums would be too small.
+/// - Errors: a statement that fails costs its own facts, if another one succeeds.
 #[derive(Debug, Clone)]
 pub struct MySqlLedger {
     store: Store,
@@ -46,27 +50,27 @@ pub struct MySqlLedger {
 }
 
 impl MySqlLedger {
-    /// The ledger in the database of this pool; [`pool_options`](crate::pool_options) makes a good one. Nothing is asked
-    /// before the first question.
+    /// A ledger in the database of this pool; see [`pool_options`](crate::pool_options). Connects with the first
+    /// question.
     pub fn new(pool: MySqlPool) -> Self {
         Self::with_options(pool, MySqlOptions::default())
     }
 
-    /// The same, read as the options say.
+    /// The same with other options.
     pub fn with_options(pool: MySqlPool, options: MySqlOptions) -> Self {
         Self { store: Store::new(pool), options: Arc::new(options) }
     }
 
-    /// What there is to ask, all at once, on a connection each.
+    /// Sends all statements of a question at the same time, each on its own connection.
     async fn ask(&self, schema: &Schema, question: &LedgerQuestion, deadline: Instant) -> [StatementResult; 3] {
         let statements = Statements::of(question, schema, &self.options);
         let one = async |statement: Option<String>, query: Query| -> StatementResult {
             match statement {
-                None => StatementResult::NotAsked,
+                None => StatementResult::NotSent,
                 Some(statement) => {
                     let rows = match query {
-                        // It reads weeks of rows, and has a budget of its own: no session's limit was made for it.
-                        Query::History => self.store.ask_at_length(schema, &statement, deadline).await,
+                        // It reads weeks of rows and has a budget of its own, which the session's limit must not cut.
+                        Query::History => self.store.ask_beyond_session_limit(schema, &statement, deadline).await,
                         _ => self.store.ask(schema, &statement, deadline).await,
                     };
                     let rows = rows.and_then(|rows| Ok(rows.iter().map(LedgerRow::read).collect::<Result<_, _>>()?));
@@ -75,8 +79,8 @@ impl MySqlLedger {
             }
         };
         let (by_activity, by_product, history) = join3(
-            one(statements.by_activity, Query::Attributed),
-            one(statements.by_product, Query::Products),
+            one(statements.by_activity, Query::ByActivity),
+            one(statements.by_product, Query::ByProduct),
             one(statements.history, Query::History),
         )
         .await;
@@ -84,7 +88,7 @@ impl MySqlLedger {
     }
 }
 
-/// When to stop: a little before the caller does, so that what is known by then still arrives.
+/// The deadline of a question: a little before its budget ends, so that the facts of finished statements still arrive.
 fn deadline(budget: Duration) -> Instant {
     Instant::now() + budget.mul_f64(0.95)
 }
@@ -97,7 +101,7 @@ impl LedgerSource for MySqlLedger {
 
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let deadline = deadline(question.budget);
-        let probe_error = |cause: Cause| cause.during(Query::Tables);
+        let probe_error = |cause: Cause| cause.during(Query::Schema);
         let mut schema = self.store.schema(deadline).await.map_err(probe_error)?;
         let mut results = self.ask(&schema, question, deadline).await;
         if results.iter().any(StatementResult::is_schema_mismatch) {
@@ -109,8 +113,8 @@ impl LedgerSource for MySqlLedger {
 
     async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         let deadline = deadline(budget);
-        let schema = self.store.refresh_schema(deadline).await.map_err(|cause| cause.during(Query::Tables))?;
-        let statement = health::newest(&schema, &self.options, as_of);
+        let schema = self.store.refresh_schema(deadline).await.map_err(|cause| cause.during(Query::Schema))?;
+        let statement = health::newest_statement(&schema, &self.options, as_of);
         let rows = self.store.ask(&schema, &statement, deadline).await;
         let newest =
             rows.and_then(|rows| health::NewestTimes::read(&rows)).map_err(|cause| cause.during(Query::Health))?;

@@ -16,5 +16,5 @@ pub use ledger::MySqlLedger;
 pub use options::MySqlOptions;
 pub use pool::{DEFAULT_STATEMENT_LIMIT, pool_options, pool_options_with};
 
-/// The store's name in answers, logs and metrics, of MariaDB too: which of the two it is, health says.
+/// The store's name in answers, logs and metrics, also for MariaDB. A health report says which of the two a server is.
 const NAME: &str = "mysql";

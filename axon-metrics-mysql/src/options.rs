@@ -1,13 +1,14 @@
-//! What a caller may choose about the tables: what their zone-less times mean, and in which currency they keep money.
+//! The settings of the sources: the meaning of times without a zone, and the currency of money.
 
 use chrono::FixedOffset;
 
 use crate::sql_literals::Clock;
 
-/// How the tables are read.
+/// Settings of [`MySqlCatalog`](crate::MySqlCatalog) and [`MySqlLedger`](crate::MySqlLedger).
 ///
-/// The platform's columns are `DATETIME`: a wall clock without a zone. Which one, depends on what wrote them, so each
-/// group of columns has an offset of its own. A column that is a `TIMESTAMP` keeps instants, and its offset is not used. Health says what the newest rows suggest; nothing is switched by itself.
+/// The platform's time columns are `DATETIME`: wall clocks without a zone. Their offset from UTC depends on the program
+/// that wrote them, so each group of columns has its own setting. The offset of a `TIMESTAMP` column is not used, since
+/// it stores instants. A health report compares the newest rows with the settings; nothing is changed automatically.
 /// ```
 /// use axon_metrics_mysql::MySqlOptions;
 /// use chrono::FixedOffset;
@@ -31,28 +32,28 @@ impl Default for MySqlOptions {
 }
 
 impl MySqlOptions {
-    /// The offset from UTC in which `purchases.purchase_at` is kept. Defaults to +09:00.
+    /// The offset from UTC of `purchases.purchase_at`. Defaults to +09:00.
     #[must_use]
     pub fn with_purchase_offset(mut self, offset: FixedOffset) -> Self {
         self.purchase = Clock::at(offset);
         self
     }
 
-    /// The offset from UTC in which `campaign_activity_entries.created_at` is kept. Defaults to +09:00.
+    /// The offset from UTC of `campaign_activity_entries.created_at`. Defaults to +09:00.
     #[must_use]
     pub fn with_created_offset(mut self, offset: FixedOffset) -> Self {
         self.created = Clock::at(offset);
         self
     }
 
-    /// The offset from UTC in which the dates of campaigns and activities are kept. Defaults to +09:00.
+    /// The offset from UTC of the dates of campaigns and activities. Defaults to +09:00.
     #[must_use]
     pub fn with_schedule_offset(mut self, offset: FixedOffset) -> Self {
         self.schedule = Clock::at(offset);
         self
     }
 
-    /// The currency of all money, ISO 4217. Defaults to `KRW`.
+    /// The currency of all money, by ISO 4217. Defaults to `KRW`.
     #[must_use]
     pub fn with_currency(mut self, currency: impl Into<String>) -> Self {
         self.currency = currency.into();

@@ -1,4 +1,4 @@
-//! The pool we advise: every connection with a statement limit, read-only, and without a ping before each use.
+//! The recommended pool: a statement limit on every connection, read-only sessions, no ping before each use.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::time::timeout;
 
 use crate::store::flavor::set_up;
 
-/// The statement limit of [`pool_options`]: the largest budget of the sources that use the pool, by default 800 ms.
+/// The statement limit of [`pool_options`]: 800 ms, the largest default budget of the sources that use the pool.
 pub const DEFAULT_STATEMENT_LIMIT: Duration = Duration::from_millis(800);
 
-/// How long making a connection may take. It is four replies of a server and up to four more, for TLS and passwords.
+/// How long connecting may take. It needs four round trips, and up to four more for TLS and passwords.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// How much longer than the limit a reply may take to arrive.
+/// How much later than the statement limit a reply may arrive.
 const REPLY_SLACK: Duration = Duration::from_millis(250);
 
-/// [`pool_options_with`] the limit [`DEFAULT_STATEMENT_LIMIT`].
+/// [`pool_options_with`] a statement limit of [`DEFAULT_STATEMENT_LIMIT`].
 /// ```no_run
 /// # async fn example() -> Result<(), sqlx::Error> {
 /// let pool = axon_metrics_mysql::pool_options().connect("mysql://axon_ro@db.internal/axon_db").await?;
@@ -26,24 +26,23 @@ pub fn pool_options() -> MySqlPoolOptions {
     pool_options_with(DEFAULT_STATEMENT_LIMIT)
 }
 
-/// Options for a pool whose connections cannot hurt the server or the dashboard. Change what you like, but keep
-/// `after_connect` and `after_release`.
+/// Pool options that protect the server and the dashboard. Other options may be changed; keep `after_connect` and
+/// `after_release`.
 ///
-/// - **Statement limit**, set as each connection is made: `MAX_EXECUTION_TIME` on MySQL, `max_statement_time` on MariaDB.
-///   A query whose caller has gone keeps running on the server, and keeps its connection, until it ends or meets the limit.
-/// - **Read-only session**: `SET SESSION TRANSACTION READ ONLY`, on top of the user's rights.
-/// - **No ping before use** (`test_before_acquire`): sqlx would ask the server whether it is there before each statement,
-///   which makes two round trips of every question. The sources notice a dead connection when they use it, throw it away
-///   with the other idle ones, and ask again on a new one.
-/// - **A connection that is given back has as long as the limit, and a quarter of a second, to answer**, or is closed. sqlx
-///   pings it without an end: after a query that was dropped at the wrong moment the pool would have one slot less for good.
-/// - **`acquire_timeout`** is 1.5 s, or half the limit where that is longer: what it takes to make a connection to a server
-///   whose every reply takes 100 ms. The sources themselves wait no longer than their questions may take, and have connections
-///   made beside them.
-/// - At most 14 connections: what five questions about sales, two about the weeks before a promotion and two readings of
-///   the catalog take, which is what a dashboard asks at once by default ([`Concurrency`](axon_metrics::Concurrency)). Closed after 5 minutes without use and replaced after 30.
+/// - **Statement limit** for each session: `MAX_EXECUTION_TIME` on MySQL, `max_statement_time` on MariaDB. Without it
+///   an abandoned query runs to its end and occupies its connection until then.
+/// - **Read-only session**: `SET SESSION TRANSACTION READ ONLY`, in addition to the user's rights.
+/// - **No ping before use** (`test_before_acquire`), since it doubles the round trips of a question. The sources notice
+///   a dead connection when they use it, close all idle ones, and retry once on a new one.
+/// - **Bounded release** (`after_release`): a connection that does not answer a ping within the limit and 250 ms is
+///   closed.
+/// - **`acquire_timeout`** of 1.5 s, or half the limit if that is longer: enough to connect to a server that answers
+///   within 100 ms. The sources wait no longer than the budgets of their questions, and connect in tasks of their own.
+/// - At most 14 connections, enough for the default [`Concurrency`](axon_metrics::Concurrency) of a dashboard: five
+///   questions about sales with two statements each, two about history, two about the catalog.
+/// - Connections are closed after 5 minutes without use and replaced after 30 minutes.
 ///
-/// A server that does not know the variable of its kind refuses to be used: sqlx logs that `after_connect` failed.
+/// On a server that knows neither limit variable no connection can be made: sqlx logs that `after_connect` failed.
 pub fn pool_options_with(limit: Duration) -> MySqlPoolOptions {
     MySqlPoolOptions::new()
         .max_connections(14)
@@ -51,9 +50,12 @@ pub fn pool_options_with(limit: Duration) -> MySqlPoolOptions {
         .idle_timeout(Duration::from_secs(300))
         .max_lifetime(Duration::from_secs(1_800))
         .test_before_acquire(false)
+        // Workaround: sqlx pings a released connection without a time-out, and the pool loses a slot if the peer is
+        // dead (sqlx issue 4349). Shown by `tests/suite/healing.rs`, `..._silent_connections_cost_one_answer`. Can go
+        // once sqlx bounds the release.
         .after_release(move |connection, _| {
-            let answers = timeout(limit + REPLY_SLACK, connection.ping());
-            Box::pin(async move { Ok(matches!(answers.await, Ok(Ok(())))) })
+            let ping = timeout(limit + REPLY_SLACK, connection.ping());
+            Box::pin(async move { Ok(matches!(ping.await, Ok(Ok(())))) })
         })
         .after_connect(move |connection, _| {
             let statements = sqlx::raw_sql(sqlx::AssertSqlSafe(set_up(limit)));

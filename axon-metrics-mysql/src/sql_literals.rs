@@ -1,17 +1,17 @@
 //! Times and ids as literals of a statement.
-//! Lives here: the only values that ever enter the text of a statement, each with a type that formats it. Lives elsewhere: the
-//! statements (`ledger::statement`, `catalog`), the meaning of an offset (`offsets`).
+//! Lives here: the only values that enter the text of a statement, each with a type that formats it. Lives elsewhere:
+//! the statements (`ledger::statement`, `catalog`), the verdict on an offset (`offsets`).
 //!
-//! Statements use the text protocol, not prepared statements: a list of ids of another length would be another prepared
-//! statement on every connection, and the first use of each costs a second round trip. Only whole numbers and times enter the
-//! text, both formatted here, so there is nothing to escape.
+//! Statements use the text protocol. With prepared statements each length of a list of ids would be another statement
+//! on every connection, and its first use would cost a second round trip. Only whole numbers and times enter a text,
+//! both formatted here, so nothing needs escaping.
 
 use std::fmt;
 
 use axon_metrics::Timestamp;
 use chrono::{FixedOffset, NaiveDateTime, TimeDelta};
 
-/// Reads and writes the wall clock of an offset.
+/// The wall clock at an offset from UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Clock {
     ahead: TimeDelta,
@@ -29,15 +29,17 @@ impl Clock {
         Self { ahead }
     }
 
-    /// A bound in a statement. One that lies between two microseconds is the later one: `[from, to)` holds the same times.
+    /// A bound in a statement, clamped to the range of a `DATETIME`. A fraction of a microsecond is rounded up, so that
+    /// `[from, to)` contains the same stored times.
     pub(crate) fn bound(self, timestamp: Timestamp) -> Bound {
-        let between = i64::from(timestamp.timestamp_subsec_nanos() % 1_000);
-        let whole = if between == 0 { TimeDelta::zero() } else { TimeDelta::nanoseconds(1_000 - between) };
-        let wall = timestamp.naive_utc().checked_add_signed(whole).and_then(|utc| utc.checked_add_signed(self.ahead));
+        let fraction = i64::from(timestamp.timestamp_subsec_nanos() % 1_000);
+        let rounding = if fraction == 0 { TimeDelta::zero() } else { TimeDelta::nanoseconds(1_000 - fraction) };
+        let wall =
+            timestamp.naive_utc().checked_add_signed(rounding).and_then(|utc| utc.checked_add_signed(self.ahead));
         Bound(wall.unwrap_or(LAST).clamp(FIRST, LAST))
     }
 
-    /// The instant at which the clock shows what a column holds; `None` beyond what the calendar reaches.
+    /// The instant at which the clock shows this time; `None` outside the calendar.
     pub(crate) fn timestamp(self, wall: NaiveDateTime) -> Option<Timestamp> {
         wall.checked_sub_signed(self.ahead).map(|utc| utc.and_utc())
     }
@@ -52,8 +54,9 @@ impl fmt::Display for Clock {
     }
 }
 
-/// What a `DATETIME` can hold.
+/// The earliest time of a `DATETIME`.
 const FIRST: NaiveDateTime = wall(1000, 1, 1, (0, 0, 0));
+/// The latest one.
 const LAST: NaiveDateTime = wall(9999, 12, 31, (23, 59, 59));
 
 const fn wall(year: i32, month: u32, day: u32, (hour, minute, second): (u32, u32, u32)) -> NaiveDateTime {
@@ -61,7 +64,8 @@ const fn wall(year: i32, month: u32, day: u32, (hour, minute, second): (u32, u32
     date.and_hms_opt(hour, minute, second).expect("a time of the day")
 }
 
-/// A wall clock in a statement: `TIMESTAMP'2024-11-06 00:00:00.000000'`, typed, so that it is read once and not per row.
+/// A time in a statement: `TIMESTAMP'2024-11-06 00:00:00.000000'`. The literal is typed, so the server parses it once
+/// and not per row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bound(NaiveDateTime);
 
@@ -71,16 +75,18 @@ impl fmt::Display for Bound {
     }
 }
 
-/// That a column is one of some ids: `(c IN (1,2) OR c IN (3))`; of none, it never is.
+/// The condition that a column is one of these ids: `(c IN (1,2) OR c IN (3))`. Without ids it is `FALSE`.
 ///
-/// In parts of 500, because MariaDB makes a subquery of a list of 1,000 and then reads the whole table.
+/// Workaround: MariaDB turns a long list into a subquery and then reads the whole table
+/// (`in_predicate_conversion_threshold`, 1,000 by default; MDEV-12176), so lists are split. Shown by `ledger::plans`.
+/// Can go once MariaDB uses the index of a subquery's column.
 #[derive(Debug, Clone)]
 pub(crate) struct IdList {
     column: &'static str,
     ids: Vec<u64>,
 }
 
-/// The longest list of one `IN`.
+/// The longest list of one `IN`. Below the threshold of MariaDB.
 const MAX_IDS_PER_IN: usize = 500;
 
 impl IdList {
@@ -126,13 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn bounds_beyond_the_calendar_are_cut_to_what_a_column_holds() {
+    fn bounds_are_clamped_to_the_range_of_a_column() {
         assert_eq!(Clock::SEOUL.bound(Timestamp::MAX_UTC).to_string(), "TIMESTAMP'9999-12-31 23:59:59.000000'");
         assert_eq!(Clock::SEOUL.bound(Timestamp::MIN_UTC).to_string(), "TIMESTAMP'1000-01-01 00:00:00.000000'");
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn a_bound_is_read_back_as_its_instant() {
         let instant = at("2024-11-05T15:00:00.123456Z");
         for hours in [-5, 0, 9, 18] {
             let clock = Clock::ahead(TimeDelta::hours(hours));
@@ -141,13 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_is_spelt_with_its_sign() {
+    fn an_offset_is_formatted_with_its_sign() {
         let text = |seconds| Clock::ahead(TimeDelta::seconds(seconds)).to_string();
         assert_eq!([text(64_800), text(0), text(-19_800)], ["+18:00", "+00:00", "-05:30"]);
     }
 
     #[test]
-    fn ids_are_listed_once_and_in_parts() {
+    fn ids_are_listed_once_and_in_short_lists() {
         let list = |ids: &[u64]| IdList::new("c", ids.iter().copied()).to_string();
         assert_eq!(list(&[]), "FALSE");
         assert_eq!(list(&[3, 1, 3]), "(c IN (1,3))");

@@ -1,6 +1,6 @@
-//! The server as both sources see it: what it is and holds, and statements that end with their deadline.
-//! Lives here: asking with the server's own limit. Lives in the modules below: connections, what is probed and when, the two
-//! kinds of server.
+//! The server, shared by the queries of a source: its schema, and statements that end at a deadline.
+//! Lives here: sending statements with the server's own limit. Lives in the modules below: connections, the schema
+//! probe and its cache, the two kinds of server.
 
 use std::{fmt, sync::Arc};
 
@@ -20,7 +20,7 @@ use probe_deadlines::ProbeDeadlines;
 use schema::Schema;
 use schema_cache::SchemaCache;
 
-/// A server and what is known of it. Clones share everything.
+/// A server with its connections and its cached schema. Clones share all state.
 #[derive(Clone)]
 pub(crate) struct Store {
     inner: Arc<Inner>,
@@ -43,35 +43,37 @@ impl Store {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The rows of a `SELECT`. The server is told how much time there is, so that it stops when nobody waits any more.
+    /// The rows of a `SELECT`. The statement carries the remaining time, at most the session's limit, so that the
+    /// server stops it when nothing waits for it any more.
     pub(crate) async fn ask(&self, schema: &Schema, select: &str, deadline: Instant) -> Result<Vec<TextRow>, Cause> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let limit = schema.limit.map_or(left, |limit| limit.min(left));
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let limit = schema.limit.map_or(remaining, |limit| limit.min(remaining));
         self.inner.connections.ask(schema.flavor.limited(select, limit), deadline).await
     }
 
-    /// The same, also beyond the limit that the session has by itself.
-    pub(crate) async fn ask_at_length(
+    /// The same without the session's limit.
+    pub(crate) async fn ask_beyond_session_limit(
         &self,
         schema: &Schema,
         select: &str,
         deadline: Instant,
     ) -> Result<Vec<TextRow>, Cause> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        self.inner.connections.ask(schema.flavor.limited(select, left), deadline).await
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        self.inner.connections.ask(schema.flavor.limited(select, remaining), deadline).await
     }
 
-    /// The schema, from the cache. Probed by the first question, and refreshed in the background.
+    /// The schema from the cache, which refreshes it in the background. Waits for a probe if the cache is empty or
+    /// expired.
     pub(crate) async fn schema(&self, deadline: Instant) -> Result<Arc<Schema>, Cause> {
         self.inner.schema.get(deadline, |deadlines| self.probe(deadlines)).await
     }
 
-    /// The schema as the server has it now, which is then cached.
+    /// The schema by a new probe, which then replaces the cached one.
     pub(crate) async fn refresh_schema(&self, deadline: Instant) -> Result<Arc<Schema>, Cause> {
         self.inner.schema.refresh(deadline, |deadlines| self.probe(deadlines)).await
     }
 
-    /// The schema after a statement has shown that `wrong` does not hold any more.
+    /// The schema by a new probe, after a statement proved the schema `wrong`.
     pub(crate) async fn schema_after_mismatch(
         &self,
         wrong: &Arc<Schema>,
@@ -86,7 +88,7 @@ impl Store {
         async move { schema::probe(&connections, deadlines).await }
     }
 
-    /// Makes the cached schema older, as if nobody had asked for this long.
+    /// Makes the cached schema older by this time.
     #[cfg(test)]
     pub(crate) fn age(&self, by: std::time::Duration) {
         self.inner.schema.age(by);

@@ -1,15 +1,15 @@
-//! A row of a reply as text cells, read one after the other and strictly: what is not of its kind is an error that names
-//! the column, never a zero.
+//! A row of a reply as text cells, read in order and strictly: a cell of another kind is an error that names the
+//! column, never 0.
 //!
-//! Replies of text statements are text, whatever the type of a column: no width, sign or scale can be guessed wrong.
+//! The text protocol sends every column as text, so no width, sign or scale of a column type has to be known.
 
 use axon_metrics::Money;
 use chrono::NaiveDateTime;
 use sqlx::{Row as _, mysql::MySqlRow};
 
-/// A cell that is not what was asked for. Says no value: it may be anyone's.
+/// A cell that is not of its kind. Its value is left out, since it may be personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{column} is no {kind}")]
+#[error("column {column} is not a {kind}")]
 pub(crate) struct CellError {
     pub(crate) column: &'static str,
     pub(crate) kind: &'static str,
@@ -19,7 +19,7 @@ pub(crate) struct CellError {
 #[derive(Clone, Default)]
 pub(crate) struct TextRow(Vec<Option<String>>);
 
-/// Names may be anyone's, so a row shows its width alone.
+/// Shows only the number of cells, since their values may be personal data.
 impl std::fmt::Debug for TextRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TextRow({} cells)", self.0.len())
@@ -34,7 +34,7 @@ impl TextRow {
             .map(Self)
     }
 
-    /// Its cells, from the first on.
+    /// The cells, from the first one on.
     pub(crate) fn cells(&self) -> Cells<'_> {
         Cells(self.0.iter())
     }
@@ -45,7 +45,7 @@ impl TextRow {
     }
 }
 
-/// The cells that were not read yet.
+/// The remaining cells of a row. Each method reads the next one; `column` and `kind` name it in errors.
 #[derive(Debug)]
 pub(crate) struct Cells<'a>(std::slice::Iter<'a, Option<String>>);
 
@@ -57,7 +57,7 @@ impl<'a> Cells<'a> {
         self.0.next().map(Option::as_deref).ok_or(CellError { column, kind: "column of the reply" })
     }
 
-    fn parsed<T>(
+    fn parse_cell<T>(
         &mut self,
         column: &'static str,
         kind: &'static str,
@@ -79,22 +79,22 @@ impl<'a> Cells<'a> {
 
     /// A count, or NULL.
     pub(crate) fn maybe_count(&mut self, column: &'static str) -> CellResult<Option<u64>> {
-        self.parsed(column, "count", |text| text.parse().ok())
+        self.parse_cell(column, "count", |text| text.parse().ok())
     }
 
     /// A whole number, or NULL.
     pub(crate) fn whole(&mut self, column: &'static str) -> CellResult<Option<i64>> {
-        self.parsed(column, "whole number", |text| text.parse().ok())
+        self.parse_cell(column, "whole number", |text| text.parse().ok())
     }
 
-    /// A decimal, or NULL. One that is too long for an exact decimal of ours is [`Amount::TooLarge`].
+    /// A decimal, or NULL. One that does not fit into [`Money`] is [`Amount::TooLarge`].
     pub(crate) fn amount(&mut self, column: &'static str) -> CellResult<Option<Amount>> {
-        self.parsed(column, "decimal", Amount::parse)
+        self.parse_cell(column, "decimal", Amount::parse)
     }
 
-    /// A date and time, or NULL. `0000-00-00 00:00:00`, by which some servers mean none, is `None`.
+    /// A date and time, or NULL. The zero date `0000-00-00 00:00:00` is read as NULL.
     pub(crate) fn time(&mut self, column: &'static str) -> CellResult<Option<NaiveDateTime>> {
-        let time = self.parsed(column, "date and time", |text| match text {
+        let time = self.parse_cell(column, "date and time", |text| match text {
             zero if zero.starts_with("0000-00-00") => Some(None),
             text => NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok().map(Some),
         })?;
@@ -102,7 +102,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// An exact decimal as a server sums it: up to 65 digits, of which we hold 28.
+/// An exact decimal of a server. It can have 65 digits, of which [`Money`] holds 28.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Amount {
     Exact(Money),
@@ -112,9 +112,9 @@ pub(crate) enum Amount {
 impl Amount {
     fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('-').unwrap_or(text);
-        let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let decimal = plain && !digits.is_empty() && digits.bytes().filter(|byte| *byte == b'.').count() <= 1;
-        decimal.then(|| Money::from_str_exact(text).map_or(Self::TooLarge, Self::Exact))
+        let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let is_decimal = is_plain && !digits.is_empty() && digits.bytes().filter(|byte| *byte == b'.').count() <= 1;
+        is_decimal.then(|| Money::from_str_exact(text).map_or(Self::TooLarge, Self::Exact))
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_that_is_not_of_its_kind_is_named_and_never_zero() {
+    fn a_cell_of_another_kind_is_an_error_and_never_zero() {
         let row = TextRow::of(&["NULL", "-1", "1.5", "x", "1e3", "12900.00"]);
         let mut cells = row.cells();
         assert_eq!(cells.count("orders"), Err(CellError { column: "orders", kind: "count" }));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn money_beyond_our_decimals_is_too_large_and_not_rounded() {
+    fn money_beyond_28_digits_is_too_large_and_not_rounded() {
         let row = TextRow::of(&["99999999999999999999999999999999.99", "79228162514264337593543950335"]);
         let mut cells = row.cells();
         assert_eq!(cells.amount("revenue"), Ok(Some(Amount::TooLarge)));

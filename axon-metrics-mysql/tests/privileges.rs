@@ -1,4 +1,5 @@
-//! The least rights: a user who may read four tables answers everything, and the servers' own logs show no write.
+//! The least rights: a user who may read four tables can answer every question, and the servers' general logs show no
+//! write.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -18,13 +19,13 @@ use common::{
 };
 use sqlx::{MySqlPool, mysql::MySqlConnectOptions};
 
-/// The statements of the page for operators, of which the readme's grants are a copy.
+/// The statements of the page for operators. Checks that the readme has the same grants.
 fn documented_rights() -> &'static str {
     let block = |page: &'static str| page.split("```sql\nCREATE USER").nth(1).unwrap().split("```").next().unwrap();
     let grants = |page| {
-        let plain =
+        let normalized =
             |line: &str| line.replace("'axon_ro'@'%'", "axon_ro").split_whitespace().collect::<Vec<_>>().join(" ");
-        block(page).lines().skip(1).map(plain).collect::<Vec<_>>()
+        block(page).lines().skip(1).map(normalized).collect::<Vec<_>>()
     };
     let page = include_str!("../../docs/operate/rights.md");
     assert_eq!(grants(page).len(), 4);
@@ -33,15 +34,15 @@ fn documented_rights() -> &'static str {
     &page[start..start + "CREATE USER".len() + block(page).len()]
 }
 
-/// A user of this test, who is dropped with it.
+/// A user with the documented rights.
 struct Reader {
     name: String,
     options: MySqlConnectOptions,
 }
 
 impl Reader {
-    /// One that is made as the page for operators says.
-    async fn of(database: &Database) -> Self {
+    /// Creates the user by the statements of the page for operators.
+    async fn create(database: &Database) -> Self {
         let name = unique("ro").chars().take(30).collect::<String>();
         let statements = documented_rights()
             .replace("axon_ro", &name)
@@ -57,15 +58,15 @@ impl Reader {
     }
 }
 
-/// All that the sources ask, by a pool.
+/// Asks every kind of question over this pool.
 async fn ask_everything(pool: &MySqlPool) {
     let (ledger, catalog) = (MySqlLedger::new(pool.clone()), MySqlCatalog::new(pool.clone()));
     assert_eq!(catalog.catalog(PATIENT).await.unwrap().campaigns().len(), 1);
     let facts = ledger.ledger(&everything(PATIENT)).await.unwrap();
     assert_eq!(facts.steps.current[0].as_ref().unwrap().value, 3);
     assert_eq!(facts.history.unwrap().unwrap().value.buckets.len(), 1);
-    let sold = facts.sales.unwrap();
-    assert_eq!((sold.promotion.unwrap().value.orders, sold.regular.unwrap().value.orders), (2, 1));
+    let sales = facts.sales.unwrap();
+    assert_eq!((sales.promotion.unwrap().value.orders, sales.regular.unwrap().value.orders), (2, 1));
     ledger.probe(at(0), PATIENT).await.unwrap();
     catalog.probe(at(0), PATIENT).await.unwrap();
 }
@@ -73,11 +74,11 @@ async fn ask_everything(pool: &MySqlPool) {
 async fn four_tables_are_enough<S: Server>(layout: Layout) {
     let Some(database) = Database::create::<S>(layout).await else { return };
     fill(&database).await;
-    let reader = Reader::of(&database).await;
+    let reader = Reader::create(&database).await;
     let pool = pool_to(reader.options.clone());
     ask_everything(&pool).await;
 
-    // The session refuses writes before the user's rights do: 1792 is a read-only transaction, 1142 a missing right.
+    // 1792: the session is read-only. 1142: the right is missing.
     let error = sqlx::query("DELETE FROM purchases").execute(&pool).await.expect_err("refused");
     let number = error.as_database_error().unwrap().downcast_ref::<sqlx::mysql::MySqlDatabaseError>().number();
     assert!([1142, 1792].contains(&number), "{error}");
@@ -95,10 +96,10 @@ async fn on_mariadb_four_tables_are_enough() {
     four_tables_are_enough::<MariaDb>(Layout::Dec2025).await;
 }
 
-async fn what_is_not_granted_is_named<S: Server>() {
+async fn a_missing_right_is_named<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
-    let reader = Reader::of(&database).await;
+    let reader = Reader::create(&database).await;
     let revoke = |table: &str| format!("REVOKE SELECT ON {}.{table} FROM '{}'@'%'", database.name(), reader.name);
     let pool = pool_to(reader.options.clone());
 
@@ -107,38 +108,38 @@ async fn what_is_not_granted_is_named<S: Server>() {
     let facts = ledger.ledger(&sales(1, PATIENT)).await.unwrap();
     let Err(Missing::Unavailable(error)) = &facts.steps.current[0] else { panic!("{:?}", facts.steps.current) };
     assert_eq!(error.to_string(), "mysql refused: SELECT on campaign_activity_entries");
-    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2, "purchases stay");
+    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2, "purchases are lost, too");
 
     database.run(&revoke("campaigns")).await;
     let error = MySqlCatalog::new(pool.clone()).catalog(PATIENT).await.expect_err("refused");
     assert_eq!(error.to_string(), "mysql refused: SELECT on campaigns");
     assert!(matches!(error, SourceError::Denied { .. }));
 
-    // A right taken away while we look: the next answer says so, and none is 0.
+    // A right that is revoked while the schema is cached: the next answer names it, and no count is 0.
     let ledger = MySqlLedger::new(pool.clone());
     ledger.ledger(&steps(1, PATIENT)).await.unwrap();
     database.run(&revoke("purchases")).await;
     let error = ledger.ledger(&steps(1, PATIENT)).await.expect_err("refused");
     assert_eq!(error.to_string(), "mysql refused: SELECT on purchases");
     let probe = ledger.probe(at(0), PATIENT).await.unwrap();
-    let told = probe.findings.iter().find(|(name, _)| name == "purchases").unwrap();
-    assert!(told.1.starts_with("not readable: server error 1142") && !told.1.contains(&reader.name), "{told:?}");
+    let (_, finding) = probe.findings.iter().find(|(name, _)| name == "purchases").unwrap();
+    assert!(finding.starts_with("not readable: server error 1142") && !finding.contains(&reader.name), "{finding}");
     pool.close().await;
     reader.drop(&database).await;
 }
 
 #[tokio::test]
-async fn on_mysql_what_is_not_granted_is_named() {
-    what_is_not_granted_is_named::<MySql>().await;
+async fn on_mysql_a_missing_right_is_named() {
+    a_missing_right_is_named::<MySql>().await;
 }
 
 #[tokio::test]
-async fn on_mariadb_what_is_not_granted_is_named() {
-    what_is_not_granted_is_named::<MariaDb>().await;
+async fn on_mariadb_a_missing_right_is_named() {
+    a_missing_right_is_named::<MariaDb>().await;
 }
 
-/// What a server's general log has of a user.
-async fn logged(database: &Database, user: &str) -> Vec<String> {
+/// The statements of a user in the server's general log.
+async fn statements_of(database: &Database, user: &str) -> Vec<String> {
     let statement = format!(
         "SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log \
          WHERE command_type IN ('Query', 'Execute', 'Prepare') AND user_host LIKE '{user}%' ORDER BY event_time"
@@ -148,11 +149,11 @@ async fn logged(database: &Database, user: &str) -> Vec<String> {
     rows.into_iter().map(|(statement,)| statement).collect()
 }
 
-/// Needs a user who may set global variables, as that of the tests is.
+/// Needs a user who may set global variables, as the user of the tests may.
 async fn nothing_is_written<S: Server>(layout: Layout) {
     let Some(database) = Database::create::<S>(layout).await else { return };
     fill(&database).await;
-    let reader = Reader::of(&database).await;
+    let reader = Reader::create(&database).await;
     let setting: (i64, String) = sqlx::query_as("SELECT @@GLOBAL.general_log, @@GLOBAL.log_output")
         .fetch_one(database.store.pool())
         .await
@@ -160,30 +161,30 @@ async fn nothing_is_written<S: Server>(layout: Layout) {
     database.run("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = 1").await;
     let pool = pool_to(reader.options.clone());
     ask_everything(&pool).await;
-    let logged = logged(&database, &reader.name).await;
+    let statements = statements_of(&database, &reader.name).await;
     let (on, output) = setting;
     database.run(&format!("SET GLOBAL general_log = {on}; SET GLOBAL log_output = '{output}'")).await;
     pool.close().await;
     reader.drop(&database).await;
 
-    assert!(logged.len() > 8, "{logged:#?}");
-    for statement in &logged {
+    assert!(statements.len() > 8, "{statements:#?}");
+    for statement in &statements {
         let first = statement.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
-        // `SET` concerns the session, or this statement alone.
+        // `SET` applies to the session, or to one statement.
         assert!(["SELECT", "SET"].contains(&first.as_str()), "{statement}");
         assert!(!statement.to_ascii_uppercase().contains("GLOBAL"), "{statement}");
         let tables = TABLES.iter().filter(|table| statement.contains(**table)).count();
-        let known = ["VERSION()", "information_schema.columns", "SET ", "UTC_TIMESTAMP"];
-        assert!(tables > 0 || known.iter().any(|known| statement.contains(known)), "{statement}");
+        let other = ["VERSION()", "information_schema.columns", "SET ", "UTC_TIMESTAMP"];
+        assert!(tables > 0 || other.iter().any(|text| statement.contains(text)), "{statement}");
     }
 }
 
 #[tokio::test]
-async fn the_log_of_mysql_shows_no_write() {
+async fn the_general_log_of_mysql_shows_no_write() {
     nothing_is_written::<MySql>(Layout::Aug2026).await;
 }
 
 #[tokio::test]
-async fn the_log_of_mariadb_shows_no_write() {
+async fn the_general_log_of_mariadb_shows_no_write() {
     nothing_is_written::<MariaDb>(Layout::Dec2025).await;
 }

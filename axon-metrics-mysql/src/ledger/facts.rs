@@ -1,6 +1,6 @@
-//! From the rows of a ledger question to its facts. Pure.
-//! Lives here: what each figure is made of, and what it is when something is missing. Lives elsewhere: which rows a
-//! statement gives (`statement`), how a row is read (`ledger_row`).
+//! Turns the rows of a ledger question into facts. Pure.
+//! Lives here: the origin of each figure, and the reason if it is missing. Lives elsewhere: the rows of a statement
+//! (`statement`), reading a row (`ledger_row`).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,10 +20,11 @@ use crate::{
     text_row::Amount,
 };
 
-/// What became of one statement of a question.
+/// The result of one statement of a question.
 #[derive(Debug)]
 pub(super) enum StatementResult {
-    NotAsked,
+    /// The question needs no such statement.
+    NotSent,
     Rows(Vec<LedgerRow>),
     Failed(QueryError),
 }
@@ -35,7 +36,7 @@ impl StatementResult {
     }
 
     fn take_failure(&mut self) -> Option<QueryError> {
-        match std::mem::replace(self, Self::NotAsked) {
+        match std::mem::replace(self, Self::NotSent) {
             Self::Failed(error) => Some(error),
             result => {
                 *self = result;
@@ -44,10 +45,10 @@ impl StatementResult {
         }
     }
 
-    /// Its rows, of which a statement that was not asked has none. Logs a failure.
+    /// The rows; none if the statement was not sent. Logs a failure.
     fn rows(self) -> Rows {
         match self {
-            Self::NotAsked => Ok(Vec::new()),
+            Self::NotSent => Ok(Vec::new()),
             Self::Rows(rows) => Ok(rows),
             Self::Failed(error) => {
                 let error = SourceError::from(error);
@@ -61,7 +62,9 @@ impl StatementResult {
 /// The rows of one statement, or why there are none.
 type Rows = Result<Vec<LedgerRow>, Missing>;
 
-/// The facts of a question. A statement that failed costs the facts it would have given, if another one succeeded.
+/// The facts of a question. A statement that failed costs its own facts, if another one succeeded.
+/// # Errors
+/// The first failure if no statement succeeded, and [`SourceError::Malformed`] if the rows contradict the question.
 pub(super) fn facts(
     question: &LedgerQuestion,
     schema: &Schema,
@@ -75,15 +78,16 @@ pub(super) fn facts(
     }
     let builder = FactBuilder { question, scope: &question.scope, schema, options };
     let facts = builder.facts(&results.map(StatementResult::rows));
-    facts.map_err(|what| Cause::Wrong(what).during(Query::Attributed).into())
+    facts.map_err(|what| Cause::Wrong(what).during(Query::ByActivity).into())
 }
 
-/// A failure that costs a part of an answer is handled here, so it is logged here.
+/// Logs a failure that the question survives. Other failures are logged by the caller.
 fn log(error: &SourceError) {
-    warn!(source = NAME, "a part of the ledger is missing: {}", ErrorChain(error));
+    let causes = ErrorChain(error);
+    warn!(source = NAME, "mysql ledger: a statement failed, its facts are missing from the answer: {causes}");
 }
 
-/// A value, or how the rows contradict the question.
+/// A value, or a text that says how the rows contradict the question.
 type ReplyResult<T> = Result<T, &'static str>;
 
 struct FactBuilder<'a> {
@@ -103,15 +107,15 @@ impl FactBuilder<'_> {
         let per_activity = |activity: &ActivityId| -> (ActivityId, Vec<Fact<u64>>) {
             (*activity, steps.iter().map(|step| self.of_activity(by_activity, *step, *activity)).collect())
         };
-        let listed = if self.scope.by_activity && !steps.is_empty() { &funnel_activities[..] } else { &[] };
+        let activities = if self.scope.by_activity && !steps.is_empty() { &funnel_activities[..] } else { &[] };
         Ok(LedgerFacts {
             steps: StepCounts {
                 current: counts(*current, true)?,
                 previous: previous.map_or(Ok(Vec::new()), |window| counts(window, false))?,
-                by_activity: listed.iter().map(per_activity).collect(),
+                by_activity: activities.iter().map(per_activity).collect(),
             },
-            sales: self.question.sales.as_ref().map(|asked| self.sales(by_activity, by_product, asked)).transpose()?,
-            history: self.question.history.as_ref().map(|asked| self.history(history, asked)).transpose()?,
+            sales: self.question.sales.as_ref().map(|sales| self.sales(by_activity, by_product, sales)).transpose()?,
+            history: self.question.history.as_ref().map(|question| self.history(history, question)).transpose()?,
         })
     }
 
@@ -119,7 +123,7 @@ impl FactBuilder<'_> {
         Measured::exact(value, NAME, self.scope.as_of)
     }
 
-    /// The rows of a step, or why nobody can count them.
+    /// The rows of a step, or why it is missing. `now`: of the current window, else of the previous one.
     fn rows<'a>(
         &self,
         rows: &'a Rows,
@@ -128,11 +132,11 @@ impl FactBuilder<'_> {
     ) -> Result<(StatementPart, &'a [LedgerRow]), Missing> {
         let part = match step {
             LedgerStep::ApprovedEntry => {
-                readable(&self.schema.entries)?;
+                check_readable(&self.schema.entries)?;
                 if now { StatementPart::EntriesNow } else { StatementPart::EntriesBefore }
             }
             LedgerStep::Purchase => {
-                self.purchases()?;
+                self.check_purchases()?;
                 if now { StatementPart::PurchasesNow } else { StatementPart::PurchasesBefore }
             }
         };
@@ -148,12 +152,12 @@ impl FactBuilder<'_> {
         let total = match of_part.clone().find(|row| row.activity.is_none()) {
             Some(row) => match self.scope.counting {
                 Counting::Events => row.orders,
-                Counting::Subjects => row.users.ok_or("a count of users that is missing")?,
+                Counting::Subjects => row.users.ok_or("the reply lacks a count of users")?,
             },
-            // Nothing was asked of nothing; and what is grouped by activity has no total of no rows.
-            None if self.is_nothing(window) => 0,
+            // An empty scope or window has no statement, and a group without rows has no total.
+            None if self.has_no_rows(window) => 0,
             None if now && self.scope.by_activity && of_part.next().is_none() => 0,
-            None => return Err("a count that is missing"),
+            None => return Err("the reply lacks a count"),
         };
         Ok(Ok(self.measured(total)))
     }
@@ -165,7 +169,7 @@ impl FactBuilder<'_> {
         Ok(self.measured(row.map_or(0, |row| row.orders)))
     }
 
-    fn is_nothing(&self, window: Window) -> bool {
+    fn has_no_rows(&self, window: Window) -> bool {
         self.scope.funnel_activities.is_empty() || self.is_empty(window)
     }
 
@@ -173,30 +177,31 @@ impl FactBuilder<'_> {
         window.to.min(self.scope.as_of) <= window.from
     }
 
-    fn purchases(&self) -> Result<(), Missing> {
-        readable(&self.schema.purchases)?;
+    /// Checks that purchases can be read and counted.
+    fn check_purchases(&self) -> Result<(), Missing> {
+        check_readable(&self.schema.purchases)?;
         match &self.schema.status {
-            // Without its status a purchase counts; with one that we may not read, we cannot tell.
+            // Without the column every purchase counts. A column that may not be read decides which count.
             Presence::Present | Presence::Absent => Ok(()),
-            refused => readable(refused),
+            refused => check_readable(refused),
         }
     }
 
-    fn sales(&self, by_activity: &Rows, by_product: &Rows, asked: &SalesQuestion) -> ReplyResult<SalesFacts> {
-        let readable = self.purchases();
-        let rows = |rows: &Rows| readable.clone().and_then(|()| rows.clone());
+    fn sales(&self, by_activity: &Rows, by_product: &Rows, question: &SalesQuestion) -> ReplyResult<SalesFacts> {
+        let check = self.check_purchases();
+        let rows = |rows: &Rows| check.clone().and_then(|()| rows.clone());
         let promotion = match rows(by_activity) {
             Err(missing) => Err(missing),
             Ok(rows) => {
                 let row = rows.iter().find(|row| row.part == StatementPart::Promotion);
-                let nothing = self.scope.activities.is_empty() || self.is_empty(asked.window);
-                if row.is_none() && !nothing {
-                    return Err("sums that are missing");
+                let has_no_rows = self.scope.activities.is_empty() || self.is_empty(question.window);
+                if row.is_none() && !has_no_rows {
+                    return Err("the reply lacks the sums of the promotion");
                 }
                 self.sum(row).map(|sales| self.measured(sales))
             }
         };
-        let products = self.of_products(&asked.products, by_product);
+        let products = self.of_products(&question.products, by_product);
         let regular = products.clone().and_then(|rows| {
             let row = rows.iter().find(|row| row.activity == Some(NO_ACTIVITY));
             self.sum(row).map(|sales| self.measured(sales))
@@ -205,16 +210,16 @@ impl FactBuilder<'_> {
         Ok(SalesFacts { promotion, regular, others })
     }
 
-    /// The rows of products, or why there are none: without products that is said of the question, whatever the store holds.
+    /// The rows by product, or why there are none. A question without products is [`Reason::NoProducts`].
     fn of_products<'a>(&self, products: &[ProductId], rows: &'a Rows) -> Result<&'a [LedgerRow], Missing> {
-        self.purchases()?;
+        self.check_purchases()?;
         match (products, rows) {
             ([], _) => Err(Missing::NotMeasured(Reason::NoProducts)),
             (_, rows) => rows.as_ref().map(|rows| &rows[..]).map_err(Clone::clone),
         }
     }
 
-    /// A row's sales; without a row there were no purchases.
+    /// The sales of a row. Without a row there were no purchases.
     fn sum(&self, row: Option<&LedgerRow>) -> Result<Sales, Missing> {
         let cancelled = |count: u64| self.schema.status.is_present().then_some(count);
         let Some(row) = row else { return Ok(Sales { cancelled: cancelled(0), ..Sales::default() }) };
@@ -223,6 +228,7 @@ impl FactBuilder<'_> {
         Ok(Sales { orders, quantity, revenue, buyers, cancelled: cancelled(row.reversed.unwrap_or(0)) })
     }
 
+    /// Orders per activity outside the scope. Rows with an invalid activity id are left out.
     fn others<'a>(&self, rows: impl Iterator<Item = &'a LedgerRow>) -> Vec<OtherSales> {
         let valid = |id: Option<i64>| id.and_then(|id| u64::try_from(id).ok()).filter(|id| (1..=MAX_ID).contains(id));
         let mut others = BTreeMap::new();
@@ -236,20 +242,21 @@ impl FactBuilder<'_> {
         others.into_values().collect()
     }
 
-    fn history(&self, rows: &Rows, asked: &HistoryQuestion) -> ReplyResult<Fact<History>> {
-        let rows = match self.of_products(&asked.products, rows) {
+    fn history(&self, rows: &Rows, question: &HistoryQuestion) -> ReplyResult<Fact<History>> {
+        let rows = match self.of_products(&question.products, rows) {
             Ok(rows) => rows,
             Err(missing) => return Ok(Err(missing)),
         };
         let oldest =
-            rows.iter().find(|row| row.part == StatementPart::Oldest).ok_or("an oldest purchase that is missing")?;
+            rows.iter().find(|row| row.part == StatementPart::Oldest).ok_or("the reply lacks the oldest purchase")?;
         let since = oldest
             .oldest
             .and_then(|wall| self.schema.clock(TimeColumn::Purchase, self.options.purchase).timestamp(wall));
         let mut buckets = BTreeMap::new();
         for row in rows.iter().filter(|row| row.part == StatementPart::History && row.orders > 0) {
-            let start = row.slot.and_then(|slot| start(asked, slot)).filter(|start| asked.window.contains(*start));
-            let start = start.ok_or("a bucket outside the history")?;
+            let start = row.slot.and_then(|slot| start(question, slot));
+            let start = start.filter(|start| question.window.contains(*start));
+            let start = start.ok_or("the reply has a bucket outside the history")?;
             match bucket(row) {
                 Ok(sales) => buckets.insert(start, sales),
                 Err(missing) => return Ok(Err(missing)),
@@ -260,22 +267,22 @@ impl FactBuilder<'_> {
     }
 }
 
-/// What the statement says for no activity.
+/// The activity of purchases without one, in the statements.
 const NO_ACTIVITY: i64 = -1;
 
-/// Whether a table can be read, or why not.
-fn readable(presence: &Presence) -> Result<(), Missing> {
+/// Checks that a table or column can be read.
+fn check_readable(presence: &Presence) -> Result<(), Missing> {
     match presence {
         Presence::Present => Ok(()),
         Presence::Absent => Err(Missing::NotMeasured(Reason::NoIndex)),
         Presence::Refused(fault) => {
-            let error = Cause::Server(fault.clone()).during(Query::Tables);
+            let error = Cause::Server(fault.clone()).during(Query::Schema);
             Err(Missing::Unavailable(Arc::new(error.into())))
         }
     }
 }
 
-/// The sums of a row, if none of the purchases in it is invalid.
+/// The sums of a row. [`Reason::BadValue`] if they include invalid rows.
 fn bucket(row: &LedgerRow) -> Result<BucketSales, Missing> {
     let bad = Missing::NotMeasured(Reason::BadValue);
     if row.invalid_rows.is_none_or(|count| count > 0) {
@@ -294,11 +301,11 @@ fn bucket(row: &LedgerRow) -> Result<BucketSales, Missing> {
     Ok(BucketSales { orders: row.orders, quantity, revenue: exact(row.revenue)? })
 }
 
-/// The first instant of a bucket.
-fn start(asked: &HistoryQuestion, slot: u64) -> Option<Timestamp> {
-    let length = chrono::TimeDelta::from_std(asked.bucket).ok()?;
+/// The first instant of a bucket; `None` outside the calendar.
+fn start(question: &HistoryQuestion, slot: u64) -> Option<Timestamp> {
+    let length = chrono::TimeDelta::from_std(question.bucket).ok()?;
     let slots = i32::try_from(slot).ok()?;
-    asked.window.from.checked_add_signed(length.checked_mul(slots)?)
+    question.window.from.checked_add_signed(length.checked_mul(slots)?)
 }
 
 #[cfg(test)]
@@ -334,11 +341,11 @@ mod tests {
         }
     }
 
-    /// The facts of replies, given as text.
+    /// The facts of these rows. A row is given as a text with its cells.
     fn facts_of(by_activity: &[&str], by_product: &[&str], history: &[&str]) -> Result<LedgerFacts, SourceError> {
         let result = |rows: &[&str]| {
-            let read = |row: &&str| LedgerRow::read(&TextRow::of(&row.split(' ').collect::<Vec<_>>())).expect("a row");
-            StatementResult::Rows(rows.iter().map(read).collect())
+            let row = |row: &&str| LedgerRow::read(&TextRow::of(&row.split(' ').collect::<Vec<_>>())).expect("a row");
+            StatementResult::Rows(rows.iter().map(row).collect())
         };
         let options = MySqlOptions::default();
         facts(&question(), &Schema::of_mysql(), &options, [result(by_activity), result(by_product), result(history)])
@@ -346,18 +353,18 @@ mod tests {
 
     const STEP: &str = "3 NULL NULL NULL 45 NULL NULL NULL NULL NULL NULL";
     const PROMOTION: &str = "5 NULL NULL NULL 45 45 3 0 45 1345500.00 NULL";
-    const SOLD: &str = "6 -1 NULL NULL 30 28 1 0 33 990000.00 NULL";
+    const REGULAR: &str = "6 -1 NULL NULL 30 28 1 0 33 990000.00 NULL";
     const OLDEST: &str = "8 NULL NULL NULL 0 NULL NULL NULL NULL NULL NULL";
 
     #[test]
-    fn a_whole_reply_is_measured() {
+    fn a_complete_reply_is_measured() {
         let history = "7 NULL 2 NULL 2 NULL NULL 0 3 38700.00 NULL";
-        let facts = facts_of(&[STEP, PROMOTION], &[SOLD], &[history, OLDEST]).expect("facts");
+        let facts = facts_of(&[STEP, PROMOTION], &[REGULAR], &[history, OLDEST]).expect("facts");
         assert_eq!(facts.steps.current[0].as_ref().expect("a count").value, 45);
         let sales = facts.sales.expect("sales");
         assert_eq!(sales.promotion.expect("sums").value.cancelled, Some(3));
         assert_eq!(sales.regular.expect("sums").value.orders, 30);
-        let history = facts.history.expect("asked").expect("history").value;
+        let history = facts.history.expect("history").expect("history").value;
         assert_eq!((history.since, history.buckets.len()), (None, 1));
         assert_eq!(history.buckets[0].0, at("2024-11-10T17:00:00Z"));
     }
@@ -371,7 +378,7 @@ mod tests {
             (&[STEP, PROMOTION], &["7 NULL 9999 NULL 2 NULL NULL 0 3 38700.00 NULL", OLDEST]),
             (&[STEP, PROMOTION], &["7 NULL NULL NULL 2 NULL NULL 0 3 38700.00 NULL", OLDEST]),
         ] {
-            let error = facts_of(by_activity, &[SOLD], history).expect_err("malformed");
+            let error = facts_of(by_activity, &[REGULAR], history).expect_err("malformed");
             assert!(matches!(error, SourceError::Malformed { .. }), "{error:?}");
         }
     }

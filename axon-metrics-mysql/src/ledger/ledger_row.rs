@@ -1,10 +1,10 @@
-//! A row of any of the ledger statements, and which part of a statement it comes from. Read strictly.
+//! A row of a ledger statement, read strictly, and the part of the statement that it comes from.
 
 use chrono::NaiveDateTime;
 
 use crate::text_row::{Amount, CellError, TextRow};
 
-/// Which `SELECT` of a `UNION ALL` a row comes from.
+/// The `SELECT` of a `UNION ALL` that a row comes from. `Now`: the current window; `Before`: the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StatementPart {
     EntriesNow,
@@ -29,7 +29,7 @@ impl StatementPart {
         Self::Oldest,
     ];
 
-    /// Its number in the first column.
+    /// Its number in the first column of the rows. From 1 on.
     pub(super) fn number(self) -> usize {
         Self::ALL.iter().position(|part| *part == self).unwrap_or_default() + 1
     }
@@ -39,22 +39,22 @@ impl StatementPart {
     }
 }
 
-/// A row: a count or sum, and what it is of.
+/// A row: counts and sums, and the group that they are of. A part that has no such column gives `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LedgerRow {
     pub(super) part: StatementPart,
     /// `None` for a total; -1 for no activity.
     pub(super) activity: Option<i64>,
-    /// The bucket of history.
+    /// The index of a bucket of history.
     pub(super) slot: Option<u64>,
     pub(super) campaign: Option<i64>,
-    /// Rows that count.
+    /// The number of approved entries or confirmed purchases.
     pub(super) orders: u64,
-    /// Their distinct users, where asked.
+    /// Their distinct users.
     pub(super) users: Option<u64>,
-    /// Cancelled and refunded ones.
+    /// The number of cancelled and refunded purchases.
     pub(super) reversed: Option<u64>,
-    /// Those of the rows that count whose price or quantity is negative or missing.
+    /// The number of confirmed purchases whose price or quantity is negative or missing. The column is `odd`.
     pub(super) invalid_rows: Option<u64>,
     pub(super) quantity: Option<Amount>,
     pub(super) revenue: Option<Amount>,

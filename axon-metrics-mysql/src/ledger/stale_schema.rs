@@ -1,4 +1,4 @@
-//! A schema that has expired is probed again before a question is answered. Tested on both servers.
+//! An expired schema is probed again before a question is answered. Tested on both servers.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -36,8 +36,8 @@ fn question(as_of: Timestamp) -> LedgerQuestion {
     }
 }
 
-/// A status of purchases is added overnight, and one of the two is cancelled.
-async fn overnight(server: &str) {
+/// While no question is asked, the column `purchases.status` is added and one of two purchases is cancelled.
+async fn check_schema_change(server: &str) {
     let Some(url) = server_url(server) else { return };
     let name = format!("axon_stale_{}_{}", std::process::id(), server.len());
     let store = SqlStore::create(&url, &name, Layout::Dec2025, Clocks::default()).await.unwrap();
@@ -64,16 +64,16 @@ async fn overnight(server: &str) {
     .await
     .unwrap();
     ledger.store.age(Duration::from_secs(300));
-    assert_eq!(orders().await, 1, "the first answer of the day");
+    assert_eq!(orders().await, 1, "an answer by an expired schema");
     store.drop().await.unwrap();
 }
 
 #[tokio::test]
-async fn mysql_is_probed_again_after_a_silence_before_it_answers() {
-    overnight("AXON_TEST_MYSQL_URL").await;
+async fn an_expired_schema_of_mysql_is_probed_before_the_answer() {
+    check_schema_change("AXON_TEST_MYSQL_URL").await;
 }
 
 #[tokio::test]
-async fn mariadb_is_probed_again_after_a_silence_before_it_answers() {
-    overnight("AXON_TEST_MARIADB_URL").await;
+async fn an_expired_schema_of_mariadb_is_probed_before_the_answer() {
+    check_schema_change("AXON_TEST_MARIADB_URL").await;
 }

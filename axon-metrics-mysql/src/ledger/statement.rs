@@ -1,8 +1,8 @@
-//! The statements of a ledger question, as text: two, and one for a history. Pure.
-//! Lives here: which rows are read, by which index, and how they are grouped. Lives elsewhere: how values are spelt
-//! (`sql_literals`), what the rows mean (`ledger_row`, `facts`).
+//! The texts of the statements of a ledger question. Pure.
+//! Lives here: the rows of a statement, the index that finds them, and their groups. Lives elsewhere: literals
+//! (`sql_literals`), the meaning of the rows (`ledger_row`, `facts`).
 //!
-//! Every part of a statement gives the columns of [`LedgerRow`](super::ledger_row::LedgerRow), in their order.
+//! Every part of a statement has the columns of [`LedgerRow`](super::ledger_row::LedgerRow), in their order.
 
 use axon_metrics::{
     ActivityId, LedgerStep, ProductId, Window,
@@ -16,7 +16,7 @@ use crate::{
     store::schema::{Presence, Schema, TimeColumn},
 };
 
-/// What is asked; `None` where nothing has to be.
+/// The statements of a question; `None` where none is needed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Statements {
     pub(super) by_activity: Option<String>,
@@ -35,7 +35,7 @@ impl Statements {
     }
 }
 
-/// The sums of purchases with their distinct buyers. Each has a name that the parts below give it.
+/// The sums of purchases, over the columns of [`purchase`] and `buyer`.
 const SUMS: &str = "COUNT(CASE WHEN confirmed THEN 1 END) AS orders, \
     COUNT(DISTINCT CASE WHEN confirmed AND buyer THEN user_id END) AS users, \
     COUNT(CASE WHEN reversed THEN 1 END) AS reversed, \
@@ -43,14 +43,14 @@ const SUMS: &str = "COUNT(CASE WHEN confirmed THEN 1 END) AS orders, \
     SUM(CASE WHEN confirmed THEN quantity END) AS quantity, \
     SUM(CASE WHEN confirmed THEN price * quantity END) AS revenue";
 
-/// The same without buyers, who do not add up over buckets.
+/// The same without distinct buyers, which do not add up over buckets.
 const HISTORY_SUMS: &str = "COUNT(CASE WHEN confirmed THEN 1 END) AS orders, NULL AS users, NULL AS reversed, \
     COUNT(CASE WHEN confirmed AND odd THEN 1 END) AS odd, \
     SUM(CASE WHEN confirmed THEN quantity END) AS quantity, \
     SUM(CASE WHEN confirmed THEN price * quantity END) AS revenue";
 
-/// The columns of a purchase that the sums are made of. A price or quantity that is negative or missing makes the row invalid: `odd`
-/// in the statement.
+/// The columns of a purchase that the sums need. `odd` marks invalid rows, whose price or quantity is negative or
+/// missing.
 fn purchase(schema: &Schema) -> String {
     let [confirmed, reversed] = match schema.status.is_present() {
         true => [format!("{EXACT_STATUS} = 'CONFIRMED'"), format!("{EXACT_STATUS} IN ('CANCELLED', 'REFUNDED')")],
@@ -62,14 +62,14 @@ fn purchase(schema: &Schema) -> String {
     )
 }
 
-/// The status to the letter: by most collations `confirmed` and `CONFIRMED ` are `CONFIRMED`. It stands beside a
-/// comparison of the column itself, which finds the rows by index.
+/// The status byte by byte. Most collations take `confirmed` and `CONFIRMED ` for `CONFIRMED`. It is used in addition
+/// to a comparison of the column itself, which can use an index.
 const EXACT_STATUS: &str = "CAST(CONVERT(status USING utf8mb4) AS BINARY)";
 
-/// The activity, hidden from the optimiser; -1 for none.
+/// The activity, or -1 without one. The expression hides the column from the optimiser: see [`Text::by_product`].
 const ACTIVITY: &str = "COALESCE(campaign_activity_id, -1)";
 
-/// `[from, to)` in a column; `None` if nothing can lie inside.
+/// The bounds `[from, to)` of a column.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     from: Bound,
@@ -77,12 +77,13 @@ struct Span {
 }
 
 impl Span {
+    /// The window clamped to `as_of`; `None` if that is empty.
     fn of(window: Window, scope: &QueryScope, clock: Clock) -> Option<Self> {
         let window = Window { to: window.to.min(scope.as_of), ..window };
         (!window.is_empty()).then(|| Self { from: clock.bound(window.from), to: clock.bound(window.to) })
     }
 
-    fn holds(self, column: &str) -> String {
+    fn contains(self, column: &str) -> String {
         let Self { from, to } = self;
         format!("{column} >= {from} AND {column} < {to}")
     }
@@ -95,11 +96,11 @@ struct Text<'a> {
 }
 
 impl Text<'_> {
-    /// Steps, and the promotion's sales: all that is found by activity.
+    /// The statement by activity: steps, and the promotion's sales.
     ///
-    /// Purchases by `idx_purchase_activity_status_period` (activity, status, time); in a store without status by
-    /// `idx_purchase_activity_lookup` (activity, type, time). Entries by `uk_campaign_activity_entry_activity_user`; a
-    /// store without that key reads the whole table.
+    /// Purchases are found by `idx_purchase_activity_status_period` (activity, status, time); without a status by
+    /// `idx_purchase_activity_lookup` (activity, type, time). Entries are found by
+    /// `uk_campaign_activity_entry_activity_user`; without that key the whole table is read.
     fn by_activity(&self, question: &LedgerQuestion) -> Option<String> {
         let mut parts = Vec::new();
         for (step, now, before) in [
@@ -111,24 +112,24 @@ impl Text<'_> {
                 parts.extend(self.scope.previous.and_then(|window| self.step(step, before, window, false)));
             }
         }
-        parts.extend(question.sales.as_ref().and_then(|asked| self.promotion(asked)));
+        parts.extend(question.sales.as_ref().and_then(|sales| self.promotion(sales)));
         (!parts.is_empty()).then(|| parts.join(" UNION ALL "))
     }
 
-    /// The rows of a step in a window: their number, and their distinct users if asked. Counted per activity, the total
-    /// is the row without one.
+    /// The count of a step in a window, and its distinct users if subjects are counted. Per activity, the total is the
+    /// row without an activity.
     fn step(&self, step: LedgerStep, part: StatementPart, window: Window, per_activity: bool) -> Option<String> {
         let activities = activities(&self.scope.funnel_activities)?;
         let (table, within) = match step {
             LedgerStep::ApprovedEntry if self.schema.entries.is_present() => {
-                let within = Span::of(window, self.scope, self.created())?.holds("created_at");
+                let within = Span::of(window, self.scope, self.entry_clock())?.contains("created_at");
                 ("campaign_activity_entries", format!("{within} AND {}", exactly("APPROVED")))
             }
-            LedgerStep::Purchase if self.purchases() => {
-                let span = Span::of(window, self.scope, self.purchased())?;
+            LedgerStep::Purchase if self.can_read_purchases() => {
+                let span = Span::of(window, self.scope, self.purchase_clock())?;
                 let within = match self.schema.status.is_present() {
-                    true => format!("{} AND {}", span.holds("purchase_at"), exactly("CONFIRMED")),
-                    false => self.of_any_type(span),
+                    true => format!("{} AND {}", span.contains("purchase_at"), exactly("CONFIRMED")),
+                    false => self.any_type(span),
                 };
                 ("purchases", within)
             }
@@ -138,7 +139,7 @@ impl Text<'_> {
             Counting::Events => "NULL",
             Counting::Subjects => "COUNT(DISTINCT user_id)",
         };
-        // By an expression: by the column itself, a server may go through all rows in the order of an index.
+        // Grouped by an expression. Grouped by the column, a server may read all rows in the order of an index.
         let (activity, group) = match per_activity {
             true => ("activity", " GROUP BY activity WITH ROLLUP"),
             false => ("NULL AS activity", ""),
@@ -152,15 +153,15 @@ impl Text<'_> {
         ))
     }
 
-    fn promotion(&self, asked: &SalesQuestion) -> Option<String> {
-        if !self.purchases() {
+    fn promotion(&self, question: &SalesQuestion) -> Option<String> {
+        if !self.can_read_purchases() {
             return None;
         }
         let activities = activities(&self.scope.activities)?;
-        let span = Span::of(asked.window, self.scope, self.purchased())?;
+        let span = Span::of(question.window, self.scope, self.purchase_clock())?;
         let within = match self.schema.status.is_present() {
-            true => format!("{} AND status IN ('CONFIRMED', 'CANCELLED', 'REFUNDED')", span.holds("purchase_at")),
-            false => self.of_any_type(span),
+            true => format!("{} AND status IN ('CONFIRMED', 'CANCELLED', 'REFUNDED')", span.contains("purchase_at")),
+            false => self.any_type(span),
         };
         Some(format!(
             "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, {SUMS}, NULL AS oldest \
@@ -170,18 +171,18 @@ impl Text<'_> {
         ))
     }
 
-    /// What is found by product: sales of no activity and of all.
+    /// The statement by product: sales without an activity, and of each activity.
     ///
-    /// No index of the platform begins with the product, so this reads the table once, whatever it is asked; with an
-    /// index on (product, time, ...) it reads what it needs.
+    /// No index of the platform begins with the product, so it reads the table once; with an index on (product, time,
+    /// ...) it reads only its rows.
     ///
-    /// Two things are hidden from the optimiser on purpose. With `campaign_activity_id IS NULL` in plain sight, both
-    /// servers look up each purchase of the shop through an index that begins with the activity, and grouped by that
-    /// column, all purchases in its order: many times the cost of reading the table once.
+    /// Workaround: both servers choose an index that begins with the activity if they see `campaign_activity_id IS
+    /// NULL` or a group by that column, which costs many times as much as reading the table once. So [`ACTIVITY`] hides
+    /// the column. No public number known. Shown by `plans`. Can go once the plans there stay the same without it.
     fn by_product(&self, question: &LedgerQuestion) -> Option<String> {
-        let asked = question.sales.as_ref()?;
-        let products = self.products(&asked.products)?;
-        let span = Span::of(asked.window, self.scope, self.purchased())?;
+        let sales = question.sales.as_ref()?;
+        let products = self.products(&sales.products)?;
+        let span = Span::of(sales.window, self.scope, self.purchase_clock())?;
         let (campaign, join) = match self.schema.activities.is_present() {
             true => ("a.campaign_id", " LEFT JOIN campaign_activities AS a ON a.id = g.activity"),
             false => ("NULL", ""),
@@ -193,45 +194,46 @@ impl Text<'_> {
              FROM purchases WHERE {products} AND {within}) AS p GROUP BY activity) AS g{join}",
             part = StatementPart::Sales.number(),
             purchase = purchase(self.schema),
-            within = span.holds("purchase_at"),
+            within = span.contains("purchase_at"),
         ))
     }
 
-    /// The purchases of no activity in the buckets of a history, and how far back purchases reach. Found as
-    /// [`by_product`](Self::by_product); the oldest by jumps in `idx_purchase_activity_lookup`.
+    /// The statement for a history: purchases without an activity per bucket, and the time of the oldest purchase.
+    /// Finds the purchases as [`by_product`](Self::by_product), and the oldest one by jumps in
+    /// `idx_purchase_activity_lookup`.
     fn history(&self, question: &LedgerQuestion) -> Option<String> {
-        let asked = question.history.as_ref()?;
-        let products = self.products(&asked.products)?;
+        let history = question.history.as_ref()?;
+        let products = self.products(&history.products)?;
         let oldest = oldest(self.schema.has_purchase_type);
-        let Some(span) = Span::of(asked.window, self.scope, self.purchased()) else { return Some(oldest) };
+        let Some(span) = Span::of(history.window, self.scope, self.purchase_clock()) else { return Some(oldest) };
         Some(format!(
             "SELECT {part} AS part, NULL AS activity, slot, NULL AS campaign, {HISTORY_SUMS}, NULL AS oldest FROM (\
              SELECT TIMESTAMPDIFF(MICROSECOND, {from}, purchase_at) DIV {length} AS slot, {purchase} \
              FROM purchases WHERE {products} AND {within} AND {ACTIVITY} = -1) AS p GROUP BY slot UNION ALL {oldest}",
             part = StatementPart::History.number(),
             from = span.from,
-            length = asked.bucket.as_micros().max(1),
+            length = history.bucket.as_micros().max(1),
             purchase = purchase(self.schema),
-            within = span.holds("purchase_at"),
+            within = span.contains("purchase_at"),
         ))
     }
 
-    /// `None` where there is nothing to read.
+    /// `None` without products, or if purchases cannot be read.
     fn products(&self, products: &[ProductId]) -> Option<IdList> {
         let list = || IdList::new("product_id", products.iter().map(|product| product.0));
-        (!products.is_empty() && self.purchases()).then(list)
+        (!products.is_empty() && self.can_read_purchases()).then(list)
     }
 
-    /// In the span, of whatever type. With the platform's two spelt out, the time behind them in the index finds the rows;
-    /// without, it would be of no use. There can be others at any time: the time of those is hidden from the optimiser, which
-    /// else sees that the two halves together are all types.
-    fn of_any_type(&self, span: Span) -> String {
+    /// The condition for purchases of any type in the span. It lists the platform's two types, since in the index the
+    /// type precedes the time. Purchases of other types are a second half of the condition, whose time is hidden from
+    /// the optimiser: it would else merge both halves into one without a type.
+    fn any_type(&self, span: Span) -> String {
         const TYPES: &str = "('CAMPAIGNACTIVITY', 'SHOP')";
-        let within = span.holds("purchase_at");
+        let within = span.contains("purchase_at");
         if !self.schema.has_purchase_type {
             return within;
         }
-        let others = span.holds("COALESCE(purchase_at)");
+        let others = span.contains("COALESCE(purchase_at)");
         format!(
             "(purchase_type IN {TYPES} AND {within} \
              OR (purchase_type NOT IN {TYPES} OR purchase_type IS NULL) AND {others})"
@@ -239,33 +241,34 @@ impl Text<'_> {
     }
 
     /// The clock of `purchases.purchase_at`.
-    fn purchased(&self) -> Clock {
+    fn purchase_clock(&self) -> Clock {
         self.schema.clock(TimeColumn::Purchase, self.options.purchase)
     }
 
     /// The clock of `campaign_activity_entries.created_at`.
-    fn created(&self) -> Clock {
+    fn entry_clock(&self) -> Clock {
         self.schema.clock(TimeColumn::EntryCreated, self.options.created)
     }
 
-    /// Whether purchases can be read, and which of them count.
-    fn purchases(&self) -> bool {
+    /// Whether purchases can be read, and it is known which of them count.
+    fn can_read_purchases(&self) -> bool {
         self.schema.purchases.is_present() && !matches!(self.schema.status, Presence::Refused(_))
     }
 }
 
-/// That a status is this one, by the index and to the letter.
+/// The condition for exactly this status, which can use an index.
 fn exactly(status: &str) -> String {
     format!("status = '{status}' AND {EXACT_STATUS} = '{status}'")
 }
 
-/// `None` without activities: then there is nothing to read.
+/// `None` without activities.
 fn activities(activities: &[ActivityId]) -> Option<IdList> {
     let list = || IdList::new("campaign_activity_id", activities.iter().map(|activity| activity.0));
     (!activities.is_empty()).then(list)
 }
 
-/// The oldest purchase of all. A jump for each activity and type, instead of a look at each purchase.
+/// The part for the oldest purchase of all. It jumps in the index once per activity and type, instead of reading each
+/// purchase.
 fn oldest(has_purchase_type: bool) -> String {
     let kind = if has_purchase_type { ", purchase_type" } else { "" };
     format!(

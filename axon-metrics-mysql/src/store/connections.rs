@@ -1,14 +1,19 @@
 //! Statements on connections of the caller's pool, each ended by its deadline.
-//! Lives here: taking, keeping, handing on and giving back connections; one retry; draining a connection whose reply nobody
-//! waits for. Lives elsewhere: what is asked. Lives in the modules below: making connections, and the queue of who waits.
+//! Lives here: leasing, caching and releasing connections; one retry; draining an abandoned reply. Lives elsewhere: the
+//! statements. Lives in the modules below: connecting, and the queue of waiters.
 //!
-//! The driver leaves four things to its callers.
-//! - It has no time-outs.
-//! - It drops a connection that is being made together with the future that waits for it. So a task makes it.
-//! - It pings a connection whenever it is given back, a second round trip after each answer. So the one or two connections that
-//!   a question needs are kept for some seconds.
-//! - A connection whose query was dropped must first read the rest of the reply. If the peer has gone silently, that never
-//!   ends and the pool loses a slot. So the connection has `DRAIN_TIMEOUT` for it, and is then closed.
+//! sqlx has no time-outs for statements, so each statement here has a deadline. Three pieces exist because of faults of
+//! sqlx 0.9:
+//!
+//! - Connects in tasks (`connect`): see there.
+//! - Cached idle connections ([`State::idle`]). The pool pings each connection that is released, which cannot be
+//!   switched off and doubles the round trips (since sqlx pull request 1025; no public number known for a switch).
+//!   Shown by `tests/suite/trips.rs`. Can go once the ping on release can be switched off.
+//! - Bounded release ([`release`]). The pool drains an abandoned reply and pings without a time-out, and loses a slot
+//!   if the peer is dead (sqlx issue 4349). Shown by `tests/suite/healing.rs`,
+//!   `..._silent_connections_cost_one_answer`. Can go once sqlx bounds the release. Dropping a connection outside a
+//!   runtime panics, so it is detached there (no public number known; shown by `a_source_may_outlive_its_runtime` in
+//!   `tests/suite/trips.rs`; can go once the drop does not panic).
 
 use std::{
     sync::{
@@ -32,24 +37,24 @@ mod wait_queue;
 
 use wait_queue::WaitQueue;
 
-/// More rows than any question has answers: activities, campaigns, or hours of history.
+/// The most rows of a reply. No question needs as many: they are activities, campaigns or hours of history.
 const MAX_ROWS: usize = 200_000;
-/// How many idle connections are kept, of a pool that has at least twice as many.
+/// The most cached idle connections. A pool with less than twice as many connections has none.
 const MAX_IDLE: usize = 2;
-/// How long an idle connection is kept after its last use.
+/// How long a connection is cached after its last use.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection is kept from the pool in all, so that the pool can close what is too old.
+/// How long a connection stays out of the pool in all, so that the pool can close old ones.
 const MAX_TENURE: Duration = Duration::from_secs(60);
-/// The same while questions wait: other users of the pool have waited, too.
+/// The same while statements wait, since other users of the pool wait, too.
 const MAX_TENURE_IN_DEMAND: Duration = Duration::from_secs(1);
-/// How long a connection has to read the rest of a reply. Longer than the limits that servers get for a statement.
+/// How long a connection may take to drain an abandoned reply. Longer than the statement limits of servers.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an idle connection has to answer a ping, once another one has not answered.
+/// How long an idle connection may take to answer a ping in a check for dead connections.
 const PING_TIMEOUT: Duration = Duration::from_millis(200);
 /// The shortest time between two checks for dead connections.
 const MIN_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The pool, and the idle connections that are kept from it. Clones share them.
+/// The pool, and the idle connections that are cached outside it. Clones share all state.
 #[derive(Clone)]
 pub(super) struct Connections {
     inner: Arc<Inner>,
@@ -59,17 +64,17 @@ struct Inner {
     pool: MySqlPool,
     state: Mutex<State>,
     tickets: AtomicU64,
-    /// When dead connections were last checked for.
+    /// The time of the last check for dead connections.
     last_check: Mutex<Option<Instant>>,
-    /// Why no connection could be made, and when that was found out. Locked while a task finds out.
+    /// The last diagnosis, and its time. Locked while a diagnosis runs, so that concurrent questions share it.
     diagnosis: tokio::sync::Mutex<Option<(Instant, Arc<Cause>)>>,
 }
 
-/// Either connections are idle or questions wait, never both.
+/// There are idle connections or waiters, never both.
 #[derive(Default)]
 struct State {
     idle: Vec<IdleConnection>,
-    /// When a connection was last made, or taken from the pool.
+    /// The last time that the pool gave a connection.
     last_connect: Option<Instant>,
     waiters: WaitQueue<Result<Lease, sqlx::Error>>,
 }
@@ -77,13 +82,15 @@ struct State {
 impl Drop for Inner {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        state.idle.drain(..).for_each(|idle| give_back(idle.connection, DRAIN_TIMEOUT));
+        state.idle.drain(..).for_each(|idle| release(idle.connection, DRAIN_TIMEOUT));
     }
 }
 
 struct IdleConnection {
     connection: PoolConnection<MySql>,
-    taken: Instant,
+    /// When it left the pool.
+    acquired_at: Instant,
+    /// Identifies it for the task that ends its caching.
     ticket: u64,
 }
 
@@ -94,13 +101,13 @@ impl Connections {
         Self { inner: Arc::new(Inner { pool, state, tickets, last_check, diagnosis }) }
     }
 
-    /// The rows of a statement. Where a connection that had lain idle turns out to be dead, asks once more on a new one. A
-    /// new one that breaks is left to the caller, who knows whether there is an outage; and after two tries it is enough.
+    /// The rows of a statement. If an idle connection turns out to be dead, retries once on a new one. A new connection
+    /// that breaks is an error: the core decides whether to retry.
     pub(super) async fn ask(&self, statement: String, deadline: Instant) -> Result<Vec<TextRow>, Cause> {
         self.ask_with_connect_deadline(statement, deadline, deadline).await
     }
 
-    /// The same, with less time to get a connection in, or to hear why there is none.
+    /// The same with an earlier deadline for the connection.
     pub(super) async fn ask_with_connect_deadline(
         &self,
         statement: String,
@@ -111,18 +118,18 @@ impl Connections {
         let answer = self.try_ask(statement.clone(), connect_by, deadline, &mut idle).await;
         match answer {
             Err(cause) if cause.lost_connection() => {
-                // One that has died is seldom alone: the server was restarted, or something between has cut all.
+                // A restart of the server or a fault of the network breaks all connections, not just one.
                 self.close_idle();
                 if !idle {
                     return Err(cause);
                 }
-                self.try_ask(statement, connect_by, deadline, &mut idle).await.map_err(Cause::twice)
+                self.try_ask(statement, connect_by, deadline, &mut idle).await.map_err(Cause::after_retry)
             }
             answer => answer,
         }
     }
 
-    /// Says, too, whether it was asked on a connection that may have lain idle.
+    /// One attempt. Sets `idle` to whether its connection was idle before.
     async fn try_ask(
         &self,
         statement: String,
@@ -141,7 +148,7 @@ impl Connections {
                 return Err(Cause::TooSlow);
             }
         };
-        // What the server said in its own words left the connection as it was.
+        // An error of the server leaves the connection intact.
         lease.clean = matches!(&answer, Ok(_) | Err(Cause::Server(_)));
         if answer.as_ref().is_err_and(Cause::lost_connection) {
             lease.close();
@@ -149,18 +156,18 @@ impl Connections {
         answer
     }
 
-    /// An idle connection, or the next one that there is.
+    /// A cached idle connection, or the next one that a connect or another lease passes on.
     async fn lease(&self, deadline: Instant) -> Result<Lease, Cause> {
         let connection = {
             let mut state = self.state();
-            if let Some(IdleConnection { connection, taken, .. }) = state.idle.pop() {
-                return Ok(self.lend(connection, taken, true));
+            if let Some(IdleConnection { connection, acquired_at, .. }) = state.idle.pop() {
+                return Ok(self.lend(connection, acquired_at, true));
             }
             state.waiters.push()
         };
-        // One under way may take longer than taking one that lies idle.
+        // Acquiring an idle connection is faster than waiting for a connect in progress.
         self.connect(self.inner.pool.num_idle() > 0);
-        // A quarter of the time is left to find out why there is none.
+        // A quarter of the time is left for a diagnosis.
         let wait = deadline.saturating_duration_since(Instant::now()) * 3 / 4;
         match timeout(wait, connection).await {
             Ok(Ok(Ok(lease))) => Ok(lease),
@@ -169,20 +176,20 @@ impl Connections {
         }
     }
 
-    /// Closes what lies idle, here and in the pool.
+    /// Closes all idle connections, cached and in the pool.
     fn close_idle(&self) {
-        let kept = std::mem::take(&mut self.state().idle);
-        kept.into_iter().for_each(|idle| drop(idle.connection.detach()));
+        let cached = std::mem::take(&mut self.state().idle);
+        cached.into_iter().for_each(|idle| drop(idle.connection.detach()));
         while let Some(idle) = self.inner.pool.try_acquire() {
             drop(idle.detach());
         }
     }
 
-    /// Closes idle connections that do not answer a ping, in a task. The peer may have gone silently, and each such connection
-    /// would cost a question its whole time.
+    /// Closes idle connections that do not answer a ping, in a task. A connection whose peer is dead would cost a
+    /// question its whole budget.
     ///
-    /// The pool is the caller's, who may need it now, and the question may just have been slow. So half of the idle connections
-    /// are checked, at most once per `MIN_CHECK_INTERVAL`, and the other half only if one was dead.
+    /// The caller may need the pool meanwhile, and perhaps the statement was only slow. So half of the idle connections
+    /// are checked, at most once per [`MIN_CHECK_INTERVAL`], and the other half only if one of them is dead.
     fn close_dead(&self) {
         {
             let mut last = self.inner.last_check.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,9 +204,9 @@ impl Connections {
         let half = pool.num_idle().div_ceil(2);
         idle.extend(std::iter::from_fn(|| pool.try_acquire()).take(half));
         tokio::spawn(async move {
-            let answered = join_all(idle.into_iter().map(|connection| settle(connection, PING_TIMEOUT))).await;
-            if answered.contains(&false) {
-                std::iter::from_fn(|| pool.try_acquire()).for_each(|connection| give_back(connection, PING_TIMEOUT));
+            let alive = join_all(idle.into_iter().map(|connection| ping_and_release(connection, PING_TIMEOUT))).await;
+            if alive.contains(&false) {
+                std::iter::from_fn(|| pool.try_acquire()).for_each(|connection| release(connection, PING_TIMEOUT));
             }
         });
     }
@@ -208,47 +215,48 @@ impl Connections {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lend(&self, connection: PoolConnection<MySql>, taken: Instant, idle: bool) -> Lease {
-        Lease { connection: Some(connection), taken, idle, clean: true, home: self.clone() }
+    fn lend(&self, connection: PoolConnection<MySql>, acquired_at: Instant, idle: bool) -> Lease {
+        Lease { connection: Some(connection), acquired_at, idle, clean: true, owner: self.clone() }
     }
 
-    /// Hands a connection on to who has waited longest, or keeps it for the next question, for a while.
-    fn hand_on(&self, connection: PoolConnection<MySql>, taken: Instant, idle: bool) {
+    /// Passes a connection on to the waiter that has waited longest. Without one, caches or releases it.
+    fn pass_on(&self, connection: PoolConnection<MySql>, acquired_at: Instant, idle: bool) {
         let pool = &self.inner.pool;
         let mut state = self.state();
         let tenure = if state.waiters.has_waiters() { MAX_TENURE_IN_DEMAND } else { MAX_TENURE };
-        if taken.elapsed() > tenure || pool.is_closed() || Handle::try_current().is_err() {
+        if acquired_at.elapsed() > tenure || pool.is_closed() || Handle::try_current().is_err() {
             drop(state);
-            return give_back(connection, DRAIN_TIMEOUT);
+            return release(connection, DRAIN_TIMEOUT);
         }
-        let mut lease = self.lend(connection, taken, idle);
+        let mut lease = self.lend(connection, acquired_at, idle);
         while let Some(waiter) = state.waiters.pop() {
             drop(state);
             match waiter.send(Ok(lease)) {
-                Err(Ok(unheard)) => lease = unheard,
+                Err(Ok(undelivered)) => lease = undelivered,
                 _ => return,
             }
             state = self.state();
         }
         let Some(connection) = lease.connection.take() else { return };
-        let enough = usize::try_from(pool.options().get_max_connections()).is_ok_and(|most| most >= 2 * MAX_IDLE);
-        if !enough || state.idle.len() >= MAX_IDLE {
+        let is_large = usize::try_from(pool.options().get_max_connections()).is_ok_and(|max| max >= 2 * MAX_IDLE);
+        if !is_large || state.idle.len() >= MAX_IDLE {
             drop(state);
-            return give_back(connection, DRAIN_TIMEOUT);
+            return release(connection, DRAIN_TIMEOUT);
         }
         let ticket = self.inner.tickets.fetch_add(1, Ordering::Relaxed);
-        state.idle.push(IdleConnection { connection, taken, ticket });
+        state.idle.push(IdleConnection { connection, acquired_at, ticket });
         drop(state);
-        let (home, mut closed) = (Arc::downgrade(&self.inner), pool.close_event());
+        let (inner, mut close_event) = (Arc::downgrade(&self.inner), pool.close_event());
         tokio::spawn(async move {
-            // Also when the pool is being closed, which waits for all of its connections.
-            let _ = closed.do_until(sleep(IDLE_TIMEOUT)).await;
-            if let Some(idle) = Weak::upgrade(&home).and_then(|inner| Self { inner }.take(ticket)) {
-                give_back(idle.connection, DRAIN_TIMEOUT);
+            // Ends early when the pool is closed, which waits for all of its connections.
+            let _ = close_event.do_until(sleep(IDLE_TIMEOUT)).await;
+            if let Some(idle) = Weak::upgrade(&inner).and_then(|inner| Self { inner }.take(ticket)) {
+                release(idle.connection, DRAIN_TIMEOUT);
             }
         });
     }
 
+    /// Removes an idle connection from the cache, if it is still there.
     fn take(&self, ticket: u64) -> Option<IdleConnection> {
         let idle = &mut self.state().idle;
         let index = idle.iter().position(|idle| idle.ticket == ticket)?;
@@ -256,47 +264,48 @@ impl Connections {
     }
 }
 
-/// Gives a connection back to the pool as soon as it answers a ping, or closes it.
-fn give_back(connection: PoolConnection<MySql>, within: Duration) {
-    // Outside a runtime the pool cannot take it back, and would panic.
+/// Releases a connection to the pool once it answers a ping, in a task. Closes it if it does not answer in time.
+fn release(connection: PoolConnection<MySql>, within: Duration) {
+    // Outside a runtime the drop of a pooled connection panics, so it is closed instead.
     let Ok(runtime) = Handle::try_current() else { return drop(connection.detach()) };
-    runtime.spawn(settle(connection, within));
+    runtime.spawn(ping_and_release(connection, within));
 }
 
-/// The same; says whether it answered.
-async fn settle(mut connection: PoolConnection<MySql>, within: Duration) -> bool {
-    let answers = matches!(timeout(within, connection.ping()).await, Ok(Ok(())));
-    match answers {
+/// The same without a task. Returns whether it answered.
+async fn ping_and_release(mut connection: PoolConnection<MySql>, within: Duration) -> bool {
+    let is_alive = matches!(timeout(within, connection.ping()).await, Ok(Ok(())));
+    match is_alive {
         true => drop(connection),
         false => drop(connection.detach()),
     }
-    answers
+    is_alive
 }
 
-/// A connection in use. However it ends, the pool does not lose its slot.
+/// A connection in use. When it is dropped the pool gets its slot back, whatever the state of the connection.
 struct Lease {
     connection: Option<PoolConnection<MySql>>,
-    taken: Instant,
-    /// Whether it may have lain idle.
+    /// When it left the pool.
+    acquired_at: Instant,
+    /// Whether it was idle before, so that it may be dead.
     idle: bool,
-    /// Whether the last reply was taken as a whole.
+    /// Whether the last reply was read to its end.
     clean: bool,
-    home: Connections,
+    owner: Connections,
 }
 
 impl Lease {
     async fn fetch(&mut self, statement: String) -> Result<Vec<TextRow>, Cause> {
         let connection = self.connection.as_mut().ok_or(Cause::PoolBusy)?;
-        // Safe: made of constants of this crate, whole numbers and times (`stored`).
+        // Safe: statements consist of constants of this crate, integers and times (`sql_literals`).
         let mut rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(&mut **connection);
-        let mut found = Vec::new();
+        let mut result = Vec::new();
         while let Some(row) = rows.try_next().await? {
-            if found.len() == MAX_ROWS {
-                return Err(Cause::Wrong("more rows than were asked for"));
+            if result.len() == MAX_ROWS {
+                return Err(Cause::Wrong("the reply has more rows than any question needs"));
             }
-            found.push(TextRow::read(&row)?);
+            result.push(TextRow::read(&row)?);
         }
-        Ok(found)
+        Ok(result)
     }
 
     fn close(&mut self) {
@@ -309,8 +318,8 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         match self.connection.take() {
-            Some(connection) if self.clean => self.home.hand_on(connection, self.taken, true),
-            Some(connection) => give_back(connection, DRAIN_TIMEOUT),
+            Some(connection) if self.clean => self.owner.pass_on(connection, self.acquired_at, true),
+            Some(connection) => release(connection, DRAIN_TIMEOUT),
             None => {}
         }
     }
@@ -325,15 +334,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_check_for_dead_connections_leaves_the_caller_half_of_the_idle_ones() {
+    async fn a_check_for_dead_connections_uses_half_of_the_idle_ones() {
         for variable in ["AXON_TEST_MYSQL_URL", "AXON_TEST_MARIADB_URL"] {
             let Some(url) = server_url(variable) else { continue };
             let pool = crate::pool_options().connect(&url).await.unwrap();
-            let mut hold = Vec::new();
+            let mut leases = Vec::new();
             for _ in 0..6 {
-                hold.push(pool.acquire().await.unwrap());
+                leases.push(pool.acquire().await.unwrap());
             }
-            drop(hold);
+            drop(leases);
             while pool.num_idle() < 6 {
                 sleep(Duration::from_millis(10)).await;
             }
@@ -341,11 +350,11 @@ mod tests {
             connections.close_dead();
             assert_eq!(pool.num_idle(), 3);
             connections.close_dead();
-            assert_eq!(pool.num_idle(), 3, "not twice within a second");
+            assert_eq!(pool.num_idle(), 3, "a second check within a second");
             while pool.num_idle() < 6 {
                 sleep(Duration::from_millis(10)).await;
             }
-            assert_eq!(pool.size(), 6, "none was dead");
+            assert_eq!(pool.size(), 6, "a live connection was closed");
             pool.close().await;
         }
     }

@@ -1,8 +1,8 @@
-//! The two kinds of server, where they differ: how each is spoken to, and both at once.
+//! The two kinds of server, and the SQL in which they differ: for each kind, and for both in one statement.
 
 use std::time::Duration;
 
-/// Which of the two a server is.
+/// The kind of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavor {
     MySql,
@@ -10,7 +10,7 @@ pub(crate) enum Flavor {
 }
 
 impl Flavor {
-    /// By what `VERSION()` says.
+    /// The kind, from the text of `VERSION()`.
     pub(crate) fn of(version: &str) -> Self {
         if version.to_ascii_lowercase().contains("mariadb") { Self::MariaDb } else { Self::MySql }
     }
@@ -22,32 +22,33 @@ impl Flavor {
         }
     }
 
-    /// A `SELECT` that the server itself stops after a time.
+    /// The `SELECT` with a time limit, after which the server stops it.
     pub(crate) fn limited(self, select: &str, limit: Duration) -> String {
         let rest = select.strip_prefix("SELECT ").unwrap_or(select);
         match self {
-            // A hint counts for the whole statement, unions included.
+            // The hint applies to the whole statement, including unions.
             Self::MySql => format!("SELECT /*+ MAX_EXECUTION_TIME({}) */ {rest}", millis(limit)),
             Self::MariaDb => format!("SET STATEMENT max_statement_time = {} FOR SELECT {rest}", seconds(limit)),
         }
     }
 }
 
-/// Words for either server, where it is not known yet which one it is: each reads its own, and takes the other's for a comment.
-/// One that knows neither is left with nothing, and refuses the statement.
+/// SQL for a server of unknown kind. Each kind executes its own text and takes the other one for a comment. A server of
+/// neither kind executes nothing of it.
 fn either(mysql: &str, mariadb: &str) -> String {
-    // MySQL reads what is for 5.7.8 and newer; MariaDB documents that it reads nothing from 50700 to 99999.
+    // `50708`: MySQL from 5.7.8 on. MariaDB ignores versions from 50700 to 99999, as it documents.
     format!("/*!50708 {mysql} *//*M!100101 {mariadb} */")
 }
 
-/// What makes a session safe: a limit of time for each statement, and no writes. One trip, on either server.
+/// The statement that sets up a session: a time limit for each statement, and read-only. One round trip, on either kind
+/// of server.
 pub(crate) fn set_up(limit: Duration) -> String {
-    let of_mysql = format!("MAX_EXECUTION_TIME = {}", millis(limit));
-    let of_mariadb = format!("max_statement_time = {}", seconds(limit));
-    format!("SET SESSION {}; SET SESSION TRANSACTION READ ONLY", either(&of_mysql, &of_mariadb))
+    let mysql = format!("MAX_EXECUTION_TIME = {}", millis(limit));
+    let mariadb = format!("max_statement_time = {}", seconds(limit));
+    format!("SET SESSION {}; SET SESSION TRANSACTION READ ONLY", either(&mysql, &mariadb))
 }
 
-/// The session's own limit, in seconds, and whether it is read-only.
+/// SQL for the session's statement limit in seconds (0: none), and for whether it is read-only.
 pub(crate) fn session() -> [String; 2] {
     [
         either("@@SESSION.max_execution_time / 1000", "@@SESSION.max_statement_time"),
@@ -55,12 +56,12 @@ pub(crate) fn session() -> [String; 2] {
     ]
 }
 
-/// Whole milliseconds, at least one: 0 would be no limit.
+/// Whole milliseconds, at least 1, since 0 means no limit.
 fn millis(limit: Duration) -> u128 {
     limit.as_millis().clamp(1, u128::from(u32::MAX))
 }
 
-/// Seconds with three decimals, at least one thousandth.
+/// Seconds with three decimals, at least 0.001.
 fn seconds(limit: Duration) -> String {
     let millis = millis(limit);
     format!("{}.{:03}", millis / 1_000, millis % 1_000)
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_is_spelt_in_the_words_of_the_server_and_is_never_none() {
+    fn a_limit_is_written_in_the_sql_of_the_server_and_never_zero() {
         let limited = |version: &str, ms| Flavor::of(version).limited("SELECT 1", Duration::from_millis(ms));
         assert_eq!(limited("9.7.4", 760), "SELECT /*+ MAX_EXECUTION_TIME(760) */ 1");
         assert_eq!(limited("9.7.4", 0), "SELECT /*+ MAX_EXECUTION_TIME(1) */ 1");
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_set_up_in_the_words_of_both() {
+    fn a_session_is_set_up_by_one_statement_for_both_kinds() {
         assert_eq!(
             set_up(Duration::from_millis(760)),
             "SET SESSION /*!50708 MAX_EXECUTION_TIME = 760 *//*M!100101 max_statement_time = 0.760 */; \

@@ -1,4 +1,4 @@
-//! How much time a schema probe has. A leaf: both the cache that starts a probe and the probe itself take it.
+//! The deadlines of a schema probe. A module of its own, since both the cache and the probe use it.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use tokio::time::Instant;
 /// How long a probe may take at least. The question that starts it may have less time left than those that join it.
 const MIN_PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The two limits of one probe. They differ because a probe is shared: the question that starts it may give up early, and
-/// those that come later still want the result.
+/// The deadlines of one probe. There are two because a probe is shared: it may outlast the question that starts it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ProbeDeadlines {
-    /// By when there must be a connection, or the reason why there is none. It is the deadline of the question that waits.
+    /// The deadline for a connection, or for the reason why there is none. It is the deadline of the question that
+    /// starts the probe.
     pub(super) connect_by: Instant,
-    /// By when the probe must have ended. Never before `connect_by`.
+    /// The deadline of the whole probe. Never before `connect_by`.
     pub(super) finish_by: Instant,
 }
 

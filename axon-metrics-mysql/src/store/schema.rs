@@ -1,9 +1,10 @@
-//! The schema of a server: its kind and version, the limits of a session, which of our tables and columns it has.
-//! Lives here: the schema, and the probe that finds it. Lives elsewhere: when it is probed (`schema_cache`), what follows from it
+//! The schema of a server: its kind and version, the limits of a session, and which of our tables and columns exist.
+//! Lives here: the schema, and its probe. Lives elsewhere: when a probe runs (`schema_cache`), the use of the schema
 //! (`ledger`, `catalog`).
 //!
-//! A server shows a user only what he may read, so a table that is not listed may be one that is not granted. What is
-//! missing is therefore asked for once: only a server that says that there is no such table has none.
+//! A server lists only the tables that the user may read, so a table that is not listed may exist without a grant. The
+//! probe therefore selects from each missing table once: the error says whether the table does not exist or the right
+//! is missing.
 
 use std::time::Duration;
 
@@ -18,18 +19,18 @@ use crate::{
     text_row::TextRow,
 };
 
-/// What a probe found.
+/// The schema of a server, as of its probe.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {
     pub(crate) flavor: Flavor,
     pub(crate) version: String,
-    /// The limit the session has by itself.
+    /// The statement limit of the session; `None`: there is none.
     pub(crate) limit: Option<Duration>,
     pub(crate) read_only: bool,
     pub(crate) purchases: Presence,
     /// The column `purchases.status`.
     pub(crate) status: Presence,
-    /// Whether purchases have a type.
+    /// Whether the column `purchases.purchase_type` exists.
     pub(crate) has_purchase_type: bool,
     pub(crate) entries: Presence,
     pub(crate) campaigns: Presence,
@@ -60,13 +61,13 @@ impl TimeColumn {
     ];
 }
 
-/// Whether a table or a column is there for us.
+/// Whether a table or a column can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Presence {
     Present,
-    /// The server says that there is none.
+    /// It does not exist.
     Absent,
-    /// The server does not say, or does not let us read it.
+    /// The user may not read it, so it may exist or not.
     Refused(ServerFault),
 }
 
@@ -77,14 +78,15 @@ impl Presence {
 }
 
 impl Schema {
-    /// Whether nothing is missing that could still be added.
+    /// Whether all tables can be read and it is known whether purchases have a status. An incomplete schema may change
+    /// soon.
     pub(crate) fn is_complete(&self) -> bool {
         [&self.purchases, &self.entries, &self.campaigns, &self.activities].into_iter().all(Presence::is_present)
             && !matches!(self.status, Presence::Refused(_))
     }
 
-    /// The clock of a column: the configured one of a `DATETIME`. A `TIMESTAMP` is an instant, which the server shows by
-    /// the clock of the session; sqlx makes that UTC.
+    /// The clock of a column. That of a `DATETIME` is configured. A `TIMESTAMP` is shown in the time zone of the
+    /// session, which sqlx sets to UTC.
     pub(crate) fn clock(&self, column: TimeColumn, configured: Clock) -> Clock {
         if self.timestamp_columns.contains(&column) { Clock::UTC } else { configured }
     }
@@ -95,9 +97,9 @@ const ENTRIES: &str = "campaign_activity_entries";
 const CAMPAIGNS: &str = "campaigns";
 const ACTIVITIES: &str = "campaign_activities";
 
-/// Version, session and columns in one reply. Names are aliased: MySQL spells those of its information schema in upper case.
-/// The schema is that of the connection: another one of the same server may hold tables of the same names.
-fn columns() -> String {
+/// The statement for the version, the session's limits and the columns. Columns are aliased, since MySQL names those of
+/// its information schema in upper case. It lists the connection's own database only.
+fn listing_statement() -> String {
     let [limit, read_only] = flavor::session();
     format!(
         "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, IF({read_only}, 'yes', 'no') AS two, VERSION() AS kind \
@@ -107,10 +109,11 @@ fn columns() -> String {
     )
 }
 
-/// Probes the server: one statement, and one more for each table or column that is not listed.
+/// Probes the server by one statement, and one more for each table or column that is not listed.
 pub(super) async fn probe(connections: &Connections, deadlines: ProbeDeadlines) -> Result<Schema, Cause> {
     let ProbeDeadlines { connect_by, finish_by } = deadlines;
-    let listing = ColumnListing::read(&connections.ask_with_connect_deadline(columns(), connect_by, finish_by).await?)?;
+    let listing =
+        ColumnListing::read(&connections.ask_with_connect_deadline(listing_statement(), connect_by, finish_by).await?)?;
     let presence = async |table: &'static str, column: Option<&'static str>| -> Result<Presence, Cause> {
         if listing.has(table, column) {
             return Ok(Presence::Present);
@@ -140,13 +143,13 @@ pub(super) async fn probe(connections: &Connections, deadlines: ProbeDeadlines) 
     })
 }
 
-/// The columns and the session as the server lists them.
+/// The reply to [`listing_statement`].
 #[derive(Debug, Default)]
 struct ColumnListing {
     version: String,
     limit: Option<Duration>,
     read_only: bool,
-    /// Tables, columns, and their types.
+    /// Table, column and type, in lower case.
     columns: Vec<[String; 3]>,
 }
 
@@ -159,7 +162,8 @@ impl ColumnListing {
             let kind = cells.some_text("kind")?;
             match what {
                 "session" => {
-                    let seconds: f64 = one.parse().map_err(|_| Cause::Wrong("a limit that is no number"))?;
+                    let seconds: f64 =
+                        one.parse().map_err(|_| Cause::Wrong("the statement limit of the session is not a number"))?;
                     listing.limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
                     listing.read_only = two == "yes";
                     listing.version = kind.to_owned();
@@ -167,7 +171,11 @@ impl ColumnListing {
                 _ => listing.columns.push([one, two, kind].map(str::to_ascii_lowercase)),
             }
         }
-        if listing.version.is_empty() { Err(Cause::Wrong("no version")) } else { Ok(listing) }
+        if listing.version.is_empty() {
+            Err(Cause::Wrong("the reply lacks the version of the server"))
+        } else {
+            Ok(listing)
+        }
     }
 
     fn has(&self, table: &str, column: Option<&str>) -> bool {
@@ -175,12 +183,12 @@ impl ColumnListing {
     }
 
     fn timestamp_columns(&self) -> Vec<TimeColumn> {
-        let is_zoned = |table: &str, column: &str| {
+        let is_timestamp = |table: &str, column: &str| {
             self.columns.iter().any(|[t, c, kind]| t == table && c == column && kind == "timestamp")
         };
         TimeColumn::ALL
             .into_iter()
-            .filter(|(_, table, column)| is_zoned(table, column))
+            .filter(|(_, table, column)| is_timestamp(table, column))
             .map(|(time, ..)| time)
             .collect()
     }
@@ -211,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_listed_is_found_in_whatever_case() {
+    fn names_and_types_are_read_in_any_case() {
         let rows = [
             TextRow::of(&["session", "0.8000", "yes", "9.7.4"]),
             TextRow::of(&["column", "purchases", "ID", "bigint"]),
@@ -219,7 +227,7 @@ mod tests {
             TextRow::of(&["column", "purchases", "PURCHASE_AT", "TIMESTAMP"]),
             TextRow::of(&["column", "campaign_activity_entries", "created_at", "datetime"]),
         ];
-        let listing = ColumnListing::read(&rows).expect("read");
+        let listing = ColumnListing::read(&rows).expect("a listing");
         assert_eq!((listing.limit, listing.read_only), (Some(Duration::from_millis(800)), true));
         assert_eq!(listing.version, "9.7.4");
         assert!(listing.has("purchases", Some("status")) && !listing.has("campaigns", None));
@@ -227,9 +235,9 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_is_none() {
+    fn a_limit_of_zero_is_no_limit() {
         let listing =
-            ColumnListing::read(&[TextRow::of(&["session", "0.0000", "no", "10.11.18-MariaDB"])]).expect("read");
+            ColumnListing::read(&[TextRow::of(&["session", "0.0000", "no", "10.11.18-MariaDB"])]).expect("a listing");
         assert_eq!((listing.limit, listing.read_only), (None, false));
     }
 }

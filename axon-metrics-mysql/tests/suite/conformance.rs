@@ -1,21 +1,21 @@
-//! Both servers with the tables of both generations, put to the core's tests: one per sentence of each trait.
+//! The core's conformance suite, on both servers with both generations of tables.
 
 use crate::common;
 
 use common::{
     MariaDb, MySql,
-    stores::{CatalogOn, New, Of, Old, On},
+    stores::{Aug2026, CatalogServer, Dec2025, LedgerServer, Tables},
 };
 
 mod mysql_of_december_2025 {
     use super::*;
     mod ledger {
         use super::*;
-        axon_metrics::ledger_source_conformance!(Of<Old<MySql>>);
+        axon_metrics::ledger_source_conformance!(Tables<Dec2025<MySql>>);
     }
     mod catalog {
         use super::*;
-        axon_metrics::catalog_source_conformance!(Of<Old<MySql>>);
+        axon_metrics::catalog_source_conformance!(Tables<Dec2025<MySql>>);
     }
 }
 
@@ -23,11 +23,11 @@ mod mysql_of_august_2026 {
     use super::*;
     mod ledger {
         use super::*;
-        axon_metrics::ledger_source_conformance!(Of<New<MySql>>);
+        axon_metrics::ledger_source_conformance!(Tables<Aug2026<MySql>>);
     }
     mod catalog {
         use super::*;
-        axon_metrics::catalog_source_conformance!(Of<New<MySql>>);
+        axon_metrics::catalog_source_conformance!(Tables<Aug2026<MySql>>);
     }
 }
 
@@ -35,11 +35,11 @@ mod mariadb_of_december_2025 {
     use super::*;
     mod ledger {
         use super::*;
-        axon_metrics::ledger_source_conformance!(Of<Old<MariaDb>>);
+        axon_metrics::ledger_source_conformance!(Tables<Dec2025<MariaDb>>);
     }
     mod catalog {
         use super::*;
-        axon_metrics::catalog_source_conformance!(Of<Old<MariaDb>>);
+        axon_metrics::catalog_source_conformance!(Tables<Dec2025<MariaDb>>);
     }
 }
 
@@ -47,11 +47,11 @@ mod mariadb_of_august_2026 {
     use super::*;
     mod ledger {
         use super::*;
-        axon_metrics::ledger_source_conformance!(Of<New<MariaDb>>);
+        axon_metrics::ledger_source_conformance!(Tables<Aug2026<MariaDb>>);
     }
     mod catalog {
         use super::*;
-        axon_metrics::catalog_source_conformance!(Of<New<MariaDb>>);
+        axon_metrics::catalog_source_conformance!(Tables<Aug2026<MariaDb>>);
     }
 }
 
@@ -59,11 +59,11 @@ mod mysql {
     use super::*;
     mod ledger {
         use super::*;
-        axon_metrics::ledger_server_conformance!(On<MySql>);
+        axon_metrics::ledger_server_conformance!(LedgerServer<MySql>);
     }
     mod catalog {
         use super::*;
-        axon_metrics::catalog_server_conformance!(CatalogOn<MySql>);
+        axon_metrics::catalog_server_conformance!(CatalogServer<MySql>);
     }
 }
 
@@ -71,10 +71,10 @@ mod mariadb {
     use super::*;
     mod ledger {
         use super::*;
-        axon_metrics::ledger_server_conformance!(On<MariaDb>);
+        axon_metrics::ledger_server_conformance!(LedgerServer<MariaDb>);
     }
     mod catalog {
         use super::*;
-        axon_metrics::catalog_server_conformance!(CatalogOn<MariaDb>);
+        axon_metrics::catalog_server_conformance!(CatalogServer<MariaDb>);
     }
 }

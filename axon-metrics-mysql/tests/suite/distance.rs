@@ -1,7 +1,7 @@
-//! A database whose every reply takes 100 ms, as the plan expects of it: making a connection takes longer than a question
-//! waits for one. Whoever comes next has it.
+//! A distant database, whose every reply takes 100 ms: connecting takes longer than a question waits. A connection that
+//! comes too late serves the next question.
 
-#![allow(clippy::print_stdout, reason = "figures stand in the decision")]
+#![allow(clippy::print_stdout, reason = "the decision record quotes the figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use crate::common;
@@ -18,7 +18,7 @@ use axon_metrics::{
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options};
 use common::{
-    Database, MariaDb, MySql, Server, misbehaving,
+    Database, MariaDb, MySql, Server, faulty_server,
     questions::{fill, sales, steps},
 };
 use futures_util::future::join_all;
@@ -26,22 +26,22 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
 use tokio::time::{sleep, timeout};
 
 const DISTANCE: Fault = Fault::Latency(Duration::from_millis(100));
-/// How many connections a pool may have.
-const MOST: u64 = 14;
+/// The most connections of the recommended pool.
+const MAX_CONNECTIONS: u64 = 14;
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A database behind a proxy, and a pool as we advise it that has no connection yet.
-struct Far {
+/// A database behind a proxy, and the recommended pool without a connection.
+struct DistantDatabase {
     database: Database,
     proxy: FaultProxy,
     pool: MySqlPool,
 }
 
-impl Far {
-    async fn away<S: Server>() -> Option<Self> {
+impl DistantDatabase {
+    async fn create<S: Server>() -> Option<Self> {
         let database = Database::create::<S>(Layout::Aug2026).await?;
         fill(&database).await;
         let options = database.store.connect_options();
@@ -52,13 +52,13 @@ impl Far {
         Some(Self { database, proxy, pool })
     }
 
-    /// Connections made since the start, or since counts were reset.
-    fn made(&self) -> u64 {
+    /// The connections since the start, or since the counts were reset.
+    fn connections(&self) -> u64 {
         self.proxy.counts().connections
     }
 
-    /// Waits until no connection is open.
-    async fn is_left(&self, within: Duration) {
+    /// Waits until no connection is open. Fails after `within`.
+    async fn wait_until_closed(&self, within: Duration) {
         let began = Instant::now();
         while self.proxy.counts().open > 0 {
             assert!(began.elapsed() < within, "{} connections are open", self.proxy.counts().open);
@@ -67,8 +67,8 @@ impl Far {
     }
 }
 
-/// Asks as a viewer does who comes again, until there is an answer; says how often it took, and how long.
-async fn asked<T, E>(mut ask: impl AsyncFnMut() -> Result<T, E>) -> (u32, Duration) {
+/// Asks until there is an answer, 100 ms after each failure. Returns the number of questions and the time.
+async fn ask_until_answered<T, E>(mut ask: impl AsyncFnMut() -> Result<T, E>) -> (u32, Duration) {
     let began = Instant::now();
     for asks in 1..=20 {
         if ask().await.is_ok() {
@@ -79,91 +79,91 @@ async fn asked<T, E>(mut ask: impl AsyncFnMut() -> Result<T, E>) -> (u32, Durati
     panic!("no answer after {:?}", began.elapsed());
 }
 
-/// All a dashboard asks the ledger but for history, whole.
-async fn sold(ledger: &MySqlLedger, question: &LedgerQuestion) -> Result<(), String> {
+/// A question about sales whose facts must all be there.
+async fn ask_sales(ledger: &MySqlLedger, question: &LedgerQuestion) -> Result<(), String> {
     let facts = ledger.ledger(question).await.map_err(|error| error.to_string())?;
     let sales = facts.sales.ok_or("no sales")?;
     sales.promotion.and(sales.regular.map(|_| ())).map_err(|missing| format!("{missing:?}"))
 }
 
-async fn answers_after_few_asks<S: Server>() {
-    let Some(far) = Far::away::<S>().await else { return };
+async fn a_distant_server_answers_after_few_questions<S: Server>() {
+    let Some(distant) = DistantDatabase::create::<S>().await else { return };
     let budgets = Budgets::default();
-    let (catalog, ledger) = (MySqlCatalog::new(far.pool.clone()), MySqlLedger::new(far.pool.clone()));
-    let (asks, took) = asked(async || catalog.catalog(budgets.of(QuestionKind::Catalog)).await).await;
-    println!("{}: catalog after {asks} asks, {took:?}", S::NAME);
-    assert!(asks <= 8 && took < ms(5_000), "{asks} asks, {took:?}");
+    let (catalog, ledger) = (MySqlCatalog::new(distant.pool.clone()), MySqlLedger::new(distant.pool.clone()));
+    let (questions, took) = ask_until_answered(async || catalog.catalog(budgets.of(QuestionKind::Catalog)).await).await;
+    println!("{}: catalog after {questions} questions, {took:?}", S::NAME);
+    assert!(questions <= 8 && took < ms(5_000), "{questions} questions, {took:?}");
     let question = sales(1, budgets.of(QuestionKind::Ledger));
-    let (asks, took) = asked(async || sold(&ledger, &question).await).await;
-    println!("{}: ledger after {asks} asks, {took:?}", S::NAME);
-    assert!(asks <= 8 && took < ms(5_000), "{asks} asks, {took:?}");
+    let (questions, took) = ask_until_answered(async || ask_sales(&ledger, &question).await).await;
+    println!("{}: ledger after {questions} questions, {took:?}", S::NAME);
+    assert!(questions <= 8 && took < ms(5_000), "{questions} questions, {took:?}");
 
-    // From now on there are connections: what is asked costs its distance, and none is made.
+    // There are connections now, so no further one is needed.
     sleep(ms(500)).await;
-    let made = far.made();
+    let connections = distant.connections();
     let patient = sales(1, ms(3_000));
     for _ in 0..10 {
         catalog.catalog(ms(3_000)).await.unwrap();
-        sold(&ledger, &patient).await.unwrap();
+        ask_sales(&ledger, &patient).await.unwrap();
     }
-    assert_eq!(far.made(), made);
+    assert_eq!(distant.connections(), connections);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mysql_far_away_answers_after_few_asks() {
-    answers_after_few_asks::<MySql>().await;
+async fn a_distant_mysql_answers_after_few_questions() {
+    a_distant_server_answers_after_few_questions::<MySql>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mariadb_far_away_answers_after_few_asks() {
-    answers_after_few_asks::<MariaDb>().await;
+async fn a_distant_mariadb_answers_after_few_questions() {
+    a_distant_server_answers_after_few_questions::<MariaDb>().await;
 }
 
-/// One who waits no longer than a reply takes, and is not heard of again.
-async fn a_caller_who_gives_up_leaves_a_connection_to_the_next<S: Server>() {
-    let Some(far) = Far::away::<S>().await else { return };
-    let ledger = MySqlLedger::new(far.pool.clone());
+/// The first question gives up while its connection is in progress.
+async fn a_question_that_gives_up_leaves_its_connection_to_the_next<S: Server>() {
+    let Some(distant) = DistantDatabase::create::<S>().await else { return };
+    let ledger = MySqlLedger::new(distant.pool.clone());
     let question = steps(1, Duration::from_secs(20));
     timeout(ms(150), ledger.ledger(&question)).await.expect_err("given up");
     sleep(ms(1_500)).await;
-    assert_eq!((far.made(), far.pool.size()), (1, 1));
-    println!("{}: {} replies for a connection and a look", S::NAME, far.proxy.counts().round_trips);
+    assert_eq!((distant.connections(), distant.pool.size()), (1, 1));
+    println!("{}: {} replies for a connection and a schema probe", S::NAME, distant.proxy.counts().round_trips);
     let began = Instant::now();
     ledger.ledger(&question).await.unwrap();
-    println!("{}: the next one is answered after {:?}", S::NAME, began.elapsed());
-    assert_eq!(far.made(), 1);
+    println!("{}: the next question is answered after {:?}", S::NAME, began.elapsed());
+    assert_eq!(distant.connections(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_mysql_a_caller_who_gives_up_leaves_a_connection_to_the_next() {
-    a_caller_who_gives_up_leaves_a_connection_to_the_next::<MySql>().await;
+async fn on_mysql_a_given_up_connect_serves_the_next_question() {
+    a_question_that_gives_up_leaves_its_connection_to_the_next::<MySql>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_mariadb_a_caller_who_gives_up_leaves_a_connection_to_the_next() {
-    a_caller_who_gives_up_leaves_a_connection_to_the_next::<MariaDb>().await;
+async fn on_mariadb_a_given_up_connect_serves_the_next_question() {
+    a_question_that_gives_up_leaves_its_connection_to_the_next::<MariaDb>().await;
 }
 
-/// With the driver's options: a ping before each use, half a minute to get a connection, ten of them.
+/// The driver's default options: a ping before each use, 30 s to acquire a connection, ten connections.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pool_with_options_of_the_hosts_own_answers_too() {
-    let Some(far) = Far::away::<MariaDb>().await else { return };
-    let options = MySqlConnectOptions::clone(&far.pool.connect_options());
+async fn a_pool_with_default_options_answers_too() {
+    let Some(distant) = DistantDatabase::create::<MariaDb>().await else { return };
+    let options = MySqlConnectOptions::clone(&distant.pool.connect_options());
     let ledger = MySqlLedger::new(MySqlPool::connect_lazy_with(options));
     let question = sales(1, Budgets::default().of(QuestionKind::Ledger));
-    let (asks, took) = asked(async || sold(&ledger, &question).await).await;
-    assert!(asks <= 8 && took < ms(5_000), "{asks} asks, {took:?}");
+    let (questions, took) = ask_until_answered(async || ask_sales(&ledger, &question).await).await;
+    assert!(questions <= 8 && took < ms(5_000), "{questions} questions, {took:?}");
 }
 
-/// Sources hand connections on among those who wait. The pool is not theirs alone.
+/// A source passes connections on between its own waiters, but other users of the pool must get one, too.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_else_uses_the_pool_has_a_turn() {
-    let Some(far) = Far::away::<MariaDb>().await else { return };
-    let options = MySqlConnectOptions::clone(&far.pool.connect_options());
+async fn other_users_of_the_pool_get_a_connection() {
+    let Some(distant) = DistantDatabase::create::<MariaDb>().await else { return };
+    let options = MySqlConnectOptions::clone(&distant.pool.connect_options());
     let pool = pool_options().max_connections(2).acquire_timeout(Duration::from_secs(20)).connect_lazy_with(options);
     let ledger = MySqlLedger::new(pool.clone());
     let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
-    asked(async || ledger.ledger(&question).await).await;
+    ask_until_answered(async || ledger.ledger(&question).await).await;
     let crowd = join_all((0..10).map(async |_| {
         loop {
             let _ = ledger.ledger(&question).await;
@@ -178,96 +178,96 @@ async fn who_else_uses_the_pool_has_a_turn() {
         began.elapsed()
     };
     let took = tokio::select! {
-        _ = crowd => unreachable!("there is no end of asking"),
+        _ = crowd => unreachable!("the crowd asks forever"),
         took = other => took,
     };
-    println!("three turns took {took:?}");
+    println!("three connections took {took:?}");
     assert!(took < ms(8_000), "{took:?}");
 }
 
-/// All connections are gone at once, as after a restart, and fifty are asking.
-async fn a_crowd_makes_no_more_connections_than_the_pool_may_have<S: Server>() {
-    let Some(far) = Far::away::<S>().await else { return };
-    let ledger = MySqlLedger::new(far.pool.clone());
+/// All connections break at once, as at a restart, and fifty questions are asked.
+async fn a_crowd_opens_no_more_connections_than_the_pool_allows<S: Server>() {
+    let Some(distant) = DistantDatabase::create::<S>().await else { return };
+    let ledger = MySqlLedger::new(distant.pool.clone());
     let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
-    asked(async || ledger.ledger(&question).await).await;
-    far.proxy.drop_connections();
-    far.is_left(ms(2_000)).await;
-    far.proxy.reset_counts();
+    ask_until_answered(async || ledger.ledger(&question).await).await;
+    distant.proxy.drop_connections();
+    distant.wait_until_closed(ms(2_000)).await;
+    distant.proxy.reset_counts();
     let crowd = async || {
         let all = join_all((0..50).map(|_| ledger.ledger(&question))).await;
         all.iter().filter(|answer| answer.is_ok()).count()
     };
     let first = crowd().await;
-    assert!(far.made() <= MOST, "{} connections", far.made());
+    assert!(distant.connections() <= MAX_CONNECTIONS, "{} connections", distant.connections());
     sleep(ms(1_000)).await;
     let mut second = crowd().await;
     if second < 40 {
-        // A machine that is busy with other work may need longer for so many.
+        // A busy machine may need longer for fifty questions.
         second = crowd().await;
     }
-    println!("{}: {first} of 50 answered, then {second}, {} connections made", S::NAME, far.made());
+    println!("{}: {first} of 50 answered, then {second}, {} connections", S::NAME, distant.connections());
     assert!(second >= 40, "{second} of 50 answered");
-    assert!(far.made() <= MOST, "{} connections", far.made());
+    assert!(distant.connections() <= MAX_CONNECTIONS, "{} connections", distant.connections());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_mysql_a_crowd_makes_no_more_connections_than_the_pool_may_have() {
-    a_crowd_makes_no_more_connections_than_the_pool_may_have::<MySql>().await;
+async fn on_mysql_a_crowd_opens_no_more_connections_than_allowed() {
+    a_crowd_opens_no_more_connections_than_the_pool_allows::<MySql>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_mariadb_a_crowd_makes_no_more_connections_than_the_pool_may_have() {
-    a_crowd_makes_no_more_connections_than_the_pool_may_have::<MariaDb>().await;
+async fn on_mariadb_a_crowd_opens_no_more_connections_than_allowed() {
+    a_crowd_opens_no_more_connections_than_the_pool_allows::<MariaDb>().await;
 }
 
-/// The port is closed for a while, and asked all the time.
-async fn a_server_that_was_gone_answers_within_two_seconds<S: Server>() {
-    let Some(far) = Far::away::<S>().await else { return };
-    let ledger = MySqlLedger::new(far.pool.clone());
+/// The port is closed for 3 s, while questions are asked continuously.
+async fn a_server_answers_within_two_seconds_of_its_outage<S: Server>() {
+    let Some(distant) = DistantDatabase::create::<S>().await else { return };
+    let ledger = MySqlLedger::new(distant.pool.clone());
     let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
-    asked(async || ledger.ledger(&question).await).await;
-    far.proxy.set(Fault::Refuse);
+    ask_until_answered(async || ledger.ledger(&question).await).await;
+    distant.proxy.set(Fault::Refuse);
     let began = Instant::now();
     while began.elapsed() < ms(3_000) {
-        let asked = Instant::now();
-        ledger.ledger(&question).await.expect_err("gone");
-        assert!(asked.elapsed() < question.budget + ms(500), "{:?}", asked.elapsed());
+        let began = Instant::now();
+        ledger.ledger(&question).await.expect_err("an outage");
+        assert!(began.elapsed() < question.budget + ms(500), "{:?}", began.elapsed());
     }
-    far.proxy.set(DISTANCE);
-    let (asks, took) = asked(async || ledger.ledger(&question).await).await;
-    println!("{}: well again after {asks} asks, {took:?}", S::NAME);
+    distant.proxy.set(DISTANCE);
+    let (questions, took) = ask_until_answered(async || ledger.ledger(&question).await).await;
+    println!("{}: recovered after {questions} questions, {took:?}", S::NAME);
     assert!(took < ms(2_000), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mysql_that_was_gone_answers_within_two_seconds() {
-    a_server_that_was_gone_answers_within_two_seconds::<MySql>().await;
+async fn mysql_answers_within_two_seconds_of_its_outage() {
+    a_server_answers_within_two_seconds_of_its_outage::<MySql>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mariadb_that_was_gone_answers_within_two_seconds() {
-    a_server_that_was_gone_answers_within_two_seconds::<MariaDb>().await;
+async fn mariadb_answers_within_two_seconds_of_its_outage() {
+    a_server_answers_within_two_seconds_of_its_outage::<MariaDb>().await;
 }
 
-/// Closing waits for connections that are in use; one that is being made is given up.
+/// Closing the pool waits for connections in use, but not for a connect in progress.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_left_of_a_pool_that_is_closed_while_a_connection_is_made() {
-    let Some(far) = Far::away::<MariaDb>().await else { return };
-    let ledger = MySqlLedger::new(far.pool.clone());
+async fn a_pool_closed_during_a_connect_leaves_no_connection() {
+    let Some(distant) = DistantDatabase::create::<MariaDb>().await else { return };
+    let ledger = MySqlLedger::new(distant.pool.clone());
     let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
     timeout(ms(150), ledger.ledger(&question)).await.expect_err("given up");
-    timeout(ms(100), far.pool.close()).await.expect("closed");
-    far.is_left(ms(500)).await;
+    timeout(ms(100), distant.pool.close()).await.expect("closed");
+    distant.wait_until_closed(ms(500)).await;
     let error = ledger.ledger(&question).await.expect_err("closed");
     assert!(matches!(error, axon_metrics::SourceError::Unavailable { .. }), "{error:?}");
-    assert_eq!(far.made(), 1);
-    drop(far.database);
+    assert_eq!(distant.connections(), 1);
+    drop(distant.database);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_that_is_dropped_while_a_connection_is_made_leaves_it_to_the_pool() {
-    let Some(Far { database, proxy, pool }) = Far::away::<MariaDb>().await else { return };
+async fn a_source_dropped_during_a_connect_leaves_it_to_the_pool() {
+    let Some(DistantDatabase { database, proxy, pool }) = DistantDatabase::create::<MariaDb>().await else { return };
     let ledger = MySqlLedger::new(pool.clone());
     timeout(ms(150), ledger.ledger(&steps(1, Budgets::default().of(QuestionKind::Ledger))))
         .await
@@ -282,12 +282,12 @@ async fn a_source_that_is_dropped_while_a_connection_is_made_leaves_it_to_the_po
 }
 
 #[test]
-fn nothing_is_left_of_a_runtime_that_ends_while_a_connection_is_made() {
+fn a_runtime_that_ends_during_a_connect_leaves_no_connection() {
     let outer = tokio::runtime::Runtime::new().unwrap();
-    let Some(far) = outer.block_on(Far::away::<MariaDb>()) else { return };
+    let Some(distant) = outer.block_on(DistantDatabase::create::<MariaDb>()) else { return };
     let inner = tokio::runtime::Runtime::new().unwrap();
     let ledger = inner.block_on(async {
-        let ledger = MySqlLedger::new(far.pool.clone());
+        let ledger = MySqlLedger::new(distant.pool.clone());
         timeout(ms(150), ledger.ledger(&steps(1, Budgets::default().of(QuestionKind::Ledger))))
             .await
             .expect_err("given up");
@@ -295,26 +295,26 @@ fn nothing_is_left_of_a_runtime_that_ends_while_a_connection_is_made() {
     });
     drop(inner);
     outer.block_on(async {
-        far.is_left(ms(500)).await;
-        // And another one takes its place.
+        distant.wait_until_closed(ms(500)).await;
+        // A new connect replaces the one that was dropped.
         let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
-        asked(async || ledger.ledger(&question).await).await;
+        ask_until_answered(async || ledger.ledger(&question).await).await;
     });
     let _runtime = outer.enter();
-    drop((ledger, far));
+    drop((ledger, distant));
 }
 
-/// Whoever asks has one made; when nobody asks any more, nobody tries.
+/// Each question starts a connect. Without questions there are none.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_never_answers_is_left_alone_when_nobody_asks() {
-    let (pool, accepted) = misbehaving::silent_and_counted().await;
+async fn a_silent_server_gets_no_connects_without_questions() {
+    let (pool, connections) = faulty_server::silent_with_count().await;
     let ledger = MySqlLedger::new(pool.clone());
     for _ in 0..5 {
         ledger.ledger(&steps(1, Budgets::default().of(QuestionKind::Ledger))).await.expect_err("silent");
     }
     sleep(ms(2_000)).await;
-    let so_far = accepted();
+    let before = connections();
     sleep(ms(3_000)).await;
-    assert_eq!((accepted(), pool.size()), (so_far, 0));
-    assert!(so_far <= 12, "{so_far} connections for five questions");
+    assert_eq!((connections(), pool.size()), (before, 0));
+    assert!(before <= 12, "{before} connections for five questions");
 }

@@ -1,4 +1,5 @@
-//! A server that is slow, gone, or silent: the answer comes in time and names the fault, and the next one is good.
+//! A server that is slow, down or silent: the error comes within the budget and names the cause, and the next question
+//! is answered.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -25,7 +26,7 @@ use sqlx::{Connection as _, mysql::MySqlConnectOptions};
 const BUDGET: Duration = Duration::from_millis(800);
 const SLACK: Duration = Duration::from_millis(250);
 
-/// An error with its causes, as a log would print it.
+/// An error with its causes, as a log prints it.
 fn chain(error: &SourceError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -36,13 +37,13 @@ fn chain(error: &SourceError) -> String {
     text
 }
 
-/// A join that takes minutes. (A `SLEEP` that a limit ends is no error on MySQL.)
+/// A join that takes minutes. `SLEEP` would not do: on MySQL it ends at a limit without an error.
 const HEAVY: &str = "SELECT COUNT(*) FROM numbers a, numbers b, numbers c WHERE a.n + b.n + c.n = 7";
 const NUMBERS: &str = "CREATE TABLE digits (n INT NOT NULL); \
     INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9); \
     CREATE TABLE numbers SELECT a.n + 10 * b.n + 100 * c.n AS n FROM digits a, digits b, digits c";
 
-async fn the_server_stops_what_takes_too_long<S: Server>() {
+async fn a_slow_statement_is_stopped_by_the_server<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     database.run(NUMBERS).await;
     let limit = Duration::from_millis(500);
@@ -54,7 +55,7 @@ async fn the_server_stops_what_takes_too_long<S: Server>() {
     let number = error.as_database_error().unwrap().downcast_ref::<sqlx::mysql::MySqlDatabaseError>().number();
     assert!([3024, 1969].contains(&number), "{error}");
 
-    // Nobody waits for these two any more; the third one finds the pool usable as soon as the server has stopped them.
+    // Two abandoned statements occupy both connections until the server stops them. Then the pool is usable again.
     for _ in 0..2 {
         let heavy = sqlx::raw_sql(HEAVY).fetch_all(&pool);
         tokio::time::timeout(Duration::from_millis(50), heavy).await.expect_err("dropped");
@@ -70,62 +71,62 @@ async fn the_server_stops_what_takes_too_long<S: Server>() {
 }
 
 #[tokio::test]
-async fn mysql_stops_what_takes_too_long() {
-    the_server_stops_what_takes_too_long::<MySql>().await;
+async fn a_slow_statement_is_stopped_by_mysql() {
+    a_slow_statement_is_stopped_by_the_server::<MySql>().await;
 }
 
 #[tokio::test]
-async fn mariadb_stops_what_takes_too_long() {
-    the_server_stops_what_takes_too_long::<MariaDb>().await;
+async fn a_slow_statement_is_stopped_by_mariadb() {
+    a_slow_statement_is_stopped_by_the_server::<MariaDb>().await;
 }
 
-/// A pool without our limit: the statement itself carries the question's time.
-async fn a_question_that_cannot_be_answered_in_time_ends_on_the_server_too<S: Server>() {
+/// The session has no limit here: the statement itself carries the remaining time.
+async fn a_slow_statement_costs_its_own_facts_only<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
     let options = database.store.connect_options();
     let ledger = MySqlLedger::new(sqlx::MySqlPool::connect_lazy_with(options.clone()));
     ledger.ledger(&sales(1, PATIENT)).await.unwrap();
 
-    // Steps and promotion do not read this table.
+    // The statement for steps and promotion does not read this table.
     let mut locker = sqlx::MySqlConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql("LOCK TABLES campaign_activities WRITE").execute(&mut locker).await.unwrap();
     let began = Instant::now();
     let facts = ledger.ledger(&sales(1, BUDGET)).await.unwrap();
     assert!(began.elapsed() < BUDGET, "{:?}", began.elapsed());
-    let sold = facts.sales.unwrap();
-    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2, "steps stay");
-    assert_eq!(sold.promotion.unwrap().value.orders, 2, "the promotion stays");
-    for missing in [sold.regular.err(), sold.others.err()] {
+    let sales_facts = facts.sales.unwrap();
+    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2, "steps are lost, too");
+    assert_eq!(sales_facts.promotion.unwrap().value.orders, 2, "the promotion is lost, too");
+    for missing in [sales_facts.regular.err(), sales_facts.others.err()] {
         let Some(Missing::Unavailable(error)) = missing else { panic!("{missing:?}") };
         assert!(matches!(&*error, SourceError::Unavailable { .. }), "{error:?}");
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!database.is_at_work_on("campaign_activity_id").await, "it still runs");
+    assert!(!database.is_executing("campaign_activity_id").await, "the statement is still running");
     sqlx::raw_sql("UNLOCK TABLES").execute(&mut locker).await.unwrap();
     assert!(ledger.ledger(&sales(1, BUDGET)).await.unwrap().sales.unwrap().regular.is_ok());
 }
 
 #[tokio::test]
-async fn on_mysql_a_part_that_is_too_slow_is_missing_alone() {
-    a_question_that_cannot_be_answered_in_time_ends_on_the_server_too::<MySql>().await;
+async fn on_mysql_a_slow_statement_costs_its_own_facts_only() {
+    a_slow_statement_costs_its_own_facts_only::<MySql>().await;
 }
 
 #[tokio::test]
-async fn on_mariadb_a_part_that_is_too_slow_is_missing_alone() {
-    a_question_that_cannot_be_answered_in_time_ends_on_the_server_too::<MariaDb>().await;
+async fn on_mariadb_a_slow_statement_costs_its_own_facts_only() {
+    a_slow_statement_costs_its_own_facts_only::<MariaDb>().await;
 }
 
-/// As after a restart: every connection of the pool is dead, and nobody has said so.
-async fn connections_that_were_killed_cost_no_answer<S: Server>() {
+/// All connections are dead, as after a restart, and the pool has not noticed.
+async fn killed_connections_cost_no_answer<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
     let pool = database.pool();
     let ledger = MySqlLedger::new(pool.clone());
-    // Four connections: two that are kept, two idle in the pool.
-    let hold = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    // Four connections: two cached, two idle in the pool.
+    let leases = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
     ledger.ledger(&sales(1, PATIENT)).await.unwrap();
-    drop(hold);
+    drop(leases);
     tokio::time::sleep(Duration::from_millis(200)).await;
     let ids: Vec<(i64,)> = sqlx::query_as(
         "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()",
@@ -135,7 +136,7 @@ async fn connections_that_were_killed_cost_no_answer<S: Server>() {
     .unwrap();
     assert!(ids.len() >= 4, "{ids:?}");
     for (id,) in ids {
-        // The store's own second connection may have gone by itself.
+        // A connection of the store itself may have closed meanwhile.
         let _ = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("KILL {id}"))).execute(database.store.pool()).await;
     }
     for _ in 0..3 {
@@ -145,58 +146,58 @@ async fn connections_that_were_killed_cost_no_answer<S: Server>() {
 }
 
 #[tokio::test]
-async fn on_mysql_connections_that_were_killed_cost_no_answer() {
-    connections_that_were_killed_cost_no_answer::<MySql>().await;
+async fn on_mysql_killed_connections_cost_no_answer() {
+    killed_connections_cost_no_answer::<MySql>().await;
 }
 
 #[tokio::test]
-async fn on_mariadb_connections_that_were_killed_cost_no_answer() {
-    connections_that_were_killed_cost_no_answer::<MariaDb>().await;
+async fn on_mariadb_killed_connections_cost_no_answer() {
+    killed_connections_cost_no_answer::<MariaDb>().await;
 }
 
-/// Old connections pass nothing on and are not closed; new ones work.
-async fn connections_gone_silent_cost_one_answer<S: Server>() {
+/// Open connections forward nothing and stay open. New ones work.
+async fn silent_connections_cost_one_answer<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
     let options = database.store.connect_options();
     let proxy = Proxy::before(&options).await;
     let pool = pool_options().connect_lazy_with(through(&proxy, &options));
     let ledger = MySqlLedger::new(pool.clone());
-    let hold = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    let leases = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
     ledger.ledger(&sales(1, PATIENT)).await.unwrap();
-    drop(hold);
+    drop(leases);
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(pool.size(), 5);
 
     proxy.freeze();
     let began = Instant::now();
-    let error = ledger.ledger(&steps(1, BUDGET)).await.expect_err("silence");
+    let error = ledger.ledger(&steps(1, BUDGET)).await.expect_err("a silent connection");
     assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
     assert!(began.elapsed() < BUDGET + SLACK, "{:?}", began.elapsed());
     tokio::time::sleep(Duration::from_millis(300)).await;
     let began = Instant::now();
     ledger.ledger(&sales(1, BUDGET)).await.unwrap();
     assert!(began.elapsed() < BUDGET, "{:?}", began.elapsed());
-    // And the pool has all of its places again.
+    // The pool has all of its slots again.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(pool.size() <= 3, "{} connections", pool.size());
 }
 
 #[tokio::test]
-async fn on_mysql_connections_gone_silent_cost_one_answer() {
-    connections_gone_silent_cost_one_answer::<MySql>().await;
+async fn on_mysql_silent_connections_cost_one_answer() {
+    silent_connections_cost_one_answer::<MySql>().await;
 }
 
 #[tokio::test]
-async fn on_mariadb_connections_gone_silent_cost_one_answer() {
-    connections_gone_silent_cost_one_answer::<MariaDb>().await;
+async fn on_mariadb_silent_connections_cost_one_answer() {
+    silent_connections_cost_one_answer::<MariaDb>().await;
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_named_and_comes_in_time() {
-    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = taken.local_addr().unwrap().port();
-    drop(taken);
+async fn a_refused_connection_is_reported_in_time() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
     let pool = pool_options().connect_lazy_with(MySqlConnectOptions::new().host("127.0.0.1").port(port).username("x"));
     for budget in [Duration::from_millis(300), BUDGET] {
         let began = Instant::now();
@@ -211,20 +212,20 @@ async fn a_refused_connection_is_named_and_comes_in_time() {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_is_asked_again_at_once() {
+async fn the_first_question_after_an_outage_is_answered() {
     let Some(database) = Database::create::<MariaDb>(Layout::Aug2026).await else { return };
     let options = database.store.connect_options();
     let proxy = Proxy::before(&options).await;
     let ledger = MySqlLedger::new(pool_to(through(&proxy, &options)));
     proxy.refuse(true);
-    let error = ledger.ledger(&steps(1, BUDGET)).await.expect_err("closed at once");
+    let error = ledger.ledger(&steps(1, BUDGET)).await.expect_err("a closed connection");
     assert!(matches!(error, SourceError::Lost { .. }), "{}", chain(&error));
     proxy.refuse(false);
     ledger.ledger(&steps(1, BUDGET)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_a_denial_that_names_nobody() {
+async fn a_wrong_password_is_denied_without_the_user() {
     for variable in [MySql::VARIABLE, MariaDb::VARIABLE] {
         let Some(url) = axon_metrics::testing::server_url(variable) else { continue };
         let options: MySqlConnectOptions = url.parse().unwrap();

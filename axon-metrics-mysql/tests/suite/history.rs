@@ -1,5 +1,5 @@
-//! The weeks before a promotion, which take longer to read than an answer may: no answer waits for them, they are read once,
-//! and the server gives them the time they have.
+//! The history, which takes longer to read than an answer may take: no answer waits for it, it is read once, and it has
+//! a budget of its own.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -23,28 +23,29 @@ use common::{
 };
 use sqlx::Connection as _;
 
-/// What only the statement for a history holds.
-const HISTORY: &str = "TIMESTAMPDIFF(MICROSECOND";
+/// A text that only the history statement contains.
+const HISTORY_MARK: &str = "TIMESTAMPDIFF(MICROSECOND";
 
+/// The status of the comparison, its orders of promotion and shop, and why its baseline is missing.
 fn comparison(answer: &DashboardAnswer) -> (WidgetStatus, [Option<u64>; 2], Vec<&MissingDetail>) {
     let state = &answer.widgets[&Widget::Comparison];
-    let sold = answer.data.comparison.as_ref().unwrap();
-    let lost = state.missing.iter().filter(|gap| gap.field.starts_with("baseline."));
-    let mut lost: Vec<&MissingDetail> = lost.filter_map(|gap| gap.detail.as_ref()).collect();
-    lost.dedup();
-    (state.status, [sold.promotion.orders, sold.regular.orders], lost)
+    let figures = answer.data.comparison.as_ref().unwrap();
+    let missing = state.missing.iter().filter(|missing| missing.field.starts_with("baseline."));
+    let mut details: Vec<&MissingDetail> = missing.filter_map(|missing| missing.detail.as_ref()).collect();
+    details.dedup();
+    (state.status, [figures.promotion.orders, figures.regular.orders], details)
 }
 
-/// The first answer comes without a baseline, and says that it is being read; a later one has it. An answer costs two
-/// statements, and the history one in all.
-async fn no_answer_waits_for_the_weeks_before<S: Server>(layout: Layout) {
+/// The first answer has no baseline and says that the history is loading. Later answers have it. Each answer sends two
+/// statements. The history is one statement in all.
+async fn no_answer_waits_for_the_history<S: Server>(layout: Layout) {
     let Some(database) = Database::create::<S>(layout).await else { return };
     fill(&database).await;
     database.store.insert_purchases(vec![purchase(50, -40 * DAY, None)]).await.unwrap();
     let options = database.store.connect_options();
     let proxy = Proxy::before(&options).await;
-    let reading = Duration::from_secs(5);
-    proxy.slow(HISTORY, reading);
+    let delay = Duration::from_secs(5);
+    proxy.delay(HISTORY_MARK, delay);
     let pool = pool_to(through(&proxy, &options));
     let ms = Duration::from_millis;
     let budgets = Budgets::default()
@@ -66,14 +67,14 @@ async fn no_answer_waits_for_the_weeks_before<S: Server>(layout: Layout) {
     let took = began.elapsed();
     assert!(took < budgets.answer() + ms(250), "{took:?}");
     assert_eq!(comparison(&first), (WidgetStatus::Partial, [Some(3), Some(1)], vec![&MissingDetail::HistoryLoading]));
-    // A connection that turned out not to be needed is still being made.
+    // A connect that is not needed any more is still in progress.
     tokio::time::sleep(ms(200)).await;
     let before = proxy.commands();
     let second = answer().await;
     assert_eq!(comparison(&second).2, [&MissingDetail::HistoryLoading]);
-    assert_eq!(proxy.commands() - before, 2, "the history is being read already");
+    assert_eq!(proxy.commands() - before, 2, "the history was requested twice");
 
-    tokio::time::sleep((reading + ms(1_000)).saturating_sub(began.elapsed())).await;
+    tokio::time::sleep((delay + ms(1_000)).saturating_sub(began.elapsed())).await;
     for _ in 0..3 {
         let before = proxy.commands();
         let later = answer().await;
@@ -83,21 +84,21 @@ async fn no_answer_waits_for_the_weeks_before<S: Server>(layout: Layout) {
         assert_eq!((baseline.method, baseline.weeks), (Some(BaselineMethod::HourOfWeek), Some(4)));
         assert_eq!(later.widgets[&Widget::Comparison].as_of, Some(at(0)));
     }
-    assert_eq!(proxy.slowed(), 1);
+    assert_eq!(proxy.delayed_commands(), 1);
 }
 
 #[tokio::test]
-async fn on_mysql_no_answer_waits_for_the_weeks_before() {
-    no_answer_waits_for_the_weeks_before::<MySql>(Layout::Aug2026).await;
+async fn on_mysql_no_answer_waits_for_the_history() {
+    no_answer_waits_for_the_history::<MySql>(Layout::Aug2026).await;
 }
 
 #[tokio::test]
-async fn on_mariadb_no_answer_waits_for_the_weeks_before() {
-    no_answer_waits_for_the_weeks_before::<MariaDb>(Layout::Dec2025).await;
+async fn on_mariadb_no_answer_waits_for_the_history() {
+    no_answer_waits_for_the_history::<MariaDb>(Layout::Dec2025).await;
 }
 
-/// A session's limit is made for answers. The history has its own, which a user with the least rights may set; what else is
-/// asked on the same connections ends with the session's.
+/// The session's limit is that of answers. The history statement sets its own, for which no right is needed. Other
+/// statements on the same connections end at the session's limit.
 async fn the_history_may_outlast_the_sessions_limit<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
@@ -109,25 +110,25 @@ async fn the_history_may_outlast_the_sessions_limit<S: Server>() {
     let budget = Duration::from_secs(10);
     ledger.ledger(&history(budget)).await.unwrap();
 
-    // What reads purchases waits for the lock, as it would for a disk.
+    // A statement over purchases waits for the lock, as for a slow disk.
     let mut locker = sqlx::MySqlConnection::connect_with(&database.store.connect_options()).await.unwrap();
     sqlx::raw_sql("LOCK TABLES purchases WRITE").execute(&mut locker).await.unwrap();
-    let locked = async {
+    let unlock = async {
         tokio::time::sleep(limit * 3).await;
         sqlx::raw_sql("UNLOCK TABLES").execute(&mut locker).await.unwrap();
     };
     let (history, steps) = (history(budget), steps(1, budget));
-    let (told, counted, ()) = tokio::join!(ledger.ledger(&history), ledger.ledger(&steps), locked);
-    assert!(matches!(counted, Err(SourceError::Unavailable { .. })), "{counted:?}");
-    assert_eq!(told.unwrap().history.unwrap().unwrap().value.buckets.len(), 1);
+    let (history, steps, ()) = tokio::join!(ledger.ledger(&history), ledger.ledger(&steps), unlock);
+    assert!(matches!(steps, Err(SourceError::Unavailable { .. })), "{steps:?}");
+    assert_eq!(history.unwrap().history.unwrap().unwrap().value.buckets.len(), 1);
 
-    // And it has an end of its own.
+    // The history ends at its own budget.
     sqlx::raw_sql("LOCK TABLES purchases WRITE").execute(&mut locker).await.unwrap();
     let short = common::questions::history(Duration::from_secs(1));
-    let told = ledger.ledger(&short).await;
-    assert!(matches!(told, Err(SourceError::Unavailable { .. })), "{told:?}");
+    let result = ledger.ledger(&short).await;
+    assert!(matches!(result, Err(SourceError::Unavailable { .. })), "{result:?}");
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(!database.is_at_work_on("TIMESTAMPDIFF").await, "it still runs");
+    assert!(!database.is_executing("TIMESTAMPDIFF").await, "the statement is still running");
     sqlx::raw_sql("UNLOCK TABLES").execute(&mut locker).await.unwrap();
     pool.close().await;
     database.run(&format!("DROP USER '{name}'@'%'")).await;

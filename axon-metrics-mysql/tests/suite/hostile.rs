@@ -1,4 +1,4 @@
-//! Rows and tables that no sound platform would hold: what they make of a figure is missing and named, never wrong.
+//! Invalid rows and changed tables: a figure that they affect is missing with a reason, never wrong.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -22,42 +22,42 @@ use common::{
 };
 use sqlx::Connection as _;
 
-async fn sold(database: &Database) -> SalesFacts {
+async fn sales_of(database: &Database) -> SalesFacts {
     MySqlLedger::new(database.pool()).ledger(&sales(1, PATIENT)).await.unwrap().sales.unwrap()
 }
 
-async fn before(database: &Database) -> Fact<History> {
+async fn history_of(database: &Database) -> Fact<History> {
     MySqlLedger::new(database.pool()).ledger(&everything(PATIENT)).await.unwrap().history.unwrap()
 }
 
-fn bad<T: std::fmt::Debug>(fact: Fact<T>) {
+fn check_bad_value<T: std::fmt::Debug>(fact: Fact<T>) {
     assert!(matches!(fact, Err(Missing::NotMeasured(Reason::BadValue))), "{fact:?}");
 }
 
-async fn odd_prices_and_quantities<S: Server>(layout: Layout) {
+async fn invalid_rows_make_sums_missing<S: Server>(layout: Layout) {
     let Some(database) = Database::create::<S>(layout).await else { return };
     fill(&database).await;
-    let mut odd = purchase(11, -HOUR, Some(1));
-    odd.quantity = -1;
-    database.store.insert_purchases(vec![odd]).await.unwrap();
-    let found = sold(&database).await;
-    bad(found.promotion);
-    assert_eq!(found.regular.unwrap().value.orders, 1, "the shop's are whole");
+    let mut invalid = purchase(11, -HOUR, Some(1));
+    invalid.quantity = -1;
+    database.store.insert_purchases(vec![invalid]).await.unwrap();
+    let sales = sales_of(&database).await;
+    check_bad_value(sales.promotion);
+    assert_eq!(sales.regular.unwrap().value.orders, 1, "sales of the shop have no invalid row");
 
     database.run("DELETE FROM purchases WHERE id = 11; ALTER TABLE purchases MODIFY price DECIMAL(38, 2) NULL").await;
     database.run("INSERT INTO purchases (id, user_id, product_id, purchase_type, price, quantity, purchase_at) \
         VALUES (12, 12, 5, 'SHOP', NULL, 1, '2024-11-12 18:30:00'), (13, 13, 5, 'SHOP', -0.01, 1, '2024-11-10 19:00:00')").await;
-    let found = sold(&database).await;
-    bad(found.regular);
-    bad(before(&database).await);
-    assert_eq!(found.others.unwrap().value.len(), 1, "orders of others are no sums");
+    let sales = sales_of(&database).await;
+    check_bad_value(sales.regular);
+    check_bad_value(history_of(&database).await);
+    assert_eq!(sales.others.unwrap().value.len(), 1, "counts of orders need no price");
 
     let largest = "999999999999999999999999999999999999.99";
     database.run(&format!("UPDATE purchases SET price = {largest} WHERE id IN (12, 13)")).await;
-    let found = sold(&database).await;
-    assert!(matches!(found.regular, Err(Missing::TooLarge)), "{:?}", found.regular);
-    let found = before(&database).await;
-    assert!(matches!(found, Err(Missing::TooLarge)), "{found:?}");
+    let sales = sales_of(&database).await;
+    assert!(matches!(sales.regular, Err(Missing::TooLarge)), "{:?}", sales.regular);
+    let history = history_of(&database).await;
+    assert!(matches!(history, Err(Missing::TooLarge)), "{history:?}");
 
     // Counts need no price.
     let facts = MySqlLedger::new(database.pool()).ledger(&steps(1, PATIENT)).await.unwrap();
@@ -65,17 +65,17 @@ async fn odd_prices_and_quantities<S: Server>(layout: Layout) {
 }
 
 #[tokio::test]
-async fn on_mysql_an_odd_row_makes_its_sum_missing_and_no_other() {
-    odd_prices_and_quantities::<MySql>(Layout::Aug2026).await;
+async fn on_mysql_an_invalid_row_makes_only_its_sums_missing() {
+    invalid_rows_make_sums_missing::<MySql>(Layout::Aug2026).await;
 }
 
 #[tokio::test]
-async fn on_mariadb_an_odd_row_makes_its_sum_missing_and_no_other() {
-    odd_prices_and_quantities::<MariaDb>(Layout::Dec2025).await;
+async fn on_mariadb_an_invalid_row_makes_only_its_sums_missing() {
+    invalid_rows_make_sums_missing::<MariaDb>(Layout::Dec2025).await;
 }
 
-/// By the platform the type says it, too; where the two differ, the activity counts.
-async fn types_that_contradict_the_activity<S: Server>(layout: Layout) {
+/// Purchases have a type, too. If it contradicts the activity, the activity counts.
+async fn the_activity_counts_and_not_the_type<S: Server>(layout: Layout) {
     let Some(database) = Database::create::<S>(layout).await else { return };
     fill(&database).await;
     let ledger = MySqlLedger::new(database.pool());
@@ -83,36 +83,36 @@ async fn types_that_contradict_the_activity<S: Server>(layout: Layout) {
     database.run("INSERT INTO purchases (id, user_id, product_id, campaign_activity_id, purchase_type, price, quantity, purchase_at) \
         VALUES (21, 21, 5, 1, 'SHOP', 1, 1, '2024-11-12 18:30:00'), (22, 22, 5, NULL, 'CAMPAIGNACTIVITY', 1, 1, '2024-11-12 18:30:00'), \
         (23, 23, 5, 1, 'GIFT', 1, 1, '2024-11-12 18:30:00')").await;
-    let found = sold(&database).await;
-    assert_eq!((found.promotion.unwrap().value.orders, found.regular.unwrap().value.orders), (4, 2));
+    let sales = sales_of(&database).await;
+    assert_eq!((sales.promotion.unwrap().value.orders, sales.regular.unwrap().value.orders), (4, 2));
     let purchases = async || ledger.ledger(&steps(1, PATIENT)).await.unwrap().steps.current[1].as_ref().unwrap().value;
     assert_eq!(purchases().await, 4);
-    // A type that nobody has seen before, none, and one that compares as the platform's.
+    // An unknown type, an empty one, and one that equals the platform's by the collation.
     database.run("INSERT INTO purchases (id, user_id, product_id, campaign_activity_id, purchase_type, price, quantity, purchase_at) \
         VALUES (24, 24, 5, 1, 'LOTTERY', 1, 1, '2024-11-12 18:30:00'), (25, 25, 5, 1, '', 1, 1, '2024-11-12 18:30:00'), \
         (26, 26, 5, 1, 'shop', 1, 1, '2024-11-12 18:30:00'), (27, 27, 5, 1, 'A', 1, 1, '2024-10-12 18:30:00')").await;
     assert_eq!(purchases().await, 7);
-    assert_eq!(sold(&database).await.promotion.unwrap().value.orders, 7);
+    assert_eq!(sales_of(&database).await.promotion.unwrap().value.orders, 7);
 }
 
 #[tokio::test]
 async fn on_mysql_the_activity_counts_and_not_the_type() {
-    types_that_contradict_the_activity::<MySql>(Layout::Dec2025).await;
-    types_that_contradict_the_activity::<MySql>(Layout::Aug2026).await;
+    the_activity_counts_and_not_the_type::<MySql>(Layout::Dec2025).await;
+    the_activity_counts_and_not_the_type::<MySql>(Layout::Aug2026).await;
 }
 
 #[tokio::test]
 async fn on_mariadb_the_activity_counts_and_not_the_type() {
-    types_that_contradict_the_activity::<MariaDb>(Layout::Dec2025).await;
-    types_that_contradict_the_activity::<MariaDb>(Layout::Aug2026).await;
+    the_activity_counts_and_not_the_type::<MariaDb>(Layout::Dec2025).await;
+    the_activity_counts_and_not_the_type::<MariaDb>(Layout::Aug2026).await;
 }
 
-/// Most collations take these for the platform's statuses; the embedded store, which compares to the letter, does not.
-async fn statuses_of_another_spelling<S: Server>() {
+/// Most collations take these for the platform's statuses. The embedded store compares bytes, so they must not count.
+async fn a_status_must_match_exactly<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
-    let spelt = |(id, status)| PurchaseRow { status, ..purchase(id, -HOUR, Some(1)) };
-    let rows = [(41, "confirmed"), (42, "CONFIRMED "), (43, "Cancelled"), (44, "REFUNDED ")].map(spelt);
+    let row = |(id, status)| PurchaseRow { status, ..purchase(id, -HOUR, Some(1)) };
+    let rows = [(41, "confirmed"), (42, "CONFIRMED "), (43, "Cancelled"), (44, "REFUNDED ")].map(row);
     let shop = PurchaseRow { status: "Confirmed", ..purchase(45, -HOUR, None) };
     database.store.insert_purchases(rows.into_iter().chain([shop]).collect()).await.unwrap();
     let entry = |(id, status)| EntryRow { id, activity: 1, user: id, status, created_at: at(-HOUR) };
@@ -123,25 +123,25 @@ async fn statuses_of_another_spelling<S: Server>() {
         let facts = MySqlLedger::new(database.pool()).ledger(&question).await.unwrap();
         let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
         assert_eq!(counts, [3, 2]);
-        let found = facts.sales.unwrap();
-        let promotion = found.promotion.unwrap().value;
+        let sales = facts.sales.unwrap();
+        let promotion = sales.promotion.unwrap().value;
         assert_eq!((promotion.orders, promotion.cancelled), (2, Some(0)));
-        assert_eq!(found.regular.unwrap().value.orders, 1);
+        assert_eq!(sales.regular.unwrap().value.orders, 1);
     }
 }
 
 #[tokio::test]
-async fn on_mysql_a_status_counts_to_the_letter() {
-    statuses_of_another_spelling::<MySql>().await;
+async fn on_mysql_a_status_must_match_exactly() {
+    a_status_must_match_exactly::<MySql>().await;
 }
 
 #[tokio::test]
-async fn on_mariadb_a_status_counts_to_the_letter() {
-    statuses_of_another_spelling::<MariaDb>().await;
+async fn on_mariadb_a_status_must_match_exactly() {
+    a_status_must_match_exactly::<MariaDb>().await;
 }
 
-/// Enumerations instead of texts, unsigned ids, dates that are not there.
-async fn other_column_types<S: Server>() {
+/// Enumerations instead of texts, unsigned ids, NULL dates, `TIMESTAMP` columns.
+async fn other_column_types_are_read<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
     database
@@ -161,7 +161,7 @@ async fn other_column_types<S: Server>() {
         .await;
     database.run("UPDATE campaign_activities SET start_date = NULL, limit_count = 0 WHERE id = 1").await;
     database.run("UPDATE campaign_activities SET activity_type = 'NEW_KIND', limit_count = -5 WHERE id = 2000").await;
-    // An activity of no campaign, and one whose id is none of ours.
+    // Two activities of a missing campaign, one of them with an id that is out of range.
     let orphan = axon_examples::stores::sql::ActivityRow { campaign: 999, ..activity(3) };
     database.store.insert_activities(vec![orphan]).await.unwrap();
     database.run("UPDATE campaign_activities SET id = 18446744073709551615 WHERE id = 3").await;
@@ -174,18 +174,18 @@ async fn other_column_types<S: Server>() {
     assert_eq!(activities.len(), 2);
     assert_eq!((activities[0].start, activities[0].limit), (None, Some(0)));
     assert_eq!((activities[1].kind.as_str(), activities[1].limit), ("NEW_KIND", Some(0)));
-    assert!(catalog.campaign_of(ActivityId(4)).is_none(), "an activity of no campaign is not listed");
+    assert!(catalog.campaign_of(ActivityId(4)).is_none(), "an activity of a missing campaign is listed");
 
     let ledger = MySqlLedger::new(database.pool());
     let facts = ledger.ledger(&sales(1, PATIENT)).await.unwrap();
     let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
     assert_eq!(counts, [3, 2]);
-    let found = facts.sales.unwrap();
-    let promotion = found.promotion.unwrap().value;
+    let sales = facts.sales.unwrap();
+    let promotion = sales.promotion.unwrap().value;
     assert_eq!((promotion.orders, promotion.revenue, promotion.cancelled), (2, Money::from(25_800), Some(0)));
-    assert_eq!(found.others.unwrap().value.len(), 1);
+    assert_eq!(sales.others.unwrap().value.len(), 1);
 
-    // The same instants in columns that keep instants; the loader wrote them by the clock of Seoul.
+    // Turns the columns into instants. The loader wrote the wall clock of Seoul.
     database
         .run(
             "SET time_zone = '+09:00'; ALTER TABLE purchases MODIFY purchase_at TIMESTAMP(6) NOT NULL; \
@@ -196,7 +196,8 @@ async fn other_column_types<S: Server>() {
     let source = MySqlCatalog::new(database.pool());
     let probe = source.probe(at(0), PATIENT).await.unwrap();
     assert!(
-        told(&probe, "scheduleOffset").ends_with("1 of the 4 columns: TIMESTAMP, read as UTC whatever is configured")
+        finding(&probe, "scheduleOffset")
+            .ends_with("1 of the 4 columns: TIMESTAMP, read as UTC whatever is configured")
     );
     let again = source.catalog(PATIENT).await.unwrap();
     assert_eq!(again.campaigns(), catalog.campaigns());
@@ -213,50 +214,51 @@ async fn other_column_types<S: Server>() {
         assert_eq!((history.since, history.buckets[0].0), (Some(at(-2 * DAY)), at(-2 * DAY)));
     }
     let probe = ledger.probe(at(0), PATIENT).await.unwrap();
-    assert_eq!(told(&probe, "purchaseOffset"), "TIMESTAMP, read as UTC whatever is configured");
-    assert_eq!(told(&probe, "createdOffset"), "TIMESTAMP, read as UTC whatever is configured");
+    assert_eq!(finding(&probe, "purchaseOffset"), "TIMESTAMP, read as UTC whatever is configured");
+    assert_eq!(finding(&probe, "createdOffset"), "TIMESTAMP, read as UTC whatever is configured");
     assert_eq!(probe.newest, Some(at(-HOUR)));
 }
 
-fn told<'a>(probe: &'a Probe, name: &str) -> &'a str {
-    &probe.findings.iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name}: {probe:#?}")).1
+fn finding<'a>(probe: &'a Probe, name: &str) -> &'a str {
+    &probe.findings.iter().find(|(one, _)| one == name).unwrap_or_else(|| panic!("no {name}: {probe:#?}")).1
 }
 
 #[tokio::test]
-async fn mysql_is_read_whatever_the_types_of_its_columns() {
-    other_column_types::<MySql>().await;
+async fn other_column_types_of_mysql_are_read() {
+    other_column_types_are_read::<MySql>().await;
 }
 
 #[tokio::test]
-async fn mariadb_is_read_whatever_the_types_of_its_columns() {
-    other_column_types::<MariaDb>().await;
+async fn other_column_types_of_mariadb_are_read() {
+    other_column_types_are_read::<MariaDb>().await;
 }
 
-/// The other schema of the same server has a status, this one has none.
-async fn another_schema<S: Server>() {
+/// Two databases of one server: one has the column `status`, the other has not.
+async fn databases_of_one_server_are_probed_separately<S: Server>() {
     let Some(old) = Database::create::<S>(Layout::Dec2025).await else { return };
     let new = Database::create::<S>(Layout::Aug2026).await.unwrap();
     for database in [&old, &new] {
         fill(database).await;
     }
     new.store.insert_purchases(vec![purchase(31, -HOUR, Some(1)), purchase(32, -DAY / 2, Some(1))]).await.unwrap();
-    let (of_old, of_new) = (sold(&old).await.promotion.unwrap().value, sold(&new).await.promotion.unwrap().value);
+    let of_old = sales_of(&old).await.promotion.unwrap().value;
+    let of_new = sales_of(&new).await.promotion.unwrap().value;
     assert_eq!((of_old.orders, of_old.cancelled), (2, None));
     assert_eq!((of_new.orders, of_new.cancelled), (4, Some(0)));
 }
 
 #[tokio::test]
-async fn on_mysql_another_schema_of_the_server_does_not_count() {
-    another_schema::<MySql>().await;
+async fn databases_of_one_mysql_are_probed_separately() {
+    databases_of_one_server_are_probed_separately::<MySql>().await;
 }
 
 #[tokio::test]
-async fn on_mariadb_another_schema_of_the_server_does_not_count() {
-    another_schema::<MariaDb>().await;
+async fn databases_of_one_mariadb_are_probed_separately() {
+    databases_of_one_server_are_probed_separately::<MariaDb>().await;
 }
 
-/// A column goes, a table goes, while the source is in use.
-async fn tables_that_change<S: Server>() {
+/// A column and a table are dropped while the source is in use.
+async fn dropped_columns_and_tables_are_noticed<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
     let ledger = MySqlLedger::new(database.pool());
@@ -271,16 +273,16 @@ async fn tables_that_change<S: Server>() {
 }
 
 #[tokio::test]
-async fn on_mysql_tables_may_change_while_they_are_read() {
-    tables_that_change::<MySql>().await;
+async fn on_mysql_dropped_columns_and_tables_are_noticed() {
+    dropped_columns_and_tables_are_noticed::<MySql>().await;
 }
 
 #[tokio::test]
-async fn on_mariadb_tables_may_change_while_they_are_read() {
-    tables_that_change::<MariaDb>().await;
+async fn on_mariadb_dropped_columns_and_tables_are_noticed() {
+    dropped_columns_and_tables_are_noticed::<MariaDb>().await;
 }
 
-/// `0000-00-00`, which older servers allowed.
+/// The zero date `0000-00-00`, which MariaDB allows.
 #[tokio::test]
 async fn a_zero_date_is_no_date() {
     let Some(database) = Database::create::<MariaDb>(Layout::Aug2026).await else { return };

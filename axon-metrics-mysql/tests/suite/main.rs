@@ -1,4 +1,5 @@
-//! The catalog and the ledger on real servers: the tests that may share a process, one module per subject.
+//! Tests of the catalog and the ledger on real servers, one module per subject. Tests that need a process of their own
+//! are separate programs.
 
 mod agreement;
 mod common;

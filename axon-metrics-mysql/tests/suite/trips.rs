@@ -1,4 +1,4 @@
-//! How often a server is asked, counted by a proxy before it.
+//! The number of commands that a server gets, counted by a proxy.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -15,9 +15,9 @@ use common::{
     questions::{fill, history, sales, steps},
 };
 
-/// One statement for steps, two at once with sales, one for a history, one for the catalog; nothing else, for 1 and for 1,000
-/// activities.
-async fn asked_as_often_as_promised<S: Server>(layout: Layout) {
+/// A question about steps is one statement, about sales two, about a history one, about the catalog one. The number of
+/// activities does not matter, and there is no ping.
+async fn a_statement_is_one_command<S: Server>(layout: Layout) {
     let Some(database) = Database::create::<S>(layout).await else { return };
     fill(&database).await;
     let options = database.store.connect_options();
@@ -26,7 +26,7 @@ async fn asked_as_often_as_promised<S: Server>(layout: Layout) {
     let (ledger, catalog) = (MySqlLedger::new(pool.clone()), MySqlCatalog::new(pool));
     ledger.ledger(&sales(1, PATIENT)).await.unwrap();
     catalog.catalog(PATIENT).await.unwrap();
-    // What is done with connections after an answer is done.
+    // Connections are released or cached by now.
     tokio::time::sleep(Duration::from_millis(100)).await;
 
     let questions = [
@@ -36,55 +36,55 @@ async fn asked_as_often_as_promised<S: Server>(layout: Layout) {
         (2, sales(1_000, PATIENT)),
         (1, history(PATIENT)),
     ];
-    for (wanted, question) in questions {
+    for (expected, question) in questions {
         let before = proxy.commands();
         ledger.ledger(&question).await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
-        assert_eq!(proxy.commands() - before, wanted, "{} activities", question.scope.activities.len());
+        assert_eq!(proxy.commands() - before, expected, "{} activities", question.scope.activities.len());
     }
     let before = proxy.commands();
     catalog.catalog(PATIENT).await.unwrap();
     assert_eq!(proxy.commands() - before, 1);
-    assert_eq!(proxy.seen.pings.load(Ordering::SeqCst), 0);
+    assert_eq!(proxy.stats.pings.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
-async fn mysql_is_asked_once_per_statement() {
-    asked_as_often_as_promised::<MySql>(Layout::Aug2026).await;
+async fn on_mysql_a_statement_is_one_command() {
+    a_statement_is_one_command::<MySql>(Layout::Aug2026).await;
 }
 
 #[tokio::test]
-async fn mariadb_is_asked_once_per_statement() {
-    asked_as_often_as_promised::<MariaDb>(Layout::Dec2025).await;
+async fn on_mariadb_a_statement_is_one_command() {
+    a_statement_is_one_command::<MariaDb>(Layout::Dec2025).await;
 }
 
 #[tokio::test]
-async fn connections_are_given_back_after_some_seconds() {
+async fn cached_connections_are_released_after_some_seconds() {
     let Some(database) = Database::create::<MySql>(Layout::Aug2026).await else { return };
     let pool = database.pool();
     let ledger = MySqlLedger::new(pool.clone());
     ledger.ledger(&sales(1, PATIENT)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(pool.num_idle(), 0, "they are kept");
+    assert_eq!(pool.num_idle(), 0, "a connection is not cached");
     assert!([1, 2].contains(&pool.size()), "{} connections", pool.size());
     tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(pool.num_idle(), usize::try_from(pool.size()).unwrap(), "they are back");
+    assert_eq!(pool.num_idle(), usize::try_from(pool.size()).unwrap(), "a connection is still cached");
     ledger.ledger(&sales(1, PATIENT)).await.unwrap();
-    // Closing waits for all connections, so those that are kept come back at once.
+    // Closing waits for all connections, so cached ones must be released at once.
     tokio::time::timeout(Duration::from_secs(2), pool.close()).await.expect("closed");
 }
 
 #[test]
 fn a_source_may_outlive_its_runtime() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let asked = runtime.block_on(async {
+    let owned = runtime.block_on(async {
         let database = Database::create::<MariaDb>(Layout::Aug2026).await?;
         let ledger = MySqlLedger::new(database.pool());
         ledger.ledger(&sales(1, PATIENT)).await.unwrap();
         Some((ledger, database))
     });
     drop(runtime);
-    let Some((ledger, database)) = asked else { return };
+    let Some((ledger, database)) = owned else { return };
     drop(ledger);
     drop(database);
 }

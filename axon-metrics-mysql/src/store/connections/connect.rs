@@ -1,4 +1,12 @@
-//! Makes connections in tasks, apart from the questions that wait for them, and finds out why there is none.
+//! Connects in tasks of their own, and diagnoses why the pool has no connection.
+//!
+//! Workaround: `Pool::acquire` drops a half-made connection together with its future (sqlx issue 3513), so a connect
+//! must not belong to a question. Shown by `tests/suite/distance.rs`,
+//! `..._a_given_up_connect_serves_the_next_question`. Can go once `acquire` connects in a task of its own.
+//!
+//! Workaround: the pool retries a refused connection until its time-out and reports `PoolTimedOut`, as if it were busy
+//! (sqlx issue 3808), so a connect outside the pool finds the cause. Shown by `tests/suite/healing.rs`,
+//! `a_refused_connection_is_reported_in_time`. Can go once the pool reports the error of the connect.
 
 use std::{
     sync::{Arc, Weak},
@@ -8,51 +16,53 @@ use std::{
 use sqlx::ConnectOptions as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Connections, DRAIN_TIMEOUT, Inner, give_back};
+use super::{Connections, DRAIN_TIMEOUT, Inner, release};
 use crate::{error::Cause, pool::CONNECT_TIMEOUT};
 
-/// For how long after a connect the server counts as reachable, so that only a busy pool can explain a wait.
+/// How long after a connect the server counts as reachable, so that the pool must be busy.
 const REACHABLE_FOR: Duration = Duration::from_secs(1);
-/// How long it may take to find out why no connection could be made.
+/// How long a diagnosis may take.
 const DIAGNOSIS_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl Connections {
-    /// If a waiter lacks a connection, starts a task that takes one from the pool, which may have to make it. The task starts the
-    /// next one while waiters are left. So no attempt is started for nobody, and none ends with the question it was started for.
+    /// If a waiter needs a connection, starts a task that acquires one from the pool, which may have to connect. A task
+    /// that ends starts the next one while there are waiters. So every task starts for a waiter, and none ends because
+    /// its waiter gives up. `ready`: the pool has an idle connection.
     pub(super) fn connect(&self, ready: bool) {
         let pool = self.inner.pool.clone();
         if !self.state().waiters.begin_connect(pool.options().get_max_connections(), ready) {
             return;
         }
-        // Not while the state is locked: a runtime that ends drops the task at once.
+        // The lock on the state is released here: a runtime that shuts down drops the task at once, and the guard takes
+        // the lock.
         let guard = ConnectGuard(Arc::downgrade(&self.inner));
         tokio::spawn(async move {
-            let (idle, mut closed) = (pool.num_idle() > 0, pool.close_event());
-            let made = timeout(CONNECT_TIMEOUT, closed.do_until(pool.acquire())).await;
-            let home = Weak::upgrade(&guard.0).map(|inner| Self { inner });
-            match (made, &home) {
-                (Ok(Ok(Ok(connection))), Some(home)) => {
+            let (idle, mut close_event) = (pool.num_idle() > 0, pool.close_event());
+            let result = timeout(CONNECT_TIMEOUT, close_event.do_until(pool.acquire())).await;
+            let connections = Weak::upgrade(&guard.0).map(|inner| Self { inner });
+            match (result, &connections) {
+                (Ok(Ok(Ok(connection))), Some(connections)) => {
                     let now = Instant::now();
-                    home.state().last_connect = Some(now);
-                    home.hand_on(connection, now, idle);
+                    connections.state().last_connect = Some(now);
+                    connections.pass_on(connection, now, idle);
                 }
-                (Ok(Ok(Ok(connection))), None) => give_back(connection, DRAIN_TIMEOUT),
-                // It took too long, but who waits has time left: another one is made.
+                (Ok(Ok(Ok(connection))), None) => release(connection, DRAIN_TIMEOUT),
+                // The connect timed out. Waiters with time left get another one below.
                 (Err(_), _) => {}
                 (Ok(Ok(Err(sqlx::Error::PoolTimedOut))), _)
                     if pool.options().get_acquire_timeout() >= CONNECT_TIMEOUT => {}
-                (Ok(Ok(Err(error)) | Err(error)), Some(home)) => home.fail_next(error),
+                (Ok(Ok(Err(error)) | Err(error)), Some(connections)) => connections.fail_next(error),
                 (Ok(_), None) => {}
             }
             drop(guard);
-            if let Some(home) = home {
-                home.connect(false);
+            if let Some(connections) = connections {
+                connections.connect(false);
             }
         });
     }
 
-    /// Why the pool had no connection in time. The pool reports a server that refuses and a pool that is busy by the same error.
-    /// So unless a connect has succeeded lately, one is tried outside the pool; concurrent questions share its outcome.
+    /// Why the pool had no connection before the deadline. Unless a connect has succeeded within [`REACHABLE_FOR`],
+    /// connects outside the pool to find out. Concurrent questions share one diagnosis.
     pub(super) async fn diagnose(&self, deadline: Instant) -> Cause {
         let pool = &self.inner.pool;
         let reachable = self.state().last_connect.is_some_and(|last| last.elapsed() < REACHABLE_FOR);
@@ -64,8 +74,8 @@ impl Connections {
         let Ok(mut diagnosis) = timeout_at(end, self.inner.diagnosis.lock()).await else {
             return Cause::NoConnection(Box::new(Cause::TooSlow));
         };
-        let since = diagnosis.as_ref().filter(|(found, _)| *found >= began).map(|(_, cause)| Arc::clone(cause));
-        if let Some(cause) = since {
+        let recent = diagnosis.as_ref().filter(|(ended, _)| *ended >= began).map(|(_, cause)| Arc::clone(cause));
+        if let Some(cause) = recent {
             return Cause::Shared(cause);
         }
         let options = pool.connect_options();
@@ -78,18 +88,18 @@ impl Connections {
         Cause::Shared(cause)
     }
 
-    /// Reports an error to the question that has waited longest.
+    /// Sends an error to the waiter that has waited longest.
     fn fail_next(&self, mut error: sqlx::Error) {
         while let Some(waiter) = { self.state().waiters.pop() } {
             match waiter.send(Err(error)) {
-                Err(Err(unheard)) => error = unheard,
+                Err(Err(undelivered)) => error = undelivered,
                 _ => return,
             }
         }
     }
 }
 
-/// Counts as a connect in progress until it is dropped, also if the task is cancelled.
+/// Ends the count of a connect in progress when it is dropped, also if the task is cancelled.
 struct ConnectGuard(Weak<Inner>);
 
 impl Drop for ConnectGuard {

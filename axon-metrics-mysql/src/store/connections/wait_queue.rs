@@ -1,18 +1,18 @@
-//! The queue of questions that wait for a connection, and the count of connections being made for them. Pure.
+//! The queue of statements that wait for a connection, and the number of connects in progress. Pure.
 //!
-//! To make a connection takes several round trips. Where the server is far away, that is longer than a question waits. So a new
-//! connection goes to the question that has waited longest when it is ready, not to the one that it was started for.
+//! A connect takes several round trips. On a distant server that is longer than a question waits. So a new connection
+//! goes to the waiter that has waited longest, not to the one that the connect was started for.
 
 use std::collections::VecDeque;
 
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
-/// Guarded by the lock of the shared connections.
+/// The waiters, first in, first out.
 #[derive(Debug)]
 pub(super) struct WaitQueue<T> {
-    /// The longest wait first.
+    /// The one that has waited longest comes first.
     waiters: VecDeque<Sender<T>>,
-    /// Connections being made.
+    /// Connects in progress.
     connecting: usize,
 }
 
@@ -30,27 +30,27 @@ impl<T> WaitQueue<T> {
         receiver
     }
 
-    /// Removes the waiter that has waited longest. It may have given up meanwhile.
+    /// Removes the waiter that has waited longest. It may have given up.
     pub(super) fn pop(&mut self) -> Option<Sender<T>> {
         self.waiters.pop_front()
     }
 
-    /// Whether anybody still waits.
+    /// Whether a waiter has not given up. Removes those that have.
     pub(super) fn has_waiters(&mut self) -> bool {
         self.waiters.retain(|waiter| !waiter.is_closed());
         !self.waiters.is_empty()
     }
 
-    /// Whether the caller must make one more connection, which is counted at once: one for each waiter, or one more where the
-    /// pool has an idle one (`ready`). Never more at once than the pool has slots.
+    /// Whether the caller must start a connect, which then counts as in progress. There is one connect per waiter, and
+    /// one more if the pool has an idle connection (`ready`). There are never more than the pool has slots.
     pub(super) fn begin_connect(&mut self, slots: u32, ready: bool) -> bool {
-        let lacking = self.has_waiters() && (ready || self.connecting < self.waiters.len());
-        let begins = lacking && usize::try_from(slots).is_ok_and(|slots| self.connecting < slots);
-        self.connecting += usize::from(begins);
-        begins
+        let is_needed = self.has_waiters() && (ready || self.connecting < self.waiters.len());
+        let must_begin = is_needed && usize::try_from(slots).is_ok_and(|slots| self.connecting < slots);
+        self.connecting += usize::from(must_begin);
+        must_begin
     }
 
-    /// A connect has ended, successful or not.
+    /// A connect has ended, with or without success.
     pub(super) fn end_connect(&mut self) {
         self.connecting -= 1;
     }
@@ -61,23 +61,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_made_for_each_waiter_and_no_more_than_there_are_slots() {
+    fn one_connect_is_started_per_waiter_up_to_the_number_of_slots() {
         let mut queue = WaitQueue::<()>::default();
-        assert!(!queue.begin_connect(2, true), "nobody waits");
-        let waiting: Vec<_> = (0..3).map(|_| (queue.push(), queue.begin_connect(2, false))).collect();
-        assert_eq!(waiting.iter().map(|(_, begun)| *begun).collect::<Vec<_>>(), [true, true, false]);
+        assert!(!queue.begin_connect(2, true), "no waiter");
+        let waiters: Vec<_> = (0..3).map(|_| (queue.push(), queue.begin_connect(2, false))).collect();
+        assert_eq!(waiters.iter().map(|(_, began)| *began).collect::<Vec<_>>(), [true, true, false]);
         queue.end_connect();
-        assert!(queue.begin_connect(2, false), "the third still waits");
+        assert!(queue.begin_connect(2, false), "the third waiter has no connect yet");
     }
 
     #[test]
-    fn one_made_for_somebody_who_has_gone_is_for_the_next() {
+    fn a_connect_of_a_waiter_that_gave_up_serves_the_next_one() {
         let mut queue = WaitQueue::<()>::default();
-        let gone = queue.push();
+        let first = queue.push();
         assert!(queue.begin_connect(14, false));
-        drop(gone);
+        drop(first);
         let _next = queue.push();
-        assert!(!queue.begin_connect(14, false), "there is one under way");
-        assert!(queue.begin_connect(14, true), "but none that lies ready is left lying");
+        assert!(!queue.begin_connect(14, false), "one connect is in progress");
+        assert!(queue.begin_connect(14, true), "an idle connection must be used");
     }
 }

@@ -1,9 +1,9 @@
-//! What the tests share: databases of their own on real servers, in both generations of tables, and servers that misbehave.
+//! Shared by the tests: databases on real servers with both generations of tables, and servers that misbehave.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-pub(crate) mod misbehaving;
+pub(crate) mod faulty_server;
 pub(crate) mod owned_source;
 pub(crate) mod proxy;
 pub(crate) mod questions;
@@ -24,9 +24,9 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
 
 /// A server of one kind.
 pub(crate) trait Server: Send + Sync {
-    /// Where its address is.
+    /// The environment variable with its address.
     const VARIABLE: &'static str;
-    /// A word of its own version.
+    /// Its name in the health report.
     const NAME: &'static str;
 }
 
@@ -42,10 +42,10 @@ impl Server for MariaDb {
     const NAME: &'static str = "MariaDB";
 }
 
-/// Longer than a busy machine needs; where the limit itself is tested, tests say so.
+/// A budget that does not end on a busy machine. Tests of a limit use another one.
 pub(crate) const PATIENT: Duration = Duration::from_secs(20);
 
-/// A name that no other test has.
+/// A name that no other test uses. It begins with `prefix`.
 pub(crate) fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
@@ -53,7 +53,7 @@ pub(crate) fn unique(prefix: &str) -> String {
     format!("{prefix}_{:08x}_{}_{next}", u32::try_from(now >> 10 & 0xffff_ffff).unwrap(), std::process::id())
 }
 
-/// A database that is dropped with this, whatever becomes of the test.
+/// A database that is dropped with this value, also if the test fails.
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) store: SqlStore,
@@ -73,7 +73,7 @@ impl Database {
         Some(Self { store, url, name })
     }
 
-    /// A pool as we advise it, with a limit that does not matter.
+    /// The recommended pool, with a statement limit of [`PATIENT`].
     pub(crate) fn pool(&self) -> MySqlPool {
         pool_to(self.store.connect_options())
     }
@@ -82,9 +82,9 @@ impl Database {
         &self.name
     }
 
-    /// Whether the server still works on a statement with this part.
-    pub(crate) async fn is_at_work_on(&self, part: &str) -> bool {
-        let found: Vec<(i64,)> = sqlx::query_as(
+    /// Whether the server is executing a statement that contains this text.
+    pub(crate) async fn is_executing(&self, part: &str) -> bool {
+        let rows: Vec<(i64,)> = sqlx::query_as(
             "SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE CONCAT('%', ?, '%') \
              AND info NOT LIKE '%processlist%'",
         )
@@ -92,10 +92,10 @@ impl Database {
         .fetch_all(self.store.pool())
         .await
         .unwrap();
-        !found.is_empty()
+        !rows.is_empty()
     }
 
-    /// Runs statements, all of a text.
+    /// Runs all statements of a text.
     pub(crate) async fn run(&self, statements: &str) {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).fetch_all(self.store.pool()).await.unwrap();
     }
@@ -106,10 +106,10 @@ pub(crate) fn pool_to(options: MySqlConnectOptions) -> MySqlPool {
 }
 
 impl Drop for Database {
-    /// On a thread with a runtime of its own: the test's may be gone.
+    /// On a thread with a runtime of its own, since the test's runtime may have ended.
     fn drop(&mut self) {
         let (url, name) = (self.url.clone(), self.name.clone());
-        let dropped = std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
                 let pool = MySqlPool::connect(&url).await.unwrap();
                 let statement = format!("DROP DATABASE IF EXISTS {name}");
@@ -117,6 +117,6 @@ impl Drop for Database {
                 pool.close().await;
             });
         });
-        let _ = dropped.join();
+        let _ = thread.join();
     }
 }

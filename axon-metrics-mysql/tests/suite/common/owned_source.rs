@@ -1,4 +1,4 @@
-//! A source together with the database it reads, which is dropped with it.
+//! A source that owns its database, which is dropped with it.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A proxy in front of a server that knows its protocol: it counts commands, and pings among them, apart from handshakes,
-//! where the one of the examples counts round trips. It also lets only the connections there are go silent.
+//! A proxy in front of a server that understands the protocol: it counts commands and pings without handshakes, delays
+//! commands, and freezes open connections. The fault proxy of the examples counts round trips instead.
 
 use std::{
     sync::{
@@ -17,24 +17,24 @@ use tokio::{
 };
 
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
-    /// Commands in all, after the handshakes.
+pub(crate) struct Stats {
+    /// All commands, without handshakes.
     pub(crate) commands: AtomicUsize,
     /// Pings among them.
     pub(crate) pings: AtomicUsize,
     pub(crate) connections: AtomicUsize,
-    /// Connections opened before this is set pass nothing on any more.
+    /// Connections up to this number forward nothing any more.
     frozen: AtomicUsize,
-    refusing: AtomicBool,
-    /// Commands that hold this text wait so long before they are passed on.
-    slow: Mutex<Option<(&'static str, Duration)>>,
-    slowed: AtomicUsize,
+    is_refusing: AtomicBool,
+    /// Commands with this text are delayed by this time.
+    delay: Mutex<Option<(&'static str, Duration)>>,
+    delayed_commands: AtomicUsize,
 }
 
 #[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    pub(crate) seen: Arc<Seen>,
+    pub(crate) stats: Arc<Stats>,
 }
 
 impl Proxy {
@@ -42,75 +42,76 @@ impl Proxy {
         let server = (options.get_host().to_owned(), options.get_port());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let seen = Arc::new(Seen::default());
-        let counted = Arc::clone(&seen);
+        let stats = Arc::new(Stats::default());
+        let shared = Arc::clone(&stats);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if counted.refusing.load(Ordering::SeqCst) {
+                if shared.is_refusing.load(Ordering::SeqCst) {
                     continue;
                 }
-                let number = counted.connections.fetch_add(1, Ordering::SeqCst) + 1;
+                let number = shared.connections.fetch_add(1, Ordering::SeqCst) + 1;
                 let Ok(server) = TcpStream::connect(&server).await else { continue };
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
-                tokio::spawn(pass(from_server, to_client, number, Arc::clone(&counted), false));
-                tokio::spawn(pass(from_client, to_server, number, Arc::clone(&counted), true));
+                tokio::spawn(forward(from_server, to_client, number, Arc::clone(&shared), false));
+                tokio::spawn(forward(from_client, to_server, number, Arc::clone(&shared), true));
             }
         });
-        Self { port, seen }
+        Self { port, stats }
     }
 
     pub(crate) fn commands(&self) -> usize {
-        self.seen.commands.load(Ordering::SeqCst)
+        self.stats.commands.load(Ordering::SeqCst)
     }
 
-    /// The connections there are pass nothing on any more, and are not closed. New ones work.
+    /// The open connections forward nothing any more, and stay open. New ones work.
     pub(crate) fn freeze(&self) {
-        self.seen.frozen.store(self.seen.connections.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.stats.frozen.store(self.stats.connections.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
-    /// Commands that hold this text take so much longer.
-    pub(crate) fn slow(&self, text: &'static str, by: Duration) {
-        *self.seen.slow.lock().unwrap() = Some((text, by));
+    /// Delays commands that contain this text.
+    pub(crate) fn delay(&self, text: &'static str, by: Duration) {
+        *self.stats.delay.lock().unwrap() = Some((text, by));
     }
 
-    /// How many held it.
-    pub(crate) fn slowed(&self) -> usize {
-        self.seen.slowed.load(Ordering::SeqCst)
+    /// The number of delayed commands.
+    pub(crate) fn delayed_commands(&self) -> usize {
+        self.stats.delayed_commands.load(Ordering::SeqCst)
     }
 
-    /// New connections are closed at once.
+    /// Whether new connections are closed at once.
     pub(crate) fn refuse(&self, refuse: bool) {
-        self.seen.refusing.store(refuse, Ordering::SeqCst);
+        self.stats.is_refusing.store(refuse, Ordering::SeqCst);
     }
 }
 
-async fn pass(
+/// `is_request`: the bytes go from the client to the server.
+async fn forward(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: OwnedWriteHalf,
     number: usize,
-    seen: Arc<Seen>,
-    asks: bool,
+    stats: Arc<Stats>,
+    is_request: bool,
 ) {
     let mut bytes = vec![0; 1 << 16];
     while let Ok(length) = from.read(&mut bytes).await {
         if length == 0 {
             return;
         }
-        if number <= seen.frozen.load(Ordering::SeqCst) {
+        if number <= stats.frozen.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        // A command begins a sequence: packet number 0. Those of a handshake go on from the server's.
-        if asks && length > 4 && bytes[3] == 0 {
-            seen.commands.fetch_add(1, Ordering::SeqCst);
+        // A command has packet number 0. The client's packets of a handshake continue the server's sequence.
+        if is_request && length > 4 && bytes[3] == 0 {
+            stats.commands.fetch_add(1, Ordering::SeqCst);
             if bytes[4] == 0x0e {
-                seen.pings.fetch_add(1, Ordering::SeqCst);
+                stats.pings.fetch_add(1, Ordering::SeqCst);
             }
-            let slow = *seen.slow.lock().unwrap();
-            if let Some((text, by)) = slow
+            let delay = *stats.delay.lock().unwrap();
+            if let Some((text, by)) = delay
                 && bytes[..length].windows(text.len()).any(|part| part == text.as_bytes())
             {
-                seen.slowed.fetch_add(1, Ordering::SeqCst);
+                stats.delayed_commands.fetch_add(1, Ordering::SeqCst);
                 sleep(by).await;
             }
         }
@@ -120,7 +121,7 @@ async fn pass(
     }
 }
 
-/// How to connect through it: in plain text, so that commands can be told.
+/// The options for connecting through the proxy, without TLS, so that it can read commands.
 pub(crate) fn through(proxy: &Proxy, options: &MySqlConnectOptions) -> MySqlConnectOptions {
     options.clone().host("127.0.0.1").port(proxy.port).ssl_mode(MySqlSslMode::Disabled)
 }

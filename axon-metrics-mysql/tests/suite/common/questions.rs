@@ -1,4 +1,4 @@
-//! Questions the tests ask, around the plan's instant.
+//! The questions of the tests, around the instant of the plan, and the rows that answer them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 
 use super::Database;
 
-/// An instant by its distance from the one answers are made for, in seconds.
+/// The instant this many seconds after the `as_of` of all questions.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     "2024-11-12T10:30:00Z".parse::<Timestamp>().unwrap() + TimeDelta::seconds(seconds)
 }
@@ -19,7 +19,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 pub(crate) const HOUR: i64 = 3_600;
 pub(crate) const DAY: i64 = 24 * HOUR;
 
-/// The steps of the last day, of activities 1 to n.
+/// A question about the steps of the last day, of activities 1 to `activities`.
 pub(crate) fn steps(activities: u64, budget: Duration) -> LedgerQuestion {
     let activities: Vec<ActivityId> = (1..=activities).map(ActivityId).collect();
     let scope = QueryScope {
@@ -46,14 +46,14 @@ pub(crate) fn sales(activities: u64, budget: Duration) -> LedgerQuestion {
     LedgerQuestion { sales: Some(sales), ..steps(activities, budget) }
 }
 
-/// Nothing but a week of history of product 5.
+/// A question about a week of history of product 5.
 pub(crate) fn history(budget: Duration) -> LedgerQuestion {
     let window = Window { from: at(-8 * DAY), to: at(-DAY) };
     let history = HistoryQuestion { products: vec![ProductId(5)], window, bucket: Duration::from_secs(3_600) };
     LedgerQuestion { steps: Vec::new(), history: Some(history), ..steps(0, budget) }
 }
 
-/// All of that at once.
+/// A question about steps, sales and history.
 pub(crate) fn everything(budget: Duration) -> LedgerQuestion {
     LedgerQuestion { history: history(budget).history, ..sales(1, budget) }
 }
@@ -86,7 +86,8 @@ pub(crate) fn activity(id: u64) -> ActivityRow {
     }
 }
 
-/// Campaign 1 with activity 1, which sold two; the shop sold three, of which two in the week before; another activity one.
+/// Inserts campaign 1 with activities 1 and 2,000, three approved entries, and six purchases: two of activity 1, one of
+/// activity 2,000, three without an activity, of which two are from the week before.
 pub(crate) async fn fill(database: &Database) {
     let campaign = CampaignRow { id: 1, name: "Spring".to_owned(), start: Some(at(-DAY)), end: None, budget: None };
     let store = &database.store;

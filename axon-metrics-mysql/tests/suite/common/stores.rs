@@ -1,4 +1,4 @@
-//! The four stores that are put to the tests: both servers, each with the tables of both generations.
+//! The stores of the conformance suite: both servers, each with both generations of tables.
 
 use std::{marker::PhantomData, time::Duration};
 
@@ -16,27 +16,27 @@ use axon_metrics::{
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options_with};
 use sqlx::Connection as _;
 
-use super::{Database, PATIENT, Server, misbehaving, owned_source::OwnedSource, questions::steps};
+use super::{Database, PATIENT, Server, faulty_server, owned_source::OwnedSource, questions::steps};
 
 /// The tables of December 2025 on a server.
-pub(crate) struct Old<S>(PhantomData<S>);
+pub(crate) struct Dec2025<S>(PhantomData<S>);
 /// The tables of August 2026 on a server.
-pub(crate) struct New<S>(PhantomData<S>);
+pub(crate) struct Aug2026<S>(PhantomData<S>);
 
-/// Which tables.
+/// A generation of the tables on a server.
 pub(crate) trait Generation: Send + Sync {
     type Server: Server;
     const LAYOUT: Layout;
     const HAS_STATUS: bool;
 }
 
-impl<S: Server> Generation for Old<S> {
+impl<S: Server> Generation for Dec2025<S> {
     type Server = S;
     const LAYOUT: Layout = Layout::Dec2025;
     const HAS_STATUS: bool = false;
 }
 
-impl<S: Server> Generation for New<S> {
+impl<S: Server> Generation for Aug2026<S> {
     type Server = S;
     const LAYOUT: Layout = Layout::Aug2026;
     const HAS_STATUS: bool = true;
@@ -82,7 +82,7 @@ async fn insert_purchases(database: &Database, purchases: &[PurchaseRecord]) {
 }
 
 #[async_trait]
-impl<G: Generation> LedgerStore for Of<G> {
+impl<G: Generation> LedgerStore for Tables<G> {
     type Source = OwnedSource<MySqlLedger>;
     const HAS_STATUS: bool = G::HAS_STATUS;
 
@@ -107,7 +107,7 @@ impl<G: Generation> LedgerStore for Of<G> {
 }
 
 #[async_trait]
-impl<G: Generation> CatalogStore for Of<G> {
+impl<G: Generation> CatalogStore for Tables<G> {
     type Source = OwnedSource<MySqlCatalog>;
 
     async fn holding(catalog: &Catalog) -> Option<Self::Source> {
@@ -122,13 +122,13 @@ impl<G: Generation> CatalogStore for Of<G> {
 }
 
 /// A store with the tables of a generation.
-pub(crate) struct Of<G>(PhantomData<G>);
+pub(crate) struct Tables<G>(PhantomData<G>);
 
-/// A server: one without tables, and one that misbehaves.
-pub(crate) struct On<S>(PhantomData<S>);
+/// The ledger of a server without tables, of one that misbehaves, and of a slow one.
+pub(crate) struct LedgerServer<S>(PhantomData<S>);
 
 #[async_trait]
-impl<S: Server> AbsentStore for On<S> {
+impl<S: Server> AbsentStore for LedgerServer<S> {
     type Source = OwnedSource<MySqlLedger>;
 
     async fn absent() -> Option<Self::Source> {
@@ -141,28 +141,28 @@ impl<S: Server> AbsentStore for On<S> {
 }
 
 #[async_trait]
-impl<S: Server> FaultyStore for On<S> {
+impl<S: Server> FaultyStore for LedgerServer<S> {
     type Source = MySqlLedger;
 
     async fn silent() -> MySqlLedger {
-        MySqlLedger::new(misbehaving::silent().await)
+        MySqlLedger::new(faulty_server::silent().await)
     }
 
     async fn garbled() -> MySqlLedger {
-        MySqlLedger::new(misbehaving::garbled().await)
+        MySqlLedger::new(faulty_server::garbled().await)
     }
 
     async fn cut() -> MySqlLedger {
-        MySqlLedger::new(misbehaving::cut().await)
+        MySqlLedger::new(faulty_server::cut().await)
     }
 
     async fn refused() -> MySqlLedger {
-        MySqlLedger::new(misbehaving::refused().await)
+        MySqlLedger::new(faulty_server::refused().await)
     }
 }
 
 #[async_trait]
-impl<S: Server> LimitedLedgerStore for On<S> {
+impl<S: Server> LimitedLedgerStore for LedgerServer<S> {
     type Source = OwnedSource<MySqlLedger>;
 
     async fn slower_than(
@@ -175,9 +175,9 @@ impl<S: Server> LimitedLedgerStore for On<S> {
         insert_purchases(&database, purchases).await;
         let pool = pool_options_with(limit).acquire_timeout(PATIENT);
         let source = MySqlLedger::new(pool.connect_lazy_with(database.store.connect_options()));
-        // It has looked at the tables before they are locked.
+        // Caches the schema before the table is locked.
         source.ledger(&steps(1, PATIENT)).await.unwrap();
-        // What reads purchases waits for the lock, as it would for a disk.
+        // A statement over purchases waits for the lock, as for a slow disk.
         let mut locker = sqlx::MySqlConnection::connect_with(&database.store.connect_options()).await.unwrap();
         sqlx::raw_sql("LOCK TABLES purchases WRITE").execute(&mut locker).await.unwrap();
         tokio::spawn(async move {
@@ -189,25 +189,25 @@ impl<S: Server> LimitedLedgerStore for On<S> {
 }
 
 /// The catalog of a server that misbehaves.
-pub(crate) struct CatalogOn<S>(PhantomData<S>);
+pub(crate) struct CatalogServer<S>(PhantomData<S>);
 
 #[async_trait]
-impl<S: Server> FaultyStore for CatalogOn<S> {
+impl<S: Server> FaultyStore for CatalogServer<S> {
     type Source = MySqlCatalog;
 
     async fn silent() -> MySqlCatalog {
-        MySqlCatalog::new(misbehaving::silent().await)
+        MySqlCatalog::new(faulty_server::silent().await)
     }
 
     async fn garbled() -> MySqlCatalog {
-        MySqlCatalog::new(misbehaving::garbled().await)
+        MySqlCatalog::new(faulty_server::garbled().await)
     }
 
     async fn cut() -> MySqlCatalog {
-        MySqlCatalog::new(misbehaving::cut().await)
+        MySqlCatalog::new(faulty_server::cut().await)
     }
 
     async fn refused() -> MySqlCatalog {
-        MySqlCatalog::new(misbehaving::refused().await)
+        MySqlCatalog::new(faulty_server::refused().await)
     }
 }

@@ -1,4 +1,4 @@
-//! Servers that accept connections and then do wrong.
+//! Servers that misbehave, each behind a pool.
 
 use std::sync::{
     Arc,
@@ -27,29 +27,29 @@ where
     pool_options().connect_lazy_with(MySqlConnectOptions::new().host("127.0.0.1").port(port).username("axon"))
 }
 
-/// Never says anything.
+/// Accepts connections and never answers.
 pub(crate) async fn silent() -> MySqlPool {
-    silent_and_counted().await.0
+    silent_with_count().await.0
 }
 
-/// The same, and how many connections it has accepted so far.
-pub(crate) async fn silent_and_counted() -> (MySqlPool, impl Fn() -> usize) {
-    let accepted = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&accepted);
+/// The same, with a function for the number of accepted connections.
+pub(crate) async fn silent_with_count() -> (MySqlPool, impl Fn() -> usize) {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
     let pool = pool(move |stream| {
-        counted.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Relaxed);
         async move {
             let _open = stream;
             std::future::pending::<()>().await;
         }
     });
-    (pool.await, move || accepted.load(Ordering::Relaxed))
+    (pool.await, move || connections.load(Ordering::Relaxed))
 }
 
-/// Says the same bytes, again and again.
+/// Sends the same garbage repeatedly.
 pub(crate) async fn garbled() -> MySqlPool {
     pool(|mut stream| async move {
-        // A packet of 32 bytes by its head, and none of the protocol by what is in it.
+        // The head of a packet of 32 bytes, with invalid content.
         let nonsense = [&[32_u8, 0, 0, 0][..], &[0x7f; 32]].concat();
         while stream.write_all(&nonsense).await.is_ok() {
             tokio::task::yield_now().await;
@@ -58,13 +58,13 @@ pub(crate) async fn garbled() -> MySqlPool {
     .await
 }
 
-/// Closes each connection before it has said anything.
+/// Closes each connection without a byte.
 pub(crate) async fn cut() -> MySqlPool {
     pool(|stream| async move { drop(stream) }).await
 }
 
-/// Does not listen.
+/// Refuses connections: the port is closed.
 pub(crate) async fn refused() -> MySqlPool {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    pool_options().connect_lazy_with(MySqlConnectOptions::new().host("127.0.0.1").port(nobody.port()).username("axon"))
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    pool_options().connect_lazy_with(MySqlConnectOptions::new().host("127.0.0.1").port(address.port()).username("axon"))
 }
