@@ -1,19 +1,19 @@
-//! What is asked of Redis: reads of the platform's keys; of a cache's own keys reads and `SET`. Pure.
+//! The commands that are sent to Redis: reads of the platform's keys; reads and `SET` of the cache's own keys. Pure.
 
 use redis::{Cmd, Value};
 
-/// A command, and the shape of its reply.
+/// A command. Each variant states the reply that it expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// The value of a string; nil if there is no such key.
+    /// `GET`: the value of a string; nil without the key.
     Get(String),
-    /// The size of a set; 0 if there is no such key.
+    /// `SCARD`: the size of a set; 0 without the key.
     SetSize(String),
-    /// The values of several strings; nil for each that is no such key or no string.
+    /// `MGET`: the values of several strings; nil for each missing key and each key of another type.
     GetAll(Vec<String>),
-    /// Keeps a value, in place of any other, for so many milliseconds.
+    /// `SET`: stores a value for this many milliseconds and replaces any other one.
     Put { key: String, value: Vec<u8>, millis: u64 },
-    /// Whether anybody is there.
+    /// `PING`.
     Ping,
 }
 
@@ -44,16 +44,16 @@ impl Command {
         }
     }
 
-    /// Whether a reply can be the one to this command. If it cannot, it may be the reply to another one, and so may be all
-    /// after it.
+    /// Whether a reply can belong to this command. If not, it may belong to another one, and so may all later replies
+    /// on the connection.
     pub(crate) fn fits(&self, reply: &Value) -> bool {
         match self {
             Self::Get(_) => matches!(reply, Value::Nil | Value::BulkString(_)),
             Self::SetSize(_) => matches!(reply, Value::Int(0..)),
             Self::GetAll(keys) => match reply {
                 Value::Array(values) => {
-                    let may_be = |value: &Value| matches!(value, Value::Nil | Value::BulkString(_));
-                    values.len() == keys.len() && values.iter().all(may_be)
+                    let is_string_or_nil = |value: &Value| matches!(value, Value::Nil | Value::BulkString(_));
+                    values.len() == keys.len() && values.iter().all(is_string_or_nil)
                 }
                 _ => false,
             },
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn several_values_fit_only_as_many_keys() {
+    fn a_list_of_values_fits_only_as_many_keys() {
         let three = Command::GetAll(["a", "b", "c"].map(String::from).into());
         let value = || Value::BulkString(b"45".to_vec());
         assert!(three.fits(&Value::Array(vec![value(), Value::Nil, value()])));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_put_with_its_time() {
+    fn a_value_is_stored_with_its_time_to_live() {
         let put = Command::Put { key: "a:b".into(), value: b"\x00\r\n".to_vec(), millis: 1_500 };
         assert_eq!(
             put.encoded().get_packed_command(),
@@ -110,15 +110,15 @@ mod tests {
     }
 
     #[test]
-    fn replies_of_no_command_fit_none() {
-        let strange = [
+    fn a_reply_of_an_unused_type_fits_no_command() {
+        let replies = [
             Value::Int(-1),
             Value::Array(vec![]),
             Value::Double(45.0),
             Value::Boolean(true),
             Value::SimpleString("45".into()),
         ];
-        for reply in strange {
+        for reply in replies {
             let commands = [Command::Get("a".into()), Command::SetSize("a".into()), Command::GetAll(vec!["a".into()])];
             assert!(commands.iter().all(|command| !command.fits(&reply)), "{reply:?}");
         }

@@ -1,6 +1,6 @@
-//! What can go wrong with Redis, and what it means to whoever asks.
+//! The faults of a command or connection, and their conversion to `SourceError`.
 //!
-//! The driver's errors stay here: they may quote a reply, which can hold ids of users, or an address.
+//! Errors of the driver are not passed on: they can quote an address, or a reply with ids of users.
 
 use std::{error::Error as _, fmt, io};
 
@@ -10,36 +10,36 @@ use redis::{ErrorKind, RedisError, ServerError};
 /// The store's name.
 pub(crate) const NAME: &str = "redis";
 
-/// What went wrong, in no more words than are safe.
+/// Why a command or connect failed. No text of the server or the driver is in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Trouble {
-    #[error("no answer in time")]
-    Slow,
-    #[error("no connection in time")]
+pub(crate) enum Fault {
+    #[error("no answer before the deadline")]
+    TooSlow,
+    #[error("no connection before the deadline")]
     NotConnected,
-    #[error("{0}")]
+    #[error("the connection failed: {0}")]
     Io(io::ErrorKind),
-    #[error("the connection ended")]
+    #[error("the connection closed before the reply was complete")]
     Closed,
-    /// The connection was lost, and so was that on which the question was asked once more: enough for one question.
-    #[error("twice: {0}")]
-    Twice(Box<Trouble>),
-    #[error("the credentials were refused")]
+    /// The connection was lost, and the new connection of the one retry, too. It is not retried again.
+    #[error("the retry on a new connection failed: {0}")]
+    RetryFailed(Box<Fault>),
+    #[error("the server rejected the credentials")]
     Credentials,
-    #[error("the database was refused")]
+    #[error("the server rejected the database number")]
     Database,
-    #[error("it replied {0}")]
+    #[error("the server replied with error {0}")]
     ErrorReply(Code),
-    #[error("it has no room for another connection")]
-    Full,
-    #[error("the reply is none that was asked for")]
-    Unreadable,
-    /// Of the client: an address that does not resolve, TLS, no node of a cluster.
-    #[error("no connection can be made ({0})")]
+    #[error("the server accepts no more clients (maxclients)")]
+    ServerFull,
+    #[error("the reply does not match the command")]
+    WrongReply,
+    /// A fault of the client: the address does not resolve, TLS, no node of a cluster answers.
+    #[error("the client cannot connect ({0})")]
     Client(&'static str),
 }
 
-/// The first word of an error that Redis replied (`NOPERM`, `LOADING`): all of it that is safe to tell.
+/// The code of an error reply, its first word (`NOPERM`, `LOADING`). The rest can contain data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Code(String);
 
@@ -49,14 +49,14 @@ impl fmt::Display for Code {
     }
 }
 
-impl Trouble {
-    /// The trouble behind an error that Redis replied instead of a value.
+impl Fault {
+    /// The fault for an error reply.
     pub(crate) fn error_reply(error: &ServerError) -> Self {
-        // Said when a connection is accepted; so it can come as the reply to whatever was asked first.
+        // The server sends it when it accepts a connection, so it looks like the reply to the first command.
         if error.details().is_some_and(|text| text.contains("max number of clients")) {
-            return Self::Full;
+            return Self::ServerFull;
         }
-        // Redis has no such code; a server that is none may have any.
+        // Codes of Redis have this form. A server of another kind may send anything, which must not be logged.
         let is_code = |code: &&str| code.len() <= 20 && code.bytes().all(|byte| byte.is_ascii_uppercase());
         Self::ErrorReply(Code(Some(error.code()).filter(is_code).unwrap_or("ERR").to_owned()))
     }
@@ -68,16 +68,16 @@ impl Trouble {
         }
     }
 
-    /// Whether the connection cannot be trusted any more: it is dead, or its replies may belong to other questions, or it
-    /// forgot who it is.
-    pub(crate) fn doubts_connection(&self) -> bool {
+    /// Whether the connection must be replaced: it is dead, its replies may belong to other commands, or it lost its
+    /// login.
+    pub(crate) fn requires_reconnect(&self) -> bool {
         match self {
             Self::ErrorReply(_) => self.code() == "NOAUTH",
             _ => true,
         }
     }
 
-    /// Whether the question did not get through, or the connection ended before the reply: worth asking once more.
+    /// Whether the connection was lost before the reply, so that a retry on another one may succeed.
     pub(crate) fn lost_connection(&self) -> bool {
         match self {
             Self::Closed => true,
@@ -86,18 +86,18 @@ impl Trouble {
         }
     }
 
-    /// The trouble of a question that was asked twice.
-    pub(crate) fn twice(self) -> Self {
-        if self.lost_connection() { Self::Twice(Box::new(self)) } else { self }
+    /// The fault after a retry. A second lost connection is not retried by the core either.
+    pub(crate) fn after_retry(self) -> Self {
+        if self.lost_connection() { Self::RetryFailed(Box::new(self)) } else { self }
     }
 }
 
-impl From<RedisError> for Trouble {
+impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Self {
         match error.kind() {
-            ErrorKind::Io if error.is_timeout() => Self::Slow,
+            ErrorKind::Io if error.is_timeout() => Self::TooSlow,
             ErrorKind::Io => match error.source().and_then(|cause| cause.downcast_ref()).map(io::Error::kind) {
-                // What the driver says of a connection that is over.
+                // The driver's errors for a connection that has ended.
                 Some(io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) | None => Self::Closed,
                 Some(kind) => Self::Io(kind),
             },
@@ -105,17 +105,18 @@ impl From<RedisError> for Trouble {
             ErrorKind::InvalidClientConfig => Self::Client("configuration or address"),
             ErrorKind::ClusterConnectionNotFound => Self::Client("no node of the cluster answers"),
             ErrorKind::Client => Self::Client("client"),
-            _ => ServerError::try_from(error).map_or(Self::Unreadable, |error| Self::error_reply(&error)),
+            _ => ServerError::try_from(error).map_or(Self::WrongReply, |error| Self::error_reply(&error)),
         }
     }
 }
 
-/// A query that failed, and why.
+/// A fault, and the command that it ended.
 #[derive(Debug, thiserror::Error)]
-#[error("asking for {question}")]
+#[error("{question} failed")]
 pub(crate) struct QueryError {
+    /// The command, with templates instead of keys.
     pub(crate) question: String,
-    pub(crate) source: Trouble,
+    pub(crate) source: Fault,
 }
 
 impl From<QueryError> for SourceError {
@@ -124,33 +125,35 @@ impl From<QueryError> for SourceError {
         match error.source.code() {
             "NOPERM" => return Self::Denied { source_name, missing: format!("the right to {}", error.question) },
             "NOAUTH" | "WRONGPASS" => return Self::Denied { source_name, missing: "valid credentials".to_owned() },
-            // A script runs too long.
+            // A script blocks the server.
             "BUSY" => return Self::Overloaded { source_name },
-            // It starts, follows a master that is gone, or its cluster is being mended: that passes.
+            // It is starting, its master is down, or its cluster is being repaired. All of these pass.
             "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" => {
                 return Self::Unavailable { source_name, source: error.into() };
             }
             _ => {}
         }
         match error.source {
-            Trouble::Credentials => Self::Denied { source_name, missing: "valid credentials".to_owned() },
-            Trouble::Database => Self::Denied {
+            Fault::Credentials => Self::Denied { source_name, missing: "valid credentials".to_owned() },
+            Fault::Database => Self::Denied {
                 source_name,
-                missing: "the right to SELECT the database, or one of that number".to_owned(),
+                missing: "the right to SELECT the database, or a database with that number".to_owned(),
             },
-            Trouble::Full => Self::Overloaded { source_name },
-            Trouble::Io(_) | Trouble::Closed if error.source.lost_connection() => {
+            Fault::ServerFull => Self::Overloaded { source_name },
+            Fault::Io(_) | Fault::Closed if error.source.lost_connection() => {
                 Self::Lost { source_name, source: error.into() }
             }
-            Trouble::Slow
-            | Trouble::NotConnected
-            | Trouble::Io(_)
-            | Trouble::Closed
-            | Trouble::Twice(_)
-            | Trouble::Client(_) => Self::Unavailable { source_name, source: error.into() },
-            Trouble::Unreadable => Self::Malformed { source_name, expected: "a reply of Redis", source: error.into() },
-            // `MOVED` of a cluster's node that is taken for a single server, for one.
-            Trouble::ErrorReply(_) => Self::Malformed { source_name, expected: "a value", source: error.into() },
+            Fault::TooSlow
+            | Fault::NotConnected
+            | Fault::Io(_)
+            | Fault::Closed
+            | Fault::RetryFailed(_)
+            | Fault::Client(_) => Self::Unavailable { source_name, source: error.into() },
+            Fault::WrongReply => {
+                Self::Malformed { source_name, expected: "a reply to the command", source: error.into() }
+            }
+            // For example `MOVED`, if a node of a cluster is configured as a single server.
+            Fault::ErrorReply(_) => Self::Malformed { source_name, expected: "a value", source: error.into() },
         }
     }
 }
@@ -159,29 +162,29 @@ impl From<QueryError> for SourceError {
 mod tests {
     use super::*;
 
-    fn error_reply(line: &str) -> Trouble {
+    fn error_reply(line: &str) -> Fault {
         let reply = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
-        Trouble::from(reply.extract_error().unwrap_err())
+        Fault::from(reply.extract_error().unwrap_err())
     }
 
-    fn asked(trouble: Trouble) -> SourceError {
-        QueryError { question: "GET campaign:{activityId}:counter".to_owned(), source: trouble }.into()
+    fn source_error(fault: Fault) -> SourceError {
+        QueryError { question: "GET campaign:{activityId}:counter".to_owned(), source: fault }.into()
     }
 
     #[test]
     fn a_missing_right_is_named() {
-        let error = asked(error_reply("NOPERM this user has no permissions to run the 'get' command"));
+        let error = source_error(error_reply("NOPERM this user has no permissions to run the 'get' command"));
         let SourceError::Denied { missing, .. } = error else { panic!("{error:?}") };
         assert_eq!(missing, "the right to GET campaign:{activityId}:counter");
     }
 
     #[test]
-    fn refused_credentials_are_denied() {
-        let refused = RedisError::from((ErrorKind::AuthenticationFailed, "no"));
+    fn rejected_credentials_are_denied() {
+        let rejected = RedisError::from((ErrorKind::AuthenticationFailed, "no"));
         let noauth = error_reply("NOAUTH Authentication required.");
         let wrongpass = error_reply("WRONGPASS invalid username-password pair or user is disabled.");
-        for trouble in [refused.into(), noauth, wrongpass] {
-            assert!(matches!(asked(trouble), SourceError::Denied { .. }));
+        for fault in [rejected.into(), noauth, wrongpass] {
+            assert!(matches!(source_error(fault), SourceError::Denied { .. }));
         }
     }
 
@@ -189,49 +192,49 @@ mod tests {
     fn a_busy_or_full_server_is_overloaded() {
         let busy =
             error_reply("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
-        for trouble in [busy, error_reply("ERR max number of clients reached")] {
-            assert!(matches!(asked(trouble), SourceError::Overloaded { .. }));
+        for fault in [busy, error_reply("ERR max number of clients reached")] {
+            assert!(matches!(source_error(fault), SourceError::Overloaded { .. }));
         }
     }
 
     #[test]
-    fn what_passes_is_unavailable() {
-        let io = |kind| Trouble::from(RedisError::from(io::Error::from(kind)));
-        let passing = [
+    fn faults_that_pass_are_unavailable() {
+        let io = |kind| Fault::from(RedisError::from(io::Error::from(kind)));
+        let faults = [
             error_reply("LOADING Redis is loading the dataset in memory"),
             error_reply("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
             error_reply("CLUSTERDOWN The cluster is down"),
             io(io::ErrorKind::TimedOut),
-            io(io::ErrorKind::ConnectionReset).twice(),
+            io(io::ErrorKind::ConnectionReset).after_retry(),
         ];
-        for trouble in passing {
-            let error = asked(trouble);
+        for fault in faults {
+            let error = source_error(fault);
             assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
         }
     }
 
     #[test]
-    fn a_connection_that_cannot_be_made_or_breaks_is_lost() {
+    fn a_refused_or_broken_connection_is_lost() {
         use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, UnexpectedEof};
         for kind in [ConnectionRefused, ConnectionReset, BrokenPipe, UnexpectedEof] {
-            let error = asked(Trouble::from(RedisError::from(io::Error::from(kind))));
+            let error = source_error(Fault::from(RedisError::from(io::Error::from(kind))));
             assert!(matches!(error, SourceError::Lost { .. }), "{error:?}");
         }
     }
 
     #[test]
-    fn a_node_of_a_cluster_taken_for_a_single_server_is_malformed_and_tells_no_address() {
-        let error = asked(error_reply("MOVED 3999 10.1.2.3:6381"));
+    fn a_moved_reply_is_malformed_and_its_address_is_left_out() {
+        let error = source_error(error_reply("MOVED 3999 10.1.2.3:6381"));
         assert!(matches!(error, SourceError::Malformed { .. }));
         assert!(!format!("{error:?}").contains("10.1.2.3"), "{error:?}");
     }
 
     #[test]
     fn an_error_quotes_nothing_of_a_reply() {
-        let strange = error_reply("user-4711 at 10.1.2.3 is not known here");
-        assert_eq!(strange.to_string(), "it replied ERR");
-        let unreadable = Trouble::from(redis::parse_redis_value(b"!user-4711\r\n").unwrap_err());
-        assert_eq!(unreadable, Trouble::Unreadable);
-        assert!(!format!("{unreadable:?} {unreadable}").contains("4711"));
+        let unknown_code = error_reply("user-4711 at 10.1.2.3 is not known here");
+        assert_eq!(unknown_code.to_string(), "the server replied with error ERR");
+        let invalid = Fault::from(redis::parse_redis_value(b"!user-4711\r\n").unwrap_err());
+        assert_eq!(invalid, Fault::WrongReply);
+        assert!(!format!("{invalid:?} {invalid}").contains("4711"));
     }
 }

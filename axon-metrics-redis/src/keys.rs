@@ -1,16 +1,17 @@
-//! Which keys hold what. Pure. Lives elsewhere: what is asked of them (`command`), what the values mean (`reply`).
+//! The names of the keys. Pure.
+//! Lives elsewhere: the commands on them (`command`), the meaning of their values (`reply`).
 
 use std::{fmt, str::FromStr, sync::Arc};
 
 use axon_metrics::ActivityId;
 
-/// What stands for the activity's id.
+/// The part of a template that the activity's id replaces.
 const PLACEHOLDER: &str = "{activityId}";
 
-/// The name of a key, with the text `{activityId}` in it once where the activity's id goes.
+/// A template of key names: a text that contains `{activityId}` exactly once, where the activity's id goes.
 ///
-/// All else is taken as it stands. So a brace more on each side makes the id a hash tag, and all keys of an activity lie in
-/// one slot of a cluster:
+/// The rest is literal. Another pair of braces around the placeholder makes the id a hash tag, so that all keys of an
+/// activity are in one slot of a cluster:
 /// ```
 /// use axon_metrics::ActivityId;
 /// use axon_metrics_redis::KeyTemplate;
@@ -26,20 +27,20 @@ pub struct KeyTemplate {
     after: Arc<str>,
 }
 
-/// A text that is no template of a key.
+/// Why a text is not a valid [`KeyTemplate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyTemplateError {
-    /// All activities would share one key.
+    /// The placeholder is missing.
     #[error("{PLACEHOLDER} is missing: all activities would share one key")]
     NoPlaceholder,
-    /// Only one place is filled in.
-    #[error("{PLACEHOLDER} stands there more than once")]
+    /// The placeholder occurs more than once.
+    #[error("{PLACEHOLDER} occurs more than once: a key template must contain it exactly once")]
     ManyPlaceholders,
 }
 
 impl KeyTemplate {
-    fn around(before: &str, after: &str) -> Self {
+    fn new(before: &str, after: &str) -> Self {
         Self { before: before.into(), after: after.into() }
     }
 
@@ -57,7 +58,7 @@ impl FromStr for KeyTemplate {
         if after.contains(PLACEHOLDER) {
             return Err(KeyTemplateError::ManyPlaceholders);
         }
-        Ok(Self::around(before, after))
+        Ok(Self::new(before, after))
     }
 }
 
@@ -73,7 +74,7 @@ impl fmt::Debug for KeyTemplate {
     }
 }
 
-/// The key of an activity's counter, and what it counts.
+/// The key of an activity's counter, by what it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StockKey {
     /// Slots taken.
@@ -83,7 +84,7 @@ pub enum StockKey {
 }
 
 impl StockKey {
-    /// The key's name.
+    /// The template of the key.
     pub fn template(&self) -> &KeyTemplate {
         match self {
             Self::Held(template) | Self::Remaining(template) => template,
@@ -96,26 +97,26 @@ impl StockKey {
 pub struct RedisKeys {
     /// The counter: a string that holds an integer.
     pub stock: StockKey,
-    /// Those who hold a slot: a set.
+    /// The participants, who hold a slot: a set.
     pub members: KeyTemplate,
 }
 
 impl RedisKeys {
-    /// The keys of the platform: `campaign:{activityId}:counter` counts slots taken, `campaign:{activityId}:users` holds who
-    /// took them.
+    /// The keys of the platform: `campaign:{activityId}:counter` counts slots taken, `campaign:{activityId}:users` has
+    /// the participants.
     pub fn platform() -> Self {
         Self {
-            stock: StockKey::Held(KeyTemplate::around("campaign:", ":counter")),
-            members: KeyTemplate::around("campaign:", ":users"),
+            stock: StockKey::Held(KeyTemplate::new("campaign:", ":counter")),
+            members: KeyTemplate::new("campaign:", ":users"),
         }
     }
 
-    /// The keys of the plan: `campaign:{activityId}:remaining` counts slots left, `campaignActivity:{activityId}:participants`
-    /// holds who took the others.
+    /// The keys of the plan: `campaign:{activityId}:remaining` counts slots left,
+    /// `campaignActivity:{activityId}:participants` has the participants.
     pub fn plan() -> Self {
         Self {
-            stock: StockKey::Remaining(KeyTemplate::around("campaign:", ":remaining")),
-            members: KeyTemplate::around("campaignActivity:", ":participants"),
+            stock: StockKey::Remaining(KeyTemplate::new("campaign:", ":remaining")),
+            members: KeyTemplate::new("campaignActivity:", ":participants"),
         }
     }
 }
@@ -127,7 +128,7 @@ mod tests {
     const ACTIVITY: ActivityId = ActivityId(789);
 
     #[test]
-    fn the_keys_of_the_profiles_are_those_of_the_platform_and_the_plan() {
+    fn the_default_keys_are_those_of_the_platform_and_of_the_plan() {
         let (platform, plan) = (RedisKeys::platform(), RedisKeys::plan());
         assert_eq!(platform.stock.template().key(ACTIVITY), "campaign:789:counter");
         assert_eq!(platform.members.key(ACTIVITY), "campaign:789:users");
@@ -136,24 +137,24 @@ mod tests {
     }
 
     #[test]
-    fn a_template_is_shown_as_it_was_written() {
+    fn a_template_is_displayed_as_its_text() {
         for text in ["campaign:{activityId}:counter", "{activityId}", "{axon}:{{activityId}}:재고"] {
             assert_eq!(text.parse::<KeyTemplate>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn other_braces_are_part_of_the_key() {
+    fn other_braces_are_literal() {
         let template: KeyTemplate = "{axon}:campaign:{{activityId}}".parse().unwrap();
         assert_eq!(template.key(ACTIVITY), "{axon}:campaign:{789}");
     }
 
     #[test]
-    fn a_template_has_the_activity_in_it_exactly_once() {
-        let parsed = |text: &str| text.parse::<KeyTemplate>();
+    fn a_template_contains_the_placeholder_exactly_once() {
+        let parse = |text: &str| text.parse::<KeyTemplate>();
         for text in ["", "campaign:counter", "campaign:{activityid}:counter", "campaign:{activityId:counter"] {
-            assert_eq!(parsed(text), Err(KeyTemplateError::NoPlaceholder));
+            assert_eq!(parse(text), Err(KeyTemplateError::NoPlaceholder));
         }
-        assert_eq!(parsed("{activityId}:{activityId}"), Err(KeyTemplateError::ManyPlaceholders));
+        assert_eq!(parse("{activityId}:{activityId}"), Err(KeyTemplateError::ManyPlaceholders));
     }
 }

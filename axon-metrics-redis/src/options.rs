@@ -1,10 +1,10 @@
-//! How Redis is read, and how it is used as a cache.
+//! The settings of the source and of the cache.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::keys::RedisKeys;
 
-/// How Redis is read.
+/// Settings of [`RedisRealtime`](crate::RedisRealtime).
 /// ```
 /// use axon_metrics_redis::{RedisKeys, RedisOptions, StockKey};
 /// let keys = RedisKeys {
@@ -20,7 +20,7 @@ pub struct RedisOptions {
     pub(crate) connect_timeout: Duration,
 }
 
-/// Three times there and back, and some.
+/// The default connect timeout. Connecting takes three round trips.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 
 impl Default for RedisOptions {
@@ -30,7 +30,7 @@ impl Default for RedisOptions {
 }
 
 impl RedisOptions {
-    /// The options for the platform's keys: the default ones.
+    /// The options for the platform's keys, which are the default.
     #[must_use]
     pub fn platform() -> Self {
         Self::default()
@@ -42,21 +42,21 @@ impl RedisOptions {
         Self::default().with_keys(RedisKeys::plan())
     }
 
-    /// Which keys hold what. Defaults to [`RedisKeys::platform`].
+    /// The keys of counters and participants. Defaults to [`RedisKeys::platform`].
     #[must_use]
     pub fn with_keys(self, keys: RedisKeys) -> Self {
         Self { keys, ..self }
     }
 
-    /// How long it may take until a new connection answers: reaching the server, the password, a first `PING`. Should be
-    /// longer than three times the way there and back. Defaults to 200 ms.
+    /// How long connecting may take: TCP or TLS, credentials, and a first `PING`. Should be longer than three round
+    /// trips. Defaults to 200 ms.
     #[must_use]
     pub fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
         Self { connect_timeout, ..self }
     }
 }
 
-/// How Redis is used as a cache.
+/// Settings of [`RedisCache`](crate::RedisCache).
 /// ```
 /// use axon_metrics_redis::RedisCacheOptions;
 /// let options = RedisCacheOptions::default().with_prefix("axon:").with_longest_value(256 << 10);
@@ -75,21 +75,21 @@ impl Default for RedisCacheOptions {
 }
 
 impl RedisCacheOptions {
-    /// What stands before every key, as it is: a separator at its end is yours to give. No other key is ever read or
-    /// written. Defaults to nothing, so that keys begin with `dashboard:`.
+    /// The prefix of every key. No separator is added to it. Keys without it are never read or written. Defaults to the
+    /// empty text, so that keys begin with `dashboard:`.
     #[must_use]
     pub fn with_prefix(self, prefix: impl Into<Arc<str>>) -> Self {
         Self { prefix: prefix.into(), ..self }
     }
 
-    /// The longest value, in bytes. A longer one is not written, and one that is there is not there for the dashboard.
-    /// Defaults to 1 MiB; the widgets of 1,000 activities have some 300 kB.
+    /// The longest value, in bytes. A longer one is not written, and is a miss if it is stored. Defaults to 1 MiB; the
+    /// widgets of 1,000 activities have about 300 kB.
     #[must_use]
     pub fn with_longest_value(self, bytes: usize) -> Self {
         Self { longest_value: bytes, ..self }
     }
 
-    /// How long it may take until a new connection answers; as [`RedisOptions::with_connect_timeout`]. Defaults to 200 ms.
+    /// How long connecting may take, as [`RedisOptions::with_connect_timeout`]. Defaults to 200 ms.
     #[must_use]
     pub fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
         Self { connect_timeout, ..self }

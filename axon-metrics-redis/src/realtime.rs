@@ -1,4 +1,4 @@
-//! The source itself: one pipeline per question.
+//! The source: one pipeline per question.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -19,8 +19,13 @@ use crate::{
     reply,
 };
 
-/// Stock and members from Redis. Clones share one connection, which is made with the first question and made anew whenever it
-/// breaks. Needs tokio.
+/// A [`RealtimeSource`] over Redis: slots taken or left, and the number of participants, per activity. Clones share one
+/// connection, which opens with the first question and is replaced whenever it breaks. Needs a tokio runtime.
+///
+/// - A missing key, or an empty set, is not measured, never 0. A value that is not an integer, and a key of another
+///   type, is [`BadValue`](axon_metrics::Reason::BadValue).
+/// - Errors: a question fails as a whole only if no command got an answer. Otherwise a failed command costs its own
+///   fact.
 ///
 /// It passes `realtime_source_conformance!`, against a real server.
 #[derive(Clone)]
@@ -30,27 +35,27 @@ pub struct RedisRealtime {
 }
 
 impl RedisRealtime {
-    /// A source over a server with the platform's keys. Connects when first asked.
+    /// A source over a server with the platform's keys. Connects with the first question.
     ///
-    /// Of the client its address, credentials, protocol and TLS are used; connections are the source's own.
+    /// Uses the client's address, credentials, protocol and TLS, and opens connections of its own.
     pub fn new(client: redis::Client) -> Self {
         Self::with_options(client, RedisOptions::default())
     }
 
-    /// A source over a server.
+    /// A source over a server. Connects with the first question.
     #[expect(clippy::needless_pass_by_value, reason = "as all constructors of sources")]
     pub fn with_options(client: redis::Client, options: RedisOptions) -> Self {
         Self::over(Endpoint::single(&client, options.connect_timeout), options)
     }
 
-    /// A source over a cluster with the platform's keys. Its keys lie in many slots, so each is asked for by a command of its
-    /// own, all at the same time.
+    /// A source over a cluster with the platform's keys. Connects with the first question. Its keys are in many slots,
+    /// so each key is read by a command of its own, all at the same time.
     #[cfg(feature = "cluster")]
     pub fn cluster(client: redis::cluster::ClusterClient) -> Self {
         Self::cluster_with_options(client, RedisOptions::default())
     }
 
-    /// A source over a cluster.
+    /// A source over a cluster. Connects with the first question.
     #[cfg(feature = "cluster")]
     pub fn cluster_with_options(client: redis::cluster::ClusterClient, options: RedisOptions) -> Self {
         Self::over(Endpoint::cluster(client, options.connect_timeout), options)
@@ -62,7 +67,7 @@ impl RedisRealtime {
 }
 
 impl fmt::Debug for RedisRealtime {
-    /// Without address and credentials.
+    /// Leaves out the address and the credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisRealtime")
             .field("options", &self.options)
@@ -84,7 +89,7 @@ impl RealtimeSource for RedisRealtime {
         let keys = &self.options.keys;
         let commands = reply::commands(keys, &question.activities);
         let replies = self.connection.ask(commands, question.budget).await;
-        let replies = replies.map_err(|trouble| reply::query_error("counters and members", trouble))?;
+        let replies = replies.map_err(|fault| reply::query_error("GET and SCARD of slots", fault))?;
         let facts = reply::facts(keys, &question.activities, replies, question.as_of)?;
         log_failures(&facts);
         Ok(facts)
@@ -92,17 +97,17 @@ impl RealtimeSource for RedisRealtime {
 
     async fn probe(&self, _as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         let keys = &self.options.keys;
-        // No activity has the number 0: this asks whether the keys may be read, and reads none.
+        // No activity has the id 0, so this checks the rights without reading data.
         let mut commands = vec![Command::Ping];
         commands.extend(reply::commands(keys, &[ActivityId(0)]));
         let replies = self.connection.ask(commands, budget).await;
-        let replies = replies.map_err(|trouble| reply::query_error("PING", trouble))?;
+        let replies = replies.map_err(|fault| reply::query_error("PING", fault))?;
         reply::rights(keys, replies)?;
         let meaning = match keys.stock {
             StockKey::Held(_) => "slots taken",
             StockKey::Remaining(_) => "slots left",
         };
-        let finding = |name: &str, found: String| (name.to_owned(), found);
+        let finding = |name: &str, text: String| (name.to_owned(), text);
         let findings = vec![
             finding("stock key", format!("{} ({meaning})", keys.stock.template())),
             finding("members key", keys.members.to_string()),
@@ -112,18 +117,18 @@ impl RealtimeSource for RedisRealtime {
     }
 }
 
-/// Facts that could not be had while others could: whoever asks sees which; the log is told once.
+/// Logs once per question that facts are missing because of failed commands. The facts themselves say which.
 fn log_failures(facts: &RealtimeFacts) {
-    let lost = facts.slots.iter().flat_map(|(_, slots)| {
+    let missing = facts.slots.iter().flat_map(|(_, slots)| {
         let stock = slots.stock.as_ref().err();
         stock.into_iter().chain(slots.members.as_ref().err())
     });
-    let mut lost = lost.filter_map(|missing| match missing {
+    let mut errors = missing.filter_map(|missing| match missing {
         Missing::Unavailable(error) => Some(error),
         _ => None,
     });
-    if let Some(first) = lost.next() {
-        let facts = 1 + lost.count();
-        warn!(facts, "redis did not say all that was asked; the first that is missing: {first}");
+    if let Some(first) = errors.next() {
+        let facts = 1 + errors.count();
+        warn!(facts, "redis: {facts} slot facts are missing from an answer; first cause: {first}");
     }
 }

@@ -1,9 +1,9 @@
-//! A cluster: the same sentences, and nodes that fail one by one. Needs the comma-separated addresses of a cluster's nodes in
-//! `AXON_TEST_REDIS_CLUSTER_URLS`.
+//! The source and the cache on a cluster: the core's conformance suite, and single nodes that fail. Needs the
+//! comma-separated addresses of the nodes in `AXON_TEST_REDIS_CLUSTER_URLS`.
 
 #![cfg(feature = "cluster")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(clippy::print_stdout, reason = "a test may say what it measured")]
+#![allow(clippy::print_stdout, reason = "a test may print its measurements")]
 
 use crate::common;
 
@@ -32,7 +32,7 @@ use redis::{
 
 use common::{
     BUDGET,
-    cached::{entry, taken},
+    cache_calls::{entry, put_until_ok},
     question, word,
 };
 
@@ -41,10 +41,10 @@ fn nodes() -> Option<Vec<String>> {
 }
 
 fn keys(prefix: &str) -> RedisKeys {
-    let named = |name: &str| format!("{prefix}:{name}").parse::<KeyTemplate>().unwrap();
+    let template = |name: &str| format!("{prefix}:{name}").parse::<KeyTemplate>().unwrap();
     RedisKeys {
-        stock: StockKey::Held(named("campaign:{activityId}:counter")),
-        members: named("campaign:{activityId}:users"),
+        stock: StockKey::Held(template("campaign:{activityId}:counter")),
+        members: template("campaign:{activityId}:users"),
     }
 }
 
@@ -104,25 +104,28 @@ impl CacheStore for Cluster {
 mod slots {
     axon_metrics::realtime_source_conformance!(super::Cluster);
 }
-mod cached {
+mod cache {
     axon_metrics::dashboard_cache_conformance!(super::Cluster);
 }
 
 const ACTIVITIES: u64 = 30;
+/// A counter and a number of members per activity.
 const FIGURES: usize = 60;
 
-/// Thirty activities in a cluster with a proxy before each node; a counter is the activity's number.
+/// Thirty activities in a cluster with a proxy in front of each node. The counter of an activity is its id.
 struct Drill {
     proxies: Vec<FaultProxy>,
     source: RedisRealtime,
 }
 
-/// A proxy before each node, and a client that reaches the nodes through them.
-async fn proxied(nodes: Vec<String>) -> (Vec<FaultProxy>, ClusterClient) {
+/// A proxy in front of each node, and a client that connects through the proxies.
+async fn start_proxies(nodes: Vec<String>) -> (Vec<FaultProxy>, ClusterClient) {
     let (mut proxies, mut mapped) = (Vec::new(), HashMap::new());
     for node in &nodes {
         let client = Client::open(node.as_str()).unwrap();
-        let ConnectionAddr::Tcp(host, port) = client.get_connection_info().addr() else { panic!("plain addresses") };
+        let ConnectionAddr::Tcp(host, port) = client.get_connection_info().addr() else {
+            panic!("not a plain redis:// address")
+        };
         let upstream = tokio::net::lookup_host((host.as_str(), *port)).await.unwrap().next().unwrap();
         let proxy = FaultProxy::start(upstream).await.unwrap();
         let address = proxy.address();
@@ -134,7 +137,8 @@ async fn proxied(nodes: Vec<String>) -> (Vec<FaultProxy>, ClusterClient) {
 }
 
 impl Drill {
-    async fn begin() -> Option<Self> {
+    /// The source has had all figures once.
+    async fn start() -> Option<Self> {
         let nodes = nodes()?;
         let keys = keys(&word());
         let mut cluster = ClusterClient::new(nodes.clone()).unwrap().get_async_connection().await.unwrap();
@@ -144,93 +148,94 @@ impl Drill {
             let slot = SlotRecord { activity, counter: Some(counter), members: Some((1..=activity.0).collect()) };
             put(&mut cluster, &keys, &slot).await;
         }
-        let (proxies, client) = proxied(nodes).await;
+        let (proxies, client) = start_proxies(nodes).await;
         let source = RedisRealtime::cluster_with_options(client, RedisOptions::default().with_keys(keys));
         let drill = Self { proxies, source };
-        drill.heals("start").await;
+        drill.check_recovery("start").await;
         drill.source.realtime(&question(1..=ACTIVITIES)).await.unwrap();
-        assert!(drill.proxies.iter().all(|proxy| proxy.counts().connections > 0), "all nodes are asked");
+        assert!(drill.proxies.iter().all(|proxy| proxy.counts().connections > 0), "a node got no connection");
         Some(drill)
     }
 
+    /// Asks once. Checks that the question ends within its budget, and that every figure is right or missing.
     async fn ask(&self) -> Result<Vec<(ActivityId, Slots)>, SourceError> {
         let started = Instant::now();
-        let asked = self.source.realtime(&question(1..=ACTIVITIES)).await;
+        let result = self.source.realtime(&question(1..=ACTIVITIES)).await;
         assert!(started.elapsed() <= BUDGET + Duration::from_millis(50), "{:?}", started.elapsed());
-        let slots = asked?.slots;
+        let slots = result?.slots;
         for (activity, slots) in &slots {
-            // What is there is right.
             let held = slots.stock.as_ref().map(|stock| stock.value);
             assert!(held.is_err() || held.is_ok_and(|held| held == Stock::Held(activity.0.cast_signed())));
-            let failed = slots.stock.as_ref().err().or(slots.members.as_ref().err());
-            assert!(matches!(failed, None | Some(Missing::Unavailable(_))), "{slots:?}");
+            let missing = slots.stock.as_ref().err().or(slots.members.as_ref().err());
+            assert!(matches!(missing, None | Some(Missing::Unavailable(_))), "{slots:?}");
         }
         Ok(slots)
     }
 
-    /// How many figures of all are there.
+    /// The number of measured figures.
     async fn figures(&self) -> usize {
         let slots = self.ask().await.unwrap_or_default();
         slots.iter().map(|(_, slots)| usize::from(slots.stock.is_ok()) + usize::from(slots.members.is_ok())).sum()
     }
 
-    async fn heals(&self, fault: &str) {
+    /// Checks that all figures are measured again in time.
+    async fn check_recovery(&self, fault: &str) {
         let started = Instant::now();
         while self.figures().await < FIGURES {
-            assert!(started.elapsed() < Duration::from_secs(10), "{fault}: never heals");
+            assert!(started.elapsed() < Duration::from_secs(10), "{fault}: no recovery within 10 s");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        println!("{fault}: healed after {} ms", started.elapsed().as_millis());
+        println!("{fault}: recovered after {} ms", started.elapsed().as_millis());
         assert!(started.elapsed() <= Duration::from_secs(2), "{fault}: {:?}", started.elapsed());
     }
 
-    /// What one failing node costs, at the worst and at the end.
-    async fn with_one_node(fault: Fault) {
-        let Some(drill) = Self::begin().await else { return };
+    /// Runs the drill with a fault on one node. Checks that the others still give their figures.
+    async fn run_on_one_node(fault: Fault) {
+        let Some(drill) = Self::start().await else { return };
         drill.proxies[1].set(fault);
         let began = Instant::now();
-        let mut seen = Vec::new();
+        let mut counts = Vec::new();
         while began.elapsed() < Duration::from_millis(1800) {
-            seen.push(drill.figures().await);
+            counts.push(drill.figures().await);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        println!("{fault}: figures {seen:?}");
-        // Two thirds of the slots lie elsewhere.
-        let last = &seen[seen.len() - 5..];
-        assert!(last.iter().all(|figures| (20..FIGURES).contains(figures)), "{fault}: {seen:?}");
+        println!("{fault}: figures {counts:?}");
+        // Two thirds of the slots are on the other nodes.
+        let last = &counts[counts.len() - 5..];
+        assert!(last.iter().all(|figures| (20..FIGURES).contains(figures)), "{fault}: {counts:?}");
         drill.proxies[1].set(Fault::None);
-        drill.heals(&fault.to_string()).await;
+        drill.check_recovery(&fault.to_string()).await;
     }
 }
 
 #[tokio::test]
 async fn a_node_that_is_down_costs_its_own_figures_and_heals() {
-    Drill::with_one_node(Fault::Refuse).await;
+    Drill::run_on_one_node(Fault::Refuse).await;
 }
 
 #[tokio::test]
 async fn a_node_that_hangs_costs_its_own_figures_and_heals() {
-    Drill::with_one_node(Fault::Blackhole).await;
+    Drill::run_on_one_node(Fault::Blackhole).await;
 }
 
 #[tokio::test]
-async fn a_node_that_talks_nonsense_costs_its_own_figures_and_heals() {
-    Drill::with_one_node(Fault::Garbage).await;
+async fn a_node_that_sends_garbage_costs_its_own_figures_and_heals() {
+    Drill::run_on_one_node(Fault::Garbage).await;
 }
 
 #[tokio::test]
-async fn half_open_connections_to_all_nodes_heal_while_the_fault_is_in_force() {
-    let Some(drill) = Drill::begin().await else { return };
+async fn half_open_connections_to_all_nodes_heal_during_the_fault() {
+    let Some(drill) = Drill::start().await else { return };
     for proxy in &drill.proxies {
         proxy.set(Fault::HalfOpen);
     }
-    drill.heals("half-open").await;
+    drill.check_recovery("half-open").await;
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_gone_is_an_error_and_heals() {
+async fn an_outage_of_all_nodes_is_an_error_and_heals() {
     for fault in [Fault::Refuse, Fault::Blackhole, Fault::Reset, Fault::Garbage] {
-        let Some(drill) = Drill::begin().await else { return };
+        let Some(drill) = Drill::start().await else { return };
         for proxy in &drill.proxies {
             proxy.set(fault);
         }
@@ -242,12 +247,12 @@ async fn a_cluster_that_is_gone_is_an_error_and_heals() {
         for proxy in &drill.proxies {
             proxy.set(Fault::None);
         }
-        drill.heals(&format!("all nodes {fault}")).await;
+        drill.check_recovery(&format!("all nodes {fault}")).await;
     }
 }
 
 #[tokio::test]
-async fn the_documented_rights_are_enough_with_one_more_for_the_slots() {
+async fn the_documented_rights_and_cluster_slots_are_enough() {
     let Some(nodes) = nodes() else { return };
     let (user, prefix) = (word(), word());
     let rights = format!(
@@ -275,48 +280,48 @@ async fn the_documented_rights_are_enough_with_one_more_for_the_slots() {
     source.probe(patient.as_of, patient.budget).await.unwrap();
     for node in &nodes {
         let mut admin = Client::open(node.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
-        let refusals: redis::Value = redis::cmd("ACL").arg("LOG").query_async(&mut admin).await.unwrap();
-        println!("refused: {}", format!("{refusals:?}").matches(&user).count());
+        let denials: redis::Value = redis::cmd("ACL").arg("LOG").query_async(&mut admin).await.unwrap();
+        println!("denied: {}", format!("{denials:?}").matches(&user).count());
         redis::cmd("ACL").arg("DELUSER").arg(&user).exec_async(&mut admin).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_node_that_is_down_costs_what_is_cached_there_and_heals() {
+async fn a_node_that_is_down_costs_its_own_cache_entries_and_heals() {
     const KEYS: usize = 30;
     for fault in [Fault::Refuse, Fault::Blackhole, Fault::Garbage] {
         let Some(nodes) = nodes() else { return };
-        let (proxies, client) = proxied(nodes).await;
+        let (proxies, client) = start_proxies(nodes).await;
         let options = RedisCacheOptions::default().with_prefix(format!("{}:", word()));
         let cache = RedisCache::cluster_with_options(client, options);
         let names: Vec<_> = (0..KEYS).map(|number| format!("dashboard:c{number}:funnel")).collect();
-        taken(&cache, &names.iter().map(|name| entry(name, name.as_bytes())).collect::<Vec<_>>()).await;
-        let found = || async {
+        put_until_ok(&cache, &names.iter().map(|name| entry(name, name.as_bytes())).collect::<Vec<_>>()).await;
+        let hits = || async {
             let started = Instant::now();
-            let found = cache.get(&names, BUDGET).await.unwrap_or_else(|_| vec![None; KEYS]);
+            let values = cache.get(&names, BUDGET).await.unwrap_or_else(|_| vec![None; KEYS]);
             assert!(started.elapsed() <= BUDGET + Duration::from_millis(50), "{:?}", started.elapsed());
-            let right = |(name, value): (&String, Option<Vec<u8>>)| {
+            let check = |(name, value): (&String, Option<Vec<u8>>)| {
                 assert!(value.as_deref().is_none_or(|value| value == name.as_bytes()));
                 usize::from(value.is_some())
             };
-            names.iter().zip(found).map(right).sum::<usize>()
+            names.iter().zip(values).map(check).sum::<usize>()
         };
         proxies[1].set(fault);
-        let (began, mut seen) = (Instant::now(), Vec::new());
+        let (began, mut counts) = (Instant::now(), Vec::new());
         while began.elapsed() < Duration::from_millis(1800) {
-            seen.push(found().await);
+            counts.push(hits().await);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        println!("{fault}: found {seen:?}");
-        // Two thirds of the slots lie elsewhere.
-        let last = &seen[seen.len() - 5..];
-        assert!(last.iter().all(|found| (10..KEYS).contains(found)), "{fault}: {seen:?}");
+        println!("{fault}: hits {counts:?}");
+        // Two thirds of the slots are on the other nodes.
+        let last = &counts[counts.len() - 5..];
+        assert!(last.iter().all(|hits| (10..KEYS).contains(hits)), "{fault}: {counts:?}");
         proxies[1].set(Fault::None);
-        let healing = Instant::now();
-        while found().await < KEYS {
-            assert!(healing.elapsed() <= Duration::from_secs(2), "{fault}: {:?}", healing.elapsed());
+        let recovery = Instant::now();
+        while hits().await < KEYS {
+            assert!(recovery.elapsed() <= Duration::from_secs(2), "{fault}: {:?}", recovery.elapsed());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        println!("{fault}: healed after {} ms", healing.elapsed().as_millis());
+        println!("{fault}: recovered after {} ms", recovery.elapsed().as_millis());
     }
 }

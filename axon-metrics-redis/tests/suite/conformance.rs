@@ -1,4 +1,5 @@
-//! Every sentence of the trait, against a real server: the platform's keys and the plan's, and servers that misbehave.
+//! The core's conformance suite: a real server with the platform's keys and with the plan's, and servers that
+//! misbehave.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -29,7 +30,7 @@ async fn fill(data: &mut Data, keys: &RedisKeys, slots: &[SlotRecord]) {
     }
 }
 
-/// Many tests at the same time can take a while to connect.
+/// Options with a long connect timeout, since many tests connect at the same time.
 fn patient(keys: RedisKeys) -> RedisOptions {
     RedisOptions::default().with_keys(keys).with_connect_timeout(Duration::from_secs(5))
 }
@@ -71,11 +72,11 @@ impl RealtimeStore for Plan {
     }
 }
 
-/// The same over RESP3.
-struct Newer;
+/// The platform's keys over RESP3.
+struct Resp3;
 
 #[async_trait]
-impl RealtimeStore for Newer {
+impl RealtimeStore for Resp3 {
     type Source = RedisRealtime;
 
     fn stock(counter: i64) -> Stock {
@@ -93,27 +94,27 @@ impl RealtimeStore for Newer {
     }
 }
 
-/// A server that answers with noise, or not at all.
-struct Misbehaving;
+/// Servers that misbehave.
+struct FaultyServer;
 
 #[async_trait]
-impl FaultyStore for Misbehaving {
+impl FaultyStore for FaultyServer {
     type Source = RedisRealtime;
 
     async fn silent() -> RedisRealtime {
-        RedisRealtime::new(common::misbehaving::client(Fault::Blackhole).await)
+        RedisRealtime::new(common::faulty_server::client(Fault::Blackhole).await)
     }
 
     async fn garbled() -> RedisRealtime {
-        RedisRealtime::new(common::misbehaving::client(Fault::Garbage).await)
+        RedisRealtime::new(common::faulty_server::client(Fault::Garbage).await)
     }
 
     async fn cut() -> RedisRealtime {
-        RedisRealtime::new(common::misbehaving::client(Fault::Close).await)
+        RedisRealtime::new(common::faulty_server::client(Fault::Close).await)
     }
 
     async fn refused() -> RedisRealtime {
-        RedisRealtime::new(common::misbehaving::client(Fault::Refuse).await)
+        RedisRealtime::new(common::faulty_server::client(Fault::Refuse).await)
     }
 }
 
@@ -123,9 +124,9 @@ mod platform {
 mod plan {
     axon_metrics::realtime_source_conformance!(super::Plan);
 }
-mod newer_protocol {
-    axon_metrics::realtime_source_conformance!(super::Newer);
+mod resp3 {
+    axon_metrics::realtime_source_conformance!(super::Resp3);
 }
-mod misbehaving {
-    axon_metrics::realtime_server_conformance!(super::Misbehaving);
+mod faulty_server {
+    axon_metrics::realtime_server_conformance!(super::FaultyServer);
 }

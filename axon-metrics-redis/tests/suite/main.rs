@@ -1,4 +1,4 @@
-//! The source and the shared cache on real servers: the tests that may share a process, one module per subject.
+//! Tests of the source and the shared cache on real servers, one module per subject.
 
 mod cache;
 mod cache_faults;

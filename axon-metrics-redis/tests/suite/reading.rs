@@ -1,7 +1,7 @@
-//! What is asked of a real server, and what it takes: round trips, rights, values of every kind.
+//! The source on a real server: round trips, rights, and values of every type.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(clippy::print_stdout, reason = "a test may say what it measured")]
+#![allow(clippy::print_stdout, reason = "a test may print its measurements")]
 
 use crate::common;
 
@@ -23,22 +23,22 @@ use axon_metrics::{
 use axon_metrics_redis::{RedisKeys, RedisOptions, RedisRealtime, StockKey};
 use redis::Client;
 
-use common::{Data, ask, healed, measured, monitor::Monitor, question, word};
+use common::{Data, ask, ask_until_answered, measured, monitor::Monitor, question, word};
 
 #[tokio::test]
-async fn a_question_is_one_round_trip_for_one_activity_and_for_a_thousand() {
+async fn a_question_is_one_round_trip_for_1_and_for_1000_activities() {
     let Some(mut data) = Data::new().await else { return };
     data.put(1, "1", 1).await;
     let proxy = FaultProxy::start(data.server()).await.unwrap();
     let source = data.source_at(proxy.address());
-    healed(&source, 1, 1).await;
+    ask_until_answered(&source, 1, 1).await;
     for activities in [1, 20, 1_000] {
         proxy.reset_counts();
         let started = Instant::now();
         let patient = RealtimeQuestion { budget: Duration::from_secs(5), ..question(1..=activities) };
-        let asked = source.realtime(&patient).await.unwrap();
+        let facts = source.realtime(&patient).await.unwrap();
         let took = started.elapsed();
-        assert_eq!(asked.slots.len() as u64, activities);
+        assert_eq!(facts.slots.len() as u64, activities);
         let counts = proxy.counts();
         println!("{activities} activities: {took:?}, {} bytes there, {} back", counts.to_server, counts.to_clients);
         assert_eq!((counts.round_trips, counts.connections), (1, 0), "{activities} activities");
@@ -46,7 +46,7 @@ async fn a_question_is_one_round_trip_for_one_activity_and_for_a_thousand() {
 }
 
 #[tokio::test]
-async fn no_activities_are_not_asked_about() {
+async fn a_question_without_activities_sends_nothing() {
     let Some(data) = Data::new().await else { return };
     let proxy = FaultProxy::start(data.server()).await.unwrap();
     let source = data.source_at(proxy.address());
@@ -55,7 +55,7 @@ async fn no_activities_are_not_asked_about() {
 }
 
 #[tokio::test]
-async fn keys_of_another_kind_are_bad_values_and_the_rest_stands() {
+async fn a_key_of_another_type_costs_its_own_facts_only() {
     let Some(mut data) = Data::new().await else { return };
     let (counter, members) = (format!("{}campaign:7:counter", data.prefix), format!("{}campaign:7:users", data.prefix));
     data.run(&["RPUSH", &counter, "45"]).await;
@@ -63,20 +63,21 @@ async fn keys_of_another_kind_are_bad_values_and_the_rest_stands() {
     data.run(&["EXPIRE", &counter, "300"]).await;
     data.put(8, "45", 44).await;
     let source = data.source();
-    healed(&source, 8, 45).await;
+    ask_until_answered(&source, 8, 45).await;
     let slots = ask(&source, 7).await.unwrap();
     assert!(matches!(slots.stock, Err(Missing::NotMeasured(Reason::BadValue))), "{slots:?}");
     assert!(matches!(slots.members, Err(Missing::NotMeasured(Reason::BadValue))), "{slots:?}");
     assert_eq!(measured(&ask(&source, 8).await.unwrap()), (Stock::Held(45), 44));
 }
 
-/// What the page for operators gives a reader: on Redis 7, before it, and with a cache; as words, for keys with a prefix.
+/// The rights of a reader on the page for operators, as words, for keys with a prefix: on Redis 7, before it, and with
+/// a cache.
 fn documented_rights(prefix: &str) -> Vec<Vec<String>> {
     let page = include_str!("../../../docs/operate/rights.md");
     let lines: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("ACL SETUSER axon_ro ")).collect();
     let readme = include_str!("../../README.md");
     for line in &lines[..2] {
-        assert!(readme.contains(&format!("ACL SETUSER axon_ro {line}")), "the readme says something else than {line}");
+        assert!(readme.contains(&format!("ACL SETUSER axon_ro {line}")), "the readme differs: {line}");
     }
     let words = |line: &&str| {
         let words = line.split_whitespace().filter(|word| !word.starts_with('>'));
@@ -85,8 +86,8 @@ fn documented_rights(prefix: &str) -> Vec<Vec<String>> {
     lines.iter().map(words).collect()
 }
 
-/// A client of a user with these rights.
-async fn user(data: &mut Data, rights: &[String]) -> (String, Client) {
+/// Creates a user with these rights. Returns the name, and a client of the user.
+async fn create_user(data: &mut Data, rights: &[String]) -> (String, Client) {
     let (user, password) = (word(), word());
     let mut setuser = redis::cmd("ACL");
     setuser.arg("SETUSER").arg(&user).arg(rights).arg(format!(">{password}"));
@@ -103,50 +104,51 @@ async fn the_documented_rights_are_enough_and_nothing_is_written() {
     let documented = documented_rights(&data.prefix);
     assert_eq!(documented.len(), 3);
     for rights in documented {
-        are_enough(&mut data, &rights).await;
+        check_rights(&mut data, &rights).await;
     }
 }
 
-async fn are_enough(data: &mut Data, rights: &[String]) {
-    let (user, client) = user(data, rights).await;
-    let log = Monitor::of(data).await;
+/// Checks that a user with these rights can answer every question, and that nothing else is sent.
+async fn check_rights(data: &mut Data, rights: &[String]) {
+    let (user, client) = create_user(data, rights).await;
+    let log = Monitor::start(data).await;
     for protocol in [redis::ProtocolVersion::RESP2, redis::ProtocolVersion::RESP3] {
         let info = client.get_connection_info().clone();
         let settings = info.redis_settings().clone().set_protocol(protocol);
         let client = Client::open(info.set_redis_settings(settings)).unwrap();
         let source = RedisRealtime::with_options(client, data.options());
-        healed(&source, 789, 45).await;
+        ask_until_answered(&source, 789, 45).await;
         assert_eq!(measured(&ask(&source, 789).await.unwrap()), (Stock::Held(45), 44));
         source.probe(question([]).as_of, Duration::from_secs(1)).await.unwrap();
     }
 
-    for line in log.ours(data, &user).await {
+    for line in log.own_lines(data, &user).await {
         let command = line.split('"').nth(1).unwrap().to_uppercase();
         assert!(["PING", "HELLO", "AUTH", "GET", "SCARD"].contains(&command.as_str()), "{line}");
     }
 
-    // Nothing was refused, and a write would have been.
-    let refusals: redis::Value = redis::cmd("ACL").arg("LOG").query_async(&mut data.admin).await.unwrap();
-    assert!(!format!("{refusals:?}").contains(&user), "{refusals:?}");
+    // No command was denied, and a write is.
+    let denials: redis::Value = redis::cmd("ACL").arg("LOG").query_async(&mut data.admin).await.unwrap();
+    assert!(!format!("{denials:?}").contains(&user), "{denials:?}");
     let mut as_user = client.get_multiplexed_async_connection().await.unwrap();
     for write in [["SET", "counter", "1"], ["DEL", "counter", "x"], ["SADD", "users", "1"], ["EXPIRE", "users", "1"]] {
         let mut command = redis::cmd(write[0]);
         command.arg(format!("{}campaign:789:{}", data.prefix, write[1])).arg(write[2]);
-        let refused = command.exec_async(&mut as_user).await.unwrap_err();
-        assert_eq!(refused.code(), Some("NOPERM"), "{write:?}");
+        let error = command.exec_async(&mut as_user).await.unwrap_err();
+        assert_eq!(error.code(), Some("NOPERM"), "{write:?}");
     }
     data.run(&["ACL", "DELUSER", &user]).await;
 }
 
 #[tokio::test]
-async fn a_right_that_is_missing_costs_its_figure_and_is_named() {
+async fn a_missing_right_costs_its_own_facts_and_is_named() {
     let Some(mut data) = Data::new().await else { return };
     data.put(789, "45", 44).await;
     let rights: Vec<_> =
         documented_rights(&data.prefix).remove(0).into_iter().filter(|word| !word.contains("scard")).collect();
     let rights: Vec<_> =
         rights.iter().map(|word| if word.ends_with("+get") { format!("{word})") } else { word.clone() }).collect();
-    let (user, client) = user(&mut data, &rights).await;
+    let (user, client) = create_user(&mut data, &rights).await;
     let source = RedisRealtime::with_options(client, data.options().with_connect_timeout(Duration::from_secs(5)));
     let patient = RealtimeQuestion { budget: Duration::from_secs(5), ..question([789]) };
     let slots = source.realtime(&patient).await.unwrap().slots.remove(0).1;
@@ -154,18 +156,18 @@ async fn a_right_that_is_missing_costs_its_figure_and_is_named() {
     let Err(Missing::Unavailable(error)) = slots.members else { panic!("{:?}", slots.members) };
     let SourceError::Denied { missing, .. } = &*error else { panic!("{error:?}") };
     assert!(missing.starts_with("the right to SCARD ") && missing.ends_with("{activityId}:users"), "{missing}");
-    let probed = source.probe(question([]).as_of, Duration::from_secs(1)).await;
-    assert!(matches!(probed, Err(SourceError::Denied { .. })), "{probed:?}");
+    let probe = source.probe(question([]).as_of, Duration::from_secs(1)).await;
+    assert!(matches!(probe, Err(SourceError::Denied { .. })), "{probe:?}");
     data.run(&["ACL", "DELUSER", &user]).await;
 }
 
 #[tokio::test]
-async fn a_probe_tells_the_keys_and_no_address() {
+async fn a_probe_reports_the_keys_and_no_address() {
     let Some(data) = Data::new().await else { return };
     let source = RedisRealtime::with_options(data.client.clone(), RedisOptions::plan());
     let probe = source.probe(question([]).as_of, Duration::from_secs(5)).await.unwrap();
     assert_eq!(probe.newest, None);
-    let finding = |name: &str, found: &str| (name.to_owned(), found.to_owned());
+    let finding = |name: &str, text: &str| (name.to_owned(), text.to_owned());
     assert!(
         probe.findings.contains(&finding("stock key", "campaign:{activityId}:remaining (slots left)")),
         "{probe:?}"
@@ -174,12 +176,12 @@ async fn a_probe_tells_the_keys_and_no_address() {
         probe.findings.contains(&finding("members key", "campaignActivity:{activityId}:participants")),
         "{probe:?}"
     );
-    let told = format!("{probe:?} {source:?}");
-    assert!(!told.contains(&data.server().port().to_string()), "{told}");
+    let text = format!("{probe:?} {source:?}");
+    assert!(!text.contains(&data.server().port().to_string()), "{text}");
 }
 
 #[tokio::test]
-async fn generated_slots_are_read_back_in_each_layout() {
+async fn generated_slots_are_read_in_each_layout() {
     let Some(client) = common::client() else { return };
     let plan = Plan::new(Config { events: 20_000, ..Config::default() }).unwrap();
     let mut sink = axon_examples::generator::MemorySink::default();
@@ -193,9 +195,9 @@ async fn generated_slots_are_read_back_in_each_layout() {
     for layout in Layout::ALL {
         let names = Keys::of(layout).with_prefix(format!("{}:", word()));
         let mut loader = Loader::connect(&client, names.clone()).await.unwrap();
-        let mut done = 0;
-        loader.load(&catalog, &sink.slots, |loaded| done = loaded).await.unwrap();
-        assert_eq!(done, sink.slots.len());
+        let mut progress = 0;
+        loader.load(&catalog, &sink.slots, |count| progress = count).await.unwrap();
+        assert_eq!(progress, sink.slots.len());
 
         let counter = names.counter().parse().unwrap();
         let stock = if names.counts_down() { StockKey::Remaining(counter) } else { StockKey::Held(counter) };
@@ -203,8 +205,8 @@ async fn generated_slots_are_read_back_in_each_layout() {
         let source = RedisRealtime::with_options(client.clone(), RedisOptions::default().with_keys(keys));
         let all = question(sink.slots.iter().map(|slot| slot.activity_id.into()));
         let all = RealtimeQuestion { budget: Duration::from_secs(5), ..all };
-        let found = source.realtime(&all).await.unwrap();
-        for (slot, (activity, slots)) in sink.slots.iter().zip(&found.slots) {
+        let facts = source.realtime(&all).await.unwrap();
+        for (slot, (activity, slots)) in sink.slots.iter().zip(&facts.slots) {
             assert_eq!(*activity, ActivityId(slot.activity_id.into()));
             let held = i64::from(slot.counter);
             match (limit(slot.activity_id), names.counts_down()) {
@@ -221,13 +223,13 @@ async fn generated_slots_are_read_back_in_each_layout() {
         }
 
         loader.delete(&catalog).await.unwrap();
-        let gone = source.realtime(&all).await.unwrap();
-        assert!(gone.slots.iter().all(|(_, slots)| slots.stock.is_err() && slots.members.is_err()));
+        let facts = source.realtime(&all).await.unwrap();
+        assert!(facts.slots.iter().all(|(_, slots)| slots.stock.is_err() && slots.members.is_err()));
     }
 }
 
 #[tokio::test]
-async fn a_database_with_a_number_is_selected_and_one_that_is_not_there_is_denied() {
+async fn a_database_number_is_selected_and_a_missing_one_is_denied() {
     let Some(mut data) = Data::new().await else { return };
     data.put(789, "45", 44).await;
     let at = |db: i64| {
@@ -235,10 +237,10 @@ async fn a_database_with_a_number_is_selected_and_one_that_is_not_there_is_denie
         let settings = info.redis_settings().clone().set_db(db);
         RedisRealtime::with_options(Client::open(info.set_redis_settings(settings)).unwrap(), data.options())
     };
-    let elsewhere = at(1);
+    let other_database = at(1);
     let patient = RealtimeQuestion { budget: Duration::from_secs(5), ..question([789]) };
-    let slots = elsewhere.realtime(&patient).await.unwrap().slots.remove(0).1;
+    let slots = other_database.realtime(&patient).await.unwrap().slots.remove(0).1;
     assert!(matches!(slots.stock, Err(Missing::NotMeasured(Reason::KeyMissing))), "{slots:?}");
-    let nowhere = at(100_000).realtime(&patient).await;
-    assert!(matches!(nowhere, Err(SourceError::Denied { .. })), "{nowhere:?}");
+    let result = at(100_000).realtime(&patient).await;
+    assert!(matches!(result, Err(SourceError::Denied { .. })), "{result:?}");
 }

@@ -1,10 +1,10 @@
-//! A Redis with keys of the test's own, and questions to it.
+//! Shared by the tests: a real server with the test's own keys, and questions.
 
 #![allow(dead_code, reason = "each test uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-pub(crate) mod cached;
-pub(crate) mod misbehaving;
+pub(crate) mod cache_calls;
+pub(crate) mod faulty_server;
 pub(crate) mod monitor;
 
 use std::{
@@ -25,22 +25,22 @@ use redis::{Client, ConnectionAddr, aio::MultiplexedConnection};
 /// The environment variable that names the server.
 pub(crate) const SERVER: &str = "AXON_TEST_REDIS_URL";
 
-/// What a dashboard gives.
+/// The default budget of a dashboard.
 pub(crate) const BUDGET: Duration = Duration::from_millis(150);
 
-/// The address of the server; `None`, said aloud, without one.
+/// A client of the server; `None`, with a message, without one.
 pub(crate) fn client() -> Option<Client> {
     server_url(SERVER).map(|url| Client::open(url).unwrap())
 }
 
-/// A word that no other test has.
+/// A word that no other test uses.
 pub(crate) fn word() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     format!("t{}-{:x}-{}", std::process::id(), now, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// What a test writes, under keys of its own. They end by themselves after some minutes, should a test not end well.
+/// The server and the test's own keys. They expire after some minutes, so that a failed test leaves nothing.
 pub(crate) struct Data {
     pub(crate) prefix: String,
     pub(crate) client: Client,
@@ -58,18 +58,18 @@ impl Data {
     }
 
     pub(crate) fn keys(&self) -> RedisKeys {
-        let named = |name: &str| format!("{}{name}", self.prefix).parse::<KeyTemplate>().unwrap();
+        let template = |name: &str| format!("{}{name}", self.prefix).parse::<KeyTemplate>().unwrap();
         RedisKeys {
-            stock: StockKey::Held(named("campaign:{activityId}:counter")),
-            members: named("campaign:{activityId}:users"),
+            stock: StockKey::Held(template("campaign:{activityId}:counter")),
+            members: template("campaign:{activityId}:users"),
         }
     }
 
     pub(crate) fn plan_keys(&self) -> RedisKeys {
-        let named = |name: &str| format!("{}{name}", self.prefix).parse::<KeyTemplate>().unwrap();
+        let template = |name: &str| format!("{}{name}", self.prefix).parse::<KeyTemplate>().unwrap();
         RedisKeys {
-            stock: StockKey::Remaining(named("campaign:{activityId}:remaining")),
-            members: named("campaignActivity:{activityId}:participants"),
+            stock: StockKey::Remaining(template("campaign:{activityId}:remaining")),
+            members: template("campaignActivity:{activityId}:participants"),
         }
     }
 
@@ -81,7 +81,7 @@ impl Data {
         RedisRealtime::with_options(self.client.clone(), self.options())
     }
 
-    /// A source that reaches the server by another address.
+    /// A source that connects to this address.
     pub(crate) fn source_at(&self, address: SocketAddr) -> RedisRealtime {
         RedisRealtime::with_options(self.client_at(address), self.options())
     }
@@ -91,7 +91,7 @@ impl Data {
         Client::open(self.client.get_connection_info().clone().set_addr(address)).unwrap()
     }
 
-    /// Where the server listens.
+    /// The address of the server.
     pub(crate) fn server(&self) -> SocketAddr {
         let ConnectionAddr::Tcp(host, port) = self.client.get_connection_info().addr() else {
             panic!("{SERVER} must be a plain redis:// address")
@@ -99,7 +99,7 @@ impl Data {
         (host.as_str(), *port).to_socket_addrs().unwrap().next().unwrap()
     }
 
-    /// Writes a counter and members. The values are the activity's number, so that an answer can be told from another's.
+    /// Writes the counter and this many members of an activity.
     pub(crate) async fn put(&mut self, activity: u64, counter: &str, members: u64) {
         let keys = self.keys();
         let mut pipeline = redis::pipe();
@@ -138,20 +138,20 @@ pub(crate) async fn ask(source: &RedisRealtime, activity: u64) -> Result<Slots, 
     Ok(facts.slots[0].1.clone())
 }
 
-/// What was measured of both.
+/// The measured stock and number of members.
 pub(crate) fn measured(slots: &Slots) -> (Stock, u64) {
     (slots.stock.as_ref().unwrap().value, slots.members.as_ref().unwrap().value)
 }
 
-/// Asks as a viewer's page does until there is a good answer; says how long that took.
-pub(crate) async fn healed(source: &RedisRealtime, activity: u64, held: i64) -> Duration {
+/// Asks every 50 ms until there is an answer. Checks the stock. Returns the time it took.
+pub(crate) async fn ask_until_answered(source: &RedisRealtime, activity: u64, held: i64) -> Duration {
     let started = Instant::now();
     loop {
         if let Ok(slots) = ask(source, activity).await {
             assert_eq!(measured(&slots).0, Stock::Held(held));
             return started.elapsed();
         }
-        assert!(started.elapsed() < Duration::from_secs(10), "never heals");
+        assert!(started.elapsed() < Duration::from_secs(10), "no answer within 10 s");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What a server is asked, as it says itself.
+//! The commands that a server receives, by its `MONITOR`.
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -7,11 +7,11 @@ use tokio::{
 
 use super::Data;
 
-/// What the server is asked, line by line, from when this was made.
+/// The commands since the creation of this value, line by line.
 pub(crate) struct Monitor(BufReader<TcpStream>);
 
 impl Monitor {
-    pub(crate) async fn of(data: &Data) -> Self {
+    pub(crate) async fn start(data: &Data) -> Self {
         let mut monitor = BufReader::new(TcpStream::connect(data.server()).await.unwrap());
         monitor.write_all(b"MONITOR\r\n").await.unwrap();
         let mut ok = String::new();
@@ -20,9 +20,9 @@ impl Monitor {
         Self(monitor)
     }
 
-    /// All that came until now over connections which asked for the test's keys. `word` is said to mark the end, and by
-    /// nobody else.
-    pub(crate) async fn ours(mut self, data: &mut Data, word: &str) -> Vec<String> {
+    /// All commands so far on the connections that used the test's keys. `word` marks the end, so no other test may use
+    /// it.
+    pub(crate) async fn own_lines(mut self, data: &mut Data, word: &str) -> Vec<String> {
         data.run(&["ECHO", word]).await;
         let mut lines = Vec::new();
         loop {
@@ -35,10 +35,10 @@ impl Monitor {
         }
         let address =
             |line: &str| line.split(']').next().and_then(|head| head.split_whitespace().last()).map(str::to_owned);
-        let ours: Vec<_> =
+        let own: Vec<_> =
             lines.iter().filter(|line| line.contains(&data.prefix)).filter_map(|line| address(line)).collect();
-        assert!(ours.len() >= 8, "{lines:?}");
-        lines.retain(|line| address(line).is_some_and(|address| ours.contains(&address)));
+        assert!(own.len() >= 8, "{lines:?}");
+        lines.retain(|line| address(line).is_some_and(|address| own.contains(&address)));
         lines
     }
 }

@@ -1,4 +1,4 @@
-//! Caches over the server of the tests, with a prefix of the test's own.
+//! Caches over the server of the tests, with the test's own prefix.
 
 use std::{
     net::SocketAddr,
@@ -10,7 +10,7 @@ use axon_metrics_redis::{RedisCache, RedisCacheOptions};
 
 use super::{BUDGET, Data};
 
-/// As the dashboard's keys begin.
+/// A key in the form of the dashboard's keys.
 pub(crate) const KEY: &str = "dashboard:c123:funnel:20240101-open:5f0c";
 
 impl Data {
@@ -22,7 +22,7 @@ impl Data {
         RedisCache::with_options(self.client.clone(), self.cache_options())
     }
 
-    /// A cache that reaches the server by another address.
+    /// A cache that connects to this address.
     pub(crate) fn cache_at(&self, address: SocketAddr) -> RedisCache {
         RedisCache::with_options(self.client_at(address), self.cache_options())
     }
@@ -36,31 +36,31 @@ pub(crate) fn keys(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|&key| key.to_owned()).collect()
 }
 
-/// Looks for one key as a dashboard does.
-pub(crate) async fn look(cache: &RedisCache, key: &str) -> Result<Option<Vec<u8>>, CacheError> {
-    let mut found = cache.get(&keys(&[key]), BUDGET).await?;
-    assert_eq!(found.len(), 1);
-    Ok(found.remove(0))
+/// Gets one key, within a dashboard's budget.
+pub(crate) async fn get_one(cache: &RedisCache, key: &str) -> Result<Option<Vec<u8>>, CacheError> {
+    let mut values = cache.get(&keys(&[key]), BUDGET).await?;
+    assert_eq!(values.len(), 1);
+    Ok(values.remove(0))
 }
 
-/// Looks as a viewer's page does until the value is found; says how long that took.
-pub(crate) async fn found_again(cache: &RedisCache, key: &str, value: &[u8]) -> Duration {
+/// Gets the key every 50 ms until it is a hit. Checks the value. Returns the time it took.
+pub(crate) async fn get_until_hit(cache: &RedisCache, key: &str, value: &[u8]) -> Duration {
     let started = Instant::now();
     loop {
-        if let Ok(Some(found)) = look(cache, key).await {
-            assert_eq!(found, value);
+        if let Ok(Some(hit)) = get_one(cache, key).await {
+            assert_eq!(hit, value);
             return started.elapsed();
         }
-        assert!(started.elapsed() < Duration::from_secs(10), "never heals");
+        assert!(started.elapsed() < Duration::from_secs(10), "no hit within 10 s");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Puts until it is taken.
-pub(crate) async fn taken(cache: &RedisCache, entries: &[CacheEntry]) {
+/// Puts the entries every 50 ms until it succeeds.
+pub(crate) async fn put_until_ok(cache: &RedisCache, entries: &[CacheEntry]) {
     let started = Instant::now();
     while cache.put(entries, BUDGET).await.is_err() {
-        assert!(started.elapsed() < Duration::from_secs(10), "never taken");
+        assert!(started.elapsed() < Duration::from_secs(10), "no successful put within 10 s");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -1,10 +1,10 @@
-//! A server that answers with noise, or not at all.
+//! Servers that misbehave.
 
 use axon_examples::fault_proxy::{Fault, FaultProxy};
 use redis::Client;
 use tokio::net::TcpListener;
 
-/// A client of one with this fault.
+/// A client of a server with this fault.
 pub(crate) async fn client(fault: Fault) -> Client {
     let echo = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = FaultProxy::start(echo.local_addr().unwrap()).await.unwrap();
