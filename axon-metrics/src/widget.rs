@@ -1,5 +1,5 @@
 //! The widgets: the facts each needs, and how it is computed from them. Pure: no clock, no store, nothing async.
-//! A new widget is one file here and one row in `registry`.
+//! What a new widget touches is a table in docs/ARCHITECTURE.md ("What a change touches").
 
 mod activities;
 mod comparison;

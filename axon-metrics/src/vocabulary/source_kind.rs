@@ -1,5 +1,5 @@
 //! The kinds of sources and of questions, and arrays with one value per kind.
-//! A new source kind is one variant here, one trait in `source`, and one row in `dashboard/sources`.
+//! What a new source kind touches is a table in docs/ARCHITECTURE.md ("What a change touches").
 
 use std::{
     fmt,
