@@ -1,5 +1,5 @@
-//! What is kept between requests: the catalog, the weeks before promotions, finished widgets; in process and shared.
-//! Lives elsewhere: when each is looked for (`dashboard`).
+//! Caches between requests: the catalog, the weeks before promotions, and widgets, in process and shared.
+//! Lives elsewhere: when each is looked up (`dashboard`).
 
 mod baseline_cache;
 mod cache_key;
@@ -22,7 +22,7 @@ pub(crate) use catalog_cache::{CatalogCache, CatalogLookup, RETRY_AFTER};
 pub use dashboard_cache::{CacheEntry, CacheError, DashboardCache};
 pub use expiry::Expiry;
 pub use lifetimes::Lifetimes;
-pub(crate) use lifetimes::{About, Jitter, Life, later};
+pub(crate) use lifetimes::{Jitter, RangeState, Validity, later};
 pub use memory_cache::MemoryCache;
 pub use refresh_cache::{LoadError, LoadResult, Lookup, RefreshCache};
 pub(crate) use shared_cache::SharedCache;

@@ -72,11 +72,11 @@ impl Load {
         };
         // By far the largest part of a load, and not needed where a cache has all.
         let asked = Box::pin(self.ask_sources(began)).await;
-        let keep = !self.inner.settings.lifetimes.keep_nothing();
+        let keep = !self.inner.settings.lifetimes.caches_no_widgets();
         if keep {
             for (widget_key, finished) in &asked {
                 let asked = self.groups.iter().any(|group| group.asked(widget_key)).then_some(self.resolved.now);
-                self.inner.widgets.keep(&widget_key.key, finished, asked);
+                self.inner.widgets.insert(&widget_key.key, finished, asked);
             }
             self.put_in_shared_cache(&asked);
         }
@@ -88,7 +88,7 @@ impl Load {
     /// holds that is too old for that is kept for when a source fails.
     async fn look_in_shared_cache(&mut self) -> LoadResult {
         let inner = Arc::clone(&self.inner);
-        let Some(shared) = inner.shared.as_ref().filter(|_| !inner.settings.lifetimes.keep_nothing()) else {
+        let Some(shared) = inner.shared.as_ref().filter(|_| !inner.settings.lifetimes.caches_no_widgets()) else {
             return LoadResult::default();
         };
         let resolved = self.resolved.clone();
@@ -101,13 +101,13 @@ impl Load {
             let found = group.all().zip(values).map(|(widget_key, value)| {
                 let value: Vec<u8> = value?;
                 let finished = decode(&value, &widget_key.key, widget_key.widget, resolved.as_of)?;
-                let life = resolved.life(&inner, group, widget_key.widget, &finished);
-                (resolved.now < life.stale_until).then(|| (widget_key.clone(), Arc::new(finished), life))
+                let validity = resolved.validity(&inner, group, widget_key.widget, &finished);
+                (resolved.now < validity.stale_until).then(|| (widget_key.clone(), Arc::new(finished), validity))
             });
             let found: Vec<_> = found.collect();
             for (widget_key, finished, _) in found.iter().flatten() {
                 if inner.widgets.whole(&widget_key.key).is_none_or(|kept| kept.as_of < finished.as_of) {
-                    inner.widgets.remember_whole(
+                    inner.widgets.insert_whole(
                         &widget_key.key,
                         finished,
                         group.asked(widget_key).then_some(resolved.now),
@@ -116,9 +116,9 @@ impl Load {
             }
             let load = found.first().and_then(Option::as_ref).map(|(_, finished, _)| finished.load);
             let fresh = found.iter().all(|found| {
-                found
-                    .as_ref()
-                    .is_some_and(|(_, finished, life)| resolved.now < life.fresh_until && Some(finished.load) == load)
+                found.as_ref().is_some_and(|(_, finished, validity)| {
+                    resolved.now < validity.fresh_until && Some(finished.load) == load
+                })
             });
             let outcome = if fresh { CacheOutcome::Hit } else { CacheOutcome::Miss };
             group.all().for_each(|_| observe::cache(CacheLevel::Shared, outcome));
@@ -194,8 +194,8 @@ impl Load {
         let about =
             |widget_key: &WidgetKey| self.groups.iter().find(|group| group.all().any(|one| one.key == widget_key.key));
         let entry = |(widget_key, finished): &(WidgetKey, Arc<WidgetSnapshot>)| {
-            let life = self.resolved.life(&self.inner, about(widget_key)?, widget_key.widget, finished);
-            let ttl = Lifetimes::longest(life, finished.as_of, settings.lifetimes.stale);
+            let validity = self.resolved.validity(&self.inner, about(widget_key)?, widget_key.widget, finished);
+            let ttl = Lifetimes::shared_ttl(validity, finished.as_of, settings.lifetimes.stale);
             let value = encode(&widget_key.key, finished)?;
             (ttl >= Duration::from_millis(1)).then(|| CacheEntry { key: widget_key.key.clone(), value, ttl })
         };

@@ -1,14 +1,14 @@
 //! Widgets that are kept under keys and loaded together.
 
 use crate::{
-    keep::{About, Jitter},
+    keep::{Jitter, RangeState},
     widget::Widget,
 };
 
 /// Widgets that are loaded together, so that they never contradict each other.
 #[derive(Debug, Clone)]
 pub(super) struct LoadGroup {
-    pub(super) about: About,
+    pub(super) about: RangeState,
     pub(super) jitter: Jitter,
     pub(super) widgets: Vec<WidgetKey>,
     /// The others that belong together with these. In a load: those of them that are loaded along.

@@ -70,7 +70,7 @@ impl Lookup {
 impl Finder<'_> {
     /// Each group's widgets.
     pub(super) async fn find(&self, groups: &[LoadGroup]) -> Vec<Lookup> {
-        if self.inner.settings.lifetimes.keep_nothing() {
+        if self.inner.settings.lifetimes.caches_no_widgets() {
             // No task of its own: the load is nobody else's, and ends with whoever asked.
             let alone = |group: &LoadGroup| LoadGroup { members: Vec::new(), ..group.clone() };
             let loaded = self.load(groups.iter().map(alone).collect()).run().await;
@@ -176,10 +176,10 @@ impl Finder<'_> {
     fn with_members(&self, mut group: LoadGroup) -> LoadGroup {
         let mut members = std::mem::take(&mut group.members);
         members.retain(|widget_key| {
-            let asked = self.inner.widgets.asked(&widget_key.key);
+            let asked = self.inner.widgets.requested_at(&widget_key.key);
             asked.is_some_and(|asked| {
-                let life = self.resolved.life_from(self.inner, &group, group.about, widget_key.widget, asked);
-                self.resolved.now < asked + (life.fresh_until - asked) * ASKED_FOR
+                let validity = self.resolved.validity_at(self.inner, &group, group.about, widget_key.widget, asked);
+                self.resolved.now < asked + (validity.fresh_until - asked) * ASKED_FOR
             })
         });
         LoadGroup { members, ..group }
@@ -211,12 +211,12 @@ impl Finder<'_> {
                     .widgets
                     .iter()
                     .zip(&whole)
-                    .map(|(widget_key, one)| resolved.life(inner, group, widget_key.widget, one))
+                    .map(|(widget_key, one)| resolved.validity(inner, group, widget_key.widget, one))
             };
-            if lives().all(|life| now < life.fresh_until) {
+            if lives().all(|validity| now < validity.fresh_until) {
                 return Decision::Answer(Lookup::Fresh(whole));
             }
-            if *freshness == Freshness::AllowStale && lives().all(|life| now < life.usable_until) {
+            if *freshness == Freshness::AllowStale && lives().all(|validity| now < validity.usable_until) {
                 return if failed_lately.is_some() {
                     Decision::Answer(Lookup::Usable(whole))
                 } else {

@@ -28,17 +28,17 @@ pub struct DashboardRequest {
 }
 
 impl DashboardRequest {
-    /// About the union of a campaign's activities.
+    /// RangeState the union of a campaign's activities.
     pub fn campaign(id: impl Into<CampaignId>) -> Self {
         Self::of(Scope::Campaign(id.into()))
     }
 
-    /// About one activity.
+    /// RangeState one activity.
     pub fn activity(id: impl Into<ActivityId>) -> Self {
         Self::of(Scope::Activity(id.into()))
     }
 
-    /// About this scope.
+    /// RangeState this scope.
     pub fn of(scope: Scope) -> Self {
         Self {
             scope,

@@ -10,7 +10,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    keep::{About, CacheKeys, KeyInputs, Life, WidgetSnapshot, later},
+    keep::{CacheKeys, KeyInputs, RangeState, Validity, WidgetSnapshot, later},
     vocabulary::{CatalogScope, FunnelDefinition, Mode, Range, ResolvedScope, Timestamp, Window, calendar},
     widget::Widget,
 };
@@ -66,7 +66,7 @@ impl ResolvedRequest {
     pub(super) fn groups(&self, inner: &Inner) -> Vec<LoadGroup> {
         let keys = CacheKeys::new(self.key_inputs(inner));
         let open = self.range.in_progress();
-        let ranged = if open { About::Live } else { About::Over { ended: self.range.whole.to } };
+        let ranged = if open { RangeState::Live } else { RangeState::Over { ended: self.range.whole.to } };
         let is_apart = |widget: &Widget| widget.lifetime().loads_separately(open);
         let asked = &self.request.widgets;
         let (apart, together): (Vec<_>, Vec<_>) = asked.iter().copied().partition(is_apart);
@@ -80,7 +80,7 @@ impl ResolvedRequest {
             widgets: keyed(widgets),
             members: keyed(members),
         };
-        let apart = apart.into_iter().map(|widget| group(About::Live, vec![widget], Vec::new()));
+        let apart = apart.into_iter().map(|widget| group(RangeState::Live, vec![widget], Vec::new()));
         let groups = std::iter::once(group(ranged, together, members)).chain(apart);
         groups.filter(|group| !group.widgets.is_empty()).collect()
     }
@@ -123,28 +123,36 @@ impl ResolvedRequest {
 
     /// Until when a widget is shown. Figures of a range that is over are as passing as those of an open one while the store
     /// may not have had all of it, or what they are measured from was not there.
-    pub(super) fn life(&self, inner: &Inner, group: &LoadGroup, widget: Widget, finished: &WidgetSnapshot) -> Life {
+    pub(super) fn validity(
+        &self,
+        inner: &Inner,
+        group: &LoadGroup,
+        widget: Widget,
+        finished: &WidgetSnapshot,
+    ) -> Validity {
         let complete_to = finished.state.as_of.unwrap_or(finished.as_of);
         let about = match group.about {
-            About::Over { ended } if complete_to < ended || finished.as_of < later(ended, SETTLES) => About::Live,
-            About::Over { .. } if finished.may_be_measured_soon() => About::Live,
+            RangeState::Over { ended } if complete_to < ended || finished.as_of < later(ended, SETTLES) => {
+                RangeState::Live
+            }
+            RangeState::Over { .. } if finished.may_be_measured_soon() => RangeState::Live,
             about => about,
         };
-        self.life_from(inner, group, about, widget, finished.as_of)
+        self.validity_at(inner, group, about, widget, finished.as_of)
     }
 
     /// Until when a widget loaded for an instant is shown. Stock depends on whether its activity has started, and inflow on
     /// the hour.
-    pub(super) fn life_from(
+    pub(super) fn validity_at(
         &self,
         inner: &Inner,
         group: &LoadGroup,
-        about: About,
+        about: RangeState,
         widget: Widget,
         as_of: Timestamp,
-    ) -> Life {
+    ) -> Validity {
         let settings = &inner.settings;
-        let mut life = settings.lifetimes.life(about, as_of, group.jitter);
+        let mut validity = settings.lifetimes.validity(about, as_of, group.jitter);
         let class = widget.lifetime();
         let next_date = || self.scope().next_date(as_of);
         let edges = [
@@ -152,10 +160,10 @@ impl ResolvedRequest {
             class.changes_with_hours().then(|| calendar::hour(as_of, settings.zone).whole.to),
         ];
         for edge in edges.into_iter().flatten() {
-            life.fresh_until = life.fresh_until.min(edge);
-            life.usable_until = life.usable_until.min(edge);
+            validity.fresh_until = validity.fresh_until.min(edge);
+            validity.usable_until = validity.usable_until.min(edge);
         }
-        life
+        validity
     }
 
     /// When the answer itself changes: its range or a phase.

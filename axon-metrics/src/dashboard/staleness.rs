@@ -67,11 +67,11 @@ struct Views<'a> {
 impl Views<'_> {
     fn whole(&self, widget_key: &WidgetKey, finished: Arc<WidgetSnapshot>, outcome: CacheOutcome) -> WidgetView {
         observe::cache(CacheLevel::Widget, outcome);
-        let life = self.resolved.life(self.inner, self.group, widget_key.widget, &finished);
-        let (fresh_until, usable_until) = if self.inner.settings.lifetimes.keep_nothing() {
+        let validity = self.resolved.validity(self.inner, self.group, widget_key.widget, &finished);
+        let (fresh_until, usable_until) = if self.inner.settings.lifetimes.caches_no_widgets() {
             (self.resolved.now, self.resolved.now)
         } else {
-            (life.fresh_until, life.usable_until)
+            (validity.fresh_until, validity.usable_until)
         };
         WidgetView { widget: widget_key.widget, finished, lost: None, stale: false, fresh_until, usable_until }
     }
@@ -83,7 +83,7 @@ impl Views<'_> {
             return stale;
         }
         observe::cache(CacheLevel::Widget, CacheOutcome::Miss);
-        let until = if self.inner.settings.lifetimes.keep_nothing() { self.resolved.now } else { until };
+        let until = if self.inner.settings.lifetimes.caches_no_widgets() { self.resolved.now } else { until };
         WidgetView {
             widget: widget_key.widget,
             finished,
@@ -101,17 +101,17 @@ impl Views<'_> {
         lost: Option<&Arc<WidgetSnapshot>>,
         until: Timestamp,
     ) -> Option<WidgetView> {
-        if self.inner.settings.lifetimes.keep_nothing() {
+        if self.inner.settings.lifetimes.caches_no_widgets() {
             return None;
         }
         let ResolvedRequest { as_of, now, .. } = *self.resolved;
         let whole = self.inner.widgets.whole(&widget_key.key).filter(|whole| whole.as_of <= as_of)?;
-        let life = self.resolved.life(self.inner, self.group, widget_key.widget, &whole);
-        if life.stale_until <= now {
+        let validity = self.resolved.validity(self.inner, self.group, widget_key.widget, &whole);
+        if validity.stale_until <= now {
             return None;
         }
         observe::cache(CacheLevel::Widget, CacheOutcome::Stale);
-        let until = until.min(life.stale_until);
+        let until = until.min(validity.stale_until);
         Some(WidgetView {
             widget: widget_key.widget,
             finished: whole,

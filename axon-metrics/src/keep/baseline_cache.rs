@@ -24,7 +24,7 @@ use crate::{
 
 /// How many are cached. Four weeks of hours take some 30 KB.
 const MAX_HISTORIES: usize = 256;
-/// How long it is believed that the ledger cannot tell.
+/// How long the answer that a history is not measured is cached, at most.
 const NOT_MEASURED_FOR: Duration = Duration::from_secs(60);
 /// The shortest and the longest back-off after a failure. Between them it is as long as the failed attempt took: a refused
 /// connection heals soon, and a statement that takes too long is not repeated without end.

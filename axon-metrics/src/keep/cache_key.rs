@@ -1,23 +1,23 @@
-//! Under which names finished widgets are kept: `dashboard:{c|a}{id}:{widget}:{from}-{to|open}:{hash}`. Readable, and equal
-//! only for figures that mean the same. No id of a user or session is ever in one.
+//! Cache keys of widgets: `dashboard:{c|a}{id}:{widget}:{from}-{to|open}:{hash}`. Readable, and equal only for figures with the
+//! same meaning. They never hold the id of a user or a session.
 //!
-//! What is true this second is about no range: there `now` stands for its start.
+//! The widget `realtime` has no range: its key holds `now` in place of a start.
 
 use sha2::{Digest, Sha256};
 
-use super::lifetimes::{About, Jitter};
+use super::lifetimes::{Jitter, RangeState};
 use crate::{
     vocabulary::{Fingerprint, Range, Scope, Timestamp},
     widget::{LifetimeClass, Widget},
 };
 
-/// Changes with the form of an entry: entries of another form are never found.
+/// The version of an entry's form. An entry of another form has another key, and is a miss.
 pub(crate) const SCHEMA: u32 = 2;
 
-/// A release that computes something else finds nothing of the one before it.
+/// Part of each key, so that a release never uses entries of another release, which may have computed something else.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What decides a key, but for the widget.
+/// Everything but the widget that a key depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyInputs<'a> {
     pub(crate) tenant: &'a str,
@@ -26,7 +26,7 @@ pub(crate) struct KeyInputs<'a> {
     pub(crate) zone: chrono_tz::Tz,
     pub(crate) baseline_weeks: u32,
     pub(crate) scope: Scope,
-    /// What the catalog says of the scope.
+    /// The hash of the scope's catalog entry.
     pub(crate) fingerprint: Fingerprint,
     pub(crate) range: Range,
     pub(crate) compare: bool,
@@ -48,15 +48,15 @@ impl CacheKeys {
         let Range { whole, .. } = inputs.range;
         let end = if inputs.range.in_progress() { "open".to_owned() } else { compact(whole.to) };
         let live = hash(&inputs, "");
-        // The end of an open range decides what it is compared with.
-        let compared = || hash(&inputs, &format!("{}-{}", compact(whole.from), compact(whole.to)));
+        // The previous window of an open range depends on the range's end, which `span` does not hold.
+        let comparison = || hash(&inputs, &format!("{}-{}", compact(whole.from), compact(whole.to)));
         Self {
             scope: match inputs.scope {
                 Scope::Campaign(id) => format!("c{id}"),
                 Scope::Activity(id) => format!("a{id}"),
             },
             span: format!("{}-{end}", compact(whole.from)),
-            ranged: if inputs.compare { compared() } else { live },
+            ranged: if inputs.compare { comparison() } else { live },
             live,
         }
     }
@@ -72,23 +72,23 @@ impl CacheKeys {
         }
     }
 
-    /// The same for all widgets that are loaded together, and another for other scopes.
-    pub(crate) fn jitter(&self, about: About) -> Jitter {
-        let hash = match about {
-            About::Live => self.live,
-            About::Over { .. } => self.ranged,
+    /// Equal for all widgets that are loaded together, and different between scopes.
+    pub(crate) fn jitter(&self, range: RangeState) -> Jitter {
+        let hash = match range {
+            RangeState::Live => self.live,
+            RangeState::Over { .. } => self.ranged,
         };
         Jitter(u64::from_be_bytes(std::array::from_fn(|byte| hash[byte])))
     }
 }
 
-/// Over parts that are each preceded by their length, so that no two lists of parts read the same.
-fn hash(inputs: &KeyInputs<'_>, compared: &str) -> Hash {
-    // The scope and the range stand in the key as they are; `compared` has what else of the range matters.
+/// A hash over the inputs. The length of each goes before it, so that no two lists of inputs are the same bytes.
+fn hash(inputs: &KeyInputs<'_>, comparison: &str) -> Hash {
+    // The scope and the range are readable parts of the key. `comparison` is the rest of the range, where it matters.
     let KeyInputs { tenant, definition, zone, baseline_weeks, scope: _, fingerprint, range: _, compare: _ } = inputs;
     let mut hash = Sha256::new();
     let (schema, weeks) = (SCHEMA.to_string(), baseline_weeks.to_string());
-    for part in [VERSION, &schema, tenant, definition, zone.name(), &weeks, compared] {
+    for part in [VERSION, &schema, tenant, definition, zone.name(), &weeks, comparison] {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }

@@ -7,43 +7,43 @@ use async_trait::async_trait;
 
 use crate::source::BoxError;
 
-/// A cache that several processes share, or several dashboards of one. It holds text under readable keys, forgets what is
-/// over, and may forget anything at any time. What it answers is never trusted: an entry that is not whole, not of this
-/// schema or of another key is a miss, and a cache that fails or is slow is a miss, too. A dashboard writes and removes
-/// nothing outside the cache's own prefix.
+/// A cache that several processes share, or several dashboards of one process. It holds bytes under readable keys, drops
+/// entries after their time to live, and may drop any entry earlier. Entries are checked when they are read: one that is
+/// incomplete, of another schema or of another key is a miss, and so is a call that fails or exceeds its budget. An
+/// implementation writes and removes nothing outside its own key prefix.
 #[async_trait]
 pub trait DashboardCache: Send + Sync + 'static {
     /// The store's name, as in logs and metrics: `redis`.
     fn name(&self) -> &'static str;
 
-    /// What is kept under these keys, in their order, in one round trip; `None` for what is not there.
+    /// One value per key, in the order of the keys, in one round trip; `None` for a key without an entry.
     /// # Errors
-    /// [`CacheError`] if the cache does not answer within the budget.
+    /// [`CacheError`] if the cache fails, or does not answer within the budget.
     async fn get(&self, keys: &[String], budget: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError>;
 
-    /// Keeps each entry for its time, in one round trip; an entry that is there is replaced.
+    /// Writes entries, each with its time to live, in one round trip. An existing entry of the same key is replaced.
     /// # Errors
-    /// [`CacheError`] if the cache does not take them within the budget.
+    /// [`CacheError`] if the cache fails, or does not confirm within the budget. Some entries may be written then.
     async fn put(&self, entries: &[CacheEntry], budget: Duration) -> Result<(), CacheError>;
 }
 
-/// Something to keep.
+/// An entry of a [`DashboardCache`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheEntry {
-    /// Where it is found again.
+    /// The cache key, without the cache's own prefix.
     pub key: String,
-    /// What is kept.
+    /// The value.
     pub value: Vec<u8>,
-    /// For how long; at least a millisecond.
+    /// The time to live, at least 1 ms.
     pub ttl: Duration,
 }
 
-/// A cache that did not answer. Costs nothing but the hit.
+/// A call to a cache that failed. The answer is loaded from the sources instead.
 #[derive(Debug, thiserror::Error)]
 #[error("the cache {cache_name} did not answer")]
 pub struct CacheError {
-    /// The store's name.
+    /// The cache's [`name`](DashboardCache::name).
     pub cache_name: &'static str,
-    /// What happened.
+    /// The cause.
     pub source: BoxError,
 }

@@ -1,4 +1,4 @@
-//! Asking for the weeks before a promotion: a question of its own, apart from any answer.
+//! The question for the weeks before a promotion. It is separate from the question of an answer, with a budget of its own.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,11 +10,11 @@ use crate::{
     vocabulary::{Timestamp, Window},
 };
 
-/// Regular purchases over time, as the ledger tells them within the budget.
+/// Regular purchases over time, from the ledger, within the budget.
 pub(crate) async fn history(
     source: Arc<dyn LedgerSource>,
     guard: &Arc<Guard>,
-    asked: HistoryQuestion,
+    history: HistoryQuestion,
     as_of: Timestamp,
     budget: Duration,
 ) -> Fact<History> {
@@ -28,14 +28,14 @@ pub(crate) async fn history(
         by_activity: false,
     };
     let question =
-        LedgerQuestion { scope: Arc::new(scope), budget, steps: Vec::new(), sales: None, history: Some(asked) };
-    let asked = ask(guard, budget, move |budget| {
+        LedgerQuestion { scope: Arc::new(scope), budget, steps: Vec::new(), sales: None, history: Some(history) };
+    let call = ask(guard, budget, move |budget| {
         let (source, question) = (Arc::clone(&source), LedgerQuestion { budget, ..question.clone() });
         async move {
             let facts = source.ledger(&question).await?;
             check::ledger(facts, &question, source.name())
         }
     });
-    let (told, _) = settle(asked).await;
-    told?.history.unwrap_or(Err(Missing::NotMeasured(Reason::NoSource)))
+    let (facts, _) = settle(call).await;
+    facts?.history.unwrap_or(Err(Missing::NotMeasured(Reason::NoSource)))
 }

@@ -1,38 +1,40 @@
-//! How long finished widgets are shown.
+//! How long cached widgets are used: fresh, then stale-while-revalidate, then stale-if-error.
 
 use std::time::Duration;
 
 use crate::Timestamp;
 
-/// How long finished widgets are kept, by what they are about.
+/// Times to live of cached widgets, by the range of their figures. Zero is none; a time too long for the calendar never ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Live figures, ranges still open, and those that are over while not all of them is in. Answers tell instants apart by
-    /// the second: what is below one, but for zero, counts as one, and one is only ever lengthened. Defaults to 1 s.
+    /// Time to live of live figures, of open ranges, and of ended ranges until their store is complete. Answers have a
+    /// resolution of one second, so a positive time below 1 s is raised to 1 s, and jitter never shortens it below that.
+    /// Defaults to 1 s.
     pub live: Duration,
-    /// Ranges that are over. Defaults to 5 min.
+    /// Time to live of ranges that have ended. Defaults to 5 min.
     pub over: Duration,
-    /// Ranges that ended longer ago than `lateness`. Defaults to 24 h.
+    /// Time to live of ranges that ended longer ago than `lateness`. Defaults to 24 h.
     pub settled: Duration,
-    /// How late an event may come and still change a range that is over. Defaults to 72 h.
+    /// How late an event may be recorded and still change a range that has ended. Defaults to 72 h.
     pub lateness: Duration,
-    /// How much longer figures are shown while new ones are loaded. Defaults to 1 s.
+    /// Stale-while-revalidate: how long past their time to live figures are used while new ones are loaded. Defaults to 1 s.
     pub refresh: Duration,
-    /// While a store does not answer: how old live figures may be that are shown all the same, flagged as stale, and how
-    /// long past their time those of ranges that are over. Defaults to 15 min.
+    /// Stale-if-error, with the status `stale`: the greatest age of live figures, and the time past their time to live of
+    /// figures of ranges that have ended. Defaults to 15 min.
     pub stale: Duration,
-    /// When the weeks before a promotion are read again, behind the answers that use them. Defaults to 1 h.
+    /// Time to live of the weeks before a promotion; older ones are used while they are read again. Defaults to 1 h.
     pub history: Duration,
-    /// How old they may be while the ledger does not answer. Defaults to 24 h.
+    /// The greatest age of the weeks before a promotion while the ledger does not answer. Defaults to 24 h.
     pub history_stale: Duration,
-    /// By up to how many percent the time of a widget is shortened or lengthened, so that not all scopes are loaded again
-    /// together; by how much is not left to chance, but follows from the key. More than 100 are 100. Defaults to 10.
+    /// The most percent by which the time to live of a widget is shortened or lengthened, so that scopes do not expire
+    /// together. The cache key decides by how much, so it is always the same for a widget. More than 100 is taken as 100.
+    /// Defaults to 10.
     pub jitter_percent: u8,
 }
 
 impl Lifetimes {
-    /// Nothing is kept: each answer asks the sources, and no two answers share a load. A router in front may still answer
-    /// requests that are alike and under way at the same time with one answer.
+    /// Nothing is cached: each answer asks the sources, and no two answers share a load. The HTTP router still answers equal
+    /// requests that are in progress at the same time with one answer.
     pub const fn none() -> Self {
         let none = Duration::ZERO;
         Self {
@@ -66,38 +68,38 @@ impl Default for Lifetimes {
     }
 }
 
-/// What figures are about, which decides how long they hold.
+/// Whether the range of figures has ended, which decides their time to live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum About {
-    /// What is true this second, or a range still open.
+pub(crate) enum RangeState {
+    /// Figures without a range, or of one that is still open.
     Live,
-    /// A range that is over.
+    /// A range that has ended.
     Over {
         /// The first instant after it.
         ended: Timestamp,
     },
 }
 
-/// Until when figures of an instant are shown.
+/// Until when a cached widget is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Life {
-    /// Until then they are as good as new ones.
+pub(crate) struct Validity {
+    /// Until then it is as good as a new one.
     pub(crate) fresh_until: Timestamp,
-    /// Until then they are shown while new ones are loaded.
+    /// Until then it is used while a new one is loaded (stale-while-revalidate).
     pub(crate) usable_until: Timestamp,
-    /// Until then they are shown, flagged as stale, if new ones cannot be had.
+    /// Until then it is used, with the status `stale`, if a new load fails (stale-if-error).
     pub(crate) stale_until: Timestamp,
 }
 
-/// How finely answers tell instants apart: a load within the same second would be for the same instant.
+/// The resolution of an answer's instant, and so the shortest positive time to live.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What decides which share of its time a widget is fresh: its key's hash.
+/// The hash of a cache key, which decides by how much a time to live is shortened or lengthened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Jitter(pub(crate) u64);
 
 impl Jitter {
-    /// The share in thousandths: of 10 percent, 900 to 1100.
+    /// The share of the time to live in thousandths: with 10 percent, 900 to 1100.
     fn share(self, percent: u8) -> u32 {
         let most = 10 * u32::from(percent.min(100));
         let steps = u64::from(2 * most + 1);
@@ -106,19 +108,19 @@ impl Jitter {
 }
 
 impl Lifetimes {
-    /// Whether each answer asks the sources.
-    pub(crate) fn keep_nothing(&self) -> bool {
+    /// Whether no widget is cached. The weeks before promotions may be.
+    pub(crate) fn caches_no_widgets(&self) -> bool {
         let Self { history, history_stale, jitter_percent, .. } = *self;
         *self == Self { history, history_stale, jitter_percent, ..Self::none() }
     }
 
-    /// Until when figures of `as_of` are shown. What was loaded for an instant lives from that instant on, so that its age
-    /// is bounded however long the load took.
-    pub(crate) fn life(&self, about: About, as_of: Timestamp, jitter: Jitter) -> Life {
-        let time = match about {
-            About::Live => self.live,
-            About::Over { ended } if later(ended, self.lateness) < as_of => self.settled,
-            About::Over { .. } => self.over,
+    /// Until when figures of `as_of` are used. Times count from that instant and not from the end of the load, so that the
+    /// age of figures is bounded however long the load took.
+    pub(crate) fn validity(&self, range: RangeState, as_of: Timestamp, jitter: Jitter) -> Validity {
+        let time = match range {
+            RangeState::Live => self.live,
+            RangeState::Over { ended } if later(ended, self.lateness) < as_of => self.settled,
+            RangeState::Over { .. } => self.over,
         };
         let (fresh, refresh) = if time.is_zero() {
             (time, time)
@@ -127,17 +129,17 @@ impl Lifetimes {
         };
         let fresh_until = later(as_of, fresh);
         let usable_until = later(fresh_until, refresh);
-        let good = if about == About::Live { as_of } else { fresh_until };
-        Life { fresh_until, usable_until, stale_until: later(good, self.stale).max(usable_until) }
+        let stale_from = if range == RangeState::Live { as_of } else { fresh_until };
+        Validity { fresh_until, usable_until, stale_until: later(stale_from, self.stale).max(usable_until) }
     }
 
-    /// The longest that figures of `as_of` can be of use, for a cache that forgets by itself.
-    pub(crate) fn longest(life: Life, as_of: Timestamp, stale: Duration) -> Duration {
-        (later(life.usable_until, stale) - as_of).to_std().unwrap_or(Duration::ZERO)
+    /// The time to live of an entry in the shared cache: as long as figures of `as_of` can be used in any way.
+    pub(crate) fn shared_ttl(validity: Validity, as_of: Timestamp, stale: Duration) -> Duration {
+        (later(validity.usable_until, stale) - as_of).to_std().unwrap_or(Duration::ZERO)
     }
 }
 
-/// An instant so much later; the calendar's end where there is none.
+/// The instant this much later; the end of the calendar if that is beyond it.
 pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
     chrono::Duration::from_std(by).ok().and_then(|by| at.checked_add_signed(by)).unwrap_or(Timestamp::MAX_UTC)
 }
@@ -147,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_shortened_or_lengthened_by_as_much_as_is_set() {
+    fn jitter_stays_within_its_percent() {
         let shares = |percent| [0, 1, 7, 200, 201, u64::MAX].map(|hash| Jitter(hash).share(percent));
         assert_eq!(shares(0), [1000; 6]);
         assert_eq!(shares(10)[..5], [900, 901, 907, 1100, 900]);

@@ -1,4 +1,4 @@
-//! A shared cache in memory: for several dashboards of one process, and for tests.
+//! A shared cache in memory, for several dashboards of one process and for tests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,10 +8,13 @@ use tokio::time::Instant;
 
 use super::dashboard_cache::{CacheEntry, CacheError, DashboardCache};
 
-const DEFAULT_BYTES: u64 = 64 << 20;
+/// The default bound, in bytes of keys and values.
+const DEFAULT_MAX_BYTES: u64 = 64 << 20;
+/// The usual size of an entry. With the bound it gives the expected number of entries.
 const USUAL_BYTES: u64 = 2 << 10;
 
-/// A [`DashboardCache`] in memory, bounded in bytes. Clones share what is kept.
+/// A [`DashboardCache`] in memory, bounded in bytes; each entry expires after its time to live. It never fails. Clones share
+/// their entries.
 /// ```
 /// # use axon_metrics::{Dashboard, MemoryCache};
 /// let cache = MemoryCache::default();
@@ -20,36 +23,38 @@ const USUAL_BYTES: u64 = 2 << 10;
 /// ```
 #[derive(Debug, Clone)]
 pub struct MemoryCache {
-    entries: Arc<Cache<String, Entry, Bytes>>,
+    entries: Arc<Cache<String, Entry, ByteWeight>>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
     value: Arc<[u8]>,
-    until: Option<Instant>,
+    /// `None` if it never expires.
+    expires_at: Option<Instant>,
 }
 
+/// Weighs an entry in bytes.
 #[derive(Debug, Clone, Copy)]
-struct Bytes;
+struct ByteWeight;
 
-impl Weighter<String, Entry> for Bytes {
-    fn weight(&self, key: &String, kept: &Entry) -> u64 {
-        u64::try_from(key.len() + kept.value.len()).unwrap_or(u64::MAX)
+impl Weighter<String, Entry> for ByteWeight {
+    fn weight(&self, key: &String, entry: &Entry) -> u64 {
+        u64::try_from(key.len() + entry.value.len()).unwrap_or(u64::MAX)
     }
 }
 
 impl Default for MemoryCache {
-    /// Of 64 MiB.
+    /// A cache of at most 64 MiB.
     fn default() -> Self {
-        Self::new(DEFAULT_BYTES)
+        Self::new(DEFAULT_MAX_BYTES)
     }
 }
 
 impl MemoryCache {
-    /// Holds keys and values of at most so many bytes together.
+    /// A cache whose keys and values take at most `max_bytes` together. Entries that exceed the bound are evicted.
     pub fn new(max_bytes: u64) -> Self {
         let items = usize::try_from(max_bytes / USUAL_BYTES).unwrap_or(usize::MAX).max(1);
-        Self { entries: Arc::new(Cache::with_weighter(items, max_bytes, Bytes)) }
+        Self { entries: Arc::new(Cache::with_weighter(items, max_bytes, ByteWeight)) }
     }
 }
 
@@ -62,16 +67,16 @@ impl DashboardCache for MemoryCache {
     async fn get(&self, keys: &[String], _: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
         let now = Instant::now();
         let value = |key: &String| {
-            let kept = self.entries.get(key)?;
-            kept.until.is_none_or(|until| now < until).then(|| kept.value.to_vec())
+            let entry = self.entries.get(key)?;
+            entry.expires_at.is_none_or(|expires_at| now < expires_at).then(|| entry.value.to_vec())
         };
         Ok(keys.iter().map(value).collect())
     }
 
     async fn put(&self, entries: &[CacheEntry], _: Duration) -> Result<(), CacheError> {
         for CacheEntry { key, value, ttl } in entries {
-            let until = Instant::now().checked_add(*ttl);
-            self.entries.insert(key.clone(), Entry { value: value.as_slice().into(), until });
+            let expires_at = Instant::now().checked_add(*ttl);
+            self.entries.insert(key.clone(), Entry { value: value.as_slice().into(), expires_at });
         }
         Ok(())
     }
@@ -93,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keeps_each_entry_for_its_time_and_answers_in_the_order_asked() {
+    async fn entries_expire_and_values_are_in_the_order_of_the_keys() {
         let cache = MemoryCache::default();
         cache.put(&[entry("a", "1", 1), entry("b", "2", 2)], BUDGET).await.unwrap();
         assert_eq!(get(&cache, &["b", "x", "a"]).await, [Some("2".into()), None, Some("1".into())]);
@@ -105,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn holds_no_more_than_its_bytes() {
+    async fn entries_are_bounded_in_bytes() {
         let cache = MemoryCache::new(100_000);
         for number in 0..1_000 {
             cache.put(&[entry(&number.to_string(), &"x".repeat(1_000), 60)], BUDGET).await.unwrap();

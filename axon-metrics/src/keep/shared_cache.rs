@@ -1,5 +1,5 @@
 //! The shared cache as a load sees it: bounded in time, and a miss whenever anything is wrong with it. A circuit breaker each
-//! for reading and for writing: a cache that may only be read answers reads all the while.
+//! for reads and for writes: a cache that refuses writes still answers reads.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -36,7 +36,7 @@ impl SharedCache {
 
     /// The values of these keys, in their order; nothing where the cache does not answer as it should.
     pub(crate) async fn get(&self, keys: Vec<String>) -> Vec<Option<Vec<u8>>> {
-        let asked = keys.len();
+        let count = keys.len();
         let (cache, budget) = (Arc::clone(&self.cache), self.budget);
         let values = self.call(&self.reads, async move {
             let values = cache.get(&keys, budget).await?;
@@ -46,7 +46,7 @@ impl SharedCache {
                 Err(wrong_count(cache.name(), keys.len(), values.len()))
             }
         });
-        values.await.unwrap_or_else(|| vec![None; asked])
+        values.await.unwrap_or_else(|| vec![None; count])
     }
 
     /// Writes entries in a task of its own, so that no answer waits for it.

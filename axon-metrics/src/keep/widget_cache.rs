@@ -1,4 +1,4 @@
-//! Loaded widgets, kept in process: the last whole one under each key, and for a moment what a failed load left.
+//! The widget cache of a process: for each key the last whole snapshot, and the snapshot of the last load that failed.
 
 use std::sync::Arc;
 
@@ -8,35 +8,43 @@ use quick_cache::{Weighter, sync::Cache};
 use super::widget_snapshot::WidgetSnapshot;
 use crate::Timestamp;
 
-/// The most that is kept, in bytes of the widgets' JSON.
-const WHOLE_BYTES: u64 = 32 << 20;
-const FAILED_BYTES: u64 = 4 << 20;
-/// A widget's usual size, from which the caches' tables are made.
+/// The most bytes of keys and JSON that the cache of whole snapshots holds.
+const MAX_WHOLE_BYTES: u64 = 32 << 20;
+/// The same for snapshots of loads that failed.
+const MAX_FAILED_BYTES: u64 = 4 << 20;
+/// The usual size of a widget. With the bounds it gives the expected number of entries.
 const USUAL_BYTES: u64 = 2 << 10;
-/// By how much a load may be overtaken by one for a later instant. What is newer by more is of a clock that was set back
-/// since, and gives way.
-const OVERTAKEN: Duration = Duration::seconds(5);
+/// A cached snapshot that is newer by less than this is from a load that overtook this one, and stays. One that is newer by
+/// more is from before the clock was set back, and is replaced.
+const MAX_OVERTAKE: Duration = Duration::seconds(5);
 
 #[derive(Debug)]
 pub(crate) struct WidgetCache {
-    whole: Cache<String, Entry, Bytes>,
-    failed: Cache<String, Entry, Bytes>,
+    whole: Cache<String, Entry, ByteWeight>,
+    failed: Cache<String, Entry, ByteWeight>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
-    finished: Arc<WidgetSnapshot>,
-    /// When a load was last made because somebody asked for it.
-    asked: Option<Timestamp>,
+    snapshot: Arc<WidgetSnapshot>,
+    /// When it was last loaded for a request that names it; `None` if only as a member of a group.
+    requested_at: Option<Timestamp>,
     bytes: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Bytes;
+impl Entry {
+    fn new(snapshot: &Arc<WidgetSnapshot>, requested_at: Option<Timestamp>) -> Self {
+        Self { snapshot: Arc::clone(snapshot), requested_at, bytes: snapshot.weight() as u64 }
+    }
+}
 
-impl Weighter<String, Entry> for Bytes {
-    fn weight(&self, key: &String, kept: &Entry) -> u64 {
-        u64::try_from(key.len()).unwrap_or(u64::MAX).saturating_add(kept.bytes)
+/// Weighs an entry in bytes.
+#[derive(Debug, Clone, Copy)]
+struct ByteWeight;
+
+impl Weighter<String, Entry> for ByteWeight {
+    fn weight(&self, key: &String, entry: &Entry) -> u64 {
+        u64::try_from(key.len()).unwrap_or(u64::MAX).saturating_add(entry.bytes)
     }
 }
 
@@ -44,51 +52,54 @@ impl Default for WidgetCache {
     fn default() -> Self {
         let cache = |bytes: u64| {
             let items = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
-            Cache::with_weighter(items, bytes, Bytes)
+            Cache::with_weighter(items, bytes, ByteWeight)
         };
-        Self { whole: cache(WHOLE_BYTES), failed: cache(FAILED_BYTES) }
+        Self { whole: cache(MAX_WHOLE_BYTES), failed: cache(MAX_FAILED_BYTES) }
     }
 }
 
 impl WidgetCache {
-    /// The last whole widget.
+    /// The last whole snapshot.
     pub(crate) fn whole(&self, key: &str) -> Option<Arc<WidgetSnapshot>> {
-        self.whole.get(key).map(|kept| kept.finished)
+        self.whole.get(key).map(|entry| entry.snapshot)
     }
 
-    /// What the last load left that failed.
+    /// The snapshot of the last load, if that failed.
     pub(crate) fn failed(&self, key: &str) -> Option<Arc<WidgetSnapshot>> {
-        self.failed.get(key).map(|kept| kept.finished)
+        self.failed.get(key).map(|entry| entry.snapshot)
     }
 
-    /// When a load was last made because somebody asked for this widget.
-    pub(crate) fn asked(&self, key: &str) -> Option<Timestamp> {
-        self.whole.get(key)?.asked
+    /// When the widget was last loaded for a request that names it.
+    pub(crate) fn requested_at(&self, key: &str) -> Option<Timestamp> {
+        self.whole.get(key)?.requested_at
     }
 
-    /// Keeps what a load left, and when it was asked for, unless it was only loaded along.
-    pub(crate) fn keep(&self, key: &str, finished: &Arc<WidgetSnapshot>, asked: Option<Timestamp>) {
-        if finished.not_whole_until.is_some() {
-            let kept = Entry { finished: Arc::clone(finished), asked, bytes: finished.weight() as u64 };
-            self.failed.insert(key.to_owned(), kept);
-        } else if self.remember_whole(key, finished, asked) {
+    /// Inserts a snapshot from this process's load. `requested_at` is `None` if no request of that load names the widget.
+    pub(crate) fn insert(&self, key: &str, snapshot: &Arc<WidgetSnapshot>, requested_at: Option<Timestamp>) {
+        if snapshot.not_whole_until.is_some() {
+            self.failed.insert(key.to_owned(), Entry::new(snapshot, requested_at));
+        } else if self.insert_whole(key, snapshot, requested_at) {
             self.failed.remove(key);
         }
     }
 
-    /// Keeps a whole widget, unless a load that began later was faster. That another load failed remains known.
-    pub(crate) fn remember_whole(&self, key: &str, finished: &Arc<WidgetSnapshot>, asked: Option<Timestamp>) -> bool {
-        let there = self.whole.get(key);
-        let newer = |there: &Entry| {
-            let newer_by = there.finished.as_of - finished.as_of;
-            newer_by > Duration::zero() && newer_by < OVERTAKEN
+    /// Inserts a whole snapshot, unless a later load overtook it, and whether it did. The snapshot of a failed load stays.
+    pub(crate) fn insert_whole(
+        &self,
+        key: &str,
+        snapshot: &Arc<WidgetSnapshot>,
+        requested_at: Option<Timestamp>,
+    ) -> bool {
+        let current = self.whole.get(key);
+        let overtook = |current: &Entry| {
+            let newer_by = current.snapshot.as_of - snapshot.as_of;
+            newer_by > Duration::zero() && newer_by < MAX_OVERTAKE
         };
-        if there.as_ref().is_some_and(newer) {
+        if current.as_ref().is_some_and(overtook) {
             return false;
         }
-        let asked = asked.or_else(|| there?.asked);
-        self.whole
-            .insert(key.to_owned(), Entry { finished: Arc::clone(finished), asked, bytes: finished.weight() as u64 });
+        let requested_at = requested_at.or_else(|| current?.requested_at);
+        self.whole.insert(key.to_owned(), Entry::new(snapshot, requested_at));
         true
     }
 }
@@ -101,7 +112,7 @@ mod tests {
         wire::{WidgetState, WidgetStatus},
     };
 
-    fn of(second: i64, whole: bool) -> Arc<WidgetSnapshot> {
+    fn snapshot(second: i64, whole: bool) -> Arc<WidgetSnapshot> {
         let as_of = Timestamp::UNIX_EPOCH + Duration::seconds(second);
         let state = WidgetState {
             status: WidgetStatus::Fresh,
@@ -114,30 +125,30 @@ mod tests {
         snapshot.not_whole_until = (!whole).then_some(as_of);
         Arc::new(snapshot)
     }
-    fn kept(kept: &WidgetCache) -> i64 {
-        kept.whole("key").unwrap().as_of.timestamp()
+    fn cached_second(widgets: &WidgetCache) -> i64 {
+        widgets.whole("key").unwrap().as_of.timestamp()
     }
 
     #[test]
-    fn a_load_that_was_overtaken_replaces_nothing_and_a_clock_set_back_heals() {
+    fn an_overtaken_load_replaces_nothing_but_a_clock_set_back_does() {
         let widgets = WidgetCache::default();
-        widgets.keep("key", &of(100, true), None);
-        widgets.keep("key", &of(99, true), None);
-        assert_eq!(kept(&widgets), 100);
-        widgets.keep("key", &of(100, true), None);
-        widgets.keep("key", &of(101, true), None);
-        assert_eq!(kept(&widgets), 101);
-        widgets.keep("key", &of(96, true), None);
-        assert_eq!(kept(&widgets), 96);
+        widgets.insert("key", &snapshot(100, true), None);
+        widgets.insert("key", &snapshot(99, true), None);
+        assert_eq!(cached_second(&widgets), 100);
+        widgets.insert("key", &snapshot(100, true), None);
+        widgets.insert("key", &snapshot(101, true), None);
+        assert_eq!(cached_second(&widgets), 101);
+        widgets.insert("key", &snapshot(96, true), None);
+        assert_eq!(cached_second(&widgets), 96);
     }
 
     #[test]
-    fn what_another_process_loaded_does_not_hide_that_a_load_failed() {
+    fn a_snapshot_of_another_process_does_not_hide_a_failed_load() {
         let widgets = WidgetCache::default();
-        widgets.keep("key", &of(100, false), None);
-        widgets.remember_whole("key", &of(99, true), None);
+        widgets.insert("key", &snapshot(100, false), None);
+        widgets.insert_whole("key", &snapshot(99, true), None);
         assert!(widgets.failed("key").is_some());
-        widgets.keep("key", &of(101, true), None);
+        widgets.insert("key", &snapshot(101, true), None);
         assert!(widgets.failed("key").is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept, for how long, and how often the ledger is asked for it. Time is paused.
+//! How long histories are cached, and how often the ledger is asked for them. Time is paused.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -20,10 +20,10 @@ use crate::{
     source::{LedgerQuestion, Probe, SourceError},
 };
 
-/// A ledger that counts how often it is asked, takes its time, and fails when told to.
+/// A ledger that counts its readings, and takes time or fails as a test sets it.
 #[derive(Default)]
 struct Ledger {
-    asked: AtomicU64,
+    readings: AtomicU64,
     takes: Mutex<Duration>,
     trouble: Mutex<Option<Trouble>>,
 }
@@ -44,8 +44,8 @@ impl LedgerSource for Shared {
     }
 
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
-        // The oldest purchase tells which reading it was.
-        let reading = self.0.asked.fetch_add(1, Ordering::SeqCst);
+        // The oldest purchase is the number of the reading.
+        let reading = self.0.readings.fetch_add(1, Ordering::SeqCst);
         let (takes, trouble) = (*self.0.takes.lock().unwrap(), *self.0.trouble.lock().unwrap());
         sleep(takes).await;
         let history = match trouble {
@@ -101,12 +101,12 @@ impl World {
         *self.ledger.trouble.lock().unwrap() = trouble;
     }
 
-    fn asked(&self) -> u64 {
-        self.ledger.asked.load(Ordering::SeqCst)
+    fn readings(&self) -> u64 {
+        self.ledger.readings.load(Ordering::SeqCst)
     }
 
-    /// What an answer for this instant is told that waits at most 800 ms.
-    async fn told(&self, seconds: i64) -> String {
+    /// The history for an answer of this instant that waits at most 800 ms, as text.
+    async fn history(&self, seconds: i64) -> String {
         let deadline = Instant::now() + Duration::from_millis(800);
         match self.histories.get(&of(5), at(seconds)).by(deadline).await {
             Ok(measured) => {
@@ -124,139 +124,146 @@ impl World {
 const HOUR: i64 = 3_600;
 
 #[tokio::test(start_paused = true)]
-async fn a_reading_is_shared_and_kept_for_an_hour() {
+async fn a_history_is_shared_and_fresh_for_an_hour() {
     let world = World::new();
     world.takes(Duration::from_millis(300));
-    let (one, two) = tokio::join!(world.told(0), world.told(1));
-    assert_eq!((one.as_str(), two.as_str(), world.asked()), ("reading 0", "reading 0", 1));
-    assert_eq!((world.told(HOUR - 1).await.as_str(), world.asked()), ("reading 0", 1));
+    let (one, two) = tokio::join!(world.history(0), world.history(1));
+    assert_eq!((one.as_str(), two.as_str(), world.readings()), ("reading 0", "reading 0", 1));
+    assert_eq!((world.history(HOUR - 1).await.as_str(), world.readings()), ("reading 0", 1));
     world.histories.get(&of(6), at(0)).by(Instant::now() + Duration::from_secs(1)).await.unwrap();
-    assert_eq!(world.asked(), 2, "another set of products");
+    assert_eq!(world.readings(), 2, "another set of products");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_cannot_wait_is_told_that_it_is_being_read_and_finds_it_later() {
+async fn a_caller_past_its_deadline_gets_loading_and_a_later_one_the_value() {
     let world = World::new();
     world.takes(Duration::from_secs(3));
     let began = Instant::now();
-    assert_eq!(world.told(0).await, "mysql is being read");
+    assert_eq!(world.history(0).await, "mysql is being read");
     assert_eq!(began.elapsed(), Duration::from_millis(800));
-    assert_eq!(world.told(1).await, "mysql is being read");
-    // Nobody waits when it comes.
+    assert_eq!(world.history(1).await, "mysql is being read");
+    // No caller is waiting when the reading ends.
     sleep(Duration::from_secs(2)).await;
-    assert_eq!((world.told(4).await.as_str(), world.asked()), ("reading 0", 1));
+    assert_eq!((world.history(4).await.as_str(), world.readings()), ("reading 0", 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_one_is_good_while_it_is_read_again_behind() {
+async fn a_stale_history_is_used_while_it_is_read_again() {
     let world = World::new();
-    assert_eq!(world.told(0).await, "reading 0");
+    assert_eq!(world.history(0).await, "reading 0");
     world.takes(Duration::from_secs(3));
     let began = Instant::now();
-    assert_eq!(world.told(HOUR).await, "reading 0");
-    assert_eq!(world.told(HOUR + 1).await, "reading 0");
-    assert_eq!(began.elapsed(), Duration::ZERO, "nobody waits");
+    assert_eq!(world.history(HOUR).await, "reading 0");
+    assert_eq!(world.history(HOUR + 1).await, "reading 0");
+    assert_eq!(began.elapsed(), Duration::ZERO, "no caller waits");
     sleep(Duration::from_secs(4)).await;
-    assert_eq!((world.told(HOUR + 4).await.as_str(), world.asked()), ("reading 1", 2));
+    assert_eq!((world.history(HOUR + 4).await.as_str(), world.readings()), ("reading 1", 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_ledger_fails_the_old_one_is_good_for_a_day() {
+async fn while_the_ledger_fails_a_history_is_used_for_a_day() {
     let world = World::new();
-    assert_eq!(world.told(0).await, "reading 0");
+    assert_eq!(world.history(0).await, "reading 0");
     world.trouble(Some(Trouble::Down));
     for hour in [1, 5, 23] {
-        assert_eq!(world.told(hour * HOUR).await, "reading 0", "after {hour} hours");
+        assert_eq!(world.history(hour * HOUR).await, "reading 0", "after {hour} hours");
         advance(Duration::from_secs(11)).await;
     }
-    assert_eq!(world.told(24 * HOUR).await, "mysql did not answer");
+    assert_eq!(world.history(24 * HOUR).await, "mysql did not answer");
     world.trouble(None);
     advance(Duration::from_secs(11)).await;
-    assert!(world.told(24 * HOUR + 11).await.starts_with("reading"));
+    assert!(world.history(24 * HOUR + 11).await.starts_with("reading"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_failure_it_is_tried_again_after_as_long_as_it_took_within_one_and_ten_seconds() {
+async fn the_back_off_is_the_time_of_the_attempt_within_1_and_10_seconds() {
     for (takes, pause) in [(0, 1_000), (2_500, 2_500), (60_000, 10_000)] {
         let world = World::new();
         world.takes(Duration::from_millis(takes));
         world.trouble(Some(Trouble::Down));
-        world.told(0).await;
+        world.history(0).await;
         sleep(Duration::from_millis(takes.clamp(800, 10_000)) - Duration::from_millis(799)).await;
-        let asked = world.asked();
-        assert_eq!(world.told(0).await, "mysql did not answer", "{takes} ms");
+        let readings = world.readings();
+        assert_eq!(world.history(0).await, "mysql did not answer", "{takes} ms");
         sleep(Duration::from_millis(pause - 5)).await;
-        assert_eq!((world.told(0).await.as_str(), world.asked()), ("mysql did not answer", asked), "{takes} ms");
+        assert_eq!(
+            (world.history(0).await.as_str(), world.readings()),
+            ("mysql did not answer", readings),
+            "{takes} ms"
+        );
         sleep(Duration::from_millis(30)).await;
-        world.told(0).await;
-        assert_eq!(world.asked(), asked + 1, "{takes} ms");
+        world.history(0).await;
+        assert_eq!(world.readings(), readings + 1, "{takes} ms");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_the_ledger_cannot_tell_is_believed_for_a_minute() {
+async fn not_measured_is_cached_for_a_minute() {
     let world = World::new();
     world.trouble(Some(Trouble::NoTable));
-    assert_eq!(world.told(0).await, "NoIndex");
+    assert_eq!(world.history(0).await, "NoIndex");
     world.trouble(None);
-    assert_eq!((world.told(59).await.as_str(), world.asked()), ("NoIndex", 1));
-    assert_eq!((world.told(60).await.as_str(), world.asked()), ("reading 1", 2));
+    assert_eq!((world.history(59).await.as_str(), world.readings()), ("NoIndex", 1));
+    assert_eq!((world.history(60).await.as_str(), world.readings()), ("reading 1", 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_away_ends_no_reading() {
+async fn a_caller_that_leaves_cancels_no_reading() {
     let world = World::new();
     world.takes(Duration::from_secs(2));
     drop(world.histories.get(&of(5), at(0)));
     sleep(Duration::from_secs(3)).await;
-    assert_eq!((world.told(3).await.as_str(), world.asked()), ("reading 0", 1));
+    assert_eq!((world.history(3).await.as_str(), world.readings()), ("reading 0", 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_sets_are_read_at_once_and_the_others_wait() {
+async fn two_histories_are_read_at_once_and_the_others_wait() {
     let world = World::new();
     world.takes(Duration::from_secs(2));
-    let looks: Vec<BaselineLookup> = (1..=4).map(|product| world.histories.get(&of(product), at(0))).collect();
+    let lookups: Vec<BaselineLookup> = (1..=4).map(|product| world.histories.get(&of(product), at(0))).collect();
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(world.asked(), 2);
-    for look in looks {
-        look.by(Instant::now() + Duration::from_secs(5)).await.unwrap();
+    assert_eq!(world.readings(), 2);
+    for lookup in lookups {
+        lookup.by(Instant::now() + Duration::from_secs(5)).await.unwrap();
     }
-    assert_eq!(world.asked(), 4);
+    assert_eq!(world.readings(), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_products_nobody_is_asked() {
+async fn without_products_the_ledger_is_not_asked() {
     let world = World::new();
     let none = HistoryQuestion { products: Vec::new(), ..of(5) };
-    let told = world.histories.get(&none, at(0)).by(Instant::now()).await;
-    assert!(matches!(told, Err(Missing::NotMeasured(Reason::NoProducts))), "{told:?}");
-    assert_eq!(world.asked(), 0);
+    let history = world.histories.get(&none, at(0)).by(Instant::now()).await;
+    assert!(matches!(history, Err(Missing::NotMeasured(Reason::NoProducts))), "{history:?}");
+    assert_eq!(world.readings(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_sets_are_kept_than_there_is_room_for() {
+async fn the_number_of_cached_histories_is_bounded() {
     let world = World::new();
     for product in 1..=3 * MAX_HISTORIES as u64 {
-        let look = world.histories.get(&of(product), at(0));
-        look.by(Instant::now() + Duration::from_secs(1)).await.unwrap();
+        let lookup = world.histories.get(&of(product), at(0));
+        lookup.by(Instant::now() + Duration::from_secs(1)).await.unwrap();
     }
     assert!(world.histories.cache.len() <= MAX_HISTORIES, "{}", world.histories.cache.len());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_is_told_for_a_second_at_most_and_never_instead_of_what_is_whole() {
+async fn a_partial_history_is_used_for_a_second_and_replaces_no_whole_one() {
     let world = World::new();
     world.trouble(Some(Trouble::Partial));
-    assert_eq!((world.told(0).await, world.told(1).await), ("part of reading 0".into(), "part of reading 0".into()));
-    assert_eq!(world.asked(), 1, "not again at once");
+    assert_eq!(
+        (world.history(0).await, world.history(1).await),
+        ("part of reading 0".into(), "part of reading 0".into())
+    );
+    assert_eq!(world.readings(), 1, "the back-off is not over");
     advance(Duration::from_secs(1)).await;
     world.trouble(None);
-    assert_eq!(world.told(2).await, "reading 1");
+    assert_eq!(world.history(2).await, "reading 1");
     world.trouble(Some(Trouble::Partial));
     for minutes in 0..10 {
-        assert_eq!(world.told(HOUR + 2 + 60 * minutes).await, "reading 1");
+        assert_eq!(world.history(HOUR + 2 + 60 * minutes).await, "reading 1");
         advance(Duration::from_secs(60)).await;
     }
-    assert!(world.asked() > 5, "it is read behind until it is whole");
+    assert!(world.readings() > 5, "it is read again until it is whole");
 }

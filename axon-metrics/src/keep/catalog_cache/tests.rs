@@ -1,4 +1,4 @@
-//! When the catalog is read again, who waits for it, and what is there while it fails. Time is paused.
+//! When the catalog is read again, which callers wait, and which copy is used while the source fails. Time is paused.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -26,9 +26,9 @@ enum Mood {
     Hangs,
 }
 
-/// A catalog of as many campaigns as it was asked times.
+/// A store whose n-th reading lists n campaigns.
 struct Store {
-    asked: AtomicUsize,
+    readings: AtomicUsize,
     mood: Shared<Mood>,
 }
 
@@ -38,7 +38,7 @@ impl CatalogSource for Store {
         "mysql"
     }
     async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        let reading = self.readings.fetch_add(1, Ordering::Relaxed) + 1;
         let mood = *self.mood.lock().unwrap();
         match mood {
             Mood::Takes(time) => sleep(time).await,
@@ -52,7 +52,7 @@ impl CatalogSource for Store {
             budget: None,
             activities: Vec::new(),
         };
-        Ok(Catalog::new("KRW", (1..=u64::try_from(asked).unwrap()).map(campaign).collect()).unwrap())
+        Ok(Catalog::new("KRW", (1..=u64::try_from(reading).unwrap()).map(campaign).collect()).unwrap())
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
@@ -67,105 +67,105 @@ struct World {
     cache: Arc<CatalogCache>,
 }
 
-/// What a look gave: of which reading the copy is, whether the source is said to fail, and how long it took.
-type Seen = (Option<usize>, bool, Duration);
+/// The result of a lookup: the number of the copy's reading, whether the source fails, and how long the lookup took.
+type Outcome = (Option<usize>, bool, Duration);
 
 impl World {
     /// A store that takes 20 ms, read once.
     async fn new() -> Self {
-        let store = Arc::new(Store { asked: AtomicUsize::new(0), mood: Shared::new(Mood::Takes(MS(20))) });
+        let store = Arc::new(Store { readings: AtomicUsize::new(0), mood: Shared::new(Mood::Takes(MS(20))) });
         let guard = guards(PerSource::from_fn(|_| "mysql"), &Budgets::default(), &Concurrency::default())
             [QuestionKind::Catalog]
             .clone();
         let cache = Arc::new(CatalogCache::new(Arc::clone(&store) as Arc<dyn CatalogSource>, guard, MS(300)));
         let world = Self { store, cache };
-        assert_eq!(world.seen().await, (Some(1), false, MS(20)));
+        assert_eq!(world.lookup().await, (Some(1), false, MS(20)));
         world
     }
     fn be(&self, mood: Mood) {
         *self.store.mood.lock().unwrap() = mood;
     }
-    fn asked(&self) -> usize {
-        self.store.asked.load(Ordering::Relaxed)
+    fn readings(&self) -> usize {
+        self.store.readings.load(Ordering::Relaxed)
     }
     async fn get(&self) -> CatalogLookup {
         self.cache.get(Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await
     }
-    async fn seen(&self) -> Seen {
+    async fn lookup(&self) -> Outcome {
         let began = Instant::now();
-        let look = self.get().await;
-        let reading = look
+        let lookup = self.get().await;
+        let reading = lookup
             .catalog
             .map(|catalog| (1..).take_while(|id| catalog.resolve(Scope::Campaign(CampaignId(*id))).is_some()).count());
-        (reading, look.failing, began.elapsed())
+        (reading, lookup.failing, began.elapsed())
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_copy_is_read_again_once_behind_all_who_ask_and_nobody_waits() {
+async fn an_old_copy_is_refreshed_by_one_background_reading() {
     let world = World::new().await;
     advance(FRESH_FOR).await;
     for _ in 0..100 {
-        assert_eq!(world.seen().await, (Some(1), false, MS(0)));
+        assert_eq!(world.lookup().await, (Some(1), false, MS(0)));
     }
     sleep(MS(30)).await;
-    assert_eq!((world.seen().await, world.asked()), ((Some(2), false, MS(0)), 2));
+    assert_eq!((world.lookup().await, world.readings()), ((Some(2), false, MS(0)), 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_nobody_asked_for_in_time_is_waited_for() {
+async fn a_copy_past_its_refresh_time_is_waited_for() {
     let world = World::new().await;
     advance(FRESH_FOR + REVALIDATE_FOR).await;
-    assert_eq!(world.seen().await, (Some(2), false, MS(20)));
+    assert_eq!(world.lookup().await, (Some(2), false, MS(20)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_source_hangs_the_copy_is_there_at_once_and_it_is_asked_once_a_second_at_most() {
+async fn while_the_source_hangs_the_copy_is_used_without_waiting() {
     let world = World::new().await;
     world.be(Mood::Hangs);
     for _ in 0..14 * 60 * 10 {
-        let (reading, _, took) = world.seen().await;
+        let (reading, _, took) = world.lookup().await;
         assert_eq!((reading, took), (Some(1), MS(0)));
         sleep(MS(100)).await;
     }
     assert!(world.get().await.failing);
-    // A second after each failure; and the breaker lets through no more than one in a second.
-    assert!((100..=14 * 60).contains(&world.asked()), "asked {} times in 14 minutes", world.asked());
+    // The back-off after a failure is one second, and so is the trial interval of the circuit breaker.
+    assert!((100..=14 * 60).contains(&world.readings()), "{} readings in 14 minutes", world.readings());
     world.be(Mood::Takes(MS(20)));
     sleep(SECONDS(2)).await;
     world.get().await;
     sleep(SECONDS(2)).await;
     world.get().await;
     sleep(MS(30)).await;
-    let (reading, failing, took) = world.seen().await;
-    assert_eq!((reading, failing, took), (Some(world.asked()), false, MS(0)), "well again");
+    let (reading, failing, took) = world.lookup().await;
+    assert_eq!((reading, failing, took), (Some(world.readings()), false, MS(0)), "the source has recovered");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_of_a_quarter_of_an_hour_is_none_while_the_source_hangs() {
+async fn a_copy_older_than_its_limit_is_not_used_while_the_source_hangs() {
     let world = World::new().await;
     world.be(Mood::Hangs);
     advance(MAX_STALE - SECONDS(1)).await;
-    assert_eq!(world.seen().await, (Some(1), true, MS(300)), "nobody knew that it hangs");
-    assert_eq!(world.seen().await, (Some(1), true, MS(0)));
+    assert_eq!(world.lookup().await, (Some(1), true, MS(300)), "the first time-out is not known in advance");
+    assert_eq!(world.lookup().await, (Some(1), true, MS(0)));
     advance(SECONDS(1)).await;
-    assert_eq!(world.seen().await.0, None);
+    assert_eq!(world.lookup().await.0, None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_does_not_list_what_is_asked_for_is_read_again_and_waited_for() {
+async fn a_copy_that_is_not_young_enough_is_read_again_and_waited_for() {
     let world = World::new().await;
     advance(RETRY_AFTER).await;
-    let look = world.cache.get_younger(RETRY_AFTER, Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await;
-    assert!(look.catalog.unwrap().resolve(Scope::Campaign(CampaignId(2))).is_some());
+    let lookup = world.cache.get_younger(RETRY_AFTER, Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await;
+    assert!(lookup.catalog.unwrap().resolve(Scope::Campaign(CampaignId(2))).is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_made_of_a_copy_is_usable_for_as_long_as_it_may_be_read_again_behind() {
+async fn an_answer_is_usable_for_as_long_as_its_copy_may_be_refreshed() {
     let world = World::new().await;
     let times = async || {
-        let look = world.get().await;
-        (look.fresh_for, look.usable_for)
+        let lookup = world.get().await;
+        (lookup.fresh_for, lookup.usable_for)
     };
     assert_eq!(times().await, (FRESH_FOR, FRESH_FOR + REVALIDATE_FOR));
     advance(SECONDS(29)).await;

@@ -58,13 +58,13 @@ impl Store {
             }
         }
     }
-    fn look(&self, key: &'static str) -> Lookup<u32, &'static str> {
+    fn lookup(&self, key: &'static str) -> Lookup<u32, &'static str> {
         self.cache.get(&key, Instant::now(), || self.load())
     }
     /// What a caller gets that waits for a second, and how long it waited.
     async fn get(&self, key: &'static str) -> (Option<Result<u32, &'static str>>, Duration) {
         let began = Instant::now();
-        let result = match self.look(key) {
+        let result = match self.lookup(key) {
             Lookup::Ready { value, .. } => Some(Ok(value)),
             Lookup::Failed(error) => Some(Err(error)),
             Lookup::Pending(pending) => pending.wait(began + SECONDS(1)).await,
@@ -94,7 +94,7 @@ async fn concurrent_callers_of_one_key_share_one_load() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_leaves_cancels_nothing() {
     let store = Store::new();
-    drop(store.look("a"));
+    drop(store.lookup("a"));
     sleep(MS(150)).await;
     assert_eq!((store.get("a").await, store.loads()), ((Some(Ok(1)), MS(0)), 1));
 }
@@ -103,7 +103,7 @@ async fn a_caller_that_leaves_cancels_nothing() {
 async fn a_fresh_value_is_used_and_not_loaded_again() {
     let store = Store::loaded().await;
     advance(SECONDS(10) - MS(1)).await;
-    assert!(matches!(store.look("a"), Lookup::Ready { value: 1, is_fresh: true, error: None }));
+    assert!(matches!(store.lookup("a"), Lookup::Ready { value: 1, is_fresh: true, error: None }));
     sleep(MS(200)).await;
     assert_eq!(store.loads(), 1);
 }
@@ -113,10 +113,10 @@ async fn a_usable_value_is_used_while_one_load_runs_in_the_background() {
     let store = Store::loaded().await;
     advance(SECONDS(10)).await;
     for _ in 0..100 {
-        assert!(matches!(store.look("a"), Lookup::Ready { value: 1, is_fresh: false, error: None }));
+        assert!(matches!(store.lookup("a"), Lookup::Ready { value: 1, is_fresh: false, error: None }));
     }
     sleep(MS(150)).await;
-    assert!(matches!(store.look("a"), Lookup::Ready { value: 2, is_fresh: true, .. }));
+    assert!(matches!(store.lookup("a"), Lookup::Ready { value: 2, is_fresh: true, .. }));
     assert_eq!(store.loads(), 2);
 }
 
@@ -138,7 +138,7 @@ async fn a_failure_without_back_off_is_shared_and_not_cached() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_failure_callers_get_the_error_until_the_back_off_is_over() {
+async fn callers_get_the_error_until_the_back_off_ends() {
     let store = Store::new();
     store.next(Next::Fail(fails().retry_after(SECONDS(5))));
     assert_eq!(store.get("a").await, (Some(Err("down")), MS(100)));
@@ -150,14 +150,14 @@ async fn after_a_failure_callers_get_the_error_until_the_back_off_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_refresh_is_backed_off_from_and_the_value_is_used_while_it_is_usable() {
+async fn a_failed_refresh_backs_off_and_a_usable_value_stays_in_use() {
     let store = Store::loaded().await;
     store.next(Next::Fail(fails().refresh_after(SECONDS(3))));
     advance(SECONDS(12)).await;
     assert_eq!(store.get("a").await.0, Some(Ok(1)));
     sleep(MS(150)).await;
     for _ in 0..10 {
-        assert!(matches!(store.look("a"), Lookup::Ready { value: 1, error: Some("down"), .. }));
+        assert!(matches!(store.lookup("a"), Lookup::Ready { value: 1, error: Some("down"), .. }));
     }
     assert_eq!(store.loads(), 2);
     advance(SECONDS(3)).await;
@@ -174,7 +174,7 @@ async fn a_value_outlives_its_use_while_loads_fail_up_to_its_limit() {
     let store = Store::loaded().await;
     store.next(Next::Fail(fails().retry_after(SECONDS(1)).stale_for(Duration::MAX)));
     advance(SECONDS(30)).await;
-    assert_eq!(store.get("a").await, (Some(Err("down")), MS(100)), "nobody knew that loads fail");
+    assert_eq!(store.get("a").await, (Some(Err("down")), MS(100)), "the first failure is not known in advance");
     assert_eq!(store.get("a").await, (Some(Ok(1)), MS(0)));
     assert_eq!(store.cache.get_stale(&"a", Instant::now()), Some(1));
     advance(SECONDS(30)).await;
@@ -183,7 +183,7 @@ async fn a_value_outlives_its_use_while_loads_fail_up_to_its_limit() {
     store.next(Next::Value);
     advance(SECONDS(2)).await;
     assert!(matches!(store.get("a").await.0, Some(Ok(value)) if value > 1));
-    assert!(matches!(store.look("a"), Lookup::Ready { error: None, .. }), "the failure is forgotten");
+    assert!(matches!(store.lookup("a"), Lookup::Ready { error: None, .. }), "a success clears the failure");
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,14 +239,14 @@ async fn a_load_that_hangs_is_joined_and_left_at_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_does_not_accept_the_value_waits_for_a_load() {
     let store = Store::loaded().await;
-    let look = |least: u32| store.cache.get_if(&"a", Instant::now(), move |value| *value >= least, || store.load());
-    assert!(matches!(look(1), Lookup::Ready { value: 1, .. }));
-    let Lookup::Pending(pending) = look(2) else { panic!("not accepted") };
+    let lookup = |least: u32| store.cache.get_if(&"a", Instant::now(), move |value| *value >= least, || store.load());
+    assert!(matches!(lookup(1), Lookup::Ready { value: 1, .. }));
+    let Lookup::Pending(pending) = lookup(2) else { panic!("not accepted") };
     assert_eq!(pending.wait(Instant::now() + SECONDS(1)).await, Some(Ok(2)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_cached_is_told_without_a_load_where_nothing_is() {
+async fn a_cached_only_lookup_of_an_empty_key_starts_no_load() {
     let store = Store::new();
     let cached = |store: &Store| store.cache.get_cached(&"a", Instant::now(), || store.load());
     assert_eq!(cached(&store), None);
@@ -280,14 +280,14 @@ async fn an_invalidated_value_is_dropped_and_another_one_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_doubted_value_is_refreshed_sooner_and_used_meanwhile() {
+async fn a_value_with_a_shortened_time_to_live_is_refreshed_and_used() {
     let store = Store::loaded().await;
     store.cache.refresh_by(&"a", Instant::now() + SECONDS(1), |value| *value == 7);
     advance(SECONDS(2)).await;
-    assert!(matches!(store.look("a"), Lookup::Ready { is_fresh: true, .. }));
+    assert!(matches!(store.lookup("a"), Lookup::Ready { is_fresh: true, .. }));
     store.cache.refresh_by(&"a", Instant::now() + SECONDS(1), |value| *value == 1);
     advance(SECONDS(1)).await;
-    assert!(matches!(store.look("a"), Lookup::Ready { value: 1, is_fresh: false, .. }));
+    assert!(matches!(store.lookup("a"), Lookup::Ready { value: 1, is_fresh: false, .. }));
     sleep(MS(150)).await;
     assert_eq!(store.get("a").await.0, Some(Ok(2)));
 }
@@ -313,7 +313,7 @@ async fn a_clock_that_is_set_back_ends_the_use_of_a_value() {
         Lookup::Failed(()) => panic!("no load fails"),
     };
     assert_eq!(get(1, 100).await, 1);
-    assert_eq!(get(2, 98).await, 1, "callers' instants differ by so much");
+    assert_eq!(get(2, 98).await, 1, "callers' instants may differ by this much");
     assert_eq!(get(3, 97).await, 3);
     assert_eq!(get(4, 100).await, 3);
 }
