@@ -1,5 +1,5 @@
-//! One question to one source: its budget, circuit breaker, bulkhead and retry, and the report of how it went.
-//! Lives elsewhere: what is asked and what becomes of the answer (`dashboard`, `keep`).
+//! One call to one source: its budget, circuit breaker, bulkhead and retry, and the report of its outcome.
+//! Lives elsewhere: which questions are asked, and what is done with the answers (`dashboard`, `keep`).
 
 mod admission;
 mod ask;
@@ -12,7 +12,7 @@ mod log_limiter;
 mod report;
 mod retry;
 
-pub(crate) use admission::{Admission, SOONEST};
+pub(crate) use admission::{Admission, MIN_RETRY_AFTER};
 pub(crate) use ask::{Call, CallResult, ask, probe, settle};
 pub(crate) use breaker::Breaker;
 pub use budgets::Budgets;

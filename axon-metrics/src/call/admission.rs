@@ -1,5 +1,5 @@
-//! How many loads run at once. More wait, as long as they can still be done in time; the others are refused at once, so
-//! that too many questions cost the answers of none.
+//! Admission of loads: at most so many run at once. More wait if they can still end by their deadline; the others are
+//! refused at once, so that overload does not slow the admitted ones down.
 
 use std::time::Duration;
 
@@ -7,9 +7,10 @@ use tokio::time::Instant;
 
 use super::bulkhead::{Bulkhead, Full, Permit};
 
-/// When to come back at the soonest, and at the latest, after a refusal.
-pub(crate) const SOONEST: Duration = Duration::from_secs(1);
-const LATEST: Duration = Duration::from_secs(30);
+/// The shortest `Retry-After` of a refusal.
+pub(crate) const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The longest `Retry-After` of a refusal.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Bounded concurrency of whole loads. Clones share it.
 #[derive(Debug, Clone)]
@@ -17,35 +18,35 @@ pub(crate) struct Admission {
     bulkhead: Bulkhead,
 }
 
-/// The right to load. Dropping it lets the next one in.
+/// The permit of one load. Dropping it admits the next one.
 #[derive(Debug)]
 pub(crate) struct LoadPermit {
     _permit: Permit,
 }
 
-/// Refused: what is asked could not be loaded by the deadline.
+/// Refused: the load could not end by the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shed {
-    /// When to ask again: as long as the queue is, 1 to 30 s.
+    /// When to ask again: the estimated wait in the queue, within 1 to 30 s.
     pub(crate) retry_after: Duration,
 }
 
 impl Admission {
-    /// At most so many loads at once, at least one.
+    /// Admits at most `max_loads` at once, at least one.
     pub(crate) fn new(max_loads: usize) -> Self {
         Self { bulkhead: Bulkhead::new(max_loads) }
     }
 
-    /// The right to load, as soon as there is room.
+    /// A permit for a load, as soon as one is free.
     /// # Errors
-    /// [`Shed`], at once, if by the length of the queue and how long loads take there would be no answer by the deadline;
-    /// and at the deadline, if that was a mistake.
+    /// [`Shed`], at once, if the length of the queue and the average time of a load show that this one would not end by
+    /// the deadline; at the deadline, if that estimate was too low.
     pub(crate) async fn admit(&self, deadline: Instant) -> Result<LoadPermit, Shed> {
         match self.bulkhead.enter(deadline).await {
             Ok(permit) => Ok(LoadPermit { _permit: permit }),
             Err(Full { wait }) => {
                 crate::observe::admission_refused();
-                Err(Shed { retry_after: wait.clamp(SOONEST, LATEST) })
+                Err(Shed { retry_after: wait.clamp(MIN_RETRY_AFTER, MAX_RETRY_AFTER) })
             }
         }
     }
@@ -53,7 +54,7 @@ impl Admission {
     /// How many loads run.
     #[cfg(test)]
     pub(crate) fn running(&self) -> usize {
-        self.bulkhead.taken()
+        self.bulkhead.in_use()
     }
 }
 
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_more_run_at_once_than_are_let_in() {
+    async fn concurrent_loads_are_bounded() {
         let admission = Admission::new(3);
         let loads: Vec<_> =
             (0..9).map(|_| tokio::spawn(load(admission.clone(), MS(100), Instant::now() + MS(1_000)))).collect();
@@ -87,9 +88,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn four_times_as_much_as_can_be_done_is_refused_at_once_and_the_rest_is_done_in_time() {
+    async fn under_fourfold_load_the_excess_is_refused_at_once() {
         let admission = Admission::new(4);
-        // Loads of 100 ms on 4 permits: 40 a second. 160 a second come, for 10 s, each with a second's time.
+        // 4 permits and loads of 100 ms: 40 a second. 160 a second arrive, for 10 s, each with a deadline of 1 s.
         let mut loads = Vec::new();
         for _ in 0..1_600 {
             let began = Instant::now();
@@ -103,18 +104,18 @@ mod tests {
                 Ok((Ok(()), took)) if took <= MS(1_000) => done += 1,
                 Ok((Ok(()), _)) => late += 1,
                 Ok((Err(shed), took)) => {
-                    assert!((SOONEST..=LATEST).contains(&shed.retry_after));
+                    assert!((MIN_RETRY_AFTER..=MAX_RETRY_AFTER).contains(&shed.retry_after));
                     slow_refusals += usize::from(took >= MS(10));
                 }
                 Err(_) => late += 1,
             }
         }
-        assert!(done >= 360, "{done} of the 400 that can be done in 10 s");
+        assert!(done >= 360, "{done} loads done of the 400 that fit in 10 s");
         assert_eq!((late, slow_refusals), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_thousand_that_go_away_leave_nothing_behind() {
+    async fn a_thousand_cancelled_loads_leak_no_permit() {
         let admission = Admission::new(4);
         for round in 0..1_000_u64 {
             let load = load(admission.clone(), MS(20), Instant::now() + MS(200));

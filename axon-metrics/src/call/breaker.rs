@@ -1,4 +1,4 @@
-//! A circuit breaker: a store that fails again and again is not asked for a while, but for one trial each second.
+//! A circuit breaker: while a store keeps failing it is not asked, except for one trial per second.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,18 +9,16 @@ use tokio::time::Instant;
 
 use crate::source::BreakerState;
 
-/// So many failures in a row open it,
-const IN_A_ROW: u32 = 5;
+/// This many consecutive failures open the breaker.
+const FAILURES_TO_OPEN: u32 = 5;
+/// This many failures among the last [`WINDOW`] calls open it, too.
+const FAILURES_IN_WINDOW: u32 = 10;
+/// The number of last calls whose outcomes are stored; at most 31.
+const WINDOW: u32 = 20;
+/// The time from opening to the first trial, and from the start of one trial to the next.
+const TRIAL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// and so many of the last calls:
-const FAILED: u32 = 10;
-
-const LAST: u32 = 20;
-
-/// How long after it opened, or after the last trial began, the next trial is let through.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// Whether one kind of question is put to a store, by how the last ones went.
+/// Refuses one kind of question to a store while its calls fail.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     inner: Mutex<Inner>,
@@ -28,19 +26,21 @@ pub(crate) struct Breaker {
 
 #[derive(Debug)]
 struct Inner {
-    /// While it is open: when the next trial is let through.
+    /// When the next trial is due; `None` while the breaker is closed.
     next_trial: Option<Instant>,
-    /// Whether one is under way.
+    /// Whether a trial is in progress.
     trial: bool,
-    /// Counts openings and closings, so that a call that began before one has no say after it.
+    /// Counts openings and closings. The outcome of a call from an earlier generation is ignored.
     generation: u64,
-    in_a_row: u32,
-    /// How the last calls went, the newest in the lowest bit, 1 for a failure.
-    last: u32,
-    seen: u32,
+    consecutive_failures: u32,
+    /// The outcomes of the last calls: the newest in the lowest bit, 1 for a failure.
+    outcomes: u32,
+    /// How many outcomes are stored, up to [`WINDOW`].
+    outcome_count: u32,
 }
 
-/// The right to call. Dropped without a word on how it went, nothing is known.
+/// The right to make one call. Dropped without an outcome, it counts neither as a success nor as a failure, unless the
+/// call panicked.
 #[derive(Debug)]
 pub(crate) struct Pass<'a> {
     breaker: &'a Breaker,
@@ -50,8 +50,7 @@ pub(crate) struct Pass<'a> {
 
 impl Breaker {
     pub(crate) fn new() -> Self {
-        let inner = Inner { next_trial: None, trial: false, generation: 0, in_a_row: 0, last: 0, seen: 0 };
-        Self { inner: Mutex::new(inner) }
+        Self { inner: Mutex::new(Inner::new(None, 0)) }
     }
 
     pub(crate) fn state(&self) -> BreakerState {
@@ -68,16 +67,16 @@ impl Breaker {
         self.lock().next_trial.is_some_and(|next| Instant::now() < next)
     }
 
-    /// The right to call now; `None` if the store is not asked for now.
+    /// The right to make a call now; `None` while the breaker is open and no trial is due.
     pub(crate) fn enter(&self) -> Option<Pass<'_>> {
         let now = Instant::now();
         let mut inner = self.lock();
         let trial = match inner.next_trial {
             None => false,
             Some(next) if now < next => return None,
-            // The next one does not wait for the end of this one: whoever makes it may go away.
+            // The next trial does not wait for the end of this one, whose caller may leave.
             Some(_) => {
-                inner.next_trial = Some(now + PAUSE);
+                inner.next_trial = Some(now + TRIAL_INTERVAL);
                 inner.trial = true;
                 true
             }
@@ -85,8 +84,8 @@ impl Breaker {
         Some(Pass { breaker: self, generation: inner.generation, trial })
     }
 
-    /// The store gave a sign of life without having been asked a question: the next question is a trial.
-    pub(crate) fn alive(&self) {
+    /// A probe succeeded: the next question is a trial.
+    pub(crate) fn allow_trial(&self) {
         let mut inner = self.lock();
         if inner.next_trial.is_some() {
             inner.next_trial = Some(Instant::now());
@@ -99,40 +98,45 @@ impl Breaker {
 }
 
 impl Inner {
-    fn heard(&mut self, failed: bool) {
+    fn new(next_trial: Option<Instant>, generation: u64) -> Self {
+        Self { next_trial, trial: false, generation, consecutive_failures: 0, outcomes: 0, outcome_count: 0 }
+    }
+
+    fn record(&mut self, failed: bool) {
         if self.next_trial.is_some() {
             if !failed {
-                self.turn(None);
+                self.reset(None);
             }
             return;
         }
-        self.in_a_row = if failed { self.in_a_row + 1 } else { 0 };
-        self.last = (self.last << 1 | u32::from(failed)) & ((1 << LAST) - 1);
-        self.seen = (self.seen + 1).min(LAST);
-        if self.in_a_row >= IN_A_ROW || (self.seen == LAST && self.last.count_ones() >= FAILED) {
-            self.turn(Some(Instant::now() + PAUSE));
+        self.consecutive_failures = if failed { self.consecutive_failures + 1 } else { 0 };
+        self.outcomes = (self.outcomes << 1 | u32::from(failed)) & ((1 << WINDOW) - 1);
+        self.outcome_count = (self.outcome_count + 1).min(WINDOW);
+        let window_failed = self.outcome_count == WINDOW && self.outcomes.count_ones() >= FAILURES_IN_WINDOW;
+        if self.consecutive_failures >= FAILURES_TO_OPEN || window_failed {
+            self.reset(Some(Instant::now() + TRIAL_INTERVAL));
         }
     }
 
-    /// Opens or closes; what was before is forgotten.
-    fn turn(&mut self, next_trial: Option<Instant>) {
-        *self = Self { next_trial, trial: false, generation: self.generation + 1, in_a_row: 0, last: 0, seen: 0 };
+    /// Opens the breaker until a trial, or closes it, and clears all outcomes.
+    fn reset(&mut self, next_trial: Option<Instant>) {
+        *self = Self::new(next_trial, self.generation + 1);
     }
 }
 
 impl Pass<'_> {
     pub(crate) fn succeeded(self) {
-        self.heard(false);
+        self.record(false);
     }
 
     pub(crate) fn failed(self) {
-        self.heard(true);
+        self.record(true);
     }
 
-    fn heard(&self, failed: bool) {
+    fn record(&self, failed: bool) {
         let mut inner = self.breaker.lock();
         if inner.generation == self.generation {
-            inner.heard(failed);
+            inner.record(failed);
         }
     }
 }
@@ -140,7 +144,7 @@ impl Pass<'_> {
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.heard(true);
+            self.record(true);
         }
         let mut inner = self.breaker.lock();
         if self.trial && inner.generation == self.generation {
@@ -165,9 +169,9 @@ mod tests {
         if failed { pass.failed() } else { pass.succeeded() }
     }
 
-    fn opened() -> Breaker {
+    fn open_breaker() -> Breaker {
         let breaker = Breaker::new();
-        (0..IN_A_ROW).for_each(|_| call(&breaker, true));
+        (0..FAILURES_TO_OPEN).for_each(|_| call(&breaker, true));
         assert_eq!(breaker.state(), Open);
         breaker
     }
@@ -185,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn half_of_the_last_twenty_open_it_and_less_do_not() {
+    async fn ten_failures_of_the_last_twenty_open_it_and_nine_do_not() {
         let breaker = Breaker::new();
         // 9 of 19, then 9 of 20, then 10 of the last 20.
         (0..19).for_each(|index| call(&breaker, index % 2 == 1));
@@ -197,8 +201,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_lets_one_trial_through_each_second() {
-        let breaker = opened();
+    async fn an_open_breaker_allows_one_trial_per_second() {
+        let breaker = open_breaker();
         let mut trials = 0;
         for _ in 0..100 {
             advance(Duration::from_millis(100)).await;
@@ -215,58 +219,58 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_trial_that_succeeds_closes_it_and_all_is_forgotten() {
-        let breaker = opened();
-        advance(PAUSE).await;
+    async fn a_successful_trial_closes_it_and_clears_all_outcomes() {
+        let breaker = open_breaker();
+        advance(TRIAL_INTERVAL).await;
         assert_eq!(breaker.state(), HalfOpen);
         call(&breaker, false);
         assert_eq!(breaker.state(), Closed);
-        (1..IN_A_ROW).for_each(|_| call(&breaker, true));
+        (1..FAILURES_TO_OPEN).for_each(|_| call(&breaker, true));
         assert_eq!(breaker.state(), Closed);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_trial_that_is_given_up_or_never_ends_does_not_keep_the_next_one_waiting() {
-        let breaker = opened();
-        advance(PAUSE).await;
+    async fn a_trial_that_hangs_or_is_dropped_does_not_delay_the_next_one() {
+        let breaker = open_breaker();
+        advance(TRIAL_INTERVAL).await;
         let hangs = breaker.enter().unwrap();
         assert!(breaker.enter().is_none());
-        advance(PAUSE).await;
+        advance(TRIAL_INTERVAL).await;
         drop(breaker.enter().unwrap());
-        advance(PAUSE).await;
+        advance(TRIAL_INTERVAL).await;
         call(&breaker, false);
         assert_eq!(breaker.state(), Closed);
         hangs.failed();
-        assert_eq!(breaker.lock().in_a_row, 0, "word from before it closed");
+        assert_eq!(breaker.lock().consecutive_failures, 0, "the outcome is of an earlier generation");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn word_of_a_call_from_before_it_opened_does_not_close_it() {
+    async fn a_call_from_before_it_opened_does_not_close_it() {
         let breaker = Breaker::new();
         let early = breaker.enter().unwrap();
-        (0..IN_A_ROW).for_each(|_| call(&breaker, true));
+        (0..FAILURES_TO_OPEN).for_each(|_| call(&breaker, true));
         early.succeeded();
         assert_eq!(breaker.state(), Open);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_is_given_up_says_nothing() {
+    async fn a_dropped_call_has_no_outcome() {
         let breaker = Breaker::new();
         (0..100).for_each(|_| drop(breaker.enter().unwrap()));
-        assert_eq!((breaker.state(), breaker.lock().seen), (Closed, 0));
+        assert_eq!((breaker.state(), breaker.lock().outcome_count), (Closed, 0));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_sign_of_life_lets_the_next_question_through_and_that_one_decides() {
-        let breaker = opened();
-        breaker.alive();
+    async fn a_successful_probe_makes_the_next_question_a_trial() {
+        let breaker = open_breaker();
+        breaker.allow_trial();
         assert_eq!(breaker.state(), HalfOpen);
         call(&breaker, true);
         assert_eq!(breaker.state(), Open);
-        breaker.alive();
+        breaker.allow_trial();
         call(&breaker, false);
         assert_eq!(breaker.state(), Closed);
-        breaker.alive();
+        breaker.allow_trial();
         assert_eq!(breaker.state(), Closed);
     }
 }

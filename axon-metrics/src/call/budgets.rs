@@ -1,13 +1,15 @@
-//! How long questions may take.
+//! Budgets: how long questions, whole answers and calls to the shared cache may take.
 
 use std::time::Duration;
 
 use crate::source::{PerQuestion, QuestionKind};
 
-/// The longest budget: what can always be added to an instant.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// The longest budget. Added to any instant it gives an instant.
+const MAX_BUDGET: Duration = Duration::from_secs(24 * 3600);
 
-/// How long each kind of question may take, and a whole answer. More than a day each is taken for a day.
+/// How long each kind of question may take, its retry and its wait for a permit included; how long a whole answer may
+/// take; and how long a call to the shared cache may take. More than a day is taken as a day. With a budget of zero no
+/// call is made.
 /// ```
 /// use std::time::Duration;
 /// use axon_metrics::{Budgets, source::QuestionKind};
@@ -30,45 +32,45 @@ impl Default for Budgets {
 }
 
 impl Budgets {
-    /// Another budget for a kind of question. Defaults to 300 ms for the catalog (when its copy is too old), 800 ms for
-    /// behavior and ledger, 150 ms for realtime. The weeks before a promotion have 10 s; an answer waits for them no longer
-    /// than for the rest of the ledger.
+    /// Sets the budget of a kind of question. Defaults to 300 ms for the catalog, 800 ms for behavior and for the
+    /// ledger, 150 ms for realtime, and 10 s for the weeks before a promotion. An answer waits for those no longer than
+    /// the ledger's budget, and no longer than 150 ms after all other replies.
     #[must_use]
     pub fn with(mut self, kind: QuestionKind, budget: Duration) -> Self {
-        self.questions[kind] = budget.min(LONGEST);
+        self.questions[kind] = budget.min(MAX_BUDGET);
         self
     }
 
-    /// One budget for every kind of question, for the whole answer and for the shared cache.
+    /// The same budget for every kind of question, for a whole answer and for a call to the shared cache.
     #[must_use]
     pub fn all(budget: Duration) -> Self {
-        let budget = budget.min(LONGEST);
+        let budget = budget.min(MAX_BUDGET);
         Self { answer: budget, cache: budget, questions: PerQuestion::from_fn(|_| budget) }
     }
 
-    /// Another budget for the whole answer. Defaults to 1 s.
+    /// Sets the budget of a whole answer. Defaults to 1 s.
     #[must_use]
     pub fn with_answer(self, answer: Duration) -> Self {
-        Self { answer: answer.min(LONGEST), ..self }
+        Self { answer: answer.min(MAX_BUDGET), ..self }
     }
 
-    /// Another budget for each question to the shared cache. Defaults to 50 ms.
+    /// Sets the budget of each call to the shared cache. Defaults to 50 ms.
     #[must_use]
     pub fn with_cache(self, cache: Duration) -> Self {
-        Self { cache: cache.min(LONGEST), ..self }
+        Self { cache: cache.min(MAX_BUDGET), ..self }
     }
 
-    /// How long a question of this kind may take.
+    /// The budget of a kind of question.
     pub fn of(&self, kind: QuestionKind) -> Duration {
         self.questions[kind]
     }
 
-    /// How long a whole answer may take.
+    /// The budget of a whole answer.
     pub fn answer(&self) -> Duration {
         self.answer
     }
 
-    /// How long each question to the shared cache may take.
+    /// The budget of each call to the shared cache.
     pub fn cache(&self) -> Duration {
         self.cache
     }

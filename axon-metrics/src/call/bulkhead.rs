@@ -1,5 +1,5 @@
-//! A bulkhead: a bounded number of permits, and a queue that nobody enters who would not be served by the deadline.
-//! Lives elsewhere: what a permit is for (`admission`, `guard`), how many there are (`concurrency`).
+//! A bulkhead: a bounded number of permits, and a queue. A caller that could not finish by its deadline is refused at
+//! once. Lives elsewhere: what a permit is for (`admission`, `guard`), how many permits there are (`concurrency`).
 
 use std::{
     sync::{
@@ -14,10 +14,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// How much one more observation moves the average.
-const WEIGHT: f64 = 0.2;
+/// The share of the newest observation in the moving average of hold times.
+const NEWEST_SHARE: f64 = 0.2;
 
-/// Permits, and how long they are usually held. Clones share them.
+/// Permits, and how long they are held on average. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct Bulkhead {
     inner: Arc<Inner>,
@@ -28,53 +28,53 @@ struct Inner {
     free: Arc<Semaphore>,
     permits: usize,
     waiting: AtomicUsize,
-    /// Moving average of how long a permit is held; `None` before the first was given back.
-    held: Mutex<Option<Duration>>,
+    /// Moving average of how long a permit is held; `None` before the first one is returned.
+    hold_time: Mutex<Option<Duration>>,
 }
 
-/// No permit by the deadline.
+/// Refused: no permit by the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full {
-    /// How long it would have taken.
+    /// The estimated wait for a permit.
     pub(super) wait: Duration,
 }
 
 impl Bulkhead {
-    /// A bulkhead of so many permits, at least one.
+    /// A bulkhead with this number of permits, at least one.
     pub(super) fn new(permits: usize) -> Self {
         let permits = permits.clamp(1, Semaphore::MAX_PERMITS);
         let free = Arc::new(Semaphore::new(permits));
-        Self { inner: Arc::new(Inner { free, permits, waiting: AtomicUsize::new(0), held: Mutex::new(None) }) }
+        Self { inner: Arc::new(Inner { free, permits, waiting: AtomicUsize::new(0), hold_time: Mutex::new(None) }) }
     }
 
-    /// A permit by the deadline.
+    /// A permit, by the deadline.
     /// # Errors
-    /// [`Full`], at once, if by the queue and by how long permits are usually held the caller would not be done by then; and
-    /// at the deadline, if that estimate was wrong.
+    /// [`Full`], at once, if the length of the queue and the average hold time show that the caller would not finish by
+    /// the deadline; at the deadline, if that estimate was too low.
     pub(super) async fn enter(&self, deadline: Instant) -> Result<Permit, Full> {
         let inner = &self.inner;
         if let Ok(permit) = Arc::clone(&inner.free).try_acquire_owned() {
             return Ok(self.permit(permit));
         }
-        let queue = Queued::behind(inner);
-        let (wait, held) = self.expected(queue.place);
-        // Not every one is held as long as the others: a quarter more is allowed for.
-        let stay = held + held / 4;
-        if Instant::now() + wait + stay > deadline {
+        let entry = QueueEntry::new(inner);
+        let (wait, hold_time) = self.estimate(entry.position);
+        // Hold times vary: allow for a quarter more than the average.
+        let needed = hold_time + hold_time / 4;
+        if Instant::now() + wait + needed > deadline {
             return Err(Full { wait });
         }
         match timeout_at(deadline, Arc::clone(&inner.free).acquire_owned()).await {
-            // Held for less than it takes, a permit is lost for those who could use it.
-            Ok(Ok(_)) if Instant::now() + held > deadline => Err(Full { wait: wait.max(held) }),
+            // Too late for a whole call: leave the permit to a caller that has the time.
+            Ok(Ok(_)) if Instant::now() + hold_time > deadline => Err(Full { wait: wait.max(hold_time) }),
             Ok(Ok(permit)) => Ok(self.permit(permit)),
-            // Nobody closes the semaphore; and a queue that was slower than expected is not said to be fast.
-            Ok(Err(_)) | Err(_) => Err(Full { wait: wait.max(held) }),
+            // The semaphore is never closed, so this is the deadline: the estimate was too low, and is raised.
+            Ok(Err(_)) | Err(_) => Err(Full { wait: wait.max(hold_time) }),
         }
     }
 
-    /// How many permits are taken.
+    /// How many permits are in use.
     #[cfg(test)]
-    pub(super) fn taken(&self) -> usize {
+    pub(super) fn in_use(&self) -> usize {
         self.inner.permits - self.inner.free.available_permits()
     }
 
@@ -82,41 +82,41 @@ impl Bulkhead {
         Permit { since: Instant::now(), inner: Arc::clone(&self.inner), _permit: permit }
     }
 
-    /// How long the `place`-th in the queue waits, and how long it then stays, as a rule.
-    fn expected(&self, place: usize) -> (Duration, Duration) {
-        let held = self.inner.held().unwrap_or_default();
-        let turns = u32::try_from(place).unwrap_or(u32::MAX);
+    /// How long the caller at this position of the queue waits for a permit, and how long it then holds it, on average.
+    fn estimate(&self, position: usize) -> (Duration, Duration) {
+        let hold_time = self.inner.hold_time().unwrap_or_default();
+        let position = u32::try_from(position).unwrap_or(u32::MAX);
         let permits = u32::try_from(self.inner.permits).unwrap_or(u32::MAX);
-        (held.saturating_mul(turns) / permits, held)
+        (hold_time.saturating_mul(position) / permits, hold_time)
     }
 }
 
 impl Inner {
-    fn held(&self) -> Option<Duration> {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hold_time(&self) -> Option<Duration> {
+        *self.hold_time.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Somebody who waits for a permit, until they have one or are gone.
-struct Queued<'a> {
+/// A caller in the queue, until it has a permit or leaves.
+struct QueueEntry<'a> {
     inner: &'a Inner,
-    /// Which in the queue, from 1.
-    place: usize,
+    /// The position in the queue, from 1.
+    position: usize,
 }
 
-impl<'a> Queued<'a> {
-    fn behind(inner: &'a Inner) -> Self {
-        Self { inner, place: inner.waiting.fetch_add(1, Ordering::Relaxed) + 1 }
+impl<'a> QueueEntry<'a> {
+    fn new(inner: &'a Inner) -> Self {
+        Self { inner, position: inner.waiting.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 }
 
-impl Drop for Queued<'_> {
+impl Drop for QueueEntry<'_> {
     fn drop(&mut self) {
         self.inner.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// The right to go on. Dropping it gives it back.
+/// A permit. Dropping it returns it.
 #[derive(Debug)]
 pub(super) struct Permit {
     since: Instant,
@@ -126,9 +126,10 @@ pub(super) struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let now = self.since.elapsed();
-        let mut held = self.inner.held.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = Some(held.map_or(now, |before| before.mul_f64(1.0 - WEIGHT) + now.mul_f64(WEIGHT)));
+        let newest = self.since.elapsed();
+        let mut average = self.inner.hold_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let mean = |old: Duration| old.mul_f64(1.0 - NEWEST_SHARE) + newest.mul_f64(NEWEST_SHARE);
+        *average = Some(average.map_or(newest, mean));
     }
 }
 
@@ -144,50 +145,50 @@ mod tests {
         Instant::now() + MS(ms)
     }
 
-    /// Permits of which each is known to be held for so long.
-    async fn held_for(bulkhead: usize, held: Duration) -> Bulkhead {
-        let bulkhead = Bulkhead::new(bulkhead);
-        let place = bulkhead.enter(within(0)).await;
-        sleep(held).await;
-        drop(place);
+    /// A bulkhead whose average hold time is known.
+    async fn bulkhead(permits: usize, hold_time: Duration) -> Bulkhead {
+        let bulkhead = Bulkhead::new(permits);
+        let permit = bulkhead.enter(within(0)).await;
+        sleep(hold_time).await;
+        drop(permit);
         bulkhead
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_free_place_is_had_at_once_even_after_the_deadline() {
+    async fn a_free_permit_is_given_at_once_even_after_the_deadline() {
         let bulkhead = Bulkhead::new(1);
         assert!(bulkhead.enter(Instant::now()).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_place_that_is_given_back_goes_to_who_waits() {
+    async fn a_returned_permit_goes_to_the_queue() {
         let bulkhead = Bulkhead::new(1);
-        let place = bulkhead.enter(within(0)).await;
-        let waits = tokio::spawn({
+        let permit = bulkhead.enter(within(0)).await;
+        let waiter = tokio::spawn({
             let bulkhead = bulkhead.clone();
             async move { bulkhead.enter(within(100)).await.is_ok() }
         });
         sleep(MS(50)).await;
-        drop(place);
-        assert!(waits.await.is_ok_and(|entered| entered));
-        assert_eq!(bulkhead.taken(), 0);
+        drop(permit);
+        assert!(waiter.await.is_ok_and(|entered| entered));
+        assert_eq!(bulkhead.in_use(), 0);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_is_refused_at_the_deadline() {
+    async fn a_waiting_caller_is_refused_at_its_deadline() {
         let bulkhead = Bulkhead::new(1);
-        let _place = bulkhead.enter(within(0)).await;
+        let _permit = bulkhead.enter(within(0)).await;
         let began = Instant::now();
         assert!(bulkhead.enter(within(100)).await.is_err());
         assert!((MS(100)..MS(102)).contains(&began.elapsed()), "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_would_wait_in_vain_is_refused_at_once() {
-        let bulkhead = held_for(2, MS(80)).await;
+    async fn a_caller_that_could_not_finish_in_time_is_refused_at_once() {
+        let bulkhead = bulkhead(2, MS(80)).await;
         let _both = (bulkhead.enter(within(0)).await, bulkhead.enter(within(0)).await);
         let began = Instant::now();
-        // The first in the queue waits 40 ms, and stays 80.
+        // The first in the queue waits 40 ms, and needs 80 ms.
         assert_eq!(bulkhead.enter(within(119)).await.err(), Some(Full { wait: MS(40) }));
         assert_eq!(began.elapsed(), Duration::ZERO);
         let first = tokio::spawn({
@@ -200,28 +201,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_comes_to_a_place_too_late_leaves_it_to_the_next() {
-        let bulkhead = held_for(1, MS(40)).await;
-        let place = bulkhead.enter(within(0)).await;
+    async fn a_permit_that_comes_too_late_is_left_to_the_next_caller() {
+        let bulkhead = bulkhead(1, MS(40)).await;
+        let permit = bulkhead.enter(within(0)).await;
         let late = tokio::spawn({
             let bulkhead = bulkhead.clone();
             async move { bulkhead.enter(within(100)).await.err() }
         });
         sleep(MS(80)).await;
-        drop(place);
+        drop(permit);
         assert_eq!(late.await.unwrap(), Some(Full { wait: MS(40) }));
-        assert_eq!(bulkhead.taken(), 0);
+        assert_eq!(bulkhead.in_use(), 0);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_gone_is_no_longer_in_the_queue() {
-        let bulkhead = held_for(1, MS(40)).await;
-        let place = bulkhead.enter(within(0)).await;
+    async fn a_caller_that_leaves_is_removed_from_the_queue() {
+        let bulkhead = bulkhead(1, MS(40)).await;
+        let permit = bulkhead.enter(within(0)).await;
         for _ in 0..10 {
-            let waits = tokio::time::timeout(MS(1), bulkhead.enter(within(1_000))).await;
-            assert!(waits.is_err());
+            let waiter = tokio::time::timeout(MS(1), bulkhead.enter(within(1_000))).await;
+            assert!(waiter.is_err());
         }
-        drop(place);
+        drop(permit);
         assert_eq!(bulkhead.inner.waiting.load(Ordering::Relaxed), 0);
         assert!(bulkhead.enter(within(0)).await.is_ok());
     }

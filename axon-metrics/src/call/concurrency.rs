@@ -1,11 +1,13 @@
-//! How many questions each store is asked at once.
+//! The sizes of the bulkheads.
 
 use crate::source::{PerQuestion, QuestionKind};
 
-/// The sizes of the bulkheads: how many questions of each kind are asked at once, so that a store that hangs holds no more
-/// than its share. What is asked above that waits within its time, or is not asked.
+/// The sizes of the bulkheads: how many questions of each kind are asked at once, so that a store that hangs holds a
+/// bounded number of tasks and connections. Further questions wait for a permit within their budget, or are refused at
+/// once if they could not be answered in time.
 ///
-/// Of a store with a pool of connections: no more than the pool has. The ledger takes two for a question about sales.
+/// For a store with a connection pool, choose no more than the pool's size. A ledger question about sales takes two
+/// connections.
 /// ```
 /// use axon_metrics::{Concurrency, source::QuestionKind};
 /// let concurrency = Concurrency::default().with(QuestionKind::Ledger, 3);
@@ -23,15 +25,15 @@ impl Default for Concurrency {
 }
 
 impl Concurrency {
-    /// Another number for a kind of question. Defaults to 2 for the catalog, 8 for behavior, 5 for the ledger, 32 for
-    /// realtime, 2 for the weeks before a promotion.
+    /// Sets the number of permits for a kind of question; 0 is taken as 1. Defaults to 2 for the catalog, 8 for
+    /// behavior, 5 for the ledger, 32 for realtime, 2 for the weeks before a promotion.
     #[must_use]
     pub fn with(mut self, kind: QuestionKind, permits: usize) -> Self {
         self.questions[kind] = permits;
         self
     }
 
-    /// How many questions of this kind are asked at once.
+    /// The number of permits for a kind of question, as set.
     pub fn of(&self, kind: QuestionKind) -> usize {
         self.questions[kind]
     }

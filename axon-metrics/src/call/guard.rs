@@ -1,9 +1,9 @@
-//! What stands between the dashboard and its stores, so that one in trouble costs neither the others nor itself more.
-//! Lives here: how one question is put through: whether it is asked at all, when, and whether once more. Lives elsewhere:
-//! what is asked, and what becomes of the answer.
+//! The guard of a store: circuit breaker, bulkhead and retry around each question, so that a failing store neither
+//! delays the other facts nor gets more load. Lives here: whether a question is asked, when, and whether it is retried.
+//! Lives elsewhere: which question is asked, and what is done with the answer.
 //!
-//! Each kind of question to a store has a circuit breaker and a bulkhead of its own: rights that are missing in one table,
-//! or one heavy statement, say nothing of the store's other facts. Retries are counted per store.
+//! Each kind of question to a store has its own circuit breaker and bulkhead: a missing right on one table, or one slow
+//! statement, does not affect the store's other facts. The retry budget is shared by all questions to a store.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -22,12 +22,12 @@ use crate::{
     source::{BreakerState, PerQuestion, PerSource, QuestionKind, SourceError, SourceOutcome},
 };
 
-/// What stands before one kind of question to a store.
+/// The circuit breaker, bulkhead and retry budget of one kind of question to a store.
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) name: &'static str,
     pub(crate) kind: QuestionKind,
-    /// The time a question of this kind has when nothing else has taken of it.
+    /// The full budget of a question of this kind. A call may have less, if its answer's deadline is near.
     budget: Duration,
     breaker: Breaker,
     bulkhead: Bulkhead,
@@ -36,22 +36,22 @@ pub(crate) struct Guard {
     log_limiter: LogLimiter,
 }
 
-/// A question that was not answered.
+/// A call that failed, or was refused.
 #[derive(Debug)]
 pub(crate) struct CallFailure {
     pub(crate) error: SourceError,
     pub(crate) outcome: SourceOutcome,
 }
 
-/// A source that did not answer within its budget.
+/// The call did not end within its budget.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer within {} ms", .0.as_millis())]
-struct TooSlow(Duration);
+struct TimedOut(Duration);
 
-/// A store that is not asked, since it failed again and again.
+/// The call was refused, since the circuit breaker is open.
 #[derive(Debug, thiserror::Error)]
-#[error("it failed too often, and is not asked for now")]
-struct NotAsked;
+#[error("circuit breaker open: not asked until the next trial")]
+struct BreakerOpen;
 
 impl From<SourceError> for CallFailure {
     fn from(error: SourceError) -> Self {
@@ -69,13 +69,13 @@ impl From<SourceError> for CallFailure {
 /// One guard for each kind of question.
 pub(crate) type Guards = PerQuestion<Arc<Guard>>;
 
-/// Guards for the sources of these names. The questions to one store share its budget of retries.
+/// Guards for the sources of these names. Sources of one name share a retry budget.
 pub(crate) fn guards(names: PerSource<&'static str>, budgets: &Budgets, concurrency: &Concurrency) -> Guards {
     let mut stores: Vec<(&str, Arc<RetryBudget>)> = Vec::new();
     PerQuestion::from_fn(|kind| {
         let name = names[kind.source()];
-        let known = stores.iter().find(|(store, _)| *store == name).map(|(_, retries)| Arc::clone(retries));
-        let retries = known.unwrap_or_else(|| {
+        let shared = stores.iter().find(|(store, _)| *store == name).map(|(_, retries)| Arc::clone(retries));
+        let retries = shared.unwrap_or_else(|| {
             let retries = Arc::new(RetryBudget::new());
             stores.push((name, Arc::clone(&retries)));
             retries
@@ -93,8 +93,8 @@ pub(crate) fn guards(names: PerSource<&'static str>, budgets: &Budgets, concurre
 }
 
 impl Guard {
-    /// Puts a question within a budget; the source is given what is left of it. Where the connection is lost, and nothing
-    /// is known to be wrong with the question, it is put once more.
+    /// Asks a question within a budget. The wait for a permit counts; the source gets the rest. A lost connection is
+    /// retried once, since it says nothing about the question.
     pub(crate) async fn ask<T, F>(
         &self,
         budget: Duration,
@@ -105,59 +105,59 @@ impl Guard {
     {
         let deadline = Instant::now() + budget;
         if self.breaker.refuses() {
-            return Err(self.not_asked());
+            return Err(self.breaker_open());
         }
-        let Ok(_place) = self.bulkhead.enter(deadline).await else { return Err(self.crowded()) };
+        let Ok(_permit) = self.bulkhead.enter(deadline).await else { return Err(self.shed()) };
         let _in_flight = observe::InFlight::new(self.name, self.kind);
-        // While it waited for its place others may have found out that it is in vain.
-        let Some(pass) = self.breaker.enter() else { return Err(self.not_asked()) };
-        self.retries.called();
-        let first = self.once(pass, budget, deadline, &mut question).await;
+        // The breaker may have opened during the wait for a permit.
+        let Some(pass) = self.breaker.enter() else { return Err(self.breaker_open()) };
+        self.retries.add_call();
+        let first = self.call_once(pass, budget, deadline, &mut question).await;
         match first {
             Err(failed) if failed.outcome == SourceOutcome::Lost => {
-                let Some(pass) = self.again(deadline).await else { return Err(failed) };
+                let Some(pass) = self.await_retry(deadline).await else { return Err(failed) };
                 observe::retried(self.name);
-                self.once(pass, budget, deadline, &mut question).await
+                self.call_once(pass, budget, deadline, &mut question).await
             }
             first => first,
         }
     }
 
-    /// Asks whether the store is there. Nothing refuses that: it is what tells that it is well again.
+    /// Probes the store. A probe is never refused, since its success is what allows the next trial.
     pub(crate) async fn probe<T>(
         &self,
         budget: Duration,
         probe: impl Future<Output = Result<T, SourceError>>,
     ) -> Result<T, CallFailure> {
-        let probed = timeout_at(Instant::now() + budget, probe).await;
-        let probed = probed.unwrap_or_else(|_| Err(self.too_slow(budget)))?;
-        self.breaker.alive();
-        self.tell_breaker();
-        Ok(probed)
+        let result = timeout_at(Instant::now() + budget, probe).await;
+        let result = result.unwrap_or_else(|_| Err(self.timed_out(budget)))?;
+        self.breaker.allow_trial();
+        self.observe_breaker();
+        Ok(result)
     }
 
-    /// How it stands with the breaker.
+    /// The state of the circuit breaker.
     pub(crate) fn breaker(&self) -> BreakerState {
         self.breaker.state()
     }
 
-    /// An answer that did not come within its budget.
-    pub(crate) fn too_slow(&self, budget: Duration) -> SourceError {
-        SourceError::Unavailable { source_name: self.name.into(), source: TooSlow(budget).into() }
+    /// The error of a call that did not end within its budget.
+    pub(crate) fn timed_out(&self, budget: Duration) -> SourceError {
+        SourceError::Unavailable { source_name: self.name.into(), source: TimedOut(budget).into() }
     }
 
-    /// A failure. `Some` if it is to be logged, with how many were left out since the last time.
-    pub(crate) fn failed(&self, outcome: SourceOutcome) -> Option<u64> {
+    /// Records a failure. `Some` if it should be logged, with the number of failures left out since the last line.
+    pub(crate) fn log_failure(&self, outcome: SourceOutcome) -> Option<u64> {
         self.log_limiter.failure(outcome)
     }
 
-    /// An answer. `Some` if it is to be logged that the store answers again, with how long it did not.
-    pub(crate) fn answered(&self) -> Option<Duration> {
+    /// Records an answer. `Some` if it should be logged as the recovery, with the length of the outage.
+    pub(crate) fn log_answer(&self) -> Option<Duration> {
         self.log_limiter.answer()
     }
 
-    /// One call, and what it says of the store.
-    async fn once<T, F>(
+    /// Makes one call, and records its outcome in the circuit breaker.
+    async fn call_once<T, F>(
         &self,
         pass: Pass<'_>,
         budget: Duration,
@@ -167,25 +167,25 @@ impl Guard {
     where
         F: Future<Output = Result<T, SourceError>>,
     {
-        self.tell_breaker();
+        self.observe_breaker();
         let left = deadline.saturating_duration_since(Instant::now());
-        let called = match left.is_zero() {
+        let result = match left.is_zero() {
             true => None,
             false => timeout_at(deadline, question(left)).await.ok(),
         };
-        match &called {
+        match &result {
             Some(Ok(_)) => pass.succeeded(),
-            // That a store cannot do it in a fraction of its time is not its fault, whoever finds that out: adapters keep
-            // the time, too.
+            // A time-out after less than half of the full budget is not held against the store. Adapters time calls
+            // themselves, so their `Unavailable` may be such a time-out, too.
             None | Some(Err(SourceError::Unavailable { .. })) if left < self.budget / 2 => drop(pass),
             None | Some(Err(_)) => pass.failed(),
         }
-        self.tell_breaker();
-        Ok(called.unwrap_or_else(|| Err(self.too_slow(budget)))?)
+        self.observe_breaker();
+        Ok(result.unwrap_or_else(|| Err(self.timed_out(budget)))?)
     }
 
-    /// Waits for the moment to ask once more, if that makes sense.
-    async fn again(&self, deadline: Instant) -> Option<Pass<'_>> {
+    /// Waits for the pause before a retry; `None` if there is no time, no retry budget, or the circuit breaker is open.
+    async fn await_retry(&self, deadline: Instant) -> Option<Pass<'_>> {
         let pause = retry::pause(deadline.saturating_duration_since(Instant::now()), fastrand::f64())?;
         if self.breaker.refuses() || !self.retries.take() {
             return None;
@@ -194,16 +194,16 @@ impl Guard {
         self.breaker.enter()
     }
 
-    fn not_asked(&self) -> CallFailure {
-        let error = SourceError::Unavailable { source_name: self.name.into(), source: NotAsked.into() };
+    fn breaker_open(&self) -> CallFailure {
+        let error = SourceError::Unavailable { source_name: self.name.into(), source: BreakerOpen.into() };
         CallFailure { error, outcome: SourceOutcome::Open }
     }
 
-    fn crowded(&self) -> CallFailure {
+    fn shed(&self) -> CallFailure {
         CallFailure { error: SourceError::Overloaded { source_name: self.name.into() }, outcome: SourceOutcome::Shed }
     }
 
-    fn tell_breaker(&self) {
+    fn observe_breaker(&self) {
         observe::breaker(self.name, self.kind, self.breaker.state());
     }
 }

@@ -1,5 +1,5 @@
-//! Which failures of a store are logged: the first of each kind at once, further ones at most every ten seconds, and once that
-//! it answers again.
+//! Limits the log lines about failures: the first of each kind is logged at once, further ones at most every ten
+//! seconds, and the recovery once.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -10,12 +10,12 @@ use tokio::time::Instant;
 
 use crate::source::SourceOutcome;
 
-/// How often a kind of failure is logged at most.
+/// The least time between two log lines of one kind of failure.
 const LOG_EVERY: Duration = Duration::from_secs(10);
-/// How long there must have been no failure before it is over.
+/// The time without a failure after which an answer is logged as the recovery.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What was logged of one kind of question to a store.
+/// Decides which outcomes of one kind of question to a store are logged.
 #[derive(Debug)]
 pub(crate) struct LogLimiter {
     inner: Mutex<Inner>,
@@ -23,10 +23,11 @@ pub(crate) struct LogLimiter {
 
 #[derive(Debug, Default)]
 struct Inner {
-    kinds: [Option<Instant>; SourceOutcome::ALL.len()],
+    /// When each kind of failure was last logged.
+    logged_at: [Option<Instant>; SourceOutcome::ALL.len()],
     left_out: u64,
-    /// The first and the last failure of those that are going on.
-    failing: Option<(Instant, Instant)>,
+    /// The first and the last failure since the last recovery.
+    outage: Option<(Instant, Instant)>,
 }
 
 impl LogLimiter {
@@ -34,26 +35,26 @@ impl LogLimiter {
         Self { inner: Mutex::default() }
     }
 
-    /// A failure. `Some` if it is to be logged, with how many were left out since the last that was.
+    /// Records a failure. `Some` if it should be logged, with the number of failures left out since the last line.
     pub(crate) fn failure(&self, outcome: SourceOutcome) -> Option<u64> {
         let now = Instant::now();
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = inner.failing.map_or(now, |(since, _)| since);
-        inner.failing = Some((since, now));
-        let kind = &mut inner.kinds[outcome as usize];
-        if kind.is_some_and(|logged| now.duration_since(logged) < LOG_EVERY) {
+        let since = inner.outage.map_or(now, |(since, _)| since);
+        inner.outage = Some((since, now));
+        let logged_at = &mut inner.logged_at[outcome as usize];
+        if logged_at.is_some_and(|logged| now.duration_since(logged) < LOG_EVERY) {
             inner.left_out += 1;
             return None;
         }
-        *kind = Some(now);
+        *logged_at = Some(now);
         Some(std::mem::take(&mut inner.left_out))
     }
 
-    /// An answer. `Some` if it is to be logged that the store answers again, with how long it did not.
+    /// Records an answer. `Some` if it should be logged as the recovery, with the length of the outage.
     pub(crate) fn answer(&self) -> Option<Duration> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, last) = inner.failing.filter(|(_, last)| last.elapsed() >= QUIET)?;
-        inner.failing = None;
+        let (since, last) = inner.outage.filter(|(_, last)| last.elapsed() >= QUIET)?;
+        inner.outage = None;
         Some(last.duration_since(since))
     }
 }
@@ -67,7 +68,7 @@ mod tests {
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
     #[tokio::test(start_paused = true)]
-    async fn a_kind_of_failure_is_told_each_ten_seconds_with_how_many_were_left_out() {
+    async fn a_kind_of_failure_is_logged_every_ten_seconds_with_a_count() {
         let log_limiter = LogLimiter::new();
         let mut lines = Vec::new();
         for _ in 0..250 {
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn another_kind_of_failure_is_told_at_once() {
+    async fn another_kind_of_failure_is_logged_at_once() {
         let log_limiter = LogLimiter::new();
         assert_eq!(log_limiter.failure(SourceOutcome::Lost), Some(0));
         assert_eq!(log_limiter.failure(SourceOutcome::Lost), None);
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn recovery_is_told_once_and_not_while_answers_and_failures_take_turns() {
+    async fn recovery_is_logged_once_and_not_between_failures() {
         let log_limiter = LogLimiter::new();
         assert_eq!(log_limiter.answer(), None);
         for _ in 0..100 {

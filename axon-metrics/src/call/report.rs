@@ -1,4 +1,4 @@
-//! How one question to a source went: freshness, precision, gaps.
+//! The report of one question to a source: status, time, completeness and precision.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     vocabulary::{Catalog, Timestamp},
 };
 
-/// How one question to a source went; becomes a [`SourceState`].
+/// The report of one question to a source, from which the answer's `SourceState` is made.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceReport {
     pub(crate) name: &'static str,
@@ -33,20 +33,20 @@ impl SourceReport {
         self
     }
 
-    /// Not asked, since too many were asking already.
+    /// Sets whether the source was not asked, since its bulkhead was full.
     pub(crate) fn shed(mut self, shed: bool) -> Self {
         self.shed = shed;
         self
     }
 
-    /// A catalog read at this instant.
+    /// Adds when the catalog was read.
     pub(crate) fn read_at(mut self, instant: Timestamp) -> Self {
         self.as_of = Some(instant);
         self.precision = Some(Precision::Exact);
         self
     }
 
-    /// How it went, once the source has answered.
+    /// The outcome of a source that answered.
     pub(crate) fn outcome(&self) -> SourceOutcome {
         match self.status {
             SourceStatus::Ok => SourceOutcome::Ok,
@@ -55,15 +55,15 @@ impl SourceReport {
         }
     }
 
-    /// Tells how old what the source said is at this instant.
+    /// Observes the age of the facts at this instant.
     pub(crate) fn observe_age(&self, as_of: Timestamp) {
         if let Some(complete_to) = self.as_of {
             observe::data_age(self.name, self.kind, as_of - complete_to);
         }
     }
 
-    /// A ledger that did not tell what came before the promotion has told a part only.
-    pub(crate) fn look_at_history(&mut self, history: &HistoryFact) {
+    /// Adds the history, which is asked for separately: a ledger that answers without it is partial.
+    pub(crate) fn include_history(&mut self, history: &HistoryFact) {
         if self.kind == SourceKind::Ledger
             && self.status == SourceStatus::Ok
             && matches!(history, Err(Missing::Unavailable(_)))
@@ -72,7 +72,7 @@ impl SourceReport {
         }
     }
 
-    fn look_at<T>(&mut self, fact: &Fact<T>) {
+    fn include<T>(&mut self, fact: &Fact<T>) {
         match fact {
             Ok(measured) => {
                 self.as_of = Some(self.as_of.map_or(measured.complete_to, |oldest| oldest.min(measured.complete_to)));
@@ -87,41 +87,41 @@ impl SourceReport {
     }
 }
 
-/// What a source said, as far as its report tells of it: freshness, precision and gaps.
+/// Facts that fill in the report: how far they are complete, their precision, and what is missing.
 pub(crate) trait Describe {
     fn describe(&self, report: &mut SourceReport);
 }
 
 impl Describe for BehaviorFacts {
     fn describe(&self, report: &mut SourceReport) {
-        self.steps.all().for_each(|fact| report.look_at(fact));
-        self.series.iter().for_each(|fact| report.look_at(fact));
-        self.active.iter().for_each(|fact| report.look_at(fact));
+        self.steps.all().for_each(|fact| report.include(fact));
+        self.series.iter().for_each(|fact| report.include(fact));
+        self.active.iter().for_each(|fact| report.include(fact));
     }
 }
 
 impl Describe for LedgerFacts {
     fn describe(&self, report: &mut SourceReport) {
-        self.steps.all().for_each(|fact| report.look_at(fact));
+        self.steps.all().for_each(|fact| report.include(fact));
         if let Some(sales) = &self.sales {
-            report.look_at(&sales.promotion);
-            report.look_at(&sales.regular);
-            report.look_at(&sales.others);
+            report.include(&sales.promotion);
+            report.include(&sales.regular);
+            report.include(&sales.others);
         }
-        self.history.iter().for_each(|fact| report.look_at(fact));
+        self.history.iter().for_each(|fact| report.include(fact));
     }
 }
 
 impl Describe for RealtimeFacts {
     fn describe(&self, report: &mut SourceReport) {
         for (_, slots) in &self.slots {
-            report.look_at(&slots.stock);
-            report.look_at(&slots.members);
+            report.include(&slots.stock);
+            report.include(&slots.members);
         }
     }
 }
 
-/// Whole or not at all.
+/// A catalog is never partial.
 impl Describe for Catalog {
     fn describe(&self, _: &mut SourceReport) {}
 }

@@ -1,18 +1,18 @@
-//! Asking once more: how often all in all, and after which pause.
+//! Retries: how many a store may get, and the pause before one.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-/// A retry for each so many calls,
-const CALLS: u32 = 10;
-/// and so many in a burst.
-const BURST: u32 = 10;
-/// The longest pause before it.
-const PAUSE: Duration = Duration::from_millis(50);
+/// This many calls earn one retry.
+const CALLS_PER_RETRY: u32 = 10;
+/// The most retries that are saved up.
+const MAX_BURST: u32 = 10;
+/// The longest pause before a retry.
+const MAX_PAUSE: Duration = Duration::from_millis(50);
 
-/// The retries of a store: at most a tenth of its calls, but for a burst. In tenths of a retry.
+/// The retry budget of a store, in tenths of a retry. Retries are at most a tenth of the calls, and a burst.
 #[derive(Debug)]
 pub(super) struct RetryBudget {
     tenths: Mutex<u32>,
@@ -20,28 +20,28 @@ pub(super) struct RetryBudget {
 
 impl RetryBudget {
     pub(super) fn new() -> Self {
-        Self { tenths: Mutex::new(BURST * CALLS) }
+        Self { tenths: Mutex::new(MAX_BURST * CALLS_PER_RETRY) }
     }
 
-    /// A call was made that is no retry.
-    pub(super) fn called(&self) {
+    /// Adds a call that is no retry.
+    pub(super) fn add_call(&self) {
         let mut tenths = self.tenths.lock().unwrap_or_else(PoisonError::into_inner);
-        *tenths = (*tenths + 1).min(BURST * CALLS);
+        *tenths = (*tenths + 1).min(MAX_BURST * CALLS_PER_RETRY);
     }
 
-    /// Whether one more may be made; then it is taken for made.
+    /// Whether a retry may be made. If so, it is subtracted from the budget.
     pub(super) fn take(&self) -> bool {
         let mut tenths = self.tenths.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = tenths.checked_sub(CALLS);
+        let left = tenths.checked_sub(CALLS_PER_RETRY);
         *tenths = left.unwrap_or(*tenths);
         left.is_some()
     }
 }
 
-/// How long to wait, by a random number in `0.0..1.0`, so that those who were cut off together do not come back together;
-/// `None` if there is no time left to ask again.
+/// The pause before a retry: a random share, `0.0..1.0`, of the longest one, so that callers which lost their
+/// connections together do not retry together. `None` if no time is left.
 pub(super) fn pause(left: Duration, random: f64) -> Option<Duration> {
-    let pause = PAUSE.min(left / 2).mul_f64(random);
+    let pause = MAX_PAUSE.min(left / 2).mul_f64(random);
     (!left.is_zero()).then_some(pause)
 }
 
@@ -50,19 +50,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenth_of_the_calls_may_be_repeated_but_for_a_burst() {
+    fn a_tenth_of_the_calls_and_a_burst_may_be_retried() {
         let budget = RetryBudget::new();
         let retries = (0..1_000).filter(|_| {
-            budget.called();
+            budget.add_call();
             budget.take()
         });
         assert!((109..=110).contains(&retries.count()));
-        (0..1_000).for_each(|_| budget.called());
-        assert_eq!((0..100).filter(|_| budget.take()).count(), 10, "what is not used is not saved up");
+        (0..1_000).for_each(|_| budget.add_call());
+        assert_eq!((0..100).filter(|_| budget.take()).count(), 10, "no more than a burst is saved up");
     }
 
     #[test]
-    fn a_pause_is_anything_up_to_its_longest_and_leaves_time_to_ask() {
+    fn a_pause_is_bounded_and_leaves_time_for_the_retry() {
         let ms = Duration::from_millis;
         assert_eq!(pause(ms(800), 0.0), Some(ms(0)));
         assert_eq!(pause(ms(800), 0.5), Some(ms(25)));

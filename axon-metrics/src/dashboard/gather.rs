@@ -40,7 +40,7 @@ pub(super) async fn gather(
         Some((None, _)) => Err(Missing::NoBaseline),
         None => Err(absent),
     };
-    reports.iter_mut().for_each(|report| report.look_at_history(&history));
+    reports.iter_mut().for_each(|report| report.include_history(&history));
     reports.iter().for_each(|report| report.observe_age(input.as_of));
     (plan.merge(input, replies, history), reports)
 }

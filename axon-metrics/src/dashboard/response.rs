@@ -9,7 +9,7 @@ use super::{
     staleness::WidgetView,
 };
 use crate::{
-    call::SOONEST,
+    call::MIN_RETRY_AFTER,
     keep::{CatalogLookup, WidgetJson, later},
     source::SourceStatus,
     vocabulary::{ResolvedScope, Timestamp},
@@ -47,7 +47,7 @@ pub(super) fn respond(
     if widgets.values().all(|state| state.status == WidgetStatus::Unavailable) {
         let mut lost = sources.iter().filter(|source| source.status == SourceStatus::Unavailable).peekable();
         return Err(if lost.peek().is_some() && lost.all(|source| source.shed) {
-            AnswerError::Overloaded { retry_after: SOONEST }
+            AnswerError::Overloaded { retry_after: MIN_RETRY_AFTER }
         } else {
             AnswerError::Unavailable { sources }
         });

@@ -114,7 +114,7 @@ macro_rules! fact_sources {
                         let kind = QuestionKind::$kind;
                         let (guard, budget) = (&guards[kind], budgets.of(kind));
                         reports.push(SourceReport::new(guard.name, kind.source(), budget).failed());
-                        Missing::Unavailable(Arc::new(guard.too_slow(budget)))
+                        Missing::Unavailable(Arc::new(guard.timed_out(budget)))
                     } else {
                         absent.clone()
                     })

@@ -1,5 +1,5 @@
-//! Cache keys of widgets: `dashboard:{c|a}{id}:{widget}:{from}-{to|open}:{hash}`. Readable, and equal only for figures with the
-//! same meaning. They never hold the id of a user or a session.
+//! Cache keys of widgets: `dashboard:{c|a}{id}:{widget}:{from}-{to|open}:{hash}`. Readable, and equal only for figures
+//! with the same meaning. They never hold the id of a user or a session.
 //!
 //! The widget `realtime` has no range: its key holds `now` in place of a start.
 

@@ -1,4 +1,5 @@
-//! The question for the weeks before a promotion. It is separate from the question of an answer, with a budget of its own.
+//! The question for the weeks before a promotion. It is separate from the question of an answer, with a budget of its
+//! own.
 
 use std::{sync::Arc, time::Duration};
 

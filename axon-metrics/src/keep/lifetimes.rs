@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::Timestamp;
 
-/// Times to live of cached widgets, by the range of their figures. Zero is none; a time too long for the calendar never ends.
+/// Times to live of cached widgets, by the range of their figures. Zero is none; a time too long for the calendar never
+/// ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
     /// Time to live of live figures, of open ranges, and of ended ranges until their store is complete. Answers have a
-    /// resolution of one second, so a positive time below 1 s is raised to 1 s, and jitter never shortens it below that.
-    /// Defaults to 1 s.
+    /// resolution of one second, so a positive time below 1 s is raised to 1 s, and jitter never shortens it below
+    /// that. Defaults to 1 s.
     pub live: Duration,
     /// Time to live of ranges that have ended. Defaults to 5 min.
     pub over: Duration,
@@ -17,24 +18,25 @@ pub struct Lifetimes {
     pub settled: Duration,
     /// How late an event may be recorded and still change a range that has ended. Defaults to 72 h.
     pub lateness: Duration,
-    /// Stale-while-revalidate: how long past their time to live figures are used while new ones are loaded. Defaults to 1 s.
+    /// Stale-while-revalidate: how long past their time to live figures are used while new ones are loaded. Defaults to
+    /// 1 s.
     pub refresh: Duration,
-    /// Stale-if-error, with the status `stale`: the greatest age of live figures, and the time past their time to live of
-    /// figures of ranges that have ended. Defaults to 15 min.
+    /// Stale-if-error, with the status `stale`: the greatest age of live figures, and the time past their time to live
+    /// of figures of ranges that have ended. Defaults to 15 min.
     pub stale: Duration,
     /// Time to live of the weeks before a promotion; older ones are used while they are read again. Defaults to 1 h.
     pub history: Duration,
     /// The greatest age of the weeks before a promotion while the ledger does not answer. Defaults to 24 h.
     pub history_stale: Duration,
     /// The most percent by which the time to live of a widget is shortened or lengthened, so that scopes do not expire
-    /// together. The cache key decides by how much, so it is always the same for a widget. More than 100 is taken as 100.
-    /// Defaults to 10.
+    /// together. The cache key decides by how much, so it is always the same for a widget. More than 100 is taken as
+    /// 100. Defaults to 10.
     pub jitter_percent: u8,
 }
 
 impl Lifetimes {
-    /// Nothing is cached: each answer asks the sources, and no two answers share a load. The HTTP router still answers equal
-    /// requests that are in progress at the same time with one answer.
+    /// Nothing is cached: each answer asks the sources, and no two answers share a load. The HTTP router still answers
+    /// equal requests that are in progress at the same time with one answer.
     pub const fn none() -> Self {
         let none = Duration::ZERO;
         Self {
@@ -114,8 +116,8 @@ impl Lifetimes {
         *self == Self { history, history_stale, jitter_percent, ..Self::none() }
     }
 
-    /// Until when figures of `as_of` are used. Times count from that instant and not from the end of the load, so that the
-    /// age of figures is bounded however long the load took.
+    /// Until when figures of `as_of` are used. Times count from that instant and not from the end of the load, so that
+    /// the age of figures is bounded however long the load took.
     pub(crate) fn validity(&self, range: RangeState, as_of: Timestamp, jitter: Jitter) -> Validity {
         let time = match range {
             RangeState::Live => self.live,

@@ -13,8 +13,8 @@ const DEFAULT_MAX_BYTES: u64 = 64 << 20;
 /// The usual size of an entry. With the bound it gives the expected number of entries.
 const USUAL_BYTES: u64 = 2 << 10;
 
-/// A [`DashboardCache`] in memory, bounded in bytes; each entry expires after its time to live. It never fails. Clones share
-/// their entries.
+/// A [`DashboardCache`] in memory, bounded in bytes; each entry expires after its time to live. It never fails. Clones
+/// share their entries.
 /// ```
 /// # use axon_metrics::{Dashboard, MemoryCache};
 /// let cache = MemoryCache::default();

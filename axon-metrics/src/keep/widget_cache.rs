@@ -14,8 +14,8 @@ const MAX_WHOLE_BYTES: u64 = 32 << 20;
 const MAX_FAILED_BYTES: u64 = 4 << 20;
 /// The usual size of a widget. With the bounds it gives the expected number of entries.
 const USUAL_BYTES: u64 = 2 << 10;
-/// A cached snapshot that is newer by less than this is from a load that overtook this one, and stays. One that is newer by
-/// more is from before the clock was set back, and is replaced.
+/// A cached snapshot that is newer by less than this is from a load that overtook this one, and stays. One that is
+/// newer by more is from before the clock was set back, and is replaced.
 const MAX_OVERTAKE: Duration = Duration::seconds(5);
 
 #[derive(Debug)]
@@ -74,7 +74,8 @@ impl WidgetCache {
         self.whole.get(key)?.requested_at
     }
 
-    /// Inserts a snapshot from this process's load. `requested_at` is `None` if no request of that load names the widget.
+    /// Inserts a snapshot from this process's load. `requested_at` is `None` if no request of that load names the
+    /// widget.
     pub(crate) fn insert(&self, key: &str, snapshot: &Arc<WidgetSnapshot>, requested_at: Option<Timestamp>) {
         if snapshot.not_whole_until.is_some() {
             self.failed.insert(key.to_owned(), Entry::new(snapshot, requested_at));
@@ -83,7 +84,8 @@ impl WidgetCache {
         }
     }
 
-    /// Inserts a whole snapshot, unless a later load overtook it, and whether it did. The snapshot of a failed load stays.
+    /// Inserts a whole snapshot, unless a later load overtook it, and whether it did. The snapshot of a failed load
+    /// stays.
     pub(crate) fn insert_whole(
         &self,
         key: &str,

@@ -1,4 +1,4 @@
-//! What the log says of a store in trouble: that it is, in the request's span, not each time; and once that it is over.
+//! The log lines about a failing store: in the span of the request, limited in number, and one about the recovery.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -24,7 +24,7 @@ fn now() -> Timestamp {
     "2024-11-12T10:30:00Z".parse().unwrap()
 }
 
-/// A catalog of one activity, whose stock fails as told.
+/// A catalog of one activity, and its stock, which fails while `fails` is set.
 #[derive(Clone, Default)]
 struct Store {
     fails: Arc<AtomicBool>,
@@ -88,7 +88,7 @@ impl io::Write for LogBuffer {
     }
 }
 
-/// What is logged from now on by this thread, until the guard is dropped.
+/// Captures the log lines of this thread until the guard is dropped.
 fn capture_log() -> (LogBuffer, tracing::subscriber::DefaultGuard) {
     let buffer = LogBuffer::default();
     let writer = buffer.clone();
@@ -98,13 +98,13 @@ fn capture_log() -> (LogBuffer, tracing::subscriber::DefaultGuard) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_in_trouble_is_told_of_in_the_requests_span_a_few_times_and_that_it_is_over_once() {
+async fn an_outage_is_logged_in_the_span_of_the_request_and_its_end_once() {
     let (buffer, _log) = capture_log();
 
     let store = Store::default();
     let dashboard = Dashboard::builder().catalog(store.clone()).realtime(store.clone()).build();
     let mut second = 0;
-    let mut asked = async |times: usize| {
+    let mut ask = async |times: usize| {
         for _ in 0..times {
             second += 1;
             let (request, now) = (
@@ -115,24 +115,25 @@ async fn a_store_in_trouble_is_told_of_in_the_requests_span_a_few_times_and_that
             tokio::time::advance(Duration::from_millis(300)).await;
         }
     };
-    asked(5).await;
+    ask(5).await;
     store.fails.store(true, Ordering::Relaxed);
-    asked(100).await;
+    ask(100).await;
     store.fails.store(false, Ordering::Relaxed);
-    asked(20).await;
+    ask(20).await;
 
     let log = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
     let lines = |part: &str| log.lines().filter(|line| line.contains(part)).collect::<Vec<_>>();
-    // Of 100 in 30 seconds: the time-out each ten seconds, and likewise that it is not asked.
+    // Of 100 questions in 30 s: one line in 10 s for time-outs, and one in 10 s for the open circuit breaker.
     let warned = lines("WARN");
     assert!((2..=8).contains(&warned.len()), "{log}");
     assert!(warned[0].contains(r#"request:source{source="redis" seam="realtime" outcome="unavailable"}"#), "{log}");
-    assert!(warned[0].contains("redis did not answer: no answer in time") && warned[0].contains("left_out=0"), "{log}");
-    assert!(warned[1].contains(r#"outcome="open""#) && warned[1].contains("not asked for now"), "{log}");
-    assert_eq!(lines("redis answers again").len(), 1, "{log}");
+    let failed = "call to redis realtime failed: redis did not answer: no answer in time";
+    assert!(warned[0].contains(failed) && warned[0].contains("left_out=0"), "{log}");
+    assert!(warned[1].contains(r#"outcome="open""#) && warned[1].contains("circuit breaker open"), "{log}");
+    assert_eq!(lines("redis realtime answers again").len(), 1, "{log}");
 }
 
-/// A cache that may be read, and not be written to.
+/// A cache that refuses writes.
 struct ReadOnly;
 
 #[async_trait::async_trait]
@@ -149,7 +150,7 @@ impl DashboardCache for ReadOnly {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cache_that_cannot_be_written_to_is_told_of_each_ten_seconds_although_it_can_be_read() {
+async fn failed_writes_of_a_readable_cache_are_logged_every_ten_seconds() {
     let (buffer, _log) = capture_log();
 
     let store = Store::default();
@@ -161,7 +162,7 @@ async fn a_cache_that_cannot_be_written_to_is_told_of_each_ten_seconds_although_
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let log = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
-    let left_out: Vec<&str> = log.lines().filter(|line| line.contains("READONLY")).collect();
-    assert_eq!(left_out.len(), 3, "{log}");
-    assert!(left_out[0].contains("left_out=0") && left_out[1].contains("left_out=9"), "{log}");
+    let failures: Vec<&str> = log.lines().filter(|line| line.contains("READONLY")).collect();
+    assert_eq!(failures.len(), 3, "{log}");
+    assert!(failures[0].contains("left_out=0") && failures[1].contains("left_out=9"), "{log}");
 }

@@ -1,8 +1,8 @@
-//! One question after the other through a guard, on paused time: when a store is asked, when it is not, and that nobody who
-//! goes away leaves anything behind.
+//! Questions through a guard: when a store is asked and when it is not, and that cancelled callers leak nothing. Time
+//! is paused.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(clippy::print_stdout, reason = "a test may say what it measured")]
+#![allow(clippy::print_stdout, reason = "a test may print its measurement")]
 
 use std::{
     error::Error as _,
@@ -26,8 +26,8 @@ fn names() -> PerSource<&'static str> {
     })
 }
 
-fn guard(bulkhead: usize) -> Arc<Guard> {
-    let concurrency = Concurrency::default().with(QuestionKind::Behavior, bulkhead);
+fn guard(permits: usize) -> Arc<Guard> {
+    let concurrency = Concurrency::default().with(QuestionKind::Behavior, permits);
     Arc::clone(&guards(names(), &Budgets::default(), &concurrency)[QuestionKind::Behavior])
 }
 
@@ -44,7 +44,7 @@ async fn answers(guard: &Guard, mut answer: impl FnMut() -> Answer) -> Result<u3
     guard.ask(BUDGET, |_| std::future::ready(answer())).await.map_err(|failed| failed.outcome)
 }
 
-/// Brings a guard's breaker to open.
+/// Opens the circuit breaker of a guard.
 async fn open(guard: &Guard) {
     for _ in 0..5 {
         answers(guard, || Err(unavailable())).await.unwrap_err();
@@ -53,11 +53,11 @@ async fn open(guard: &Guard) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_connection_is_asked_once_more_with_what_is_left_of_the_time() {
+async fn a_lost_connection_is_retried_with_the_rest_of_the_budget() {
     let guard = guard(8);
     let budgets = Mutex::new(Vec::new());
     let began = Instant::now();
-    let asked = guard.ask(BUDGET, |budget| {
+    let call = guard.ask(BUDGET, |budget| {
         let first = budgets.lock().unwrap().is_empty();
         budgets.lock().unwrap().push((budget, began.elapsed()));
         async move {
@@ -68,10 +68,10 @@ async fn a_lost_connection_is_asked_once_more_with_what_is_left_of_the_time() {
             Ok(7)
         }
     });
-    assert_eq!(asked.await.map_err(|failed| failed.outcome), Ok(7));
-    let [first, second] = budgets.into_inner().unwrap()[..] else { panic!("not twice") };
+    assert_eq!(call.await.map_err(|failed| failed.outcome), Ok(7));
+    let [first, second] = budgets.into_inner().unwrap()[..] else { panic!("not two calls") };
     assert_eq!(first, (BUDGET, Duration::ZERO));
-    assert_eq!(second.0, BUDGET - second.1, "what is left");
+    assert_eq!(second.0, BUDGET - second.1, "the rest of the budget");
     assert!((MS(300)..=MS(352)).contains(&second.1), "after a pause of at most 50 ms: {:?}", second.1);
 }
 
@@ -80,30 +80,30 @@ async fn a_retry_ends_with_the_budget() {
     let guard = guard(8);
     let calls = AtomicUsize::new(0);
     let began = Instant::now();
-    let asked = guard.ask(BUDGET, |_| {
+    let call = guard.ask(BUDGET, |_| {
         let call = calls.fetch_add(1, Ordering::Relaxed);
         async move {
             sleep(if call == 0 { MS(700) } else { MS(10_000) }).await;
             Err::<(), _>(lost())
         }
     });
-    assert_eq!(asked.await.unwrap_err().outcome, SourceOutcome::Unavailable);
+    assert_eq!(call.await.unwrap_err().outcome, SourceOutcome::Unavailable);
     assert_eq!(calls.into_inner(), 2);
     assert!((BUDGET..BUDGET + MS(3)).contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_a_lost_connection_is_asked_once_more_and_only_once() {
+async fn only_a_lost_connection_is_retried_and_only_once() {
     let name = || Arc::from("elasticsearch");
     let errors: [(fn() -> SourceError, usize); 3] =
         [(unavailable, 1), (|| SourceError::Overloaded { source_name: "elasticsearch".into() }, 1), (lost, 2)];
     for (error, expected) in errors {
         let (guard, calls) = (guard(8), AtomicUsize::new(0));
-        let asked = answers(&guard, || {
+        let call = answers(&guard, || {
             calls.fetch_add(1, Ordering::Relaxed);
             Err(error())
         });
-        asked.await.unwrap_err();
+        call.await.unwrap_err();
         assert_eq!(calls.into_inner(), expected, "{:?}", error());
     }
     let malformed = || SourceError::Malformed { source_name: name(), expected: "counts", source: "none".into() };
@@ -111,28 +111,28 @@ async fn only_a_lost_connection_is_asked_once_more_and_only_once() {
     let calls = AtomicUsize::new(0);
     let guard = guard(8);
     for index in 0..5 {
-        let asked = answers(&guard, || {
+        let call = answers(&guard, || {
             calls.fetch_add(1, Ordering::Relaxed);
             Err(if index % 2 == 0 { malformed() } else { denied() })
         });
-        asked.await.unwrap_err();
+        call.await.unwrap_err();
     }
     assert_eq!((calls.into_inner(), guard.breaker()), (5, BreakerState::Open), "they count as failures");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_failed_too_often_is_not_asked_and_the_cause_says_so() {
+async fn behind_an_open_breaker_a_store_is_not_asked() {
     let guard = guard(8);
     open(&guard).await;
     let began = Instant::now();
     let failed = guard.ask(BUDGET, |_| async { panic!("asked") as Answer }).await.unwrap_err();
     assert_eq!((failed.outcome, began.elapsed()), (SourceOutcome::Open, Duration::ZERO));
     assert!(matches!(failed.error, SourceError::Unavailable { .. }));
-    assert_eq!(failed.error.source().unwrap().to_string(), "it failed too often, and is not asked for now");
+    assert_eq!(failed.error.source().unwrap().to_string(), "circuit breaker open: not asked until the next trial");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_is_never_refused_and_its_success_lets_the_next_question_through() {
+async fn a_probe_is_never_refused_and_its_success_allows_a_trial() {
     let guard = guard(1);
     open(&guard).await;
     assert!(guard.probe(BUDGET, std::future::ready(Err::<(), _>(unavailable()))).await.is_err());
@@ -144,7 +144,7 @@ async fn a_probe_is_never_refused_and_its_success_lets_the_next_question_through
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_out_counts_only_where_the_store_had_most_of_its_time() {
+async fn a_time_out_counts_only_after_half_of_the_budget() {
     for (budget, expected) in [(MS(100), BreakerState::Closed), (MS(500), BreakerState::Open)] {
         let guard = guard(8);
         for _ in 0..5 {
@@ -156,25 +156,25 @@ async fn a_time_out_counts_only_where_the_store_had_most_of_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_keeps_the_time_itself_is_not_blamed_for_a_fraction_of_it() {
+async fn a_source_that_times_out_by_itself_is_treated_the_same() {
     for (budget, expected) in [(MS(100), BreakerState::Closed), (MS(500), BreakerState::Open)] {
         let guard = guard(8);
         for _ in 0..5 {
-            let asked = guard.ask(budget, async |left| {
+            let call = guard.ask(budget, async |left| {
                 sleep(left - MS(1)).await;
                 Err(unavailable()) as Answer
             });
-            assert_eq!(asked.await.unwrap_err().outcome, SourceOutcome::Unavailable);
+            assert_eq!(call.await.unwrap_err().outcome, SourceOutcome::Unavailable);
         }
         assert_eq!(guard.breaker(), expected, "{budget:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_time_nobody_is_asked() {
+async fn with_a_budget_of_zero_no_call_is_made() {
     let guard = guard(8);
-    let asked = guard.ask(Duration::ZERO, |_| async { panic!("asked") as Answer });
-    assert_eq!(asked.await.unwrap_err().outcome, SourceOutcome::Unavailable);
+    let call = guard.ask(Duration::ZERO, |_| async { panic!("asked") as Answer });
+    assert_eq!(call.await.unwrap_err().outcome, SourceOutcome::Unavailable);
     assert_eq!(guard.breaker(), BreakerState::Closed);
 }
 
@@ -183,32 +183,33 @@ async fn a_source_that_panics_counts_as_failed() {
     let guard = guard(8);
     for _ in 0..5 {
         let guard = Arc::clone(&guard);
-        let asked =
+        let call =
             async move { guard.ask(BUDGET, |_| async { panic!("a bug in an adapter") as Answer }).await.is_ok() };
-        assert!(tokio::spawn(asked).await.is_err());
+        assert!(tokio::spawn(call).await.is_err());
     }
     assert_eq!(guard.breaker(), BreakerState::Open);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_is_asked_no_more_at_once_than_it_has_places() {
+async fn calls_to_a_store_that_hangs_are_bounded_by_the_bulkhead() {
     let guard = guard(8);
-    let (asked, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    struct Leaves(Arc<AtomicUsize>);
-    impl Drop for Leaves {
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    /// Counts a call as running until it is dropped.
+    struct Running(Arc<AtomicUsize>);
+    impl Drop for Running {
         fn drop(&mut self) {
             self.0.fetch_sub(1, Ordering::SeqCst);
         }
     }
     let questions: Vec<_> = (0..200)
         .map(|_| {
-            let (guard, asked, most) = (Arc::clone(&guard), Arc::clone(&asked), Arc::clone(&most));
+            let (guard, running, most) = (Arc::clone(&guard), Arc::clone(&running), Arc::clone(&most));
             tokio::spawn(async move {
                 let question = |_| {
-                    let (asked, most) = (Arc::clone(&asked), Arc::clone(&most));
+                    let (running, most) = (Arc::clone(&running), Arc::clone(&most));
                     async move {
-                        most.fetch_max(asked.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                        let _leaves = Leaves(asked);
+                        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        let _running = Running(running);
                         std::future::pending::<Answer>().await
                     }
                 };
@@ -218,16 +219,16 @@ async fn a_store_that_hangs_is_asked_no_more_at_once_than_it_has_places() {
         .collect();
     let mut late = 0;
     for question in questions {
-        // Those that waited to the end were shed, or found the breaker open by then.
+        // The others were shed, or the breaker was open when they had a permit.
         late += usize::from(question.await.unwrap() == SourceOutcome::Unavailable);
     }
-    assert_eq!((most.load(Ordering::SeqCst), asked.load(Ordering::SeqCst), late), (8, 0, 8));
+    assert_eq!((most.load(Ordering::SeqCst), running.load(Ordering::SeqCst), late), (8, 0, 8));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_shed_does_not_open_the_breaker() {
+async fn a_shed_question_does_not_count_as_a_failure() {
     let guard = guard(1);
-    let _place = guard.bulkhead.enter(Instant::now()).await;
+    let _permit = guard.bulkhead.enter(Instant::now()).await;
     for _ in 0..50 {
         let failed = guard.ask(MS(10), |_| async { Ok::<u32, SourceError>(1) }).await.unwrap_err();
         assert_eq!(failed.outcome, SourceOutcome::Shed);
@@ -237,15 +238,15 @@ async fn what_is_shed_does_not_open_the_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_callers_that_go_away_at_any_moment_leave_nothing_behind() {
+async fn a_thousand_cancelled_callers_leak_no_permit() {
     let guard = guard(4);
     let random = fastrand::Rng::with_seed(7);
-    let mut callers = random.clone();
-    let mut moments = random;
+    let mut times = random.clone();
+    let mut timeouts = random;
     let calls: Vec<_> = (0..1_000)
         .map(|_| {
-            let (guard, takes, kind) = (Arc::clone(&guard), MS(callers.u64(0..40)), callers.u32(0..10));
-            let patience = MS(moments.u64(0..60));
+            let (guard, takes, kind) = (Arc::clone(&guard), MS(times.u64(0..40)), times.u32(0..10));
+            let timeout = MS(timeouts.u64(0..60));
             tokio::spawn(async move {
                 sleep(MS(u64::from(kind) * 100)).await;
                 let question = |_| async move {
@@ -256,30 +257,30 @@ async fn a_thousand_callers_that_go_away_at_any_moment_leave_nothing_behind() {
                         _ => Ok(1),
                     }
                 };
-                tokio::time::timeout(patience, guard.ask(BUDGET, question)).await.is_err()
+                tokio::time::timeout(timeout, guard.ask(BUDGET, question)).await.is_err()
             })
         })
         .collect();
-    let mut gone = 0;
+    let mut cancelled = 0;
     for call in calls {
-        gone += usize::from(call.await.unwrap());
+        cancelled += usize::from(call.await.unwrap());
     }
-    println!("cancelled callers: {gone} of 1000 went away");
-    assert!(gone >= 300, "{gone}");
-    assert_eq!(guard.bulkhead.taken(), 0);
+    println!("cancelled callers: {cancelled} of 1000");
+    assert!(cancelled >= 300, "{cancelled}");
+    assert_eq!(guard.bulkhead.in_use(), 0);
     sleep(MS(1_000)).await;
     assert_eq!(answers(&guard, || Ok(1)).await, Ok(1));
     assert_eq!(guard.breaker(), BreakerState::Closed);
-    // Those who went away said nothing about the store.
+    // A cancelled call has no outcome.
     for _ in 0..100 {
-        let asked = guard.ask(BUDGET, |_| std::future::pending::<Answer>());
-        assert!(tokio::time::timeout(MS(700), asked).await.is_err());
+        let call = guard.ask(BUDGET, |_| std::future::pending::<Answer>());
+        assert!(tokio::time::timeout(MS(700), call).await.is_err());
     }
-    assert_eq!((guard.breaker(), guard.bulkhead.taken()), (BreakerState::Closed, 0));
+    assert_eq!((guard.breaker(), guard.bulkhead.in_use()), (BreakerState::Closed, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trial_whose_caller_goes_away_is_tried_again_within_a_second() {
+async fn a_cancelled_trial_is_followed_by_another_within_a_second() {
     let guard = guard(8);
     open(&guard).await;
     sleep(MS(1_000)).await;
@@ -291,9 +292,9 @@ async fn a_trial_whose_caller_goes_away_is_tried_again_within_a_second() {
     assert_eq!(guard.breaker(), BreakerState::Closed);
 }
 
-/// R8: a store that is gone for five minutes, while forty questions a second come.
+/// R8: a store is down for five minutes, with forty questions a second.
 #[tokio::test(start_paused = true)]
-async fn retries_in_an_outage_are_few_and_so_are_calls_and_it_is_over_within_two_seconds() {
+async fn an_outage_gets_few_calls_and_is_over_within_two_seconds() {
     const EVERY: u64 = 25;
     let guard = guard(8);
     let down = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -347,9 +348,10 @@ async fn retries_in_an_outage_are_few_and_so_are_calls_and_it_is_over_within_two
     );
 }
 
-/// A store that loses every fifth connection is no outage: its breaker stays closed, and retries stay within their budget.
+/// A store that loses every fifth connection is no outage: its breaker stays closed, and retries stay within their
+/// budget.
 #[tokio::test(start_paused = true)]
-async fn retries_of_a_store_that_is_half_well_stay_within_a_tenth_but_for_a_burst() {
+async fn retries_of_a_flaky_store_stay_within_a_tenth_and_a_burst() {
     let guard = guard(8);
     let calls = AtomicUsize::new(0);
     for _ in 0..2_000 {
@@ -366,7 +368,7 @@ async fn retries_of_a_store_that_is_half_well_stay_within_a_tenth_but_for_a_burs
 }
 
 #[test]
-fn questions_to_one_store_share_their_retries_and_nothing_else() {
+fn questions_to_one_store_share_only_their_retry_budget() {
     let guards = guards(names(), &Budgets::default(), &Concurrency::default());
     let retries = |kind: QuestionKind| &guards[kind].retries;
     assert!(Arc::ptr_eq(retries(QuestionKind::Catalog), retries(QuestionKind::Ledger)));
