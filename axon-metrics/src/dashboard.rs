@@ -1,4 +1,5 @@
-//! The dashboard: a request and an instant in, an answer out. Straight-line use of everything else.
+//! The dashboard: a request and an instant in, an answer out. Each step is a file of this room: request, resolve,
+//! lookup, load, gather, merge, staleness, response.
 
 use std::sync::Arc;
 
@@ -47,31 +48,33 @@ impl Dashboard {
         self.inner.settings.zone
     }
 
-    /// How the funnel counts where a request does not say.
+    /// The mode of a request that names none.
     pub fn default_mode(&self) -> Mode {
         self.inner.settings.mode
     }
 
-    /// What requests are read by, as text.
+    /// The defaults and funnels that request texts are parsed with.
     pub fn request_rules(&self) -> &RequestRules {
         &self.inner.request_rules
     }
 
-    /// The widgets asked for, as of `now` floored to the second. What is not kept is asked of all sources at the same time,
-    /// each within its budget; what one of them does not say is missing with its reason, or an older widget is shown as
-    /// stale, and the rest is answered.
+    /// The widgets of a request, as of `now` floored to the second. Widgets that are not cached are loaded: all sources
+    /// are asked at the same time, each within its budget. A figure that its source does not answer is missing with its
+    /// reason, or an older widget takes its place with the status `stale`; the other figures are answered.
     /// # Errors
-    /// [`AnswerError`]: the request is wrong, its scope does not exist or is too large, or nothing could be answered.
+    /// [`AnswerError`]: the request is invalid, its scope does not exist or is too large, the dashboard is overloaded,
+    /// or no widget could be answered.
     pub async fn answer(&self, request: &DashboardRequest, now: Timestamp) -> Result<DashboardAnswer, AnswerError> {
         Ok(self.timed(request, now, Freshness::AllowStale).await?.answer)
     }
 
-    /// [`Self::answer`], with how long the answer may be shown: the shortest time of its widgets, and at the latest until a
-    /// phase or the range changes. Where nothing is kept, or a load took longer than its figures last, both times are not
-    /// after `now`. Figures lost to a source that failed may be shown for half a second.
+    /// [`Self::answer`], with how long the answer may be used: as long as the first of its widgets expires, and no
+    /// longer than until a phase or the range changes. Without caching, or if a load took longer than the time to live
+    /// of its figures, neither time is after `now`. An answer that lost figures to a failed source may be used for half
+    /// a second.
     ///
-    /// With [`Freshness::AllowStale`] a caller waits only for what is not kept, or no longer usable; what is no longer fresh is
-    /// loaded behind. A caller that goes away ends no load that others may need.
+    /// With [`Freshness::AllowStale`] a caller waits only for widgets that are not cached, or no longer usable; stale
+    /// ones are loaded in the background. A caller that leaves cancels no load that others may join.
     /// # Errors
     /// As [`Self::answer`].
     pub async fn timed(
@@ -97,7 +100,8 @@ impl Dashboard {
         if let Some(later) = lookups.iter().filter_map(Lookup::as_of).max().filter(|later| *later > resolved.as_of)
             && !resolved.move_to(later, self.request_rules())?
         {
-            // Midnight came between: the widgets are of another range than that moment's.
+            // Midnight passed between the two instants, so the widgets are of another range. Start over at the later
+            // one.
             return Box::pin(self.by(deadline, request, now.max(later), freshness)).await;
         }
         let mut all = Vec::with_capacity(request.widgets.len());
@@ -118,7 +122,7 @@ impl Dashboard {
         Ok(resolved.groups(&self.inner).iter().flat_map(load_group::LoadGroup::keys).collect())
     }
 
-    /// Checks the request at its instant, and finds its scope in the catalog.
+    /// Checks the request at its instant, and looks its scope up in the catalog.
     async fn resolve(
         &self,
         request: &DashboardRequest,
@@ -128,7 +132,7 @@ impl Dashboard {
         let settings = &self.inner.settings;
         let as_of = now.trunc_subsecs(0);
         let range = request.check(self.request_rules(), as_of)?;
-        let (lookup, scope) = self.find(request.scope, as_of, deadline).await;
+        let (lookup, scope) = self.find_scope(request.scope, as_of, deadline).await;
         let scope = match scope {
             Some(scope) => scope,
             None if lookup.failing || lookup.catalog.is_none() => return Err(unavailable(vec![lookup.report])),
@@ -144,7 +148,7 @@ impl Dashboard {
         Ok((ResolvedRequest { request: Arc::new(request.clone()), mode, funnel, scope, range, as_of, now }, lookup))
     }
 
-    /// All campaigns with their activities, as of `now`.
+    /// All campaigns with their activities, as of `now`. A catalog without campaigns gives an empty list.
     /// # Errors
     /// [`AnswerError::Unavailable`] if the catalog does not answer and no copy of it is younger than 15 minutes.
     pub async fn campaigns(&self, now: Timestamp) -> Result<CampaignList, AnswerError> {
@@ -154,7 +158,7 @@ impl Dashboard {
         Ok(CampaignList::new(&catalog, self.zone(), as_of))
     }
 
-    /// What every figure means, with the store it comes from.
+    /// The definition of each figure: its names, its formula and the store it comes from; `none` without a source.
     pub fn definitions(&self) -> Definitions {
         let Inner { sources, settings, .. } = &*self.inner;
         let name = |kind: SourceKind| sources.connected[kind].as_ref().map_or("none", |source| source.name());
@@ -167,7 +171,7 @@ impl Dashboard {
             let mut names: Vec<&str> = steps.filter(|step| counts(step)).map(store).collect();
             names.sort_unstable();
             names.dedup();
-            // No source stands behind the total of a step that the funnel does not have.
+            // Empty for the total of a step that the funnel does not have.
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
         let source = |origin| match origin {
@@ -178,15 +182,14 @@ impl Dashboard {
         Definitions::new(source, &settings.funnels, store)
     }
 
-    /// Asks every source whether it answers, all at the same time, each within its budget; at most once a second, whoever
-    /// asks.
+    /// Probes all sources at the same time, each within its budget. Callers within one second share the result.
     pub async fn health(&self, now: Timestamp) -> Health {
-        let mut probed = self.inner.probed.lock().await;
-        match &*probed {
+        let mut last_health = self.inner.last_health.lock().await;
+        match &*last_health {
             Some((at, health)) if at.elapsed() < RETRY_AFTER => health.clone(),
             _ => {
                 let health = self.probe(now.trunc_subsecs(0)).await;
-                *probed = Some((Instant::now(), health.clone()));
+                *last_health = Some((Instant::now(), health.clone()));
                 health
             }
         }
@@ -206,8 +209,8 @@ impl Dashboard {
         let lookup = self.inner.catalog.get(as_of, self.catalog_deadline()).await;
         let mut health = Health { ready: lookup.catalog.is_some(), sources: Vec::new() };
         for (guard, probe) in probes {
-            let (probed, report) = settle(probe).await;
-            health.sources.push(SourceHealth::new(report, probed, guard.breaker(), as_of));
+            let (result, report) = settle(probe).await;
+            health.sources.push(SourceHealth::new(report, result, guard.breaker(), as_of));
         }
         health
     }
@@ -216,8 +219,14 @@ impl Dashboard {
         Instant::now() + self.inner.settings.budgets.answer()
     }
 
-    /// A scope in the catalog. A copy that does not list it is read again, unless that was just done.
-    async fn find(&self, scope: Scope, as_of: Timestamp, deadline: Instant) -> (CatalogLookup, Option<CatalogScope>) {
+    /// Looks a scope up in the catalog. A copy that does not list it is read again, if it is older than
+    /// [`RETRY_AFTER`].
+    async fn find_scope(
+        &self,
+        scope: Scope,
+        as_of: Timestamp,
+        deadline: Instant,
+    ) -> (CatalogLookup, Option<CatalogScope>) {
         let deadline = deadline.min(self.catalog_deadline());
         let find = |lookup: &CatalogLookup| lookup.catalog.as_ref().and_then(|catalog| catalog.find(scope));
         let lookup = self.inner.catalog.get(as_of, deadline).await;

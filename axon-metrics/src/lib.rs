@@ -17,7 +17,7 @@ mod vocabulary;
 pub mod widget;
 mod wire;
 
-/// The envelope of an answer, and what is listed and told beside answers. The wire contract, typed both ways.
+/// The wire contract as types: answers, the list of campaigns, and health. All can be written and read.
 pub mod answer {
     pub use crate::source::{SourceKind, SourceStatus};
     pub use crate::wire::{
@@ -27,17 +27,17 @@ pub mod answer {
     };
 }
 
-/// What is cached between requests: how long, and in which shared cache.
+/// Caching between requests: times to live, and the interface of a shared cache.
 pub mod cache {
     pub use crate::keep::{CacheEntry, CacheError, DashboardCache, Lifetimes, MemoryCache};
 }
 
-/// What exists: campaigns and their activities as the catalog lists them, and which phase they are in.
+/// The catalog: campaigns, their activities, and their phases.
 pub mod catalog {
     pub use crate::vocabulary::{Activity, ActivityKind, Campaign, Catalog, CatalogError, Phase, ResolvedScope, Scope};
 }
 
-/// The catalogue of everything that is counted: funnel steps with their rules, and every figure of an answer with its
+/// Definitions of everything that is counted: funnel steps with their rules, and every figure of an answer with its
 /// names and formula in Korean and English.
 pub mod definitions {
     pub use crate::vocabulary::{
@@ -46,7 +46,7 @@ pub mod definitions {
     };
 }
 
-/// Which time an answer is about.
+/// Periods, and the ranges that they mean at an instant.
 pub mod period {
     pub use crate::vocabulary::{Bound, MAX_DAYS, Period, Range, RangeError, Window};
 }

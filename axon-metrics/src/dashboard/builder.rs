@@ -17,9 +17,11 @@ use crate::{
     vocabulary::{FunnelDefinition, Mode, StepRules},
 };
 
+/// The most weeks of history for a baseline.
 const MAX_BASELINE_WEEKS: u32 = 8;
 
-/// Builds a [`Dashboard`]. Only the catalog is required: facts without a source are said to be missing.
+/// Builds a [`Dashboard`]. Only the catalog is required. Figures without a source are missing, with the reason
+/// `not_measured`.
 #[must_use]
 pub struct DashboardBuilder<C> {
     catalog: C,
@@ -42,25 +44,25 @@ impl Dashboard {
 }
 
 impl<C> DashboardBuilder<C> {
-    /// Where campaigns and activities are listed. Required.
+    /// The source of campaigns and activities. Required.
     pub fn catalog(self, source: impl CatalogSource) -> DashboardBuilder<Arc<dyn CatalogSource>> {
         let Self { sources, shared, settings, .. } = self;
         DashboardBuilder { catalog: Arc::new(source), sources, shared, settings }
     }
 
-    /// What visitors did. Defaults to none: steps of events are missing.
+    /// The source of visitors' events. Defaults to none: steps of events, inflow and active users are missing.
     pub fn behavior(mut self, source: impl BehaviorSource) -> Self {
         self.sources.behavior = Some(Arc::new(source));
         self
     }
 
-    /// What the business recorded. Defaults to none: sales are missing.
+    /// The source of entries and purchases. Defaults to none: sales, and steps of ledger rows, are missing.
     pub fn ledger(mut self, source: impl LedgerSource) -> Self {
         self.sources.ledger = Some(Arc::new(source));
         self
     }
 
-    /// What is true this second. Defaults to none: stock is missing.
+    /// The source of current stock. Defaults to none: stock is missing.
     pub fn realtime(mut self, source: impl RealtimeSource) -> Self {
         self.sources.realtime = Some(Arc::new(source));
         self
@@ -72,20 +74,21 @@ impl<C> DashboardBuilder<C> {
         self
     }
 
-    /// How the funnel counts where a request does not say. Defaults to [`Mode::Count`].
+    /// The mode of requests that name none. Defaults to [`Mode::Count`].
     pub fn default_mode(mut self, mode: Mode) -> Self {
         self.settings.mode = mode;
         self
     }
 
-    /// What the steps of the plan's funnel count. Defaults to the plan's four event types. The named totals are those of the
-    /// steps with the keys `visit`, `engage`, `approve` and `purchase`.
+    /// What the steps of the plan's funnel count. Defaults to the plan's four event types. The named totals are those
+    /// of the steps with the keys `visit`, `engage`, `approve` and `purchase`.
     pub fn step_rules(mut self, rules: StepRules) -> Self {
         self.settings.funnels[0] = FunnelDefinition::fcfs(rules);
         self
     }
 
-    /// One more funnel that requests may choose, instead of one with the same key.
+    /// Adds a funnel that requests may choose. It replaces one with the same key. Defaults to the plan's funnel,
+    /// `fcfs`, alone.
     pub fn funnel(mut self, funnel: FunnelDefinition) -> Self {
         let funnels = &mut self.settings.funnels;
         match funnels.iter_mut().find(|one| one.key() == funnel.key()) {
@@ -95,7 +98,7 @@ impl<C> DashboardBuilder<C> {
         self
     }
 
-    /// How long sources may take. Defaults to [`Budgets::default`].
+    /// How long questions and answers may take. Defaults to [`Budgets::default`].
     pub fn budgets(mut self, budgets: Budgets) -> Self {
         self.settings.budgets = budgets;
         self
@@ -107,33 +110,35 @@ impl<C> DashboardBuilder<C> {
         self
     }
 
-    /// How many whole weeks before a promotion its baseline is taken from, 1 to 8. Defaults to 4.
+    /// The number of whole weeks before a promotion that its baseline is computed from; clamped to 1 to 8. Defaults to
+    /// 4.
     pub fn baseline_weeks(mut self, weeks: u32) -> Self {
         self.settings.baseline_weeks = weeks.clamp(1, MAX_BASELINE_WEEKS);
         self
     }
 
     /// A cache that several processes share, or several dashboards of one. Dashboards that share one and differ in what
-    /// their sources read must differ in [`tenant`](Self::tenant). Defaults to none: widgets are kept in process only.
+    /// their sources read must differ in [`tenant`](Self::tenant). Defaults to none: widgets are cached in process
+    /// only.
     pub fn shared_cache(mut self, cache: impl DashboardCache) -> Self {
         self.shared = Some(Arc::new(cache));
         self
     }
 
-    /// Whose figures these are: part of every cache key, and of nothing else. Defaults to the empty name.
+    /// The owner of the figures: part of every cache key, and of nothing else. Defaults to the empty name.
     pub fn tenant(mut self, name: impl Into<String>) -> Self {
         self.settings.tenant = name.into();
         self
     }
 
-    /// How long finished widgets are kept. Defaults to [`Lifetimes::default`].
+    /// Times to live of cached widgets and histories. Defaults to [`Lifetimes::default`].
     pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
         self.settings.lifetimes = lifetimes;
         self
     }
 
-    /// How many loads of answers run at once, at least 1. More wait for their turn; those whose turn would not come in time
-    /// are refused at once, as [`Overloaded`](crate::AnswerError::Overloaded). Defaults to 64.
+    /// How many loads run at once; 0 is taken as 1. Further loads wait for a permit. Those that could not end by their
+    /// deadline are refused at once, as [`Overloaded`](crate::AnswerError::Overloaded). Defaults to 64.
     pub fn max_loads(mut self, loads: usize) -> Self {
         self.settings.max_loads = loads.max(1);
         self
@@ -141,7 +146,7 @@ impl<C> DashboardBuilder<C> {
 }
 
 impl DashboardBuilder<Arc<dyn CatalogSource>> {
-    /// The dashboard.
+    /// Builds the dashboard. Asks no source, and needs no runtime.
     pub fn build(self) -> Dashboard {
         let Self { catalog, sources: facts, shared, settings } = self;
         let connected = facts.connected(&catalog);
@@ -165,7 +170,7 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
                 sources: Sources { facts, baseline, guards, connected },
                 request_rules: settings.request_rules(),
                 settings,
-                probed: Mutex::default(),
+                last_health: Mutex::default(),
                 hashes,
                 widgets: LazyLock::new(WidgetCache::default),
                 single_flight: Arc::default(),

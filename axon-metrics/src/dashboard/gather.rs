@@ -1,5 +1,5 @@
-//! The one concurrent round: needs become facts. Each source is asked at most once, all at the same time. Failures are counted
-//! and logged where each call ends (`call`).
+//! Asks the sources for the facts that widgets need: each source at most once, all at the same time. Failures are
+//! counted and logged where each call ends (`call`).
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::{
     widget::{Facts, Needs, WidgetInput},
 };
 
-/// How much longer than for the other sources an answer waits for the weeks before a promotion, which may take seconds:
-/// so that already the first answer over a quick ledger has its baseline.
+/// How long an answer waits for the weeks before a promotion once all sources have replied. Reading them may take
+/// seconds; with a fast ledger they are there in this time, and the first answer has its baseline.
 const HISTORY_GRACE: Duration = Duration::from_millis(150);
 
-/// Asks what is needed, and says of each source how it went.
+/// The facts that are needed, and a report about each source that was asked.
 pub(super) async fn gather(
     sources: &Sources,
     budgets: &Budgets,
@@ -24,13 +24,13 @@ pub(super) async fn gather(
     needs: Needs,
     input: &WidgetInput<'_>,
 ) -> (Facts, Vec<SourceReport>) {
-    let within = |kind| budgets.of(kind).min(deadline.saturating_duration_since(Instant::now()));
+    let budget = |kind| budgets.of(kind).min(deadline.saturating_duration_since(Instant::now()));
     let plan = Plan::new(needs, &input.series, input);
     let absent = absent(input);
-    let calls = sources.facts.ask(&sources.guards, plan.questions(input, within));
+    let calls = sources.facts.ask(&sources.guards, plan.questions(input, budget));
     let baseline = sources.baseline.as_ref().filter(|_| asks_history(needs, input)).map(|baseline| {
         let lookup = input.history.as_ref().map(|question| baseline.get(question, input.as_of));
-        (lookup, Instant::now() + within(QuestionKind::Ledger))
+        (lookup, Instant::now() + budget(QuestionKind::Ledger))
     });
 
     let mut reports = Vec::new();
@@ -45,8 +45,8 @@ pub(super) async fn gather(
     (plan.merge(input, replies, history), reports)
 }
 
-/// What there is to say when nobody waited for the sources: each that is needed did not answer.
-pub(super) fn unanswered(
+/// The facts and reports if no source answers within its budget. Nothing is asked.
+pub(super) fn time_out(
     sources: &Sources,
     budgets: &Budgets,
     needs: Needs,
@@ -55,12 +55,12 @@ pub(super) fn unanswered(
     let plan = Plan::new(needs, &input.series, input);
     let questions = plan.questions(input, |kind| budgets.of(kind));
     let mut reports = Vec::new();
-    let replies = sources.facts.unanswered(&sources.guards, budgets, &questions, &absent(input), &mut reports);
+    let replies = sources.facts.time_out(&sources.guards, budgets, &questions, &absent(input), &mut reports);
     let history = Err(replies.ledger.as_ref().err().cloned().unwrap_or_else(|| absent(input)));
     (plan.merge(input, replies, history), reports)
 }
 
-/// Why there is nothing where nobody is asked.
+/// Why a fact is missing whose source is not asked.
 fn absent(input: &WidgetInput<'_>) -> Missing {
     Missing::NotMeasured(if input.query.activities.is_empty() { Reason::NoActivities } else { Reason::NoSource })
 }

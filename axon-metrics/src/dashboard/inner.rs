@@ -1,4 +1,4 @@
-//! What the parts of a dashboard share.
+//! The shared state of a dashboard.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,8 +12,8 @@ use crate::{
     wire::Health,
 };
 
-/// Answers a marketing dashboard's questions from the sources it was built on. Clones share everything; a dropped
-/// `answer` harms nothing. Needs a tokio runtime with time enabled.
+/// Answers requests of a marketing dashboard from the sources it was built on. Clones share everything. An `answer` may
+/// be dropped at any time. Needs a tokio runtime with time enabled.
 #[derive(Clone)]
 pub struct Dashboard {
     pub(super) inner: Arc<Inner>,
@@ -23,12 +23,13 @@ pub(super) struct Inner {
     pub(super) catalog: Arc<CatalogCache>,
     pub(super) sources: Sources,
     pub(super) settings: Settings,
-    /// When the sources were last probed, and what they said; held while they are.
-    pub(super) probed: Mutex<Option<(Instant, Health)>>,
+    /// The last probe of the sources, and when it ended. Locked while they are probed, so that there is one probe at a
+    /// time.
+    pub(super) last_health: Mutex<Option<(Instant, Health)>>,
     /// The definition's hash for each funnel and mode.
     pub(super) hashes: Vec<[String; Mode::ALL.len()]>,
     pub(super) request_rules: RequestRules,
-    /// Made for the first who keeps something.
+    /// Allocated by the first insertion: a dashboard that caches no widgets never needs it.
     pub(super) widgets: LazyLock<WidgetCache>,
     pub(super) shared: Option<SharedCache>,
     pub(super) single_flight: Arc<SingleFlight<String, Arc<LoadResult>, Timestamp>>,

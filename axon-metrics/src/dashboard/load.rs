@@ -1,5 +1,5 @@
 //! Loading widgets: from the shared cache, else from the sources in one concurrent round. Lives here: what a load does.
-//! Lives elsewhere: whether there is one (`lookup`), who waits for it (`keep/single_flight`).
+//! Lives elsewhere: whether a load is needed (`lookup`), and who shares it (`keep/single_flight`).
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -13,7 +13,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    gather::{gather, unanswered},
+    gather::{gather, time_out},
     inner::Inner,
     load_group::{LoadGroup, WidgetKey},
     load_result::LoadResult,
@@ -31,19 +31,20 @@ use crate::{
     wire::{SourceState, WidgetState, WidgetStatus},
 };
 
+/// Active users are distinct subjects with an event in this many minutes before the answer.
 const ACTIVE_MINUTES: i64 = 5;
 
-/// For how long a load that failed is not tried again. Longer spares the stores more; with a second, and a source that hangs
-/// for another, a dashboard would not be well again two seconds after its stores are.
-pub(super) const NOT_AGAIN: Duration = Duration::from_millis(500);
+/// The back-off after a load that lost figures. Longer would spare the stores more. With 1 s, and 1 s for a source that
+/// hangs, a dashboard would not recover within the promised 2 s after its stores.
+pub(super) const RETRY_FAILED_LOAD_AFTER: Duration = Duration::from_millis(500);
 
-/// When a load is tried again that left a widget which is not whole.
+/// When a widget that is not whole is loaded again.
 #[derive(Debug, Clone, Copy)]
-struct Again {
-    /// After a failure.
-    failed: Timestamp,
-    /// While only the weeks before a promotion are still being read.
-    loading: Timestamp,
+struct RetryAt {
+    /// After a source failed.
+    after_failure: Timestamp,
+    /// If nothing is missing but the weeks before a promotion, which are still being read.
+    while_loading: Timestamp,
 }
 
 /// Widgets to load.
@@ -55,38 +56,37 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Loads, and keeps what may be kept.
+    /// Loads the widgets, and caches them.
     pub(super) async fn run(mut self) -> Arc<LoadResult> {
         let began = Instant::now();
-        let mut loaded = self.look_in_shared_cache().await;
+        let mut loaded = self.read_shared_cache().await;
         if self.groups.is_empty() {
             return Arc::new(loaded);
         }
-        // The one place where loads wait for their turn: what a cache holds waits for none.
+        // Only loads that ask sources need a permit: widgets from the shared cache do not wait.
         let _permit = match self.inner.admission.admit(self.deadline).await {
             Ok(permit) => permit,
             Err(shed) => {
-                loaded.refused = Some(shed.retry_after);
+                loaded.retry_after = Some(shed.retry_after);
                 return Arc::new(loaded);
             }
         };
-        // By far the largest part of a load, and not needed where a cache has all.
-        let asked = Box::pin(self.ask_sources(began)).await;
-        let keep = !self.inner.settings.lifetimes.caches_no_widgets();
-        if keep {
-            for (widget_key, finished) in &asked {
-                let asked = self.groups.iter().any(|group| group.asked(widget_key)).then_some(self.resolved.now);
-                self.inner.widgets.insert(&widget_key.key, finished, asked);
+        // Boxed: this future is by far the largest part of a load, and not needed if the shared cache has all widgets.
+        let computed = Box::pin(self.ask_sources(began)).await;
+        if !self.inner.settings.lifetimes.caches_no_widgets() {
+            for (widget_key, snapshot) in &computed {
+                let is_requested = self.groups.iter().any(|group| group.is_requested(widget_key));
+                self.inner.widgets.insert(&widget_key.key, snapshot, is_requested.then_some(self.resolved.now));
             }
-            self.put_in_shared_cache(&asked);
+            self.write_shared_cache(&computed);
         }
-        loaded.widgets.extend(asked);
+        loaded.widgets.extend(computed);
         Arc::new(loaded)
     }
 
-    /// One resolved to the shared cache for everything. What it holds whole and fresh is no longer to be loaded; what it
-    /// holds that is too old for that is kept for when a source fails.
-    async fn look_in_shared_cache(&mut self) -> LoadResult {
+    /// Reads all widgets from the shared cache in one call. A group whose entries are all fresh and of one load needs
+    /// no load. Older entries go to the cache of this process, to be used if a source fails.
+    async fn read_shared_cache(&mut self) -> LoadResult {
         let inner = Arc::clone(&self.inner);
         let Some(shared) = inner.shared.as_ref().filter(|_| !inner.settings.lifetimes.caches_no_widgets()) else {
             return LoadResult::default();
@@ -98,26 +98,23 @@ impl Load {
         let mut loaded = LoadResult::default();
         self.groups.retain(|group| {
             let values = values.by_ref().take(group.all().count());
-            let found = group.all().zip(values).map(|(widget_key, value)| {
+            let entries = group.all().zip(values).map(|(widget_key, value)| {
                 let value: Vec<u8> = value?;
-                let finished = decode(&value, &widget_key.key, widget_key.widget, resolved.as_of)?;
-                let validity = resolved.validity(&inner, group, widget_key.widget, &finished);
-                (resolved.now < validity.stale_until).then(|| (widget_key.clone(), Arc::new(finished), validity))
+                let snapshot = decode(&value, &widget_key.key, widget_key.widget, resolved.as_of)?;
+                let validity = resolved.validity(&inner, group, widget_key.widget, &snapshot);
+                (resolved.now < validity.stale_until).then(|| (widget_key.clone(), Arc::new(snapshot), validity))
             });
-            let found: Vec<_> = found.collect();
-            for (widget_key, finished, _) in found.iter().flatten() {
-                if inner.widgets.whole(&widget_key.key).is_none_or(|kept| kept.as_of < finished.as_of) {
-                    inner.widgets.insert_whole(
-                        &widget_key.key,
-                        finished,
-                        group.asked(widget_key).then_some(resolved.now),
-                    );
+            let entries: Vec<_> = entries.collect();
+            for (widget_key, snapshot, _) in entries.iter().flatten() {
+                if inner.widgets.whole(&widget_key.key).is_none_or(|cached| cached.as_of < snapshot.as_of) {
+                    let requested_at = group.is_requested(widget_key).then_some(resolved.now);
+                    inner.widgets.insert_whole(&widget_key.key, snapshot, requested_at);
                 }
             }
-            let load = found.first().and_then(Option::as_ref).map(|(_, finished, _)| finished.load);
-            let fresh = found.iter().all(|found| {
-                found.as_ref().is_some_and(|(_, finished, validity)| {
-                    resolved.now < validity.fresh_until && Some(finished.load) == load
+            let load = entries.first().and_then(Option::as_ref).map(|(_, snapshot, _)| snapshot.load);
+            let fresh = entries.iter().all(|entry| {
+                entry.as_ref().is_some_and(|(_, snapshot, validity)| {
+                    resolved.now < validity.fresh_until && Some(snapshot.load) == load
                 })
             });
             let outcome = if fresh { CacheOutcome::Hit } else { CacheOutcome::Miss };
@@ -125,7 +122,7 @@ impl Load {
             if fresh {
                 loaded
                     .widgets
-                    .extend(found.into_iter().flatten().map(|(widget_key, finished, _)| (widget_key, finished)));
+                    .extend(entries.into_iter().flatten().map(|(widget_key, snapshot, _)| (widget_key, snapshot)));
             }
             !fresh
         });
@@ -137,9 +134,12 @@ impl Load {
         let (needs, input) = self.input();
         let (facts, reports) = gather(sources, &settings.budgets, self.deadline, needs, &input).await;
         let ended = later(self.resolved.now, began.elapsed());
-        let again = Again { failed: later(ended, NOT_AGAIN), loading: later(ended, settings.lifetimes.live) };
-        let finished = self.finish(&input, &facts, reports, again);
-        let statuses = || finished.iter().map(|(_, finished)| finished.state.status);
+        let retry_at = RetryAt {
+            after_failure: later(ended, RETRY_FAILED_LOAD_AFTER),
+            while_loading: later(ended, settings.lifetimes.live),
+        };
+        let computed = self.compute(&input, &facts, reports, retry_at);
+        let statuses = || computed.iter().map(|(_, snapshot)| snapshot.state.status);
         let outcome = if statuses().all(|status| status == WidgetStatus::Fresh) {
             "fresh"
         } else if statuses().all(|status| status == WidgetStatus::Unavailable) {
@@ -148,35 +148,36 @@ impl Load {
             "partial"
         };
         observe::load(outcome, began.elapsed());
-        finished
+        computed
     }
 
-    /// What there is to say when a load ended without a word, or did not end in time: all figures are lost.
-    pub(super) fn unanswered(&self) -> LoadResult {
+    /// The result of a load that panicked or did not end by its deadline: all figures are lost.
+    pub(super) fn time_out(&self) -> LoadResult {
         let Inner { sources, settings, .. } = &*self.inner;
         let (needs, input) = self.input();
-        let (facts, reports) = unanswered(sources, &settings.budgets, needs, &input);
-        let again = Again { failed: self.resolved.now, loading: self.resolved.now };
-        LoadResult { widgets: self.finish(&input, &facts, reports, again), refused: None }
+        let (facts, reports) = time_out(sources, &settings.budgets, needs, &input);
+        let retry_at = RetryAt { after_failure: self.resolved.now, while_loading: self.resolved.now };
+        LoadResult { widgets: self.compute(&input, &facts, reports, retry_at), retry_after: None }
     }
 
-    /// Computes the widgets from what the sources said.
-    fn finish(
+    /// Computes the widgets from the facts.
+    fn compute(
         &self,
         input: &WidgetInput<'_>,
         facts: &Facts,
         reports: Vec<SourceReport>,
-        again: Again,
+        retry_at: RetryAt,
     ) -> Vec<(WidgetKey, Arc<WidgetSnapshot>)> {
         let load = next_load();
         let reports: Vec<SourceState> = reports.into_iter().map(SourceState::from).collect();
-        let finish = |widget_key: &WidgetKey| {
+        let compute = |widget_key: &WidgetKey| {
             let (mut data, mut notes) = (Data::default(), Notes::default());
             widget_key.widget.fill(&mut data, input, facts, &mut notes);
-            let not_whole_until = if notes.waits_for_history() { again.loading } else { again.failed };
+            let not_whole_until =
+                if notes.waits_for_history() { retry_at.while_loading } else { retry_at.after_failure };
             let state = WidgetState { age_ms: None, ..WidgetState::new(notes, input.as_of) };
             let not_whole_until = (state.status != WidgetStatus::Fresh).then_some(not_whole_until);
-            // The sources that the widget would be made of if it were asked for alone.
+            // The sources that this widget needs, whatever other widgets are loaded with it.
             let series: Vec<BucketSeries> = widget_key.widget.series(input).into_iter().collect();
             let kinds: Vec<SourceKind> = Plan::new(widget_key.widget.needs(), &series, input).kinds(input).collect();
             let sources = reports.iter().filter(|report| kinds.contains(&report.kind)).cloned().collect();
@@ -184,22 +185,22 @@ impl Load {
             (snapshot.sources, snapshot.not_whole_until) = (sources, not_whole_until);
             (widget_key.clone(), Arc::new(snapshot))
         };
-        self.groups.iter().flat_map(LoadGroup::all).map(finish).collect()
+        self.groups.iter().flat_map(LoadGroup::all).map(compute).collect()
     }
 
-    /// Behind the answer, which waits for no cache.
-    fn put_in_shared_cache(&self, finished: &[(WidgetKey, Arc<WidgetSnapshot>)]) {
+    /// Writes whole widgets to the shared cache in the background: the answer does not wait.
+    fn write_shared_cache(&self, snapshot: &[(WidgetKey, Arc<WidgetSnapshot>)]) {
         let Some(shared) = &self.inner.shared else { return };
         let settings = &self.inner.settings;
-        let about =
+        let group =
             |widget_key: &WidgetKey| self.groups.iter().find(|group| group.all().any(|one| one.key == widget_key.key));
-        let entry = |(widget_key, finished): &(WidgetKey, Arc<WidgetSnapshot>)| {
-            let validity = self.resolved.validity(&self.inner, about(widget_key)?, widget_key.widget, finished);
-            let ttl = Lifetimes::shared_ttl(validity, finished.as_of, settings.lifetimes.stale);
-            let value = encode(&widget_key.key, finished)?;
+        let entry = |(widget_key, snapshot): &(WidgetKey, Arc<WidgetSnapshot>)| {
+            let validity = self.resolved.validity(&self.inner, group(widget_key)?, widget_key.widget, snapshot);
+            let ttl = Lifetimes::shared_ttl(validity, snapshot.as_of, settings.lifetimes.stale);
+            let value = encode(&widget_key.key, snapshot)?;
             (ttl >= Duration::from_millis(1)).then(|| CacheEntry { key: widget_key.key.clone(), value, ttl })
         };
-        shared.put(finished.iter().filter_map(entry).collect());
+        shared.put(snapshot.iter().filter_map(entry).collect());
     }
 
     fn input(&self) -> (Needs, WidgetInput<'_>) {
@@ -222,8 +223,8 @@ fn input<'a>(inner: &'a Inner, resolved: &'a ResolvedRequest, needs: Needs) -> W
         funnel_activities: funnel.map(|activity| activity.id).collect(),
         current: range.window,
         previous: resolved.previous(),
-        // A mode that no source counts was refused with the request. Activities apart are always counted as events, so
-        // nobody counts people for them alone.
+        // A mode that no source counts was refused with the request. Counts per activity are always of events, so
+        // without other steps nobody counts subjects.
         counting: mode.counting().filter(|_| needs.counts_steps()).unwrap_or(Counting::Events),
         by_activity: needs.by_activity,
     };
@@ -251,7 +252,7 @@ fn input<'a>(inner: &'a Inner, resolved: &'a ResolvedRequest, needs: Needs) -> W
     }
 }
 
-/// A name for a load that no other load has, of whatever process.
+/// A number that no other load has, of this process or, as good as certain, of another one.
 fn next_load() -> u64 {
     static FIRST: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one("load"));
     static COUNT: AtomicU64 = AtomicU64::new(0);

@@ -1,17 +1,17 @@
-//! Widgets that are kept under keys and loaded together.
+//! Widgets that are loaded together, with their cache keys.
 
 use crate::{
     keep::{Jitter, RangeState},
     widget::Widget,
 };
 
-/// Widgets that are loaded together, so that they never contradict each other.
+/// Widgets that are loaded together, so that an answer never has contradicting figures of two loads.
 #[derive(Debug, Clone)]
 pub(super) struct LoadGroup {
-    pub(super) about: RangeState,
+    pub(super) range: RangeState,
     pub(super) jitter: Jitter,
     pub(super) widgets: Vec<WidgetKey>,
-    /// The others that belong together with these. In a load: those of them that are loaded along.
+    /// The other widgets of the same range. In a load: those of them that are loaded together with `widgets`.
     pub(super) members: Vec<WidgetKey>,
 }
 
@@ -27,12 +27,12 @@ impl LoadGroup {
         self.widgets.iter().map(|widget_key| widget_key.key.clone()).collect()
     }
 
-    /// Whether somebody asks for it who waits for this group.
-    pub(super) fn asked(&self, widget_key: &WidgetKey) -> bool {
+    /// Whether the request names the widget.
+    pub(super) fn is_requested(&self, widget_key: &WidgetKey) -> bool {
         self.widgets.iter().any(|one| one.key == widget_key.key)
     }
 
-    /// What a load of it loads.
+    /// The widgets and the members.
     pub(super) fn all(&self) -> impl Iterator<Item = &WidgetKey> {
         self.widgets.iter().chain(&self.members)
     }

@@ -1,25 +1,21 @@
-//! What a load leaves.
+//! The result of a load.
 
 use std::{sync::Arc, time::Duration};
 
 use super::load_group::WidgetKey;
 use crate::keep::WidgetSnapshot;
 
-/// What a load leaves: each widget under its key.
+/// The widgets of a load, each with its key.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LoadResult {
     pub(super) widgets: Vec<(WidgetKey, Arc<WidgetSnapshot>)>,
-    pub(super) refused: Option<Duration>,
+    /// When to ask again for the widgets that are not there, if the load was refused; `None` if it was not.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl LoadResult {
-    /// When to ask again, if not all could be loaded since there is too much to do.
-    pub(super) fn refused(&self) -> Option<Duration> {
-        self.refused
-    }
-
-    /// The widget under a key; `None` if it was not loaded.
+    /// The widget with this key; `None` if it was not loaded.
     pub(super) fn widget(&self, key: &str) -> Option<Arc<WidgetSnapshot>> {
-        self.widgets.iter().find(|(widget_key, _)| widget_key.key == key).map(|(_, finished)| Arc::clone(finished))
+        self.widgets.iter().find(|(widget_key, _)| widget_key.key == key).map(|(_, snapshot)| Arc::clone(snapshot))
     }
 }

@@ -1,6 +1,6 @@
-//! Looking up a request's widgets: cached in process, being loaded, or to be loaded. Lives elsewhere: what a load does (`load`),
-//! and what is shown where one failed (`staleness`). Lifetimes are judged at the instant passed in; only waiting is measured on
-//! the monotonic clock.
+//! The lookup of a request's widgets: cached in process, being loaded, or to be loaded. Lives elsewhere: what a load
+//! does (`load`), and what is shown if it failed (`staleness`). Times to live are compared with the instant of the
+//! caller; only waiting is timed by the monotonic clock.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,13 +16,14 @@ use crate::{
     vocabulary::Timestamp,
 };
 
-/// How much longer than its deadline a load is waited for: its sources are given up at that very instant.
+/// How long past the deadline a load is waited for. Its sources time out at the deadline, and its result comes just
+/// after.
 const GRACE: Duration = Duration::from_millis(25);
 
-/// A member of a group that was asked for within its last 20 lifetimes is loaded together with the others.
-const ASKED_FOR: i32 = 20;
+/// A member of a group is loaded with it if it was requested within this many of its times to live.
+const MAX_IDLE_LIFETIMES: i32 = 20;
 
-/// Looks for the widgets of a resolved.
+/// Looks up the widgets of a request.
 pub(super) struct Finder<'a> {
     pub(super) inner: &'a Arc<Inner>,
     pub(super) resolved: &'a ResolvedRequest,
@@ -32,35 +33,36 @@ pub(super) struct Finder<'a> {
 
 /// A group's widgets, in their order.
 pub(super) enum Lookup {
-    /// Kept, whole, and as good as new.
+    /// Cached, whole and fresh.
     Fresh(Vec<Arc<WidgetSnapshot>>),
-    /// Kept, whole, and shown while new ones are loaded.
+    /// Cached, whole and usable: new ones are being loaded, or their load has just failed.
     Usable(Vec<Arc<WidgetSnapshot>>),
     /// Just loaded, whole or not.
     Loaded(Vec<Arc<WidgetSnapshot>>),
-    /// Not loaded, since more is asked than can be done in time.
+    /// Not loaded: admission refused the load.
     Refused { retry_after: Duration },
 }
 
-/// What to do about a group.
+/// What to do for a group.
 enum Decision {
     Answer(Lookup),
-    /// To be shown, and to be loaded behind.
+    /// Use these, and load new ones in the background.
     Refresh(Vec<Arc<WidgetSnapshot>>),
     Load,
 }
 
+/// Where the widgets of a group come from.
 enum Supply {
-    Here(Lookup),
+    Ready(Lookup),
     Pending(Pending<Arc<LoadResult>>),
 }
 
 impl Lookup {
-    /// The latest instant one of them was loaded for.
+    /// The latest instant that one of the widgets was loaded for.
     pub(super) fn as_of(&self) -> Option<Timestamp> {
         match self {
-            Self::Fresh(finished) | Self::Usable(finished) | Self::Loaded(finished) => {
-                finished.iter().map(|one| one.as_of).max()
+            Self::Fresh(snapshots) | Self::Usable(snapshots) | Self::Loaded(snapshots) => {
+                snapshots.iter().map(|snapshot| snapshot.as_of).max()
             }
             Self::Refused { .. } => None,
         }
@@ -68,70 +70,70 @@ impl Lookup {
 }
 
 impl Finder<'_> {
-    /// Each group's widgets.
+    /// The widgets of each group.
     pub(super) async fn find(&self, groups: &[LoadGroup]) -> Vec<Lookup> {
         if self.inner.settings.lifetimes.caches_no_widgets() {
-            // No task of its own: the load is nobody else's, and ends with whoever asked.
+            // Runs in the task of the caller: no other caller shares this load, and it ends when this one leaves.
             let alone = |group: &LoadGroup| LoadGroup { members: Vec::new(), ..group.clone() };
             let loaded = self.load(groups.iter().map(alone).collect()).run().await;
             return groups.iter().map(|group| self.unpack(group, Some(&loaded))).collect();
         }
-        let mut found = Vec::with_capacity(groups.len());
+        let mut lookups = Vec::with_capacity(groups.len());
         for (group, supply) in groups.iter().zip(self.supplies(groups)) {
-            found.push(match supply {
-                Supply::Here(found) => found,
-                Supply::Pending(waiting) => {
-                    let loaded = waiting.wait(self.deadline + GRACE).await;
+            lookups.push(match supply {
+                Supply::Ready(lookup) => lookup,
+                Supply::Pending(pending) => {
+                    let loaded = pending.wait(self.deadline + GRACE).await;
                     self.unpack(group, loaded.as_deref())
                 }
             });
         }
-        found
+        lookups
     }
 
+    /// A group's widgets from the result of a load; `None` if the load panicked or did not end in time.
     fn unpack(&self, group: &LoadGroup, loaded: Option<&LoadResult>) -> Lookup {
         let widgets = |loaded: &LoadResult| {
             group.widgets.iter().map(|widget_key| loaded.widget(&widget_key.key)).collect::<Option<Vec<_>>>()
         };
-        match loaded.map(|loaded| (loaded.refused(), widgets(loaded))) {
+        match loaded.map(|loaded| (loaded.retry_after, widgets(loaded))) {
             Some((_, Some(widgets))) => Lookup::Loaded(widgets),
             Some((Some(retry_after), None)) => Lookup::Refused { retry_after },
             _ => {
-                warn!("a load ended without a word, or not in time");
-                Lookup::Loaded(widgets(&self.load(vec![group.clone()]).unanswered()).unwrap_or_default())
+                let keys = group.keys().join(", ");
+                warn!("load failed: it panicked, or did not end by its deadline; figures are lost of {keys}");
+                Lookup::Loaded(widgets(&self.load(vec![group.clone()]).time_out()).unwrap_or_default())
             }
         }
     }
 
-    /// Where each group's widgets come from. Starts what has to be loaded, unless it is under way.
+    /// Where the widgets of each group come from. Starts the loads that are needed and not in progress.
     fn supplies(&self, groups: &[LoadGroup]) -> Vec<Supply> {
         let mut decisions: Vec<Decision> = groups.iter().map(|group| self.decide(group)).collect();
         if decisions.iter().all(|decision| matches!(decision, Decision::Answer(_))) {
             return decisions.into_iter().zip(groups).map(|(decision, group)| self.supply(decision, group)).collect();
         }
         self.inner.single_flight.exclusively(|loads| {
-            // What landed since the first look is kept by now.
+            // Decided once more with the loads locked: a load that ended since has left its widgets in the cache.
             for (decision, group) in decisions.iter_mut().zip(groups) {
                 if !matches!(decision, Decision::Answer(_)) {
                     *decision = self.decide(group);
                 }
             }
             let in_flight: Vec<_> = groups.iter().map(|group| self.in_flight(loads, group)).collect();
-            let missing = |wanted: fn(&Decision) -> bool| {
+            let to_start = |is_meant: fn(&Decision) -> bool| {
                 let groups = decisions.iter().zip(groups).zip(&in_flight);
-                let groups = groups.filter(|((decision, _), in_flight)| wanted(decision) && in_flight.is_none());
+                let groups = groups.filter(|((decision, _), in_flight)| is_meant(decision) && in_flight.is_none());
                 groups.map(|((_, group), _)| group.clone()).collect::<Vec<_>>()
             };
-            let (wanted, old) = (
-                missing(|decision| matches!(decision, Decision::Load)),
-                missing(|decision| matches!(decision, Decision::Refresh(_))),
-            );
-            let started = self.start(loads, wanted);
-            self.start(loads, old);
+            let missing = to_start(|decision| matches!(decision, Decision::Load));
+            let stale = to_start(|decision| matches!(decision, Decision::Refresh(_)));
+            let started = self.start(loads, missing);
+            self.start(loads, stale);
             let mut supplies = Vec::with_capacity(groups.len());
             for ((decision, group), in_flight) in decisions.into_iter().zip(groups).zip(in_flight) {
                 supplies.push(match (decision, in_flight.or_else(|| started.clone())) {
-                    (Decision::Load, Some(waiting)) => Supply::Pending(waiting),
+                    (Decision::Load, Some(pending)) => Supply::Pending(pending),
                     (decision, _) => self.supply(decision, group),
                 });
             }
@@ -140,21 +142,23 @@ impl Finder<'_> {
     }
 
     fn supply(&self, decision: Decision, group: &LoadGroup) -> Supply {
-        Supply::Here(match decision {
-            Decision::Answer(found) => found,
-            Decision::Refresh(finished) => Lookup::Usable(finished),
+        Supply::Ready(match decision {
+            Decision::Answer(lookup) => lookup,
+            Decision::Refresh(snapshots) => Lookup::Usable(snapshots),
             Decision::Load => self.unpack(group, None),
         })
     }
 
-    /// The load under way for a group, made for an instant so near that it is as good as one of its own.
+    /// The load in progress for a group, if the instant that it is for is near enough to be used for this request.
     fn in_flight(
         &self,
         loads: &Loads<'_, String, Arc<LoadResult>, Timestamp>,
         group: &LoadGroup,
     ) -> Option<Pending<Arc<LoadResult>>> {
-        let near = self.inner.settings.budgets.answer() + Duration::from_secs(1);
-        loads.join_for(&group.keys(), |as_of| (self.resolved.as_of - as_of).abs().to_std().is_ok_and(|by| by <= near))
+        let max_distance = self.inner.settings.budgets.answer() + Duration::from_secs(1);
+        loads.join_for(&group.keys(), |as_of| {
+            (self.resolved.as_of - as_of).abs().to_std().is_ok_and(|by| by <= max_distance)
+        })
     }
 
     /// One load for all these groups.
@@ -171,15 +175,16 @@ impl Finder<'_> {
         Some(loads.start_for(keys, self.resolved.as_of, self.load(groups).run()))
     }
 
-    /// A group with those of its members that somebody asks for, too: loaded apart, each would leave the other's answer with
-    /// widgets of two loads, and so to be loaded again.
+    /// A group with those of its members that were requested lately. If two pages with overlapping sets of widgets
+    /// loaded theirs separately, each would find widgets of two loads in the cache, and load again.
     fn with_members(&self, mut group: LoadGroup) -> LoadGroup {
         let mut members = std::mem::take(&mut group.members);
         members.retain(|widget_key| {
-            let asked = self.inner.widgets.requested_at(&widget_key.key);
-            asked.is_some_and(|asked| {
-                let validity = self.resolved.validity_at(self.inner, &group, group.about, widget_key.widget, asked);
-                self.resolved.now < asked + (validity.fresh_until - asked) * ASKED_FOR
+            let requested_at = self.inner.widgets.requested_at(&widget_key.key);
+            requested_at.is_some_and(|requested_at| {
+                let validity =
+                    self.resolved.validity_at(self.inner, &group, group.range, widget_key.widget, requested_at);
+                self.resolved.now < requested_at + (validity.fresh_until - requested_at) * MAX_IDLE_LIFETIMES
             })
         });
         LoadGroup { members, ..group }
@@ -189,54 +194,55 @@ impl Finder<'_> {
         Load { inner: Arc::clone(self.inner), resolved: self.resolved.clone(), groups, deadline: self.deadline }
     }
 
-    /// What is kept of a group. All its widgets must be of one load.
+    /// What to do for a group, by the cache. Its widgets are used only if all are of one load.
     fn decide(&self, group: &LoadGroup) -> Decision {
         let Self { inner, resolved, freshness, .. } = self;
         let ResolvedRequest { as_of, now, .. } = **resolved;
-        let known = |finished: &Arc<WidgetSnapshot>| finished.as_of <= as_of;
+        let not_later = |snapshot: &Arc<WidgetSnapshot>| snapshot.as_of <= as_of;
         let whole: Vec<_> =
-            group.widgets.iter().map(|widget_key| inner.widgets.whole(&widget_key.key).filter(known)).collect();
+            group.widgets.iter().map(|widget_key| inner.widgets.whole(&widget_key.key).filter(not_later)).collect();
         let failed: Vec<_> = group
             .widgets
             .iter()
             .map(|widget_key| {
-                let failed = inner.widgets.failed(&widget_key.key).filter(known);
+                let failed = inner.widgets.failed(&widget_key.key).filter(not_later);
                 failed.filter(|failed| failed.not_whole_until.is_some_and(|until| now < until))
             })
             .collect();
-        let failed_lately = failed.iter().flatten().max_by_key(|failed| failed.as_of).map(|failed| failed.load);
+        let failed_load = failed.iter().flatten().max_by_key(|failed| failed.as_of).map(|failed| failed.load);
         if let Some(whole) = of_one_load(whole.iter().cloned()) {
-            let lives = || {
+            let validities = || {
                 group
                     .widgets
                     .iter()
                     .zip(&whole)
-                    .map(|(widget_key, one)| resolved.validity(inner, group, widget_key.widget, one))
+                    .map(|(widget_key, snapshot)| resolved.validity(inner, group, widget_key.widget, snapshot))
             };
-            if lives().all(|validity| now < validity.fresh_until) {
+            if validities().all(|validity| now < validity.fresh_until) {
                 return Decision::Answer(Lookup::Fresh(whole));
             }
-            if *freshness == Freshness::AllowStale && lives().all(|validity| now < validity.usable_until) {
-                return if failed_lately.is_some() {
+            if *freshness == Freshness::AllowStale && validities().all(|validity| now < validity.usable_until) {
+                return if failed_load.is_some() {
                     Decision::Answer(Lookup::Usable(whole))
                 } else {
                     Decision::Refresh(whole)
                 };
             }
         }
-        let Some(load) = failed_lately else { return Decision::Load };
-        let of_it = |finished: &Arc<WidgetSnapshot>| finished.load == load;
-        let left = whole.into_iter().zip(failed).map(|(whole, failed)| failed.filter(of_it).or(whole.filter(of_it)));
-        match left.collect::<Option<Vec<_>>>() {
-            Some(left) => Decision::Answer(Lookup::Loaded(left)),
+        let Some(load) = failed_load else { return Decision::Load };
+        let of_load = |snapshot: &Arc<WidgetSnapshot>| snapshot.load == load;
+        let snapshots =
+            whole.into_iter().zip(failed).map(|(whole, failed)| failed.filter(of_load).or(whole.filter(of_load)));
+        match snapshots.collect::<Option<Vec<_>>>() {
+            Some(snapshots) => Decision::Answer(Lookup::Loaded(snapshots)),
             None => Decision::Load,
         }
     }
 }
 
-/// All of them, if they are there and from one load.
-fn of_one_load(finished: impl Iterator<Item = Option<Arc<WidgetSnapshot>>>) -> Option<Vec<Arc<WidgetSnapshot>>> {
-    let all = finished.collect::<Option<Vec<_>>>()?;
+/// All snapshots, if none is missing and all are of one load.
+fn of_one_load(snapshots: impl Iterator<Item = Option<Arc<WidgetSnapshot>>>) -> Option<Vec<Arc<WidgetSnapshot>>> {
+    let all = snapshots.collect::<Option<Vec<_>>>()?;
     let load = all.first()?.load;
-    all.iter().all(|one| one.load == load).then_some(all)
+    all.iter().all(|snapshot| snapshot.load == load).then_some(all)
 }

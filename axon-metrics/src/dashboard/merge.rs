@@ -13,15 +13,15 @@ use crate::{
     widget::{BucketSeries, Facts, Needs, WidgetInput},
 };
 
-/// Which steps go to which source, and in which order they come back.
+/// Which source counts which step, and in which order the counts are put together again.
 pub(super) struct Plan {
     needs: Needs,
     events: Vec<EventRule>,
     rows: Vec<LedgerStep>,
-    /// For each step of the plan's funnel, and of the one chosen, its index among the events or the rows.
+    /// For each step of the plan's funnel, and of the chosen one, its index among the events or the rows.
     steps: Vec<StepSource>,
     funnel: Vec<StepSource>,
-    /// The parts of each bucket series as they are asked for, in order; `None` where no source can count it.
+    /// The parts of each bucket series, in the order of the question; `None` for a series that no source can count.
     series: Vec<Option<Vec<SeriesPart>>>,
 }
 
@@ -67,39 +67,40 @@ impl Plan {
         plan
     }
 
-    /// A bucket series of the first step; not supported where that is no event, or no activity has a funnel.
+    /// The parts of a bucket series of the first step; `None` if that step is no event, or no activity of the series
+    /// has a funnel.
     fn series(series: &BucketSeries, input: &WidgetInput<'_>) -> Option<Vec<SeriesPart>> {
         let Record::Event(rule) = &input.rules.steps().first()?.record else { return None };
-        let asked = |part: Part| {
+        let series_part = |part: Part| {
             let series = Series { rule: rule.clone(), activities: series.activities, cells: part.cells.clone() };
             SeriesPart { part, series }
         };
-        let parts: Vec<SeriesPart> = Part::over(&series.buckets).into_iter().map(asked).collect();
-        let counted = |part: &SeriesPart| !part.series.activities_of(&input.query).is_empty();
-        (input.query.activities.is_empty() || parts.iter().all(counted)).then_some(parts)
+        let parts: Vec<SeriesPart> = Part::over(&series.buckets).into_iter().map(series_part).collect();
+        let is_countable = |part: &SeriesPart| !part.series.activities_of(&input.query).is_empty();
+        (input.query.activities.is_empty() || parts.iter().all(is_countable)).then_some(parts)
     }
 
-    /// Every part of every series, in the order in which they are asked for.
+    /// Every part of every series, in the order of the question.
     fn parts(&self) -> impl Iterator<Item = &SeriesPart> {
         self.series.iter().flatten().flatten()
     }
 
-    /// What to ask of each source, with the budget that `within` gives each kind of question.
-    pub(super) fn questions(&self, input: &WidgetInput<'_>, within: impl Fn(QuestionKind) -> Duration) -> Questions {
+    /// The question to each source. `budget` gives the budget of each kind of question.
+    pub(super) fn questions(&self, input: &WidgetInput<'_>, budget: impl Fn(QuestionKind) -> Duration) -> Questions {
         let kinds: Vec<SourceKind> = self.kinds(input).collect();
         let asks = |kind| kinds.contains(&kind);
         Questions {
-            behavior: asks(SourceKind::Behavior).then(|| self.behavior(input, within(QuestionKind::Behavior))),
+            behavior: asks(SourceKind::Behavior).then(|| self.behavior(input, budget(QuestionKind::Behavior))),
             ledger: asks(SourceKind::Ledger).then(|| LedgerQuestion {
                 scope: Arc::clone(&input.query),
-                budget: within(QuestionKind::Ledger),
+                budget: budget(QuestionKind::Ledger),
                 steps: self.rows.clone(),
                 sales: self.needs.sales.then(|| input.sales.clone()),
                 history: None,
             }),
             realtime: asks(SourceKind::Realtime).then(|| RealtimeQuestion {
                 as_of: input.as_of,
-                budget: within(QuestionKind::Realtime),
+                budget: budget(QuestionKind::Realtime),
                 activities: input.query.activities.clone(),
             }),
         }
@@ -108,13 +109,13 @@ impl Plan {
     /// The kinds of sources that are asked.
     pub(super) fn kinds(&self, input: &WidgetInput<'_>) -> impl Iterator<Item = SourceKind> + use<> {
         let Needs { active, sales, slots, .. } = self.needs;
-        let asked = [
+        let needed = [
             (SourceKind::Behavior, !self.events.is_empty() || active || self.parts().next().is_some()),
             (SourceKind::Ledger, !self.rows.is_empty() || sales),
             (SourceKind::Realtime, slots),
         ];
         let any = !input.query.activities.is_empty();
-        asked.into_iter().filter_map(move |(kind, asked)| (any && asked).then_some(kind))
+        needed.into_iter().filter_map(move |(kind, is_needed)| (any && is_needed).then_some(kind))
     }
 
     fn behavior(&self, input: &WidgetInput<'_>, budget: Duration) -> BehaviorQuestion {
@@ -173,10 +174,10 @@ impl Plan {
     }
 }
 
-/// Which counts of a reply are meant; `None` where there are none.
+/// Picks counts from a reply; `None` if the reply has none of that kind.
 type Pick<'a> = &'a dyn Fn(&StepCounts) -> Option<&Vec<Fact<u64>>>;
 
-/// The count of one step from the source it was asked of. What was not asked is not looked at.
+/// The count of one step from the reply of its source.
 fn count(
     source: StepSource,
     behavior: &CallResult<BehaviorFacts>,
@@ -194,7 +195,7 @@ fn count(
     counts.and_then(|counts| counts.get(index).cloned()).unwrap_or_else(not_asked)
 }
 
-/// Where an item stands in a list; it is added if it is not there.
+/// The index of an item in a list. An item that is not in the list is appended.
 fn index_of<T: PartialEq + Clone>(list: &mut Vec<T>, item: &T) -> usize {
     list.iter().position(|one| one == item).unwrap_or_else(|| {
         list.push(item.clone());

@@ -1,4 +1,4 @@
-//! What comes of a request: an answer with its times, or why there is none.
+//! The outcome of a request: an answer with its times, or why there is none.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,40 +13,40 @@ use crate::{
     wire::{AnswerRange, DashboardAnswer, DefinitionState, ScopeState, SourceState, Warning, WidgetState},
 };
 
-/// The most activities one answer is computed over.
+/// The most activities in the scope of one answer.
 pub const MAX_ACTIVITIES: usize = 1000;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {
-    /// The request is wrong. The caller must change it.
+    /// The request is invalid. The caller must change it.
     #[error(transparent)]
     Invalid(#[from] RequestError),
     /// The catalog lists no such campaign or activity.
     #[error("there is no such campaign or activity")]
     NotFound(Scope),
-    /// The campaign has more activities than one answer is computed over.
+    /// The campaign has more activities than [`MAX_ACTIVITIES`].
     #[error("the campaign has {found} activities; at most {MAX_ACTIVITIES} are computed at once")]
     TooManyActivities {
-        /// How many it has.
+        /// The number of activities of the campaign.
         found: usize,
     },
-    /// Nothing that was asked could be answered. Asking again may work.
+    /// The catalog, or the sources of all requested widgets, did not answer. Asking again may work.
     #[error("nothing that was asked could be answered")]
     Unavailable {
-        /// How each source did.
+        /// The state of each source that was asked.
         sources: Vec<SourceState>,
     },
-    /// More is asked than can be answered in time. Asking again later may work.
+    /// The load was refused, since it could not end in time. Asking again after `retry_after` may work.
     #[error("more is asked than can be answered in time")]
     Overloaded {
-        /// When to ask again.
+        /// When to ask again: at least 1 s.
         retry_after: Duration,
     },
 }
 
-/// An answer with how long it may be shown.
+/// An answer with how long it may be used.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TimedAnswer {
@@ -54,7 +54,7 @@ pub struct TimedAnswer {
     pub answer: DashboardAnswer,
     /// Until then it is as good as a new one.
     pub fresh_until: Timestamp,
-    /// From `fresh_until` until then it may be shown while a new one is made.
+    /// From `fresh_until` until then it may be used while a new one is loaded (stale-while-revalidate).
     pub usable_until: Timestamp,
     /// Where the JSON of each widget comes from, in the answer's order.
     pub(super) parts: Vec<WidgetPart>,
@@ -70,8 +70,8 @@ pub(super) enum WidgetPart {
 }
 
 impl TimedAnswer {
-    /// The answer as JSON on one line: what serde writes for [`answer`](Self::answer) as it was made. The data of a widget were
-    /// written when it was loaded, and are copied here.
+    /// The answer as JSON on one line: what serde writes for [`answer`](Self::answer) as it was made. The data of a
+    /// widget were written when it was loaded, and are copied here.
     /// # Errors
     /// None that is known: an answer holds nothing that JSON cannot.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
@@ -169,11 +169,11 @@ impl Serialize for JsonData<'_> {
     }
 }
 
-/// Whether a caller waits for fresh figures where kept ones may still be shown.
+/// Whether a caller accepts cached figures that are no longer fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// Takes what may be shown; what is no longer fresh is loaded behind.
+    /// Uses usable figures; those that are no longer fresh are loaded again in the background.
     AllowStale,
-    /// Waits until what is shown is fresh.
+    /// Waits for a load if figures are no longer fresh.
     MustBeFresh,
 }

@@ -1,5 +1,5 @@
-//! What a caller asks, typed and as text, and everything that can be wrong with it.
-//! Lives here: the request and its faults, all reported at once. Lives elsewhere: what a period means (`period`).
+//! A request, and its faults, all reported at once. Lives elsewhere: its form as text (`request_text`), what a period
+//! means (`period`).
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::{
     widget::Widget,
 };
 
-/// A question to a [`Dashboard`](crate::Dashboard): a scope, the widgets wanted, a period, and how to count.
+/// A request to a [`Dashboard`](crate::Dashboard): a scope, widgets, a period, a mode and a funnel. It is checked when
+/// it is answered: without widgets, with an unknown funnel, or with an empty range it is a [`RequestError`].
 /// ```
 /// use axon_metrics::{DashboardRequest, Period, Widget};
 /// let request = DashboardRequest::campaign(123).widgets([Widget::Overview, Widget::Funnel]).period(Period::Last7Days);
@@ -28,17 +29,17 @@ pub struct DashboardRequest {
 }
 
 impl DashboardRequest {
-    /// RangeState the union of a campaign's activities.
+    /// A request for all activities of a campaign together.
     pub fn campaign(id: impl Into<CampaignId>) -> Self {
         Self::of(Scope::Campaign(id.into()))
     }
 
-    /// RangeState one activity.
+    /// A request for one activity.
     pub fn activity(id: impl Into<ActivityId>) -> Self {
         Self::of(Scope::Activity(id.into()))
     }
 
-    /// RangeState this scope.
+    /// A request for a scope, with all else at its default.
     pub fn of(scope: Scope) -> Self {
         Self {
             scope,
@@ -51,7 +52,8 @@ impl DashboardRequest {
         }
     }
 
-    /// The widgets wanted; their order and repetitions do not matter. Defaults to the plan's four.
+    /// The widgets of the answer; order and repetitions do not matter. None at all is a fault. Defaults to the plan's
+    /// four.
     #[must_use]
     pub fn widgets(mut self, widgets: impl IntoIterator<Item = Widget>) -> Self {
         self.widgets = widgets.into_iter().collect();
@@ -60,30 +62,30 @@ impl DashboardRequest {
         self
     }
 
-    /// The range asked for. Defaults to [`Period::Last7Days`].
+    /// The range of the figures. Defaults to [`Period::Last7Days`].
     #[must_use]
     pub fn period(mut self, period: Period) -> Self {
         self.period = period;
         self
     }
 
-    /// How the funnel counts. Defaults to the dashboard's mode.
+    /// How steps are counted. Defaults to the dashboard's mode.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = Some(mode);
         self
     }
 
-    /// The funnel that the widget `funnel` counts, by its key. Every other figure stays of the plan's funnel, `fcfs`, which is
-    /// also the default.
+    /// The key of the funnel that the widget `funnel` counts. All other figures are of the plan's funnel, `fcfs`, which
+    /// is also the default.
     #[must_use]
     pub fn funnel(mut self, key: impl Into<Arc<str>>) -> Self {
         self.funnel = Some(key.into());
         self
     }
 
-    /// This request with the mode it is counted in, where it names none, and without the plan's funnel, which is the default:
-    /// two requests that mean the same are then equal.
+    /// The normal form of the request: with the default mode if it names none, and without the plan's funnel, which is
+    /// the default. Two requests with the same meaning have the same normal form.
     #[must_use]
     pub fn mode_or(mut self, default: Mode) -> Self {
         self.mode.get_or_insert(default);
@@ -91,19 +93,19 @@ impl DashboardRequest {
         self
     }
 
-    /// Compare overview and funnel with the window before.
+    /// Compares overview and funnel with the previous window of the same length. Defaults to no comparison.
     #[must_use]
     pub fn compare_previous(mut self) -> Self {
         self.compare_previous = true;
         self
     }
 
-    /// What the request is about.
+    /// The scope of the request.
     pub fn scope(&self) -> Scope {
         self.scope
     }
 
-    /// The request's range at an instant, if nothing is wrong with the request.
+    /// The range of the request at an instant.
     /// # Errors
     /// [`RequestError`] with every fault at once.
     pub(crate) fn check(&self, rules: &RequestRules, as_of: Timestamp) -> Result<Range, RequestError> {
@@ -149,7 +151,7 @@ impl DashboardRequest {
     }
 }
 
-/// What a dashboard takes for granted where a request says nothing, and what it can be asked for.
+/// The defaults of a dashboard's requests, and the funnels that they may name.
 #[derive(Debug, Clone)]
 pub struct RequestRules {
     pub(crate) mode: Mode,
@@ -159,7 +161,7 @@ pub struct RequestRules {
 }
 
 impl RequestRules {
-    /// The rules of a dashboard without funnels of its own.
+    /// The rules of a dashboard with the plan's funnel alone.
     pub fn new(default_mode: Mode, zone: Tz) -> Self {
         Self { mode: default_mode, zone, funnels: vec![FunnelDefinition::FCFS.into()] }
     }

@@ -1,4 +1,4 @@
-//! Requests as text: an id and the query's parameters, as they stand in a URL (already percent-decoded).
+//! Requests as text: an id and the parameters of a URL's query, percent-decoded.
 
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, Timelike as _, Utc};
 
@@ -14,14 +14,14 @@ pub enum Level {
     Activity,
 }
 
-/// A request as it came: nothing checked yet.
+/// A request as text, not checked yet.
 #[derive(Debug, Clone)]
 pub struct RequestText<'a> {
-    /// What the id names.
+    /// Whether `id` is that of a campaign or of an activity.
     pub level: Level,
-    /// The id.
+    /// The id, as in the path.
     pub id: &'a str,
-    /// The query's parameters in their order, repetitions included.
+    /// The names and values of the query's parameters in their order, repetitions included.
     pub parameters: &'a [(String, String)],
 }
 
@@ -29,11 +29,10 @@ const PARAMETERS: [&str; 7] = ["widgets", "period", "startDate", "endDate", "mod
 const PERIODS: [Period; 3] = [Period::Today, Period::Last7Days, Period::Last30Days];
 
 impl RequestText<'_> {
-    /// The request this text means. `rules` say what stands where the text names nothing, and which funnels there are;
-    /// `as_of` decides whether a range is one.
+    /// Parses and checks the text. `rules` have the defaults and the funnels; `as_of` decides whether a range is empty.
     ///
-    /// An empty value is an absent one. Dates without `period` are a custom range; dates beside `1d`, `7d` or `30d` must be
-    /// well-formed and are not used.
+    /// An empty value is an absent one. Dates without `period` are a custom range; dates beside `1d`, `7d` or `30d`
+    /// must be well-formed and are not used.
     /// # Errors
     /// [`RequestError`] with every fault at once.
     pub fn parse(&self, rules: &RequestRules, as_of: Timestamp) -> Result<DashboardRequest, RequestError> {
@@ -45,7 +44,8 @@ impl RequestText<'_> {
         let compare = reader.word("compare", &[("previous", ())]);
         let period = reader.period();
 
-        // What could be read is checked even if something else could not, so that all faults come at once.
+        // The parameters that could be parsed are checked even if others could not, so that all faults are reported at
+        // once.
         let mut request = DashboardRequest::of(scope.unwrap_or(Scope::Campaign(CampaignId(1))));
         if let Some(widgets) = widgets {
             request = request.widgets(widgets);
@@ -103,20 +103,20 @@ impl<'a> Reader<'a> {
         };
         scope.map_err(|error| self.fault(field, FaultCode::InvalidValue, error.to_string())).ok().or(match level {
             Level::Campaign => None,
-            // Keeps the level, which decides what may be asked.
+            // Stands for the level, which decides which widgets are allowed.
             Level::Activity => Some(Scope::Activity(ActivityId(1))),
         })
     }
 
     fn word<T: Copy>(&mut self, name: &'static str, words: &[(&str, T)]) -> Option<T> {
         let value = self.value(name)?;
-        let found = words.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning);
-        if found.is_none() {
+        let meaning = words.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning);
+        if meaning.is_none() {
             let list: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let one_of = if list.len() > 1 { "one of " } else { "" };
             self.fault(name, FaultCode::UnknownValue, format!("{name} must be {one_of}{}", list.join(", ")));
         }
-        found
+        meaning
     }
 
     fn widgets(&mut self) -> Option<Vec<Widget>> {
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
         Some(widgets)
     }
 
-    /// The period, and whether dates stand beside it unused.
+    /// The period, and whether the text has dates that it does not use.
     fn period(&mut self) -> Option<(Period, bool)> {
         let start = self.bound("startDate");
         let end = self.bound("endDate");
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Years that a range can lie in.
+/// The years that a range may be in.
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 
 fn bound(text: &str) -> Option<Bound> {
@@ -203,7 +203,8 @@ fn bound(text: &str) -> Option<Bound> {
 }
 
 impl DashboardRequest {
-    /// The request's parameters as text; what stands at its default is left out. Parsing them gives the request again.
+    /// The parameters of the request as text. Parameters with their default value are left out, except `period`.
+    /// Parsing them gives an equal request.
     pub fn to_parameters(&self) -> Vec<(String, String)> {
         let mut parameters = Vec::new();
         let mut push = |name: &str, value: String| parameters.push((name.to_owned(), value));
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plans_example_is_seven_days_with_dates_that_are_not_used() {
+    fn the_plans_example_is_seven_days_with_ignored_dates() {
         let query = [
             ("widgets", "overview,funnel,realtime"),
             ("period", "7d"),
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_is_the_plans_four_over_seven_days_and_an_empty_value_is_an_absent_one() {
+    fn an_empty_value_is_an_absent_one_and_absent_ones_are_defaults() {
         let defaults = DashboardRequest::campaign(123);
         assert_eq!(parse(Level::Campaign, "123", &[]).unwrap(), defaults);
         let empty = PARAMETERS.map(|name| (name, ""));
@@ -303,10 +304,10 @@ mod tests {
             ("zone", "UTC"),
             ("mode", "count"),
         ];
-        let mut found = parse(Level::Campaign, "0", &query).expect_err("faults");
-        found.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut faults = parse(Level::Campaign, "0", &query).expect_err("faults");
+        faults.sort_by(|a, b| a.0.cmp(&b.0));
         assert_eq!(
-            found,
+            faults,
             [
                 fault("campaignId", FaultCode::InvalidValue),
                 fault("compare", FaultCode::UnknownValue),
@@ -323,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn custom_needs_both_dates_and_a_range_that_is_one() {
+    fn custom_needs_both_dates_and_a_range_that_is_not_empty() {
         assert_eq!(
             faults(&[("period", "custom")]),
             [fault("startDate", FaultCode::Missing), fault("endDate", FaultCode::Missing)]
@@ -345,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn activities_are_not_asked_of_an_activity() {
+    fn an_activity_has_no_widget_activities() {
         let query = [("widgets", "activities")];
         assert!(parse(Level::Campaign, "1", &query).is_ok());
         assert_eq!(
@@ -357,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_a_fault() {
+    fn a_text_that_is_no_date_is_a_fault() {
         for wrong in [
             "2024-1-1",
             "20240101",

@@ -1,5 +1,5 @@
-//! A request at an instant, with what the catalog says of its scope: which widgets are kept and loaded together, under which
-//! keys, and how long they hold.
+//! A request at an instant, with its scope from the catalog: which of its widgets are loaded together, their cache
+//! keys, and how long they are used.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,9 +15,11 @@ use crate::{
     widget::Widget,
 };
 
-/// How long after a range ended its last events may be under way, whatever a store says of its lag.
-const SETTLES: Duration = Duration::from_secs(5);
+/// How long a range counts as live after its end, since its last events may not be recorded yet, whatever lag the store
+/// reports.
+const SETTLE_TIME: Duration = Duration::from_secs(5);
 
+/// A request with everything that the catalog, the settings and its instant decide.
 #[derive(Debug, Clone)]
 pub(super) struct ResolvedRequest {
     pub(super) request: Arc<DashboardRequest>,
@@ -27,17 +29,17 @@ pub(super) struct ResolvedRequest {
     pub(super) scope: CatalogScope,
     pub(super) range: Range,
     pub(super) as_of: Timestamp,
-    /// As it was passed in; `as_of` is its second.
+    /// The instant as the caller passed it; `as_of` is this, floored to the second.
     pub(super) now: Timestamp,
 }
 
 impl ResolvedRequest {
-    /// What the catalog says of the scope.
+    /// The scope with its campaign and activities.
     pub(super) fn scope(&self) -> ResolvedScope<'_> {
         self.scope.get()
     }
 
-    /// Moves it to a later instant. Whether it still is about the same days: if not, it stays as it is.
+    /// Moves the request to a later instant, and whether it did: if the range has other days there, nothing changes.
     pub(super) fn move_to(&mut self, later: Timestamp, rules: &RequestRules) -> Result<bool, RequestError> {
         let range = self.request.check(rules, later)?;
         let days = |range: Range| (range.whole, range.in_progress());
@@ -57,36 +59,39 @@ impl ResolvedRequest {
         &inner.settings.funnels[self.funnel]
     }
 
-    /// The hash of what decides the numbers.
+    /// The hash of everything that decides the numbers.
     pub(super) fn definition_hash<'a>(&self, inner: &'a Inner) -> &'a str {
         &inner.hashes[self.funnel][self.mode as usize]
     }
 
-    /// The widgets asked for. What is about the range comes from one load; each other one lives apart.
+    /// The requested widgets, in groups that are loaded together: one group for the widgets of the range, and one group
+    /// for each widget that is loaded separately. The members of the first are the widgets of the range that were not
+    /// requested.
     pub(super) fn groups(&self, inner: &Inner) -> Vec<LoadGroup> {
         let keys = CacheKeys::new(self.key_inputs(inner));
         let open = self.range.in_progress();
-        let ranged = if open { RangeState::Live } else { RangeState::Over { ended: self.range.whole.to } };
-        let is_apart = |widget: &Widget| widget.lifetime().loads_separately(open);
-        let asked = &self.request.widgets;
-        let (apart, together): (Vec<_>, Vec<_>) = asked.iter().copied().partition(is_apart);
-        let members = Widget::ALL.into_iter().filter(|widget| !is_apart(widget) && !asked.contains(widget)).collect();
-        let keyed = |widgets: Vec<Widget>| {
+        let range = if open { RangeState::Live } else { RangeState::Over { ended: self.range.whole.to } };
+        let is_separate = |widget: &Widget| widget.lifetime().loads_separately(open);
+        let requested = &self.request.widgets;
+        let (separate, together): (Vec<_>, Vec<_>) = requested.iter().copied().partition(is_separate);
+        let members =
+            Widget::ALL.into_iter().filter(|widget| !is_separate(widget) && !requested.contains(widget)).collect();
+        let with_keys = |widgets: Vec<Widget>| {
             widgets.into_iter().map(|widget| WidgetKey { widget, key: keys.of(widget) }).collect::<Vec<_>>()
         };
-        let group = |about, widgets, members| LoadGroup {
-            about,
-            jitter: keys.jitter(about),
-            widgets: keyed(widgets),
-            members: keyed(members),
+        let group = |range, widgets, members| LoadGroup {
+            range,
+            jitter: keys.jitter(range),
+            widgets: with_keys(widgets),
+            members: with_keys(members),
         };
-        let apart = apart.into_iter().map(|widget| group(RangeState::Live, vec![widget], Vec::new()));
-        let groups = std::iter::once(group(ranged, together, members)).chain(apart);
+        let separate = separate.into_iter().map(|widget| group(RangeState::Live, vec![widget], Vec::new()));
+        let groups = std::iter::once(group(range, together, members)).chain(separate);
         groups.filter(|group| !group.widgets.is_empty()).collect()
     }
 
-    /// What decides the cache keys. Every field of a request and of the resolved is decided on here: a new one does not
-    /// compile until it is.
+    /// The inputs of the cache keys. The patterns name every field of the request and of the settings, so that a new
+    /// field does not compile until it is decided here.
     fn key_inputs<'a>(&self, inner: &'a Inner) -> KeyInputs<'a> {
         let Self { request, mode: _, funnel: _, scope, range, as_of: _, now: _ } = self;
         let DashboardRequest {
@@ -104,7 +109,7 @@ impl ResolvedRequest {
             ref tenant,
             mode: _,    // in the definition's hash
             funnels: _, // in the definition's hash
-            budgets: _, // these decide what may be lost, and what is lost is not kept as whole
+            budgets: _, // these decide which figures may be lost, and a widget that lost some is not cached as whole
             lifetimes: _,
             max_loads: _,
             concurrency: _,
@@ -121,55 +126,55 @@ impl ResolvedRequest {
         }
     }
 
-    /// Until when a widget is shown. Figures of a range that is over are as passing as those of an open one while the store
-    /// may not have had all of it, or what they are measured from was not there.
+    /// Until when a widget is used. A range that has ended counts as live while its store may still receive events of
+    /// it, and while there was nothing to measure it from.
     pub(super) fn validity(
         &self,
         inner: &Inner,
         group: &LoadGroup,
         widget: Widget,
-        finished: &WidgetSnapshot,
+        snapshot: &WidgetSnapshot,
     ) -> Validity {
-        let complete_to = finished.state.as_of.unwrap_or(finished.as_of);
-        let about = match group.about {
-            RangeState::Over { ended } if complete_to < ended || finished.as_of < later(ended, SETTLES) => {
+        let complete_to = snapshot.state.as_of.unwrap_or(snapshot.as_of);
+        let range = match group.range {
+            RangeState::Over { ended } if complete_to < ended || snapshot.as_of < later(ended, SETTLE_TIME) => {
                 RangeState::Live
             }
-            RangeState::Over { .. } if finished.may_be_measured_soon() => RangeState::Live,
-            about => about,
+            RangeState::Over { .. } if snapshot.may_be_measured_soon() => RangeState::Live,
+            range => range,
         };
-        self.validity_at(inner, group, about, widget, finished.as_of)
+        self.validity_at(inner, group, range, widget, snapshot.as_of)
     }
 
-    /// Until when a widget loaded for an instant is shown. Stock depends on whether its activity has started, and inflow on
-    /// the hour.
+    /// Until when a widget that was loaded for an instant is used: no longer than until a start or end of its scope,
+    /// where it has stock, and the next hour, where it has inflow.
     pub(super) fn validity_at(
         &self,
         inner: &Inner,
         group: &LoadGroup,
-        about: RangeState,
+        range: RangeState,
         widget: Widget,
         as_of: Timestamp,
     ) -> Validity {
         let settings = &inner.settings;
-        let mut validity = settings.lifetimes.validity(about, as_of, group.jitter);
+        let mut validity = settings.lifetimes.validity(range, as_of, group.jitter);
         let class = widget.lifetime();
         let next_date = || self.scope().next_date(as_of);
-        let edges = [
+        let bounds = [
             class.changes_with_dates().then(next_date).flatten(),
             class.changes_with_hours().then(|| calendar::hour(as_of, settings.zone).whole.to),
         ];
-        for edge in edges.into_iter().flatten() {
-            validity.fresh_until = validity.fresh_until.min(edge);
-            validity.usable_until = validity.usable_until.min(edge);
+        for bound in bounds.into_iter().flatten() {
+            validity.fresh_until = validity.fresh_until.min(bound);
+            validity.usable_until = validity.usable_until.min(bound);
         }
         validity
     }
 
-    /// When the answer itself changes: its range or a phase.
+    /// When the range or a phase of the answer changes next; `None` if never.
     pub(super) fn changes_at(&self, scope: ResolvedScope<'_>) -> Option<Timestamp> {
         let whole = self.range.whole;
-        let edges = [whole.from, whole.to].into_iter().filter(|edge| *edge > self.as_of);
-        edges.chain(scope.next_date(self.as_of)).min()
+        let bounds = [whole.from, whole.to].into_iter().filter(|bound| *bound > self.as_of);
+        bounds.chain(scope.next_date(self.as_of)).min()
     }
 }

@@ -1,4 +1,4 @@
-//! An answer from its widgets: its envelope is always of the answer's own instant, however old the widgets are.
+//! Builds an answer from its widgets. The envelope is always of the answer's own instant, however old the widgets are.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -32,11 +32,11 @@ pub(super) fn respond(
     let CatalogLookup { report, fresh_for, usable_for, .. } = catalog;
     let report = SourceState::from(report);
     sources.insert(report.kind, report);
-    for WidgetView { widget, finished, lost, stale, .. } in views {
-        widget.copy(&finished.data, &mut data);
-        widgets.insert(*widget, state(&finished.state, *stale, resolved.as_of));
-        let lost = lost.iter().flat_map(|lost| &lost.sources);
-        for source in finished.sources.iter().chain(lost) {
+    for WidgetView { widget, snapshot, failed, stale, .. } in views {
+        widget.copy(&snapshot.data, &mut data);
+        widgets.insert(*widget, state(&snapshot.state, *stale, resolved.as_of));
+        let failed = failed.iter().flat_map(|failed| &failed.sources);
+        for source in snapshot.sources.iter().chain(failed) {
             sources
                 .entry(source.kind)
                 .and_modify(|merged: &mut SourceState| merged.merge(source))
@@ -45,8 +45,8 @@ pub(super) fn respond(
     }
     let sources: Vec<SourceState> = sources.into_values().collect();
     if widgets.values().all(|state| state.status == WidgetStatus::Unavailable) {
-        let mut lost = sources.iter().filter(|source| source.status == SourceStatus::Unavailable).peekable();
-        return Err(if lost.peek().is_some() && lost.all(|source| source.shed) {
+        let mut failed = sources.iter().filter(|source| source.status == SourceStatus::Unavailable).peekable();
+        return Err(if failed.peek().is_some() && failed.all(|source| source.shed) {
             AnswerError::Overloaded { retry_after: MIN_RETRY_AFTER }
         } else {
             AnswerError::Unavailable { sources }
@@ -55,7 +55,7 @@ pub(super) fn respond(
     let changed = data.move_to(scope, resolved.as_of);
     let parts = views.iter().map(|view| match changed.contains(&view.widget) {
         true => WidgetPart::Moved(view.widget, WidgetJson::of(view.widget, &data)),
-        false => WidgetPart::Cached(Arc::clone(&view.finished)),
+        false => WidgetPart::Cached(Arc::clone(&view.snapshot)),
     });
     let parts = parts.collect();
     let (fresh_until, usable_until) = until(resolved, scope, [fresh_for, usable_for], views);
@@ -63,14 +63,14 @@ pub(super) fn respond(
     Ok(TimedAnswer { answer, fresh_until, usable_until, parts })
 }
 
-/// The widget's state as of the answer.
+/// The state of a widget as of the answer.
 fn state(state: &WidgetState, stale: bool, as_of: Timestamp) -> WidgetState {
     let status = if stale { WidgetStatus::Stale } else { state.status };
     let age_ms = state.as_of.map(|complete_to| (as_of - complete_to).num_milliseconds());
     WidgetState { status, age_ms, ..state.clone() }
 }
 
-/// Until when the whole is fresh, and until when it is usable; the catalog's times are given.
+/// Until when the answer is fresh, and until when it is usable. `catalog` has the same two times of the catalog copy.
 fn until(
     resolved: &ResolvedRequest,
     scope: ResolvedScope<'_>,
@@ -79,8 +79,8 @@ fn until(
 ) -> (Timestamp, Timestamp) {
     let change = resolved.changes_at(scope).unwrap_or(Timestamp::MAX_UTC);
     let [fresh, usable] = catalog.map(|time| later(resolved.now, time).min(change));
-    let fresh_until = views.iter().map(|views| views.fresh_until).min().unwrap_or(resolved.now).min(fresh);
-    let usable_until = views.iter().map(|views| views.usable_until).min().unwrap_or(resolved.now).min(usable);
+    let fresh_until = views.iter().map(|view| view.fresh_until).min().unwrap_or(resolved.now).min(fresh);
+    let usable_until = views.iter().map(|view| view.usable_until).min().unwrap_or(resolved.now).min(usable);
     (fresh_until, usable_until)
 }
 

@@ -1,4 +1,4 @@
-//! What a dashboard was built with, but for its sources.
+//! The settings of a dashboard: everything it is built with but its sources.
 
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
@@ -47,7 +47,7 @@ impl Settings {
         self.funnels[0].rules()
     }
 
-    /// What requests are read by.
+    /// The rules that requests are parsed and checked by.
     pub(super) fn request_rules(&self) -> RequestRules {
         let funnels = self.funnels.iter().map(|funnel| funnel.key().into()).collect();
         RequestRules { funnels, ..RequestRules::new(self.mode, self.zone) }
@@ -76,10 +76,12 @@ fn push_step(text: &mut String, step: &Step) {
         Record::Event(rule) => format!("|{}:event:{:?}:{:?}", step.key, rule.triggers, rule.definitions),
         Record::Ledger(row) => format!("|{}:ledger:{row:?}", step.key),
     });
-    // The names are shown beside the numbers. Those of the plan's steps follow from their keys.
-    let usual = StepRules::default();
-    let usual = usual.steps().iter().any(|plan| (&plan.key, &plan.ko, &plan.en) == (&step.key, &step.ko, &step.en));
-    if !usual {
+    // Answers show the names of steps, so they are hashed, too, except those of the plan's steps, which follow from
+    // their keys.
+    let plan = StepRules::default();
+    let is_plan_step =
+        plan.steps().iter().any(|plan| (&plan.key, &plan.ko, &plan.en) == (&step.key, &step.ko, &step.en));
+    if !is_plan_step {
         text.push_str(&format!(":{:?}:{:?}", step.ko, step.en));
     }
 }

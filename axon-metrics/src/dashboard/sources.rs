@@ -1,5 +1,6 @@
-//! The sources of a dashboard, one row each: who answers which question, and how all of them are asked at the same time.
-//! Each is asked in a task of its own, so that one that fails, hangs, panics or lies costs only the facts it owns.
+//! The sources of a dashboard, one row each: which question each one answers, and how all of them are asked at the same
+//! time. Each call runs in a task of its own, so that a source that fails, hangs, panics or sends invalid facts loses
+//! only its facts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,34 +17,34 @@ use crate::{
     vocabulary::Timestamp,
 };
 
-/// What stands behind a dashboard.
+/// All sources of a dashboard, with their guards.
 #[derive(Clone)]
 pub(crate) struct Sources {
     pub(crate) facts: FactSources,
-    /// The ledger's weeks before promotions.
+    /// The weeks before promotions, from the ledger; `None` without a ledger.
     pub(crate) baseline: Option<BaselineCache>,
     pub(crate) guards: Guards,
     /// Every source that is connected, the catalog's included.
     pub(crate) connected: Connected,
 }
 
-/// Every source that is connected, whatever it owns.
+/// Every connected source by its kind.
 pub(crate) type Connected = PerSource<Option<Arc<dyn AnySource>>>;
 
-/// A source, whatever it owns.
+/// A source of any kind.
 #[async_trait]
 pub(crate) trait AnySource: Send + Sync {
     fn name(&self) -> &'static str;
     async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError>;
 }
 
-/// A source behind its trait.
-struct Behind<S: ?Sized>(Arc<S>);
+/// Adapts a source of one kind to [`AnySource`].
+struct SourceAdapter<S: ?Sized>(Arc<S>);
 
 macro_rules! any_source {
     ($source:ident) => {
         #[async_trait]
-        impl AnySource for Behind<dyn $source> {
+        impl AnySource for SourceAdapter<dyn $source> {
             fn name(&self) -> &'static str {
                 self.0.name()
             }
@@ -57,18 +58,18 @@ any_source!(CatalogSource);
 
 macro_rules! fact_sources {
     ($($(#[$doc:meta])* $name:ident: $kind:ident, $source:ident, $question:ident => $facts:ident;)*) => {
-        /// The sources of facts. One that is absent costs the facts it would own.
+        /// The sources of facts; `None` for one that is not connected, whose facts are then missing.
         #[derive(Clone, Default)]
         pub(crate) struct FactSources { $($(#[$doc])* pub(crate) $name: Option<Arc<dyn $source>>),* }
 
-        /// What is asked of each; `None` where nothing is needed of it.
+        /// The question to each source; `None` if no widget needs its facts.
         #[derive(Debug, Default)]
         pub(crate) struct Questions { $(pub(crate) $name: Option<$question>),* }
 
-        /// The questions under way.
+        /// The calls in progress.
         pub(crate) struct Calls { $($name: Option<Call<$facts>>),* }
 
-        /// What each said, or why it said nothing.
+        /// The facts of each source, or why there are none.
         pub(crate) struct Replies { $(pub(crate) $name: CallResult<$facts>),* }
 
         $(any_source!($source);)*
@@ -77,14 +78,14 @@ macro_rules! fact_sources {
             /// Every source that is connected, with the catalog's.
             pub(crate) fn connected(&self, catalog: &Arc<dyn CatalogSource>) -> Connected {
                 let mut connected = Connected::default();
-                connected[SourceKind::Catalog] = Some(Arc::new(Behind(Arc::clone(catalog))));
+                connected[SourceKind::Catalog] = Some(Arc::new(SourceAdapter(Arc::clone(catalog))));
                 $(if let Some(source) = &self.$name {
-                    connected[SourceKind::$kind] = Some(Arc::new(Behind(Arc::clone(source))));
+                    connected[SourceKind::$kind] = Some(Arc::new(SourceAdapter(Arc::clone(source))));
                 })*
                 connected
             }
 
-            /// Puts all questions at the same time, each within its own budget.
+            /// Starts all questions at the same time, each within its own budget.
             pub(crate) fn ask(&self, guards: &Guards, questions: Questions) -> Calls {
                 Calls { $(
                     $name: self.$name.clone().zip(questions.$name).map(|(source, question)| {
@@ -100,8 +101,8 @@ macro_rules! fact_sources {
                 ),* }
             }
 
-            /// The replies when nobody waited for the sources: each that would be asked did not answer.
-            pub(crate) fn unanswered(
+            /// The replies if no source answers within its budget. Nothing is asked.
+            pub(crate) fn time_out(
                 &self,
                 guards: &Guards,
                 budgets: &Budgets,
@@ -123,7 +124,7 @@ macro_rules! fact_sources {
         }
 
         impl Calls {
-            /// Waits for all of them; `absent` is why there is nothing where nobody was asked.
+            /// Waits for all calls. A source that was not asked gives `absent`.
             pub(crate) async fn settle(self, absent: &Missing, reports: &mut Vec<SourceReport>) -> Replies {
                 Replies { $(
                     $name: match self.$name {
@@ -141,10 +142,10 @@ macro_rules! fact_sources {
 }
 
 fact_sources! {
-    /// What visitors did.
+    /// Actions of visitors.
     behavior: Behavior, BehaviorSource, BehaviorQuestion => BehaviorFacts;
-    /// What the business recorded.
+    /// Records of the business: entries and purchases.
     ledger: Ledger, LedgerSource, LedgerQuestion => LedgerFacts;
-    /// What is true this second.
+    /// Current stock.
     realtime: Realtime, RealtimeSource, RealtimeQuestion => RealtimeFacts;
 }

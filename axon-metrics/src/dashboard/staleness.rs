@@ -1,10 +1,11 @@
-//! What is shown of a widget: what was found, or the last whole one where figures were lost, and for how long.
+//! Which snapshot of a widget an answer shows, and for how long: the one of the lookup, or the last whole one
+//! (stale-if-error).
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     inner::Inner,
-    load::NOT_AGAIN,
+    load::RETRY_FAILED_LOAD_AFTER,
     load_group::{LoadGroup, WidgetKey},
     lookup::Lookup,
     resolve::ResolvedRequest,
@@ -16,44 +17,46 @@ use crate::{
     widget::Widget,
 };
 
-/// A widget to show.
+/// A widget to views.
 #[derive(Debug)]
 pub(super) struct WidgetView {
     pub(super) widget: Widget,
-    pub(super) finished: Arc<WidgetSnapshot>,
-    /// What was lost, where an older one is shown instead.
-    pub(super) lost: Option<Arc<WidgetSnapshot>>,
-    /// An older one, since a source failed or the load was refused.
+    pub(super) snapshot: Arc<WidgetSnapshot>,
+    /// The snapshot of the failed load, if an older one is shown instead.
+    pub(super) failed: Option<Arc<WidgetSnapshot>>,
+    /// Whether `snapshot` is an older one, since a source failed or the load was refused.
     pub(super) stale: bool,
     pub(super) fresh_until: Timestamp,
     pub(super) usable_until: Timestamp,
 }
 
-/// The widgets of a group.
+/// The widgets of a group as the answer shows them.
 /// # Errors
 /// When to ask again, if its load was refused and no older widget can be shown.
 pub(super) fn views(
     inner: &Inner,
     resolved: &ResolvedRequest,
     group: &LoadGroup,
-    found: Lookup,
+    lookup: Lookup,
 ) -> Result<Vec<WidgetView>, Duration> {
-    let show = Views { inner, resolved, group };
+    let views = Views { inner, resolved, group };
     let widgets = group.widgets.iter();
-    Ok(match found {
-        Lookup::Fresh(finished) => {
-            widgets.zip(finished).map(|(widget_key, one)| show.whole(widget_key, one, CacheOutcome::Hit)).collect()
-        }
-        Lookup::Usable(finished) => widgets
-            .zip(finished)
-            .map(|(widget_key, one)| show.whole(widget_key, one, CacheOutcome::Refreshing))
+    Ok(match lookup {
+        Lookup::Fresh(snapshots) => widgets
+            .zip(snapshots)
+            .map(|(widget_key, snapshot)| views.whole(widget_key, snapshot, CacheOutcome::Hit))
             .collect(),
-        Lookup::Loaded(finished) => {
-            widgets.zip(finished).map(|(widget_key, one)| show.loaded(widget_key, one)).collect()
+        Lookup::Usable(snapshots) => widgets
+            .zip(snapshots)
+            .map(|(widget_key, snapshot)| views.whole(widget_key, snapshot, CacheOutcome::Refreshing))
+            .collect(),
+        Lookup::Loaded(snapshots) => {
+            widgets.zip(snapshots).map(|(widget_key, snapshot)| views.loaded(widget_key, snapshot)).collect()
         }
         Lookup::Refused { retry_after } => {
-            let views = widgets.map(|widget_key| show.last_whole(widget_key, None, later(resolved.now, NOT_AGAIN)));
-            views.collect::<Option<_>>().ok_or(retry_after)?
+            let stale = widgets
+                .map(|widget_key| views.last_whole(widget_key, None, later(resolved.now, RETRY_FAILED_LOAD_AFTER)));
+            stale.collect::<Option<_>>().ok_or(retry_after)?
         }
     })
 }
@@ -65,40 +68,40 @@ struct Views<'a> {
 }
 
 impl Views<'_> {
-    fn whole(&self, widget_key: &WidgetKey, finished: Arc<WidgetSnapshot>, outcome: CacheOutcome) -> WidgetView {
+    fn whole(&self, widget_key: &WidgetKey, snapshot: Arc<WidgetSnapshot>, outcome: CacheOutcome) -> WidgetView {
         observe::cache(CacheLevel::Widget, outcome);
-        let validity = self.resolved.validity(self.inner, self.group, widget_key.widget, &finished);
+        let validity = self.resolved.validity(self.inner, self.group, widget_key.widget, &snapshot);
         let (fresh_until, usable_until) = if self.inner.settings.lifetimes.caches_no_widgets() {
             (self.resolved.now, self.resolved.now)
         } else {
             (validity.fresh_until, validity.usable_until)
         };
-        WidgetView { widget: widget_key.widget, finished, lost: None, stale: false, fresh_until, usable_until }
+        WidgetView { widget: widget_key.widget, snapshot, failed: None, stale: false, fresh_until, usable_until }
     }
 
-    fn loaded(&self, widget_key: &WidgetKey, finished: Arc<WidgetSnapshot>) -> WidgetView {
-        let Some(until) = finished.not_whole_until else { return self.whole(widget_key, finished, CacheOutcome::Miss) };
-        let lost = finished.lost_figures().then_some(&finished);
-        if let Some(stale) = lost.and_then(|lost| self.last_whole(widget_key, Some(lost), until)) {
+    fn loaded(&self, widget_key: &WidgetKey, snapshot: Arc<WidgetSnapshot>) -> WidgetView {
+        let Some(until) = snapshot.not_whole_until else { return self.whole(widget_key, snapshot, CacheOutcome::Miss) };
+        let failed = snapshot.lost_figures().then_some(&snapshot);
+        if let Some(stale) = failed.and_then(|failed| self.last_whole(widget_key, Some(failed), until)) {
             return stale;
         }
         observe::cache(CacheLevel::Widget, CacheOutcome::Miss);
         let until = if self.inner.settings.lifetimes.caches_no_widgets() { self.resolved.now } else { until };
         WidgetView {
             widget: widget_key.widget,
-            finished,
-            lost: None,
+            snapshot,
+            failed: None,
             stale: false,
             fresh_until: until,
             usable_until: until,
         }
     }
 
-    /// The last whole widget, if it may still be shown.
+    /// The last whole snapshot, if it may still be used.
     fn last_whole(
         &self,
         widget_key: &WidgetKey,
-        lost: Option<&Arc<WidgetSnapshot>>,
+        failed: Option<&Arc<WidgetSnapshot>>,
         until: Timestamp,
     ) -> Option<WidgetView> {
         if self.inner.settings.lifetimes.caches_no_widgets() {
@@ -114,8 +117,8 @@ impl Views<'_> {
         let until = until.min(validity.stale_until);
         Some(WidgetView {
             widget: widget_key.widget,
-            finished: whole,
-            lost: lost.cloned(),
+            snapshot: whole,
+            failed: failed.cloned(),
             stale: true,
             fresh_until: until,
             usable_until: until,

@@ -1,5 +1,5 @@
-//! What an answer is worth when sources fail, hang, panic or lie: only the facts they own are lost, and none becomes a 0.
-//! Sources are mocks and time is paused, so that budgets pass at once.
+//! What an answer is worth when sources fail, hang, panic or lie: only the facts they own are lost, and none becomes a
+//! 0. Sources are mocks and time is paused, so that budgets pass at once.
 
 use std::{sync::Arc, time::Duration};
 
