@@ -1,5 +1,5 @@
-//! What an answer is worth when sources fail, hang, panic or lie: only the facts they own are lost, and none becomes a
-//! 0. Sources are mocks and time is paused, so that budgets pass at once.
+//! Answers while sources fail, hang, panic or send invalid facts: only their facts are missing, and none becomes a 0. Sources
+//! are mocks and time is paused, so that budgets pass at once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -127,7 +127,7 @@ fn realtime_source(
     source
 }
 
-/// A dashboard whose sources all do as they should, and are asked for each answer.
+/// A dashboard with healthy sources and without caching.
 fn healthy() -> DashboardBuilder<Arc<dyn CatalogSource>> {
     Dashboard::builder()
         .catalog(catalog_source(fcfs()))
@@ -146,7 +146,7 @@ fn refused() -> SourceError {
     SourceError::Unavailable { source_name: "store".into(), source: "connection refused by 10.0.0.1".into() }
 }
 
-/// The statuses of the five widgets, in their order.
+/// The statuses of the widgets, in their order.
 fn statuses(answer: &DashboardAnswer) -> Vec<WidgetStatus> {
     answer.widgets.values().map(|state| state.status).collect()
 }
@@ -183,7 +183,7 @@ async fn an_answer_is_read_back_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn each_source_is_asked_once_whatever_the_widgets_and_the_ledger_for_its_history_apart() {
+async fn each_source_is_asked_once_and_the_ledger_once_more_for_history() {
     let mut behavior = MockBehaviorSource::new();
     behavior.expect_name().return_const("elasticsearch");
     behavior.expect_behavior().times(1).returning(|question| Ok(behavior_facts(question)));
@@ -268,7 +268,7 @@ async fn a_source_that_hangs_costs_only_its_facts_and_no_more_than_its_budget() 
 
 #[tokio::test]
 async fn sources_are_asked_at_the_same_time() {
-    // Each waits for the others to have been asked; the ledger is asked for its history apart.
+    // Each call waits for all four; the history is a call of its own to the ledger.
     let barrier = Arc::new(tokio::sync::Barrier::new(4));
     struct Waits(Arc<tokio::sync::Barrier>);
     #[async_trait::async_trait]
@@ -322,9 +322,9 @@ async fn a_source_that_panics_costs_only_its_facts() {
 }
 
 #[tokio::test]
-async fn a_source_that_sends_something_else_is_not_believed() {
-    type Lie<T> = fn(&mut T);
-    let behavior: [(&str, Lie<BehaviorFacts>); 8] = [
+async fn an_invalid_reply_is_malformed_and_not_used() {
+    type Corrupt<T> = fn(&mut T);
+    let behavior: [(&str, Corrupt<BehaviorFacts>); 8] = [
         ("a count too few", |facts| drop(facts.steps.current.pop())),
         ("a count too many", |facts| facts.steps.current.push(measured(1))),
         ("no previous counts", |facts| facts.steps.previous.clear()),
@@ -334,17 +334,17 @@ async fn a_source_that_sends_something_else_is_not_believed() {
         ("no series", |facts| facts.series.clear()),
         ("no active subjects", |facts| facts.active = None),
     ];
-    for (lie, tell) in behavior {
+    for (fault, corrupt) in behavior {
         let source = behavior_source(move |question| {
             let mut facts = behavior_facts(question);
-            tell(&mut facts);
+            corrupt(&mut facts);
             Ok(facts)
         });
         let answer = answered(healthy().behavior(source)).await;
-        assert_eq!(statuses(&answer), [Unavailable, Unavailable, Fresh, Partial, Partial, Unavailable], "{lie}");
-        assert_eq!(answer.widgets[&Widget::Funnel].missing[0].detail, Some(MissingDetail::Malformed), "{lie}");
+        assert_eq!(statuses(&answer), [Unavailable, Unavailable, Fresh, Partial, Partial, Unavailable], "{fault}");
+        assert_eq!(answer.widgets[&Widget::Funnel].missing[0].detail, Some(MissingDetail::Malformed), "{fault}");
     }
-    let ledger: [(&str, Lie<LedgerFacts>, WidgetStatus); 4] = [
+    let ledger: [(&str, Corrupt<LedgerFacts>, WidgetStatus); 4] = [
         ("sales there or not", |facts| facts.sales = facts.sales.take().xor(Some(no_sales())), Unavailable),
         ("no history", |facts| facts.history = None, Partial),
         (
@@ -365,34 +365,34 @@ async fn a_source_that_sends_something_else_is_not_believed() {
             Partial,
         ),
     ];
-    for (lie, tell, comparison) in ledger {
+    for (fault, corrupt, comparison) in ledger {
         let source = ledger_source(move |question| {
             let mut facts = ledger_facts(question);
-            tell(&mut facts);
+            corrupt(&mut facts);
             Ok(facts)
         });
         let answer = answered(healthy().ledger(source)).await;
-        assert_eq!(statuses(&answer), [Fresh, Fresh, comparison, Fresh, Fresh, Fresh], "{lie}");
+        assert_eq!(statuses(&answer), [Fresh, Fresh, comparison, Fresh, Fresh, Fresh], "{fault}");
         let missing = &answer.widgets[&Widget::Comparison].missing;
-        assert!(missing.iter().any(|gap| gap.detail == Some(MissingDetail::Malformed)), "{lie} {missing:?}");
+        assert!(missing.iter().any(|gap| gap.detail == Some(MissingDetail::Malformed)), "{fault} {missing:?}");
     }
-    let realtime: [(&str, Lie<RealtimeFacts>); 2] = [
+    let realtime: [(&str, Corrupt<RealtimeFacts>); 2] = [
         ("an activity too few", |facts| facts.slots.clear()),
         ("another activity", |facts| facts.slots[0].0 = ActivityId(1)),
     ];
-    for (lie, tell) in realtime {
+    for (fault, corrupt) in realtime {
         let source = realtime_source(move |question| {
             let mut facts = realtime_facts(question);
-            tell(&mut facts);
+            corrupt(&mut facts);
             Ok(facts)
         });
         let answer = answered(healthy().realtime(source)).await;
-        assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial, Fresh], "{lie}");
+        assert_eq!(statuses(&answer), [Fresh, Fresh, Fresh, Partial, Partial, Fresh], "{fault}");
     }
 }
 
 #[tokio::test]
-async fn a_store_whose_clock_is_ahead_knows_no_future() {
+async fn completeness_is_clamped_to_the_instant_of_the_answer() {
     let source = behavior_source(|question| {
         let mut facts = behavior_facts(question);
         for fact in &mut facts.steps.current {
@@ -420,7 +420,7 @@ async fn an_incomplete_reply_is_partial_with_its_numbers() {
 }
 
 #[tokio::test]
-async fn a_coarse_time_and_an_assumed_lag_are_said_beside_the_widgets_that_rest_on_them() {
+async fn a_coarse_time_and_an_assumed_lag_are_warnings_of_their_widgets() {
     let source = behavior_source(|question| {
         let mut facts = behavior_facts(question);
         for fact in facts.steps.current.iter_mut().flatten() {
@@ -455,7 +455,7 @@ async fn one_lost_count_costs_itself_and_the_rates_that_need_it() {
 }
 
 #[tokio::test]
-async fn what_no_source_is_connected_for_is_not_measured() {
+async fn figures_without_a_connected_source_are_not_measured() {
     let answer = answered(Dashboard::builder().catalog(catalog_source(fcfs()))).await;
     assert_eq!(statuses(&answer), [Fresh; 6]);
     for widget in Widget::ALL {
@@ -467,18 +467,18 @@ async fn what_no_source_is_connected_for_is_not_measured() {
 }
 
 #[tokio::test]
-async fn nothing_answered_is_unavailable_with_the_sources_states() {
+async fn no_answer_at_all_is_unavailable_with_the_states_of_the_sources() {
     let dashboard = healthy().behavior(behavior_source(|_| Err(refused()))).build();
     let request = DashboardRequest::campaign(123).widgets([Widget::Overview, Widget::Funnel]);
     let Err(AnswerError::Unavailable { sources }) = dashboard.answer(&request, now()).await else {
         panic!("an answer")
     };
-    let told: Vec<_> = sources.iter().map(|source| (source.name.as_str(), source.status)).collect();
-    assert_eq!(told, [("mysql", SourceStatus::Ok), ("elasticsearch", SourceStatus::Unavailable)]);
+    let states: Vec<_> = sources.iter().map(|source| (source.name.as_str(), source.status)).collect();
+    assert_eq!(states, [("mysql", SourceStatus::Ok), ("elasticsearch", SourceStatus::Unavailable)]);
 }
 
 #[tokio::test]
-async fn an_unknown_scope_is_not_found_and_too_many_activities_are_refused_before_any_source_is_asked() {
+async fn an_unknown_or_too_large_scope_is_refused_before_sources_are_asked() {
     let mut behavior = MockBehaviorSource::new();
     behavior.expect_name().return_const("elasticsearch");
     let many = (1..=1001).map(|id| activity(id, "FIRST_COME_FIRST_SERVE")).collect();
@@ -541,7 +541,7 @@ mod guard;
 mod history;
 
 #[test]
-fn the_hash_tells_apart_what_decides_the_numbers_and_nothing_else() {
+fn the_hash_differs_by_what_decides_the_numbers_alone() {
     let settings = Dashboard::builder().settings;
     let names = PerSource::from_fn(|kind| match kind {
         SourceKind::Catalog | SourceKind::Ledger => Some("mysql"),
@@ -560,9 +560,9 @@ fn the_hash_tells_apart_what_decides_the_numbers_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_dropped_answer_ends_its_questions_and_harms_nothing() {
+async fn a_dropped_answer_cancels_its_questions() {
     fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
-    /// Says when it is asked and when it is dropped, and answers from the second time on.
+    /// Sends when it is asked and when it is dropped, and hangs the first time.
     struct Once(tokio::sync::mpsc::UnboundedSender<&'static str>, std::sync::atomic::AtomicBool);
     struct Dropped(tokio::sync::mpsc::UnboundedSender<&'static str>);
     impl Drop for Dropped {
@@ -576,7 +576,7 @@ async fn a_dropped_answer_ends_its_questions_and_harms_nothing() {
             "mysql"
         }
         async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
-            // The history goes on without whoever asked for it.
+            // The history is read in a task of its own, which a dropped answer does not cancel.
             if question.history.is_none() && !self.1.swap(true, std::sync::atomic::Ordering::SeqCst) {
                 let _dropped = Dropped(self.0.clone());
                 let _ = self.0.send("asked");
@@ -588,17 +588,17 @@ async fn a_dropped_answer_ends_its_questions_and_harms_nothing() {
             Ok(Default::default())
         }
     }
-    let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
-    let dashboard = healthy().ledger(Once(say, false.into())).build();
+    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let dashboard = healthy().ledger(Once(sender, false.into())).build();
     shared(&dashboard);
     let request = everything();
     let mut answer = Box::pin(dashboard.answer(&request, now()));
     tokio::select! {
         _ = &mut answer => panic!("the ledger hangs"),
-        asked = said.recv() => assert_eq!(asked, Some("asked")),
+        asked = events.recv() => assert_eq!(asked, Some("asked")),
     }
     drop(answer);
-    assert_eq!(said.recv().await, Some("dropped"));
+    assert_eq!(events.recv().await, Some("dropped"));
     assert_eq!(statuses(&dashboard.answer(&request, now()).await.unwrap()), [Fresh; 6]);
 }
 
@@ -651,7 +651,7 @@ async fn definitions_name_no_store_behind_a_total_whose_step_the_funnel_lacks() 
 
 #[tokio::test]
 async fn every_figure_of_an_answer_is_defined_once() {
-    /// Paths of all leaves: `[]` for places in a list, without the parts that repeat a figure.
+    /// Paths of all leaves: `[]` for an item of a list, without the parts that repeat a figure.
     fn leaves(path: &str, value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
         match value {
             serde_json::Value::Object(members) => {
@@ -683,7 +683,7 @@ async fn every_figure_of_an_answer_is_defined_once() {
     let unique: std::collections::HashSet<&String> = keys.iter().collect();
     assert_eq!(unique.len(), keys.len());
     let name = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
-    // What names a figure's place is none itself.
+    // Labels are no figures.
     let labels = [
         "name",
         "nameEn",

@@ -1,4 +1,4 @@
-//! What is kept, for how long, and what is shown when a source fails: semantics.md 4.8, sentence by sentence.
+//! Caching, and stale figures while a source fails: semantics.md 4.8, sentence by sentence.
 
 #![allow(clippy::print_stdout, reason = "a named run prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -45,8 +45,8 @@ fn settled() -> DashboardRequest {
 async fn ask(dashboard: &Dashboard, request: &DashboardRequest, at: Timestamp) -> TimedAnswer {
     dashboard.timed(request, at, Freshness::AllowStale).await.unwrap()
 }
-/// Lets what runs behind an answer come to its end.
-async fn behind() {
+/// Waits until background loads and writes have ended.
+async fn settle() {
     tokio::time::sleep(Duration::from_millis(60)).await;
 }
 /// The second the overview was loaded for.
@@ -67,31 +67,31 @@ async fn fresh_for(request: &DashboardRequest) -> i64 {
     (answer.fresh_until - now()).num_milliseconds()
 }
 
-/// The longest until a question asks its sources again, found by asking ever later.
+/// Whether a request asks its sources again after `to`, and not yet after `from`.
 async fn asked_again_after(request: &DashboardRequest, from: Duration, to: Duration) -> bool {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, request, now()).await;
     ask(&dashboard, request, now() + from).await;
     let not_yet = sources.calls(Of::Behavior) == 1;
-    behind().await;
+    settle().await;
     ask(&dashboard, request, now() + to).await;
-    behind().await;
+    settle().await;
     not_yet && sources.calls(Of::Behavior) == 2
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_range_lives_a_second_and_one_that_is_over_five_minutes_and_one_that_is_settled_a_day() {
+async fn times_to_live_are_1_s_open_5_min_ended_and_a_day_settled() {
     let (ms, seconds) = (Duration::from_millis, Duration::from_secs);
     assert!(asked_again_after(&overview(), ms(999), ms(1_101)).await);
     assert!(asked_again_after(&over(), seconds(269), seconds(331)).await);
     assert!(asked_again_after(&settled(), seconds(77_759), seconds(95_041)).await);
-    // The catalog is looked at again after half a minute, whatever the figures' time.
+    // The catalog copy is fresh for 30 s, whatever the time to live of the figures.
     assert_eq!(fresh_for(&settled()).await, 30_000);
 }
 
 #[tokio::test(start_paused = true)]
-async fn realtime_lives_a_second_in_whatever_range() {
+async fn realtime_has_a_time_to_live_of_1_s_in_any_range() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let request = settled().widgets([Widget::Overview, Widget::Realtime]);
@@ -117,7 +117,7 @@ async fn the_jitter_is_within_a_tenth_and_differs_by_scope() {
         while sources.calls(Of::Behavior) == calls {
             later += 1;
             ask(&dashboard, &request, now() + Duration::from_secs(later)).await;
-            behind().await;
+            settle().await;
         }
         after.push(later);
     }
@@ -143,7 +143,7 @@ async fn seven_days_do_not_survive_midnight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_old_is_shown_for_another_second_while_one_refresh_runs() {
+async fn a_stale_widget_is_used_for_a_second_while_one_load_runs() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let first = ask(&dashboard, &overview(), now()).await;
@@ -157,7 +157,7 @@ async fn what_is_old_is_shown_for_another_second_while_one_refresh_runs() {
         assert_eq!(answer.widgets[&Widget::Overview].age_ms, Some(1_000));
         assert_eq!(answer.timestamp, now() + ms(1_000));
     }
-    assert_eq!(began.elapsed(), Duration::ZERO, "nobody waited");
+    assert_eq!(began.elapsed(), Duration::ZERO, "no caller waited");
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(sources.calls(Of::Behavior), 2);
     let refreshed = ask(&dashboard, &overview(), now() + ms(1_500)).await.answer;
@@ -165,7 +165,7 @@ async fn what_is_old_is_shown_for_another_second_while_one_refresh_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wants_fresh_figures_waits_for_them() {
+async fn must_be_fresh_waits_for_a_load() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, &overview(), now()).await;
@@ -174,7 +174,7 @@ async fn who_wants_fresh_figures_waits_for_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_store_is_down_the_last_figures_are_shown_for_a_quarter_of_an_hour_and_then_none() {
+async fn while_a_store_is_down_stale_figures_are_shown_for_15_minutes() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, &overview(), now()).await;
@@ -196,7 +196,7 @@ async fn while_a_store_is_down_the_last_figures_are_shown_for_a_quarter_of_an_ho
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_dead_store_does_not_own_is_fresh_beside_what_is_stale() {
+async fn only_widgets_of_the_dead_store_are_stale() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let request = overview().widgets([Widget::Overview, Widget::Comparison, Widget::Realtime]);
@@ -210,7 +210,7 @@ async fn what_a_dead_store_does_not_own_is_fresh_beside_what_is_stale() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partial_answer_is_never_kept_as_good() {
+async fn a_partial_widget_is_never_cached_as_whole() {
     let sources = ScriptedSources::new(0);
     let shared = MemoryCache::default();
     let dashboard = sources.builder().shared_cache(shared.clone()).build();
@@ -218,8 +218,8 @@ async fn a_partial_answer_is_never_kept_as_good() {
     let answer = ask(&dashboard, &over(), now()).await;
     assert_eq!(status(&answer.answer, Widget::Overview), WidgetStatus::Partial);
     assert!(answer.usable_until <= now() + ms(550));
-    behind().await;
-    // No other process finds it,
+    settle().await;
+    // It is not in the shared cache,
     ask(&sources.builder().shared_cache(shared).build(), &over(), now()).await;
     assert_eq!(sources.calls(Of::Behavior), 2);
     sources.be(|_| Mood::Well);
@@ -250,14 +250,14 @@ async fn a_failed_refresh_releases_at_once_and_the_next_one_heals() {
     ask(&dashboard, &overview(), now()).await;
     sources.one_is(Of::Behavior, Mood::Fails);
     ask(&dashboard, &overview(), now() + ms(1_200)).await;
-    behind().await;
+    settle().await;
     // Not again within half a second: an outage makes no more loads than that.
     ask(&dashboard, &overview(), now() + ms(1_600)).await;
-    behind().await;
+    settle().await;
     assert_eq!(sources.calls(Of::Behavior), 2);
     sources.be(|_| Mood::Well);
     ask(&dashboard, &overview(), now() + ms(1_800)).await;
-    behind().await;
+    settle().await;
     assert_eq!(sources.calls(Of::Behavior), 3);
     let healed = ask(&dashboard, &overview(), now() + ms(1_900)).await.answer;
     assert_eq!((loaded_for(&healed), status(&healed, Widget::Overview)), (second(now()) + 1, WidgetStatus::Fresh));
@@ -278,7 +278,7 @@ async fn overview_and_funnel_of_an_answer_are_from_one_load() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn permuted_widgets_share_what_is_kept() {
+async fn permuted_widgets_share_their_cache_entries() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let order = |widgets: [Widget; 3]| DashboardRequest::campaign(1).widgets(widgets);
@@ -288,7 +288,7 @@ async fn permuted_widgets_share_what_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_ends_early_where_a_phase_changes_and_says_the_phase_of_its_own_instant() {
+async fn an_answer_expires_when_a_phase_changes() {
     let sources = ScriptedSources::new(0);
     let starts = now() + ms(400);
     let mut campaign = catalog().campaigns()[0].clone();
@@ -345,7 +345,7 @@ async fn figures_of_later_than_the_answer_are_not_used() {
 /// A shared cache that answers as a test sets it, over a cache that works.
 #[derive(Clone)]
 struct ScriptedCache {
-    kept: MemoryCache,
+    memory: MemoryCache,
     way: Arc<Mutex<Way>>,
     asked: Arc<AtomicUsize>,
     keys: Arc<Mutex<Vec<String>>>,
@@ -357,7 +357,7 @@ enum Way {
     Hangs,
     Panics,
     TooFew,
-    /// What is kept, changed.
+    /// Each value, changed.
     Changed(fn(String) -> String),
     /// Each value under another's key.
     Swapped,
@@ -365,7 +365,7 @@ enum Way {
 impl ScriptedCache {
     fn new() -> Self {
         Self {
-            kept: MemoryCache::default(),
+            memory: MemoryCache::default(),
             way: Arc::new(Mutex::new(Way::Well)),
             asked: Arc::default(),
             keys: Arc::default(),
@@ -387,7 +387,7 @@ impl DashboardCache for ScriptedCache {
         self.asked.fetch_add(1, Ordering::SeqCst);
         keys.clone_into(&mut self.keys.lock().unwrap());
         let way = self.way.lock().unwrap().clone();
-        let mut values = self.kept.get(keys, budget).await?;
+        let mut values = self.memory.get(keys, budget).await?;
         match way {
             Way::Well => {}
             Way::Fails => return Err(CacheError { cache_name: "scripted", source: "down".into() }),
@@ -409,20 +409,20 @@ impl DashboardCache for ScriptedCache {
             Way::Fails => return Err(CacheError { cache_name: "scripted", source: "down".into() }),
             Way::Panics => panic!("a cache that panics on purpose"),
             Way::Hangs => {}
-            _ => return self.kept.put(entries, budget).await,
+            _ => return self.memory.put(entries, budget).await,
         }
         std::future::pending().await
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_process_loaded_another_finds_in_one_round_trip() {
+async fn another_process_reads_the_shared_cache_in_one_round_trip() {
     let sources = ScriptedSources::new(0);
     let cache = ScriptedCache::new();
     let dashboard = || sources.builder().shared_cache(cache.clone()).build();
     let request = overview().widgets(Widget::ALL);
     let first = ask(&dashboard(), &request, now()).await;
-    behind().await;
+    settle().await;
     assert_eq!(cache.asked(), 1);
     let second = ask(&dashboard(), &request, now() + ms(300)).await;
     assert_eq!((cache.asked(), cache.keys.lock().unwrap().len()), (2, 6));
@@ -436,19 +436,19 @@ async fn what_one_process_loaded_another_finds_in_one_round_trip() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_process_loaded_is_shown_when_a_source_fails() {
+async fn shared_entries_are_shown_as_stale_when_a_source_fails() {
     let sources = ScriptedSources::new(0);
     let cache = MemoryCache::default();
     let dashboard = || sources.builder().shared_cache(cache.clone()).build();
     ask(&dashboard(), &overview(), now()).await;
-    behind().await;
+    settle().await;
     sources.one_is(Of::Behavior, Mood::Hangs);
     let answer = ask(&dashboard(), &overview(), now() + ms(120_000)).await.answer;
     assert_eq!((status(&answer, Widget::Overview), loaded_for(&answer)), (WidgetStatus::Stale, second(now())));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_slow_or_lying_cache_is_a_miss_and_never_an_error() {
+async fn a_failing_slow_or_corrupt_cache_is_a_miss_and_never_an_error() {
     let ways: [(&str, Way); 13] = [
         ("fails", Way::Fails),
         ("hangs", Way::Hangs),
@@ -469,7 +469,7 @@ async fn a_broken_slow_or_lying_cache_is_a_miss_and_never_an_error() {
         let cache = ScriptedCache::new();
         let dashboard = || sources.builder().shared_cache(cache.clone()).build();
         ask(&dashboard(), &over(), now()).await;
-        behind().await;
+        settle().await;
         cache.be(way);
         let began = Instant::now();
         let answer = ask(&dashboard(), &over(), now() + ms(1_000)).await.answer;
@@ -480,7 +480,7 @@ async fn a_broken_slow_or_lying_cache_is_a_miss_and_never_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cache_that_is_down_is_left_alone_for_a_second() {
+async fn a_cache_that_is_down_is_not_asked_for_a_second() {
     let sources = ScriptedSources::new(0);
     let cache = ScriptedCache::new();
     cache.be(Way::Hangs);
@@ -497,7 +497,7 @@ async fn a_cache_that_is_down_is_left_alone_for_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keeping_in_the_shared_cache_delays_no_answer() {
+async fn writes_to_the_shared_cache_delay_no_answer() {
     let sources = ScriptedSources::new(0);
     let cache = ScriptedCache::new();
     let dashboard = sources.builder().shared_cache(cache.clone()).build();
@@ -544,7 +544,7 @@ async fn a_thousand_misses_at_once_are_one_load() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_that_goes_away_costs_nobody_anything() {
+async fn a_caller_that_leaves_cancels_no_shared_load() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     ask(&dashboard, &DashboardRequest::campaign(2), now()).await;
@@ -566,7 +566,7 @@ async fn a_leader_that_goes_away_costs_nobody_anything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_loaded_is_kept_though_nobody_is_left_who_asked() {
+async fn a_load_is_cached_although_all_its_callers_left() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     sources.one_is(Of::Behavior, Mood::Slow(100));
@@ -583,7 +583,7 @@ async fn what_was_loaded_is_kept_though_nobody_is_left_who_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_expiry_nobody_waits_while_one_refreshes() {
+async fn at_expiry_one_load_runs_and_no_caller_waits() {
     let sources = ScriptedSources::new(0);
     sources.one_is(Of::Behavior, Mood::Slow(50));
     let dashboard = sources.builder().build();
@@ -616,7 +616,7 @@ async fn at_expiry_nobody_waits_while_one_refreshes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_for_one_widget_set_serves_those_who_ask_for_a_part_of_it() {
+async fn a_load_serves_callers_of_a_part_of_its_widgets() {
     let sources = ScriptedSources::new(0);
     sources.be(|_| Mood::Slow(50));
     let dashboard = sources.builder().build();
@@ -633,7 +633,7 @@ async fn a_load_for_one_widget_set_serves_those_who_ask_for_a_part_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_loads_than_there_is_room_for_show_the_last_figures_or_are_refused_at_once() {
+async fn excess_loads_show_stale_figures_or_are_refused_at_once() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().max_loads(1).build();
     let activity = |id| DashboardRequest::activity(id).widgets([Widget::Overview]);
@@ -674,15 +674,15 @@ async fn figures_of_other_tenants_scopes_and_modes_are_never_shared() {
     for (dashboard, tenant) in [(&one, 1), (&two, 2), (&one, 1)] {
         let realtime = ask(dashboard, &request, now()).await.answer.data.realtime.unwrap();
         assert_eq!(realtime.participants_total, Some(10 + tenant * 1_000));
-        behind().await;
+        settle().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_lost_only_since_a_store_had_no_place_is_refused_as_too_much() {
+async fn figures_lost_only_to_a_full_bulkhead_are_overloaded() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().concurrency(Concurrency::default().with(QuestionKind::Behavior, 1)).build();
-    // One load tells how long they take.
+    // The first load sets the average hold time.
     sources.one_is(Of::Behavior, Mood::Slow(600));
     ask(&dashboard, &over(), now()).await;
     sources.one_is(Of::Behavior, Mood::Hangs);
@@ -694,11 +694,11 @@ async fn what_is_lost_only_since_a_store_had_no_place_is_refused_as_too_much() {
     let Err(AnswerError::Overloaded { retry_after }) = crowded else { panic!("{crowded:?}") };
     assert_eq!(retry_after, Duration::from_secs(1));
     let statuses = [Widget::Overview, Widget::Realtime].map(|widget| status(part.as_ref().unwrap(), widget));
-    assert_eq!(statuses, [WidgetStatus::Unavailable, WidgetStatus::Partial], "what is there is answered");
+    assert_eq!(statuses, [WidgetStatus::Unavailable, WidgetStatus::Partial], "the other figures are answered");
 }
 
 #[tokio::test(start_paused = true)]
-async fn times_that_mean_never_are_taken_for_never() {
+async fn the_longest_durations_mean_never() {
     let never = Duration::MAX;
     let lifetimes = Lifetimes {
         live: never,
@@ -731,7 +731,7 @@ async fn times_that_mean_never_are_taken_for_never() {
 }
 
 /// Two pages with overlapping sets of widgets of one range, each asked for in each of 400 steps. What they load is known from
-/// how often a widget's life ends in that time.
+/// how often a widget expires in that time.
 async fn two_pages_share(request: DashboardRequest, step: Duration, life: Duration) {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
@@ -742,19 +742,19 @@ async fn two_pages_share(request: DashboardRequest, step: Duration, life: Durati
             if let Some(funnel) = &answer.data.funnel {
                 assert_eq!(funnel.steps[1].value, Some(loaded_for(&answer)), "overview and funnel of two loads");
             }
-            behind().await;
+            settle().await;
         }
     }
-    let lives = usize::try_from((step * 400).as_millis() / life.as_millis()).unwrap() + 1;
-    // At first the two pages know nothing of each other.
-    let most = lives * 11 / 10 + 2;
+    let expiries = usize::try_from((step * 400).as_millis() / life.as_millis()).unwrap() + 1;
+    // The first loads of the two pages are separate.
+    let most = expiries * 11 / 10 + 2;
     for of in [Of::Behavior, Of::Ledger] {
-        assert!(sources.calls(of) <= most, "{} questions to {of:?} in {lives} lives", sources.calls(of));
+        assert!(sources.calls(of) <= most, "{} questions to {of:?} in {expiries} times to live", sources.calls(of));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn overlapping_sets_of_widgets_do_not_drive_each_other_out() {
+async fn overlapping_sets_of_widgets_share_their_loads() {
     let (ms, seconds) = (Duration::from_millis, Duration::from_secs);
     two_pages_share(overview(), ms(250), ms(1_000)).await;
     two_pages_share(over(), seconds(3), seconds(270)).await;
@@ -762,7 +762,7 @@ async fn overlapping_sets_of_widgets_do_not_drive_each_other_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_that_ended_this_second_is_not_frozen_before_its_last_events_are_in() {
+async fn a_range_that_just_ended_counts_as_live_for_five_seconds() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     let ended = at("2024-11-11T15:00:00Z");
@@ -776,7 +776,7 @@ async fn a_range_that_ended_this_second_is_not_frozen_before_its_last_events_are
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_nothing_to_be_measured_from_is_looked_for_again_soon() {
+async fn a_missing_index_is_looked_up_again_soon() {
     let sources = ScriptedSources::new(0);
     let dashboard = sources.builder().build();
     sources.one_is(Of::Behavior, Mood::NoIndex);
@@ -790,7 +790,7 @@ async fn what_has_nothing_to_be_measured_from_is_looked_for_again_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_shares_a_load_of_after_midnight_is_answered_for_the_new_day_throughout() {
+async fn an_answer_from_a_load_after_midnight_is_of_the_new_day() {
     let sources = ScriptedSources::new(0);
     sources.be(|_| Mood::Slow(50));
     let dashboard = sources.builder().build();
@@ -810,7 +810,7 @@ async fn who_shares_a_load_of_after_midnight_is_answered_for_the_new_day_through
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_baseline_that_is_being_read_delays_no_answer_and_loads_nothing_more_often() {
+async fn a_history_that_is_being_read_delays_no_answer_and_adds_no_load() {
     let sources = ScriptedSources::new(0);
     sources.read_weeks_for(Duration::from_secs(8));
     let dashboard = sources.builder().build();
@@ -824,7 +824,7 @@ async fn a_baseline_that_is_being_read_delays_no_answer_and_loads_nothing_more_o
         assert_eq!(status(&answer, Widget::Comparison), WidgetStatus::Partial);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // What is true this second has a load of its own, and asks the ledger nothing.
+    // The widget realtime has a load of its own, and asks the ledger nothing.
     assert!(sources.calls(Of::Ledger) <= 8, "{} loads in 7 s", sources.calls(Of::Ledger));
     tokio::time::sleep(Duration::from_secs(2)).await;
     let answer = ask(&dashboard, &request, now() + began.elapsed()).await.answer;

@@ -1,9 +1,9 @@
-//! The catalog comes first, and is kept.
+//! The catalog is read before any other source, and cached.
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
-/// A catalog source that counts its calls and fails, hangs or answers as told.
+/// A catalog source that counts its calls and fails, hangs or answers as a test sets it.
 #[derive(Clone, Default)]
 struct Counted {
     calls: Arc<AtomicUsize>,
@@ -67,7 +67,7 @@ async fn serves_its_last_good_copy_for_a_quarter_of_an_hour_while_it_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_hangs_is_waited_for_once_and_not_by_each_request_in_turn() {
+async fn that_hangs_is_waited_for_once_by_all_requests() {
     let source = Counted::default();
     let dashboard = dashboard(&source);
     dashboard.answer(&request(), now()).await.unwrap();
@@ -101,21 +101,21 @@ async fn is_read_again_for_an_unknown_id_at_most_once_a_second() {
     tokio::time::advance(Duration::from_secs(2)).await;
     dashboard.answer(&unknown, now()).await.unwrap_err();
     assert_eq!(source.calls.load(Ordering::SeqCst), 2);
-    // While the source fails nobody can say that something does not exist.
+    // While the source fails, an unknown scope may exist.
     source.fails.store(true, Ordering::SeqCst);
     tokio::time::advance(Duration::from_secs(2)).await;
     assert!(matches!(dashboard.answer(&unknown, now()).await, Err(AnswerError::Unavailable { .. })));
 }
 
 #[tokio::test]
-async fn that_fails_at_first_leaves_no_answer() {
+async fn without_a_first_copy_there_is_no_answer() {
     let source = Counted::default();
     source.fails.store(true, Ordering::SeqCst);
     assert!(matches!(dashboard(&source).answer(&request(), now()).await, Err(AnswerError::Unavailable { .. })));
 }
 
 #[tokio::test(start_paused = true)]
-async fn is_read_on_for_those_who_wait_when_the_first_who_asked_is_gone() {
+async fn reading_goes_on_when_the_first_caller_leaves() {
     let source = Counted::default();
     source.hangs.store(true, Ordering::SeqCst);
     let dashboard = dashboard(&source);
@@ -131,7 +131,7 @@ async fn is_read_on_for_those_who_wait_when_the_first_who_asked_is_gone() {
     first.abort();
     let began = Instant::now();
     assert!(matches!(second.await.unwrap(), Err(AnswerError::Unavailable { .. })));
-    assert!(began.elapsed() <= Duration::from_millis(30), "the read that was under way ended: {:?}", began.elapsed());
+    assert!(began.elapsed() <= Duration::from_millis(30), "the reading in progress ended: {:?}", began.elapsed());
     assert_eq!(source.calls.load(Ordering::SeqCst), 1);
 }
 

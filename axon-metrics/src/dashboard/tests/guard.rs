@@ -1,4 +1,4 @@
-//! What guards the stores: each question's time, how many at once, and what no store is ever asked.
+//! Protection of the stores: budgets, bulkheads, circuit breakers, and requests that are refused.
 use std::sync::{
     Mutex as Lock,
     atomic::{AtomicUsize, Ordering},
@@ -8,14 +8,14 @@ use super::*;
 use crate::source::QuestionKind;
 use crate::{BreakerState, Concurrency, Period, source::Probe, vocabulary::Bound};
 
-/// A ledger, or stock, that is asked what a function answers after a while; counts who asks at once.
+/// A ledger that answers after a delay, and counts concurrent questions.
 struct Slow<A> {
     takes: Duration,
     answer: A,
     at_once: Arc<(AtomicUsize, AtomicUsize)>,
 }
-struct Leaves<'a>(&'a AtomicUsize);
-impl Drop for Leaves<'_> {
+struct Running<'a>(&'a AtomicUsize);
+impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -27,7 +27,7 @@ impl<A> Slow<A> {
     async fn passes(&self) {
         let (now, most) = &*self.at_once;
         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let _leaves = Leaves(now);
+        let _running = Running(now);
         tokio::time::sleep(self.takes).await;
     }
 }
@@ -40,7 +40,7 @@ where
         "mysql"
     }
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
-        // The weeks before are asked for apart.
+        // The history is a question of its own.
         if question.history.is_none() {
             self.passes().await;
         }
@@ -53,7 +53,7 @@ where
 
 const HANGS: Duration = Duration::from_secs(3_600);
 
-/// A question that no kept widget answers.
+/// A request that no cached widget answers.
 fn days(before: i64) -> DashboardRequest {
     let end = as_of().date_naive() - chrono::Days::new(u64::try_from(before).unwrap());
     let period = Period::Custom { start: Bound::Date(end - chrono::Days::new(3)), end: Bound::Date(end) };
@@ -61,7 +61,7 @@ fn days(before: i64) -> DashboardRequest {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_holds_no_more_than_its_places_and_the_others_answer() {
+async fn a_store_that_hangs_holds_only_its_permits_and_the_others_answer() {
     let ledger = Slow::new(HANGS, |question: &LedgerQuestion| Ok(ledger_facts(question)));
     let at_once = Arc::clone(&ledger.at_once);
     let dashboard = healthy().ledger(ledger).concurrency(Concurrency::default().with(QuestionKind::Ledger, 3)).build();
@@ -79,18 +79,18 @@ async fn a_store_that_hangs_holds_no_more_than_its_places_and_the_others_answer(
         assert!(took <= Duration::from_millis(850), "{took:?}");
         assert_eq!(answer.widgets[&Widget::Funnel].status, Fresh);
         assert_eq!(answer.widgets[&Widget::Realtime].status, Fresh);
-        // Of the weeks before the ledger told before it hung.
+        // The history was read before the ledger hung.
         assert_eq!(answer.widgets[&Widget::Comparison].status, Partial);
         assert_eq!(answer.data.comparison.unwrap().promotion.orders, None);
     }
     assert_eq!(at_once.1.load(Ordering::SeqCst), 3);
     tokio::task::yield_now().await;
-    assert_eq!(at_once.0.load(Ordering::SeqCst), 0, "and gives them back");
+    assert_eq!(at_once.0.load(Ordering::SeqCst), 0, "all permits are returned");
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_question_has_what_the_deadline_leaves_of_its_own_time_and_so_has_the_second_try() {
-    /// Takes a while to be read.
+async fn questions_and_retries_get_the_rest_of_their_budget_and_deadline() {
+    /// A catalog that takes 250 ms.
     struct Late;
     #[async_trait::async_trait]
     impl CatalogSource for Late {
@@ -125,7 +125,7 @@ async fn each_question_has_what_the_deadline_leaves_of_its_own_time_and_so_has_t
             }
         }))
         .ledger(ledger_source(move |question| {
-            // The weeks before are asked for behind the answer, with a time of their own.
+            // The history is read in the background, with a budget of its own.
             if question.history.is_none() {
                 ledger_asked(question.budget);
             }
@@ -149,8 +149,8 @@ async fn each_question_has_what_the_deadline_leaves_of_its_own_time_and_so_has_t
 }
 
 #[tokio::test]
-async fn what_is_too_much_is_refused_before_any_store_is_asked() {
-    // None of them expects a question.
+async fn an_excessive_request_is_refused_before_any_store_is_asked() {
+    // None of these mocks expects a question.
     let mut behavior = MockBehaviorSource::new();
     behavior.expect_name().return_const("elasticsearch");
     let mut ledger = MockLedgerSource::new();
@@ -174,7 +174,7 @@ async fn what_is_too_much_is_refused_before_any_store_is_asked() {
     }
     let refused = dashboard.answer(&everything(), now()).await;
     assert!(matches!(refused, Err(AnswerError::TooManyActivities { found: 1001 })), "{refused:?}");
-    // Who asks cannot make the buckets more than they are.
+    // The longest range does not add buckets.
     let most = Period::Custom { start: date("2023-01-01"), end: date("2024-02-04") };
     let asked: Arc<AtomicUsize> = Arc::default();
     let hours = Arc::clone(&asked);
@@ -202,11 +202,15 @@ async fn health_shows_the_breaker_and_is_not_refused_by_it() {
         dashboard.answer(&days(before), now()).await.unwrap();
     }
     let health = dashboard.health(now()).await;
-    let told: Vec<_> = health.sources.iter().map(|source| (source.breaker, source.status)).collect();
+    let states: Vec<_> = health.sources.iter().map(|source| (source.breaker, source.status)).collect();
     let well = (BreakerState::Closed, SourceStatus::Ok);
-    assert_eq!(told, [well, (BreakerState::Open, SourceStatus::Unavailable)], "each seam has its own");
+    assert_eq!(
+        states,
+        [well, (BreakerState::Open, SourceStatus::Unavailable)],
+        "each kind of question has its own breaker"
+    );
     tokio::time::advance(Duration::from_secs(1)).await;
     let health = dashboard.health(now()).await;
-    let told: Vec<_> = health.sources.iter().map(|source| (source.breaker, source.status)).collect();
-    assert_eq!(told, [well, (BreakerState::HalfOpen, SourceStatus::Ok)], "the next question decides");
+    let states: Vec<_> = health.sources.iter().map(|source| (source.breaker, source.status)).collect();
+    assert_eq!(states, [well, (BreakerState::HalfOpen, SourceStatus::Ok)], "the next question is a trial");
 }

@@ -1,22 +1,22 @@
-//! What an answer says of the weeks before a promotion: while they are read, when they cannot be, and when they are old.
+//! Answers while the weeks before a promotion are being read, cannot be read, or are old.
 
 use super::*;
 use crate::{Lifetimes, source::SourceKind};
 
-/// A dashboard that keeps nothing but the weeks before promotions.
-fn keeping(ledger: impl LedgerSource) -> Dashboard {
+/// A dashboard that caches only the weeks before promotions.
+fn with_history_cache(ledger: impl LedgerSource) -> Dashboard {
     let Lifetimes { history, history_stale, .. } = Lifetimes::default();
     let lifetimes = Lifetimes { history, history_stale, ..Lifetimes::none() };
     healthy().ledger(ledger).lifetimes(lifetimes).build()
 }
 
-/// Only the comparison, as of so many minutes later.
+/// The comparison alone, this many minutes later.
 async fn compared(dashboard: &Dashboard, minutes: i64) -> DashboardAnswer {
     let request = DashboardRequest::campaign(123).widgets([Widget::Comparison]);
     dashboard.answer(&request, now() + chrono::Duration::minutes(minutes)).await.unwrap()
 }
 
-/// What a ledger says that is up to date.
+/// The facts of a ledger without lag.
 fn up_to_date(question: &LedgerQuestion) -> LedgerFacts {
     let mut facts = ledger_facts(question);
     let to = question.scope.as_of;
@@ -35,7 +35,7 @@ fn details(answer: &DashboardAnswer) -> Vec<Option<MissingDetail>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn weeks_that_take_longer_to_read_than_an_answer_may_cost_only_the_baseline_until_they_are_there() {
+async fn a_history_that_is_still_being_read_costs_only_the_baseline() {
     struct Slow;
     #[async_trait::async_trait]
     impl LedgerSource for Slow {
@@ -52,37 +52,37 @@ async fn weeks_that_take_longer_to_read_than_an_answer_may_cost_only_the_baselin
             Ok(Default::default())
         }
     }
-    let dashboard = keeping(Slow);
+    let dashboard = with_history_cache(Slow);
     let began = Instant::now();
     let answer = dashboard.answer(&everything(), now()).await.unwrap();
-    assert_eq!(began.elapsed(), Duration::from_millis(150), "no longer than for the others and a moment");
+    assert_eq!(began.elapsed(), Duration::from_millis(150), "the sources answer at once, and the history has 150 ms");
     assert_eq!(statuses(&answer), [Fresh, Fresh, Partial, Fresh, Fresh, Fresh]);
     assert_eq!(details(&answer), [Some(MissingDetail::HistoryLoading)]);
     assert_eq!(answer.data.comparison.unwrap().promotion.orders, Some(45));
     let ledger = answer.sources.iter().find(|source| source.kind == SourceKind::Ledger).unwrap();
-    assert_eq!(ledger.status, SourceStatus::Ok, "nothing is wrong with it");
+    assert_eq!(ledger.status, SourceStatus::Ok, "the ledger itself answered");
     tokio::time::sleep(Duration::from_secs(4)).await;
     let answer = compared(&dashboard, 1).await;
     assert_eq!((statuses(&answer), details(&answer)), (vec![Fresh], vec![]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn weeks_that_cannot_be_read_cost_only_the_baseline() {
+async fn a_history_that_cannot_be_read_costs_only_the_baseline() {
     let ledger =
         ledger_source(|question| if question.history.is_some() { Err(refused()) } else { Ok(up_to_date(question)) });
-    let answer = compared(&keeping(ledger), 0).await;
+    let answer = compared(&with_history_cache(ledger), 0).await;
     assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some(MissingDetail::NoAnswer)]));
     let ledger = answer.sources.iter().find(|source| source.kind == SourceKind::Ledger).unwrap();
     assert_eq!(ledger.status, SourceStatus::Partial);
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_the_weeks_before_are_old_is_said_and_makes_no_sale_old() {
+async fn an_old_history_is_a_warning_and_makes_no_sale_old() {
     let ledger = ledger_source(|question| match question.history.is_some() && question.scope.as_of > as_of() {
         true => Err(refused()),
         false => Ok(up_to_date(question)),
     });
-    let dashboard = keeping(ledger);
+    let dashboard = with_history_cache(ledger);
     for (minutes, old) in [(0, None), (119, None), (180, Some(3)), (181, Some(3)), (23 * 60, Some(23))] {
         let answer = compared(&dashboard, minutes).await;
         let state = &answer.widgets[&Widget::Comparison];

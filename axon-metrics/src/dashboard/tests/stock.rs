@@ -4,7 +4,7 @@ use crate::widget::{Realtime, WarningCode};
 
 const ABSENT: Missing = Missing::NotMeasured(Reason::KeyMissing);
 
-async fn told(
+async fn answer(
     activities: Vec<Activity>,
     slots: Vec<Slots>,
 ) -> (Realtime, Vec<(WarningCode, Option<String>)>, Vec<String>) {
@@ -21,7 +21,7 @@ async fn told(
     (answer.data.realtime.unwrap(), warnings, missing)
 }
 async fn one(slots: Slots) -> (Option<u64>, Option<u64>, Vec<WarningCode>) {
-    let (realtime, warnings, _) = told(vec![activity(789, "FIRST_COME_FIRST_SERVE")], vec![slots]).await;
+    let (realtime, warnings, _) = answer(vec![activity(789, "FIRST_COME_FIRST_SERVE")], vec![slots]).await;
     (realtime.remaining_stock, realtime.participants_total, warnings.into_iter().map(|(code, _)| code).collect())
 }
 fn of(stock: Result<Stock, Missing>, members: Result<u64, Missing>) -> Slots {
@@ -42,7 +42,7 @@ async fn of_a_key_that_is_gone_is_missing_and_never_the_full_limit() {
     assert_eq!(one(of(Err(ABSENT), Err(ABSENT))).await, (None, None, vec![]));
     let mut later = activity(789, "FIRST_COME_FIRST_SERVE");
     later.start = Some("2024-12-01T00:00:00Z".parse().unwrap());
-    let (realtime, ..) = told(vec![later], vec![of(Err(ABSENT), Err(ABSENT))]).await;
+    let (realtime, ..) = answer(vec![later], vec![of(Err(ABSENT), Err(ABSENT))]).await;
     assert_eq!((realtime.remaining_stock, realtime.participants_total), (Some(100), Some(0)));
 }
 #[tokio::test]
@@ -68,28 +68,28 @@ async fn that_drifts_from_its_members_is_warned_of() {
 async fn without_a_limit_is_unlimited() {
     let mut unlimited = activity(789, "FIRST_COME_FIRST_SERVE");
     unlimited.limit = None;
-    let (realtime, _, missing) = told(vec![unlimited], vec![slots(45, 45)]).await;
+    let (realtime, _, missing) = answer(vec![unlimited], vec![slots(45, 45)]).await;
     assert_eq!((realtime.remaining_stock, realtime.initial_stock, realtime.participants_total), (None, None, Some(45)));
     assert!(missing.contains(&"remainingStock".to_owned()) && missing.contains(&"initialStock".to_owned()));
 }
 #[tokio::test]
-async fn of_a_campaign_is_the_sum_and_one_that_is_unknown_makes_it_missing_and_is_named() {
+async fn of_a_campaign_is_the_sum_and_is_missing_with_one_that_is_unknown() {
     let two = || vec![activity(1, "FIRST_COME_FIRST_SERVE"), activity(2, "GIVEAWAY")];
-    let (realtime, ..) = told(two(), vec![slots(45, 45), slots(10, 10)]).await;
+    let (realtime, ..) = answer(two(), vec![slots(45, 45), slots(10, 10)]).await;
     assert_eq!(
         (realtime.remaining_stock, realtime.initial_stock, realtime.participants_total),
         (Some(145), Some(200), Some(55))
     );
-    let (realtime, _, missing) = told(two(), vec![slots(45, 45), of(Err(ABSENT), Err(ABSENT))]).await;
+    let (realtime, _, missing) = answer(two(), vec![slots(45, 45), of(Err(ABSENT), Err(ABSENT))]).await;
     assert_eq!((realtime.remaining_stock, realtime.participants_total), (None, None));
     assert_eq!(realtime.activities.unwrap()[0].remaining_stock, Some(55));
     assert!(missing.contains(&"activities[2].remainingStock".to_owned()), "{missing:?}");
-    let (_, warnings, _) = told(two(), vec![slots(45, 45), slots(103, 103)]).await;
+    let (_, warnings, _) = answer(two(), vec![slots(45, 45), slots(103, 103)]).await;
     assert_eq!(warnings, [(WarningCode::Oversold, Some("activities[2].remainingStock".to_owned()))]);
 }
 #[tokio::test]
 async fn without_a_limit_no_counter_of_what_is_left_is_missed() {
     let unlimited = Activity { limit: None, ..activity(789, "FIRST_COME_FIRST_SERVE") };
-    let (realtime, warnings, _) = told(vec![unlimited], vec![of(Err(ABSENT), Ok(45))]).await;
+    let (realtime, warnings, _) = answer(vec![unlimited], vec![of(Err(ABSENT), Ok(45))]).await;
     assert_eq!((realtime.remaining_stock, realtime.participants_total, warnings), (None, Some(45), vec![]));
 }
