@@ -67,7 +67,7 @@ use writer::Writer;
 /// let store = MemoryStore::load(Files::new().events_from("events", &events[..]).catalog_from("catalog", &catalog[..]))?;
 ///
 /// let dashboard = Dashboard::builder()
-///     .catalog(store.clone()).behavior(store.clone()).ledger(store.clone()).realtime(store)
+///     .memory(store)
 ///     .build();
 /// let now = "2024-11-12T10:30:00Z".parse()?;
 /// let answer = dashboard.answer(&DashboardRequest::campaign(123), now).await?;

@@ -160,5 +160,5 @@ pub fn keeping_dashboard(store: &MemoryStore) -> Dashboard {
 }
 
 fn over(store: &MemoryStore) -> DashboardBuilder<Arc<dyn CatalogSource>> {
-    Dashboard::builder().catalog(store.clone()).behavior(store.clone()).ledger(store.clone()).realtime(store.clone())
+    Dashboard::builder().memory(store.clone())
 }

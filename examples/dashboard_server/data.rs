@@ -82,11 +82,7 @@ impl Data {
     /// A dashboard that asks the store about everything.
     pub(crate) fn dashboard(&self, settings: &config::Config) -> anyhow::Result<Dashboard> {
         let store = &self.store;
-        let dashboard = Dashboard::builder()
-            .catalog(store.clone())
-            .behavior(store.clone())
-            .ledger(store.clone())
-            .realtime(store.clone());
+        let dashboard = Dashboard::builder().memory(store.clone());
         Ok(settings.apply(dashboard)?.build())
     }
 }

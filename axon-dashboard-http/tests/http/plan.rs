@@ -71,12 +71,7 @@ fn app() -> Router {
         .ledger_from("ledger", std::io::Cursor::new(ledger()))
         .realtime_from("realtime", std::io::Cursor::new(realtime));
     let store = MemoryStore::load(files).expect("a store");
-    let dashboard = Dashboard::builder()
-        .catalog(store.clone())
-        .behavior(store.clone())
-        .ledger(store.clone())
-        .realtime(store)
-        .build();
+    let dashboard = Dashboard::builder().memory(store).build();
     let now: Timestamp = "2024-11-12T10:30:00Z".parse().expect("an instant");
     router(dashboard, HttpOptions::default().with_clock(move || now))
 }

@@ -145,6 +145,21 @@ impl<C> DashboardBuilder<C> {
     }
 }
 
+#[cfg(feature = "memory")]
+impl<C> DashboardBuilder<C> {
+    /// The embedded store as every source: catalog, behavior, ledger and realtime.
+    /// ```
+    /// use axon_metrics::{Catalog, Dashboard, MemoryStore};
+    /// let store = MemoryStore::new(Catalog::default());
+    /// let dashboard = Dashboard::builder().memory(store.clone()).build();
+    /// # drop(dashboard);
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "memory")))]
+    pub fn memory(self, store: crate::memory::MemoryStore) -> DashboardBuilder<Arc<dyn CatalogSource>> {
+        self.catalog(store.clone()).behavior(store.clone()).ledger(store.clone()).realtime(store)
+    }
+}
+
 impl DashboardBuilder<Arc<dyn CatalogSource>> {
     /// Builds the dashboard. Asks no source, and needs no runtime.
     pub fn build(self) -> Dashboard {

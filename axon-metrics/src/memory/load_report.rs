@@ -15,6 +15,7 @@ pub const TRIGGER_TYPES: usize = 100;
 /// The numbers of stored and rejected records since the store was created.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct LoadReport {
     /// Lines of event files, and added events.
     pub events: EventReport,
@@ -27,6 +28,7 @@ pub struct LoadReport {
 /// Events. `lines` is the sum of `blank`, `rejected`, `duplicates`, `disbelieved`, `without_activity` and `kept`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct EventReport {
     /// Lines read.
     pub lines: u64,
@@ -58,6 +60,7 @@ pub struct EventReport {
 /// were added.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct LedgerReport {
     /// Lines read.
     pub lines: u64,
@@ -76,6 +79,7 @@ pub struct LedgerReport {
 /// The rejected lines and records.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Rejections {
     /// Their number.
     pub total: u64,

@@ -106,6 +106,7 @@ impl Bound {
 
 /// Why a custom range is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RangeError {
     /// It ends where it starts, or before.
     #[error("the range must end after it starts")]

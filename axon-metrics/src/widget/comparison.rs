@@ -20,6 +20,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Comparison {
     /// Purchases attributed to the activities.
     pub promotion: SalesFigures,
@@ -38,6 +39,7 @@ pub struct Comparison {
 /// Confirmed purchases, summed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct SalesFigures {
     /// Purchases.
     pub orders: Option<u64>,
@@ -54,6 +56,7 @@ pub struct SalesFigures {
 /// Expected shop purchases, had there been no promotion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct Baseline {
     /// Purchases, two decimals.
     pub orders: Option<Exact>,
@@ -73,6 +76,7 @@ pub struct Baseline {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct OtherPromotion {
     /// The activity's campaign; null when the ledger does not know it.
     pub campaign_id: Option<CampaignId>,

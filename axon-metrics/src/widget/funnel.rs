@@ -16,6 +16,7 @@ use crate::{
 /// The funnel's steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct Funnel {
     /// The steps, in their order.
     pub steps: Vec<FunnelStep>,
@@ -25,6 +26,7 @@ pub struct Funnel {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct FunnelStep {
     /// The step's Korean name.
     pub name: String,
@@ -47,6 +49,7 @@ pub struct FunnelStep {
 /// A step in the previous window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct PreviousStep {
     /// Events, or distinct subjects, of the step.
     pub value: Option<u64>,

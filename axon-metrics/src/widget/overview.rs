@@ -16,6 +16,7 @@ use crate::{
 /// The totals of a scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct Overview {
     /// The totals of the range.
     #[serde(flatten)]
@@ -34,6 +35,7 @@ pub struct Overview {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct OverviewFigures {
     /// Count of the visit step.
     pub total_visits: Option<u64>,
@@ -51,6 +53,7 @@ pub struct OverviewFigures {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct OverviewChange {
     /// Change of the visit step.
     pub total_visits: Option<Exact>,

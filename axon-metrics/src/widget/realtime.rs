@@ -17,6 +17,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Realtime {
     /// Limit less slots held, within 0 and the limit; for a campaign the sum.
     pub remaining_stock: Option<u64>,
@@ -40,6 +41,7 @@ pub struct Realtime {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ActivityStock {
     /// The activity.
     pub activity_id: ActivityId,
@@ -54,6 +56,7 @@ pub struct ActivityStock {
 /// Events of one clock hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct InflowBucket {
     /// The hour's first instant.
     pub from: DateTime<Utc>,
@@ -69,6 +72,7 @@ pub struct InflowBucket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BucketState {
     /// Over.
     Complete,

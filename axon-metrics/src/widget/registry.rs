@@ -77,6 +77,7 @@ macro_rules! widgets {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
         pub enum Widget { $($(#[$doc])* $variant),* }
 
         impl Widget {

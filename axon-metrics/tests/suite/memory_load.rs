@@ -485,13 +485,7 @@ fn campaign() -> Files {
 #[tokio::test]
 async fn the_plans_campaign_has_the_plans_numbers() {
     let store = MemoryStore::load(campaign()).expect("a store");
-    let dashboard = Dashboard::builder()
-        .catalog(store.clone())
-        .behavior(store.clone())
-        .ledger(store.clone())
-        .realtime(store)
-        .zone(chrono_tz::Asia::Seoul)
-        .build();
+    let dashboard = Dashboard::builder().memory(store).zone(chrono_tz::Asia::Seoul).build();
     let request = DashboardRequest::campaign(123).widgets(Widget::ALL).period(Period::Last7Days);
     let answer = dashboard.answer(&request, at("2024-11-12T10:30:00Z")).await.expect("an answer");
     let answer = serde_json::to_value(&answer).expect("JSON");
@@ -529,12 +523,7 @@ async fn no_user_or_session_is_in_a_report_debug_output_or_answer() {
     let store = MemoryStore::load(files).expect("a store");
     let report = store.report(at("2024-11-12T10:30:00Z"));
     let json = serde_json::to_string(&report).expect("JSON");
-    let dashboard = Dashboard::builder()
-        .catalog(store.clone())
-        .behavior(store.clone())
-        .ledger(store.clone())
-        .realtime(store.clone())
-        .build();
+    let dashboard = Dashboard::builder().memory(store.clone()).build();
     let request = DashboardRequest::campaign(123).widgets(Widget::ALL);
     let answer = dashboard.answer(&request, at("2024-11-12T10:30:00Z")).await.expect("an answer");
     let answer = serde_json::to_string(&answer).expect("JSON");

@@ -71,12 +71,7 @@ fn dashboard(zone: Tz, visits: impl IntoIterator<Item = Timestamp>) -> Dashboard
 fn builder(
     store: &MemoryStore,
 ) -> axon_metrics::DashboardBuilder<std::sync::Arc<dyn axon_metrics::source::CatalogSource>> {
-    Dashboard::builder()
-        .catalog(store.clone())
-        .behavior(store.clone())
-        .ledger(store.clone())
-        .realtime(store.clone())
-        .lifetimes(axon_metrics::Lifetimes::none())
+    Dashboard::builder().memory(store.clone()).lifetimes(axon_metrics::Lifetimes::none())
 }
 
 fn days(from: &str, to: &str) -> DashboardRequest {

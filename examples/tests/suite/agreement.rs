@@ -60,14 +60,7 @@ fn agree(config: Config, gzip: bool) -> ComparisonCounts {
     assert_eq!(told.triggers, wanted.events_by_trigger);
     assert_eq!((report.ledger.entries, report.ledger.purchases), (wanted.entries, wanted.purchases));
 
-    let dashboard = Dashboard::builder()
-        .catalog(store.clone())
-        .behavior(store.clone())
-        .ledger(store.clone())
-        .realtime(store)
-        .lifetimes(axon_metrics::Lifetimes::none())
-        .zone(zone)
-        .build();
+    let dashboard = Dashboard::builder().memory(store).lifetimes(axon_metrics::Lifetimes::none()).zone(zone).build();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut compared = ComparisonCounts::default();
     let ask = |request: DashboardRequest, period: Period, mode: Mode| -> DashboardAnswer {

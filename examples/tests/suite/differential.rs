@@ -123,10 +123,7 @@ fn embedded(layout: Layout, keep: Keep, has_status: bool) -> Dashboard {
         .realtime_from("realtime", Cursor::new(realtime));
     let store = MemoryStore::load(files.zone(ZONE)).unwrap();
     Dashboard::builder()
-        .catalog(store.clone())
-        .behavior(store.clone())
-        .ledger(store.clone())
-        .realtime(store)
+        .memory(store)
         .lifetimes(axon_metrics::Lifetimes::none())
         .zone(ZONE)
         .step_rules(platform::rules(layout))

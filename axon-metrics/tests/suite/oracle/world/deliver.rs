@@ -28,10 +28,7 @@ pub(crate) fn dashboard(world: &World) -> Dashboard {
         rules = rules.with("purchase", Record::Ledger(LedgerStep::Purchase)).unwrap();
     }
     Dashboard::builder()
-        .catalog(store.clone())
-        .behavior(store.clone())
-        .ledger(store.clone())
-        .realtime(store)
+        .memory(store)
         .lifetimes(axon_metrics::Lifetimes::none())
         .zone(world.zone)
         .step_rules(rules)
