@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 
 /// Whether a body may be sent compressed with gzip (RFC 9110, 12.5.3). Without `Accept-Encoding` it may not.
-pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|line| line.to_str().ok());
     let mut any = false;
     for coding in lines.flat_map(|line| line.split(',')) {
@@ -25,12 +25,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_sent_to_those_who_take_it() {
-        let takes = |lines: &[&str]| {
+    fn gzip_is_sent_only_to_callers_who_accept_it() {
+        let accepts = |lines: &[&str]| {
             let line = |line: &&str| (header::ACCEPT_ENCODING, line.parse().expect("a header"));
-            takes_gzip(&lines.iter().map(line).collect())
+            accepts_gzip(&lines.iter().map(line).collect())
         };
-        for taken in [
+        for lines in [
             &["gzip"] as &[_],
             &["gzip, deflate, br, zstd"],
             &["br;q=1.0, GZIP;q=0.001"],
@@ -39,9 +39,9 @@ mod tests {
             &["br", "identity , gzip ; q=0.5"],
             &["identity;q=1, *;q=0, gzip"],
         ] {
-            assert!(takes(taken), "{taken:?}");
+            assert!(accepts(lines), "{lines:?}");
         }
-        for refused in [
+        for lines in [
             &[] as &[_],
             &[""],
             &["identity"],
@@ -53,7 +53,7 @@ mod tests {
             &["gzip;q=x"],
             &["gzipped, x-gzip-not"],
         ] {
-            assert!(!takes(refused), "{refused:?}");
+            assert!(!accepts(lines), "{lines:?}");
         }
     }
 }

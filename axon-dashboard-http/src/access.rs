@@ -41,9 +41,9 @@ impl<S> Layer<S> for AccessLayer {
     }
 }
 
-/// A route with what surrounds it. A service of its own and not a function for axum's `from_fn`: a cached answer is sent without
-/// an await, so no future is allocated. And axum clones a service for each request; this one clones the inner service only
-/// where it is needed.
+/// A route with the layer around it. It is a service and not a function for axum's `from_fn`, for two reasons. A cached answer is
+/// sent without an await, so no future is allocated. And axum clones a service for each request: this one clones the inner
+/// service only if the answer is not cached.
 #[derive(Debug)]
 pub(crate) struct Access<S>(Arc<Inner<S>>);
 
@@ -175,13 +175,14 @@ fn log(
 ) {
     let status = response.map_or(CLIENT_CLOSED_REQUEST, |response| response.status().as_u16());
     let bytes = response.and_then(|response| response.body().size_hint().exact());
-    requests.answered(route, status, began);
+    requests.record(route, status, began);
     let route = route.map_or("none", MatchedPath::as_str);
     let duration_ms = || milliseconds(began.elapsed());
+    // The message is the same for every outcome, also if the caller went away: `status` tells them apart.
     if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
-        warn!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
+        warn!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "request answered");
     } else {
-        info!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "answered");
+        info!(target: TARGET, method, route, status, duration_ms = duration_ms(), bytes, request_id = %id, "request answered");
     }
 }
 

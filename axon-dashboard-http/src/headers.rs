@@ -19,8 +19,8 @@ pub(crate) fn source_times(sources: &[SourceState]) -> Option<HeaderValue> {
     let mut text = String::new();
     for source in sources {
         let comma = if text.is_empty() { "" } else { ", " };
-        let (name, seam) = (token(&source.name), source.kind.name());
-        let _ = write!(text, "{comma}{name};desc=\"{seam}\";dur={}", source.latency_ms);
+        let (name, kind) = (token(&source.name), source.kind.name());
+        let _ = write!(text, "{comma}{name};desc=\"{kind}\";dur={}", source.latency_ms);
     }
     HeaderValue::try_from(text).ok().filter(|value| !value.is_empty())
 }

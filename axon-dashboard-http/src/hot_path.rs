@@ -1,6 +1,6 @@
 //! What makes a cached answer cheap to send: answers are encoded once, together with their tag and headers; URLs are
-//! interned with the request they mean; and a cached answer is sent before any route runs. Nothing else lives here. Lives
-//! elsewhere: reading requests (`routes/`), ids and log lines (`access`).
+//! interned with the request they mean; and a cached answer is sent before any route runs. Lives here: only that. Lives
+//! elsewhere: parsing of requests (`routes/`), ids and log lines (`access`).
 
 mod answer_headers;
 mod cached_response;

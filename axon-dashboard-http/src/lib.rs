@@ -21,5 +21,5 @@ mod stream;
 pub use observe::describe_metrics;
 pub use options::HttpOptions;
 pub use router::router;
-/// Given to [`HttpOptions::with_shutdown`]; cancelled when the server stops.
+/// The token of [`HttpOptions::with_shutdown`], which the host cancels when the server stops.
 pub use tokio_util::sync::CancellationToken;

@@ -1,4 +1,5 @@
-//! How many requests are worked on at once. Without a free permit a request is refused at once: a queue would help nobody.
+//! The limit of concurrent requests. Without a free permit a request is refused at once and does not queue: a queued request
+//! would be answered late, and the queue would grow while the server is overloaded.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub(crate) async fn limit(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    // Held until the answer is made, or the caller went away.
+    // Held until the response is made, or the caller goes away.
     let Ok(_permit) = permits.try_acquire() else { return Err(Problem::overloaded()) };
     Ok(next.run(request).await)
 }

@@ -32,8 +32,8 @@ impl EndReason {
     }
 }
 
-/// Tells the recorder that is installed what each metric is, those of the core included. To be called once, after the
-/// recorder is installed; without the feature `metrics` it does nothing.
+/// Describes each metric to the installed recorder, the metrics of the core included. Call it once, after the recorder is
+/// installed. Without the feature `metrics` it does nothing.
 pub fn describe_metrics() {
     axon_metrics::observe::describe();
     #[cfg(feature = "metrics")]
@@ -44,9 +44,9 @@ pub fn describe_metrics() {
         let duration = "Time until the head of a response, by route";
         describe_histogram!("axon_http_request_duration_seconds", Unit::Seconds, duration);
         describe_gauge!("axon_streams", Unit::Count, "Streams that are open");
-        describe_gauge!("axon_stream_samplers", Unit::Count, "Questions that are asked for open streams");
+        describe_gauge!("axon_stream_samplers", Unit::Count, "Samplers of open streams: one per distinct question");
         describe_counter!("axon_stream_events_total", Unit::Count, "Events handed to readers of streams, by event");
-        let delay = "Time from when an update was due until a reader took it, without each reader's first";
+        let delay = "Time from when an update was due until a reader took it; the first of each reader is left out";
         describe_histogram!("axon_stream_update_delay_seconds", Unit::Seconds, delay);
         let ended = "Streams that ended, by reason; gone: the reader left";
         describe_counter!("axon_stream_ended_total", Unit::Count, ended);
@@ -62,7 +62,7 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// Counts and times a request that began at `began`.
-    pub(crate) fn answered(&self, route: Option<&MatchedPath>, status: u16, began: Instant) {
+    pub(crate) fn record(&self, route: Option<&MatchedPath>, status: u16, began: Instant) {
         #[cfg(feature = "metrics")]
         {
             let route = route.map_or("none", MatchedPath::as_str);

@@ -16,9 +16,9 @@ use crate::{
     problem::{MEDIA_TYPE, ProblemDetails},
 };
 
-/// An answer as the plan has it; a test compares it with a real one.
+/// The plan's example of an answer. A test compares it with an answer of the router.
 const ANSWER: &str = include_str!("openapi/answer.json");
-/// The schema of one event of a stream: its data is JSON in text, for which no derived schema has words.
+/// The schema of one event of a stream. Its data is JSON inside text, which a derived schema cannot express.
 const STREAM_EVENT: &str = include_str!("openapi/stream_event.json");
 
 #[derive(OpenApi)]
@@ -29,7 +29,7 @@ const STREAM_EVENT: &str = include_str!("openapi/stream_event.json");
             stock.\n\nNull is a figure that could not be had, with its reason under `widgets`; it is never 0. Faults are \
             problem details (RFC 9457), all of them at once.",
     ),
-    servers((url = ".", description = "Where this document lies.")),
+    servers((url = ".", description = "The server of this document.")),
     tags(
         (name = "dashboard", description = "The figures."),
         (name = "catalog", description = "What there is to ask about."),
@@ -39,7 +39,7 @@ const STREAM_EVENT: &str = include_str!("openapi/stream_event.json");
 )]
 struct Document;
 
-/// The routes and the document of exactly these.
+/// The router, and the document of exactly its routes.
 pub(crate) fn document(routes: OpenApiRouter<App>) -> (Router<App>, Bytes) {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi()).merge(routes).split_for_parts();
     let mut document = serde_json::to_value(document).unwrap_or_default();
@@ -48,8 +48,8 @@ pub(crate) fn document(routes: OpenApiRouter<App>) -> (Router<App>, Bytes) {
         schemas.insert("StreamEvent".to_owned(), serde_json::from_str(STREAM_EVENT).unwrap_or_default());
     }
     let example = serde_json::from_str::<Value>(ANSWER).unwrap_or_default();
-    let answered = "/paths/~1api~1v1~1dashboard~1campaign~1{campaignId}/get/responses/200/content/application~1json";
-    if let Some(content) = document.pointer_mut(answered) {
+    let pointer = "/paths/~1api~1v1~1dashboard~1campaign~1{campaignId}/get/responses/200/content/application~1json";
+    if let Some(content) = document.pointer_mut(pointer) {
         content["example"] = example;
     }
     let mut text = serde_json::to_vec_pretty(&document).unwrap_or_default();
@@ -57,7 +57,7 @@ pub(crate) fn document(routes: OpenApiRouter<App>) -> (Router<App>, Bytes) {
     (router, text.into())
 }
 
-/// A member that can be null is always there: absence has another meaning, and such members are not nullable.
+/// Marks nullable members as required: a member that can be null is always present, and one that can be absent is never null.
 fn require_nullable(schema: &mut Value) {
     for part in schema.get_mut("allOf").and_then(Value::as_array_mut).into_iter().flatten() {
         require_nullable(part);
@@ -126,17 +126,17 @@ impl IntoResponses for NoSuchScope {
     }
 }
 
-/// The answer to a caller who has one that says the same.
+/// The response to a caller who has the tag of the current answer.
 pub(crate) struct NotModified;
 
 impl IntoResponses for NotModified {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let tag =
             HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).description(Some("The answer's tag."));
-        let known = ResponseBuilder::new()
-            .description("`If-None-Match` names the answer's tag: it says what the caller has.")
+        let response = ResponseBuilder::new()
+            .description("`If-None-Match` names the answer's tag: the caller's answer is current.")
             .header("ETag", tag.build());
-        BTreeMap::from([("304".to_owned(), known.build().into())])
+        BTreeMap::from([("304".to_owned(), response.build().into())])
     }
 }
 

@@ -6,10 +6,10 @@ use axon_metrics::Timestamp;
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
-/// The longest time an option takes; a longer one means never. It can be added to any instant without overflow.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest time of an option; longer ones are clamped to it. It can be added to any instant without overflow.
+const MAX_TIME: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Options of [`router`](crate::router). Times longer than a year are taken for a year.
+/// Options of [`router`](crate::router). Times longer than a year are clamped to a year.
 /// ```
 /// let options = axon_dashboard_http::HttpOptions::default().with_max_concurrent(200).with_max_streams(1000);
 /// ```
@@ -38,16 +38,15 @@ impl HttpOptions {
         self
     }
 
-    /// How many requests are worked on at once; one more is refused at once with 503 `overloaded`. Not counted are `/livez`,
-    /// `/readyz`, `/openapi.json`, `/metrics`, the dashboard page, cached answers, and open streams.
-    /// Defaults to 1024.
+    /// How many requests are handled concurrently; one more is refused at once with 503 `overloaded`. Not counted are `/livez`,
+    /// `/readyz`, `/openapi.json`, `/metrics`, the dashboard page, cached answers, and open streams. Defaults to 1024.
     #[must_use]
     pub fn with_max_concurrent(mut self, requests: usize) -> Self {
         self.max_concurrent = requests;
         self
     }
 
-    /// The size of the response cache in bytes: encoded answers that may be sent again; 0 caches none. Defaults to 64 MiB.
+    /// The size of the response cache, which holds encoded answers, in bytes; 0 disables it. Defaults to 64 MiB.
     #[must_use]
     pub fn with_kept_answers(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
@@ -69,53 +68,53 @@ impl HttpOptions {
         self
     }
 
-    /// How often a streamed question is asked anew, at least a millisecond. Defaults to 1 s.
+    /// The interval at which the answer of a stream is loaded, at least a millisecond. Defaults to 1 s.
     #[must_use]
     pub fn with_stream_tick(mut self, tick: Duration) -> Self {
-        self.stream_tick = tick.clamp(Duration::from_millis(1), NEVER);
+        self.stream_tick = tick.clamp(Duration::from_millis(1), MAX_TIME);
         self
     }
 
     /// After how long without an event a stream sends a heartbeat, at least a millisecond. Defaults to 5 s.
     #[must_use]
     pub fn with_stream_heartbeat(mut self, heartbeat: Duration) -> Self {
-        self.stream_heartbeat = heartbeat.clamp(Duration::from_millis(1), NEVER);
+        self.stream_heartbeat = heartbeat.clamp(Duration::from_millis(1), MAX_TIME);
         self
     }
 
-    /// How long a question is still asked after its last viewer has left, so that one who reloads finds it warm. Defaults
-    /// to 3 s.
+    /// How long an answer is still loaded after the last viewer of its stream has left, so that a viewer who reloads the page
+    /// joins the running stream. Defaults to 3 s.
     #[must_use]
     pub fn with_stream_grace(mut self, grace: Duration) -> Self {
-        self.stream_grace = grace.min(NEVER);
+        self.stream_grace = grace.min(MAX_TIME);
         self
     }
 
-    /// For how long a reader may leave an event waiting before its stream is ended with `evicted`. A socket that takes
-    /// nothing at all is the server's to close: see the crate's documentation. Defaults to 15 s.
+    /// For how long a reader may leave an event unread before its stream is ended with `evicted`. A socket that accepts no bytes
+    /// at all must be closed by the server: see the crate's documentation. Defaults to 15 s.
     #[must_use]
     pub fn with_stall_limit(mut self, limit: Duration) -> Self {
-        self.stall_limit = limit.min(NEVER);
+        self.stall_limit = limit.min(MAX_TIME);
         self
     }
 
-    /// Cancelled when the server stops: every stream is then ended with `shutdown`, and new ones are refused. Defaults to a
-    /// token that nobody cancels: open streams then keep a server from stopping.
+    /// The token that the host cancels when the server stops: every stream is then ended with `shutdown`, and new ones are
+    /// refused. Defaults to a token that is never cancelled: open streams then keep a server from stopping.
     #[must_use]
     pub fn with_shutdown(mut self, shutdown: CancellationToken) -> Self {
         self.shutdown = shutdown;
         self
     }
 
-    /// What `/metrics` answers with: the text of a Prometheus recorder. Defaults to none: 404.
+    /// Renders the text that `/metrics` answers with, for example by a Prometheus recorder. Defaults to none: 404.
     #[must_use]
     pub fn with_metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.metrics = Some(Arc::new(render));
         self
     }
 
-    /// Whether the dashboard page is served, where the build has one (feature `page`). Without the
-    /// page the root answers 404 `not_found`. Defaults to true.
+    /// Whether the dashboard page is served, if the build embeds it (feature `page`). Without the page the root answers 404
+    /// `not_found`. Defaults to true.
     #[must_use]
     pub fn with_page(mut self, page: bool) -> Self {
         self.page = page;

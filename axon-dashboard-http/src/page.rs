@@ -1,5 +1,5 @@
-//! The dashboard page as it was built: the files that this crate embeds, and the HTML of the shell. Lives elsewhere: addresses
-//! and headers (`routes/page_routes`), the content of the files (`web/`).
+//! The built dashboard page: the files that this crate embeds, and the HTML of the shell. Lives elsewhere: addresses and headers
+//! (`routes/page_routes`), the content of the files (`web/`).
 
 mod bundle;
 mod embedded_files;

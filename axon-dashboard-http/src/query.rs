@@ -1,4 +1,4 @@
-//! The query as text: names and values, percent-decoded. What they mean is decided in the core.
+//! The query as text: names and values, percent-decoded. The core decides what they mean.
 
 use axon_metrics::{
     RequestError,
@@ -10,7 +10,7 @@ use crate::problem::Problem;
 
 /// The most bytes a path and its query may have together.
 pub(crate) const MAX_LENGTH: usize = 8192;
-/// Each wrong parameter becomes a line of the answer, so their number is bounded.
+/// The most parameters of a query. Each wrong parameter becomes an error in the response, so their number is bounded.
 const MAX_PARAMETERS: usize = 100;
 
 /// The query's parameters in their order, repetitions included. Malformed percent-encoding stays as it is, and malformed UTF-8
@@ -60,7 +60,7 @@ impl Parameters {
 }
 
 /// An error if there are faults.
-pub(crate) fn checked(faults: Vec<Fault>) -> Result<(), Problem> {
+pub(crate) fn ensure_no_faults(faults: Vec<Fault>) -> Result<(), Problem> {
     if faults.is_empty() { Ok(()) } else { Err(RequestError { faults }.into()) }
 }
 
@@ -73,6 +73,6 @@ impl<S: Sync> FromRequestParts<S> for NoParameters {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let parameters = Parameters::from_request_parts(parts, state).await?;
-        checked(parameters.wrong_names(&[])).map(|()| Self)
+        ensure_no_faults(parameters.wrong_names(&[])).map(|()| Self)
     }
 }

@@ -1,4 +1,4 @@
-//! How answers are written: JSON on one line.
+//! The encoding of answers: JSON on one line.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{headers::JSON, problem::Problem};
 
-/// The first capacity of the buffer for a body: most answers fit.
+/// The initial capacity of the buffer for a body, in bytes: most answers fit.
 const INITIAL_CAPACITY: usize = 4096;
 
 pub(crate) fn json(status: StatusCode, cache: HeaderValue, value: &impl Serialize) -> Result<Response, Problem> {
@@ -23,8 +23,8 @@ pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
-/// The problem of a reply that cannot be written as JSON.
+/// The problem of a response that cannot be encoded.
 pub(crate) fn not_written(error: &serde_json::Error) -> Problem {
-    tracing::error!(%error, "reply not sent: it cannot be written as JSON");
+    tracing::error!(%error, "cannot encode the response as JSON; answering 500");
     Problem::internal()
 }

@@ -17,7 +17,7 @@ impl RequestId {
     /// The caller's id if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, else a new ULID of this instant.
     pub(crate) fn of(headers: &HeaderMap, now: Timestamp) -> Self {
         let given = headers.get(HEADER).filter(|given| is_harmless(given.as_bytes()));
-        Self(given.cloned().unwrap_or_else(|| fresh(now)))
+        Self(given.cloned().unwrap_or_else(|| new_ulid(now)))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -43,7 +43,7 @@ fn is_harmless(given: &[u8]) -> bool {
 
 /// A new ULID. Its random part starts at a random number in each thread and is incremented for each id. That is as unique as a
 /// random number for each id, and cheaper.
-fn fresh(now: Timestamp) -> HeaderValue {
+fn new_ulid(now: Timestamp) -> HeaderValue {
     thread_local! {
         static RANDOM: Cell<u128> = Cell::new(Ulid::new().random());
     }
@@ -69,10 +69,11 @@ mod tests {
     }
 
     #[test]
-    fn fresh_ids_are_ulids_and_no_two_are_the_same() {
-        let made =
-            || (0..1000).map(|_| fresh(Timestamp::UNIX_EPOCH).to_str().expect("text").to_owned()).collect::<Vec<_>>();
-        let threads = [(); 4].map(|()| std::thread::spawn(made));
+    fn new_ids_are_ulids_and_no_two_are_equal() {
+        let ids = || {
+            (0..1000).map(|_| new_ulid(Timestamp::UNIX_EPOCH).to_str().expect("text").to_owned()).collect::<Vec<_>>()
+        };
+        let threads = [(); 4].map(|()| std::thread::spawn(ids));
         let all: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().expect("ids")).collect();
         assert!(all.iter().all(|id| Ulid::from_string(id).is_ok()));
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), 4000);

@@ -46,7 +46,7 @@ impl Streams {
         Self(Arc::new(Inner { responses, options, permits, samplers: Mutex::default() }))
     }
 
-    /// The events of a question. The first event is there at once.
+    /// The events of a question. The first event is ready at once.
     pub(crate) async fn open(&self, request: Arc<DashboardRequest>) -> Result<Body, Problem> {
         let Inner { responses, options, permits, .. } = &*self.0;
         if options.shutdown.is_cancelled() {
@@ -63,7 +63,7 @@ impl Streams {
         Ok(Viewer::new(events, permit, options.stall_limit).into_body())
     }
 
-    /// The events of a healthy sampler. Where the sampler is not healthy, a new viewer loads the answer and gets its problem.
+    /// The events of the question's sampler, if that is healthy. Otherwise the new viewer loads the answer, and gets its problem.
     fn join(&self, request: &Arc<DashboardRequest>) -> Option<watch::Receiver<StreamState>> {
         let samplers = self.samplers();
         let state = samplers.get(request)?;
@@ -101,13 +101,13 @@ impl Streams {
     }
 
     /// Removes a sampler without viewers from the list; false if a viewer has just joined.
-    fn remove_if_alone(&self, request: &Arc<DashboardRequest>, state: &Arc<watch::Sender<StreamState>>) -> bool {
+    fn remove_if_unwatched(&self, request: &Arc<DashboardRequest>, state: &Arc<watch::Sender<StreamState>>) -> bool {
         let mut samplers = self.samplers();
-        let alone = state.receiver_count() == 0;
-        if alone {
+        let unwatched = state.receiver_count() == 0;
+        if unwatched {
             samplers.remove(request);
         }
-        alone
+        unwatched
     }
 
     fn samplers(&self) -> MutexGuard<'_, Samplers> {

@@ -1,14 +1,15 @@
-// Builds the page: web/src as it is written, and what it takes from npm, become web/dist. No bundler: browsers load modules.
+// Builds the page: copies web/src and the files that it needs from npm packages to web/dist. There is no bundler: browsers load
+// the modules.
 //
-// Assets lie in a folder that is named after what is in it, so that they may be kept for ever. Where the router's root is
-// only the server knows: index.html has `{base}` for it.
+// Assets are in a folder that is named after a hash of their content, so that browsers may cache them without revalidation. Only
+// the server knows where the router's root is: index.html has `{base}` in its place.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, posix, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-/** What is served beside the page's own files, as the packages have it. A licence goes with all that is inside. */
+/** Files of npm packages that are served unchanged, by their names below `vendor`. Each comes with its licence. */
 const VENDOR = {
   "chart.umd.js": "chart.js/dist/chart.umd.js",
   "chart.LICENSE.txt": "chart.js/LICENSE.md",
@@ -21,10 +22,10 @@ const SHELL = "index.html";
 const TEXT = /\.(?:css|html|js|json|svg|txt)$/;
 
 const here = dirname(fileURLToPath(import.meta.url));
-const [built, fresh, former] = ["dist", ".dist-new", ".dist-old"].map((name) => `${here}/${name}`);
+const [current, next, previous] = ["dist", ".dist-new", ".dist-old"].map((name) => `${here}/${name}`);
 
 /**
- * The files below a folder by their paths in it, in the order of these.
+ * The files below a folder by their paths in it, sorted by path. Empty if there is no such folder.
  * @param {string} folder
  * @returns {Map<string, Buffer>}
  */
@@ -36,13 +37,13 @@ function filesOf(folder) {
       return entry.isDirectory() ? walk(path) : [path];
     });
   const paths = existsSync(folder) ? walk(folder) : [];
-  const named = paths.map((path) => /** @type {const} */ ([relative(folder, path).split(sep).join("/"), path]));
-  named.sort(([one], [other]) => (one < other ? -1 : 1));
-  return new Map(named.map(([name, path]) => [name, readFileSync(path)]));
+  const entries = paths.map((path) => /** @type {const} */ ([relative(folder, path).split(sep).join("/"), path]));
+  entries.sort(([one], [other]) => (one < other ? -1 : 1));
+  return new Map(entries.map(([name, path]) => [name, readFileSync(path)]));
 }
 
 /**
- * What the assets are called together: the same name only for the same names and contents.
+ * The version of the assets: a hash of their names and contents.
  * @param {Map<string, Buffer>} assets
  */
 function versionOf(assets) {
@@ -60,34 +61,35 @@ function versionOf(assets) {
  */
 function required(assets, name) {
   const content = assets.get(name);
-  if (content === undefined) throw new Error(`there is no ${name}, and something refers to it`);
+  if (content === undefined) throw new Error(`missing file: ${name}; ${SHELL} or a module refers to it`);
   return content;
 }
 
 /**
- * The modules that a module imports before it runs, and those that these import. Each must be there.
+ * The modules that a module imports, directly and indirectly, without itself. Throws if one is missing.
  * @param {Map<string, Buffer>} assets
  * @param {string} entry
  */
 function importsOf(assets, entry) {
-  const seen = new Set([entry]);
-  for (const module of seen) {
+  // A set that grows while it is iterated: each module is read once.
+  const modules = new Set([entry]);
+  for (const module of modules) {
     const text = required(assets, module).toString();
     for (const [, target = ""] of text.matchAll(
       /^(?:import\s*|(?:import|export)\b[^"'`;=()]*?\bfrom\s*)["']([^"']+)["']/gm,
     )) {
       const path = posix.join(posix.dirname(module), target);
-      // A browser looks for no packages.
-      if (!/^\.{1,2}\//.test(target)) throw new Error(`${module} imports ${target}, which is no path`);
-      seen.add(path);
+      // Browsers resolve paths only, not package names.
+      if (!/^\.{1,2}\//.test(target)) throw new Error(`${module} imports ${target}, which is not a relative path`);
+      modules.add(path);
     }
   }
-  seen.delete(entry);
-  return [...seen].sort();
+  modules.delete(entry);
+  return [...modules].sort();
 }
 
 /**
- * The page itself, which names the files of this version.
+ * The text of index.html with the paths of this version.
  * @param {string} source
  * @param {string} version
  * @param {string[]} modules
@@ -119,7 +121,7 @@ function equal(some, others) {
 function build() {
   const assets = filesOf(`${here}/src`);
   const source = assets.get(SHELL)?.toString();
-  if (source === undefined) throw new Error(`there is no src/${SHELL}`);
+  if (source === undefined) throw new Error(`missing file: src/${SHELL}`);
   for (const name of assets.keys()) {
     if (name === SHELL || name.endsWith(".d.ts")) assets.delete(name);
   }
@@ -129,21 +131,21 @@ function build() {
   for (const [, name = ""] of source.matchAll(/%ASSETS%\/([^"]*)/g)) required(assets, name);
   const version = versionOf(assets);
 
-  for (const folder of [fresh, former]) rmSync(folder, { recursive: true, force: true });
-  write(`${fresh}/${SHELL}`, shellOf(source, version, importsOf(assets, "main.js")));
+  for (const folder of [next, previous]) rmSync(folder, { recursive: true, force: true });
+  write(`${next}/${SHELL}`, shellOf(source, version, importsOf(assets, "main.js")));
   for (const [name, content] of assets) {
-    const path = `${fresh}/assets/${version}/${name}`;
+    const path = `${next}/assets/${version}/${name}`;
     write(path, content);
     if (TEXT.test(name)) write(`${path}.gz`, gzipSync(content, { level: 9 }));
   }
-  // Where nothing changed nothing is touched: what embeds the page would be built again.
-  if (equal(filesOf(fresh), filesOf(built))) {
-    rmSync(fresh, { recursive: true });
+  // An unchanged page is not touched: cargo would otherwise rebuild the crate that embeds it.
+  if (equal(filesOf(next), filesOf(current))) {
+    rmSync(next, { recursive: true });
     return;
   }
-  if (existsSync(built)) renameSync(built, former);
-  renameSync(fresh, built);
-  rmSync(former, { recursive: true, force: true });
+  if (existsSync(current)) renameSync(current, previous);
+  renameSync(next, current);
+  rmSync(previous, { recursive: true, force: true });
 }
 
 try {

@@ -1,10 +1,10 @@
-// Text is only ever set as text, and nothing is run that is not a file of this folder.
+// Two rules beside the recommended ones: text is never parsed as markup, and text is never run as code.
 import js from "@eslint/js";
 import noUnsanitized from "eslint-plugin-no-unsanitized";
 import globals from "globals";
 
-const markup = "Text is set as text: textContent, append.";
-const strings = "No text is run as a program.";
+const markup = "Do not parse text as markup: use textContent or append.";
+const strings = "Do not run text as code.";
 
 export default [
   { ignores: ["build", "dist", ".dist-*"] },
@@ -31,9 +31,9 @@ export default [
       ],
     },
   },
-  // The page is modules in a browser.
+  // The page's modules run in a browser.
   { files: ["src/**"], languageOptions: { globals: { ...globals.browser } } },
   { files: ["*.mjs"], languageOptions: { globals: globals.node } },
-  // Tests hand functions to the browser, which run there.
+  // Tests run in Node, and pass functions to the browser.
   { files: ["tests/**"], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
 ];

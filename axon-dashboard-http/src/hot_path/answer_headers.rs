@@ -7,8 +7,8 @@ use crate::{headers, request_id};
 /// `Cache-Status` of a cached answer that is fresh.
 pub(super) const HIT: &str = "axon-metrics; hit";
 
-/// The headers of a 200 with this tag and a body of `length` bytes. The request's id is there as an empty value, so that the map
-/// need not grow when it is filled in.
+/// The headers of a 200 with this tag and a body of `length` bytes. The request's id is present as an empty value, so that the
+/// map need not grow when the id is set.
 pub(super) fn of(etag: &HeaderValue, length: usize) -> HeaderMap {
     HeaderMap::from_iter([
         (header::ETAG, etag.clone()),

@@ -26,9 +26,9 @@ pub(crate) fn cached(app: &App, request: &Request) -> Option<(Response, Timestam
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }
-    let meant = app.urls().get(request.uri())?;
+    let question = app.urls().get(request.uri())?;
     let now = app.now();
-    let lookup = app.responses().get(&meant, now)?;
+    let lookup = app.responses().get(&question, now)?;
     Some((respond(&lookup, request.headers()), now))
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn respond(lookup: &Lookup, headers: &HeaderMap) -> Response {
     if *status != CacheStatus::Hit {
         headers.insert(headers::CACHE_STATUS, cache_status(*status));
     }
-    // A cached answer asked no source for this caller.
+    // Only a loaded answer has times of sources: for a cached one, no source was asked.
     if let Some(times) = answer.source_times.as_ref().filter(|_| *status == CacheStatus::Miss) {
         headers.insert(headers::SERVER_TIMING, times.clone());
     }

@@ -1,4 +1,4 @@
-//! The encoded answer: its bytes, its tag, and how long it may be sent again.
+//! The encoded answer: its bytes, its tag, and from when until when it may be sent.
 
 use axon_metrics::{TimedAnswer, Timestamp, keep::Expiry};
 use axum::{
@@ -10,10 +10,11 @@ use chrono::TimeDelta;
 use super::{answer_headers, etag};
 use crate::{headers, problem::Problem, reply};
 
-/// The longest time by which an answer may be later than the request it is sent to: a concurrent caller with a slightly later
-/// instant may have started the load that both share.
+/// By how much an answer may be newer than the request it is sent to, at most. Concurrent requests share one load, and the
+/// request that started the load may have a slightly later instant.
 const MAX_LEAD: TimeDelta = TimeDelta::seconds(2);
-/// The longest time between two answers of which the older one finished last. A larger gap means that the clock was set back.
+/// By how much an answer may be older than one whose load finished before its own, at most. A larger difference means that the
+/// clock was set back.
 const MAX_OVERTAKE: TimeDelta = TimeDelta::seconds(5);
 
 /// An answer as it is sent.
@@ -27,9 +28,9 @@ pub(crate) struct EncodedAnswer {
     pub(crate) headers: HeaderMap,
     /// How long each source took, as `Server-Timing` has it.
     pub(crate) source_times: Option<HeaderValue>,
-    /// The instant it was made for.
+    /// The instant the answer was computed for.
     pub(crate) timestamp: Timestamp,
-    /// How far the widget that is furthest behind is complete.
+    /// The earliest `asOf` of the widgets; `None` if no widget has one.
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) fresh_until: Timestamp,
     pub(crate) usable_until: Timestamp,
@@ -37,7 +38,7 @@ pub(crate) struct EncodedAnswer {
 
 impl EncodedAnswer {
     pub(super) fn new(timed: TimedAnswer) -> Result<Self, Problem> {
-        // Without the spare capacity of the buffer it was written to.
+        // Boxed, to free the spare capacity of the buffer.
         let body = Bytes::from(timed.to_json().map_err(|error| reply::not_written(&error))?.into_boxed_slice());
         let content = timed.content().map_err(|error| reply::not_written(&error))?;
         let TimedAnswer { answer, fresh_until, usable_until, .. } = timed;
@@ -56,16 +57,16 @@ impl EncodedAnswer {
         })
     }
 
-    /// When it is sent from the cache; never, if it is no longer usable when its load ends.
+    /// When the cache sends it: never, if its load took longer than it is usable.
     pub(crate) fn expiry(&self, now: Timestamp) -> Expiry<Timestamp> {
         if self.usable_until <= now {
             return Expiry::new(now, now, now);
         }
-        // Not before it was made, but for a little: otherwise it would be usable for longer after the clock was set back.
+        // Without the first bound, setting the clock back would extend its time to live.
         Expiry::new(self.timestamp - MAX_LEAD, self.fresh_until, self.usable_until)
     }
 
-    /// Whether an answer of `latest` has overtaken it, so that it must not follow that one.
+    /// Whether an answer of the instant `latest` is newer, so that this one must not replace it.
     pub(crate) fn is_overtaken(&self, latest: Timestamp) -> bool {
         self.timestamp < latest && latest - self.timestamp < MAX_OVERTAKE
     }
@@ -94,12 +95,12 @@ mod tests {
 
     #[test]
     fn an_answer_of_a_later_instant_is_not_sent() {
-        let made = Timestamp::UNIX_EPOCH;
-        let (answer, second) = (EncodedAnswer::with_content("this", made), TimeDelta::seconds(1));
-        let Expiry { fresh, usable, .. } = answer.expiry(made);
-        assert!(fresh.contains(&(made - second * 2)) && usable.contains(&(made - second * 2)));
-        assert!(!fresh.contains(&(made - second * 3)) && !usable.contains(&(made - second * 3)));
-        assert!(!fresh.contains(&(made + second)) && usable.contains(&(made + second)));
-        assert!(answer.expiry(made + second * 2).usable.is_empty(), "its load took longer than it lasts");
+        let instant = Timestamp::UNIX_EPOCH;
+        let (answer, second) = (EncodedAnswer::with_content("this", instant), TimeDelta::seconds(1));
+        let Expiry { fresh, usable, .. } = answer.expiry(instant);
+        assert!(fresh.contains(&(instant - second * 2)) && usable.contains(&(instant - second * 2)));
+        assert!(!fresh.contains(&(instant - second * 3)) && !usable.contains(&(instant - second * 3)));
+        assert!(!fresh.contains(&(instant + second)) && usable.contains(&(instant + second)));
+        assert!(answer.expiry(instant + second * 2).usable.is_empty(), "its load took longer than it is usable");
     }
 }

@@ -14,9 +14,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{problem::Problem, reply};
 
-/// The content of an answer that the tag is made of: all but its clocks.
+/// The part of an answer that its tag depends on: everything except its clocks.
 #[derive(Serialize)]
-struct Substance<'a> {
+struct EtagContent<'a> {
     /// The hash of each widget's data without their clocks.
     data: &'a [(Widget, [u8; 16])],
     phase: axon_metrics::Phase,
@@ -24,7 +24,7 @@ struct Substance<'a> {
     states: Vec<State<'a>>,
     definition: &'a DefinitionState,
     from: DateTime<Utc>,
-    /// An end that moves with the clock does not enter.
+    /// `None` while the range is in progress: its end then moves with the clock.
     to: Option<DateTime<Utc>>,
     days: (NaiveDate, NaiveDate),
     zone: &'a str,
@@ -42,11 +42,11 @@ struct State<'a> {
     warnings: &'a [Warning],
 }
 
-/// The tag, weak: the bytes of two answers of one tag differ in their clocks.
+/// The tag of an answer. It is weak, since two answers with one tag may differ in their clocks, and so in their bytes.
 pub(super) fn of(answer: &DashboardAnswer, data: &[(Widget, [u8; 16])]) -> Result<HeaderValue, Problem> {
     let range = &answer.range;
-    let settled = |to| (!range.in_progress).then_some(to);
-    let substance = Substance {
+    let fixed_end = |to| (!range.in_progress).then_some(to);
+    let content = EtagContent {
         data,
         phase: answer.phase,
         scope: &answer.scope,
@@ -62,15 +62,15 @@ pub(super) fn of(answer: &DashboardAnswer, data: &[(Widget, [u8; 16])]) -> Resul
             .collect(),
         definition: &answer.definition,
         from: range.from,
-        to: settled(range.to),
+        to: fixed_end(range.to),
         days: (range.start_date, range.end_date),
         zone: &range.zone,
         previous_from: range.previous.map(|previous| previous.from),
-        previous_to: range.previous.and_then(|previous| settled(previous.to)),
+        previous_to: range.previous.and_then(|previous| fixed_end(previous.to)),
         warnings: &answer.warnings,
     };
     let mut text = String::from("W/\"");
-    for byte in Sha256::digest(reply::encode(&substance)?).iter().take(12) {
+    for byte in Sha256::digest(reply::encode(&content)?).iter().take(12) {
         let _ = write!(text, "{byte:02x}");
     }
     text.push('"');
@@ -87,7 +87,7 @@ pub(super) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     headers.get_all(header::IF_NONE_MATCH).iter().any(names)
 }
 
-/// A tag without the mark of a weak one.
+/// A tag without the prefix `W/` of weak tags.
 fn opaque(tag: &[u8]) -> &[u8] {
     tag.strip_prefix(b"W/").unwrap_or(tag)
 }

@@ -7,11 +7,11 @@ use axon_metrics::DashboardRequest;
 use axum::http::Uri;
 use quick_cache::{Weighter, sync::Cache};
 
-/// In bytes. Longer URLs are parsed each time; a well-meant URL is shorter.
+/// The longest URL that is interned, in bytes. Longer URLs are parsed each time; the page and usual clients send shorter ones.
 const MAX_URL_LENGTH: usize = 512;
-/// Bytes of all interned URLs, overhead included.
+/// The most bytes of all interned URLs together, overhead included.
 const MAX_BYTES: u64 = 4 << 20;
-/// The bytes an entry takes beside its URL, roughly.
+/// The approximate bytes of an entry in addition to its URL.
 const ENTRY_OVERHEAD: u64 = 256;
 
 #[derive(Debug, Clone)]

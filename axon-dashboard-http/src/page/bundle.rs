@@ -34,7 +34,7 @@ pub(crate) struct Asset {
 }
 
 impl PageBundle {
-    /// The page that was there when this crate was built with the feature `page`, if it was.
+    /// The page that this build embeds. `None` without the feature `page`, or if the page was not built before this crate.
     pub(crate) fn embedded() -> Option<Arc<Self>> {
         static EMBEDDED: LazyLock<Option<Arc<PageBundle>>> =
             LazyLock::new(|| PageBundle::new(embedded_files::files()).map(Arc::new));
@@ -108,7 +108,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn all_links_of_the_shell_start_with_the_base_and_the_base_is_text() {
+    fn links_of_the_shell_start_with_the_base_which_is_escaped() {
         assert_eq!(
             small_page().shell("../"),
             "<script src=\"../assets/1f/main.js\"></script><link href=\"../assets/1f/a.css\">"

@@ -33,14 +33,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strangers_text_is_text() {
+    fn hostile_text_is_escaped() {
         let hostile = "<script>alert('1')</script>\" onclick=\"x\" &amp;\0";
         let expected = "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot; onclick=&quot;x&quot; &amp;amp;\u{fffd}";
         assert_eq!(HtmlText(hostile).to_string(), expected);
     }
 
     #[test]
-    fn links_start_where_the_page_lies() {
+    fn links_start_at_the_root_of_the_router() {
         assert_eq!(link_base("/"), "");
         assert_eq!(link_base("/metrics-api"), "./metrics-api/");
         assert_eq!(link_base("/a/metrics-api"), "./metrics-api/");

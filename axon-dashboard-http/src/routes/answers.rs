@@ -22,10 +22,10 @@ use crate::{
     query::Parameters,
 };
 
-/// What may be asked; read by the core (`RequestText`), named here for the document.
+/// The parameters of an answer. The core parses them (`RequestText`); this type only documents them.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only the document is made of it")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it")]
 pub(super) struct AnswerParameters {
     /// The widgets wanted, as a comma-separated list. `activities` can only be asked of a campaign.
     #[param(explode = false, style = Form, example = json!(["overview", "funnel", "realtime"]),
@@ -55,7 +55,7 @@ pub(super) struct AnswerParameters {
 
 #[derive(ToSchema)]
 #[schema(default = json!("7d"))]
-#[expect(dead_code, reason = "only the document is made of it")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it")]
 enum PeriodWord {
     #[schema(rename = "1d")]
     Today,
@@ -69,7 +69,7 @@ enum PeriodWord {
 
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only the document is made of it")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it")]
 enum CompareWord {
     Previous,
 }
@@ -92,7 +92,7 @@ pub(super) struct ActivityPath {
     get, path = "/api/v1/dashboard/campaign/{campaignId}", tag = "dashboard", operation_id = "campaign",
     params(("campaignId" = CampaignId, Path, description = "The campaign."), AnswerParameters),
     responses((status = 200, description = "What was asked, as far as it could be had.", body = DashboardAnswer,
-        headers(("ETag" = String, description = "The same while the answer says the same, whatever the time is.")),
+        headers(("ETag" = String, description = "Equal while the content of the answer is equal, at whatever time it is asked for.")),
     ), NotModified, Problems, NoSuchScope)
 )]
 pub(super) async fn campaign(
@@ -112,7 +112,7 @@ pub(super) async fn campaign(
     get, path = "/api/v1/dashboard/activity/{activityId}", tag = "dashboard", operation_id = "activity",
     params(("activityId" = ActivityId, Path, description = "The activity."), AnswerParameters),
     responses((status = 200, description = "What was asked, as far as it could be had.", body = DashboardAnswer,
-        headers(("ETag" = String, description = "The same while the answer says the same, whatever the time is.")),
+        headers(("ETag" = String, description = "Equal while the content of the answer is equal, at whatever time it is asked for.")),
     ), NotModified, Problems, NoSuchScope)
 )]
 pub(super) async fn activity(
@@ -141,7 +141,7 @@ async fn answer(
     Ok(respond(&lookup, headers))
 }
 
-/// The request in its normal form, which requests that mean the same share.
+/// The request in its normal form. Requests with the same meaning have the same normal form.
 pub(super) fn read(
     app: &App,
     level: Level,

@@ -13,7 +13,7 @@ use crate::{
     headers,
     openapi::Problems,
     problem::Problem,
-    query::{NoParameters, Parameters, checked},
+    query::{NoParameters, Parameters, ensure_no_faults},
     reply,
 };
 
@@ -28,13 +28,13 @@ const PHASES: [(&str, Phase); 3] =
 )]
 pub(super) async fn campaigns(State(app): State<App>, parameters: Parameters) -> Result<Response, Problem> {
     let mut faults = parameters.wrong_names(&["phase"]);
-    let asked = parameters.value("phase");
-    let phase = asked.and_then(|asked| PHASES.into_iter().find(|(word, _)| *word == asked).map(|(_, phase)| phase));
-    if asked.is_some() && phase.is_none() {
+    let value = parameters.value("phase");
+    let phase = value.and_then(|value| PHASES.into_iter().find(|(word, _)| *word == value).map(|(_, phase)| phase));
+    if value.is_some() && phase.is_none() {
         let message = format!("phase must be one of {}", PHASES.map(|(word, _)| word).join(", "));
         faults.push(Fault { field: "phase".to_owned(), code: FaultCode::UnknownValue, message });
     }
-    checked(faults)?;
+    ensure_no_faults(faults)?;
     let mut list = app.dashboard().campaigns(app.now()).await?;
     if let Some(phase) = phase {
         list = list.of_phase(phase);

@@ -23,7 +23,7 @@ pub(super) async fn livez(_: NoParameters) -> Result<Response, Problem> {
     reply::json(StatusCode::OK, headers::NO_STORE, &Alive { alive: true })
 }
 
-/// How each source does. Ready while the catalog, its kept copy included, answers.
+/// The health of each source. Ready while the catalog or its cached copy answers.
 #[utoipa::path(
     get, path = "/readyz", tag = "operation", operation_id = "readyz",
     responses((status = 200, description = "Questions can be answered.", body = Health),

@@ -13,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 
 use crate::{
-    accept::takes_gzip,
+    accept::accepts_gzip,
     headers,
     page::{POLICY, PageBundle, link_base},
     problem::Problem,
@@ -21,13 +21,13 @@ use crate::{
 
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// The shell is the same for every id and query: the page reads its own address, and says what does not exist.
+/// The shell is the same for every id and query: the page reads its own address, and reports an unknown id itself.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(page: Arc<PageBundle>) -> Router<S> {
     Router::new()
         .route("/", get(root))
-        .route("/campaigns", get(list))
-        .route("/campaigns/{campaignId}", get(one))
-        .route("/activities/{activityId}", get(one))
+        .route("/campaigns", get(list_page))
+        .route("/campaigns/{campaignId}", get(scope_page))
+        .route("/activities/{activityId}", get(scope_page))
         .route("/assets/{*asset}", get(asset))
         .with_state(page)
 }
@@ -47,12 +47,12 @@ async fn root(State(page): State<Arc<PageBundle>>, OriginalUri(uri): OriginalUri
 }
 
 /// The shell at a second address of the list. Its path never ends in a slash, however the router is nested.
-async fn list(State(page): State<Arc<PageBundle>>) -> Response {
+async fn list_page(State(page): State<Arc<PageBundle>>) -> Response {
     shell(&page, "")
 }
 
 /// The shell of one campaign or activity, one folder below the root.
-async fn one(State(page): State<Arc<PageBundle>>) -> Response {
+async fn scope_page(State(page): State<Arc<PageBundle>>) -> Response {
     shell(&page, "../")
 }
 
@@ -81,7 +81,7 @@ async fn asset(
     let head = [(header::CONTENT_TYPE, asset.media_type.clone()), (header::CACHE_CONTROL, IMMUTABLE)];
     let Some(gzip) = &asset.gzip else { return Ok((head, asset.plain.clone()).into_response()) };
     let vary = [(header::VARY, HeaderValue::from_static("accept-encoding"))];
-    if !takes_gzip(&headers) {
+    if !accepts_gzip(&headers) {
         return Ok((head, vary, asset.plain.clone()).into_response());
     }
     let coding = [(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_asset_is_sent_as_the_caller_takes_it_and_cached_for_ever() {
+    async fn an_asset_is_sent_in_an_accepted_coding_and_is_immutable() {
         for (encoding, coding, expected) in [("br, gzip", Some("gzip"), "main() in gzip"), ("gzip;q=0", None, "main()")]
         {
             let (status, headers, body) = ask("GET", "/m/assets/1f/main.js?x", encoding).await;
@@ -138,7 +138,7 @@ mod tests {
             assert_eq!(header("cache-control"), Some("public, max-age=31536000, immutable"));
         }
         let (_, headers, body) = ask("GET", "/m/assets/1f/a.css", "gzip").await;
-        assert_eq!((body.as_str(), headers.get(header::VARY)), ("a{}", None), "there is only one form of it");
+        assert_eq!((body.as_str(), headers.get(header::VARY)), ("a{}", None), "it has no compressed form");
         let (status, headers, body) = ask("HEAD", "/m/assets/1f/main.js", "gzip").await;
         assert_eq!((status, body.as_str(), headers[header::CONTENT_LENGTH].as_bytes()), (200, "", b"14".as_slice()));
     }

@@ -20,8 +20,8 @@ use crate::{
 const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
-/// The dashboard of a campaign, live: server-sent events. `update` carries the answer whole, first at once and then each
-/// time it says something else; `heartbeat` says that nothing changed, or with `code` why nothing is known; `end` is the last
+/// The dashboard of a campaign, live: server-sent events. `update` carries the whole answer: at once, then each time its
+/// content changes; `heartbeat` says that nothing changed, or, with `code`, why the latest load failed; `end` is the last
 /// event, with its reason. `Last-Event-ID` is not needed: the first event is always whole.
 #[utoipa::path(
     get, path = "/api/v1/dashboard/campaign/{campaignId}/stream", tag = "dashboard", operation_id = "campaignStream",
@@ -38,7 +38,7 @@ pub(super) async fn campaign_stream(
     stream(&app, Level::Campaign, &id, &parameters).await
 }
 
-/// The dashboard of one activity, live: as that of a campaign.
+/// The dashboard of one activity, live: server-sent events, as of a campaign.
 #[utoipa::path(
     get, path = "/api/v1/dashboard/activity/{activityId}/stream", tag = "dashboard", operation_id = "activityStream",
     params(("activityId" = ActivityId, Path, description = "The activity."), AnswerParameters),

@@ -29,7 +29,7 @@ pub(super) fn end(why: EndReason) -> Event {
     Event { name: "end", text: text.into() }
 }
 
-/// An answer is JSON on one line, which is what `data` takes.
+/// An update. Its body must be JSON on one line: a line break would end the field `data`.
 pub(super) fn update(id: u64, body: &Bytes) -> Event {
     let head = format!("event: update\nid: {id}\ndata: ");
     let mut text = Vec::with_capacity(head.len() + body.len() + 2);

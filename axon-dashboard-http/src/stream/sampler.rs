@@ -1,5 +1,5 @@
-//! The sampler: asks one question each tick for all its viewers, and records what changed. The range is computed anew each time,
-//! so that it moves on at midnight.
+//! The sampler: loads the answer to one question each tick for all its viewers, and records the changes. The range is computed
+//! for each load, so that it moves on at midnight.
 
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -21,7 +21,7 @@ use crate::{
     problem::Code,
 };
 
-/// Asks until the last viewer has left, the question has no answer any more, or the server stops.
+/// Runs until the last viewer has left, the campaign or activity is no longer listed, or the server stops.
 pub(super) async fn run(streams: Streams, request: Arc<DashboardRequest>, state: Arc<watch::Sender<StreamState>>) {
     observe::sampler_began();
     let sampler = Sampler { streams, request, state };
@@ -43,15 +43,15 @@ impl Sampler {
     async fn sample(&self) -> Option<EndReason> {
         let options = &self.streams.0.options;
         let mut next = Instant::now() + phase(&self.request, options.stream_tick);
-        let mut alone_since = None;
+        let mut unwatched_since = None;
         loop {
             if self.with_heartbeats(sleep_until(next)).await.is_none() {
                 return Some(EndReason::Shutdown);
             }
             if self.state.receiver_count() > 0 {
-                alone_since = None;
-            } else if alone_since.get_or_insert_with(Instant::now).elapsed() >= options.stream_grace
-                && self.streams.remove_if_alone(&self.request, &self.state)
+                unwatched_since = None;
+            } else if unwatched_since.get_or_insert_with(Instant::now).elapsed() >= options.stream_grace
+                && self.streams.remove_if_unwatched(&self.request, &self.state)
             {
                 return None;
             }
@@ -108,14 +108,16 @@ fn phase(request: &DashboardRequest, tick: Duration) -> Duration {
     tick * parts / 1000
 }
 
-/// The time until the next load: one tick, or less if the answer is fresh for less, since a cached answer may be old already. With
-/// the defaults and loads of 1 s, figures are at most 4.6 s old when they are replaced: events lag by 2 s, an answer is fresh for
-/// 1.1 s, the sampler waits up to 0.5 s longer, and the load takes 1 s. Where each answer is the sampler's own, it is less than
-/// 5 s: 2 s, less than 1 s by which the instant is rounded down, and a load after a load.
+/// The time until the next load. It is one tick, or less if the answer is fresh for less: a cached answer may be old already, but
+/// the sampler waits for half a tick at least.
+///
+/// With the defaults and loads of 1 s, figures are at most 4.6 s old when they are replaced: events lag by 2 s, an answer is
+/// fresh for 1.1 s, the sampler waits up to 0.5 s longer, and the load takes 1 s. If only the sampler loads the answer, figures
+/// are less than 5 s old: 2 s of lag, less than 1 s by which the instant is rounded down, and two loads of 1 s.
 fn wait(fresh_for: chrono::Duration, tick: Duration) -> Duration {
     match fresh_for.to_std() {
         Ok(fresh_for) if !fresh_for.is_zero() => fresh_for.clamp(tick / 2, tick),
-        // The answer is not cached, or it is stale already. Even so, the sampler asks once per tick at most.
+        // The answer is not cacheable, or is stale already. Even so, the sampler loads at most once per tick.
         _ => tick,
     }
 }
@@ -125,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_replaced_at_most_half_a_tick_after_it_turned_stale() {
+    fn an_answer_is_replaced_at_most_half_a_tick_after_it_became_stale() {
         let tick = Duration::from_secs(1);
         let waits = |fresh_for: i64| wait(chrono::Duration::milliseconds(fresh_for), tick).as_millis();
         assert_eq!([1, 500, 700, 1_000, 1_100, 300_000].map(waits), [500, 500, 700, 1_000, 1_000, 1_000]);

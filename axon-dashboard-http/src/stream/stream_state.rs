@@ -13,7 +13,7 @@ use crate::{hot_path::EncodedAnswer, observe::EndReason, problem::Code};
 /// The latest events of a sampler.
 #[derive(Debug)]
 pub(super) struct StreamState {
-    /// How many events there were.
+    /// The number of events so far.
     pub(super) count: u64,
     /// The `id` of the latest update. Separate from heartbeats, so that a slow viewer does not miss an update.
     pub(super) update_id: u64,
@@ -22,7 +22,7 @@ pub(super) struct StreamState {
     pub(super) end: Option<(EndReason, Event)>,
     /// When the latest event was recorded.
     pub(super) latest_at: Instant,
-    /// The events of the last `horizon`, which is longer than a viewer may leave one waiting.
+    /// The events of the last `horizon`, which is twice as long as a viewer may leave an event unread.
     history: VecDeque<EventRecord>,
     horizon: Duration,
     etag: HeaderValue,
@@ -80,7 +80,7 @@ impl StreamState {
         is_event
     }
 
-    /// Applies an answer, whoever asked for it. Returns whether that is an event: its tag is new.
+    /// Applies an answer of the sampler or of any other request. Returns whether it is an event: its tag is new.
     pub(super) fn take(&mut self, answer: &EncodedAnswer) -> bool {
         if answer.is_overtaken(self.timestamp) || self.end.is_some() {
             return false;
@@ -123,8 +123,8 @@ impl StreamState {
     }
 
     /// When the first event after the one with this count was recorded.
-    pub(super) fn waiting_since(&self, seen: u64) -> Option<Instant> {
-        self.history.iter().find(|record| record.count > seen).map(|record| record.at)
+    pub(super) fn waiting_since(&self, count: u64) -> Option<Instant> {
+        self.history.iter().find(|record| record.count > count).map(|record| record.at)
     }
 
     /// When the first update after the one with this id was due.
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn of_updates_that_were_not_taken_the_first_is_the_one_that_is_late() {
+    fn an_update_is_due_since_the_first_one_that_was_not_sent() {
         let mut state = state();
         let began = Instant::now();
         let due = |seconds| began + Duration::from_secs(seconds);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_over_when_the_sampler_says_so() {
+    fn only_a_load_of_the_sampler_ends_a_failure() {
         let mut state = state();
         assert!(state.fail(Code::Unavailable, at(101)));
         assert!(!state.take(&EncodedAnswer::with_content("this", at(100))), "a new viewer brings a cached answer");

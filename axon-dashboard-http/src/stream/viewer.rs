@@ -17,7 +17,7 @@ use super::{
 };
 use crate::observe::{self, EndReason};
 
-/// How long browsers wait before they reconnect, on average, in milliseconds.
+/// The average time that browsers wait before they reconnect, in milliseconds.
 const RETRY_MS: u64 = 3000;
 
 pub(super) struct Viewer {
@@ -25,9 +25,9 @@ pub(super) struct Viewer {
     /// Held as long as the stream is open.
     _permit: OwnedSemaphorePermit,
     stall_limit: Duration,
-    greeted: bool,
-    /// The count of the latest event that was seen.
-    seen: u64,
+    retry_sent: bool,
+    /// The count of the latest event that was taken from the state: older ones are not sent.
+    count: u64,
     /// The id of the latest update that was sent.
     update_id: u64,
     end_reason: Option<EndReason>,
@@ -40,8 +40,8 @@ impl Viewer {
         stall_limit: Duration,
     ) -> Self {
         observe::stream_opened();
-        let seen = events.borrow().count;
-        Self { events, _permit: permit, stall_limit, greeted: false, seen, update_id: 0, end_reason: None }
+        let count = events.borrow().count;
+        Self { events, _permit: permit, stall_limit, retry_sent: false, count, update_id: 0, end_reason: None }
     }
 
     pub(super) fn into_body(self) -> Body {
@@ -54,8 +54,8 @@ impl Viewer {
 
     /// What is sent next; `None` after the last event.
     async fn next(&mut self) -> Option<Bytes> {
-        if !self.greeted {
-            self.greeted = true;
+        if !self.retry_sent {
+            self.retry_sent = true;
             return Some(retry());
         }
         while self.end_reason.is_none() {
@@ -63,7 +63,7 @@ impl Viewer {
                 observe::stream_event(event.name);
                 return Some(event.text);
             }
-            // Without a sampler there are no more events.
+            // An error means that the sampler has ended: there are no more events.
             self.events.changed().await.ok()?;
         }
         None
@@ -72,27 +72,27 @@ impl Viewer {
     /// The latest event that was not sent yet: an update before a heartbeat, and before the end.
     fn unsent(&mut self) -> Option<Event> {
         let state = self.events.borrow_and_update();
-        let stalled = state.waiting_since(self.seen).is_some_and(|since| since.elapsed() >= self.stall_limit);
+        let stalled = state.waiting_since(self.count).is_some_and(|since| since.elapsed() >= self.stall_limit);
         if stalled {
             self.end_reason = Some(EndReason::Evicted);
             return Some(end(EndReason::Evicted));
         }
         if state.update_id > self.update_id {
-            // The first update was there before the viewer came.
+            // The first update was due before the viewer came: its delay says nothing.
             if self.update_id > 0
                 && let Some(due) = state.due_after(self.update_id)
             {
                 observe::stream_update(due);
             }
             self.update_id = state.update_id;
-            // The end is still to be sent.
-            self.seen = if state.end.is_some() { state.count - 1 } else { state.count };
+            // If the stream has ended, the end counts as not taken: it is sent next.
+            self.count = if state.end.is_some() { state.count - 1 } else { state.count };
             return Some(state.update.clone());
         }
-        if state.count == self.seen {
+        if state.count == self.count {
             return None;
         }
-        self.seen = state.count;
+        self.count = state.count;
         match &state.end {
             Some((why, event)) => {
                 self.end_reason = Some(*why);

@@ -1,4 +1,4 @@
-//! What is answered when all is well, and when a source is not.
+//! Answers while all sources work, and while one of them fails.
 
 use axon_metrics::DashboardAnswer;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::fixture::{
     ACTIVITY, CAMPAIGN, CAUSE, Failure, Fixture, PLAN, Trouble, app, get, golden_at, golden_json, pretty,
 };
 
-/// Whether every member of the plan's answer is in ours, as the plan has it.
+/// Asserts that every member of the plan's answer is in ours, with the plan's value.
 fn assert_contains(ours: &Value, plan: &Value, path: &str) {
     match (ours, plan) {
         (Value::Object(ours), Value::Object(plan)) => {
@@ -101,7 +101,7 @@ async fn one_source_down_costs_only_its_figures() {
         assert_eq!((&missing["field"], &missing["reason"]), (&json!("totalVisits"), &json!("unavailable")));
         assert_eq!(answer["data"]["comparison"]["promotion"]["orders"], 45);
         assert_eq!(answer["data"]["realtime"]["remainingStock"], 55);
-        assert!(!reply.body.contains(CAUSE), "a cause is nobody's business");
+        assert!(!reply.body.contains(CAUSE), "the cause must not reach a client");
     }
 }
 

@@ -1,5 +1,5 @@
-//! The dashboard page as it is embedded. A build that has none skips the tests of it, loudly; with `AXON_TEST_PAGE=required`,
-//! as in the gate, it fails them.
+//! The embedded dashboard page. In a build without the page, its tests are skipped, and each says so; with
+//! `AXON_TEST_PAGE=required`, as in the gate, they fail.
 
 use std::{collections::BTreeSet, io::Write, path::Path, thread};
 
@@ -23,7 +23,8 @@ fn embedded() -> bool {
     embedded
 }
 
-/// Whether a test of the page has none to look at. Says which, past the capture of test output, on a line of its own.
+/// Whether a test of the page must be skipped, since this build has no page. Writes the decision to stderr, on a line of its own
+/// and past the capture of test output.
 fn skipped() -> bool {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     let line = if embedded() {
@@ -35,8 +36,8 @@ fn skipped() -> bool {
     !embedded()
 }
 
-/// Where a relative link on the page of a path leads to.
-fn resolved(page: &str, link: &str) -> String {
+/// The path that a relative link on the page at `page` leads to.
+fn resolve(page: &str, link: &str) -> String {
     assert!(!link.starts_with('/') && !link.contains(':'), "{link} is not relative");
     let mut folders: Vec<&str> = page.split('/').collect();
     folders.pop();
@@ -91,7 +92,7 @@ async fn without_the_page_its_addresses_are_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_the_shell_loads_is_there_at_every_mount() {
+async fn everything_the_shell_loads_is_served_at_every_mount() {
     if skipped() {
         return;
     }
@@ -105,7 +106,7 @@ async fn everything_the_shell_loads_is_there_at_every_mount() {
             let links = links(&page);
             assert!(links.iter().any(|link| link.ends_with("/main.js")), "{at}: {links:?}");
             for link in links {
-                let asset = get(&app, &resolved(path, link)).await;
+                let asset = get(&app, &resolve(path, link)).await;
                 assert_eq!(asset.status, 200, "{at}: {link}");
                 let expected = match link.rsplit('.').next() {
                     Some("js") => "text/javascript; charset=utf-8",
@@ -122,7 +123,7 @@ async fn everything_the_shell_loads_is_there_at_every_mount() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_shell_runs_nothing_that_is_no_file_of_the_page() {
+async fn the_shell_runs_only_files_of_the_page() {
     if skipped() {
         return;
     }
@@ -142,14 +143,14 @@ async fn the_shell_runs_nothing_that_is_no_file_of_the_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn assets_are_sent_compressed_to_those_who_take_it() {
+async fn assets_are_compressed_only_for_callers_who_accept_it() {
     if skipped() {
         return;
     }
     let app = app();
     let page = get(&app, "/").await;
     for link in links(&page) {
-        let path = resolved("/", link);
+        let path = resolve("/", link);
         let (status, headers, small) = get_gzip(&app, &path, "gzip, br").await;
         assert_eq!((status, headers["content-encoding"].as_bytes()), (200, b"gzip".as_slice()), "{link}");
         assert_eq!(headers["vary"], "accept-encoding", "{link}");
@@ -165,7 +166,7 @@ async fn assets_are_sent_compressed_to_those_who_take_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_asset_is_a_problem() {
+async fn paths_that_are_no_asset_are_problems() {
     if skipped() {
         return;
     }
@@ -185,7 +186,7 @@ async fn what_is_no_asset_is_a_problem() {
     }
     let page = get(&app, "/").await;
     let script = links(&page).into_iter().find(|link| link.ends_with("/main.js")).expect("a script");
-    for path in ["/", "/campaigns/1", "/activities/1", &resolved("/", script)] {
+    for path in ["/", "/campaigns/1", "/activities/1", &resolve("/", script)] {
         let reply = ask(&app, "POST", path).await;
         assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, "GET,HEAD"), "{path}");
         assert_eq!(reply.json()["code"], "method_not_allowed", "{path}");
@@ -196,7 +197,7 @@ async fn what_is_no_asset_is_a_problem() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_page_is_there_however_busy_the_server_is_and_whatever_is_broken() {
+async fn the_page_is_served_without_permits_and_without_sources() {
     if skipped() {
         return;
     }
@@ -206,7 +207,7 @@ async fn the_page_is_there_however_busy_the_server_is_and_whatever_is_broken() {
     let page = get(&app, "/campaigns/123").await;
     assert_eq!(page.status, 200);
     for link in links(&page) {
-        let request = Request::get(resolved("/campaigns/123", link)).body(Body::empty());
+        let request = Request::get(resolve("/campaigns/123", link)).body(Body::empty());
         assert_eq!(send(&app, request.expect("a request")).await.status, 200, "{link}");
     }
 }

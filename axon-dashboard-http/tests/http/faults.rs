@@ -1,4 +1,4 @@
-//! What is answered when the request is wrong, and when there is no answer.
+//! Problems: of wrong requests, and of requests that cannot be answered.
 
 use axon_dashboard_http::{HttpOptions, router};
 use axum::Router;
@@ -12,10 +12,10 @@ fn assert_problem(reply: &Reply, status: u16, code: &str) {
     let json = reply.json();
     assert_eq!((&json["code"], &json["status"]), (&code.into(), &status.into()));
     assert_eq!(json["requestId"], reply.header("x-request-id"));
-    assert!(!reply.body.contains(CAUSE), "a cause is nobody's business");
+    assert!(!reply.body.contains(CAUSE), "the cause must not reach a client");
 }
 
-/// One wrong parameter, and the fields it must be told by.
+/// One wrong parameter, and the fields that the errors must name.
 const WRONG: &[(&str, &[&str])] = &[
     ("widgets=nope", &["widgets"]),
     ("widgets=overview,,funnel", &["widgets"]),
@@ -44,7 +44,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("userId", &["userId"]),
 ];
 
-/// What is wrong together only.
+/// Parameters that are wrong only together.
 const CONTRADICTIONS: &[(&str, &[&str])] = &[
     ("period=custom", &["startDate", "endDate"]),
     ("period=custom&startDate=2024-01-01", &["endDate"]),
@@ -65,7 +65,7 @@ async fn assert_named(app: &Router, path: &str, expected: &[&str]) {
     assert_problem(&reply, 400, "invalid_request");
     let fields = reply.fields();
     for field in expected {
-        assert!(fields.iter().any(|found| found == field), "{path}: {field} is not in {fields:?}");
+        assert!(fields.iter().any(|name| name == field), "{path}: {field} is not in {fields:?}");
     }
     for error in reply.json()["errors"].as_array().expect("errors") {
         assert!(error["code"].is_string() && error["message"].is_string(), "{path}");
@@ -109,7 +109,7 @@ async fn a_wrong_id_is_named_with_whatever_else_is_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_path_without_parameters_takes_none() {
+async fn a_path_without_parameters_refuses_all() {
     let app = app();
     for path in ["/livez", "/readyz", "/openapi.json", "/api/v1/dashboard/definitions"] {
         assert_named(&app, &format!("{path}?a=1&b=2&a=3"), &["a", "b"]).await;
@@ -121,7 +121,7 @@ async fn a_path_without_parameters_takes_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_too_long_is_refused() {
+async fn a_request_that_is_too_long_is_refused() {
     let app = app();
     let long = "x".repeat(8192);
     assert_named(&app, &format!("{CAMPAIGN}?widgets={long}"), &["query"]).await;
@@ -159,7 +159,7 @@ async fn an_unknown_activity_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_methods_are_told_which_there_are() {
+async fn a_wrong_method_is_answered_with_the_allowed_ones() {
     let app = app();
     for path in [CAMPAIGN, ACTIVITY, "/", "/livez", "/readyz", "/openapi.json", "/api/v1/dashboard/campaigns"] {
         for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
@@ -171,7 +171,7 @@ async fn other_methods_are_told_which_there_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_nothing_can_be_answered_the_sources_say_how_they_did() {
+async fn an_unavailable_answer_names_the_state_of_each_source() {
     let trouble = Trouble { behavior: Some(Failure::Down), ledger: true, realtime: true, catalog: false };
     let reply = get(&Fixture::new(trouble).router(), CAMPAIGN).await;
     assert_problem(&reply, 503, "unavailable");
@@ -190,7 +190,7 @@ async fn without_a_catalog_there_is_no_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_request_too_many_is_sent_away_and_the_next_is_served() {
+async fn a_request_above_the_limit_is_refused_and_the_next_is_served() {
     let options = HttpOptions::default().with_max_concurrent(1).with_clock(now);
     let hanging = Fixture::new(Trouble { behavior: Some(Failure::Hang), ..Trouble::default() });
     let app = router(hanging.dashboard(), options);
@@ -203,11 +203,11 @@ async fn one_request_too_many_is_sent_away_and_the_next_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_place_of_a_caller_who_went_away_is_free() {
+async fn a_caller_who_goes_away_returns_its_permit() {
     let options = HttpOptions::default().with_max_concurrent(1).with_clock(now);
     let hanging = Fixture::new(Trouble { behavior: Some(Failure::Hang), ..Trouble::default() });
     let app = router(hanging.dashboard(), options);
-    let gone = tokio::time::timeout(std::time::Duration::from_millis(100), get(&app, CAMPAIGN)).await;
-    assert!(gone.is_err());
+    let cancelled = tokio::time::timeout(std::time::Duration::from_millis(100), get(&app, CAMPAIGN)).await;
+    assert!(cancelled.is_err());
     assert_eq!(get(&app, CAMPAIGN).await.status, 200);
 }

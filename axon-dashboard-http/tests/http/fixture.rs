@@ -1,5 +1,5 @@
-//! The plan's campaign 123: activity 789 with 100 slots of product 456, seen at 2024-11-12T10:30:00Z.
-//! Each source can be made to fail. Latencies are those of tokio's paused clock, so that golden files hold them.
+//! The plan's campaign 123 at 2024-11-12T10:30:00Z: activity 789 with 100 slots of product 456. Each source can be made to fail.
+//! Latencies are those of tokio's paused clock, so that golden files can hold them.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -38,7 +38,7 @@ pub(crate) fn now() -> Timestamp {
     at("2024-11-12T10:30:00Z")
 }
 
-/// What goes wrong.
+/// Which sources fail.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub(crate) catalog: bool,
@@ -54,7 +54,7 @@ pub(crate) enum Failure {
     Hang,
 }
 
-/// The cause of every failure here: never to be seen by a client.
+/// The cause of every failure in these tests. No client may see it.
 pub(crate) const CAUSE: &str = "SECRET-CAUSE at 10.0.0.7";
 
 #[derive(Debug, Clone)]
@@ -180,9 +180,9 @@ impl BehaviorSource for Fixture {
         let count = |value| Ok(Measured::exact(value, "elasticsearch", complete_to));
         let counts = |values: [u64; 4]| question.steps.iter().zip(values).map(|(_, value)| count(value)).collect();
         let current: Vec<Fact<u64>> = counts([1234, 567, 123, 45]);
-        let apart = |id: &axon_metrics::ActivityId| (*id, current.clone());
-        let series = question.series.iter().map(|asked| {
-            let hours = asked.cells.count();
+        let counts_of = |id: &axon_metrics::ActivityId| (*id, current.clone());
+        let series = question.series.iter().map(|series| {
+            let hours = series.cells.count();
             let visits = |hour| if hour + 1 == hours { 14 } else { 8 + hour as u64 };
             let mut visits: Vec<u64> = (0..hours).map(visits).collect();
             visits[hours - 2] = 31;
@@ -191,7 +191,7 @@ impl BehaviorSource for Fixture {
         Ok(BehaviorFacts {
             steps: StepCounts {
                 by_activity: if scope.by_activity {
-                    scope.funnel_activities.iter().map(apart).collect()
+                    scope.funnel_activities.iter().map(counts_of).collect()
                 } else {
                     Vec::new()
                 },
@@ -229,8 +229,8 @@ impl LedgerSource for Fixture {
                 regular: sales(30, 33, 990_000, 28, 1),
                 others: Ok(Measured::exact(Vec::new(), "mysql", as_of)),
             }),
-            history: question.history.as_ref().map(|asked| {
-                let window = asked.window;
+            history: question.history.as_ref().map(|history| {
+                let window = history.window;
                 // The same hour of four weeks.
                 let week = |(week, quantity): (u64, u64)| {
                     let hour = window.from + Duration::from_secs(week * 7 * 86_400 + 12 * 3_600);
@@ -270,7 +270,7 @@ impl RealtimeSource for Fixture {
     }
 }
 
-/// A response, read whole.
+/// A response with its whole body.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -302,7 +302,7 @@ pub(crate) async fn send(app: &Router, request: Request<Body>) -> Reply {
     Reply { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).expect("UTF-8") }
 }
 
-/// `GET`, with a request id of the caller's, so that golden files hold it.
+/// `GET`, with a fixed request id, so that golden files can hold it.
 pub(crate) async fn get(app: &Router, path: &str) -> Reply {
     ask(app, "GET", path).await
 }
@@ -312,8 +312,7 @@ pub(crate) async fn ask(app: &Router, method: &str, path: &str) -> Reply {
     send(app, request.body(Body::empty()).expect("a request")).await
 }
 
-/// Compares with a file of `tests/golden`. To write the files anew:
-/// `AXON_UPDATE_GOLDEN=1 cargo test -p axon-dashboard-http`.
+/// Compares with a file of `tests/golden`. To update the files: `AXON_UPDATE_GOLDEN=1 cargo test -p axon-dashboard-http`.
 pub(crate) fn golden(name: &str, text: &str) {
     golden_at(&format!("tests/golden/{name}"), text);
 }
@@ -334,7 +333,7 @@ pub(crate) fn golden_at(path: &str, text: &str) {
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         expected == text,
-        "{} differs; AXON_UPDATE_GOLDEN=1 cargo test -p axon-dashboard-http writes it anew. Now:\n{text}",
+        "{} differs; to update it: AXON_UPDATE_GOLDEN=1 cargo test -p axon-dashboard-http. The text is now:\n{text}",
         path.display()
     );
 }

@@ -1,4 +1,4 @@
-//! What goes with every response.
+//! The headers of every response.
 
 use axum::{
     body::{Body, Bytes},
@@ -21,7 +21,7 @@ const ALL: &[&str] = &[
 ];
 
 #[tokio::test(start_paused = true)]
-async fn a_harmless_request_id_is_taken_and_given_back() {
+async fn a_harmless_request_id_of_the_caller_is_returned() {
     for path in ALL {
         let reply = get(&app(), path).await;
         assert_eq!(reply.header("x-request-id"), "test-1", "{path}");
@@ -59,7 +59,7 @@ async fn an_answer_says_how_long_each_source_took() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_may_be_kept_only_to_be_asked_for_again() {
+async fn answers_may_be_cached_only_with_revalidation() {
     for (path, cache) in
         [(CAMPAIGN, "no-cache"), ("/openapi.json", "no-cache"), ("/livez", "no-store"), ("/x", "no-store")]
     {

@@ -41,12 +41,12 @@ impl LiveFixture {
         Self::starting_at(now())
     }
 
-    /// Its clock shows this instant now, and runs on.
+    /// A fixture whose clock starts at this instant.
     pub(crate) fn starting_at(starts_at: Timestamp) -> Self {
         Self::of(Fixture::new(Trouble::default()), starts_at, Lifetimes::default())
     }
 
-    /// Without answers from before a failure.
+    /// A fixture without stale answers: a failure is not covered by the answer before it.
     pub(crate) fn without_stale() -> Self {
         let lifetimes = Lifetimes { stale: Duration::ZERO, ..Lifetimes::default() };
         Self::of(Fixture::new(Trouble::default()), now(), lifetimes)
@@ -71,7 +71,7 @@ impl LiveFixture {
         self.0.starts_at + self.0.began.elapsed() - Duration::from_secs(self.0.set_back.load(Relaxed).into())
     }
 
-    /// The clock is set back by so many seconds.
+    /// Sets the clock back by this number of seconds.
     pub(crate) fn set_back(&self, seconds: u32) {
         self.0.set_back.store(seconds, Relaxed);
     }
@@ -92,22 +92,22 @@ impl LiveFixture {
         self.router(HttpOptions::default())
     }
 
-    /// How many slots of the hundred are held from now on.
+    /// Sets how many of the 100 slots are held.
     pub(crate) fn hold(&self, slots: u32) {
         self.0.held.store(slots, Relaxed);
     }
 
-    /// How often the stock was asked for.
+    /// How often the realtime source was asked.
     pub(crate) fn loads(&self) -> usize {
         self.0.loads.load(Relaxed)
     }
 
-    /// The catalog lists nothing from now on.
-    pub(crate) fn forget_all(&self) {
+    /// Empties the catalog.
+    pub(crate) fn empty_catalog(&self) {
         self.0.empty.store(true, Relaxed);
     }
 
-    /// Whether the sources of the realtime widget fail from now on.
+    /// Sets whether the sources of the realtime widget fail.
     pub(crate) fn fail(&self, down: bool) {
         self.0.down.store(down, Relaxed);
     }

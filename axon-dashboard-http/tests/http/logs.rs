@@ -1,4 +1,4 @@
-//! What is logged: one line per request, and nothing of a caller's.
+//! The log: one line per request, and no text of a caller.
 
 use std::{
     io::Write,
@@ -26,11 +26,11 @@ impl Write for Log {
 }
 
 impl Log {
-    /// To be set for one future. Were it the only one of the process, `tracing` would take other tests' threads, which
-    /// have none, for a reason to switch lines off; so there is one for all that writes nowhere.
+    /// The subscriber of one future. It needs a global subscriber, which writes nowhere: without one, `tracing` disables
+    /// callsites that a thread of another test reaches first, since that thread has no subscriber.
     fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
-        static FOR_ALL: Once = Once::new();
-        FOR_ALL.call_once(|| {
+        static GLOBAL: Once = Once::new();
+        GLOBAL.call_once(|| {
             tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::sink).init();
         });
         let log = self.clone();
@@ -83,14 +83,14 @@ async fn each_request_is_one_line_with_its_route() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_of_ours_is_a_warning() {
+async fn a_failure_of_the_server_is_a_warning() {
     let app = Fixture::new(Trouble { catalog: true, ..Trouble::default() }).router();
     let line = line_of(&app, CAMPAIGN).await;
     assert_eq!((&line["level"], &line["fields"]["status"]), (&"WARN".into(), &503.into()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_went_away_is_a_line_too() {
+async fn a_caller_who_went_away_is_logged_with_499() {
     let app = Fixture::new(Trouble { behavior: Some(Failure::Hang), ..Trouble::default() }).router();
     let log = Log::default();
     let asked =
@@ -127,7 +127,7 @@ async fn each_request_is_a_span_that_is_closed_for_cached_answers_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_of_a_callers_is_logged() {
+async fn no_text_of_a_caller_is_logged() {
     const MARK: &str = "user-4711";
     let app = Fixture::new(Trouble { realtime: true, ..Trouble::default() }).router();
     let log = Log::default();
@@ -158,7 +158,7 @@ async fn nothing_of_a_callers_is_logged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_of_a_callers_is_not_in_the_answer() {
+async fn a_problem_repeats_no_value_of_the_caller() {
     const MARK: &str = "user-4711";
     let query =
         ["widgets", "period", "startDate", "endDate", "mode", "compare", "userId"].map(|name| format!("{name}={MARK}"));

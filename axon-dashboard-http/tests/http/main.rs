@@ -1,4 +1,4 @@
-//! The router, asked without a port. Sources are a fixture that says what the plan's example says.
+//! The router, called without a port. The sources are a fixture with the figures of the plan's example.
 
 mod answers;
 mod document;

@@ -1,4 +1,4 @@
-//! What is counted, and how it is asked for.
+//! The metrics of the router, and the path `/metrics`.
 
 use axon_dashboard_http::HttpOptions;
 
@@ -8,23 +8,23 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn metrics_are_the_hosts_text_or_nothing() {
-    let given = get(&app(), "/metrics").await;
-    assert_eq!((given.status.as_u16(), given.body.as_str()), (200, "# TYPE up gauge\nup 1\n"));
-    assert_eq!(given.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
-    assert_eq!(given.header("cache-control"), "no-store");
+async fn metrics_are_the_text_of_the_host_or_not_found() {
+    let reply = get(&app(), "/metrics").await;
+    assert_eq!((reply.status.as_u16(), reply.body.as_str()), (200, "# TYPE up gauge\nup 1\n"));
+    assert_eq!(reply.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(reply.header("cache-control"), "no-store");
     let none = get(&LiveFixture::new().app(), "/metrics").await;
     assert_eq!((none.status.as_u16(), &none.json()["code"]), (404, &"not_found".into()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn metrics_are_told_however_busy_the_server_is() {
+async fn metrics_are_served_however_busy_the_server_is() {
     let options = HttpOptions::default().with_max_concurrent(0).with_metrics(String::new);
     assert_eq!(get(&LiveFixture::new().router(options), "/metrics").await.status, 200);
 }
 
 #[cfg(feature = "metrics")]
-mod counted {
+mod recorder {
     use std::time::Duration;
 
     use axum::Router;
@@ -36,8 +36,8 @@ mod counted {
         stream::Stream,
     };
 
-    /// What a recorder holds after the work.
-    fn recorded(work: impl AsyncFnOnce(Router)) -> String {
+    /// The text of a recorder after the work.
+    fn metrics_after(work: impl AsyncFnOnce(Router)) -> String {
         let recorder = PrometheusBuilder::new().build_recorder();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
@@ -50,7 +50,7 @@ mod counted {
 
     #[test]
     fn requests_are_counted_by_route_and_status_and_no_id_is_a_label() {
-        let text = recorded(async |app| {
+        let text = metrics_after(async |app| {
             let nested = Router::new().nest("/m", app);
             for path in [CAMPAIGN, CAMPAIGN, "/api/v1/dashboard/campaign/999", "/nowhere"] {
                 get(&nested, &format!("/m{path}")).await;
@@ -71,7 +71,7 @@ mod counted {
 
     #[test]
     fn streams_are_counted_while_they_are_open_and_by_their_ends() {
-        let text = recorded(async |app| {
+        let text = metrics_after(async |app| {
             let mut one = Stream::open(&app, &format!("{CAMPAIGN}/stream")).await;
             one.next().await;
             let two = Stream::open(&app, &format!("{CAMPAIGN}/stream?period=1d")).await;

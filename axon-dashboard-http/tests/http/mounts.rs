@@ -15,7 +15,7 @@ fn mounts() -> [Mount; 5] {
     mounts_of(app)
 }
 
-/// The same router at five mounts. (In the last, unknown paths are the host's: through two nests axum passes no fallback.)
+/// The same router at five mounts. In the last, the host answers unknown paths: axum passes no fallback through two nests.
 pub(crate) fn mounts_of(app: impl Fn() -> Router) -> [Mount; 5] {
     let host = || Router::new().route("/host", route(|| async { "host" }));
     [

@@ -1,5 +1,5 @@
-//! The plan's campaign from end to end: event lines, catalog, ledger and slots in the embedded store, the plan's own URL
-//! in, the plan's numbers out, member by member.
+//! The plan's campaign from end to end: event lines, catalog, ledger and slots are in the embedded store. The plan's URL must
+//! give the plan's figures, member by member.
 
 use std::fmt::Write as _;
 
@@ -9,8 +9,8 @@ use axum::Router;
 
 use crate::fixture::{PLAN, get, golden_json};
 
-/// 1234 page views by 617 people, two each, 567 clicks, 123 approvals and 45 purchases in the week; twelve of the people
-/// were there in the last five minutes. Around them what must not count: the week before, another activity, the future.
+/// In the week: 1234 page views by 617 users, two each, 567 clicks, 123 approvals and 45 purchases. Twelve users were active in
+/// the last five minutes. Events of the week before, of another activity and of the future must not count.
 fn events() -> String {
     let mut lines = String::new();
     let mut line = |trigger: &str, at: &str, user: usize, activity: u32| {
@@ -39,8 +39,8 @@ const CATALOG: &str = r#"{"currency": "KRW", "campaigns": [
          "endAt": "2024-11-20T00:00:00+09:00", "limitCount": 100, "productId": 456}]},
     {"id": 124, "name": "Other", "activities": [{"id": 790, "name": "B", "type": "FIRST_COME_FIRST_SERVE"}]}]}"#;
 
-/// 45 promotion purchases and three cancelled, 30 in the shop meanwhile and one cancelled, and one in the shop in each hour
-/// of a day in four weeks before: 6 hours of it lie in each day asked about.
+/// In the week: 45 promotion purchases and three cancelled ones, 30 regular purchases and one refunded one. Before it: one
+/// regular purchase in each hour of a Friday in four weeks, which the baseline counts.
 fn ledger() -> String {
     let mut lines = String::new();
     let mut id = 0;
@@ -92,7 +92,7 @@ async fn the_plans_url_gives_the_plans_numbers_at_the_root_and_nested() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn distinct_people_and_sales_come_out_of_the_same_files() {
+async fn distinct_users_and_sales_come_from_the_same_files() {
     let url = "/api/v1/dashboard/campaign/123?widgets=overview,comparison&mode=unique";
     let data = &get(&app(), url).await.json()["data"];
     assert_eq!(data["overview"]["totalVisits"], 617);

@@ -1,4 +1,4 @@
-//! The response cache: how long an answer is sent again, to whom, and when a 304 is enough.
+//! The response cache: how long an answer is fresh and stale, which requests share it, and when a 304 is sent.
 
 use std::time::Duration;
 
@@ -27,14 +27,14 @@ async fn cache_status(app: &Router, path: &str) -> String {
     reply.header("cache-status").to_owned()
 }
 
-/// A request of a caller who has answers with these tags.
-async fn get_knowing(app: &Router, method: &str, path: &str, tags: &str) -> Reply {
+/// A request with `If-None-Match`.
+async fn get_if_none_match(app: &Router, method: &str, path: &str, tags: &str) -> Reply {
     let request = Request::builder().method(method).uri(path).header("If-None-Match", tags);
     send(app, request.body(Body::empty()).expect("a request")).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fresh_answer_is_sent_again_as_it_is() {
+async fn a_fresh_answer_is_sent_from_the_cache() {
     let live = LiveFixture::new();
     let app = live.app();
     let first = get(&app, CAMPAIGN).await;
@@ -79,7 +79,7 @@ async fn a_stale_answer_is_sent_while_one_load_refreshes_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_too_old_is_waited_for() {
+async fn an_expired_answer_is_loaded_before_the_response() {
     let live = LiveFixture::new();
     let app = live.app();
     get(&app, CAMPAIGN).await;
@@ -148,7 +148,7 @@ async fn the_tag_changes_with_a_status() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_knows_the_answer_gets_304_and_no_body() {
+async fn a_caller_with_the_current_tag_gets_304_and_no_body() {
     let live = LiveFixture::new();
     let app = live.app();
     let first = get(&app, CAMPAIGN).await;
@@ -156,21 +156,21 @@ async fn who_knows_the_answer_gets_304_and_no_body() {
     let strong = etag.trim_start_matches("W/");
     for tags in [etag, strong, "*", &format!("\"a\", {etag}, \"b\"")] {
         for method in ["GET", "HEAD"] {
-            let reply = get_knowing(&app, method, CAMPAIGN, tags).await;
+            let reply = get_if_none_match(&app, method, CAMPAIGN, tags).await;
             assert_eq!((reply.status.as_u16(), reply.body.as_str()), (304, ""), "{method} {tags}");
             assert_eq!((reply.header("etag"), reply.header("cache-control")), (etag, "no-cache"));
             assert_eq!((reply.header("cache-status"), reply.header("content-length")), (HIT, ""));
             assert_eq!(reply.header("content-type"), "");
         }
     }
-    assert_eq!(get_knowing(&app, "GET", CAMPAIGN, "\"other\"").await.status, 200);
+    assert_eq!(get_if_none_match(&app, "GET", CAMPAIGN, "\"other\"").await.status, 200);
     // A newly loaded answer with the same content.
     milliseconds(10_000).await;
-    let unchanged = get_knowing(&app, "GET", CAMPAIGN, etag).await;
+    let unchanged = get_if_none_match(&app, "GET", CAMPAIGN, etag).await;
     assert_eq!((unchanged.status.as_u16(), unchanged.header("cache-status")), (304, MISS));
     live.hold(46);
     milliseconds(10_000).await;
-    let changed = get_knowing(&app, "GET", CAMPAIGN, etag).await;
+    let changed = get_if_none_match(&app, "GET", CAMPAIGN, etag).await;
     assert_eq!(changed.json()["data"]["realtime"]["remainingStock"], 54);
 }
 
@@ -178,7 +178,7 @@ async fn who_knows_the_answer_gets_304_and_no_body() {
 async fn a_tag_never_hides_a_fault() {
     let app = LiveFixture::new().app();
     for (path, status) in [("/api/v1/dashboard/campaign/999", 404), ("/api/v1/dashboard/campaign/123?x=1", 400)] {
-        assert_eq!(get_knowing(&app, "GET", path, "*").await.status, status, "{path}");
+        assert_eq!(get_if_none_match(&app, "GET", path, "*").await.status, status, "{path}");
     }
 }
 
@@ -202,7 +202,7 @@ async fn an_answer_is_cached_even_if_its_callers_went_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_room_nothing_is_cached_and_with_little_entries_are_evicted() {
+async fn a_cache_of_no_bytes_holds_nothing_and_a_small_one_evicts() {
     let app = LiveFixture::new().router(HttpOptions::default().with_kept_answers(0));
     assert_eq!(cache_status(&app, CAMPAIGN).await, MISS);
     assert_eq!(cache_status(&app, CAMPAIGN).await, MISS);
@@ -223,7 +223,7 @@ async fn without_room_nothing_is_cached_and_with_little_entries_are_evicted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_answered_is_asked_again() {
+async fn a_failed_load_is_not_cached() {
     let live = LiveFixture::without_stale();
     let app = live.app();
     let path = format!("{CAMPAIGN}?widgets=realtime");
@@ -246,7 +246,7 @@ async fn cached_answers_are_sent_however_busy_the_server_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_days_answer_is_not_sent_on_the_next() {
+async fn an_answer_of_today_is_not_sent_tomorrow() {
     // Two hundred milliseconds before midnight in Seoul.
     let live = LiveFixture::starting_at("2024-11-12T14:59:59.800Z".parse().expect("an instant"));
     let app = live.app();
@@ -258,8 +258,8 @@ async fn a_days_answer_is_not_sent_on_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_joins_after_midnight_is_not_given_the_day_before() {
-    // Two milliseconds before midnight in Seoul; making an answer takes longer.
+async fn a_request_after_midnight_gets_no_load_of_the_day_before() {
+    // Two milliseconds before midnight in Seoul. A load takes longer.
     let live = LiveFixture::starting_at("2024-11-12T14:59:59.998Z".parse().expect("an instant"));
     let app = live.app();
     let path = format!("{CAMPAIGN}?period=1d");
@@ -273,7 +273,7 @@ async fn who_joins_after_midnight_is_not_given_the_day_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_back_does_not_make_entries_last_longer() {
+async fn setting_the_clock_back_does_not_extend_the_time_to_live() {
     let live = LiveFixture::new();
     let app = live.app();
     get(&app, CAMPAIGN).await;
@@ -289,14 +289,14 @@ async fn a_clock_that_is_set_back_does_not_make_entries_last_longer() {
 fn a_runtime_that_shuts_down_leaves_no_request_waiting() {
     let app = LiveFixture::new().app();
     let (sender, receiver) = std::sync::mpsc::channel();
-    let asked = app.clone();
+    let other = app.clone();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let handle = runtime.handle().clone();
         drop(runtime);
         let _entered = handle.enter();
-        let reply = get(&asked, CAMPAIGN).now_or_never();
-        sender.send(reply.map(|reply| reply.status.as_u16())).expect("somebody waits");
+        let reply = get(&other, CAMPAIGN).now_or_never();
+        sender.send(reply.map(|reply| reply.status.as_u16())).expect("the test waits for the status");
     });
     assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Ok(Some(500)));
     let another = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -1,8 +1,8 @@
-//! As much of JSON Schema as the document uses, to hold answers against it. What it does not know it refuses.
+//! A validator for the part of JSON Schema that the OpenAPI document uses. A keyword outside that part is a mismatch.
 
 use serde_json::Value;
 
-/// Why a value is not of a schema; `None` if it is.
+/// Why a value does not conform to a schema; `None` if it does.
 pub(crate) fn mismatch(document: &Value, schema: &Value, value: &Value, path: &str) -> Option<String> {
     let wrong = |why: &str| Some(format!("{path}: {why}: {value} is not {schema}"));
     if let Some(reference) = schema["$ref"].as_str() {
@@ -72,7 +72,7 @@ pub(crate) fn mismatch(document: &Value, schema: &Value, value: &Value, path: &s
     }
 }
 
-/// Names of members that no part of the schema has.
+/// The paths of members that the schema does not list.
 pub(crate) fn unknown(document: &Value, schema: &Value, value: &Value, path: &str) -> Vec<String> {
     let schemas = parts(document, schema);
     match value {
@@ -96,7 +96,7 @@ pub(crate) fn unknown(document: &Value, schema: &Value, value: &Value, path: &st
     }
 }
 
-/// The schemas a value of this schema can be of, or is of.
+/// The schemas that a schema is composed of, with references resolved.
 fn parts<'a>(document: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
     if let Some(reference) = schema["$ref"].as_str() {
         return document

@@ -1,4 +1,4 @@
-//! Streams: what comes when, for how many, and how they end.
+//! Streams: which events are sent when, how many streams may be open, and how they end.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -55,7 +55,7 @@ impl Stream {
         }
     }
 
-    /// What is sent until so many seconds from now, and how it is read at once.
+    /// The events of the next `seconds`, each read as soon as it is sent.
     async fn within(&mut self, seconds: u64) -> Vec<Event> {
         let until = Instant::now() + Duration::from_secs(seconds);
         let mut events = Vec::new();
@@ -78,12 +78,12 @@ fn read(block: &str) -> Event {
             other => panic!("no field of events: {other}"),
         }
     }
-    as_documented(&event, block);
+    assert_documented(&event, block);
     event
 }
 
-/// Every event that any test reads is held against the document.
-fn as_documented(event: &Event, block: &str) {
+/// Validates an event against the OpenAPI document: every event that any test reads.
+fn assert_documented(event: &Event, block: &str) {
     static DOCUMENT: LazyLock<Value> =
         LazyLock::new(|| serde_json::from_str(include_str!("../golden/openapi.json")).expect("JSON"));
     let schemas = DOCUMENT["components"]["schemas"]["StreamEvent"]["oneOf"].as_array().expect("schemas");
@@ -123,7 +123,7 @@ async fn the_first_event_comes_at_once_and_is_the_whole_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn readers_are_told_to_come_back_at_different_times() {
+async fn readers_are_told_to_reconnect_after_different_times() {
     let app = LiveFixture::new().app();
     let mut times = Vec::new();
     for _ in 0..20 {
@@ -135,7 +135,7 @@ async fn readers_are_told_to_come_back_at_different_times() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_streams_headers_keep_proxies_from_holding_it_back() {
+async fn the_headers_of_a_stream_disable_buffering_by_proxies() {
     let request = Request::get(PATH).body(Body::empty()).expect("a request");
     let response = LiveFixture::new().app().oneshot(request).await.expect("infallible");
     let header = |name: &str| response.headers().get(name).map_or("", |value| value.to_str().expect("ASCII"));
@@ -145,7 +145,7 @@ async fn a_streams_headers_keep_proxies_from_holding_it_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_is_sent_when_a_figure_changes_and_not_when_only_time_does() {
+async fn an_update_is_sent_if_a_figure_changes_not_if_only_time_does() {
     let live = LiveFixture::new();
     let mut stream = Stream::open(&live.app(), PATH).await;
     stream.next().await.expect("the first");
@@ -183,7 +183,7 @@ async fn a_thousand_viewers_load_the_stores_like_one() {
         let app = live.app();
         let streams = (0..viewers).map(|_| async {
             let mut stream = Stream::open(&app, PATH).await;
-            // Not to the very moment of a heartbeat.
+            // Not a multiple of the heartbeat's 5 s, so that the last heartbeat is not cut off for some viewers.
             stream.within(18).await
         });
         let all = join_all(streams).await;
@@ -220,7 +220,7 @@ async fn streams_and_polls_of_one_question_share_their_loads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_gets_the_latest_and_misses_what_was_between() {
+async fn a_slow_reader_gets_the_latest_update_and_none_between() {
     let live = LiveFixture::new();
     let app = live.app();
     let mut slow = Stream::open(&app, PATH).await;
@@ -229,7 +229,7 @@ async fn a_slow_reader_gets_the_latest_and_misses_what_was_between() {
         live.hold(held);
         seconds(2).await;
     }
-    // Longer than a heartbeat: one that came last does not hide the update before it.
+    // Longer than the heartbeat interval: a later heartbeat must not hide the update before it.
     seconds(6).await;
     let next = slow.next().await.expect("an event");
     assert_eq!((next.name.as_str(), stock(&next)), ("update", &json!(51)));
@@ -251,7 +251,7 @@ async fn a_reader_that_leaves_events_waiting_is_evicted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_too_many_is_refused_until_one_has_gone() {
+async fn a_stream_above_the_limit_is_refused_until_one_ends() {
     let app = LiveFixture::new().router(HttpOptions::default().with_max_streams(2));
     let (one, _two) = (Stream::open(&app, PATH).await, Stream::open(&app, REALTIME).await);
     let refused = get(&app, PATH).await;
@@ -262,7 +262,7 @@ async fn a_stream_too_many_is_refused_until_one_has_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_too_many_is_refused_and_those_asked_are_joined() {
+async fn a_question_above_the_limit_is_refused_and_others_are_joined() {
     let app = LiveFixture::new().router(HttpOptions::default().with_max_stream_keys(1));
     let stream = Stream::open(&app, &format!("{PATH}?widgets=overview,funnel")).await;
     let refused = get(&app, REALTIME).await;
@@ -274,7 +274,7 @@ async fn a_question_too_many_is_refused_and_those_asked_are_joined() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_nobody_watches_is_not_asked_any_more() {
+async fn a_question_without_viewers_is_no_longer_loaded() {
     let live = LiveFixture::new();
     let app = live.app();
     let stream = Stream::open(&app, PATH).await;
@@ -290,7 +290,7 @@ async fn a_question_nobody_watches_is_not_asked_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_stream_takes_no_place_of_a_request() {
+async fn an_open_stream_holds_no_permit_of_requests() {
     let app = LiveFixture::new().router(HttpOptions::default().with_max_concurrent(1));
     let _streams = (Stream::open(&app, PATH).await, Stream::open(&app, REALTIME).await);
     assert_eq!(get(&app, "/api/v1/dashboard/definitions").await.status, 200);
@@ -332,7 +332,7 @@ async fn a_stream_ends_when_the_campaign_is_no_longer_listed() {
     let live = LiveFixture::new();
     let app = live.app();
     let mut stream = Stream::open(&app, PATH).await;
-    live.forget_all();
+    live.empty_catalog();
     let events = stream.within(60).await;
     let end = events.last().expect("an event");
     assert_eq!((end.name.as_str(), &end.data), ("end", &json!({"reason": "not_found"})));
@@ -341,7 +341,7 @@ async fn a_stream_ends_when_the_campaign_is_no_longer_listed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_wrong_is_said_before_a_stream_begins() {
+async fn faults_are_answered_before_a_stream_begins() {
     let live = LiveFixture::without_stale();
     let app = live.app();
     for (path, fields) in [
@@ -354,8 +354,8 @@ async fn what_is_wrong_is_said_before_a_stream_begins() {
     ] {
         let reply = get(&app, path).await;
         assert_eq!((reply.status.as_u16(), reply.header("content-type")), (400, "application/problem+json"), "{path}");
-        let found = reply.fields();
-        assert!(fields.iter().all(|field| found.iter().any(|one| one == field)), "{path}: {found:?}");
+        let names = reply.fields();
+        assert!(fields.iter().all(|field| names.iter().any(|name| name == field)), "{path}: {names:?}");
     }
     assert_eq!(get(&app, "/api/v1/dashboard/campaign/999/stream").await.status, 404);
     assert_eq!(get(&app, "/api/v1/dashboard/activity/999/stream").await.status, 404);
@@ -365,14 +365,14 @@ async fn what_is_wrong_is_said_before_a_stream_begins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_that_fails_keeps_the_stream_open_and_is_said() {
+async fn a_failed_load_is_an_event_and_keeps_the_stream_open() {
     let live = LiveFixture::without_stale();
     let app = live.app();
     let mut stream = Stream::open(&app, REALTIME).await;
     stream.next().await.expect("the first");
     live.fail(true);
     let failing = stream.within(10).await;
-    // The cached figures are shown for a moment, marked as stale.
+    // Until the load fails, the cached figures are sent, marked as stale.
     let states = |events: &[Event]| -> Vec<Value> {
         let updates = events.iter().filter(|event| event.name == "update");
         updates.map(|event| event.data["widgets"]["realtime"]["status"].clone()).collect()
@@ -380,7 +380,7 @@ async fn a_load_that_fails_keeps_the_stream_open_and_is_said() {
     assert!(states(&failing).iter().all(|status| status == "stale"), "{failing:?}");
     let last = &failing.last().expect("a heartbeat").data;
     assert_eq!((&last["asOf"], &last["code"]), (&Value::Null, &json!("unavailable")));
-    assert_eq!(get(&app, REALTIME).await.status, 503, "nobody else is shown what was before");
+    assert_eq!(get(&app, REALTIME).await.status, 503, "a new caller does not get the answer from before");
     live.fail(false);
     let healed = stream.within(10).await;
     assert!(states(&healed).iter().all(|status| status == "fresh"), "{healed:?}");
@@ -400,7 +400,7 @@ async fn a_stream_moves_on_at_midnight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_name_can_end_an_event() {
+async fn a_name_with_line_breaks_cannot_end_an_event() {
     let named = Fixture::named("a\n\nevent: end\ndata: {}\r\r\u{2028}");
     let app = LiveFixture::of(named, now(), axon_metrics::Lifetimes::default()).app();
     let mut stream = Stream::open(&app, &format!("{PATH}?widgets=activities")).await;
@@ -410,7 +410,7 @@ async fn no_name_can_end_an_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_fails_makes_an_update_that_says_so() {
+async fn a_failing_source_causes_an_update_with_its_status() {
     let live = LiveFixture::new();
     let mut stream = Stream::open(&live.app(), REALTIME).await;
     stream.next().await.expect("the first");
@@ -424,7 +424,7 @@ async fn a_source_that_fails_makes_an_update_that_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn times_that_mean_never_are_taken_for_never() {
+async fn the_longest_times_mean_never() {
     let never = Duration::MAX;
     let options = HttpOptions::default().with_stream_tick(never).with_stream_heartbeat(never);
     let options = options.with_stream_grace(never).with_stall_limit(never);

@@ -1,5 +1,5 @@
-// The address is the page's state: which page, of what, over which time, counted how, in which language. Reading and
-// writing it lives here; nothing else looks at `location`.
+// The address is the page's state: view, id, period, counting mode and language. Lives here: reading and writing it; no other
+// module uses `location`, except to restore the scroll position (`main`).
 
 /** @typedef {"campaigns" | "campaign" | "activity"} View */
 /** @typedef {"1d" | "7d" | "30d" | "custom"} Period */
@@ -14,7 +14,7 @@
  * @property {"ko" | "en"} lang
  */
 
-/** Where the router lies: this module is served from `assets/<version>/` under it. */
+/** The router's root: this module is served from `assets/<version>/` below it. */
 export const BASE = new URL("../../", import.meta.url);
 
 /** @type {Period[]} */
@@ -30,19 +30,19 @@ export function read() {
 export function parse(url, base) {
   const [folder = "", segment = ""] = url.pathname.slice(base.pathname.length).split("/");
   const view = folder === "campaigns" && segment ? "campaign" : folder === "activities" ? "activity" : "campaigns";
-  const asked = url.searchParams;
-  const dates = { startDate: asked.get("startDate") ?? "", endDate: asked.get("endDate") ?? "" };
+  const query = url.searchParams;
+  const dates = { startDate: query.get("startDate") ?? "", endDate: query.get("endDate") ?? "" };
   const custom = Boolean(dates.startDate && dates.endDate);
-  const named = /** @type {Period} */ (asked.get("period") ?? (custom ? "custom" : "7d"));
-  const period = PERIODS.includes(named) && (named !== "custom" || custom) ? named : "7d";
-  const mode = asked.get("mode") ?? "";
+  const word = /** @type {Period} */ (query.get("period") ?? (custom ? "custom" : "7d"));
+  const period = PERIODS.includes(word) && (word !== "custom" || custom) ? word : "7d";
+  const mode = query.get("mode") ?? "";
   return {
     view,
     id: view === "campaigns" ? "" : decode(segment),
     period,
     ...(period === "custom" ? dates : { startDate: "", endDate: "" }),
     mode: MODES.includes(mode) ? mode : "",
-    lang: asked.get("lang") === "en" ? "en" : "ko",
+    lang: query.get("lang") === "en" ? "en" : "ko",
   };
 }
 
@@ -55,23 +55,23 @@ function decode(segment) {
   }
 }
 
-/** The address as a link. What is as it is by itself is left out. @param {Address} address @param {URL} [base] */
+/** The address as a URL. Default values are left out. @param {Address} address @param {URL} [base] */
 export function link(address, base = BASE) {
-  // The list has a path of its own beside the root: of a nested router a host may know the root only without a slash.
+  // The list has a path of its own: a host that nests the router may serve the root only without a trailing slash.
   const path = { campaigns: "campaigns", campaign: "campaigns/", activity: "activities/" }[address.view];
   const url = new URL(path + encodeURIComponent(address.id), base);
-  const asked = url.searchParams;
-  if (address.period !== "7d") asked.set("period", address.period);
+  const query = url.searchParams;
+  if (address.period !== "7d") query.set("period", address.period);
   if (address.period === "custom") {
-    asked.set("startDate", address.startDate);
-    asked.set("endDate", address.endDate);
+    query.set("startDate", address.startDate);
+    query.set("endDate", address.endDate);
   }
-  if (address.mode) asked.set("mode", address.mode);
-  if (address.lang !== "ko") asked.set("lang", address.lang);
+  if (address.mode) query.set("mode", address.mode);
+  if (address.lang !== "ko") query.set("lang", address.lang);
   return url.href;
 }
 
-/** Goes to an address as a step that "back" undoes. @param {Address} address */
+/** Goes to an address, as a new entry of the browser's history. @param {Address} address */
 export function go(address) {
   const href = link(address);
   if (href !== location.href) history.pushState(null, "", href);
@@ -79,25 +79,25 @@ export function go(address) {
 }
 
 /**
- * Calls back when the address changed, and tells whether the browser's "back" or "forward" did it. A place within the page is no
- * other address.
- * @param {(returned: boolean) => void} changed
+ * Calls back when the address has changed, with whether the browser's "back" or "forward" changed it. A changed fragment is not a
+ * changed address.
+ * @param {(returned: boolean) => void} onChange
  */
-export function watch(changed) {
-  const here = () => location.pathname + location.search;
-  let last = here();
-  const look = (/** @type {Event} */ event) => {
-    if (here() === last) return;
-    last = here();
-    changed(event.type === "popstate");
+export function watch(onChange) {
+  const current = () => location.pathname + location.search;
+  let last = current();
+  const check = (/** @type {Event} */ event) => {
+    if (current() === last) return;
+    last = current();
+    onChange(event.type === "popstate");
   };
-  window.addEventListener("axon:address", look);
-  window.addEventListener("popstate", look);
+  window.addEventListener("axon:address", check);
+  window.addEventListener("popstate", check);
 }
 
 /**
- * The listener of a link inside the page: a plain click changes the address without loading anything; any other one is
- * the browser's.
+ * The click listener of a link inside the page: a plain click changes the address without loading a document. The browser handles
+ * any other click.
  * @param {Address} address
  */
 export function follow(address) {

@@ -1,36 +1,37 @@
-// One quiet voice for who does not see the page: the latest figures, at most twice a minute.
+// Announcements for screen readers: the latest figures, at most twice a minute.
 
 import { h } from "./dom.js";
 
-const APART = 30_000;
+/** The minimum time between two announcements, in milliseconds. */
+const MIN_INTERVAL = 30_000;
 
-export function voice() {
+export function announcer() {
   const element = h("p", { class: "spoken", role: "status", "aria-live": "polite" });
   let last = -Infinity;
-  let said = "";
+  let announced = "";
   /** @type {(() => void) | null} */
-  let waiting = null;
+  let pending = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  const speak = () => {
-    waiting?.();
-    waiting = null;
+  const flush = () => {
+    pending?.();
+    pending = null;
     timer = undefined;
   };
   return {
     element,
-    /** Says it now, or when it may. @param {string} what that it is about @param {() => string} text */
-    say(what, text) {
-      if (what === said) {
-        waiting = null;
+    /** Announces a text as soon as the interval allows; a later one replaces it. @param {string} key equal for equal figures, which are not announced twice @param {() => string} text */
+    say(key, text) {
+      if (key === announced) {
+        pending = null;
         return;
       }
-      waiting = () => {
+      pending = () => {
         last = performance.now();
-        said = what;
+        announced = key;
         element.textContent = text();
       };
-      timer ??= setTimeout(speak, Math.max(0, last + APART - performance.now()));
+      timer ??= setTimeout(flush, Math.max(0, last + MIN_INTERVAL - performance.now()));
     },
     close: () => clearTimeout(timer),
   };

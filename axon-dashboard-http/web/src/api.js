@@ -1,4 +1,4 @@
-// Requests to the server. A failure is a value that says what to do next, never an empty answer.
+// Requests to the server. A failure is returned as a problem, never as an empty answer.
 
 import { BASE } from "./address.js";
 import { widgetsOf } from "./widgets/registry.js";
@@ -6,11 +6,11 @@ import { widgetsOf } from "./widgets/registry.js";
 /** @typedef {import("./types.js").Problem} Problem */
 /** @typedef {import("./address.js").Address} Address */
 
-/** Longer than any answer may take. */
-const PATIENCE = 15_000;
+/** The deadline of a request in milliseconds, longer than the server's own budget for an answer. */
+const DEADLINE = 15_000;
 
 /**
- * Where the figures of a page are.
+ * The URL of the figures of a page.
  * @param {Address} address
  * @param {"answer" | "stream"} kind
  */
@@ -28,54 +28,54 @@ export function figures(address, kind) {
 }
 
 /**
- * Asks for JSON. With the tag of what is known already, an answer that says the same has no value. The browser's own cache is
- * left out: it would give the old answer with its old instants.
+ * Requests JSON. With the tag of an earlier answer, the value is null if the content is still the same. The browser's cache is
+ * bypassed: for a 304 it would return the earlier answer with its earlier instants.
  * @param {URL | string} path
  * @param {{signal?: AbortSignal, tag?: string | null}} [options]
  * @returns {Promise<{ok: true, value: any, tag: string | null} | {ok: false, problem: Problem}>}
  */
 export async function ask(path, { signal, tag } = {}) {
-  const asking = new AbortController();
-  const give = () => asking.abort();
-  signal?.addEventListener("abort", give);
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  signal?.addEventListener("abort", abort);
   let late = false;
-  const patience = setTimeout(() => {
+  const deadline = setTimeout(() => {
     late = true;
-    give();
-  }, PATIENCE);
+    abort();
+  }, DEADLINE);
   try {
-    const response = await fetch(new URL(path, BASE), { cache: "no-store", signal: asking.signal, headers: tag ? { "if-none-match": tag } : {} });
+    const response = await fetch(new URL(path, BASE), { cache: "no-store", signal: controller.signal, headers: tag ? { "if-none-match": tag } : {} });
     const { status } = response;
     if (status === 304) return { ok: true, value: null, tag: tag ?? null };
     if (response.ok) return { ok: true, value: await response.json(), tag: response.headers.get("etag") };
     const retryAfter = Number(response.headers.get("retry-after")) || null;
-    // What stands between may refuse, too, and in a form of its own.
-    const told = await response.json().catch(() => null);
-    const code = String(told?.code ?? (status >= 500 ? "unreachable" : status));
-    const fields = (told?.errors ?? []).map((/** @type {{field: string}} */ error) => error.field);
+    // A proxy may answer as well, with a body that is no problem of the server.
+    const body = await response.json().catch(() => null);
+    const code = String(body?.code ?? (status >= 500 ? "unreachable" : status));
+    const fields = (body?.errors ?? []).map((/** @type {{field: string}} */ error) => error.field);
     return { ok: false, problem: { status, code, retryAfter, fields } };
   } catch {
     return { ok: false, problem: { status: 0, code: late ? "timeout" : "unreachable", retryAfter: null, fields: [] } };
   } finally {
-    clearTimeout(patience);
-    signal?.removeEventListener("abort", give);
+    clearTimeout(deadline);
+    signal?.removeEventListener("abort", abort);
   }
 }
 
-/** Whether asking again may work. @param {Problem} problem */
-export function mayPass(problem) {
+/** Whether a retry may succeed. @param {Problem} problem */
+export function isTransient(problem) {
   return problem.status === 0 || problem.status === 429 || problem.status >= 500;
 }
 
 /** @type {Promise<Map<string, import("./types.js").Definition>> | null} */
-let asked = null;
+let pending = null;
 
-/** What every figure means; asked for once, and again if it could not be had. */
+/** The definitions by key; empty if the request failed. They are requested once, and again after a failure. */
 export function definitions() {
-  asked ??= ask("api/v1/dashboard/definitions").then((reply) => {
-    if (!reply.ok) asked = null;
+  pending ??= ask("api/v1/dashboard/definitions").then((reply) => {
+    if (!reply.ok) pending = null;
     const list = reply.ok ? reply.value.definitions : [];
     return new Map(list.map((/** @type {import("./types.js").Definition} */ one) => [one.key, one]));
   });
-  return asked;
+  return pending;
 }

@@ -1,11 +1,11 @@
-// A dialog to choose a first and a last day. Days are dates of the business zone (`2024-11-06`), and stay text: no time of
-// the viewer's machine enters.
+// A dialog to choose a first and a last day. Days are dates of the business zone as text (`2024-11-06`), independent of the
+// viewer's clock and time zone.
 
 import { fill, h, icon, ICONS, mark, write } from "./dom.js";
 import * as format from "./format.js";
 import { t } from "./words.js";
 
-/** As many days as the server answers for. */
+/** The longest range that the server answers for, in days. */
 export const MAX_DAYS = 400;
 const DAY = 86_400_000;
 
@@ -18,7 +18,7 @@ export const plus = (date, days) => toDate(toTime(date) + days * DAY);
 /** How many days from one date to another, both counted. @param {string} from @param {string} to */
 export const days = (from, to) => Math.round((toTime(to) - toTime(from)) / DAY) + 1;
 
-/** The same day of another month, or that month's last. @param {string} date @param {number} months */
+/** The same day of another month, or the last day of that month. @param {string} date @param {number} months */
 export function plusMonths(date, months) {
   const [year = 0, month = 1, day = 1] = date.split("-").map(Number);
   const last = new Date(Date.UTC(year, month + months, 0)).getUTCDate();
@@ -35,42 +35,43 @@ export function sheet(date) {
 }
 
 /**
- * Opens the dialog, and gives the way to close it.
+ * Opens the dialog, and returns a function that closes it.
  * @param {object} options
- * @param {string} options.today days after it have nothing to show
+ * @param {string} options.today the last day that can be chosen
  * @param {string} options.from @param {string} options.to
- * @param {string} options.zone empty where it is not known yet
- * @param {(from: string, to: string) => void} options.chosen
+ * @param {string} options.zone empty while it is unknown
+ * @param {(from: string, to: string) => void} options.onChoose
  */
-export function choose({ today, from, to, zone, chosen }) {
+export function choose({ today, from, to, zone, onChoose }) {
   let first = from;
   let last = to;
-  let shown = to && to <= today ? to : today;
+  /** The day that has the focus, or would have it. */
+  let cursor = to && to <= today ? to : today;
 
   const title = h("h3", { id: "calendar-month", "aria-live": "polite" });
   const grid = h("table", { class: "month", role: "grid", "aria-labelledby": "calendar-month" });
-  const said = h("p", { class: "calendar-said", role: "status" });
+  const range = h("p", { class: "calendar-range", role: "status" });
   const apply = h("button", { type: "submit", value: "apply", class: "button primary" }, t("calendar.apply"));
   /** @param {number} by */
   const turn = (by) => {
-    shown = clamp(plusMonths(shown, by));
+    cursor = clamp(plusMonths(cursor, by));
     draw(false);
-    // A button that can do no more lets go of the focus.
+    // A disabled button loses the focus.
     if (next.disabled && by > 0) back.focus();
   };
   const back = h("button", { type: "button", class: "tool", "aria-label": t("calendar.previous"), on: { click: () => turn(-1) } }, icon(ICONS.back));
   const next = h("button", { type: "button", class: "tool", "aria-label": t("calendar.next"), on: { click: () => turn(1) } }, icon(ICONS.next));
-  // Once it is closed whoever opened it has the focus again.
-  const closed = () => {
+  // The browser returns the focus to the button that opened the dialog.
+  const onClose = () => {
     dialog.remove();
-    if (dialog.returnValue === apply.value) chosen(first, last);
+    if (dialog.returnValue === apply.value) onChoose(first, last);
   };
-  const dialog = h("dialog", { class: "calendar", "aria-labelledby": "calendar-title", on: { close: closed } },
+  const dialog = h("dialog", { class: "calendar", "aria-labelledby": "calendar-title", on: { close: onClose } },
     h("form", { method: "dialog" },
       h("h2", { id: "calendar-title" }, t("calendar.title")),
       h("p", { class: "quiet" }, t("calendar.hint", { days: MAX_DAYS }), zone && ` ${t("period.zone", { zone })}`),
       h("div", { class: "calendar-head" }, back, title, next),
-      grid, said,
+      grid, range,
       h("div", { class: "calendar-foot" },
         h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, t("calendar.cancel")), apply)));
 
@@ -83,35 +84,35 @@ export function choose({ today, from, to, zone, chosen }) {
   function pick(date) {
     if (!first || last || date < first) [first, last] = [date, ""];
     else last = date;
-    shown = date;
+    cursor = date;
     draw(true);
   }
 
   /** @param {KeyboardEvent} event */
   function key(event) {
-    const weekday = new Date(toTime(shown)).getUTCDay();
+    const weekday = new Date(toTime(cursor)).getUTCDay();
     /** @type {Record<string, string>} */
-    const there = {
-      ArrowLeft: plus(shown, -1), ArrowRight: plus(shown, 1), ArrowUp: plus(shown, -7), ArrowDown: plus(shown, 7),
-      Home: plus(shown, -weekday), End: plus(shown, 6 - weekday), PageUp: plusMonths(shown, -1), PageDown: plusMonths(shown, 1),
+    const targets = {
+      ArrowLeft: plus(cursor, -1), ArrowRight: plus(cursor, 1), ArrowUp: plus(cursor, -7), ArrowDown: plus(cursor, 7),
+      Home: plus(cursor, -weekday), End: plus(cursor, 6 - weekday), PageUp: plusMonths(cursor, -1), PageDown: plusMonths(cursor, 1),
     };
-    const target = there[event.key];
+    const target = targets[event.key];
     if (!target) return;
     event.preventDefault();
-    shown = clamp(target);
+    cursor = clamp(target);
     draw(true);
   }
 
-  /** @param {boolean} focus whether the day in hand is to have it */
+  /** @param {boolean} focus whether the day at the cursor gets the focus */
   function draw(focus) {
-    write(title, format.month(Number(shown.slice(0, 4)), Number(shown.slice(5, 7)) - 1));
-    next.disabled = shown.slice(0, 7) >= today.slice(0, 7);
+    write(title, format.month(Number(cursor.slice(0, 4)), Number(cursor.slice(5, 7)) - 1));
+    next.disabled = cursor.slice(0, 7) >= today.slice(0, 7);
     const head = h("thead", {}, h("tr", {}, ...format.weekdays().map(({ short, long }) => h("th", { scope: "col", abbr: long }, short))));
-    const weeks = sheet(shown).map((week) => h("tr", {}, ...week.map((date) => h("td", { role: "gridcell", "aria-selected": String(inside(date)) }, day(date)))));
+    const weeks = sheet(cursor).map((week) => h("tr", {}, ...week.map((date) => h("td", { role: "gridcell", "aria-selected": String(inside(date)) }, day(date)))));
     fill(grid, head, h("tbody", { on: { keydown: key } }, ...weeks));
     const long = first && last ? days(first, last) > MAX_DAYS : false;
-    const named = (/** @type {string} */ date) => (date ? format.day(date) : t("calendar.unset"));
-    write(said, long ? t("calendar.tooLong", { days: MAX_DAYS }) : `${t("calendar.start")}: ${named(first)} · ${t("calendar.end")}: ${named(last)}`);
+    const dayText = (/** @type {string} */ date) => (date ? format.day(date) : t("calendar.unset"));
+    write(range, long ? t("calendar.tooLong", { days: MAX_DAYS }) : `${t("calendar.start")}: ${dayText(first)} · ${t("calendar.end")}: ${dayText(last)}`);
     apply.disabled = !first || !last || long;
     if (focus) /** @type {HTMLElement | null} */ (grid.querySelector('[tabindex="0"]'))?.focus();
   }
@@ -124,11 +125,11 @@ export function choose({ today, from, to, zone, chosen }) {
   /** @param {string} date */
   function day(date) {
     const number = Number(date.slice(8));
-    // Begins with what is seen, so that who speaks to the page can name it.
+    // The label begins with the visible text, so that speech control finds the button by it (WCAG 2.5.3).
     const label = [number, format.weekdays()[new Date(toTime(date)).getUTCDay()]?.long, format.month(Number(date.slice(0, 4)), Number(date.slice(5, 7)) - 1)].join(", ");
     const button = h("button", {
-      type: "button", "data-date": date, tabindex: date === shown ? "0" : "-1", "aria-label": label,
-      disabled: date > today, class: date.slice(0, 7) === shown.slice(0, 7) ? null : "other",
+      type: "button", "data-date": date, tabindex: date === cursor ? "0" : "-1", "aria-label": label,
+      disabled: date > today, class: date.slice(0, 7) === cursor.slice(0, 7) ? null : "other",
       on: { click: () => pick(date) },
     }, number);
     mark(button, "aria-current", date === today ? "date" : null);

@@ -1,22 +1,22 @@
-// Charts: drawn by Chart.js on a canvas that is a picture with a text; the table beside it has the figures. Drawn anew in
-// the other colours when the theme changes, updated in place otherwise, without movement where the viewer wants none.
+// Charts: drawn by Chart.js on a canvas with the role of an image and a text; the table beside it has the figures. A chart is
+// redrawn when the theme changes, else updated in place, always without animation.
 
 import { h, mark } from "./dom.js";
 import * as theme from "./theme.js";
 import { t } from "./words.js";
 
-/** @typedef {any} Chart the library's own; it comes as a script and brings no types */
+/** @typedef {any} Chart a chart of the library, which is loaded as a script and has no types */
 
 /** @type {Promise<Chart> | undefined} */
 let library;
 
-/** The library, fetched once: the figures do not wait for it. */
+/** Loads the library once, when the first chart is drawn: the figures do not wait for it. */
 export function load() {
   library ??= script("vendor/chart.umd.js")
     .then(() => script("vendor/chartjs-chart-funnel.umd.js"))
     .then(() => /** @type {any} */ (window).Chart)
     .catch((error) => {
-      // The next chart tries again.
+      // The next chart retries.
       library = undefined;
       throw error;
     });
@@ -54,7 +54,7 @@ export class Picture {
     this.describe = describe;
     this.canvas = h("canvas", { role: "img", "aria-label": "" });
     this.element = h("div", { class: `picture picture-${name}` }, this.canvas);
-    this.forget = theme.watch(() => this.#draw(true));
+    this.unwatch = theme.watch(() => this.#draw(true));
   }
 
   /** @param {Data} data @param {string} text what it shows, in words */
@@ -65,14 +65,14 @@ export class Picture {
   }
 
   close() {
-    this.forget();
+    this.unwatch();
     this.#chart?.destroy();
     this.#chart = null;
     this.#data = undefined;
   }
 
-  /** @param {boolean} anew */
-  async #draw(anew) {
+  /** @param {boolean} redraw whether an existing chart is replaced */
+  async #draw(redraw) {
     if (this.#drawing) return;
     this.#drawing = true;
     const Chart = await load().catch(() => null);
@@ -84,16 +84,16 @@ export class Picture {
       return;
     }
     const { type, data: figures, options } = this.describe(data, theme.colour);
-    if (anew) {
+    if (redraw) {
       this.#chart?.destroy();
       this.#chart = null;
     }
     if (this.#chart) {
       // In place: replaced data sets would be drawn as if they were new.
-      const { data: shown } = this.#chart;
-      shown.labels = figures.labels;
-      figures.datasets.forEach((/** @type {any} */ set, /** @type {number} */ index) => Object.assign((shown.datasets[index] ??= {}), set));
-      shown.datasets.length = figures.datasets.length;
+      const { data: current } = this.#chart;
+      current.labels = figures.labels;
+      figures.datasets.forEach((/** @type {any} */ set, /** @type {number} */ index) => Object.assign((current.datasets[index] ??= {}), set));
+      current.datasets.length = figures.datasets.length;
       this.#chart.options = options;
       this.#chart.update("none");
       return;
@@ -108,7 +108,7 @@ export class Picture {
   }
 }
 
-/** What all charts share. */
+/** The options that all charts share. */
 export function base() {
   return { responsive: true, maintainAspectRatio: false, animation: false, plugins: { legend: { display: false } } };
 }

@@ -1,18 +1,19 @@
-// The server's clock, as far as it is known here: ages are told against it and never against the viewer's own.
+// The server's clock, estimated from its latest instant. Ages are computed with it, since the viewer's clock may be wrong.
 
-let told = 0;
-let at = 0;
-let seen = 0;
+/** The latest instant of the server, and the two clocks of the browser at that moment, in milliseconds. */
+let serverTime = 0;
+let monotonicTime = 0;
+let wallTime = 0;
 
-/** Takes in an instant that the server just named. @param {string} timestamp */
+/** Sets the clock to an instant that the server has just sent. @param {string} timestamp */
 export function set(timestamp) {
-  told = Date.parse(timestamp);
-  at = performance.now();
-  seen = Date.now();
+  serverTime = Date.parse(timestamp);
+  monotonicTime = performance.now();
+  wallTime = Date.now();
 }
 
-/** The server's time in milliseconds; the viewer's own until the server said something. */
+/** The server's time in milliseconds; the viewer's own time until the server has sent an instant. */
 export function now() {
-  // One of the two stands still while the machine sleeps.
-  return told ? told + Math.max(performance.now() - at, Date.now() - seen) : Date.now();
+  // The larger one of both: the monotonic clock may stop while the machine sleeps, and the wall clock may be set back.
+  return serverTime ? serverTime + Math.max(performance.now() - monotonicTime, Date.now() - wallTime) : Date.now();
 }

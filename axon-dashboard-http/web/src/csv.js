@@ -1,10 +1,10 @@
-// Tables as files for spreadsheets.
+// Tables as CSV files for spreadsheets.
 
 /** @typedef {string | number | null | undefined} Cell */
 
 /**
- * The text of a file: with the mark that makes spreadsheets read it as UTF-8. A missing figure is an empty cell. Text that
- * a spreadsheet would run as a formula is kept as text.
+ * The text of a file. It starts with a byte order mark, so that spreadsheets read it as UTF-8. A missing figure is an empty cell.
+ * Text that a spreadsheet would run as a formula gets a leading apostrophe.
  * @param {Cell[][]} rows
  */
 export function text(rows) {

@@ -1,4 +1,4 @@
-// Elements, made without ever reading markup: every string becomes text.
+// Helpers for elements. No string is ever parsed as markup: each becomes a text node.
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
 
@@ -27,40 +27,40 @@ export function h(tag, attributes = {}, ...children) {
 
 /** @param {Child[]} children @returns {(Node | string)[]} */
 function present(children) {
-  const kept = [];
+  const nodes = [];
   for (const child of children) {
     if (child === null || child === undefined || child === false) continue;
-    kept.push(typeof child === "number" ? String(child) : child);
+    nodes.push(typeof child === "number" ? String(child) : child);
   }
-  return kept;
+  return nodes;
 }
 
-/** Replaces what is inside. @param {Element} element @param {...Child} children */
+/** Replaces the children of an element. @param {Element} element @param {...Child} children */
 export function fill(element, ...children) {
   element.replaceChildren(...present(children));
 }
 
-/** Writes a text only where it is another one; says whether it was. @param {Node} node @param {string} text */
+/** Sets the text of a node if it differs, and returns whether it did: unchanged text is not read out again. @param {Node} node @param {string} text */
 export function write(node, text) {
   if (node.textContent === text) return false;
   node.textContent = text;
   return true;
 }
 
-/** Sets an attribute, or takes it away. @param {Element} element @param {string} name @param {string | null} value */
+/** Sets an attribute if it differs; null removes it. @param {Element} element @param {string} name @param {string | null} value */
 export function mark(element, name, value) {
   if (value === null) element.removeAttribute(name);
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
-/** Text for who does not see the page. @param {string} text */
+/** Text for screen readers only. @param {string} text */
 export function spoken(text) {
   return h("span", { class: "spoken" }, text);
 }
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** A line drawing of 24 by 24; says nothing to who does not see it. @param {string} path */
+/** A line drawing of 24 by 24 units, hidden from screen readers. @param {string} path */
 export function icon(path) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [name, value] of Object.entries({ viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" })) {

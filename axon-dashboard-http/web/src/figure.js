@@ -1,4 +1,4 @@
-// A figure in its place: written only when it changed, and a dash with its reason where it is missing.
+// The element of a figure: it is written only if the figure has changed, and shows a dash with the reason if it is missing.
 
 import { h, mark, spoken, write } from "./dom.js";
 import { NONE } from "./format.js";
@@ -6,13 +6,13 @@ import * as notes from "./notes.js";
 
 /** @typedef {import("./types.js").WidgetState} WidgetState */
 
-/** A place for a figure. @param {string} [name] for tests and style */
-export function place(name) {
+/** The element of a figure, without a value yet. @param {string} [name] for tests and style */
+export function element(name) {
   return h("span", { class: "figure", "data-figure": name ?? null }, NONE);
 }
 
 /**
- * Writes a figure. Where it is missing, the dash says why to everybody: as a title, and as text that is read out.
+ * Writes a figure. The reason of a missing one is the title of the dash, and text for screen readers.
  * @param {HTMLElement} at
  * @param {string} text
  * @param {WidgetState | undefined} state
@@ -22,9 +22,9 @@ export function put(at, text, state, field) {
   if (text !== NONE) {
     mark(at, "title", null);
     at.classList.remove("missing");
-    const had = at.dataset.shown;
-    // What is to be expected grows by itself, each second: no news.
-    if (write(at, text) && had && had !== text && !field.startsWith("baseline.")) flash(at);
+    const before = at.dataset.shown;
+    // The baseline grows each second by itself, so its changes are not marked.
+    if (write(at, text) && before && before !== text && !field.startsWith("baseline.")) flash(at);
     at.dataset.shown = text;
     return;
   }
@@ -37,7 +37,7 @@ export function put(at, text, state, field) {
   delete at.dataset.shown;
 }
 
-/** A number that moved is marked for a moment. @param {HTMLElement} at */
+/** Marks a changed number for a moment. @param {HTMLElement} at */
 function flash(at) {
   at.classList.remove("changed");
   requestAnimationFrame(() => at.classList.add("changed"));

@@ -1,26 +1,26 @@
-// How numbers and dates are written. Counts and rates come finished from the server; nothing is computed from them here.
+// Texts of numbers and dates. The server computes all counts and rates; this module only formats them.
 
 import { lang } from "./words.js";
 
-/** What stands for a figure that could not be had. */
+/** The text of a missing figure. */
 export const NONE = "–";
 
 /** @type {Map<string, any>} */
-const made = new Map();
+const formatters = new Map();
 
 /**
- * Formatters are dear to make: each once.
+ * A cached formatter: making one is expensive.
  * @template T
  * @param {string} key
  * @param {() => T} make
  * @returns {T}
  */
 function once(key, make) {
-  const found = made.get(key);
-  if (found) return found;
-  const fresh = make();
-  made.set(key, fresh);
-  return fresh;
+  const cached = formatters.get(key);
+  if (cached) return cached;
+  const formatter = make();
+  formatters.set(key, formatter);
+  return formatter;
 }
 
 /** @param {Intl.NumberFormatOptions} options */
@@ -38,7 +38,7 @@ export function count(value) {
   return value === null || value === undefined ? NONE : numbers({ maximumFractionDigits: 2 }).format(value);
 }
 
-/** Percent as the server rounded it. @param {number | null | undefined} value */
+/** A percentage, as the server has rounded it. @param {number | null | undefined} value */
 export function percent(value) {
   return value === null || value === undefined ? NONE : `${numbers({ maximumFractionDigits: 2 }).format(value)}%`;
 }
@@ -49,10 +49,10 @@ export function change(value) {
 }
 
 /**
- * Money: an exact decimal as text.
+ * Money, from an exact decimal as text.
  * @param {string | null | undefined} value
  * @param {string} currency
- * @param {boolean} [mean] keeps its decimals where they are zeros: it moves each second, and its column must not
+ * @param {boolean} [mean] keeps decimals that are zeros: a mean changes each second, and its width must not
  */
 export function money(value, currency, mean = false) {
   if (value === null || value === undefined) return NONE;
@@ -66,12 +66,12 @@ export function money(value, currency, mean = false) {
   }
 }
 
-/** Money on an axis. @param {number} value */
+/** A number on an axis, in compact notation. @param {number} value */
 export function short(value) {
   return numbers({ notation: "compact", maximumFractionDigits: 1 }).format(value);
 }
 
-/** A calendar date of the business zone (`2024-11-06`), as it is. @param {string} date */
+/** A calendar date of the business zone (`2024-11-06`); text that is no date is returned unchanged. @param {string} date */
 export function day(date) {
   const instant = new Date(`${date}T00:00:00Z`);
   return Number.isNaN(instant.getTime()) ? date : dates({ timeZone: "UTC", dateStyle: "medium" }).format(instant);
@@ -101,7 +101,7 @@ export function second(instant, zone) {
   return dates({ timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(new Date(instant));
 }
 
-/** A time of today, or with its day where it is of another. @param {string} instant @param {number} now @param {string} zone */
+/** The time of an instant, with its date unless that is today. @param {string} instant @param {number} now @param {string} zone */
 export function since(instant, now, zone) {
   if (today(Date.parse(instant), zone) === today(now, zone)) return second(instant, zone);
   return dates({ timeZone: zone, dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" }).format(new Date(instant));
@@ -112,7 +112,7 @@ export function hour(instant, zone) {
   return dates({ timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(instant));
 }
 
-/** How long ago, in the largest fitting unit. @param {number} ms */
+/** A time span in the past, in the largest fitting unit. @param {number} ms */
 export function ago(ms) {
   const relative = once(`ago ${lang()}`, () => new Intl.RelativeTimeFormat(lang(), { numeric: "always" }));
   const seconds = Math.max(0, Math.round(ms / 1000));

@@ -1,5 +1,5 @@
-// What every widget has around it: title, how far to trust it, what is missing and why, its table as a file. A widget that
-// failed says so in its own frame and takes nothing else with it.
+// The frame around each widget: title, status, notes on missing figures, and the button that saves the table. A failed widget
+// shows its failure in its own frame; the other widgets are not affected.
 
 import * as clock from "./clock.js";
 import * as csv from "./csv.js";
@@ -14,8 +14,8 @@ import { t } from "./words.js";
 /** @typedef {import("./types.js").WidgetName} WidgetName */
 /** @typedef {import("./types.js").WidgetState} WidgetState */
 
-/** Live figures that are older than this are dimmed. */
-const LATE = 10_000;
+/** Live figures that are older than this are dimmed, in milliseconds. */
+const LATE_AFTER = 10_000;
 
 /**
  * @typedef {object} Options
@@ -23,10 +23,10 @@ const LATE = 10_000;
  * @property {string} name for style and tests
  * @property {string} title
  * @property {() => void} retry
- * @property {() => csv.Cell[][]} [rows] its table, for a file; asked for while there is one
- * @property {Node[]} [tools] what stands beside the title
- * @property {(field: string) => boolean} [owns] which of the widget's figures it shows, where that is not all
- * @property {boolean} [single] whether it has nothing to show once one of them is lost
+ * @property {() => csv.Cell[][]} [rows] the rows of the table when it is saved
+ * @property {Node[]} [tools] elements beside the title
+ * @property {(field: string) => boolean} [owns] which figures of the widget it shows; all by default
+ * @property {boolean} [single] whether the frame is unavailable if one of them is
  */
 
 export class Frame {
@@ -63,7 +63,7 @@ export class Frame {
   }
 
   /**
-   * Shows how the widget is; whether it has something to show.
+   * Shows the widget's state, and returns whether the widget has figures.
    * @param {Answer} answer
    */
   update(answer) {
@@ -94,8 +94,8 @@ export class Frame {
   }
 
   /**
-   * Nothing new was said, and what was said holds: what is live is as far behind the server's clock as it was, and the rest
-   * until the instant that the widget furthest behind has come to.
+   * Updates the age after a heartbeat, which means that the figures have not changed. A live widget stays as far behind the
+   * server's clock as in the latest answer; any other is complete up to the heartbeat's `asOf`.
    * @param {{timestamp: string, asOf: string | null} | null} beat
    */
   beat(beat) {
@@ -104,12 +104,12 @@ export class Frame {
     this.age();
   }
 
-  /** How old the figures are by now. */
+  /** Shows the current age of the figures. */
   age() {
     const { state } = this;
     if (!state) return;
     const age = this.asOf ? clock.now() - Date.parse(this.asOf) : 0;
-    const late = Boolean(this.live) && state.status !== "unavailable" && age > LATE;
+    const late = Boolean(this.live) && state.status !== "unavailable" && age > LATE_AFTER;
     this.element.classList.toggle("dim", state.status === "stale" || late);
     /** @type {string} */
     let kind = state.status;
@@ -123,7 +123,7 @@ export class Frame {
     mark(this.pill, "data-kind", kind);
   }
 
-  /** Notes stand beside the title, so that their coming moves nothing, and unfold below it. */
+  /** Notes are counted beside the title and unfold below it, so that new notes do not move the widget. */
   #unfold() {
     this.lines.hidden = !this.lines.hidden;
     mark(this.count, "aria-expanded", String(!this.lines.hidden));
@@ -133,13 +133,13 @@ export class Frame {
   #note(lines) {
     this.notes.hidden = this.count.hidden = lines.length === 0;
     write(this.count, t("frame.notes", { count: lines.length }));
-    if (lines.join("\n") === this.said) return;
-    this.said = lines.join("\n");
+    if (lines.join("\n") === this.noteText) return;
+    this.noteText = lines.join("\n");
     fill(this.lines, ...lines.map((line) => h("li", {}, line)));
   }
 }
 
-/** What a saved table is called: of what, over which days, as of when. @param {string} name @param {Answer} answer @param {WidgetState} state */
+/** The name of a saved table: scope, frame, range and `asOf`. @param {string} name @param {Answer} answer @param {WidgetState} state */
 function fileName(name, { campaignId, activityId, range }, { asOf }) {
   const scope = activityId ? `activity-${activityId}` : `campaign-${campaignId}`;
   const until = asOf ? `-as-of-${asOf.replaceAll(":", "").replace(/\.\d+/, "")}` : "";
@@ -147,7 +147,7 @@ function fileName(name, { campaignId, activityId, range }, { asOf }) {
 }
 
 /**
- * The state of a widget as far as it concerns this frame: a figure lost in another one does not count here.
+ * The state of the figures that a frame shows: a figure that is unavailable in another frame of the widget does not count.
  * @param {WidgetState} whole @param {Options} options
  * @returns {WidgetState}
  */

@@ -1,4 +1,4 @@
-// What stands above every page: the way home, the language, light or dark.
+// The header of every page: the link to the list, the language, the theme.
 
 import { follow, go, link } from "./address.js";
 import { fill, h, icon, ICONS, mark } from "./dom.js";
@@ -17,18 +17,18 @@ export function header(address) {
     (name) => [h("span", { lang: name }, LANGUAGES[name])], (name) => go({ ...address, lang: name }));
   languages.press(address.lang);
   languages.element.classList.add("small");
-  const shade = h("button", { type: "button", class: "tool", on: { click: theme.toggle } });
-  const shades = () => {
+  const themeButton = h("button", { type: "button", class: "tool", on: { click: theme.toggle } });
+  const showTheme = () => {
     const dark = theme.isDark();
     const label = t(dark ? "app.theme.light" : "app.theme.dark");
-    mark(shade, "aria-label", label);
-    shade.title = label;
-    fill(shade, icon(dark ? ICONS.light : ICONS.dark));
+    mark(themeButton, "aria-label", label);
+    themeButton.title = label;
+    fill(themeButton, icon(dark ? ICONS.light : ICONS.dark));
   };
-  shades();
+  showTheme();
   const element = h("header", { class: "top" },
     h("a", { class: "skip", href: "#main" }, t("app.skip")),
     h("a", { class: "brand", href: link(home), on: { click: follow(home) } }, h("span", { class: "logo", "aria-hidden": "true" }), t("app.name")),
-    h("span", { class: "spacer" }), languages.element, shade);
-  return { element, close: theme.watch(shades) };
+    h("span", { class: "spacer" }), languages.element, themeButton);
+  return { element, close: theme.watch(showTheme) };
 }

@@ -1,10 +1,10 @@
-// What a figure means, on hover, focus or touch. One bubble for the whole page.
+// The definition of a figure, on hover, focus or touch. The whole page has one tooltip, the bubble.
 
 import { h, fill, mark } from "./dom.js";
 import { either, known, t } from "./words.js";
 
-/** So long the way from a button to its bubble may take. */
-const WAY = 250;
+/** How long the bubble stays after the pointer has left its button, so that the pointer can reach the bubble, in milliseconds. */
+const LEAVE_DELAY = 250;
 
 const bubble = h("div", { class: "bubble", role: "tooltip", id: "bubble", hidden: true, on: { pointerenter: () => clearTimeout(leaving), pointerleave: leave } });
 /** @type {Element | null} */
@@ -17,7 +17,7 @@ export function mount() {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && owner) hide();
   });
-  // What has the focus may be scrolled into sight by it.
+  // Focusing a button may scroll the page: the bubble of the focused button moves along instead of closing.
   window.addEventListener("scroll", () => (owner && owner === document.activeElement ? put(owner) : hide()), { passive: true, capture: true });
 }
 
@@ -28,16 +28,16 @@ function hide() {
   bubble.hidden = true;
 }
 
-/** The pointer went, perhaps on to the bubble. Who has the focus keeps it. */
+/** Closes the bubble after a delay, unless its button has the focus. */
 function leave() {
-  if (owner !== document.activeElement) leaving = setTimeout(hide, WAY);
+  if (owner !== document.activeElement) leaving = setTimeout(hide, LEAVE_DELAY);
 }
 
 /** @param {Element} at @param {(string | Node)[]} lines */
 function show(at, lines) {
   hide();
   owner = at;
-  // Among what it is about, not beside the page.
+  // Inside `main`, since all content must be in a landmark.
   at.closest("main")?.append(bubble);
   fill(bubble, ...lines.map((line) => h("p", {}, line)));
   bubble.hidden = false;
@@ -45,7 +45,7 @@ function show(at, lines) {
   put(at);
 }
 
-/** Above what it is about, or below where there is no room. @param {Element} at */
+/** Places the bubble above its button, or below if there is no room above. @param {Element} at */
 function put(at) {
   const anchor = at.getBoundingClientRect();
   const { width, height } = bubble.getBoundingClientRect();
@@ -56,7 +56,7 @@ function put(at) {
 }
 
 /**
- * A small button that says what a figure means.
+ * A small button that shows the definition of a figure.
  * @param {string} label the figure's name
  * @param {() => (string | Node)[]} lines
  */
@@ -78,20 +78,20 @@ export function hint(label, lines) {
 }
 
 /**
- * The definition of a figure by its key, once it is known.
+ * A hint with the definition of a figure, or with its name only while the definitions are unknown.
  * @param {Map<string, import("./types.js").Definition>} definitions
  * @param {string} key
  * @param {string} label
  */
 export function definition(definitions, key, label) {
   return hint(label, () => {
-    const found = definitions.get(key);
-    if (!found) return [label];
-    const unit = `unit.${found.unit}`;
+    const text = definitions.get(key);
+    if (!text) return [label];
+    const unit = `unit.${text.unit}`;
     return [
-      h("strong", {}, either(found.ko, found.en)),
-      either(found.formulaKo, found.formulaEn),
-      `${t("frame.unit", { unit: known(unit) ? t(unit) : found.unit })} · ${t("frame.source", { source: found.source })}`,
+      h("strong", {}, either(text.ko, text.en)),
+      either(text.formulaKo, text.formulaEn),
+      `${t("frame.unit", { unit: known(unit) ? t(unit) : text.unit })} · ${t("frame.source", { source: text.source })}`,
     ];
   });
 }

@@ -1,7 +1,7 @@
-// The figures, live: a stream, and polling where streams do not pass. Says what came and how the connection does; shows
-// nothing itself. Lives elsewhere: what is asked (`api`), what is shown (`pages`).
+// Live figures: by a stream, and by polling where a proxy blocks streams. Lives here: the connection, which reports answers and its
+// state to a listener. Lives elsewhere: requests (`api`), what is shown (`pages`).
 
-import { ask, figures, mayPass } from "./api.js";
+import { ask, figures, isTransient } from "./api.js";
 
 /** @typedef {import("./types.js").Answer} Answer */
 /** @typedef {import("./types.js").Problem} Problem */
@@ -9,39 +9,42 @@ import { ask, figures, mayPass } from "./api.js";
 /**
  * @typedef {object} Listener
  * @property {(answer: Answer) => void} answer
- * @property {(beat: {timestamp: string, asOf: string | null} | null) => void} beat what was said is still so; null: and no instant was named
+ * @property {(beat: {timestamp: string, asOf: string | null} | null) => void} beat the latest answer is still current; null after a 304, which has no instants
  * @property {(link: Link) => void} link
  * @property {(problem: Problem) => void} problem there is no answer, and why
  */
 
-/** The server says something every 5 s: silence for longer means that nothing passes any more. */
-const SILENCE = 12_000;
-/** So long a new stream may be silent before the figures are asked for apart. */
-const PATIENCE = 4_000;
-const POLL = 1_000;
-/** So many polls until a stream is tried again, beside them. */
-const POLLS = 30;
-const LONGEST_WAIT = 15_000;
-/** So long a server may ask to be left alone. */
-const LONGEST_REST = 600_000;
-/** Nobody looks at a hidden page: it gives its stream back. */
-const HIDDEN = 30_000;
+// All times are in milliseconds.
+/** The longest silence of a stream: the server sends an event at least every 5 s. */
+const MAX_SILENCE = 12_000;
+/** The longest time until the first event of a new stream. */
+const MAX_FIRST_SILENCE = 4_000;
+const POLL_INTERVAL = 1_000;
+/** The number of polls between two attempts to open a stream. */
+const POLLS_PER_ATTEMPT = 30;
+const MAX_BACKOFF = 15_000;
+/** The longest `Retry-After` that is honoured. */
+const MAX_RETRY_AFTER = 600_000;
+/** How long a hidden page keeps its connection. */
+const HIDDEN_GRACE = 30_000;
 
 export class Live {
   /** @type {EventSource | null} */
   #stream = null;
-  #asking = new AbortController();
+  /** Aborts the running poll. */
+  #request = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #trial;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #hiding;
+  /** Ends an attempt to open a stream while polling. @type {ReturnType<typeof setTimeout> | undefined} */
+  #attemptTimer;
+  /** Stops a hidden page. @type {ReturnType<typeof setTimeout> | undefined} */
+  #hiddenTimer;
   #failures = 0;
   #polls = 0;
   /** @type {string | null} */
   #tag = null;
-  #heard = false;
+  /** Whether the stream has sent an event since it was opened or broke. */
+  #received = false;
   #paused = false;
   #closed = false;
 
@@ -49,12 +52,12 @@ export class Live {
   constructor(address, listener) {
     this.address = address;
     this.listener = listener;
-    this.look = () => this.#look();
-    document.addEventListener("visibilitychange", this.look);
-    // Opened where nobody looks yet, it keeps no stream from those that are looked at.
+    this.onVisibilityChange = () => this.#adaptToVisibility();
+    document.addEventListener("visibilitychange", this.onVisibilityChange);
+    // A page that is opened in a hidden tab polls, so that it takes no stream from visible pages.
     if (document.hidden) {
       this.#fallBack();
-      this.#look();
+      this.#adaptToVisibility();
     } else {
       this.#open();
     }
@@ -62,12 +65,12 @@ export class Live {
 
   close() {
     this.#closed = true;
-    document.removeEventListener("visibilitychange", this.look);
-    clearTimeout(this.#hiding);
+    document.removeEventListener("visibilitychange", this.onVisibilityChange);
+    clearTimeout(this.#hiddenTimer);
     this.#stop();
   }
 
-  /** Whether nothing new is shown on purpose. @param {boolean} paused */
+  /** Pauses or resumes: a paused page has no connection. @param {boolean} paused */
   pause(paused) {
     this.#paused = paused;
     this.#stop();
@@ -75,7 +78,7 @@ export class Live {
     else this.retry();
   }
 
-  /** Asks again at once. */
+  /** Reconnects at once, without back-off. */
   retry() {
     if (this.#closed || this.#paused) return;
     this.#failures = 0;
@@ -85,15 +88,15 @@ export class Live {
   #stop() {
     this.#stream?.close();
     this.#stream = null;
-    this.#asking.abort();
+    this.#request.abort();
     clearTimeout(this.#timer);
-    clearTimeout(this.#trial);
+    clearTimeout(this.#attemptTimer);
   }
 
-  #look() {
-    clearTimeout(this.#hiding);
+  #adaptToVisibility() {
+    clearTimeout(this.#hiddenTimer);
     if (this.#paused || this.#closed) return;
-    if (document.hidden) this.#hiding = setTimeout(() => this.#stop(), HIDDEN);
+    if (document.hidden) this.#hiddenTimer = setTimeout(() => this.#stop(), HIDDEN_GRACE);
     else if (!this.#stream) this.retry();
   }
 
@@ -102,62 +105,62 @@ export class Live {
     this.#polls = 0;
     this.listener.link(this.#failures ? "reconnecting" : "connecting");
     this.#listen();
-    this.#watch(PATIENCE);
+    this.#watch(MAX_FIRST_SILENCE);
   }
 
-  /** A stream beside the polling, which goes on until the stream is heard. */
-  #try() {
+  /** Opens a stream while polling; polls continue until its first event. */
+  #attempt() {
     this.#listen();
-    this.#trial = setTimeout(() => this.#leave(), PATIENCE);
+    this.#attemptTimer = setTimeout(() => this.#endAttempt(), MAX_FIRST_SILENCE);
   }
 
-  #leave() {
-    clearTimeout(this.#trial);
+  #endAttempt() {
+    clearTimeout(this.#attemptTimer);
     this.#stream?.close();
     this.#stream = null;
   }
 
   #listen() {
-    this.#heard = false;
+    this.#received = false;
     const stream = new EventSource(figures(this.address, "stream"));
     this.#stream = stream;
     stream.addEventListener("update", (event) => {
-      this.#hear("live");
+      this.#receive("live");
       this.listener.answer(JSON.parse(event.data));
     });
     stream.addEventListener("heartbeat", (event) => {
       const beat = JSON.parse(event.data);
-      this.#hear(beat.code ? "failing" : "live");
+      this.#receive(beat.code ? "failing" : "live");
       if (!beat.code) this.listener.beat(beat);
     });
     stream.addEventListener("end", (event) => {
-      if (JSON.parse(event.data).reason === "not_found") this.#give({ status: 404, code: "not_found", retryAfter: null, fields: [] });
+      if (JSON.parse(event.data).reason === "not_found") this.#end({ status: 404, code: "not_found", retryAfter: null, fields: [] });
     });
     stream.onerror = () => {
-      // Still open to the browser: it comes back by itself, when the server said it should; in vain once.
-      if (stream.readyState === EventSource.CONNECTING && this.#heard) {
-        this.#heard = false;
+      // After a broken connection the browser reconnects by itself, after the stream's `retry`. If that fails once, the page polls.
+      if (stream.readyState === EventSource.CONNECTING && this.#received) {
+        this.#received = false;
         this.listener.link("reconnecting");
-        this.#watch(SILENCE);
+        this.#watch(MAX_SILENCE);
       } else if (this.#stream === stream) {
-        if (this.#polls) this.#leave();
+        if (this.#polls) this.#endAttempt();
         else this.#fallBack();
       }
     };
   }
 
-  /** @param {Link} link */
-  #hear(link) {
-    this.#heard = true;
+  /** Notes an event of the stream, and stops polling. @param {Link} link */
+  #receive(link) {
+    this.#received = true;
     this.#failures = 0;
     this.#polls = 0;
-    this.#asking.abort();
-    clearTimeout(this.#trial);
+    this.#request.abort();
+    clearTimeout(this.#attemptTimer);
     this.listener.link(link);
-    this.#watch(SILENCE);
+    this.#watch(MAX_SILENCE);
   }
 
-  /** Silence for longer than this, and the figures are asked for apart. @param {number} silence */
+  /** Falls back to polling after this silence. @param {number} silence */
   #watch(silence) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#fallBack(), silence);
@@ -170,35 +173,36 @@ export class Live {
   }
 
   async #poll() {
-    const asking = new AbortController();
-    this.#asking = asking;
+    const controller = new AbortController();
+    this.#request = controller;
     this.#polls += 1;
-    const whole = this.#polls % POLLS === 0;
-    const reply = await ask(figures(this.address, "answer"), { signal: asking.signal, tag: whole ? null : this.#tag });
-    if (asking.signal.aborted) return;
+    // With each attempt to open a stream, the answer is requested without its tag: a 304 has no instants.
+    const attempt = this.#polls % POLLS_PER_ATTEMPT === 0;
+    const reply = await ask(figures(this.address, "answer"), { signal: controller.signal, tag: attempt ? null : this.#tag });
+    if (controller.signal.aborted) return;
     if (reply.ok) {
       this.#failures = 0;
       this.#tag = reply.tag;
       this.listener.link("polling");
       if (reply.value) this.listener.answer(reply.value);
       else this.listener.beat(null);
-      if (whole) this.#try();
-      this.#timer = setTimeout(() => this.#poll(), POLL);
-    } else if (mayPass(reply.problem)) {
+      if (attempt) this.#attempt();
+      this.#timer = setTimeout(() => this.#poll(), POLL_INTERVAL);
+    } else if (isTransient(reply.problem)) {
       this.#failures += 1;
       this.listener.link("reconnecting");
       this.listener.problem(reply.problem);
-      const asked = Math.min(LONGEST_REST, (reply.problem.retryAfter ?? 1) * 1000);
-      const wait = Math.max(asked, Math.min(LONGEST_WAIT, 500 * 2 ** this.#failures));
-      // Not all pages at the same moment, and none before the server said.
+      const retryAfter = Math.min(MAX_RETRY_AFTER, (reply.problem.retryAfter ?? 1) * 1000);
+      const wait = Math.max(retryAfter, Math.min(MAX_BACKOFF, 500 * 2 ** this.#failures));
+      // With jitter, so that not all pages retry at once, and not before `Retry-After`.
       this.#timer = setTimeout(() => this.#open(), wait * (1 + Math.random() / 4));
     } else {
-      this.#give(reply.problem);
+      this.#end(reply.problem);
     }
   }
 
-  /** Nothing more comes. @param {Problem} problem */
-  #give(problem) {
+  /** Stops after a problem that no retry can solve. @param {Problem} problem */
+  #end(problem) {
     this.#stop();
     this.listener.link("over");
     this.listener.problem(problem);

@@ -1,4 +1,4 @@
-// The page: looks at the address, shows what it names, and again whenever it changes.
+// The entry module: shows the page of the address, and again whenever the address changes.
 
 import * as address from "./address.js";
 import { h } from "./dom.js";
@@ -10,45 +10,45 @@ import * as theme from "./theme.js";
 import { speak, t } from "./words.js";
 
 /** @type {(() => void)[]} */
-let closing = [];
-const place = h("div", { id: "app" });
+let closers = [];
+const root = h("div", { id: "app" });
 
-/** The path that is shown. */
-let shown = "";
-/** How far down each address was left. @type {Map<string, number>} */
-const depths = new Map();
+/** The path of the page that is shown. */
+let path = "";
+/** The scroll position at which each address was left. @type {Map<string, number>} */
+const scrollPositions = new Map();
 let href = location.href;
 
-/** @param {boolean} returned whether the viewer was here before */
+/** @param {boolean} returned whether the browser's "back" or "forward" led here */
 function show(returned) {
-  depths.set(href, scrollY);
+  scrollPositions.set(href, scrollY);
   href = location.href;
   const now = address.read();
-  const moved = shown !== "" && shown !== location.pathname;
-  // Who pressed a button that made the page anew finds it pressed, and still in hand.
-  const held = moved ? undefined : /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.value;
-  for (const close of closing) close();
+  const moved = path !== "" && path !== location.pathname;
+  // A button may have changed the address and so replaced the page: its new copy gets the focus.
+  const focused = moved ? undefined : /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.value;
+  for (const close of closers) close();
   speak(now.lang);
   const top = header(now);
-  const titled = (/** @type {string} */ title) => {
+  const setTitle = (/** @type {string} */ title) => {
     document.title = title ? `${title} · ${t("app.name")}` : t("app.name");
   };
-  const page = now.view === "campaigns" ? campaigns(now) : scope(now, titled);
-  titled(page.title);
-  closing = [top.close, page.close];
-  place.replaceChildren(top.element, page.element);
-  if (held) /** @type {HTMLElement | null} */ (place.querySelector(`[data-value="${CSS.escape(held)}"]`))?.focus();
+  const page = now.view === "campaigns" ? campaigns(now) : scope(now, setTitle);
+  setTitle(page.title);
+  closers = [top.close, page.close];
+  root.replaceChildren(top.element, page.element);
+  if (focused) /** @type {HTMLElement | null} */ (root.querySelector(`[data-value="${CSS.escape(focused)}"]`))?.focus();
   if (moved) {
     page.element.focus({ preventScroll: true });
-    scrollTo(0, returned ? (depths.get(href) ?? 0) : 0);
+    scrollTo(0, returned ? (scrollPositions.get(href) ?? 0) : 0);
   }
-  shown = location.pathname;
+  path = location.pathname;
 }
 
-// The address moves under the page; where its sign is does not.
-for (const sign of document.querySelectorAll('link[rel="icon"]')) sign.setAttribute("href", /** @type {HTMLLinkElement} */ (sign).href);
+// The icon's link is made absolute: a relative one would be resolved against each new address.
+for (const icon of document.querySelectorAll('link[rel="icon"]')) icon.setAttribute("href", /** @type {HTMLLinkElement} */ (icon).href);
 theme.start();
-document.body.append(place);
+document.body.append(root);
 hint.mount();
 address.watch(show);
 show(false);

@@ -1,4 +1,4 @@
-// Why figures are missing, and what a reader should know of those that are there, in the page's words.
+// Texts of missing figures and of warnings.
 
 import * as format from "./format.js";
 import { WIDGETS } from "./widgets/registry.js";
@@ -9,8 +9,8 @@ import { known, lang, t } from "./words.js";
 /** @typedef {import("./types.js").WidgetName} WidgetName */
 /** @typedef {import("./types.js").Answer} Answer */
 
-/** So many figures of one reason are named. */
-const NAMED = 4;
+/** The most figures that are named for one reason; the others are counted. */
+const MAX_NAMED = 4;
 
 /** @param {{reason: string, detail: string | null}} missing */
 export function reason({ reason, detail }) {
@@ -24,7 +24,7 @@ export function reason({ reason, detail }) {
 /** @type {WeakMap<MissingFigure[], Map<string, MissingFigure>>} */
 const byField = new WeakMap();
 
-/** What is missing at a path. There may be thousands: each list is looked through once. @param {MissingFigure[]} missing @param {string} field */
+/** The missing figure of a path, if any. There may be thousands, so each list is indexed once. @param {MissingFigure[]} missing @param {string} field */
 export function of(missing, field) {
   let fields = byField.get(missing);
   if (!fields) {
@@ -48,8 +48,8 @@ export function reasons(widget, missing, answer) {
     else groups.set(key, [one]);
   }
   return [...groups.values()].map((group) => {
-    const named = group.slice(0, NAMED).map((one) => figure(widget, one.field, answer)).join(", ");
-    const figures = group.length > NAMED ? `${named} ${t("figure.more", { count: group.length - NAMED })}` : named;
+    const names = group.slice(0, MAX_NAMED).map((one) => figure(widget, one.field, answer)).join(", ");
+    const figures = group.length > MAX_NAMED ? `${names} ${t("figure.more", { count: group.length - MAX_NAMED })}` : names;
     const [first] = group;
     const source = first?.source;
     const values = { figures, reason: first ? reason(first) : "", source: source ?? "" };
@@ -70,7 +70,7 @@ export function warning(widget, { code, field, data = {} }, answer) {
 }
 
 /**
- * A figure by its path inside a widget, as the page names it.
+ * The name of a figure on the page, by its path inside a widget.
  * @param {WidgetName} widget @param {string} field @param {Answer} answer
  * @returns {string}
  */
@@ -82,8 +82,8 @@ export function figure(widget, field, answer) {
   }
   const step = field.match(/^steps\[(\d+)\]\.(previous\.)?(\w+)$/);
   if (step) {
-    const found = answer.data.funnel?.steps[Number(step[1])];
-    const owner = found ? (lang() === "ko" ? found.name : found.nameEn) : t("funnel.step");
+    const data = answer.data.funnel?.steps[Number(step[1])];
+    const owner = data ? (lang() === "ko" ? data.name : data.nameEn) : t("funnel.step");
     const name = step[3] === "value" ? owner : t("figure.of", { owner, figure: word(`funnel.${step[3]}`) });
     return step[2] ? t("figure.previous", { figure: name }) : name;
   }

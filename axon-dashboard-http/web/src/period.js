@@ -1,4 +1,4 @@
-// Over which time: today, the last days, or days of one's own.
+// The choice of the period: today, the last 7 or 30 days, or a custom range.
 
 import { go, PERIODS } from "./address.js";
 import { choose, days, MAX_DAYS, plus } from "./calendar.js";
@@ -10,9 +10,9 @@ import { t } from "./words.js";
 /** @typedef {import("./address.js").Address} Address */
 /** @typedef {import("./types.js").Answer} Answer */
 
-/** Buttons of which one is pressed. @template {string} T @param {string} label @param {readonly T[]} names @param {(name: T) => (string | Node)[]} text @param {(name: T) => void} chosen */
-export function choice(label, names, text, chosen) {
-  const buttons = names.map((name) => h("button", { type: "button", "data-value": name, on: { click: () => chosen(name) } }, ...text(name)));
+/** A group of buttons, one of which is pressed. @template {string} T @param {string} label @param {readonly T[]} names @param {(name: T) => (string | Node)[]} text @param {(name: T) => void} onChoose */
+export function choice(label, names, text, onChoose) {
+  const buttons = names.map((name) => h("button", { type: "button", "data-value": name, on: { click: () => onChoose(name) } }, ...text(name)));
   return {
     element: h("div", { class: "choice", role: "group", "aria-label": label }, ...buttons),
     /** @param {string} name */
@@ -34,10 +34,11 @@ export function period(address) {
         return;
       }
       const today = format.today(clock.now(), zone || undefined);
-      const whole = from && to && days(from, to) <= MAX_DAYS;
+      // A range that is too long is replaced by the last 7 days.
+      const valid = from && to && days(from, to) <= MAX_DAYS;
       close = choose({
-        today, zone, from: whole ? from : plus(today, -6), to: whole ? to : today,
-        chosen: (startDate, endDate) => go({ ...address, period: "custom", startDate, endDate }),
+        today, zone, from: valid ? from : plus(today, -6), to: valid ? to : today,
+        onChoose: (startDate, endDate) => go({ ...address, period: "custom", startDate, endDate }),
       });
     });
   buttons.press(address.period);
@@ -45,11 +46,11 @@ export function period(address) {
     element: h("div", { class: "period" }, buttons.element, range),
     close: () => close(),
     /** @param {Answer} answer */
-    update({ range: { startDate, endDate, zone: named, previous } }) {
-      [zone, from, to] = [named, startDate, endDate];
+    update({ range: { startDate, endDate, zone: businessZone, previous } }) {
+      [zone, from, to] = [businessZone, startDate, endDate];
       const dates = startDate === endDate ? format.day(startDate) : t("dates.range", { from: format.day(startDate), to: format.day(endDate) });
-      const compared = previous && t("period.compared", { from: format.minute(previous.from, zone), to: format.minute(previous.to, zone) });
-      write(range, [dates, t("period.zone", { zone }), compared].filter(Boolean).join(" · "));
+      const comparison = previous && t("period.compared", { from: format.minute(previous.from, zone), to: format.minute(previous.to, zone) });
+      write(range, [dates, t("period.zone", { zone }), comparison].filter(Boolean).join(" · "));
     },
   };
 }

@@ -1,4 +1,4 @@
-// Tables that are kept and written into, and that can be sorted.
+// Tables that are updated in place, and that can be sorted.
 
 import { fill, h, mark } from "./dom.js";
 import { lang, t } from "./words.js";
@@ -7,12 +7,12 @@ import { lang, t } from "./words.js";
  * @typedef {object} Column
  * @property {string} key
  * @property {string} title
- * @property {boolean} [text] aligned as text; figures stand to the right
- * @property {Node | null} [extra] beside the title
+ * @property {boolean} [text] left-aligned as text; figures are right-aligned
+ * @property {Node | null} [extra] an element beside the title
  */
 
 /**
- * A table of fixed columns; rows are made once per key and then written into.
+ * A table with fixed columns. A row is created once per key, and its cells are then updated.
  * @template Row
  */
 export class Table {
@@ -27,11 +27,11 @@ export class Table {
 
   /**
    * @param {object} options
-   * @param {string} options.caption read out, not seen
+   * @param {string} options.caption for screen readers only
    * @param {Column[]} options.columns
    * @param {(row: Row) => string} options.key
    * @param {(cells: HTMLTableCellElement[], row: Row) => void} options.write
-   * @param {(row: Row, column: string) => string | number | null} [options.sort] what a row is sorted by; makes the heads buttons
+   * @param {(row: Row, column: string) => string | number | null} [options.sort] the value that a row is sorted by; with it, the column heads are buttons
    */
   constructor(options) {
     this.options = options;
@@ -66,14 +66,14 @@ export class Table {
     this.update(this.#shown);
   }
 
-  /** The rows in the order that is shown. */
+  /** The rows in the order of the table. */
   rows() {
     const { sort } = this.options;
     const order = this.#order;
     if (!sort || !order) return this.#shown;
     return [...this.#shown].sort((left, right) => {
       const [a, b] = [sort(left, order.column), sort(right, order.column)];
-      // What is missing comes last, whichever way.
+      // Missing values come last in both directions.
       if (a === null || b === null) return Number(a === null) - Number(b === null);
       const less = typeof a === "string" || typeof b === "string" ? String(a).localeCompare(String(b), lang()) : a - b;
       return order.down ? -less : less;
@@ -82,7 +82,7 @@ export class Table {
 
   /** @param {Row[]} rows */
   update(rows) {
-    const held = /** @type {HTMLElement | null} */ (document.activeElement);
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement);
     this.#shown = rows;
     this.#placeholder?.remove();
     const keys = new Set(rows.map(this.options.key));
@@ -94,22 +94,22 @@ export class Table {
     }
     this.rows().forEach((row, index) => {
       const key = this.options.key(row);
-      let made = this.#rows.get(key);
-      if (!made) {
+      let entry = this.#rows.get(key);
+      if (!entry) {
         const cells = this.options.columns.map((column, at) =>
           at === 0 ? h("th", { scope: "row", class: "text" }) : h("td", { class: column.text ? "text" : "number", "data-column": column.key }));
-        made = { element: h("tr", { "data-row": key }, ...cells), cells };
-        this.#rows.set(key, made);
+        entry = { element: h("tr", { "data-row": key }, ...cells), cells };
+        this.#rows.set(key, entry);
       }
-      this.options.write(made.cells, row);
-      const there = this.body.children[index];
-      if (there !== made.element) this.body.insertBefore(made.element, there ?? null);
+      this.options.write(entry.cells, row);
+      const current = this.body.children[index];
+      if (current !== entry.element) this.body.insertBefore(entry.element, current ?? null);
     });
-    // A row that is moved loses the focus.
-    if (held && held !== document.activeElement && this.body.contains(held)) held.focus({ preventScroll: true });
+    // An element loses the focus when its row is moved.
+    if (focused && focused !== document.activeElement && this.body.contains(focused)) focused.focus({ preventScroll: true });
   }
 
-  /** @param {string} text shown instead of rows */
+  /** Removes all rows. @param {string} text shown instead of rows */
   empty(text) {
     this.#rows.clear();
     this.#shown = [];

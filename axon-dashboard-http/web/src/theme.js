@@ -1,14 +1,14 @@
-// Light or dark: as the system says, until the viewer chooses. Colours of charts come from the style sheet.
+// The theme, light or dark: the system's until the viewer chooses one. Charts take their colours from the style sheet.
 
 const KEY = "axon-theme";
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** Where nothing can be stored a choice holds as long as the page. @type {string | null} */
+/** The choice while the page is open, in case the browser stores nothing. @type {string | null} */
 let choice = null;
 
-function chosen() {
+function storedChoice() {
   try {
     return localStorage.getItem(KEY) ?? choice;
   } catch {
@@ -17,7 +17,7 @@ function chosen() {
 }
 
 export function isDark() {
-  const name = chosen();
+  const name = storedChoice();
   return name ? name === "dark" : dark.matches;
 }
 
@@ -36,15 +36,15 @@ export function toggle() {
   try {
     localStorage.setItem(KEY, choice);
   } catch {
-    // It is not remembered.
+    // The browser stores nothing: the choice holds while the page is open.
   }
   apply();
 }
 
-/** @param {() => void} changed @returns {() => void} the way to stop listening */
-export function watch(changed) {
-  window.addEventListener("axon:theme", changed);
-  return () => window.removeEventListener("axon:theme", changed);
+/** Calls back when the theme changes. @param {() => void} onChange @returns {() => void} stops the calls */
+export function watch(onChange) {
+  window.addEventListener("axon:theme", onChange);
+  return () => window.removeEventListener("axon:theme", onChange);
 }
 
 /** A colour of the style sheet. @param {string} name */

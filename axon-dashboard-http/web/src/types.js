@@ -1,4 +1,4 @@
-// The shapes that go over the wire, as the server's OpenAPI document has them. Nothing here runs.
+// The types of the server's answers, as in its OpenAPI document. Types only, no code.
 
 /** @typedef {"not_started" | "running" | "ended"} Phase */
 /** @typedef {"fresh" | "stale" | "partial" | "unavailable"} Status */

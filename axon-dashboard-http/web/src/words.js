@@ -1,4 +1,4 @@
-// The page's own words. A key that has none is shown as it is, and a test finds it.
+// The page's texts in both languages. A key without a text is shown itself; a test fails for it.
 
 import en from "./i18n/en.js";
 import ko from "./i18n/ko.js";
@@ -15,14 +15,14 @@ export function lang() {
   return language;
 }
 
-/** @param {"ko" | "en"} chosen */
-export function speak(chosen) {
-  language = chosen;
-  document.documentElement.lang = chosen;
+/** Sets the page's language. @param {"ko" | "en"} name */
+export function speak(name) {
+  language = name;
+  document.documentElement.lang = name;
 }
 
 /**
- * A sentence, `{name}` in it replaced.
+ * The text of a key, with each `{name}` replaced by its value.
  * @param {Key} key
  * @param {Record<string, string | number>} [values]
  */
@@ -31,12 +31,12 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
-/** Whether there are words for a code that came over the wire. @param {string} key @returns {key is Key} */
+/** Whether there is a text for a key, which may contain a code of the server. @param {string} key @returns {key is Key} */
 export function known(key) {
   return Object.hasOwn(LANGUAGES[language], key);
 }
 
-/** The one of two texts that is in the page's language. @param {string} korean @param {string} english */
+/** The text in the page's language. @param {string} korean @param {string} english */
 export function either(korean, english) {
   return language === "ko" ? korean : english;
 }

@@ -1,8 +1,8 @@
-// The campaigns: how each stands, when, with which activities and limits. Read again every half minute, as the server
-// reads its catalog.
+// The list of campaigns: phase, dates, activities and limits. It is loaded every half minute, as often as the server loads its
+// catalog.
 
 import { follow, link } from "../address.js";
-import { ask, mayPass } from "../api.js";
+import { ask, isTransient } from "../api.js";
 import * as clock from "../clock.js";
 import * as csv from "../csv.js";
 import { fill, h, icon, ICONS } from "../dom.js";
@@ -15,12 +15,13 @@ import { sentence, trouble } from "./trouble.js";
 /** @typedef {import("../types.js").CampaignList} CampaignList */
 /** @typedef {import("../types.js").ListedCampaign} Campaign */
 
-const AGAIN = 30_000;
-const SOON = 3_000;
-/** The latest list, so that who comes back finds it at once. @type {CampaignList | undefined} */
+/** Milliseconds from one load to the next, and after a failure at least. */
+const REFRESH_INTERVAL = 30_000;
+const RETRY_INTERVAL = 3_000;
+/** The latest list, cached for a viewer who comes back. @type {CampaignList | undefined} */
 let list;
-/** When it was read, by the clock that is at hand. */
-let readAt = 0;
+/** When the list was loaded, by the server's clock or, while that is unknown, the viewer's. */
+let loadedAt = 0;
 const PHASES = /** @type {const} */ (["all", "running", "not_started", "ended"]);
 
 /** @param {Address} address */
@@ -29,13 +30,14 @@ export function campaigns(address) {
   let phase = "all";
   /** @type {ReturnType<typeof setTimeout>} */
   let timer;
+  /** The content that is shown, to skip updates that change nothing. */
   let shown = "";
-  /** Cards by what they say. @type {Map<string, HTMLElement>} */
+  /** Cards by their content. @type {Map<string, HTMLElement>} */
   let cards = new Map();
-  const asking = new AbortController();
+  const controller = new AbortController();
   const lead = h("p", { class: "quiet" });
   const stale = h("div", { class: "note warn", role: "status", hidden: true });
-  const place = h("div", { class: "campaigns loading", "aria-busy": "true" }, ...Array.from({ length: 3 }, () => h("div", { class: "campaign skeleton" })));
+  const container = h("div", { class: "campaigns loading", "aria-busy": "true" }, ...Array.from({ length: 3 }, () => h("div", { class: "campaign skeleton" })));
   const filter = choice(t("campaigns.filter"), PHASES, (name) => [name === "all" ? t("campaigns.all") : t(`phase.${name}`)], (name) => {
     phase = name;
     filter.press(phase);
@@ -44,41 +46,41 @@ export function campaigns(address) {
   filter.press(phase);
   const saver = h("button", {
     type: "button", class: "tool", title: t("frame.csv"), "aria-label": t("frame.csv.of", { table: t("campaigns.title") }),
-    on: { click: () => csv.save("axon-campaigns", rows(chosen())) },
+    on: { click: () => csv.save("axon-campaigns", rows(ofPhase())) },
   }, icon(ICONS.save));
-  const chosen = () => (list?.campaigns ?? []).filter((campaign) => phase === "all" || campaign.phase === phase);
+  const ofPhase = () => (list?.campaigns ?? []).filter((campaign) => phase === "all" || campaign.phase === phase);
   const element = h("main", { id: "main", tabindex: "-1" },
-    h("div", { class: "title" }, h("h1", {}, t("campaigns.title")), lead, h("span", { class: "spacer" }), filter.element, saver), stale, place);
+    h("div", { class: "title" }, h("h1", {}, t("campaigns.title")), lead, h("span", { class: "spacer" }), filter.element, saver), stale, container);
 
   async function load() {
     clearTimeout(timer);
-    const reply = await ask("api/v1/dashboard/campaigns", { signal: asking.signal });
-    if (asking.signal.aborted) return;
+    const reply = await ask("api/v1/dashboard/campaigns", { signal: controller.signal });
+    if (controller.signal.aborted) return;
     stale.hidden = reply.ok || !list;
     if (reply.ok) {
       list = reply.value;
-      readAt = clock.now();
+      loadedAt = clock.now();
       show();
-      timer = setTimeout(load, AGAIN);
+      timer = setTimeout(load, REFRESH_INTERVAL);
       return;
     }
     const why = sentence(reply.problem, address);
     if (list) {
-      const text = t("campaigns.stale", { ago: format.ago(clock.now() - readAt), why });
+      const text = t("campaigns.stale", { ago: format.ago(clock.now() - loadedAt), why });
       fill(stale, text, " ", h("button", { type: "button", class: "button small", on: { click: load } }, t("frame.retry")));
     } else if (shown !== why) {
       shown = why;
       ready();
-      fill(place, trouble(reply.problem, address, load));
+      fill(container, trouble(reply.problem, address, load));
     }
-    // Not all pages at the same moment, and none before the server said.
-    const wait = Math.max(SOON, (reply.problem.retryAfter ?? 0) * 1000) * (1 + Math.random() / 4);
-    if (mayPass(reply.problem)) timer = setTimeout(load, wait);
+    // With jitter, so that not all pages retry at once, and not before `Retry-After`.
+    const wait = Math.max(RETRY_INTERVAL, (reply.problem.retryAfter ?? 0) * 1000) * (1 + Math.random() / 4);
+    if (isTransient(reply.problem)) timer = setTimeout(load, wait);
   }
 
   function ready() {
-    place.classList.remove("loading");
-    place.removeAttribute("aria-busy");
+    container.classList.remove("loading");
+    container.removeAttribute("aria-busy");
   }
 
   function show() {
@@ -89,23 +91,23 @@ export function campaigns(address) {
     ready();
     const { zone } = list;
     lead.textContent = t("campaigns.lead", { zone });
-    const campaigns = chosen();
-    if (campaigns.length === 0) fill(place, h("p", { class: "quiet empty" }, t(list.campaigns.length ? "campaigns.none" : "campaigns.empty")));
-    else keep(campaigns, zone);
+    const campaigns = ofPhase();
+    if (campaigns.length === 0) fill(container, h("p", { class: "quiet empty" }, t(list.campaigns.length ? "campaigns.none" : "campaigns.empty")));
+    else showCards(campaigns, zone);
   }
 
-  /** Cards that say the same stay: with the focus, and where they are scrolled to. @param {Campaign[]} campaigns @param {string} zone */
-  function keep(campaigns, zone) {
+  /** Reuses the cards whose content is unchanged, so that they keep focus and scroll position. @param {Campaign[]} campaigns @param {string} zone */
+  function showCards(campaigns, zone) {
     const before = cards;
     cards = new Map(campaigns.map((campaign) => {
-      const said = JSON.stringify([campaign, zone]);
-      return [said, before.get(said) ?? card(campaign, zone, address)];
+      const content = JSON.stringify([campaign, zone]);
+      return [content, before.get(content) ?? card(campaign, zone, address)];
     }));
-    const wanted = [...cards.values()];
-    const kept = new Set(wanted);
-    for (const child of [...place.children]) if (!kept.has(/** @type {HTMLElement} */ (child))) child.remove();
-    wanted.forEach((element, index) => {
-      if (place.children[index] !== element) place.insertBefore(element, place.children[index] ?? null);
+    const elements = [...cards.values()];
+    const current = new Set(elements);
+    for (const child of [...container.children]) if (!current.has(/** @type {HTMLElement} */ (child))) child.remove();
+    elements.forEach((element, index) => {
+      if (container.children[index] !== element) container.insertBefore(element, container.children[index] ?? null);
     });
   }
 
@@ -115,13 +117,13 @@ export function campaigns(address) {
     element,
     title: t("campaigns.title"),
     close() {
-      asking.abort();
+      controller.abort();
       clearTimeout(timer);
     },
   };
 }
 
-/** A line for each activity, and one for a campaign that has none. @param {Campaign[]} campaigns @returns {csv.Cell[][]} */
+/** The rows of the file: one for each activity, and one for a campaign without activities. @param {Campaign[]} campaigns @returns {csv.Cell[][]} */
 function rows(campaigns) {
   const columns = /** @type {import("../words.js").Key[]} */ (["phase", "campaigns.dates.start", "campaigns.dates.end"]);
   const of = (/** @type {string} */ owner) => [owner, ...columns.map((column) => t("figure.of", { owner, figure: t(column) }))];
@@ -142,18 +144,18 @@ const dates = ({ startAt, endAt }, zone) => [date(startAt, zone), ` ${t("dates.b
 
 /** @param {Campaign} campaign @param {string} zone @param {Address} address */
 function card(campaign, zone, address) {
-  const there = { ...address, view: /** @type {const} */ ("campaign"), id: String(campaign.campaignId) };
+  const target = { ...address, view: /** @type {const} */ ("campaign"), id: String(campaign.campaignId) };
   const rows = campaign.activities.map((activity) => {
-    const deeper = { ...address, view: /** @type {const} */ ("activity"), id: String(activity.activityId) };
+    const activityTarget = { ...address, view: /** @type {const} */ ("activity"), id: String(activity.activityId) };
     return h("tr", {},
-      h("th", { scope: "row", class: "text" }, h("a", { href: link(deeper), on: { click: follow(deeper) } }, h("bdi", { "data-name": true }, activity.name))),
+      h("th", { scope: "row", class: "text" }, h("a", { href: link(activityTarget), on: { click: follow(activityTarget) } }, h("bdi", { "data-name": true }, activity.name))),
       h("td", { class: "text" }, badge(activity.phase)),
       h("td", { class: "text" }, ...dates(activity, zone)),
       h("td", { class: "number", "data-label": activity.limitCount === null ? null : t("campaigns.limit") }, activity.limitCount === null ? t("campaigns.unlimited") : format.count(activity.limitCount)));
   });
   return h("article", { class: "campaign", "data-campaign": campaign.campaignId },
     h("header", {},
-      h("h2", {}, h("a", { href: link(there), on: { click: follow(there) } }, h("bdi", { "data-name": true }, campaign.name))),
+      h("h2", {}, h("a", { href: link(target), on: { click: follow(target) } }, h("bdi", { "data-name": true }, campaign.name))),
       badge(campaign.phase),
       h("p", { class: "quiet" }, ...dates(campaign, zone))),
     rows.length === 0

@@ -1,7 +1,8 @@
-// A campaign or an activity: its widgets over a period, live. Each widget stands alone; what came is handed to all.
+// The page of a campaign or an activity: its widgets over a period, live. Each answer is passed to all widgets; they are
+// independent of each other.
 
 import { follow, go, link, MODES } from "../address.js";
-import { voice } from "../announce.js";
+import { announcer } from "../announce.js";
 import { definitions as fetchDefinitions } from "../api.js";
 import * as clock from "../clock.js";
 import { fill, h, icon, ICONS, mark, write } from "../dom.js";
@@ -22,20 +23,20 @@ import { sentence, trouble } from "./trouble.js";
 /** @typedef {import("../types.js").Answer} Answer */
 /** @typedef {import("../types.js").Problem} Problem */
 /**
- * What a widget is given.
+ * The context that a widget is made with.
  * @typedef {object} Context
  * @property {Address} address
- * @property {Map<string, import("../types.js").Definition>} definitions filled once they are known
+ * @property {Map<string, import("../types.js").Definition>} definitions empty until they are loaded
  * @property {() => void} retry
  * @property {Node[]} tools
  */
 /** @typedef {{frame: import("../frame.js").Frame, update: (answer: Answer) => void, close?: () => void}} Widget */
 
-/** Answers that overtake one another are less than this apart, in milliseconds. */
-const SET_BACK = 5_000;
+/** By how much an answer may be older than one that arrived before it, in milliseconds. A larger difference means that the server's clock was set back. */
+const MAX_OVERTAKE = 5_000;
 
-/** @param {Address} address @param {(title: string) => void} titled */
-export function scope(address, titled) {
+/** @param {Address} address @param {(title: string) => void} setTitle */
+export function scope(address, setTitle) {
   /** @type {Map<string, import("../types.js").Definition>} */
   const definitions = new Map();
 
@@ -53,44 +54,45 @@ export function scope(address, titled) {
   const dates = h("p", { class: "quiet dates" });
   const periods = period(address);
   const status = connection(() => live.pause(status.toggle()), () => again());
-  /** Asks again at once; who had paused goes on. */
+  /** Reconnects at once; a paused page resumes. */
   const again = () => (status.paused() ? live.pause(status.toggle()) : live.retry());
   const note = h("p", { class: "note", hidden: true });
   const warnings = h("p", { class: "note warn", hidden: true });
   const problem = h("div", {});
-  const spoken = voice();
+  const announcements = announcer();
   const grid = h("div", { class: "grid" }, ...widgets.map(({ frame }) => frame.element));
   const heading = h("div", { class: "title" }, h("h1", {}, name), phase, h("span", { class: "spacer" }), status.element);
   const when = h("div", { class: "when" }, dates, note);
-  const element = h("main", { id: "main", tabindex: "-1" }, path, heading, when, periods.element, warnings, problem, grid, spoken.element);
-  /** @param {boolean} shown */
-  const figures = (shown) => {
-    for (const part of [heading, when, grid]) part.hidden = !shown;
+  const element = h("main", { id: "main", tabindex: "-1" }, path, heading, when, periods.element, warnings, problem, grid, announcements.element);
+  /** @param {boolean} visible */
+  const showFigures = (visible) => {
+    for (const part of [heading, when, grid]) part.hidden = !visible;
   };
 
   /** @type {Answer | undefined} */
   let latest;
-  let wrong = "";
+  /** The text of the problem that is shown. */
+  let problemText = "";
   const live = new Live(address, {
     answer(answer) {
       const first = !latest;
-      if (latest && overtaken(answer, latest)) return;
+      if (latest && isOvertaken(answer, latest)) return;
       latest = answer;
-      wrong = "";
+      problemText = "";
       clock.set(answer.timestamp);
       fill(problem);
-      figures(true);
+      showFigures(true);
       periods.element.hidden = false;
       if (first) trail(path, answer, address);
       write(name, answer.scope.name);
-      titled(answer.scope.name);
+      setTitle(answer.scope.name);
       phase.hidden = false;
       mark(phase, "data-phase", answer.phase);
       write(phase, t(`phase.${answer.phase}`));
       showDates(answer, dates, note);
-      const told = answer.warnings.map((one) => notes.warning("overview", one, answer));
-      warnings.hidden = told.length === 0;
-      write(warnings, told.join(" · "));
+      const texts = answer.warnings.map((one) => notes.warning("overview", one, answer));
+      warnings.hidden = texts.length === 0;
+      write(warnings, texts.join(" · "));
       periods.update(answer);
       modes.press(answer.mode);
       for (const widget of widgets) widget.update(answer);
@@ -103,32 +105,32 @@ export function scope(address, titled) {
       age();
     },
     link: (link) => status.show(link),
-    problem(found) {
-      // With figures on the page, these stay, and grow old visibly.
-      if (latest && found.code !== "not_found") {
-        status.why(sentence(found, address));
+    problem(reason) {
+      // Figures that are on the page stay, and their age is shown.
+      if (latest && reason.code !== "not_found") {
+        status.why(sentence(reason, address));
         return;
       }
-      // Said once, however often it is tried.
-      if (wrong === sentence(found, address)) return;
-      wrong = sentence(found, address);
-      figures(false);
-      // Other days may be chosen where these are what is wrong.
-      periods.element.hidden = found.code !== "invalid_request" || found.fields.some((field) => /Id$/.test(field)) || found.fields.length === 0;
-      fill(problem, trouble(found, address, again, "h1"));
-      titled(t("problem.title"));
+      // Not replaced by each retry, so that screen readers announce it once.
+      if (problemText === sentence(reason, address)) return;
+      problemText = sentence(reason, address);
+      showFigures(false);
+      // If the dates are invalid, others can be chosen.
+      periods.element.hidden = reason.code !== "invalid_request" || reason.fields.some((field) => /Id$/.test(field)) || reason.fields.length === 0;
+      fill(problem, trouble(reason, address, again, "h1"));
+      setTitle(t("problem.title"));
     },
   });
-  // After the figures, which matter more on a slow line.
-  fetchDefinitions().then((found) => found.forEach((definition, key) => definitions.set(key, definition)));
+  // After the figures, which come first on a slow line.
+  fetchDefinitions().then((loaded) => loaded.forEach((definition, key) => definitions.set(key, definition)));
 
   function age() {
     for (const { frame } of widgets) frame.age();
-    const known = widgets.map(({ frame }) => frame.asOf).filter((asOf) => asOf !== null && asOf !== undefined);
-    const oldest = known.sort()[0];
+    const instants = widgets.map(({ frame }) => frame.asOf).filter((asOf) => asOf !== null && asOf !== undefined);
+    const oldest = instants.sort()[0];
     if (oldest && latest) status.asOf(t("live.asOf", { time: format.since(oldest, clock.now(), latest.range.zone) }));
   }
-  const ticking = setInterval(age, 1000);
+  const ageTimer = setInterval(age, 1000);
 
   /** @param {Answer} answer */
   function announce({ data: { overview }, widgets: { overview: state }, range }) {
@@ -136,7 +138,7 @@ export function scope(address, titled) {
     const { asOf } = state;
     const figures = { visits: overview.totalVisits, participants: overview.totalParticipants, approved: overview.approvedCount, purchases: overview.purchaseCount };
     const values = Object.fromEntries(Object.entries(figures).map(([key, value]) => [key, format.count(value)]));
-    spoken.say(JSON.stringify(figures), () => t("live.summary", { ...values, time: format.since(asOf, clock.now(), range.zone) }));
+    announcements.say(JSON.stringify(figures), () => t("live.summary", { ...values, time: format.since(asOf, clock.now(), range.zone) }));
   }
 
   return {
@@ -144,39 +146,39 @@ export function scope(address, titled) {
     title: "",
     close() {
       live.close();
-      clearInterval(ticking);
+      clearInterval(ageTimer);
       periods.close();
-      spoken.close();
+      announcements.close();
       for (const widget of widgets) widget.close?.();
     },
   };
 }
 
-/** Two ways may lead here, and the slower one comes late. A clock that was set back is none. @param {Answer} answer @param {Answer} latest */
-function overtaken(answer, latest) {
+/** Whether an answer is older than the latest one: a poll may end after a newer event of the stream. @param {Answer} answer @param {Answer} latest */
+function isOvertaken(answer, latest) {
   const by = Date.parse(latest.timestamp) - Date.parse(answer.timestamp);
-  return by > 0 && by < SET_BACK;
+  return by > 0 && by < MAX_OVERTAKE;
 }
 
-/** How the connection is, since when the data is, and the way to pause, or to begin anew. @param {() => void} toggled @param {() => void} again */
-function connection(toggled, again) {
+/** The state of the connection, the instant of the figures, and a button to pause, resume or reconnect. @param {() => void} onToggle @param {() => void} again */
+function connection(onToggle, again) {
   let paused = false;
   let over = false;
   const text = h("span", { role: "status" });
   const asOf = h("span", { class: "as-of" });
-  const button = h("button", { type: "button", class: "button small pause", on: { click: () => (over ? again() : toggled()) } });
+  const button = h("button", { type: "button", class: "button small pause", on: { click: () => (over ? again() : onToggle()) } });
   const element = h("div", { class: "connection", "data-link": "connecting" }, h("span", { class: "dot", "aria-hidden": "true" }), text, asOf, button);
-  const buttons = () => {
+  const showButton = () => {
     if (over) fill(button, t("frame.retry"));
     else fill(button, icon(paused ? ICONS.play : ICONS.pause), t(paused ? "live.resume" : "live.pause"));
   };
-  buttons();
+  showButton();
   return {
     element,
     paused: () => paused,
     toggle() {
       paused = !paused;
-      buttons();
+      showButton();
       return paused;
     },
     /** @param {import("../live.js").Link} link */
@@ -185,7 +187,7 @@ function connection(toggled, again) {
       element.title = "";
       if (over !== (link === "over")) {
         over = link === "over";
-        buttons();
+        showButton();
       }
       const key = `live.${link}`;
       write(text, known(key) ? t(key) : "");
@@ -195,14 +197,14 @@ function connection(toggled, again) {
       element.title = sentence;
       write(text, sentence);
     },
-    /** @param {string} said */
-    asOf: (said) => write(asOf, said),
+    /** @param {string} text */
+    asOf: (text) => write(asOf, text),
   };
 }
 
-/** The way back up. @param {Element} path @param {Answer} answer @param {Address} address */
+/** The links to the pages above this one. @param {Element} path @param {Answer} answer @param {Address} address */
 function trail(path, answer, address) {
-  const up = (/** @type {Address} */ there, /** @type {Node | string} */ text) => h("a", { href: link(there), on: { click: follow(there) } }, text);
+  const up = (/** @type {Address} */ target, /** @type {Node | string} */ text) => h("a", { href: link(target), on: { click: follow(target) } }, text);
   const steps = [up({ ...address, view: "campaigns", id: "" }, t("campaigns.title"))];
   if (address.view === "activity") {
     steps.push(up({ ...address, view: "campaign", id: String(answer.campaignId) }, h("bdi", { "data-name": true }, answer.scope.campaignName ?? "")));
@@ -212,9 +214,9 @@ function trail(path, answer, address) {
 
 /** @param {Answer} answer @param {HTMLElement} dates @param {HTMLElement} note */
 function showDates({ scope: { startAt, endAt }, phase, range: { zone } }, dates, note) {
-  const say = (/** @type {string | null} */ instant) => (instant ? format.minute(instant, zone) : t("dates.open"));
-  write(dates, t("dates.range", { from: say(startAt), to: say(endAt) }));
+  const date = (/** @type {string | null} */ instant) => (instant ? format.minute(instant, zone) : t("dates.open"));
+  write(dates, t("dates.range", { from: date(startAt), to: date(endAt) }));
   note.hidden = phase === "running";
-  if (phase === "not_started") write(note, startAt ? t("phase.note.not_started", { date: say(startAt) }) : t("phase.note.not_started.open"));
-  if (phase === "ended") write(note, t("phase.note.ended", { date: say(endAt) }));
+  if (phase === "not_started") write(note, startAt ? t("phase.note.not_started", { date: date(startAt) }) : t("phase.note.not_started.open"));
+  if (phase === "ended") write(note, t("phase.note.ended", { date: date(endAt) }));
 }

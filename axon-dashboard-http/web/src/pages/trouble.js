@@ -1,4 +1,4 @@
-// Shown where there is nothing else to show: why, and what can be done.
+// The view of a problem, in place of a page without figures: the reason, a button to retry, and a link to the list.
 
 import { follow, link } from "../address.js";
 import { h, icon, ICONS } from "../dom.js";

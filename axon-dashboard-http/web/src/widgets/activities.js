@@ -1,4 +1,4 @@
-// The activities of a campaign beside each other, sortable, each a way into its own page.
+// The table of a campaign's activities: sortable, each with a link to its page.
 
 import { follow, link } from "../address.js";
 import { h, mark, write } from "../dom.js";
@@ -31,8 +31,8 @@ export function activities({ address, definitions, retry }) {
       if (!name || !phase) return;
       let anchor = /** @type {HTMLAnchorElement | null} */ (name.firstElementChild);
       if (!anchor) {
-        const there = { ...address, view: /** @type {const} */ ("activity"), id: String(row.activityId) };
-        anchor = h("a", { href: link(there), on: { click: follow(there) } }, h("bdi", { "data-name": true }));
+        const target = { ...address, view: /** @type {const} */ ("activity"), id: String(row.activityId) };
+        anchor = h("a", { href: link(target), on: { click: follow(target) } }, h("bdi", { "data-name": true }));
         name.append(anchor);
       }
       write(/** @type {Element} */ (anchor.firstElementChild), row.name);

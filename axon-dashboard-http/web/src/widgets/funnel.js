@@ -1,8 +1,8 @@
-// The funnel: each step with its count, its share of the step before and of the first, drawn and as a table.
+// The funnel: each step with its count and its shares of the step before and of the first step, as a chart and as a table.
 
 import { base, Picture } from "../chart.js";
 import { h, write } from "../dom.js";
-import { place, put } from "../figure.js";
+import { element, put } from "../figure.js";
 import * as format from "../format.js";
 import { Frame } from "../frame.js";
 import { definition } from "../hint.js";
@@ -69,8 +69,8 @@ export function funnel({ definitions, retry, tools }) {
       write(valueTitle, t(latest.mode === "count" ? "funnel.value.count" : "funnel.value.unique"));
       empty.hidden = !(steps.length > 0 && steps.every((step) => step.value === 0));
       table.update(steps);
-      const told = steps.map((step) => `${stepName(step)} ${format.count(step.value)} (${format.percent(step.rate)})`);
-      picture.update(steps, t("funnel.chart", { steps: told.join(", ") }));
+      const texts = steps.map((step) => `${stepName(step)} ${format.count(step.value)} (${format.percent(step.rate)})`);
+      picture.update(steps, t("funnel.chart", { steps: texts.join(", ") }));
       picture.element.classList.toggle("blank", !steps.some((step) => step.value));
     },
   };
@@ -80,7 +80,7 @@ export function funnel({ definitions, retry, tools }) {
 export function figureIn(cell, text, state, field) {
   let at = /** @type {HTMLElement | null} */ (cell.firstElementChild);
   if (!at) {
-    at = place(field);
+    at = element(field);
     cell.append(at);
   }
   put(at, text, state, field);
@@ -93,7 +93,7 @@ function describe(steps, colour) {
     data: {
       labels: steps.map(stepName),
       datasets: [{
-        // A step that is missing or empty has no width; the table says which.
+        // A missing step and an empty one both have no width; the table shows which it is.
         data: steps.map((step) => step.value ?? 0),
         backgroundColor: steps.map((step, index) => (step.value ? colour(`step-${index}`) : "transparent")),
         borderWidth: 0,

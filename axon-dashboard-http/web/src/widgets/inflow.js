@@ -1,4 +1,4 @@
-// Visits per hour of the last day. The hour in progress is hollow: it is not over, and nothing is guessed of its rest.
+// Visits per hour of the last day. The bar of the hour in progress is hollow: its count is not final, and is not extrapolated.
 
 import { base, Picture } from "../chart.js";
 import { h, write } from "../dom.js";
@@ -10,14 +10,14 @@ import { Table } from "../table.js";
 import { t } from "../words.js";
 
 /** @typedef {import("../types.js").Answer} Answer */
-/** @typedef {import("../types.js").InflowBucket & {hour: string}} Hour as it is called on the page */
+/** @typedef {import("../types.js").InflowBucket & {hour: string}} Hour a bucket with its label on the page */
 
 /** @param {import("../pages/scope.js").Context} context */
 export function inflow({ definitions, retry }) {
   /** @type {Hour[]} */
   let hours = [];
   const picture = new Picture("inflow", describe);
-  const lost = h("p", { class: "quiet empty", hidden: true });
+  const reasonText = h("p", { class: "quiet empty", hidden: true });
   const table = new Table({
     caption: t("inflow.title"),
     columns: [{ key: "hour", title: t("inflow.hour"), text: true }, { key: "visits", title: t("inflow.visits") }],
@@ -33,9 +33,9 @@ export function inflow({ definitions, retry }) {
     owns: (field) => field === "hourlyInflow", single: true,
     rows: () => [[t("inflow.hour"), t("inflow.visits")], ...hours.map(({ from, visits }) => [from, visits])],
   });
-  const whole = h("div", {}, h("p", { class: "quiet" }, t("inflow.lead"), definition(definitions, "realtime.hourlyInflow[].visits", t("inflow.title"))), picture.element,
+  const content = h("div", {}, h("p", { class: "quiet" }, t("inflow.lead"), definition(definitions, "realtime.hourlyInflow[].visits", t("inflow.title"))), picture.element,
     h("details", { class: "unfold" }, h("summary", {}, t("inflow.table")), table.element));
-  frame.body.append(lost, whole);
+  frame.body.append(reasonText, content);
 
   return {
     frame,
@@ -43,12 +43,12 @@ export function inflow({ definitions, retry }) {
     /** @param {Answer} answer */
     update(answer) {
       if (!frame.update(answer)) return;
-      const found = answer.data.realtime?.hourlyInflow ?? null;
+      const buckets = answer.data.realtime?.hourlyInflow ?? null;
       const missing = answer.widgets.realtime?.missing.find((one) => one.field === "hourlyInflow");
-      lost.hidden = found !== null;
-      whole.hidden = found === null;
-      write(lost, missing ? reason(missing) : "");
-      hours = (found ?? []).map((bucket) => ({ ...bucket, hour: format.hour(bucket.from, answer.range.zone) }));
+      reasonText.hidden = buckets !== null;
+      content.hidden = buckets === null;
+      write(reasonText, missing ? reason(missing) : "");
+      hours = (buckets ?? []).map((bucket) => ({ ...bucket, hour: format.hour(bucket.from, answer.range.zone) }));
       table.update(hours);
       const bars = hours.map(({ hour, visits }) => t("inflow.bar", { hour, visits: format.count(visits) }));
       picture.update(hours, t("inflow.chart", { hours: bars.join(", ") }));

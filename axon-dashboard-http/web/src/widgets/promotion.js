@@ -1,4 +1,4 @@
-// What the promotion sold, beside regular sales of the same time and what the weeks before would have led to expect.
+// Sales of the promotion, beside regular sales of the same time and the baseline, which is computed from the weeks before.
 
 import { base, Picture } from "../chart.js";
 import { h, mark, write } from "../dom.js";
@@ -18,11 +18,11 @@ import { figureIn } from "./funnel.js";
 const KINDS = ["promotion", "regular", "baseline"];
 /** @type {Measure[]} */
 const MEASURES = ["orders", "revenue"];
-/** What stands in a group of bars: figures of one unit beside each other. */
+/** The figures of each group of bars: all in one unit. */
 const GROUPS = { orders: /** @type {const} */ (["orders", "quantity", "buyers"]), revenue: /** @type {const} */ (["revenue"]) };
 const FIGURES = /** @type {const} */ (["orders", "quantity", "revenue", "buyers", "cancelled"]);
 /** @typedef {typeof FIGURES[number]} Figure */
-/** The server has no word for what is no figure: a mean of sales has no cancelled orders. */
+/** The baseline has no cancelled orders. The server does not list that as missing, so the page adds it. */
 const NO_FIGURE = { field: "baseline.cancelled", reason: "not_supported", detail: null, source: null, message: "" };
 
 /** @param {import("../pages/scope.js").Context} context */
@@ -131,7 +131,7 @@ function describe({ comparison, measure }, colour) {
           const value = raw(comparison, kind, figure);
           return value === null ? null : Number(value);
         }),
-        // Told apart by fill and border, too: the baseline is hollow.
+        // Distinguishable without colours: the baseline is hollow.
         backgroundColor: kind === "baseline" ? "transparent" : colour(kind),
         borderColor: colour(kind),
         borderWidth: kind === "baseline" ? 2 : 0,

@@ -1,7 +1,7 @@
-// What is true this second: stock with its thresholds, who takes part, who is there now.
+// The current state: stock with its thresholds, participants, active users.
 
 import { h, mark, write } from "../dom.js";
-import { place, put } from "../figure.js";
+import { element, put } from "../figure.js";
 import * as format from "../format.js";
 import { Frame } from "../frame.js";
 import { definition } from "../hint.js";
@@ -9,7 +9,7 @@ import { t } from "../words.js";
 
 /** @typedef {import("../types.js").Answer} Answer */
 
-/** Shares of the limit under which stock is said to run low. They colour a bar and are no figures. */
+/** Shares of the limit below which stock counts as low or middle. They only choose the bar's colour and word. */
 const LOW = 0.1;
 const MIDDLE = 0.5;
 
@@ -17,13 +17,13 @@ const MIDDLE = 0.5;
 export function realtime({ definitions, retry }) {
   /** @type {Answer["data"]["realtime"]} */
   let latest;
-  const stock = place("remainingStock");
+  const stock = element("remainingStock");
   const limit = h("span", { class: "of" });
   const level = h("span", { class: "level" });
   const bar = h("span", { class: "stock-fill" });
   const track = h("div", { class: "stock", role: "meter", "aria-label": t("realtime.remainingStock"), "aria-valuemin": "0" }, bar);
-  const participants = place("participantsTotal");
-  const active = place("activeUsers");
+  const participants = element("participantsTotal");
+  const active = element("activeUsers");
   const updated = h("p", { class: "quiet" });
   /** @param {import("../words.js").Key} key @param {string} figure @param {Node[]} children */
   const item = (key, figure, children) => h("div", { class: "fact" }, h("dt", {}, t(key), definition(definitions, `realtime.${figure}`, t(key))), h("dd", {}, ...children));

@@ -1,13 +1,13 @@
-// The widgets of an answer that the page asks for, one row each. A further one is a row here and a file beside this one, which
-// pages/scope.js puts in its place.
+// The widgets of an answer that the page asks for, one row each. A new widget is a row here, and a file in this folder that
+// pages/scope.js shows.
 
 /** @typedef {import("../types.js").WidgetName} WidgetName */
 
 /**
  * @typedef {object} Row
- * @property {string} words under which its figures are named (i18n)
+ * @property {string} words the prefix of the i18n keys of its figures
  * @property {("campaign" | "activity")[]} views the pages that ask for it
- * @property {boolean} live whether it is about this second, whatever the range
+ * @property {boolean} live whether its figures are current, independent of the range
  */
 
 /** @type {Record<WidgetName, Row>} */
@@ -19,7 +19,7 @@ export const WIDGETS = {
   activities: { words: "activities", views: ["campaign"], live: true },
 };
 
-/** The widgets that a page asks for, as the API takes them. @param {"campaign" | "activity"} view */
+/** The widgets that a page asks for, as the value of the query parameter. @param {"campaign" | "activity"} view */
 export function widgetsOf(view) {
   return Object.entries(WIDGETS).filter(([, row]) => row.views.includes(view)).map(([name]) => name).join(",");
 }

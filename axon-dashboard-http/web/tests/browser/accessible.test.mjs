@@ -1,4 +1,4 @@
-// For everybody: by keyboard, by ear, in both themes, on every width, and without movement for who wants none.
+// Accessibility: keyboard, screen readers, both themes, every width, and reduced motion.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -14,9 +14,9 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 const DESK = { viewport: { width: 1280, height: 900 } };
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 
-/** What axe finds wrong, in words. @param {Page} page @returns {Promise<string[]>} */
-async function wrongs(page) {
-  // The policy lets the page run no text; this runs beside it.
+/** The violations that axe finds, as text. @param {Page} page @returns {Promise<string[]>} */
+async function violationsOf(page) {
+  // Evaluated by the debugger, since the page's policy forbids inline scripts.
   if (!await page.evaluate(() => "axe" in window)) await page.evaluate(AXE);
   return page.evaluate(async (tags) => {
     const { violations } = await /** @type {any} */ (window).axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
@@ -24,24 +24,24 @@ async function wrongs(page) {
   }, RULES);
 }
 
-/** Has one widget fail, another one be old, and a third lose a figure. @param {Page} page */
+/** Makes one widget fail, another one stale, and a third one lack a figure. @param {Page} page */
 async function trouble(page) {
   await page.route("**/stream?**", (route) => route.fulfill({ status: 503, body: "" }));
   await page.route(/\/campaign\/123\?/, async (route) => {
     const real = await (await route.fetch()).json();
-    const lost = (/** @type {string} */ field) => ({ field, reason: "unavailable", detail: "no_answer", source: "redis", message: "" });
+    const missing = (/** @type {string} */ field) => ({ field, reason: "unavailable", detail: "no_answer", source: "redis", message: "" });
     delete real.data.realtime;
-    Object.assign(real.widgets.realtime, { status: "unavailable", asOf: null, ageMs: null, missing: ["remainingStock", "hourlyInflow"].map(lost) });
+    Object.assign(real.widgets.realtime, { status: "unavailable", asOf: null, ageMs: null, missing: ["remainingStock", "hourlyInflow"].map(missing) });
     Object.assign(real.widgets.funnel, { status: "stale", asOf: new Date(Date.parse(real.timestamp) - 180_000).toISOString() });
     real.data.overview.purchaseCount = null;
-    Object.assign(real.widgets.overview, { status: "partial", missing: [lost("purchaseCount")] });
+    Object.assign(real.widgets.overview, { status: "partial", missing: [missing("purchaseCount")] });
     real.warnings.push({ code: "dates_ignored", message: "" });
     await route.fulfill({ json: real });
   });
 }
 
-/** Every page and state that looks different. @type {[string, string, ((page: Page) => Promise<unknown>)?][]} */
-const PLACES = [
+/** Every page and state with a layout of its own. @type {[string, string, ((page: Page) => Promise<unknown>)?][]} */
+const VIEWS = [
   ["the list", ""],
   ["a campaign", "campaigns/123"],
   ["an activity that has ended, everything unfolded", "activities/796", async (page) => {
@@ -58,36 +58,36 @@ const PLACES = [
 ];
 
 for (const [where, lang, device] of /** @type {const} */ ([["a desk, in Korean", "ko", DESK], ["a phone, in English", "en", PHONE]])) {
-  scene(`on ${where}, no page and no state has anything that axe finds wrong, in either theme`, async ({ page, go }) => {
-    for (const [place, path, lead] of PLACES) {
+  scene(`on ${where}, axe finds no violation on any page in either theme`, async ({ page, go }) => {
+    for (const [view, path, prepare] of VIEWS) {
       await page.unrouteAll({ behavior: "ignoreErrors" });
       await go(`${path}${path.includes("?") ? "&" : "?"}lang=${lang}`);
-      await lead?.(page);
+      await prepare?.(page);
       for (const scheme of /** @type {const} */ (["light", "dark"])) {
         await page.emulateMedia({ colorScheme: scheme });
         await page.waitForSelector(`html[data-theme="${scheme}"]`);
-        assert.deepEqual(await wrongs(page), [], `${place}, ${scheme}`);
+        assert.deepEqual(await violationsOf(page), [], `${view}, ${scheme}`);
       }
     }
   }, { ...device, expected: FAILED_LOADS });
 }
 
-scene("in the other languages of desk and phone, a campaign has nothing wrong either", async ({ page, go }) => {
+scene("axe finds no violation in the other language of desk and phone", async ({ page, go }) => {
   await go("campaigns/123?lang=en");
-  assert.deepEqual(await wrongs(page), []);
+  assert.deepEqual(await violationsOf(page), []);
   await page.setViewportSize({ width: 360, height: 740 });
   await go("campaigns/123");
-  assert.deepEqual(await wrongs(page), []);
+  assert.deepEqual(await violationsOf(page), []);
 });
 
-scene("while figures are awaited nothing is wrong", async ({ page }) => {
+scene("axe finds no violation while figures load", async ({ page }) => {
   await page.route(/\/api\//, () => {});
   await page.goto(`${its.url}campaigns/123`);
   await page.waitForSelector(".frame.loading");
-  assert.deepEqual((await wrongs(page)).filter((one) => !one.startsWith("empty-heading")), []);
+  assert.deepEqual((await violationsOf(page)).filter((one) => !one.startsWith("empty-heading")), []);
 });
 
-scene("beside each chart stands a table with its figures, and the chart says them as a text", async ({ page, go }) => {
+scene("each chart has its figures as a text and in a table beside it", async ({ page, go }) => {
   await go("campaigns/123");
   const charts = await page.locator("canvas").evaluateAll((all) => all.map((canvas) => ({
     role: canvas.getAttribute("role"),
@@ -101,7 +101,7 @@ scene("beside each chart stands a table with its figures, and the chart says the
   for (const [hour = "", visits] of inflow?.rows ?? []) assert.ok(inflow?.label.includes(`${hour.slice(0, 5)} ${visits}`), inflow?.label);
 });
 
-/** What can be reached with Tab, by the page's own order. @param {Page} page */
+/** The controls that Tab reaches, in document order. @param {Page} page */
 const reachable = (page) => page.evaluate(() => [...document.querySelectorAll('a[href], button:enabled, summary, [tabindex="0"]')]
   .filter((one) => one.checkVisibility({ visibilityProperty: true }))
   .map((one, index) => {
@@ -109,26 +109,26 @@ const reachable = (page) => page.evaluate(() => [...document.querySelectorAll('a
     return `${one.tagName} ${one.getAttribute("aria-label") ?? one.textContent}`;
   }));
 
-scene("Tab reaches everything in the order it stands in, and shows where it is", async ({ page, go }) => {
+scene("Tab reaches every control in document order with a visible focus", async ({ page, go }) => {
   for (const path of ["campaigns/123", "", "campaigns/999"]) {
     await go(path);
     const all = await reachable(page);
     assert.ok(all.length > (path.includes("999") ? 5 : 20), all.join());
     await page.evaluate(() => /** @type {HTMLElement | null} */ (document.activeElement)?.blur());
-    for (const [index, what] of all.entries()) {
+    for (const [index, control] of all.entries()) {
       await page.keyboard.press("Tab");
-      const found = await page.evaluate(() => {
+      const state = await page.evaluate(() => {
         const at = /** @type {HTMLElement} */ (document.activeElement);
         const { outlineStyle, outlineWidth } = getComputedStyle(at);
         const { left, right, top, bottom } = at.getBoundingClientRect();
         return { stop: at.dataset.stop, outline: `${outlineWidth} ${outlineStyle}`, inside: right > 0 && bottom > 0 && left < innerWidth && top < innerHeight };
       });
-      assert.deepEqual(found, { stop: String(index), outline: "2px solid", inside: true }, what);
+      assert.deepEqual(state, { stop: String(index), outline: "2px solid", inside: true }, control);
     }
   }
 }, { expected: FAILED_LOADS });
 
-scene("figures are read out at most once in half a minute", async ({ page, ...scene }) => {
+scene("screen readers announce figures at most twice a minute", async ({ page, ...scene }) => {
   let visits = 1000;
   await page.route("**/stream?**", (route) => route.fulfill({ status: 503, body: "" }));
   await page.route(/\/campaign\/123\?/, async (route) => {
@@ -138,33 +138,33 @@ scene("figures are read out at most once in half a minute", async ({ page, ...sc
   });
   await standing({ page, ...scene }, "campaigns/123");
   await page.evaluate(() => {
-    const said = [{ at: performance.now(), text: document.querySelector('p.spoken[role="status"]')?.textContent }];
-    new MutationObserver(() => said.push({ at: performance.now(), text: document.querySelector('p.spoken[role="status"]')?.textContent }))
+    const announcements = [{ at: performance.now(), text: document.querySelector('p.spoken[role="status"]')?.textContent }];
+    new MutationObserver(() => announcements.push({ at: performance.now(), text: document.querySelector('p.spoken[role="status"]')?.textContent }))
       .observe(/** @type {Node} */ (document.querySelector('p.spoken[role="status"]')), { childList: true, characterData: true, subtree: true });
-    Object.assign(window, { said });
+    Object.assign(window, { announcements });
   });
   for (let second = 0; second < 70; second += 1) {
-    // By what the page shows, not by what was answered: an answer may be under way while the clock stands.
+    // Compared with the page and not with the answers: an answer may be on its way while the page's clock is paused.
     const before = Number((await page.textContent('[data-figure="totalVisits"]'))?.replace(/\D/g, ""));
     await page.clock.runFor(1_000);
     await page.waitForFunction((more) => Number(document.querySelector('[data-figure="totalVisits"]')?.textContent?.replace(/\D/g, "")) > more, before);
   }
   /** @type {{at: number, text: string}[]} */
-  const said = await page.evaluate(() => /** @type {any} */ (window).said);
-  assert.equal(said.length, 3, JSON.stringify(said));
-  said.forEach((one, index) => {
+  const announcements = await page.evaluate(() => /** @type {any} */ (window).announcements);
+  assert.equal(announcements.length, 3, JSON.stringify(announcements));
+  announcements.forEach((one, index) => {
     assert.match(one.text, /^방문 1,0\d\d, 참여 \d+, 승인 \d+, 구매 \d+\. 데이터 기준 \d\d:\d\d:\d\d\.$/);
-    // The first was said before anybody listened.
-    assert.ok(one.at - Number(said[index - 1]?.at ?? -Infinity) >= (index === 1 ? 30_000 - STOOD : 30_000), JSON.stringify(said));
+    // The first announcement was made before the observer started.
+    assert.ok(one.at - Number(announcements[index - 1]?.at ?? -Infinity) >= (index === 1 ? 30_000 - STOOD : 30_000), JSON.stringify(announcements));
   });
 }, { expected: FAILED_LOADS });
 
-scene("a problem is told at once to who does not see it", async ({ page, go }) => {
+scene("a problem is announced to screen readers at once", async ({ page, go }) => {
   await go("campaigns/999");
   assert.equal(await page.getAttribute("[data-problem]", "role"), "alert");
 }, { expected: FAILED_LOADS });
 
-scene("who wants no movement sees none, while loading and while figures change", async ({ page, go }) => {
+scene("with reduced motion nothing is animated", async ({ page, go }) => {
   /** @type {import("playwright-core").Route[]} */
   const held = [];
   let holding = true;
@@ -180,34 +180,34 @@ scene("who wants no movement sees none, while loading and while figures change",
     document.querySelector(".frame")?.classList.add("dim");
   });
   assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
-  // The same with movement has some: the test could find them.
+  // The same page without reduced motion has animations, so the test can detect them.
   await page.emulateMedia({ reducedMotion: "no-preference" });
   assert.ok(await page.evaluate(() => document.getAnimations().length) > 10);
   await go("campaigns/123");
 }, { reducedMotion: "reduce" });
 
-scene("nothing is wider than the window, from 320 pixels to a wall", async ({ page, go }) => {
+scene("no page is wider than the window, from 320 to 1920 pixels", async ({ page, go }) => {
   for (const path of ["", "campaigns/123", "activities/790", "campaigns/999"]) {
     for (const lang of ["ko", "en"]) {
       await page.setViewportSize({ width: 1280, height: 900 });
       await go(`${path}?lang=${lang}`);
       for (const width of [320, 360, 768, 1080, 1280, 1920]) {
         await page.setViewportSize({ width, height: 900 });
-        const seen = await page.evaluate(() => document.documentElement.scrollWidth);
-        assert.ok(seen <= width, `${path} in ${lang}: ${seen} in ${width}`);
+        const scrollWidth = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(scrollWidth <= width, `${path} in ${lang}: ${scrollWidth} in ${width}`);
       }
     }
   }
 }, { expected: FAILED_LOADS });
 
-/** How bright a colour is to an eye. @param {string} colour as `#rrggbb` or `rgb(r, g, b)` */
+/** The relative luminance of a colour (WCAG 2). @param {string} colour as `#rrggbb` or `rgb(r, g, b)` */
 function luminance(colour) {
   const parts = colour.startsWith("#") ? [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16)) : (colour.match(/\d+/g) ?? []).map(Number);
   const [red = 0, green = 0, blue = 0] = parts.map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-scene("every colour of a chart stands out from what it is drawn on, in both themes", async ({ page, go }) => {
+scene("every colour of a chart has enough contrast in both themes", async ({ page, go }) => {
   await go("activities/790");
   for (const scheme of /** @type {const} */ (["light", "dark"])) {
     await page.emulateMedia({ colorScheme: scheme });
@@ -216,14 +216,14 @@ scene("every colour of a chart stands out from what it is drawn on, in both them
     const { surface, ...colours } = await page.evaluate(() => {
       const style = getComputedStyle(document.documentElement);
       const names = ["surface", "promotion", "regular", "baseline", "step-0", "step-1", "step-2", "step-3", "accent", "accent-soft"];
-      const found = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+      const colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
       const bar = /** @type {HTMLElement} */ (document.querySelector(".stock-fill"));
       const track = /** @type {HTMLElement} */ (document.querySelector(".stock"));
       for (const level of ["low", "middle", "high"]) {
         track.dataset.level = level;
-        found[`stock ${level}`] = getComputedStyle(bar).backgroundColor;
+        colours[`stock ${level}`] = getComputedStyle(bar).backgroundColor;
       }
-      return found;
+      return colours;
     });
     for (const [name, colour] of Object.entries(colours)) {
       const [bright = 0, dark = 0] = [luminance(String(colour)), luminance(String(surface))].sort((one, other) => other - one);
@@ -233,7 +233,7 @@ scene("every colour of a chart stands out from what it is drawn on, in both them
   }
 });
 
-scene("the page says its language, and each language is named in its own", async ({ page, go }) => {
+scene("the page has its language, and each language is named in itself", async ({ page, go }) => {
   for (const lang of ["ko", "en"]) {
     await go(`campaigns/123?lang=${lang}`);
     assert.equal(await page.getAttribute("html", "lang"), lang);

@@ -1,4 +1,4 @@
-// What a figure means: on hover, on focus, under a finger, and gone again.
+// Definitions of figures: on hover, on focus and by touch.
 
 import assert from "node:assert/strict";
 import { FAILED_LOADS, stage, text } from "./stage.mjs";
@@ -15,9 +15,9 @@ async function definitions() {
 
 const VISITS = '[data-widget="kpi"] .card:first-child .hint';
 const shown = (/** @type {Page} */ page) => page.waitForSelector("#bubble:not([hidden])");
-const gone = (/** @type {Page} */ page) => page.waitForSelector("#bubble[hidden]", { state: "attached" });
+const bubbleHidden = (/** @type {Page} */ page) => page.waitForSelector("#bubble[hidden]", { state: "attached" });
 
-scene("every hint says the server's definition of its figure", async ({ page, go }) => {
+scene("every hint shows the server's definition of its figure", async ({ page, go }) => {
   await go("campaigns/123");
   const known = await definitions();
   const hints = page.locator(".hint");
@@ -33,27 +33,27 @@ scene("every hint says the server's definition of its figure", async ({ page, go
   }
 });
 
-scene("a definition comes with the pointer and goes with it, and can be pointed at", async ({ page, go }) => {
+scene("a definition opens on hover, and stays while it is hovered", async ({ page, go }) => {
   await go("campaigns/123?lang=en");
   const visits = (await definitions()).get("overview.totalVisits");
   await page.hover(VISITS);
   await shown(page);
   assert.ok((await text(page, "#bubble")).startsWith(`${visits?.en} ${visits?.formulaEn} Unit: events`));
   await page.hover("#bubble");
-  // Longer than it would stay by itself.
+  // Longer than it stays after the pointer has left.
   await page.waitForTimeout(400);
   assert.ok(await page.isVisible("#bubble"));
   await page.mouse.move(5, 5);
-  await gone(page);
+  await bubbleHidden(page);
 });
 
-scene("a definition comes with the focus, describes its button, and goes with Esc", async ({ page, go }) => {
+scene("a definition opens on focus, describes its button, closes with Esc", async ({ page, go }) => {
   await go("campaigns/123");
   await page.focus(VISITS);
   await shown(page);
   assert.equal(await page.getAttribute(VISITS, "aria-describedby"), "bubble");
   await page.keyboard.press("Escape");
-  await gone(page);
+  await bubbleHidden(page);
   assert.equal(await page.getAttribute(VISITS, "aria-describedby"), null);
   assert.ok(await page.evaluate((hint) => document.activeElement === document.querySelector(hint), VISITS));
   await page.keyboard.press("Enter");
@@ -62,7 +62,7 @@ scene("a definition comes with the focus, describes its button, and goes with Es
   await page.waitForFunction(() => !document.querySelector('.card:first-child .hint')?.hasAttribute("aria-describedby"));
 });
 
-scene("a definition lies inside the window, and goes where the page is scrolled", async ({ page, go }) => {
+scene("a definition fits into the window, and closes on scrolling", async ({ page, go }) => {
   await go("campaigns/123");
   for (const hint of [VISITS, '[data-widget="activities"] th:last-child .hint']) {
     await page.locator(hint).scrollIntoViewIfNeeded();
@@ -72,23 +72,23 @@ scene("a definition lies inside the window, and goes where the page is scrolled"
     assert.ok(box && box.x >= 0 && box.y >= 0 && box.x + box.width <= 1280 && box.y + box.height <= 900, JSON.stringify(box));
   }
   await page.mouse.wheel(0, -200);
-  await gone(page);
+  await bubbleHidden(page);
 });
 
-scene("a definition comes under a finger, again where it is touched again, and goes with a touch elsewhere", async ({ page, go }) => {
+scene("a definition opens on a tap, and closes on a tap elsewhere", async ({ page, go }) => {
   await go("campaigns/123");
   for (let tap = 0; tap < 2; tap += 1) {
     await page.tap(VISITS);
     await shown(page);
-    // As long as the way of a pointer would have been.
+    // Longer than the delay after which a bubble without a pointer closes.
     await page.waitForTimeout(400);
     assert.ok(await page.isVisible("#bubble"), `tap ${tap + 1}`);
   }
   await page.tap("h1");
-  await gone(page);
+  await bubbleHidden(page);
 }, { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true });
 
-scene("where definitions cannot be had a hint says the figure's name, and the page works", async ({ page, go }) => {
+scene("without definitions a hint shows the figure's name", async ({ page, go }) => {
   await page.route("**/definitions", (route) => route.fulfill({ status: 503, json: { status: 503, code: "unavailable" } }));
   await go("campaigns/123");
   await page.hover(VISITS);

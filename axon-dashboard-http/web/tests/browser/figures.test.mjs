@@ -1,4 +1,4 @@
-// What the page shows is what the API answers: every figure of every widget, at every address.
+// The page shows what the API answers: every figure of every widget, at every address.
 
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
@@ -9,10 +9,10 @@ import { answer, FAILED_LOADS, stage, text, texts } from "./stage.mjs";
 /** @typedef {import("./stage.mjs").Page} Page */
 
 const { its, scene } = stage();
-/** Days that are over: their figures stand still. */
+/** Past days: their figures do not change. */
 const OVER = { period: "custom", startDate: "2024-11-04", endDate: "2024-11-08" };
 
-/** Figures as they are written, made here and not by the page. @param {number | string | null | undefined} value */
+/** The text of a figure, computed independently of the page. @param {number | string | null | undefined} value */
 const plain = (value) => {
   if (value === null || value === undefined) return "–";
   const [whole = "", part = ""] = String(value).replace(/\.00$/, "").split(".");
@@ -30,14 +30,14 @@ const change = (value) => {
 
 const OVERVIEW = /** @type {const} */ (["totalVisits", "totalParticipants", "approvedCount", "purchaseCount", "conversionRate"]);
 
-/** Every figure that a page of this answer has, by widget and path. @param {Answer} answer */
-function told({ data: { overview, funnel, comparison, realtime, activities } }) {
+/** The expected text of every figure of an answer, by widget and path. @param {Answer} answer */
+function expectedFigures({ data: { overview, funnel, comparison, realtime, activities } }) {
   /** @type {Record<string, string>} */
   const all = {};
   for (const name of OVERVIEW) {
-    const written = name === "conversionRate" ? percent : plain;
-    all[`kpi ${name}`] = written(overview?.[name]);
-    all[`kpi previous.${name}`] = written(overview?.previous?.[name]);
+    const format = name === "conversionRate" ? percent : plain;
+    all[`kpi ${name}`] = format(overview?.[name]);
+    all[`kpi previous.${name}`] = format(overview?.previous?.[name]);
     all[`kpi change.${name}`] = change(overview?.change?.[name]);
   }
   (funnel?.steps ?? []).forEach((step, index) => {
@@ -48,8 +48,8 @@ function told({ data: { overview, funnel, comparison, realtime, activities } }) 
   });
   for (const figure of /** @type {const} */ (["orders", "quantity", "revenue", "buyers", "cancelled"])) {
     for (const kind of /** @type {const} */ (["promotion", "regular", "baseline"])) {
-      const found = /** @type {any} */ (comparison?.[kind])?.[figure] ?? null;
-      all[`promotion ${kind}.${figure}`] = figure === "revenue" ? won(found, kind) : plain(found);
+      const value = /** @type {any} */ (comparison?.[kind])?.[figure] ?? null;
+      all[`promotion ${kind}.${figure}`] = figure === "revenue" ? won(value, kind) : plain(value);
     }
   }
   for (const figure of /** @type {const} */ (["remainingStock", "participantsTotal", "activeUsers"])) all[`realtime ${figure}`] = plain(realtime?.[figure]);
@@ -60,28 +60,28 @@ function told({ data: { overview, funnel, comparison, realtime, activities } }) 
   return all;
 }
 
-/** Every figure that is on the page. @param {Page} page @returns {Promise<Record<string, string>>} */
-function shown(page) {
+/** The text of every figure on the page, by widget and path. @param {Page} page @returns {Promise<Record<string, string>>} */
+function shownFigures(page) {
   return page.evaluate(() => Object.fromEntries([...document.querySelectorAll("[data-figure]")].map((at) => {
-    const spoken = at.querySelector("[aria-hidden]");
-    return [`${at.closest("[data-widget]")?.getAttribute("data-widget")} ${at.getAttribute("data-figure")}`, (spoken ?? at).textContent ?? ""];
+    const visible = at.querySelector("[aria-hidden]");
+    return [`${at.closest("[data-widget]")?.getAttribute("data-widget")} ${at.getAttribute("data-figure")}`, (visible ?? at).textContent ?? ""];
   })));
 }
 
-/** @param {Page} page @param {string} path @param {Record<string, string>} [asked] */
-async function agree(page, path, asked) {
-  const look = async () => {
-    const found = await answer(its.url, path, asked);
-    return { found, told: told(found), shown: await shown(page) };
+/** Waits until the page shows the API's answer, and returns that answer. @param {Page} page @param {string} path @param {Record<string, string>} [query] */
+async function agree(page, path, query) {
+  const compare = async () => {
+    const current = await answer(its.url, path, query);
+    return { current, expected: expectedFigures(current), shown: await shownFigures(page) };
   };
-  const { found } = await eventually(look, (seen) => isDeepStrictEqual(seen.told, seen.shown));
-  return found;
+  const { current } = await eventually(compare, ({ expected, shown }) => isDeepStrictEqual(expected, shown));
+  return current;
 }
 
 scene("a campaign's page shows every figure that the API answers", async ({ page, go }) => {
   await go("campaigns/123");
   const { data, scope } = await agree(page, "campaign/123");
-  assert.equal(Object.keys(told(/** @type {Answer} */ ({ data }))).length, 15 + 16 + 15 + 3 + 18);
+  assert.equal(Object.keys(expectedFigures(/** @type {Answer} */ ({ data }))).length, 15 + 16 + 15 + 3 + 18);
   assert.equal(await text(page, "h1"), scope.name);
   assert.equal(await page.title(), `${scope.name} · 캠페인 대시보드`);
   assert.equal(await text(page, ".title .badge"), "진행 중");
@@ -95,7 +95,7 @@ scene("an activity's page shows its own figures, and no table of activities", as
   assert.equal(await page.locator('[data-widget="activities"]').count(), 0);
 });
 
-scene("a campaign that has ended, one that has not started, and one without a funnel show what is known of them", async ({ page, go }) => {
+scene("campaigns that ended, did not start or lack a funnel show figures", async ({ page, go }) => {
   for (const [id, phase] of [["125", "종료"], ["126", "시작 전"], ["127", "진행 중"]]) {
     await go(`campaigns/${id}`);
     await agree(page, `campaign/${id}`);
@@ -103,7 +103,7 @@ scene("a campaign that has ended, one that has not started, and one without a fu
   }
 });
 
-scene("over another period the figures are those of that period", async ({ page, go }) => {
+scene("another period shows the figures of that period", async ({ page, go }) => {
   for (const [period = "", name] of [["1d", "오늘"], ["30d", "30일"]]) {
     await go(`campaigns/123?period=${period}`);
     await agree(page, "campaign/123", { period });
@@ -111,13 +111,13 @@ scene("over another period the figures are those of that period", async ({ page,
   }
 });
 
-scene("over days of one's own the figures are those of these days", async ({ page, go }) => {
+scene("a custom period shows the figures of its days", async ({ page, go }) => {
   await go(`campaigns/123?${new URLSearchParams(OVER)}`);
   await agree(page, "campaign/123", OVER);
   assert.equal(await text(page, ".range"), "2024. 11. 4. ~ 2024. 11. 8. · Asia/Seoul 기준 · 비교: 2024. 10. 28. 00:00 ~ 2024. 11. 2. 00:00");
 });
 
-scene("counted in people the figures are of people", async ({ page, go }) => {
+scene("the unique mode shows counts of people", async ({ page, go }) => {
   await go("campaigns/123?mode=unique");
   const people = await agree(page, "campaign/123", { mode: "unique" });
   const events = await answer(its.url, "campaign/123");
@@ -127,11 +127,11 @@ scene("counted in people the figures are of people", async ({ page, go }) => {
   assert.equal(await text(page, '[data-widget="activities"] .frame-body > .quiet'), "집계 방식과 무관하게 건수로 셉니다.");
 });
 
-scene("every hour of the last day has its visits, and the one in progress is told apart", async ({ page, go }) => {
+scene("each hour of the last day has its visits; the current one is marked", async ({ page, go }) => {
   await go("campaigns/123");
   await page.click(".unfold summary");
-  const look = async () => ({ hours: (await answer(its.url, "campaign/123")).data.realtime?.hourlyInflow ?? [], rows: await texts(page, ".unfold tbody tr") });
-  const { hours } = await eventually(look, ({ hours, rows }) => isDeepStrictEqual(rows, hours.map(({ from, visits, state }) => {
+  const compare = async () => ({ hours: (await answer(its.url, "campaign/123")).data.realtime?.hourlyInflow ?? [], rows: await texts(page, ".unfold tbody tr") });
+  const { hours } = await eventually(compare, ({ hours, rows }) => isDeepStrictEqual(rows, hours.map(({ from, visits, state }) => {
     const hour = String((Number(from.slice(11, 13)) + 9) % 24).padStart(2, "0");
     return `${hour}:00${state === "in_progress" ? " (진행 중)" : ""} ${plain(visits)}`;
   })));
@@ -144,7 +144,7 @@ scene("every hour of the last day has its visits, and the one in progress is tol
   assert.deepEqual(bars, { data: hours.map(({ visits }) => visits), hollow: hours.map(({ state }) => state === "in_progress") });
 });
 
-scene("the funnel is drawn of the steps that stand beside it", async ({ page, go }) => {
+scene("the funnel's chart shows the steps of its table", async ({ page, go }) => {
   await go(`campaigns/123?${new URLSearchParams(OVER)}`);
   const { data } = await answer(its.url, "campaign/123", OVER);
   const steps = data.funnel?.steps ?? [];
@@ -154,7 +154,7 @@ scene("the funnel is drawn of the steps that stand beside it", async ({ page, go
   }), { type: "funnel", labels: steps.map(({ name }) => name), data: steps.map(({ value }) => value) });
 });
 
-scene("the promotion's bars are drawn of orders, or of revenue, beside regular sales and a hollow baseline", async ({ page, go }) => {
+scene("the promotion's bars show orders or revenue, with a hollow baseline", async ({ page, go }) => {
   await go(`campaigns/123?${new URLSearchParams(OVER)}`);
   const { data: { comparison } } = await answer(its.url, "campaign/123", OVER);
   assert.ok(comparison);
@@ -172,7 +172,7 @@ scene("the promotion's bars are drawn of orders, or of revenue, beside regular s
   assert.deepEqual(await texts(page, '[data-widget="promotion"] [aria-pressed="true"]'), ["매출"]);
 });
 
-scene("the stock's bar is as long as what is left, and its colour and words say how much that is", async ({ page, go }) => {
+scene("the stock's bar, colour and word show the remaining share", async ({ page, go }) => {
   let left = 0;
   await page.route("**/activity/790?**", async (route) => {
     const real = await (await route.fetch()).json();
@@ -191,7 +191,7 @@ scene("the stock's bar is as long as what is left, and its colour and words say 
   }
 }, { expected: FAILED_LOADS });
 
-scene("money is written to its last digit, however much it is, and what moves each second keeps its width", async ({ page, go }) => {
+scene("money is shown to its last digit, and a mean keeps its width", async ({ page, go }) => {
   const amounts = { promotion: "12345678901234567890.05", regular: "9007199254740993.00", baseline: "1809928.00" };
   await page.route("**/stream?**", (route) => route.fulfill({ status: 503, body: "" }));
   await page.route("**/activity/790?**", async (route) => {
@@ -200,6 +200,6 @@ scene("money is written to its last digit, however much it is, and what moves ea
     await route.fulfill({ json: real });
   });
   await go("activities/790");
-  const written = await Promise.all(Object.keys(amounts).map((kind) => text(page, `[data-figure="${kind}.revenue"]`)));
-  assert.deepEqual(written, ["₩12,345,678,901,234,567,890.05", "₩9,007,199,254,740,993", "₩1,809,928.00"]);
+  const shown = await Promise.all(Object.keys(amounts).map((kind) => text(page, `[data-figure="${kind}.revenue"]`)));
+  assert.deepEqual(shown, ["₩12,345,678,901,234,567,890.05", "₩9,007,199,254,740,993", "₩1,809,928.00"]);
 }, { expected: FAILED_LOADS });

@@ -1,5 +1,5 @@
-// What the browser tests stand on: the server's own binary, one Chromium, and pages that fail a test by themselves where
-// the console or the content security policy has something to say.
+// The harness of the browser tests: the server's binary, one Chromium, and pages that record every complaint of the console and of
+// the content security policy.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 
 const ROOT = new URL("../../../../", import.meta.url);
 
-/** A program that the examples hold. @param {string} name */
+/** The path of a program of the package axon-examples. @param {string} name */
 export function example(name) {
   const server = process.env.AXON_PAGE_SERVER ?? new URL("target/debug/examples/dashboard_server", ROOT).pathname;
   const path = `${dirname(server)}/${name}`;
@@ -20,7 +20,7 @@ export function example(name) {
 }
 
 /**
- * Starts a program and waits for the address it says it listens on.
+ * Starts a program, and waits until it has printed the address that it listens on.
  * @param {string} path
  * @param {string[]} args
  * @param {Record<string, string>} [env]
@@ -47,13 +47,13 @@ export async function start(path, args, env = {}) {
   throw new Error(`${path} did not start: ${log}`);
 }
 
-/** What a busy machine keeps, on which several scenes are played at once; a store that is cut off is given up after that long. */
+/** Budgets that hold on a busy machine, on which several scenes run at once. A query to a hanging store fails after its budget. */
 export const BUDGETS = {
   "budgets.answer_ms": "2500", "budgets.catalog_ms": "1500", "budgets.behavior_ms": "2000", "budgets.ledger_ms": "2000",
   "budgets.realtime_ms": "1000",
 };
 
-/** The server on generated campaigns, or on what the arguments and settings name. @param {string[]} [args] @param {Record<string, string>} [settings] by their keys */
+/** A server with generated campaigns, unless the arguments and settings name other data. @param {string[]} [args] @param {Record<string, string>} [settings] by their keys */
 export function server(args = [], settings = {}) {
   const env = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`AXON_DASHBOARD__${key.toUpperCase().replaceAll(".", "__")}`, value]));
   return start(example("dashboard_server"), [...args, ...(args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"])], env);
@@ -67,8 +67,8 @@ export function browser() {
 }
 
 /**
- * A page in a context of its own. `complaints` gathers everything the console, a script or the policy says: a test that
- * expects none asserts that it is empty.
+ * A page in a context of its own. `complaints` collects all errors and warnings of the console, of scripts and of the policy. A
+ * test that expects none asserts that it is empty.
  * @param {import("playwright-core").Browser} chromium
  * @param {import("playwright-core").BrowserContextOptions} [options]
  */
@@ -87,14 +87,14 @@ export async function open(chromium, options = {}) {
   return { context, page, complaints };
 }
 
-/** Waits until a condition holds, and says what it last saw where it never did. @template T @param {() => Promise<T>} look @param {(seen: T) => boolean} holds @param {number} [ms] */
-export async function eventually(look, holds, ms = 5_000) {
+/** Reads a value until a condition holds for it; fails with the latest value after a timeout. @template T @param {() => Promise<T>} read @param {(value: T) => boolean} holds @param {number} [ms] */
+export async function eventually(read, holds, ms = 5_000) {
   const until = Date.now() + ms;
-  let seen = await look();
-  while (!holds(seen)) {
-    assert.ok(Date.now() < until, `not within ${ms} ms; last seen: ${JSON.stringify(seen)}`);
+  let value = await read();
+  while (!holds(value)) {
+    assert.ok(Date.now() < until, `the condition did not hold within ${ms} ms; the latest value: ${JSON.stringify(value)}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    seen = await look();
+    value = await read();
   }
-  return seen;
+  return value;
 }

@@ -1,4 +1,4 @@
-// Names that mean harm, or are only strange: they stand on the page as they are, and nothing of them runs.
+// Hostile and unusual names: the page shows them as text, and runs nothing of them.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { drawn, stage, STILL } from "./stage.mjs";
 const RUN = "window.ran=(window.ran||0)+1";
 const LONG = "가나다라마바사아자차".repeat(100);
 
-/** What would run, break out, overflow or confuse, each once. */
+/** A hundred different names that would run, break out of markup, overflow or confuse. */
 const NAMES = [
   ...["script", "SCRIPT", "scr<script>ipt"].map((tag) => `<${tag}>${RUN}</${tag}>`),
   ...["onerror", "onload", "onmouseover", "onfocus", "onanimationstart", "onpointerenter", "onclick"].map((on) => `<img src=x ${on}="${RUN}" autofocus tabindex=0>`),
@@ -27,7 +27,7 @@ const NAMES = [
   "\u202Eesrever txet", "\u2067rtl\u2069 עברית العربية", "\u200Bzero\u200Bwidth\uFEFF", "Z̸̢̛̺͍͙̓̾̕a̷̛͓͚͗͌l̶̨̛̩͍g̴̭̈́͝o̵͍͐ ".repeat(4).trim(), "👩‍👩‍👧‍👦🏳️‍🌈🇰🇷👍🏽".repeat(4), "𝕱𝖆𝖓𝖈𝖞 𝓽𝓮𝔁𝓽", "\u0000null".replace("\u0000", "\u2400"), "ﷺ".repeat(20), "\u2028line\u2029para",
   LONG, "W".repeat(1000), "a ".repeat(500).trim(), "null", "undefined", "NaN", "[object Object]", "__proto__", "constructor", "toString", "0", "-0", "1e999", "선착순 'quoted' \\ back\\slash",
 ];
-/** So many activities has each campaign but the last. */
+/** The number of activities of each campaign. */
 const EACH = 4;
 
 const folder = mkdtempSync(join(tmpdir(), "axon-names-"));
@@ -41,15 +41,15 @@ const campaigns = Array.from({ length: NAMES.length / (EACH + 1) }, (_, index) =
 writeFileSync(catalog, JSON.stringify({ currency: "KRW", campaigns }));
 const events = join(folder, "events.ndjson");
 const visit = (/** @type {number} */ activityId) => JSON.stringify({ triggerType: "PAGE_VIEW", occurredAt: "2024-11-12T09:00:00Z", userId: 7, properties: { activityId } });
-// Nobody came to the first campaign: its rates are of nothing, and its notes name them.
+// The first campaign has no visits, so that its rates are missing and its notes name them.
 writeFileSync(events, campaigns.slice(1).flatMap(({ activities }) => activities.map(({ id }) => `${visit(id)}\n`)).join(""));
 
 const { scene } = stage([...STILL.slice(3), "--catalog", catalog, "--events", events]);
 
-/** Every name on the page, in its order. @param {Page} page */
-const named = (page) => page.locator("[data-name]:visible").evaluateAll((all) => all.map((one) => one.textContent));
+/** Every name on the page, in document order. @param {Page} page */
+const names = (page) => page.locator("[data-name]:visible").evaluateAll((all) => all.map((one) => one.textContent));
 
-/** Asserts that nothing ran, left or moved. @param {Page} page */
+/** Asserts that no script ran, that no element was added, and that the page is not wider than its window. @param {Page} page */
 async function harmless(page) {
   assert.equal(await page.evaluate(() => /** @type {any} */ (window).ran ?? 0), 0);
   assert.equal(await page.locator("#app").locator("script, iframe, object, embed, form, base, meta, style, img, video, [onerror], [onload], [onfocus], [onclick]").count(), 0);
@@ -57,34 +57,34 @@ async function harmless(page) {
   assert.ok(Number(width[0]) <= Number(width[1]), `${width} at ${page.url()}`);
 }
 
-/** @param {Page} page */
+/** The dialogs and the requests to other hosts from now on. @param {Page} page */
 function watch(page) {
   /** @type {string[]} */
-  const seen = [];
+  const effects = [];
   page.on("dialog", (dialog) => {
-    seen.push(dialog.message());
+    effects.push(dialog.message());
     void dialog.dismiss();
   });
   page.on("request", (request) => {
-    if (new URL(request.url()).hostname !== "127.0.0.1") seen.push(request.url());
+    if (new URL(request.url()).hostname !== "127.0.0.1") effects.push(request.url());
   });
-  return seen;
+  return effects;
 }
 
-scene("a hundred hostile names stand in the list as they are, and none of them runs", async ({ page, go }) => {
+scene("the list shows a hundred hostile names as text and runs none", async ({ page, go }) => {
   assert.deepEqual([NAMES.length, new Set(NAMES).size], [100, 100]);
-  const seen = watch(page);
+  const effects = watch(page);
   await go("");
-  assert.deepEqual(await named(page), NAMES);
-  // Hovering, focusing and clicking beside would set off what listens.
+  assert.deepEqual(await names(page), NAMES);
+  // Hovering and focusing would run injected event handlers.
   for (const name of await page.locator("h2 [data-name]").all()) await name.hover();
   for (let press = 0; press < 40; press += 1) await page.keyboard.press("Tab");
   await harmless(page);
-  assert.deepEqual(seen, []);
+  assert.deepEqual(effects, []);
 });
 
-scene("on its own page each hostile name is the heading, the title and a way down and up, and nothing more", async ({ page, go }) => {
-  const seen = watch(page);
+scene("each hostile name is only text in headings, titles and links", async ({ page, go }) => {
+  const effects = watch(page);
   await go("campaigns/1");
   for (const { id, name, activities } of campaigns) {
     await page.evaluate((path) => {
@@ -92,7 +92,7 @@ scene("on its own page each hostile name is the heading, the title and a way dow
       dispatchEvent(new Event("axon:address"));
     }, `/campaigns/${id}`);
     await page.waitForSelector(`[data-widget="activities"] [data-row="${id}00"]`);
-    assert.deepEqual(await named(page), [name, ...activities.map((one) => one.name)]);
+    assert.deepEqual(await names(page), [name, ...activities.map((one) => one.name)]);
     assert.equal(await page.evaluate(() => document.title), `${name} · 캠페인 대시보드`.replace(/[\t\n\f\r ]+/g, " ").replace(/^ | $/g, ""));
     await harmless(page);
   }
@@ -103,19 +103,19 @@ scene("on its own page each hostile name is the heading, the title and a way dow
       dispatchEvent(new Event("axon:address"));
     }, `/activities/${activity.id}`);
     await page.waitForFunction((name) => document.querySelector("h1")?.textContent === name, activity.name);
-    assert.deepEqual(await named(page), [campaign.name, activity.name]);
+    assert.deepEqual(await names(page), [campaign.name, activity.name]);
     await harmless(page);
   }
-  assert.deepEqual(seen, []);
+  assert.deepEqual(effects, []);
 }, { viewport: { width: 360, height: 740 } });
 
 scene("in the list hostile names stay inside a phone's width", async ({ page, go }) => {
   await go("?lang=en");
-  assert.deepEqual(await named(page), NAMES);
+  assert.deepEqual(await names(page), NAMES);
   await harmless(page);
 }, { viewport: { width: 360, height: 740 } });
 
-scene("notes, labels and files have hostile names as text, too", async ({ page, go }) => {
+scene("notes, labels and files contain hostile names as text", async ({ page, go }) => {
   await go("campaigns/1");
   await drawn(page);
   const rows = campaigns[0]?.activities ?? [];

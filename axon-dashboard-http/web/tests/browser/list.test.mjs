@@ -1,4 +1,4 @@
-// The list of campaigns: what there is, how it stands, and the way to each.
+// The list of campaigns: content, filter, problems and links.
 
 import assert from "node:assert/strict";
 import { FAILED_LOADS, stage, text, texts } from "./stage.mjs";
@@ -6,10 +6,10 @@ import { FAILED_LOADS, stage, text, texts } from "./stage.mjs";
 const { its, scene } = stage();
 
 /** @returns {Promise<import("../../src/types.js").CampaignList>} */
-const listed = async () => (await fetch(`${its.url}api/v1/dashboard/campaigns`)).json();
+const fetchList = async () => (await fetch(`${its.url}api/v1/dashboard/campaigns`)).json();
 
-/** An instant as the page writes it. @param {string | null} instant */
-function written(instant) {
+/** An instant as the page formats it. @param {string | null} instant */
+function dateText(instant) {
   if (!instant) return "미정";
   const [date = "", time = ""] = new Date(Date.parse(instant) + 9 * 3_600_000).toISOString().split("T");
   const [year, month, day] = date.split("-").map(Number);
@@ -18,18 +18,18 @@ function written(instant) {
 
 const PHASES = { not_started: "시작 전", running: "진행 중", ended: "종료" };
 
-scene("each campaign stands with its phase, dates, activities and limits", async ({ page, go }) => {
+scene("each campaign has its phase, dates, activities and limits", async ({ page, go }) => {
   await go("");
-  const { campaigns } = await listed();
+  const { campaigns } = await fetchList();
   assert.ok(campaigns.length >= 5);
   assert.equal(await page.locator(".campaign").count(), campaigns.length);
   for (const { campaignId, name, phase, startAt, endAt, activities } of campaigns) {
     const own = `[data-campaign="${campaignId}"]`;
     assert.equal(await text(page, `${own} h2`), name);
     assert.equal(await text(page, `${own} > header .badge`), PHASES[phase]);
-    assert.equal(await text(page, `${own} > header .quiet`), `${written(startAt)} ~ ${written(endAt)}`);
+    assert.equal(await text(page, `${own} > header .quiet`), `${dateText(startAt)} ~ ${dateText(endAt)}`);
     const rows = activities.map((one) => [
-      one.name, PHASES[one.phase], `${written(one.startAt)} ~ ${written(one.endAt)}`, one.limitCount === null ? "한도 없음" : String(one.limitCount),
+      one.name, PHASES[one.phase], `${dateText(one.startAt)} ~ ${dateText(one.endAt)}`, one.limitCount === null ? "한도 없음" : String(one.limitCount),
     ].join(" "));
     assert.deepEqual(await texts(page, `${own} tbody tr`), rows);
   }
@@ -37,9 +37,9 @@ scene("each campaign stands with its phase, dates, activities and limits", async
   assert.equal(await text(page, ".title .quiet"), "Asia/Seoul 기준");
 });
 
-scene("the filter leaves the campaigns of one phase", async ({ page, go }) => {
+scene("the filter shows the campaigns of one phase", async ({ page, go }) => {
   await go("");
-  const { campaigns } = await listed();
+  const { campaigns } = await fetchList();
   for (const phase of /** @type {const} */ (["ended", "not_started", "running"])) {
     await page.click(`[data-value="${phase}"]`);
     assert.deepEqual(await texts(page, ".campaign h2"), campaigns.filter((one) => one.phase === phase).map(({ name }) => name));
@@ -49,7 +49,7 @@ scene("the filter leaves the campaigns of one phase", async ({ page, go }) => {
   assert.equal(await page.locator(".campaign").count(), campaigns.length);
 });
 
-scene("a phase that no campaign is in is said to be empty", async ({ page, go }) => {
+scene("a phase without campaigns says so", async ({ page, go }) => {
   await page.route("**/campaigns", async (route) => {
     const list = await (await route.fetch()).json();
     await route.fulfill({ json: { ...list, campaigns: list.campaigns.filter((/** @type {{phase: string}} */ one) => one.phase !== "ended") } });
@@ -59,20 +59,20 @@ scene("a phase that no campaign is in is said to be empty", async ({ page, go })
   assert.equal(await text(page, ".campaigns"), "이 상태의 캠페인이 없습니다.");
 });
 
-scene("a shop without campaigns is told so", async ({ page, go }) => {
+scene("a list without campaigns says so", async ({ page, go }) => {
   await page.route("**/campaigns", (route) => route.fulfill({ json: { campaigns: [], zone: "Asia/Seoul" } }));
   await go("?lang=en");
   assert.equal(await text(page, ".campaigns"), "There are no campaigns yet.");
 });
 
-scene("a campaign without activities or dates is listed, too", async ({ page, go }) => {
+scene("a campaign without activities and dates is listed", async ({ page, go }) => {
   const bare = { campaignId: 1, name: "x", phase: "running", startAt: null, endAt: null, activities: [] };
   await page.route("**/campaigns", (route) => route.fulfill({ json: { campaigns: [bare], zone: "Asia/Seoul" } }));
   await go("");
   assert.deepEqual(await texts(page, ".campaign .quiet"), ["미정 ~ 미정", "활동 없음"]);
 });
 
-scene("where the campaigns cannot be had the page says why, and asks again when told to", async ({ page, go }) => {
+scene("an unavailable list says why, and is loaded again on request", async ({ page, go }) => {
   let down = true;
   await page.route("**/campaigns", (route) => (down ? route.fulfill({ status: 503, json: { status: 503, code: "unavailable" } }) : route.continue()));
   await go("");
@@ -83,7 +83,7 @@ scene("where the campaigns cannot be had the page says why, and asks again when 
   assert.equal(await page.locator("[data-problem]").count(), 0);
 }, { expected: FAILED_LOADS });
 
-scene("where the campaigns cannot be had the page asks again by itself", async ({ page, go }) => {
+scene("an unavailable list is loaded again without a click", async ({ page, go }) => {
   await page.clock.install();
   let down = true;
   await page.route("**/campaigns", (route) => (down ? route.abort() : route.continue()));
@@ -94,7 +94,7 @@ scene("where the campaigns cannot be had the page asks again by itself", async (
   await page.waitForSelector("[data-campaign]");
 }, { expected: FAILED_LOADS });
 
-scene("a name leads to its campaign, and one below to its activity", async ({ page, go }) => {
+scene("names link to their campaign or activity", async ({ page, go }) => {
   await go("");
   await page.click('[data-campaign="123"] h2 a');
   await page.waitForSelector('[data-widget="activities"][data-status="fresh"]');

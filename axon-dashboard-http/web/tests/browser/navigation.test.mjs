@@ -1,4 +1,4 @@
-// The ways through the page: down to an activity and up again, back and forward, by mouse and by keyboard, by a shared link.
+// Navigation: to an activity and back, by the browser's history, by mouse and by keyboard, by a shared link.
 
 import assert from "node:assert/strict";
 import { FAILED_LOADS, ready, stage, text, texts } from "./stage.mjs";
@@ -8,7 +8,7 @@ import { FAILED_LOADS, ready, stage, text, texts } from "./stage.mjs";
 const { its, scene } = stage();
 const STATE = "period=custom&startDate=2024-11-04&endDate=2024-11-08&mode=unique&lang=en";
 
-/** What a page says of its state: where, over which time, counted how, in which language. @param {Page} page */
+/** The state that a page shows: address, language, heading, pressed buttons, range and a figure. @param {Page} page */
 async function state(page) {
   return {
     path: new URL(page.url()).pathname + new URL(page.url()).search,
@@ -20,22 +20,22 @@ async function state(page) {
   };
 }
 
-/** Presses Tab until something has the focus. @param {Page} page @param {string} selector */
+/** Presses Tab until an element of a selector has the focus. @param {Page} page @param {string} selector */
 async function tabTo(page, selector) {
   for (let press = 0; press < 100; press += 1) {
     await page.keyboard.press("Tab");
-    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return;
+    if (await page.evaluate((target) => document.activeElement?.matches(target), selector)) return;
   }
   assert.fail(`${selector} cannot be reached with Tab`);
 }
 
-/** Waits until the page of another thing is there. @param {Page} page @param {string} path */
+/** Waits until the page of a path is shown. @param {Page} page @param {string} path */
 async function arrive(page, path) {
   await page.waitForURL((url) => url.pathname === path);
   await ready(page);
 }
 
-scene("a click on an activity leads to it, and the path above leads back up", async ({ page, go }) => {
+scene("a click leads to an activity, and the path leads back", async ({ page, go }) => {
   await go("campaigns/123");
   const name = await text(page, '[data-row="790"] a');
   await page.click('[data-row="790"] a');
@@ -51,7 +51,7 @@ scene("a click on an activity leads to it, and the path above leads back up", as
   assert.equal(await text(page, "h1"), "캠페인");
 });
 
-scene("the keyboard alone leads to an activity and back, and begins at its content", async ({ page, go }) => {
+scene("the keyboard leads to an activity's content and back", async ({ page, go }) => {
   await go("campaigns/123");
   await tabTo(page, '[data-row="791"] a');
   await page.keyboard.press("Enter");
@@ -64,7 +64,7 @@ scene("the keyboard alone leads to an activity and back, and begins at its conte
   await arrive(page, "/campaigns/123");
 });
 
-scene("the first thing that Tab reaches skips to the content", async ({ page, go }) => {
+scene("the first Tab stop skips to the content", async ({ page, go }) => {
   await go("campaigns/123");
   await page.keyboard.press("Tab");
   assert.equal(await text(page, ":focus"), "본문으로 건너뛰기");
@@ -74,7 +74,7 @@ scene("the first thing that Tab reaches skips to the content", async ({ page, go
   assert.equal(await text(page, "h1"), "가을 감사 선착순 특가");
 });
 
-scene("what is chosen stands in the address, and stays on the way down, back, forward and over a reload", async ({ page, go }) => {
+scene("the address keeps every choice over links, history and a reload", async ({ page, go }) => {
   await go(`campaigns/123?${STATE}`);
   const campaign = await state(page);
   assert.deepEqual(campaign, {
@@ -101,7 +101,7 @@ scene("what is chosen stands in the address, and stays on the way down, back, fo
   assert.deepEqual(await state(page), campaign);
 });
 
-scene("each choice is a step that back undoes", async ({ page, go }) => {
+scene("each choice is an entry of the browser's history", async ({ page, go }) => {
   await go("campaigns/123");
   /** @type {[string, string][]} */
   const steps = [['[data-value="30d"]', "?period=30d"], ['[data-value="unique"]', "?period=30d&mode=unique"], ['[data-value="en"]', "?period=30d&mode=unique&lang=en"]];
@@ -109,7 +109,7 @@ scene("each choice is a step that back undoes", async ({ page, go }) => {
     await page.click(button);
     await page.waitForURL((url) => url.search === search);
     await ready(page);
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-pressed")), "true", "the button stays in hand");
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-pressed")), "true", "the button keeps the focus");
   }
   for (const search of ["?period=30d&mode=unique", "?period=30d", ""]) {
     await page.goBack();
@@ -119,7 +119,7 @@ scene("each choice is a step that back undoes", async ({ page, go }) => {
   assert.deepEqual((await state(page)).pressed, ["한국어", "7일", "건수"]);
 });
 
-scene("a link that is shared shows somebody else the same", async ({ page, go }) => {
+scene("a shared link shows another viewer the same page", async ({ page, go }) => {
   await go("campaigns/123");
   await page.click('[data-value="30d"]');
   await page.click('[data-value="unique"]');
@@ -161,7 +161,7 @@ scene("the language can be switched on every page, and links keep it", async ({ 
 /** @param {Page} page */
 const surface = (page) => page.evaluate(() => [document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]);
 
-scene("the theme is the system's until one is chosen, which stays", async ({ page, go }) => {
+scene("the theme is the system's until the viewer chooses one", async ({ page, go }) => {
   await page.emulateMedia({ colorScheme: "dark" });
   await go("campaigns/123");
   assert.deepEqual(await surface(page), ["dark", "rgb(14, 17, 22)"]);
@@ -179,7 +179,7 @@ scene("the theme is the system's until one is chosen, which stays", async ({ pag
   assert.equal((await surface(page))[0], "light");
 });
 
-/** Where, as what, and what is said. @type {[string, string, string][]} */
+/** Paths with the code and the text of their problem. @type {[string, string, string][]} */
 const TROUBLES = [
   ["campaigns/999", "not_found", "이런 캠페인이 없습니다"],
   ["activities/999", "not_found", "이런 활동이 없습니다"],
@@ -189,7 +189,7 @@ const TROUBLES = [
   ["campaigns/123?period=custom&startDate=2024-11-08&endDate=2024-11-04", "invalid_request", "주소에 잘못된 값이 있습니다"],
   ["campaigns/123?period=custom&startDate=2023-01-01&endDate=2024-11-04", "invalid_request", "주소에 잘못된 값이 있습니다"],
 ];
-scene("what is not there, and what no page can be made of, has a page that says so and leads on", async ({ page, go }) => {
+scene("unknown and invalid addresses show a problem with a link to the list", async ({ page, go }) => {
   for (const [path, code, sentence] of TROUBLES) {
     await go(path);
     assert.ok((await text(page, `[data-problem=${code}]`)).includes(sentence), path);
@@ -197,7 +197,7 @@ scene("what is not there, and what no page can be made of, has a page that says 
     assert.equal(await page.locator("[data-widget]:visible, .connection:visible").count(), 0);
     assert.deepEqual(await texts(page, "h1:visible"), ["페이지를 보여 드릴 수 없습니다"]);
     assert.equal(await page.title(), "페이지를 보여 드릴 수 없습니다 · 캠페인 대시보드");
-    // Where the days are wrong, others can be chosen.
+    // If the dates are invalid, others can be chosen.
     assert.equal(await page.locator(".period").isVisible(), path.includes("period="));
     await page.click("[data-problem] a");
     await page.waitForSelector("[data-campaign]");
@@ -205,7 +205,7 @@ scene("what is not there, and what no page can be made of, has a page that says 
   }
 }, { expected: FAILED_LOADS });
 
-scene("dates in the address that are wrong can be chosen anew", async ({ page, go }) => {
+scene("invalid dates in the address can be replaced", async ({ page, go }) => {
   await go("campaigns/123?period=custom&startDate=2023-01-01&endDate=2024-11-04");
   await page.click('[data-value="1d"]');
   await page.waitForSelector('[data-widget="kpi"][data-status="fresh"]');

@@ -1,4 +1,4 @@
-// The period of one's own: chosen in a calendar, by mouse, by keyboard, by touch.
+// The custom period: chosen in a calendar by mouse, by keyboard and by touch.
 
 import assert from "node:assert/strict";
 import { ready, stage, text, texts } from "./stage.mjs";
@@ -12,8 +12,8 @@ const day = (/** @type {string} */ date) => `.month [data-date="${date}"]`;
 /** The date that has the focus. @param {Page} page */
 const focused = (page) => page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).dataset.date ?? null);
 
-/** The days that are marked as chosen. @param {Page} page */
-const chosen = (page) => page.evaluate(() => [...document.querySelectorAll('.month [aria-selected="true"] button')].map((button) => button.getAttribute("data-date")));
+/** The days that are marked as selected. @param {Page} page */
+const selected = (page) => page.evaluate(() => [...document.querySelectorAll('.month [aria-selected="true"] button')].map((button) => button.getAttribute("data-date")));
 
 /** @param {Page} page */
 async function open(page) {
@@ -21,20 +21,20 @@ async function open(page) {
   await page.waitForSelector("dialog[open]");
 }
 
-/** Waits until the page shows the figures of what its address says. @param {Page} page @param {string} search */
+/** Waits until the page shows the figures of an address. @param {Page} page @param {string} search */
 async function arrive(page, search) {
   await page.waitForURL((url) => url.search === search);
   await ready(page);
 }
 
-scene("the calendar opens on the period that is shown, and says in which zone its days are", async ({ page, go }) => {
+scene("the calendar opens on the shown period and names its time zone", async ({ page, go }) => {
   await go("campaigns/123");
   await open(page);
   assert.equal(await text(page, "dialog h2"), "조회 기간 선택");
   assert.equal(await text(page, "dialog .quiet"), "시작일과 종료일을 차례로 고르세요. 최대 400일입니다. Asia/Seoul 기준");
   assert.equal(await text(page, "#calendar-month"), "2024년 11월");
-  assert.deepEqual(await chosen(page), ["06", "07", "08", "09", "10", "11", "12"].map((date) => `2024-11-${date}`));
-  assert.equal(await text(page, ".calendar-said"), "시작일: 2024. 11. 6. · 종료일: 2024. 11. 12.");
+  assert.deepEqual(await selected(page), ["06", "07", "08", "09", "10", "11", "12"].map((date) => `2024-11-${date}`));
+  assert.equal(await text(page, ".calendar-range"), "시작일: 2024. 11. 6. · 종료일: 2024. 11. 12.");
   assert.equal(await focused(page), "2024-11-12");
   assert.equal(await page.getAttribute(day("2024-11-12"), "aria-current"), "date");
   assert.equal(await page.getAttribute(day("2024-11-12"), "aria-label"), "12, 화요일, 2024년 11월");
@@ -44,11 +44,11 @@ scene("two clicks choose a period, and applying it shows its figures", async ({ 
   await go("campaigns/123");
   await open(page);
   await page.click(day("2024-11-04"));
-  assert.deepEqual(await chosen(page), ["2024-11-04"]);
-  assert.equal(await text(page, ".calendar-said"), "시작일: 2024. 11. 4. · 종료일: 선택 안 됨");
+  assert.deepEqual(await selected(page), ["2024-11-04"]);
+  assert.equal(await text(page, ".calendar-range"), "시작일: 2024. 11. 4. · 종료일: 선택 안 됨");
   assert.ok(await page.isDisabled("dialog .primary"));
   await page.click(day("2024-11-08"));
-  assert.deepEqual(await chosen(page), ["04", "05", "06", "07", "08"].map((date) => `2024-11-${date}`));
+  assert.deepEqual(await selected(page), ["04", "05", "06", "07", "08"].map((date) => `2024-11-${date}`));
   await page.click("dialog .primary");
   await arrive(page, "?period=custom&startDate=2024-11-04&endDate=2024-11-08");
   assert.match(await text(page, ".range"), /^2024\. 11\. 4\. ~ 2024\. 11\. 8\. · Asia\/Seoul 기준/);
@@ -56,20 +56,20 @@ scene("two clicks choose a period, and applying it shows its figures", async ({ 
   assert.equal(await page.locator("dialog").count(), 0);
 });
 
-scene("one day is a period, and a day before the first begins anew", async ({ page, go }) => {
+scene("one day is a period, and an earlier day starts a new one", async ({ page, go }) => {
   await go("campaigns/123");
   await open(page);
   await page.click(day("2024-11-08"));
   await page.click(day("2024-11-05"));
-  assert.deepEqual(await chosen(page), ["2024-11-05"]);
+  assert.deepEqual(await selected(page), ["2024-11-05"]);
   await page.click(day("2024-11-05"));
-  assert.equal(await text(page, ".calendar-said"), "시작일: 2024. 11. 5. · 종료일: 2024. 11. 5.");
+  assert.equal(await text(page, ".calendar-range"), "시작일: 2024. 11. 5. · 종료일: 2024. 11. 5.");
   await page.click("dialog .primary");
   await arrive(page, "?period=custom&startDate=2024-11-05&endDate=2024-11-05");
   assert.match(await text(page, ".range"), /^2024\. 11\. 5\. · /);
 });
 
-scene("days to come cannot be chosen, nor months", async ({ page, go }) => {
+scene("future days and months cannot be chosen", async ({ page, go }) => {
   await go("campaigns/123");
   await open(page);
   for (const [date, disabled] of /** @type {[string, boolean][]} */ ([["2024-11-12", false], ["2024-11-13", true], ["2024-11-30", true], ["2024-10-31", false]])) {
@@ -81,7 +81,7 @@ scene("days to come cannot be chosen, nor months", async ({ page, go }) => {
   assert.ok(await page.isEnabled('dialog [aria-label="다음 달"]'));
 });
 
-scene("the keyboard alone chooses a period, and the focus comes back", async ({ page, go }) => {
+scene("the keyboard chooses a period, and the focus returns", async ({ page, go }) => {
   await go("campaigns/123");
   await page.focus('[data-value="custom"]');
   await page.keyboard.press("Enter");
@@ -99,7 +99,7 @@ scene("the keyboard alone chooses a period, and the focus comes back", async ({ 
   await page.keyboard.press("Enter");
   for (let press = 0; press < 3; press += 1) await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Space");
-  assert.equal(await text(page, ".calendar-said"), "시작일: 2024. 10. 5. · 종료일: 2024. 10. 26.");
+  assert.equal(await text(page, ".calendar-range"), "시작일: 2024. 10. 5. · 종료일: 2024. 10. 26.");
   await page.keyboard.press("Tab");
   await page.keyboard.press("Tab");
   assert.equal(await text(page, ":focus"), "적용");
@@ -108,7 +108,7 @@ scene("the keyboard alone chooses a period, and the focus comes back", async ({ 
   assert.equal(await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).dataset.value), "custom");
 });
 
-scene("Esc and cancelling leave everything as it was, and give the focus back", async ({ page, go }) => {
+scene("Esc and cancel change nothing, and return the focus", async ({ page, go }) => {
   await go("campaigns/123");
   for (const close of [() => page.keyboard.press("Escape"), () => page.getByRole("button", { name: "취소", exact: true }).click()]) {
     await page.focus('[data-value="custom"]');
@@ -128,12 +128,12 @@ scene("Tab stays inside the open calendar", async ({ page, go }) => {
   await open(page);
   for (let press = 0; press < 12; press += 1) {
     await page.keyboard.press("Tab");
-    // Beyond the last comes the browser itself, and then the first.
+    // After the last control, Tab leaves for the browser's own controls, and then returns to the first.
     assert.ok(await page.evaluate(() => document.activeElement === document.body || document.activeElement?.closest("dialog")));
   }
 });
 
-scene("more than 400 days are refused before they are asked for", async ({ page, go }) => {
+scene("more than 400 days are refused before a request", async ({ page, go }) => {
   await go("campaigns/123");
   await open(page);
   const turn = async (/** @type {string} */ key) => {
@@ -143,9 +143,9 @@ scene("more than 400 days are refused before they are asked for", async ({ page,
   assert.equal(await focused(page), "2023-10-12");
   await page.click(day("2023-10-09"));
   await turn("PageDown");
-  // The 400th day is the one before.
+  // The 401st day: the 400th is the day before.
   await page.click(day("2024-11-12"));
-  assert.equal(await text(page, ".calendar-said"), "최대 400일까지 고를 수 있습니다.");
+  assert.equal(await text(page, ".calendar-range"), "최대 400일까지 고를 수 있습니다.");
   assert.ok(await page.isDisabled("dialog .primary"));
   await turn("PageUp");
   await page.click(day("2023-10-09"));
@@ -156,7 +156,7 @@ scene("more than 400 days are refused before they are asked for", async ({ page,
   assert.equal(await page.locator("[data-problem]").count(), 0);
 });
 
-scene("a finger can choose a period on a phone", async ({ page, go }) => {
+scene("a period can be chosen by touch", async ({ page, go }) => {
   await go("campaigns/123?lang=en");
   await page.tap('[data-value="custom"]');
   await page.tap('dialog [aria-label="Previous month"]');

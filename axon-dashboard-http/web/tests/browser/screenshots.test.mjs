@@ -1,4 +1,4 @@
-// Pictures of the page as people see it, to be looked at: build/screenshots.
+// Screenshots of the page, for people to review: build/screenshots.
 
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { FAILED_LOADS, stage, STILL } from "./stage.mjs";
 const FOLDER = new URL("../../build/screenshots/", import.meta.url);
 mkdirSync(FOLDER, { recursive: true });
 
-// So much has been sold that there is something to see.
+// Enough events for sales in every widget.
 const { scene } = stage(["--generate", "100000", ...STILL.slice(2)]);
 
 const DESK = { viewport: { width: 1280, height: 900 } };
@@ -18,8 +18,8 @@ const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile:
 const WALL = { viewport: { width: 1920, height: 1080 } };
 
 /**
- * How much there is on a picture: the share of its bytes that differ from what PNG foretells from their neighbours. Of a
- * page without anything it is next to nothing.
+ * How much content a picture has: the share of its bytes that differ from PNG's prediction from their neighbours. It is close to 0
+ * for a blank page.
  * @param {Buffer} png
  */
 function content(png) {
@@ -43,22 +43,22 @@ async function picture(page, name) {
   assert.ok(content(shot) > 0.002, `${name} is blank: ${content(shot)}`);
 }
 
-/** One widget fails, one is old, one lost a figure. @param {Page} page */
+/** Makes one widget fail, another one stale, and a third one lack a figure. @param {Page} page */
 async function trouble(page) {
   await page.route("**/stream?**", (route) => route.fulfill({ status: 503, body: "" }));
   await page.route(/\/campaign\/124\?/, async (route) => {
     const real = await (await route.fetch()).json();
-    const lost = (/** @type {string} */ field) => ({ field, reason: "unavailable", detail: "no_answer", source: "redis", message: "" });
+    const missing = (/** @type {string} */ field) => ({ field, reason: "unavailable", detail: "no_answer", source: "redis", message: "" });
     delete real.data.realtime;
-    Object.assign(real.widgets.realtime, { status: "unavailable", asOf: null, ageMs: null, missing: ["remainingStock", "hourlyInflow"].map(lost) });
+    Object.assign(real.widgets.realtime, { status: "unavailable", asOf: null, ageMs: null, missing: ["remainingStock", "hourlyInflow"].map(missing) });
     Object.assign(real.widgets.funnel, { status: "stale", asOf: new Date(Date.parse(real.timestamp) - 180_000).toISOString() });
     real.data.overview.purchaseCount = null;
-    Object.assign(real.widgets.overview, { status: "partial", missing: [lost("purchaseCount")] });
+    Object.assign(real.widgets.overview, { status: "partial", missing: [missing("purchaseCount")] });
     await route.fulfill({ json: real });
   });
 }
 
-/** Everything is called by a long name. @param {Page} page */
+/** Gives everything long names and large figures. @param {Page} page */
 async function long(page) {
   const name = "연말 결산 감사 대축제 선착순 한정 특가 프로모션과 아주아주 긴 이름을 가진 활동 The Longest Name Anybody Ever Gave";
   await page.route("**/stream?**", (route) => route.fulfill({ status: 503, body: "" }));

@@ -1,4 +1,4 @@
-// How each widget looks when things are not as they should be: designed, said in words, and never mistaken for a figure.
+// The states of widgets: loading, stale, late, partial, failed and empty. Each has a text, and none looks like a figure.
 
 import assert from "node:assert/strict";
 import { answer, drawn, FAILED_LOADS, ready, stage, standing, text, texts } from "./stage.mjs";
@@ -12,11 +12,11 @@ const { its, scene } = stage();
 const FIGURES = /\/api\/v1\/dashboard\/(?:campaign|activity)\/\d+\?/;
 const STREAM = "**/stream?**";
 
-/** Each frame of the page, and the widget of the answer that it shows. @type {[string, WidgetName][]} */
+/** Each frame of the page with the widget that it shows. @type {[string, WidgetName][]} */
 const FRAMES = [["kpi", "overview"], ["funnel", "funnel"], ["promotion", "comparison"], ["realtime", "realtime"], ["inflow", "realtime"], ["activities", "activities"]];
 
 /**
- * Has the page ask, instead of a stream, and gives it the server's answers with changes. One of null is no answer yet.
+ * Makes the page poll instead of stream, and alters the server's answers. For null, the request is never answered.
  * @param {Page} page
  * @param {(answer: Answer) => Answer | null | void} alter
  */
@@ -31,35 +31,35 @@ async function give(page, alter) {
 }
 
 /** @param {string} field @param {string} [reason] @param {string | null} [detail] @param {string | null} [source] @returns {MissingFigure} */
-const lost = (field, reason = "unavailable", detail = "no_answer", source = "elasticsearch") => ({ field, reason, detail, source, message: "" });
+const missingFigure = (field, reason = "unavailable", detail = "no_answer", source = "elasticsearch") => ({ field, reason, detail, source, message: "" });
 
-/** @param {Page} page @returns {Promise<Record<string, string | null>>} how each frame says that it is */
+/** @param {Page} page @returns {Promise<Record<string, string | null>>} the status of each frame */
 const statuses = (page) => page.evaluate(() => Object.fromEntries([...document.querySelectorAll("[data-widget]")].map((frame) => [frame.getAttribute("data-widget"), frame.getAttribute("data-status")])));
 const ALL_FRESH = Object.fromEntries(FRAMES.map(([frame]) => [frame, "fresh"]));
 
-/** Adds up how far things have moved by themselves since the page began. @param {Page} page */
+/** Sums up the layout shifts since the page began, except those after input. @param {Page} page */
 async function watchShifts(page) {
   await page.addInitScript(() => {
-    const seen = { sum: 0, what: /** @type {string[]} */ ([]) };
-    Object.assign(window, { shifts: seen });
+    const shifts = { sum: 0, what: /** @type {string[]} */ ([]) };
+    Object.assign(window, { shifts });
     new PerformanceObserver((list) => {
       for (const entry of /** @type {any[]} */ (list.getEntries())) {
         if (entry.hadRecentInput) continue;
-        seen.sum += entry.value;
-        seen.what.push(...entry.sources.map((/** @type {any} */ { node }) => `${entry.value.toFixed(3)} ${node?.nodeName} ${node?.className ?? ""}`));
+        shifts.sum += entry.value;
+        shifts.what.push(...entry.sources.map((/** @type {any} */ { node }) => `${entry.value.toFixed(3)} ${node?.nodeName} ${node?.className ?? ""}`));
       }
     }).observe({ type: "layout-shift", buffered: true });
   });
 }
 
 for (const [where, viewport] of /** @type {[string, {width: number, height: number}][]} */ ([["a desk", { width: 1280, height: 900 }], ["a phone", { width: 360, height: 740 }]])) {
-  scene(`on ${where} a page that loads shows where figures will be, and nothing jumps when they come`, async ({ page }) => {
+  scene(`on ${where} a loading page has placeholders, and its layout is stable`, async ({ page }) => {
     await watchShifts(page);
     /** @type {import("playwright-core").Route[] | null} */
-    let held = null;
-    await page.route(/\/api\//, async (route) => (held ? held.push(route) : route.continue()));
+    let pending = null;
+    await page.route(/\/api\//, async (route) => (pending ? pending.push(route) : route.continue()));
     for (const path of ["campaigns/123", "activities/790", ""]) {
-      held = [];
+      pending = [];
       await page.goto(its.url + path);
       if (path) {
         await page.waitForSelector('[data-widget="kpi"]');
@@ -70,9 +70,9 @@ for (const [where, viewport] of /** @type {[string, {width: number, height: numb
       } else {
         assert.equal(await page.locator(".campaign.skeleton").count(), 3);
       }
-      const waiting = held;
-      held = null;
-      await Promise.all(waiting.map((route) => route.continue()));
+      const routes = pending;
+      pending = null;
+      await Promise.all(routes.map((route) => route.continue()));
       await ready(page);
       if (path) {
         await drawn(page);
@@ -86,27 +86,27 @@ for (const [where, viewport] of /** @type {[string, {width: number, height: numb
   }, { viewport });
 }
 
-scene("a campaign that has not started says when it will, and shows what was measured", async ({ page, go }) => {
+scene("a campaign that has not started shows its start and its figures", async ({ page, go }) => {
   await go("campaigns/126");
   assert.equal(await text(page, ".note:not(.warn)"), "아직 시작하지 않았습니다. 시작: 2024. 11. 15. 10:00");
   assert.equal(await text(page, '[data-widget="realtime"] dd >> nth=0'), "49 / 49 여유");
   assert.equal(await text(page, '[data-figure="steps[3].value"]'), "0");
 });
 
-scene("a period without any record says so, and its zeros are zeros", async ({ page, go }) => {
+scene("a period without records says so, and its zeros are 0", async ({ page, go }) => {
   await go("campaigns/126?period=custom&startDate=2024-08-01&endDate=2024-08-02");
   assert.deepEqual(await texts(page, '[data-widget="funnel"] .empty:visible'), ["이 기간에는 아직 기록이 없습니다."]);
   assert.equal(await text(page, '[data-figure="totalVisits"]'), "0");
   assert.equal(await page.getAttribute('[data-widget="kpi"] [data-figure="conversionRate"]', "title"), "나눌 값이 0입니다");
 });
 
-scene("a campaign that has ended says so, and keeps its last figures", async ({ page, go }) => {
+scene("an ended campaign says so, and keeps its last figures", async ({ page, go }) => {
   await go("campaigns/125");
   assert.equal(await text(page, ".note:not(.warn)"), "종료되었습니다. 종료: 2024. 10. 29. 00:00 · 실시간 값은 마지막으로 확인된 값입니다.");
   assert.deepEqual(await statuses(page), ALL_FRESH);
 });
 
-scene("a campaign that runs says neither", async ({ page, go }) => {
+scene("a running campaign has no note", async ({ page, go }) => {
   await go("campaigns/123");
   assert.equal(await page.locator(".note:visible").count(), 0);
   assert.equal(await page.locator('[data-widget="funnel"] .empty:visible').count(), 0);
@@ -121,7 +121,7 @@ scene("a campaign without activities has a table that says so", async ({ page, g
   assert.equal(await text(page, '[data-widget="activities"] tbody'), "이 캠페인에는 아직 활동이 없습니다.");
 }, { expected: FAILED_LOADS });
 
-/** A figure of each widget that may be lost alone. @type {Record<string, [WidgetName, string, (data: any) => void]>} */
+/** One figure of each frame, which a test removes. @type {Record<string, [WidgetName, string, (data: any) => void]>} */
 const PARTS = {
   kpi: ["overview", "purchaseCount", (data) => (data.overview.purchaseCount = null)],
   funnel: ["funnel", "steps[3].value", (data) => (data.funnel.steps[3].value = null)],
@@ -130,12 +130,12 @@ const PARTS = {
   activities: ["activities", "activities[790].remainingStock", (data) => (data.activities[1].remainingStock = null)],
 };
 
-scene("a widget that lost one figure says which and why, and shows the others", async ({ page, go }) => {
+scene("a widget with a missing figure names it, and shows the others", async ({ page, go }) => {
   let part = "";
   await give(page, ({ data, widgets }) => {
     const [widget, field, take] = PARTS[part] ?? assert.fail(part);
     take(data);
-    Object.assign(/** @type {object} */ (widgets[widget]), { status: "partial", missing: [lost(field)] });
+    Object.assign(/** @type {object} */ (widgets[widget]), { status: "partial", missing: [missingFigure(field)] });
   });
   for (part of Object.keys(PARTS)) {
     await go("campaigns/123");
@@ -155,23 +155,23 @@ scene("a widget that lost one figure says which and why, and shows the others", 
   }
 }, { expected: FAILED_LOADS });
 
-scene("stock that cannot be told has no bar and no word of how much it is", async ({ page, go }) => {
+scene("an unknown stock has neither a bar nor a level", async ({ page, go }) => {
   await give(page, ({ data, widgets }) => {
     Object.assign(/** @type {object} */ (data.realtime), { remainingStock: null });
-    Object.assign(/** @type {object} */ (widgets.realtime), { missing: [lost("remainingStock", "unlimited", null, null)] });
+    Object.assign(/** @type {object} */ (widgets.realtime), { missing: [missingFigure("remainingStock", "unlimited", null, null)] });
   });
   await go("campaigns/123");
   assert.equal(await page.getAttribute('[data-figure="remainingStock"]', "title"), "한도가 없는 활동이 있습니다");
   assert.equal(await page.locator(".stock:visible, .level:visible").count(), 0);
 }, { expected: FAILED_LOADS });
 
-scene("a widget that failed says why and offers to try again, and takes no other with it", async ({ page, go }) => {
+scene("a failed widget says why, offers a retry, and fails alone", async ({ page, go }) => {
   let failing = "";
   await give(page, ({ data, widgets }) => {
     if (!failing) return;
     const widget = /** @type {WidgetName} */ (failing);
     delete data[widget];
-    Object.assign(/** @type {object} */ (widgets[widget]), { status: "unavailable", asOf: null, ageMs: null, missing: ["remainingStock", "hourlyInflow"].map((field) => lost(field, "unavailable", "no_answer", "redis")) });
+    Object.assign(/** @type {object} */ (widgets[widget]), { status: "unavailable", asOf: null, ageMs: null, missing: ["remainingStock", "hourlyInflow"].map((field) => missingFigure(field, "unavailable", "no_answer", "redis")) });
   });
   for (const widget of new Set(FRAMES.map(([, widget]) => widget))) {
     failing = widget;
@@ -184,33 +184,33 @@ scene("a widget that failed says why and offers to try again, and takes no other
       assert.equal(await page.locator(`${own} .frame-body:visible, ${own} [data-figure]:visible, ${own} canvas:visible`).count(), 0);
     }
     failing = "";
-    // A poll that comes first brings it as well.
+    // The click may fail: a poll may have replaced the failure before it.
     await page.locator(".failure:visible button").first().click({ timeout: 2_000 }).catch(() => {});
     await page.waitForFunction((count) => document.querySelectorAll('[data-status="fresh"]').length === count, FRAMES.length);
     assert.equal(await page.locator(".failure:visible").count(), 0);
   }
 }, { expected: FAILED_LOADS });
 
-scene("an inflow that is lost alone fails alone", async ({ page, go }) => {
+scene("an unavailable inflow fails alone", async ({ page, go }) => {
   await give(page, ({ data, widgets }) => {
     Object.assign(/** @type {object} */ (data.realtime), { hourlyInflow: null });
-    Object.assign(/** @type {object} */ (widgets.realtime), { status: "partial", missing: [lost("hourlyInflow")] });
+    Object.assign(/** @type {object} */ (widgets.realtime), { status: "partial", missing: [missingFigure("hourlyInflow")] });
   });
   await go("campaigns/123");
   assert.deepEqual(await statuses(page), { ...ALL_FRESH, inflow: "unavailable" });
 }, { expected: FAILED_LOADS });
 
-scene("an inflow that is not measured says why, and the frame stays", async ({ page, go }) => {
+scene("an inflow that is not measured shows the reason in its frame", async ({ page, go }) => {
   await give(page, ({ data, widgets }) => {
     Object.assign(/** @type {object} */ (data.realtime), { hourlyInflow: null });
-    Object.assign(/** @type {object} */ (widgets.realtime), { missing: [lost("hourlyInflow", "not_measured", "no_index")] });
+    Object.assign(/** @type {object} */ (widgets.realtime), { missing: [missingFigure("hourlyInflow", "not_measured", "no_index")] });
   });
   await go("campaigns/123");
   assert.equal(await text(page, '[data-widget="inflow"] .empty'), "읽을 색인이나 테이블이 없습니다");
   assert.equal(await page.locator('[data-widget="inflow"] canvas:visible').count(), 0);
 }, { expected: FAILED_LOADS });
 
-scene("figures of a while ago are dimmed, and say how old they are", async ({ page, go }) => {
+scene("stale figures are dimmed and show their age", async ({ page, go }) => {
   await give(page, ({ timestamp, widgets }) => {
     for (const state of Object.values(widgets)) Object.assign(state, { status: "stale", asOf: new Date(Date.parse(timestamp) - 180_000).toISOString(), ageMs: 180_000 });
   });
@@ -223,7 +223,7 @@ scene("figures of a while ago are dimmed, and say how old they are", async ({ pa
   assert.match(await text(page, '[data-figure="totalVisits"]'), /^[\d,]+$/);
 }, { expected: FAILED_LOADS });
 
-/** Lets no answer come but the first. @param {Page} page */
+/** Answers only the first request. @param {Page} page */
 async function once(page) {
   let first = true;
   await give(page, (real) => {
@@ -233,7 +233,7 @@ async function once(page) {
   });
 }
 
-scene("live figures that are older than ten seconds are dimmed, and not before", async ({ page, ...scene }) => {
+scene("live figures are dimmed after ten seconds, not earlier", async ({ page, ...scene }) => {
   await once(page);
   await standing({ page, ...scene }, "campaigns/123");
   await page.clock.runFor(1_500);
@@ -243,18 +243,18 @@ scene("live figures that are older than ten seconds are dimmed, and not before",
   assert.match(await text(page, '[data-widget="kpi"] .pill'), /^갱신 지연 · 1\d초 전$/);
 }, { expected: FAILED_LOADS });
 
-scene("figures of days that are over grow no older", async ({ page, ...scene }) => {
+scene("figures of past days have no growing age", async ({ page, ...scene }) => {
   await once(page);
   await standing({ page, ...scene }, "campaigns/123?period=custom&startDate=2024-11-04&endDate=2024-11-08");
   await page.clock.runFor(60_000);
   assert.equal(await page.locator('[data-widget="kpi"].dim, [data-widget="funnel"].dim, [data-widget="promotion"].dim').count(), 0);
 }, { expected: FAILED_LOADS });
 
-scene("where nothing can be had the page says why, and figures that are there stay", async ({ page, ...scene }) => {
+scene("without an answer the page says why, and keeps figures it has", async ({ page, ...scene }) => {
   let down = true;
   await page.route(STREAM, (route) => route.fulfill({ status: 503, body: "" }));
   await page.route(FIGURES, (route) => (down ? route.fulfill({ status: 503, json: { status: 503, code: "unavailable" } }) : route.continue()));
-  // The clock stands, so the page does not ask again by itself: only the button brings the figures.
+  // The page's clock is paused, so the page does not retry by itself: only the button loads the figures.
   await standing({ page, ...scene }, "campaigns/123");
   assert.match(await text(page, "[data-problem=unavailable]"), /지금은 어떤 값도 가져올 수 없습니다/);
   assert.equal(await page.locator("[data-widget]:visible").count(), 0);
@@ -268,7 +268,7 @@ scene("where nothing can be had the page says why, and figures that are there st
   assert.equal(await text(page, '[data-figure="totalVisits"]'), before);
 }, { expected: FAILED_LOADS });
 
-scene("a figure that is null is a dash with its reason everywhere, and never 0", async ({ page, go }) => {
+scene("every figure that is null is a dash with its reason, never 0", async ({ page, go }) => {
   await give(page, ({ data, widgets }) => {
     for (const [widget, inside] of Object.entries(data)) {
       /** @type {MissingFigure[]} */
@@ -282,7 +282,7 @@ scene("a figure that is null is a dash with its reason everywhere, and never 0",
           if (typeof inner === "object" && inner) empty(inner, at);
           else if (!["key", "name", "nameEn", "type", "phase", "activityId", "currency"].includes(key)) {
             value[key] = null;
-            missing.push(lost(at, "not_measured", "no_source", null));
+            missing.push(missingFigure(at, "not_measured", "no_source", null));
           }
         }
       };
@@ -291,11 +291,11 @@ scene("a figure that is null is a dash with its reason everywhere, and never 0",
     }
   });
   await go("campaigns/123");
-  const found = await page.evaluate(() => [...document.querySelectorAll("[data-figure]")].map((at) => ({
+  const figures = await page.evaluate(() => [...document.querySelectorAll("[data-figure]")].map((at) => ({
     name: at.getAttribute("data-figure"), shown: at.querySelector("[aria-hidden]")?.textContent, spoken: at.querySelector(".spoken")?.textContent, title: at.getAttribute("title"),
   })));
-  assert.equal(found.length, 15 + 16 + 15 + 3 + 18);
-  for (const { name, shown, spoken, title } of found) {
+  assert.equal(figures.length, 15 + 16 + 15 + 3 + 18);
+  for (const { name, shown, spoken, title } of figures) {
     assert.equal(shown, "–", String(name));
     const why = name?.startsWith("change.") ? "비교할 값 없음: 연결된 저장소가 없습니다" : name === "baseline.cancelled" ? /./ : "연결된 저장소가 없습니다";
     if (typeof why === "string") assert.deepEqual([title, spoken], [why, why], String(name));
@@ -308,14 +308,14 @@ scene("a figure that is null is a dash with its reason everywhere, and never 0",
   }
 }, { expected: FAILED_LOADS });
 
-scene("a bar that has no figure is not drawn as an empty one", async ({ page, go }) => {
+scene("a missing figure has no bar, not an empty one", async ({ page, go }) => {
   await go("campaigns/123");
   const { data } = await answer(its.url, "campaign/123");
   assert.equal(data.comparison?.baseline.buyers, null);
   assert.equal(await page.evaluate(() => /** @type {any} */ (document.querySelector(".picture-promotion canvas")).chart.data.datasets[2].data[2]), null);
 });
 
-scene("what the server warns of stands with its widget, and what concerns all above them", async ({ page, go }) => {
+scene("warnings are shown at their widget, general ones above all widgets", async ({ page, go }) => {
   await give(page, ({ widgets, warnings }) => {
     warnings.push({ code: "dates_ignored", message: "" });
     widgets.funnel?.warnings.push({ code: "missing_upstream", message: "", field: "steps[1].value" });
@@ -331,7 +331,7 @@ scene("what the server warns of stands with its widget, and what concerns all ab
   assert.deepEqual(await texts(page, '[data-widget="realtime"] .notes li'), ["Keyboard Night Drop · 잔여 수량: 카운터(24)와 참여자 수(21)가 다릅니다"]);
 }, { expected: FAILED_LOADS });
 
-scene("without charts the tables say everything", async ({ page }) => {
+scene("without charts the tables show every figure", async ({ page }) => {
   await page.route("**/vendor/**", (route) => route.abort());
   await page.goto(`${its.url}campaigns/123`);
   await page.waitForSelector('[data-widget="activities"][data-status="fresh"]');

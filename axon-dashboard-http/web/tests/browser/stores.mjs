@@ -1,5 +1,5 @@
-// Real stores for the browser tests: filled under names of their own, written to beside the server, cut off behind a proxy,
-// and emptied again. The environment says where they are, as `scripts/services env` has it.
+// Real stores for the browser tests. They are filled under unique names, written to independently of the server, cut off by a proxy,
+// and cleaned up. Their addresses are in the environment variables that `scripts/services env` prints.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -23,7 +23,7 @@ function addresses() {
   return { elasticsearch: AXON_TEST_ELASTICSEARCH_URL ?? "", mysql: AXON_TEST_MYSQL_URL || AXON_TEST_MARIADB_URL || "", redis: AXON_TEST_REDIS_URL ?? "" };
 }
 
-/** Why there can be no test on real stores, to be given as `skip`; false where there can. */
+/** The reason to skip tests on real stores, for the option `skip`; false if there is none. */
 export function lacking() {
   const { elasticsearch, mysql, redis } = addresses();
   if (!elasticsearch) return "AXON_TEST_ELASTICSEARCH_URL is not set";
@@ -42,7 +42,7 @@ async function fill(layout, events) {
   const database = name.replaceAll("-", "_");
   const folder = await mkdtemp(join(tmpdir(), "axon-page-"));
   const [config, totals] = [join(folder, "dashboard.toml"), join(folder, "expected.json")];
-  // A minute ago: the last events of the generator are past, and nothing moves but what a test moves.
+  // A minute ago: all generated events are in the past, so figures change only by the test's own writes.
   const now = new Date(Math.floor(Date.now() / 1000 - 60) * 1000).toISOString();
   const options = {
     layout, events, now, elasticsearch: at.elasticsearch, mysql: at.mysql, redis: at.redis,
@@ -69,23 +69,23 @@ async function fill(layout, events) {
     throw error;
   }
 
-  /** The settings that name a store; behind a proxy where there is one. @param {Partial<Addresses>} proxies */
+  /** The settings of the stores' addresses; a store with a proxy is reached through it. @param {Partial<Addresses>} proxies */
   const settings = (proxies) => {
     /** @type {Record<string, string>} */
-    const found = { ...BUDGETS, "redis.connect_ms": "1000" };
+    const values = { ...BUDGETS, "redis.connect_ms": "1000" };
     for (const store of /** @type {Store[]} */ (Object.keys(at))) {
       const url = new URL(at[store]);
-      if (url.password) found[`${store}.password`] = decodeURIComponent(url.password);
+      if (url.password) values[`${store}.password`] = decodeURIComponent(url.password);
       const proxy = proxies[store];
-      if (proxy) found[`${store}.url`] = behind(url, proxy, store === "mysql" ? `/${database}` : url.pathname);
+      if (proxy) values[`${store}.url`] = behind(url, proxy, store === "mysql" ? `/${database}` : url.pathname);
     }
-    return found;
+    return values;
   };
 
   const expected = JSON.parse(await readFile(totals, "utf8"));
   return {
     expected,
-    /** What is where. */
+    /** The stores' addresses. */
     at,
     /**
      * A server over these stores.
@@ -93,34 +93,34 @@ async function fill(layout, events) {
      */
     serve: ({ proxies = {}, args = [], settings: further = {} } = {}) => server(["--config", config, ...args], { ...settings(proxies), ...further }),
     /**
-     * Somebody looks at an activity's page: an event that happens now. Resolves once Elasticsearch has taken it.
+     * Adds a page view of an activity, now. Resolves when Elasticsearch has acknowledged it.
      * @param {number} activity @param {number} campaign
      */
     visit: (activity, campaign) => search(at.elasticsearch, "POST", `/${name}-axon.event.behavior/_doc`, {
       eventId: 3, eventName: "페이지 조회", triggerType: "PAGE_VIEW", occurredAt: new Date().toISOString(),
-      userId: nobody(), sessionId: randomBytes(8).toString("hex"),
+      userId: newUserId(), sessionId: randomBytes(8).toString("hex"),
       pageUrl: `http://shop.example/campaign-activity/${activity}`, properties: { activityId: activity, campaignId: campaign },
     }),
-    /** Somebody new gets a slot of an activity, by the counter and among the members. @param {number} activity */
+    /** Gives a new user a slot of an activity: in the counter and among the members. @param {number} activity */
     take: (activity) => redis(at.redis, async (command) => {
-      await command("SADD", `${name}:campaign:${activity}:users`, String(nobody()));
+      await command("SADD", `${name}:campaign:${activity}:users`, String(newUserId()));
       await command("INCR", `${name}:campaign:${activity}:counter`);
     }),
-    /** Somebody new buys what somebody bought through an activity before, now. @param {number} activity */
+    /** Adds a purchase of an activity by a new user, now: a copy of an earlier one. @param {number} activity */
     sell: (activity) => sql(at.mysql, `INSERT INTO ${database}.purchases
       (user_id, product_id, campaign_activity_id, purchase_type, price, quantity, purchase_at, status)
-      SELECT ${nobody()}, product_id, campaign_activity_id, purchase_type, price, quantity, '${seoul(new Date())}', status
+      SELECT ${newUserId()}, product_id, campaign_activity_id, purchase_type, price, quantity, '${seoul(new Date())}', status
       FROM ${database}.purchases WHERE campaign_activity_id = ${activity} AND status = 'CONFIRMED' LIMIT 1`),
     remove,
   };
 }
 
-/** Somebody whom the generator does not know. */
-function nobody() {
+/** A user id above those of the generator. */
+function newUserId() {
   return 900_000_000 + Math.floor(Math.random() * 90_000_000);
 }
 
-/** An instant as the platform's database has it: by the clock of Seoul. @param {Date} instant */
+/** An instant as the platform's database stores it: in the time zone of Seoul. @param {Date} instant */
 function seoul(instant) {
   return new Date(instant.getTime() + 9 * 3_600_000).toISOString().replace("T", " ").replace("Z", "");
 }
@@ -142,7 +142,7 @@ async function proxy(store) {
   assert.ok(address, "the proxy did not start");
   return {
     address,
-    /** Breaks the store in this way; `none` mends it. Resolves once that is so. @param {string} fault */
+    /** Sets the proxy's fault; `none` removes it. Resolves when the proxy has confirmed it. @param {string} fault */
     async set(fault) {
       child.stdin.write(`${fault}\n`);
       assert.equal((await lines.next()).value, `fault ${fault}`);
@@ -155,7 +155,7 @@ async function proxy(store) {
 }
 
 /**
- * Filled stores, a browser, and what a test starts beside them; all of it ends with the world, whatever became of a test.
+ * Filled stores, a browser, and the servers and proxies that a test starts. `close` ends all of it, also after a failed test.
  * @param {Parameters<typeof fill>[0]} layout @param {number} events
  */
 export async function world(layout, events) {
@@ -167,7 +167,7 @@ export async function world(layout, events) {
     for (const end of ends) ended.push(...(await Promise.allSettled([end()])));
     for (const one of ended) if (one.status === "rejected") throw one.reason;
   };
-  /** Started once, and ended before what was started before it. @template {{stop(): Promise<unknown>}} Started @param {Promise<Started>} starting */
+  /** Registers a started program to be stopped at the end, in reverse order of the starts. @template {{stop(): Promise<unknown>}} Started @param {Promise<Started>} starting */
   const keep = async (starting) => {
     const started = await starting;
     ends.unshift(() => started.stop());

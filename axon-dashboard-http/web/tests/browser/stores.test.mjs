@@ -1,5 +1,5 @@
-// The page on Elasticsearch, MySQL and Redis as the platform of August 2026 fills them: every figure is the store's, and what
-// happens is on the page within five seconds.
+// The page on Elasticsearch, MySQL and Redis in the layout of August 2026: every figure is that of its store, and a change is on the
+// page within five seconds.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -12,30 +12,30 @@ import { agrees, api, dashesSayWhy, get, NONE, text, within } from "./stores_pag
 
 const skip = lacking();
 const ROUNDS = 5;
-/** From the moment at which a store has taken something to the moment at which a viewer sees it. */
+/** The longest time from a store's acknowledgement of a change until the page shows it, in milliseconds. */
 const LIVE = 5_000;
 
 /** @type {Awaited<ReturnType<typeof world>>} */
-let ground;
+let setup;
 /** @type {import("./stores.mjs").Server} */
 let server;
 
 before(async () => {
   if (skip) return;
-  ground = await world("aug-2026", 20_000);
-  server = await ground.serve();
+  setup = await world("aug-2026", 20_000);
+  server = await setup.serve();
 });
-after(() => ground?.close());
+after(() => setup?.close());
 
 /** @returns {Promise<CampaignList>} */
 const campaigns = () => get(`${server.url}api/v1/dashboard/campaigns`);
 
-test("the list shows each campaign and activity as the catalog in MySQL has it", { skip }, async () => {
+test("the list shows every campaign and activity of MySQL's catalog", { skip }, async () => {
   const list = await campaigns();
-  const { page, context, complaints } = await open(ground.chromium);
+  const { page, context, complaints } = await open(setup.chromium);
   await page.goto(server.url);
   await page.waitForSelector("[data-campaign]");
-  const seen = await page.$$eval("[data-campaign]", (cards) => cards.map((card) => ({
+  const shown = await page.$$eval("[data-campaign]", (cards) => cards.map((card) => ({
     campaignId: Number(card.getAttribute("data-campaign")),
     name: card.querySelector("h2")?.textContent,
     phase: card.querySelector("header .badge")?.getAttribute("data-phase"),
@@ -48,19 +48,19 @@ test("the list shows each campaign and activity as the catalog in MySQL has it",
     })),
   })));
   const limit = (/** @type {number | null} */ count) => (count === null ? ko["campaigns.unlimited"] : text(count));
-  assert.deepEqual(seen, list.campaigns.map(({ campaignId, name, phase, startAt, endAt, activities }) => ({
+  assert.deepEqual(shown, list.campaigns.map(({ campaignId, name, phase, startAt, endAt, activities }) => ({
     campaignId, name, phase, dates: [startAt, endAt],
     activities: activities.map((one) => ({ name: one.name, phase: one.phase, dates: [one.startAt, one.endAt], limit: limit(one.limitCount) })),
   })));
-  assert.ok(seen.length >= 6 && new Set(seen.map((one) => one.phase)).size === 3, "campaigns in each state");
+  assert.ok(shown.length >= 6 && new Set(shown.map((one) => one.phase)).size === 3, "campaigns in each phase");
   assert.deepEqual(complaints, []);
   await context.close();
 });
 
-test("every campaign and every sort of activity shows exactly the figures that the API answers", { skip }, async () => {
+test("every campaign and kind of activity shows the API's figures", { skip }, async () => {
   const list = await campaigns();
-  const { page, context, complaints } = await open(ground.chromium);
-  // Each campaign, and of the activities one of each sort: by type, by state, with a limit or without.
+  const { page, context, complaints } = await open(setup.chromium);
+  // Each campaign, and one activity of each combination of type, phase and whether it has a limit.
   const sorts = new Map(list.campaigns.flatMap(({ activities }) => activities).map((one) => [`${one.type} ${one.phase} ${one.limitCount === null}`, `activities/${one.activityId}`]));
   const pages = [...list.campaigns.map(({ campaignId }) => `campaigns/${campaignId}`), ...sorts.values()];
   const first = pages[0];
@@ -71,7 +71,7 @@ test("every campaign and every sort of activity shows exactly the figures that t
     for (const [name, frame] of Object.entries(shown.frames)) {
       assert.ok(["fresh", "partial"].includes(frame.status), `${path} ${name} is ${frame.status}`);
     }
-    // The lag of Elasticsearch is assumed, and whoever reads its figures is told.
+    // The lag of Elasticsearch is assumed, which the widget's notes must say.
     if (answer.widgets.overview?.warnings.some((one) => one.code === "assumed_lag")) assert.ok(shown.frames.kpi?.notes.includes(ko["warning.assumed_lag"]), path);
     if (path === first) {
       assert.ok(shown.frames.kpi?.notes.includes(ko["warning.assumed_lag"]));
@@ -82,11 +82,11 @@ test("every campaign and every sort of activity shows exactly the figures that t
   await context.close();
 });
 
-test("the page shows what was generated: counts, sales and stock are those that were drawn", { skip }, async () => {
-  const { expected } = ground.stores;
-  // Clocks that are ahead are generated, too: this server stands at the instant up to which the totals are counted.
-  const still = await ground.serve({ args: ["--now", expected.asOf] });
-  const { page, context, complaints } = await open(ground.chromium);
+test("the page shows the generated counts, sales and stock", { skip }, async () => {
+  const { expected } = setup.stores;
+  // The generator also makes events of clocks that are ahead: this server's clock starts at the instant of the expected totals.
+  const still = await setup.serve({ args: ["--now", expected.asOf] });
+  const { page, context, complaints } = await open(setup.chromium);
   try {
     for (const { campaignId, figures } of expected.campaigns.filter((/** @type {any} */ one) => one.figures.funnel)) {
       const { counts, sales } = figures.periods["30d"];
@@ -106,33 +106,33 @@ test("the page shows what was generated: counts, sales and stock are those that 
   }
 });
 
-test("each figure's definition names the store it comes from", { skip }, async () => {
-  const { page, context, complaints } = await open(ground.chromium);
+test("each figure's definition names its store", { skip }, async () => {
+  const { page, context, complaints } = await open(setup.chromium);
   await page.goto(`${server.url}campaigns/${(await campaigns()).campaigns[0]?.campaignId}`);
   await page.waitForSelector('[data-widget="kpi"][data-status="fresh"]');
   const sources = { kpi: "elasticsearch", funnel: "elasticsearch", promotion: "mysql", realtime: "redis" };
   for (const [frame, source] of Object.entries(sources)) {
     const button = page.locator(`[data-widget="${frame}"] button.hint`).first();
     await button.focus();
-    await within(page, (said) => (document.querySelector("#bubble:not([hidden])")?.textContent ?? "").includes(said), ko["frame.source"].replace("{source}", source), 5_000);
+    await within(page, (text) => (document.querySelector("#bubble:not([hidden])")?.textContent ?? "").includes(text), ko["frame.source"].replace("{source}", source), 5_000);
     await button.blur();
   }
   assert.deepEqual(complaints, []);
   await context.close();
 });
 
-test("a visit in Elasticsearch, a slot in Redis and a sale in MySQL are on the open page within five seconds", { skip }, async (t) => {
-  const { stores, chromium } = ground;
+test("a visit, a slot and a sale are on the open page within five seconds", { skip }, async (t) => {
+  const { stores, chromium } = setup;
   const running = (await campaigns()).campaigns.filter((campaign) => campaign.phase === "running").flatMap((campaign) => campaign.activities.map((activity) => ({ ...activity, campaignId: campaign.campaignId })));
   /** @type {{activityId: number, campaignId: number, stock: number, participants: number, visits: number, orders: number} | undefined} */
-  let chosen;
+  let candidate;
   for (const { activityId, campaignId, phase } of running) {
     const { data: { realtime, overview, comparison } } = await get(api(server.url, `activities/${activityId}`));
-    const found = { activityId, campaignId, stock: realtime.remainingStock, participants: realtime.participantsTotal, visits: overview.totalVisits, orders: comparison.promotion.orders };
-    if (phase === "running" && found.stock > ROUNDS && found.orders > 0) chosen ??= found;
+    const state = { activityId, campaignId, stock: realtime.remainingStock, participants: realtime.participantsTotal, visits: overview.totalVisits, orders: comparison.promotion.orders };
+    if (phase === "running" && state.stock > ROUNDS && state.orders > 0) candidate ??= state;
   }
-  assert.ok(chosen, "an activity with slots left, which sold something");
-  const { activityId, campaignId, stock, visits, orders, participants } = chosen;
+  assert.ok(candidate, "a running activity with free slots and orders");
+  const { activityId, campaignId, stock, visits, orders, participants } = candidate;
 
   const { page, context, complaints } = await open(chromium);
   await page.goto(`${server.url}activities/${activityId}`);
@@ -147,12 +147,12 @@ test("a visit in Elasticsearch, a slot in Redis and a sale in MySQL are on the o
   };
   const times = Object.fromEntries(Object.keys(kinds).map((store) => [store, /** @type {number[]} */ ([])]));
   for (let round = 1; round <= ROUNDS; round += 1) {
-    // At another moment of the server's second each time, and not just when it has looked.
+    // At a different phase of the sampler's tick in each round.
     await new Promise((resolve) => setTimeout(resolve, (round * 1_000) / ROUNDS));
     await Promise.all(Object.entries(kinds).map(async ([store, { at, count, happens }]) => {
       await happens();
       const began = performance.now();
-      await within(page, ([selector = "", wanted]) => document.querySelector(selector)?.textContent === wanted, [at, count(round)], LIVE);
+      await within(page, ([selector = "", expected]) => document.querySelector(selector)?.textContent === expected, [at, count(round)], LIVE);
       times[store]?.push(performance.now() - began);
     }));
   }

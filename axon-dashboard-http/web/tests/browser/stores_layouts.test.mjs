@@ -1,5 +1,5 @@
-// The page on stores as the platform laid them out before, and where its pipeline is broken: what they cannot tell is a dash
-// that says why, never a 0, and all else is shown.
+// The page on an earlier layout of the stores, and on an index that rejected events: figures that cannot be computed are dashes with
+// a reason, never 0, and all others are shown.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,11 +14,11 @@ import { agrees, api, dashesSayWhy, FRAMES, NONE } from "./stores_page.mjs";
 const skip = lacking();
 
 /**
- * Looks at a campaign and at one of its activities over each period, on stores of a layout.
- * @param {"dec-2025" | "rejected"} layout @param {keyof typeof ko} reason that the layout is known for
- * @param {(seen: Shown, answer: Answer) => void} check
+ * Checks a campaign over each period, and one of its activities, on stores of a layout.
+ * @param {"dec-2025" | "rejected"} layout @param {keyof typeof ko} reason of the figures that this layout cannot give
+ * @param {(shown: Shown, answer: Answer) => void} check
  */
-async function look(layout, reason, check) {
+async function checkLayout(layout, reason, check) {
   const { stores, chromium, serve, close } = await world(layout, 5_000);
   try {
     const server = await serve();
@@ -28,21 +28,21 @@ async function look(layout, reason, check) {
       await page.goto(server.url + path);
       const { shown, answer } = await agrees(page, api(server.url, path));
       dashesSayWhy(shown);
-      // Each figure that the answer has for missing for this reason is a dash that says so, wherever it has a place.
-      const lost = Object.entries(shown.frames).flatMap(([name, frame]) => {
+      // Each figure that is missing for this reason is a dash with the reason, in every frame that shows it.
+      const dashes = Object.entries(shown.frames).flatMap(([name, frame]) => {
         const missing = answer.widgets[FRAMES[name] ?? "overview"]?.missing ?? [];
         return missing.filter((one) => `reason.${one.detail}` === reason && one.field in frame.figures).map(({ field }) => ({ name, field, text: frame.figures[field], why: frame.reasons[field] }));
       });
-      assert.ok(lost.length > 0, path);
-      for (const { name, field, text, why } of lost) {
+      assert.ok(dashes.length > 0, path);
+      for (const { name, field, text, why } of dashes) {
         assert.equal(text, NONE, `${path} ${name} ${field}`);
         if (!field.startsWith("change.")) assert.equal(why, ko[reason], `${path} ${name} ${field}`);
       }
       check(shown, answer);
-      // What the page does not draw beside the inflow is said in its place.
+      // Without an inflow, its frame shows the reason instead of the chart.
       const hours = answer.data.realtime?.hourlyInflow;
-      const said = await page.locator('[data-widget="inflow"] .frame-body > .empty').filter({ visible: true }).allTextContents();
-      assert.deepEqual(said, hours ? [] : [ko[reason]], path);
+      const texts = await page.locator('[data-widget="inflow"] .frame-body > .empty').filter({ visible: true }).allTextContents();
+      assert.deepEqual(texts, hours ? [] : [ko[reason]], path);
     }
     assert.deepEqual(complaints, []);
   } finally {
@@ -50,8 +50,8 @@ async function look(layout, reason, check) {
   }
 }
 
-test("where the index refused every visit, what visitors did is dashes that say so, and purchases, sales and stock are shown", { skip }, () =>
-  look("rejected", "reason.no_records", ({ frames }) => {
+test("on an index that refused visits only behavior is missing", { skip }, () =>
+  checkLayout("rejected", "reason.no_records", ({ frames }) => {
     for (const name of ["totalVisits", "totalParticipants", "approvedCount", "conversionRate"]) assert.equal(frames.kpi?.figures[name], NONE);
     for (const [name, text] of Object.entries(frames.funnel?.figures ?? {})) assert.equal(text === NONE, !/^steps\[3\]\.(previous\.)?value$/.test(name), name);
     assert.deepEqual(frames.inflow?.figures, {});
@@ -63,14 +63,14 @@ test("where the index refused every visit, what visitors did is dashes that say 
     }
   }));
 
-test("where times are stored in steps of two minutes, the users of the last five are a dash that says so, and all else is shown with a note", { skip }, () =>
-  look("dec-2025", "reason.time_resolution", ({ frames }) => {
+test("on times stored in steps of two minutes only active users are missing", { skip }, () =>
+  checkLayout("dec-2025", "reason.time_resolution", ({ frames }) => {
     assert.equal(frames.realtime?.figures.activeUsers, NONE);
     for (const name of ["totalVisits", "totalParticipants", "approvedCount", "purchaseCount"]) assert.match(frames.kpi?.figures[name] ?? "", /^[\d,]+$/);
     const coarse = ko["warning.time_resolution"].replace("{seconds}", "128");
     for (const name of ["kpi", "funnel", "inflow"]) assert.ok(frames[name]?.notes.includes(coarse), name);
     assert.equal(Object.keys(frames.inflow?.figures ?? {}).length, 24);
-    // Nor does this layout keep what was cancelled.
+    // This layout has no status of purchases, either.
     assert.equal(frames.promotion?.reasons["promotion.cancelled"], ko["reason.no_status"]);
     assert.match(frames.promotion?.figures["regular.revenue"] ?? "", /^₩[\d,]+$/);
   }));

@@ -1,4 +1,4 @@
-// What the page shows, and what it must show for an answer of the API: written here apart from the page's own modules.
+// The state that the page shows, and the state expected for an answer of the API, computed independently of the page's modules.
 
 import assert from "node:assert/strict";
 import { eventually } from "./harness.mjs";
@@ -33,24 +33,24 @@ function won(value, kind) {
 }
 
 /**
- * The figures of each frame, by what they are called there.
+ * The expected figures of each frame, by their names.
  * @param {Answer} answer
  * @returns {Record<string, Figures>}
  */
 export function figures({ data: { overview, funnel, comparison, realtime, activities } }) {
   /** @type {Record<string, Figures>} */
-  const found = {};
+  const frames = {};
   if (overview) {
-    found.kpi = {};
+    frames.kpi = {};
     for (const name of /** @type {const} */ (["totalVisits", "totalParticipants", "approvedCount", "purchaseCount", "conversionRate"])) {
       const write = name === "conversionRate" ? percent : count;
-      found.kpi[name] = write(overview[name]);
-      found.kpi[`previous.${name}`] = write(overview.previous?.[name]);
-      found.kpi[`change.${name}`] = change(overview.change?.[name]);
+      frames.kpi[name] = write(overview[name]);
+      frames.kpi[`previous.${name}`] = write(overview.previous?.[name]);
+      frames.kpi[`change.${name}`] = change(overview.change?.[name]);
     }
   }
   if (funnel) {
-    found.funnel = Object.fromEntries(funnel.steps.flatMap((step, index) => [
+    frames.funnel = Object.fromEntries(funnel.steps.flatMap((step, index) => [
       [`steps[${index}].value`, count(step.value)],
       [`steps[${index}].rate`, percent(step.rate)],
       [`steps[${index}].rateFromFirst`, percent(step.rateFromFirst)],
@@ -58,32 +58,32 @@ export function figures({ data: { overview, funnel, comparison, realtime, activi
     ]));
   }
   if (realtime) {
-    found.realtime = Object.fromEntries(/** @type {const} */ (["remainingStock", "participantsTotal", "activeUsers"]).map((name) => [name, count(realtime[name])]));
-    found.inflow = Object.fromEntries((realtime.hourlyInflow ?? []).map((hour) => [hour.from, count(hour.visits)]));
+    frames.realtime = Object.fromEntries(/** @type {const} */ (["remainingStock", "participantsTotal", "activeUsers"]).map((name) => [name, count(realtime[name])]));
+    frames.inflow = Object.fromEntries((realtime.hourlyInflow ?? []).map((hour) => [hour.from, count(hour.visits)]));
   }
   if (comparison) {
-    found.promotion = {};
+    frames.promotion = {};
     for (const [kind, one] of Object.entries({ promotion: comparison.promotion, regular: comparison.regular, baseline: { ...comparison.baseline, cancelled: null } })) {
-      for (const name of /** @type {const} */ (["orders", "quantity", "buyers", "cancelled"])) found.promotion[`${kind}.${name}`] = count(one[name]);
-      found.promotion[`${kind}.revenue`] = won(one.revenue, kind);
+      for (const name of /** @type {const} */ (["orders", "quantity", "buyers", "cancelled"])) frames.promotion[`${kind}.${name}`] = count(one[name]);
+      frames.promotion[`${kind}.revenue`] = won(one.revenue, kind);
     }
   }
   if (activities) {
-    found.activities = Object.fromEntries(activities.flatMap((row) => [
+    frames.activities = Object.fromEntries(activities.flatMap((row) => [
       ...(/** @type {const} */ (["totalVisits", "totalParticipants", "approvedCount", "purchaseCount", "remainingStock"])).map((name) => [`activities[${row.activityId}].${name}`, count(row[name])]),
       [`activities[${row.activityId}].conversionRate`, percent(row.conversionRate)],
     ]));
   }
-  return found;
+  return frames;
 }
 
 /**
  * @typedef {object} Frame
  * @property {string} status
- * @property {string} pill what is said beside the title; empty if nothing
+ * @property {string} pill the status text beside the title; empty if there is none
  * @property {string} kind of the pill
  * @property {boolean} dim
- * @property {boolean} failed whether it says that it cannot be shown
+ * @property {boolean} failed whether it shows a failure instead of figures
  * @property {string} why
  * @property {string[]} notes
  * @property {Figures} figures
@@ -94,24 +94,24 @@ export function figures({ data: { overview, funnel, comparison, realtime, activi
  * @typedef {object} Shown
  * @property {string} title
  * @property {string} phase
- * @property {string} link how the connection is
- * @property {string} said of the connection
- * @property {string} trouble why there is no page
+ * @property {string} link the state of the connection
+ * @property {string} linkText the text of the connection
+ * @property {string} trouble the code of the problem; empty if there is none
  * @property {Record<string, Frame>} frames
  */
 
-/** What the page shows right now. @param {Page} page @returns {Promise<Shown>} */
+/** The current state of the page. @param {Page} page @returns {Promise<Shown>} */
 export function shown(page) {
   return page.evaluate(() => {
     const text = (/** @type {Element | null | undefined} */ at) => at?.textContent ?? "";
     const attribute = (/** @type {Element | null} */ at, /** @type {string} */ name) => at?.getAttribute(name) ?? "";
     const frames = [...document.querySelectorAll("[data-widget]")].map((frame) => {
       const find = (/** @type {string} */ selector) => /** @type {HTMLElement | null} */ (frame.querySelector(selector));
-      const places = /** @type {HTMLElement[]} */ ([...frame.querySelectorAll("[data-figure]")]);
-      // Of a dash and of an arrow what is seen, and not what is read out.
-      const seen = (/** @type {HTMLElement} */ place) => text(place.querySelector(":scope > [aria-hidden]") ?? place);
-      const figures = places.map((place) => [place.dataset.figure, seen(place)]);
-      const reasons = places.filter((place) => place.classList.contains("missing")).map((place) => [place.dataset.figure, place.title]);
+      const elements = /** @type {HTMLElement[]} */ ([...frame.querySelectorAll("[data-figure]")]);
+      // The visible text of dashes and arrows, not the one for screen readers.
+      const visible = (/** @type {HTMLElement} */ element) => text(element.querySelector(":scope > [aria-hidden]") ?? element);
+      const figures = elements.map((element) => [element.dataset.figure, visible(element)]);
+      const reasons = elements.filter((element) => element.classList.contains("missing")).map((element) => [element.dataset.figure, element.title]);
       const name = attribute(frame, "data-widget");
       const hours = name === "inflow" ? [...frame.querySelectorAll("tr[data-row]")].map((row) => [attribute(row, "data-row"), text(row.querySelector("td"))]) : [];
       const pill = find(".pill");
@@ -134,7 +134,7 @@ export function shown(page) {
       title: text(document.querySelector("h1")),
       phase: attribute(document.querySelector(".title .badge"), "data-phase"),
       link: attribute(connection, "data-link"),
-      said: text(connection?.querySelector(":scope > span:nth-child(2)")),
+      linkText: text(connection?.querySelector(":scope > span:nth-child(2)")),
       trouble: attribute(document.querySelector("[data-problem]"), "data-problem"),
       frames: Object.fromEntries(frames),
     };
@@ -145,8 +145,8 @@ export function shown(page) {
 const bars = (comparison, kind) => [comparison[kind].orders, comparison[kind].quantity, comparison[kind].buyers];
 
 /**
- * Waits until the page shows exactly what the API answers: every figure of every frame, its state, the charts.
- * @param {Page} page @param {string} url where the API's answer is @param {number} [ms]
+ * Waits until the page shows exactly what the API answers: every figure, every frame's status, the charts.
+ * @param {Page} page @param {string} url of the API's answer @param {number} [ms]
  */
 export async function agrees(page, url, ms = 10_000) {
   /** @type {{answer: Answer, shown: Shown, off: unknown}} */
@@ -158,9 +158,9 @@ export async function agrees(page, url, ms = 10_000) {
   return last;
 }
 
-/** What is not as the answer has it; null if nothing. @param {Answer} answer @param {Shown} seen */
-function difference(answer, seen) {
-  const wanted = figures(answer);
+/** The differences between the page and an answer; null if there are none. @param {Answer} answer @param {Shown} shown */
+function difference(answer, shown) {
+  const expected = figures(answer);
   const { data: { funnel, comparison, realtime } } = answer;
   /** @type {Record<string, (number | null)[][]>} */
   const drawn = {
@@ -170,11 +170,11 @@ function difference(answer, seen) {
     inflow: [realtime?.hourlyInflow?.map((hour) => hour.visits) ?? []],
   };
   const off = [];
-  if (seen.title !== answer.scope.name || seen.phase !== answer.phase) off.push([seen.title, seen.phase]);
-  for (const [name, frame] of Object.entries(seen.frames)) {
-    const want = wanted[name] ?? {};
-    for (const key of new Set([...Object.keys(want), ...Object.keys(frame.figures)])) {
-      if (frame.figures[key] !== want[key]) off.push(`${name} ${key}: ${frame.figures[key]}, not ${want[key]}`);
+  if (shown.title !== answer.scope.name || shown.phase !== answer.phase) off.push([shown.title, shown.phase]);
+  for (const [name, frame] of Object.entries(shown.frames)) {
+    const texts = expected[name] ?? {};
+    for (const key of new Set([...Object.keys(texts), ...Object.keys(frame.figures)])) {
+      if (frame.figures[key] !== texts[key]) off.push(`${name} ${key}: ${frame.figures[key]}, not ${texts[key]}`);
     }
     const state = answer.widgets[FRAMES[name] ?? "overview"];
     if (name !== "inflow" && name !== "realtime" && frame.status !== state?.status) off.push(`${name} is ${frame.status}, not ${state?.status}`);
@@ -186,20 +186,20 @@ function difference(answer, seen) {
 /** @param {unknown} one @param {unknown} other */
 const isEqual = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-/** No figure that the answer does not have is shown as a number, and each says why. @param {Shown} seen */
-export function dashesSayWhy(seen) {
-  for (const [name, { figures: all, reasons, failed }] of Object.entries(seen.frames)) {
+/** Asserts that each dash has a reason. @param {Shown} shown */
+export function dashesSayWhy(shown) {
+  for (const [name, { figures: all, reasons, failed }] of Object.entries(shown.frames)) {
     if (failed) continue;
-    for (const [key, said] of Object.entries(all)) {
-      if (said === NONE && !key.startsWith("change.")) assert.ok(reasons[key], `${name} ${key} is a dash without a reason`);
+    for (const [key, text] of Object.entries(all)) {
+      if (text === NONE && !key.startsWith("change.")) assert.ok(reasons[key], `${name} ${key} is a dash without a reason`);
     }
   }
 }
 
-/** Notes that this page is to stay, without a reload. @param {Page} page */
-export const stays = (page) => page.evaluate(() => void Object.assign(window, { stays: true }));
-/** Whether it did. @param {Page} page */
-export const stayed = async (page) => assert.ok(await page.evaluate(() => "stays" in window), "the page was loaded anew");
+/** Marks the document, so that a reload can be detected. @param {Page} page */
+export const markDocument = (page) => page.evaluate(() => void Object.assign(window, { marked: true }));
+/** Asserts that the page was not reloaded since it was marked. @param {Page} page */
+export const assertNotReloaded = async (page) => assert.ok(await page.evaluate(() => "marked" in window), "the page was reloaded");
 
 /** @param {string} url */
 export async function get(url) {
@@ -208,25 +208,25 @@ export async function get(url) {
   return response.json();
 }
 
-/** Where the API has what a page shows. @param {string} server @param {string} path of the page */
+/** The URL of the API's answer for a page. @param {string} server @param {string} path of the page */
 export function api(server, path) {
   const url = new URL(path, server);
   const [, folder = "", id = ""] = url.pathname.split("/");
   const view = folder === "campaigns" ? "campaign" : "activity";
-  const asked = new URLSearchParams({
+  const query = new URLSearchParams({
     widgets: view === "campaign" ? "overview,funnel,comparison,realtime,activities" : "overview,funnel,comparison,realtime",
     period: "7d", compare: "previous", ...Object.fromEntries(url.searchParams),
   });
-  return `${server}api/v1/dashboard/${view}/${id}?${asked}`;
+  return `${server}api/v1/dashboard/${view}/${id}?${query}`;
 }
 
 /**
- * Waits until something holds in the page, looked at with every frame that is drawn.
+ * Waits until a condition holds in the page, checked with every frame that is drawn.
  * @template Argument
  * @param {Page} page @param {(argument: Argument) => boolean} holds @param {Argument} argument @param {number} ms
  */
 export async function within(page, holds, argument, ms) {
   await page.waitForFunction(/** @type {any} */ (holds), argument, { timeout: ms }).catch(async (error) => {
-    throw new Error(`${error.message}; wanted ${JSON.stringify(argument)}, the page shows ${JSON.stringify(await shown(page))}`);
+    throw new Error(`${error.message}; expected ${JSON.stringify(argument)}, the page shows ${JSON.stringify(await shown(page))}`);
   });
 }

@@ -1,4 +1,4 @@
-// The three stores' own protocols, as far as the tests write to the stores themselves: beside the server, as a platform does.
+// Minimal clients of the three stores: the tests write to the stores directly, as the platform does.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -63,7 +63,7 @@ export async function redis(address, use) {
   }
 }
 
-/** How a password is shown to MySQL without being sent. @type {Record<string, (password: string, salt: Buffer) => Buffer>} */
+/** The replies to MySQL's challenge, by authentication plugin: they prove the password without sending it. @type {Record<string, (password: string, salt: Buffer) => Buffer>} */
 const SCRAMBLES = {
   mysql_native_password: (password, salt) => scramble("sha1", password, (twice) => [salt, twice]),
   caching_sha2_password: (password, salt) => scramble("sha256", password, (twice) => [twice, salt]),
@@ -79,7 +79,8 @@ function scramble(hash, password, order) {
 }
 
 /**
- * A statement without rows, to MySQL or MariaDB, in their own protocol: who filled the database has just logged in.
+ * Runs a statement without rows on MySQL or MariaDB. The user must have logged in before: with `caching_sha2_password`, the server
+ * otherwise asks for the plain password, which is not implemented.
  * @param {string} address @param {string} statement
  */
 export async function sql(address, statement) {
@@ -99,29 +100,29 @@ export async function sql(address, statement) {
     head.writeUInt8(number, 3);
     socket.write(Buffer.concat([head, body]));
   };
-  const text = (/** @type {string} */ said) => Buffer.from(`${said}\0`);
+  const text = (/** @type {string} */ value) => Buffer.from(`${value}\0`);
   const proof = (/** @type {string} */ plugin, /** @type {Buffer} */ salt) => {
-    const show = SCRAMBLES[plugin];
-    assert.ok(show, `MySQL asks for a password by ${plugin}`);
-    return show(decodeURIComponent(password), salt);
+    const scrambled = SCRAMBLES[plugin];
+    assert.ok(scrambled, `MySQL asks for the unsupported authentication plugin ${plugin}`);
+    return scrambled(decodeURIComponent(password), salt);
   };
   try {
     const greeting = await packet();
     const from = greeting.indexOf(0, 1) + 5;
     const salt = Buffer.concat([greeting.subarray(from, from + 8), greeting.subarray(from + 27, from + 39)]);
     const plugin = greeting.subarray(from + 40, greeting.indexOf(0, from + 40)).toString() || "mysql_native_password";
-    const shown = proof(plugin, salt);
+    const response = proof(plugin, salt);
     const head = Buffer.alloc(32);
-    // Protocol 4.1, with the name of the way to log in.
+    // Capabilities: protocol 4.1, secure connection, plugin authentication.
     head.writeUInt32LE(0x0008_8200 | 0x0000_0001, 0);
     head.writeUInt32LE(1 << 24, 4);
     head.writeUInt8(45, 8);
-    send(Buffer.concat([head, text(decodeURIComponent(username)), Buffer.from([shown.length]), shown, text(plugin)]));
-    for (let said = await packet(); said[0] !== 0; said = await packet()) {
-      assert.notDeepEqual([...said], [1, 4], "MySQL wants a password as it is: log in once by other means");
-      if (said[0] !== 0xfe) continue;
-      const end = said.indexOf(0, 1);
-      send(proof(said.subarray(1, end).toString(), said.subarray(end + 1, end + 21)));
+    send(Buffer.concat([head, text(decodeURIComponent(username)), Buffer.from([response.length]), response, text(plugin)]));
+    for (let reply = await packet(); reply[0] !== 0; reply = await packet()) {
+      assert.notDeepEqual([...reply], [1, 4], "MySQL asks for the plain password: log in once with another client");
+      if (reply[0] !== 0xfe) continue;
+      const end = reply.indexOf(0, 1);
+      send(proof(reply.subarray(1, end).toString(), reply.subarray(end + 1, end + 21)));
     }
     number = 0;
     send(Buffer.concat([Buffer.from([3]), Buffer.from(statement)]));
@@ -131,23 +132,23 @@ export async function sql(address, statement) {
   }
 }
 
-/** A connection that is read in pieces of a known length. @param {string} host @param {number} port */
+/** A connection that is read in chunks of a given length. @param {string} host @param {number} port */
 function dial(host, port) {
   const socket = connect(port, host.replace(/^\[|\]$/g, ""));
   const chunks = socket[Symbol.asyncIterator]();
-  let held = Buffer.alloc(0);
+  let buffered = Buffer.alloc(0);
   return {
     socket,
     /** @param {number} length */
     async read(length) {
-      while (held.length < length) {
+      while (buffered.length < length) {
         const { value, done } = await chunks.next();
-        assert.ok(!done, `${host}:${port} ended the connection`);
-        held = Buffer.concat([held, value]);
+        assert.ok(!done, `${host}:${port} closed the connection`);
+        buffered = Buffer.concat([buffered, value]);
       }
-      const found = held.subarray(0, length);
-      held = held.subarray(length);
-      return found;
+      const chunk = buffered.subarray(0, length);
+      buffered = buffered.subarray(length);
+      return chunk;
     },
   };
 }

@@ -1,4 +1,4 @@
-// Tables: sorted as a reader wants them, and saved as files that say the same.
+// Tables: sorting, and saving as CSV files.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -8,11 +8,11 @@ import { answer, FAILED_LOADS, stage, text, texts } from "./stage.mjs";
 /** @typedef {import("./stage.mjs").Page} Page */
 
 const { its, scene } = stage();
-/** Days that are over: their figures stand still. */
+/** Past days: their figures do not change. */
 const OVER = { period: "custom", startDate: "2024-11-04", endDate: "2024-11-08" };
 
-/** What a table is saved as, and its lines as cells. @param {Page} page @param {string} button @param {RegExp} names @returns {Promise<[string, string[][]]>} */
-async function saved(page, button, names) {
+/** Saves a table; returns the name of the file, and its cells. @param {Page} page @param {string} button @param {RegExp} names @returns {Promise<[string, string[][]]>} */
+async function saveTable(page, button, names) {
   const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
   const file = readFileSync(await download.path(), "utf8");
   assert.equal(file[0], "\ufeff");
@@ -21,13 +21,13 @@ async function saved(page, button, names) {
   return [name, file.slice(1, -2).split("\r\n").map((line) => cells(`${line},`))];
 }
 
-/** A figure as it is in a file. @param {unknown} value */
+/** A figure as text in a file. @param {unknown} value */
 const cell = (value) => (value === null || value === undefined ? "" : String(value));
 
 /** @param {Page} page */
 const heads = (page) => page.evaluate(() => [...document.querySelectorAll('[data-widget="activities"] th[aria-sort]')].map((head) => `${head.getAttribute("data-column")} ${head.getAttribute("aria-sort")}`));
 
-scene("each column sorts the activities, figures from the largest first, and again the other way", async ({ page, go }) => {
+scene("each column sorts the activities in both directions", async ({ page, go }) => {
   await go(`campaigns/123?${new URLSearchParams(OVER)}`);
   const rows = (await answer(its.url, "campaign/123", OVER)).data.activities ?? [];
   assert.deepEqual(await heads(page), []);
@@ -41,7 +41,7 @@ scene("each column sorts the activities, figures from the largest first, and aga
   }
 });
 
-scene("names are sorted as the language has them, and phases in the order of time", async ({ page, go }) => {
+scene("names are sorted by language, phases by time", async ({ page, go }) => {
   await go("campaigns/123");
   const names = ((await answer(its.url, "campaign/123")).data.activities ?? []).map(({ name }) => name).sort((one, other) => one.localeCompare(other, "ko"));
   await page.click('[data-widget="activities"] th[data-column="name"] .sort');
@@ -49,14 +49,14 @@ scene("names are sorted as the language has them, and phases in the order of tim
   assert.deepEqual(await texts(page, '[data-widget="activities"] tbody th'), names);
 });
 
-scene("what is missing comes last, whichever way the table is sorted, and an update keeps the order", async ({ page, go }) => {
+scene("missing figures are sorted last, and an update keeps the order", async ({ page, go }) => {
   const stock = [5, null, 30, 0, null];
-  let given = stock;
+  let served = stock;
   await page.route("**/stream?**", (route) => route.fulfill({ status: 503, body: "" }));
   await page.route("**/campaign/123?**", async (route) => {
     const real = await (await route.fetch()).json();
     const [first] = real.data.activities;
-    real.data.activities = given.map((remainingStock, index) => ({ ...first, activityId: index + 1, name: `n${index + 1}`, phase: ["ended", "running", "not_started"][index % 3], remainingStock }));
+    real.data.activities = served.map((remainingStock, index) => ({ ...first, activityId: index + 1, name: `n${index + 1}`, phase: ["ended", "running", "not_started"][index % 3], remainingStock }));
     await route.fulfill({ json: real });
   });
   await go("campaigns/123");
@@ -66,14 +66,14 @@ scene("what is missing comes last, whichever way the table is sorted, and an upd
   assert.deepEqual(await shown(), ["30", "5", "0", "–", "–"]);
   await sort("remainingStock");
   assert.deepEqual(await shown(), ["0", "5", "30", "–", "–"]);
-  given = [50, null, 30, 0, null];
+  served = [50, null, 30, 0, null];
   await page.waitForFunction(() => [...document.querySelectorAll('[data-widget="activities"] td[data-column="remainingStock"]')][2]?.textContent === "50");
   assert.deepEqual(await shown(), ["0", "30", "50", "–", "–"]);
   await sort("phase");
   assert.deepEqual(await texts(page, '[data-widget="activities"] .badge'), ["시작 전", "진행 중", "진행 중", "종료", "종료"]);
 }, { expected: FAILED_LOADS });
 
-scene("the order survives the keyboard, and the focus stays on the head that was pressed", async ({ page, go }) => {
+scene("sorting by keyboard keeps the focus on the column head", async ({ page, go }) => {
   await go("campaigns/123");
   await page.focus('th[data-column="totalVisits"] .sort');
   await page.keyboard.press("Enter");
@@ -89,9 +89,9 @@ scene("each table is saved with the figures that it shows", async ({ page, go })
   const { previous, change } = overview;
   const names = /** @type {const} */ ({ totalVisits: "방문", totalParticipants: "참여", approvedCount: "승인", purchaseCount: "구매", conversionRate: "구매 전환율" });
   const figures = /** @type {(keyof typeof names)[]} */ (Object.keys(names));
-  // Files say of what they are, over which days, and as of when.
+  // The names of files contain scope, widget, range and `asOf`.
   const name = /^axon-campaign-123-(\w+)-2024-11-04-2024-11-08-as-of-2024-11-12T103\d\d\dZ\.csv$/;
-  const save = (/** @type {string} */ widget) => saved(page, `[data-widget="${widget}"] header .tool`, name);
+  const save = (/** @type {string} */ widget) => saveTable(page, `[data-widget="${widget}"] header .tool`, name);
 
   assert.deepEqual(await save("kpi"), ["kpi", [
     ["지표", "값", "이전 기간", "변화율"], ...figures.map((name) => [names[name], ...[overview[name], previous[name], change[name]].map(cell)]),
@@ -117,14 +117,14 @@ scene("each table is saved with the figures that it shows", async ({ page, go })
   ]]);
 });
 
-scene("the campaigns that are shown are saved with all their activities", async ({ page, go }) => {
+scene("the shown campaigns are saved with all their activities", async ({ page, go }) => {
   await go("?lang=en");
   /** @type {import("../../src/types.js").CampaignList} */
   const { campaigns } = await (await fetch(`${its.url}api/v1/dashboard/campaigns`)).json();
   await page.click('[data-value="running"]');
   const rows = campaigns.filter(({ phase }) => phase === "running").flatMap(({ name, startAt, endAt, activities }) =>
     activities.map((one) => [name, "Running", startAt, endAt, one.name, "Running", one.startAt, one.endAt, one.limitCount].map(cell)));
-  assert.deepEqual(await saved(page, ".title .tool", /^axon-(campaigns)\.csv$/), ["campaigns", [
+  assert.deepEqual(await saveTable(page, ".title .tool", /^axon-(campaigns)\.csv$/), ["campaigns", [
     ["Campaigns", "Campaigns · State", "Campaigns · Starts", "Campaigns · Ends", "Activities", "Activities · State", "Activities · Starts", "Activities · Ends", "Limit"], ...rows,
   ]]);
 });

@@ -1,5 +1,4 @@
-// Figures that move: shown soon, quietly, and not at all while paused; what is shown while the connection is not as it should
-// be; and what a day of them leaves behind.
+// Updates: how soon and how quietly they are shown, pausing, broken connections, and memory after a day of updates.
 
 import assert from "node:assert/strict";
 import { eventually, server } from "./harness.mjs";
@@ -7,40 +6,40 @@ import { answer, drawn, FAILED_LOADS, stage, text } from "./stage.mjs";
 
 /** @typedef {import("./stage.mjs").Page} Page */
 
-// Visitors come each second. Most of the time is spent waiting for them, and the rest on a day of updates.
+// The generator makes visits each second. Most scenes only wait for them, so that more scenes can run concurrently.
 const { its, scene } = stage(["--generate", "20000"], 6);
 
 const visits = async (/** @type {Page} */ page) => Number((await text(page, '[data-figure="totalVisits"]')).replaceAll(",", ""));
-const counted = async (url = its.url) => Number((await answer(url, "campaign/123")).data.overview?.totalVisits);
+const countedVisits = async (url = its.url) => Number((await answer(url, "campaign/123")).data.overview?.totalVisits);
 const connected = (/** @type {Page} */ page, /** @type {string} */ link) => page.waitForSelector(`.connection[data-link="${link}"]`);
 
-/** Waits until the server has counted more visits. @param {string} [url] */
-async function more(url) {
-  const before = await counted(url);
-  return eventually(() => counted(url), (now) => now > before, 10_000);
+/** Waits until the server has counted more visits, and returns their number. @param {string} [url] */
+async function moreVisits(url) {
+  const before = await countedVisits(url);
+  return eventually(() => countedVisits(url), (now) => now > before, 10_000);
 }
 
-/** Eight hours of an update each second; first, since the other scenes wait beside it. */
+/** Eight hours of an update each second. This scene is the first, since it takes longest and the others wait meanwhile. */
 const UPDATES = 28_800;
 const CHUNKS = 8;
 
-scene("eight hours of updates leave no more behind than the first", async ({ page, context }) => {
+scene("eight hours of updates leak no memory", async ({ page, context }) => {
   await page.addInitScript(() => {
-    /** A stream that a test speaks through. */
-    class Fed extends EventTarget {
+    /** A stream whose events the test dispatches. */
+    class FakeStream extends EventTarget {
       static CONNECTING = 0;
       readyState = 1;
       constructor() {
         super();
-        Object.assign(window, { fed: this });
+        Object.assign(window, { stream: this });
       }
       close() {}
     }
-    Object.assign(window, { EventSource: Fed });
+    Object.assign(window, { EventSource: FakeStream });
   });
   const real = await answer(its.url, "campaign/123");
   await page.goto(`${its.url}campaigns/123`);
-  await page.waitForFunction(() => "fed" in window);
+  await page.waitForFunction(() => "stream" in window);
   const line = await context.newCDPSession(page);
   await line.send("Performance.enable");
   /** @param {number} from @param {number} count */
@@ -58,19 +57,19 @@ scene("eight hours of updates leave no more behind than the first", async ({ pag
       data.realtime.remainingStock = index % 117;
       data.realtime.hourlyInflow[23].visits = index % 3600;
       if (index % 3600 === 0) {
-        // An hour is over: another one begins.
+        // A new hour begins.
         const [, ...hours] = data.realtime.hourlyInflow;
         data.realtime.hourlyInflow = [...hours, { ...hours[22], from: at }];
       }
-      // Now and then activities come and go.
+      // Every 500 updates, an activity is added and removed.
       const [first] = data.activities;
       data.activities = Array.from({ length: 3 + (index % 500 < 3 ? 1 : 0) }, (_, row) => ({ ...first, activityId: row + 1, name: `${row} ${Math.floor(index / 500)}`, totalVisits: index + row }));
-      /** @type {any} */ (window).fed.dispatchEvent(Object.assign(new Event("update"), { data: JSON.stringify(real) }));
-      // As often as a screen is drawn, so that what waits for one is let go.
+      /** @type {any} */ (window).stream.dispatchEvent(Object.assign(new Event("update"), { data: JSON.stringify(real) }));
+      // Callbacks of animation frames run, and release what they hold.
       if (index % 100 === 0) await new Promise(requestAnimationFrame);
     }
   }, { real: /** @type {any} */ (real), from, count });
-  const weigh = async () => {
+  const usage = async () => {
     await line.send("HeapProfiler.collectGarbage");
     const { metrics } = await line.send("Performance.getMetrics");
     const of = (/** @type {string} */ name) => metrics.find((one) => one.name === name)?.value ?? NaN;
@@ -79,35 +78,35 @@ scene("eight hours of updates leave no more behind than the first", async ({ pag
   await feed(0, 1);
   await drawn(page);
   const began = Date.now();
-  const weights = [];
+  const usages = [];
   for (let chunk = 0; chunk < CHUNKS; chunk += 1) {
     await feed(1 + chunk * (UPDATES / CHUNKS), UPDATES / CHUNKS);
-    weights.push(await weigh());
+    usages.push(await usage());
   }
-  const [early, late] = [weights[0], weights.at(-1)];
+  const [early, late] = [usages[0], usages.at(-1)];
   assert.ok(early && late);
-  const said = (/** @type {typeof early} */ { heap, nodes, listeners }) => `${(heap / 1e6).toFixed(2)} MB, ${nodes} nodes, ${listeners} listeners`;
-  console.log(`after 1 hour ${said(early)}; after 8 hours ${said(late)}; ${((Date.now() - began) / UPDATES).toFixed(2)} ms an update`);
+  const text = (/** @type {typeof early} */ { heap, nodes, listeners }) => `${(heap / 1e6).toFixed(2)} MB, ${nodes} nodes, ${listeners} listeners`;
+  console.log(`after 1 hour ${text(early)}; after 8 hours ${text(late)}; ${((Date.now() - began) / UPDATES).toFixed(2)} ms an update`);
   assert.equal(await page.textContent('[data-figure="totalVisits"]'), (UPDATES * 3 + 11).toLocaleString("en"));
-  // What the engine learns of the page's code is little and ends; what each update left behind would not.
-  const leak = (late.heap - Number(weights.at(-3)?.heap)) / (2 * UPDATES / CHUNKS);
-  assert.ok(late.heap < early.heap + 1e6 && leak < 16, `${leak} bytes an update: ${weights.map(said).join("; ")}`);
-  assert.ok(late.nodes <= early.nodes + 50 && late.listeners <= early.listeners + 10, weights.map(said).join("; "));
+  // The engine's optimisation data grow a little and then stop; a leak would grow with every update.
+  const leak = (late.heap - Number(usages.at(-3)?.heap)) / (2 * UPDATES / CHUNKS);
+  assert.ok(late.heap < early.heap + 1e6 && leak < 16, `${leak} bytes an update: ${usages.map(text).join("; ")}`);
+  assert.ok(late.nodes <= early.nodes + 50 && late.listeners <= early.listeners + 10, usages.map(text).join("; "));
 });
 
-scene("what a visitor did is on the page within five seconds, again and again", async ({ page, go }) => {
+scene("each visit is on the page within five seconds", async ({ page, go }) => {
   await go("campaigns/123");
   await connected(page, "live");
   for (let turn = 0; turn < 3; turn += 1) {
-    const now = await more();
+    const now = await moreVisits();
     await eventually(() => visits(page), (shown) => shown >= now, 5_000);
   }
 });
 
-scene("an update writes into what is there: nothing is made anew, nothing loses the focus or jumps", async ({ page, go }) => {
+scene("an update changes texts only: elements, focus and layout stay", async ({ page, go }) => {
   await go("campaigns/123");
   await page.focus('[data-row="790"] a');
-  const kept = await page.evaluate(() => {
+  const count = await page.evaluate(() => {
     const nodes = [...document.querySelectorAll("#app *")].filter((node) => !node.closest(".spoken, .change, .notes, .missing"));
     /** @type {string[]} */
     const moved = [];
@@ -120,9 +119,9 @@ scene("an update writes into what is there: nothing is made anew, nothing loses 
     Object.assign(window, { nodes, moved });
     return nodes.length;
   });
-  assert.ok(kept > 200);
+  assert.ok(count > 200);
   for (let turn = 0; turn < 2; turn += 1) {
-    const now = await more();
+    const now = await moreVisits();
     await eventually(() => visits(page), (shown) => shown >= now, 5_000);
   }
   const after = await page.evaluate(() => {
@@ -133,7 +132,7 @@ scene("an update writes into what is there: nothing is made anew, nothing loses 
   assert.ok(await page.evaluate(() => document.activeElement?.matches('[data-row="790"] a')));
 });
 
-scene("a figure that moved is marked for a moment", async ({ page, go }) => {
+scene("a changed figure is marked for a moment", async ({ page, go }) => {
   await go("campaigns/123");
   await page.evaluate(() => {
     document.addEventListener("animationstart", (event) => {
@@ -144,50 +143,50 @@ scene("a figure that moved is marked for a moment", async ({ page, go }) => {
   await page.waitForSelector("[data-figure][data-flashed]");
 });
 
-scene("while paused nothing moves, and afterwards the page catches up", async ({ page, go }) => {
+scene("a paused page does not change, and catches up afterwards", async ({ page, go }) => {
   await go("campaigns/123");
   await connected(page, "live");
   await page.getByRole("button", { name: "일시정지" }).click();
   await connected(page, "paused");
   assert.match(await text(page, ".connection"), /일시정지됨/);
   const before = await visits(page);
-  const now = await eventually(() => counted(), (seen) => seen > before + 1, 15_000);
+  const now = await eventually(() => countedVisits(), (count) => count > before + 1, 15_000);
   assert.equal(await visits(page), before);
   await page.getByRole("button", { name: "다시 시작" }).click();
   await connected(page, "live");
   await eventually(() => visits(page), (shown) => shown >= now);
 });
 
-scene("the page says as of when its figures are, in the business zone", async ({ page, go }) => {
+scene("the page shows the figures' instant in the business zone", async ({ page, go }) => {
   await go("campaigns/123");
   await connected(page, "live");
-  const said = await text(page, ".as-of");
-  assert.match(said, /^데이터 기준 \d\d:\d\d:\d\d$/);
-  const [hour, minute, second] = said.slice(-8).split(":").map(Number);
+  const asOf = await text(page, ".as-of");
+  assert.match(asOf, /^데이터 기준 \d\d:\d\d:\d\d$/);
+  const [hour, minute, second] = asOf.slice(-8).split(":").map(Number);
   const seoul = new Date(Date.now() + 9 * 3_600_000);
-  const apart = Math.abs((seoul.getTime() % 86_400_000) / 1000 - (Number(hour) * 3600 + Number(minute) * 60 + Number(second)));
-  assert.ok(Math.min(apart, 86_400 - apart) < 5, `${said}, ${apart} s apart`);
+  const difference = Math.abs((seoul.getTime() % 86_400_000) / 1000 - (Number(hour) * 3600 + Number(minute) * 60 + Number(second)));
+  assert.ok(Math.min(difference, 86_400 - difference) < 5, `${asOf} differs by ${difference} s`);
 });
 
-/** Streams that a network may have instead of the server's. */
+/** What a network may return instead of the server's stream. */
 const BROKEN = /** @type {[string, (route: import("playwright-core").Route) => unknown][]} */ ([
   ["is refused", (route) => route.fulfill({ status: 503, headers: { "retry-after": "5" }, json: { status: 503, code: "overloaded" } })],
   ["is answered with a page", (route) => route.fulfill({ status: 200, contentType: "text/html", body: "<h1>Welcome</h1>" })],
-  ["never says anything", () => {}],
+  ["never sends anything", () => {}],
   ["is cut", (route) => route.abort("connectionreset")],
 ]);
 for (const [how, answers] of BROKEN) {
-  scene(`where the stream ${how} the page asks by itself, and figures move as before`, async ({ page, go }) => {
+  scene(`if the stream ${how} the page polls, and figures stay live`, async ({ page, go }) => {
     await page.route("**/stream?**", answers);
     await go("campaigns/123");
     await connected(page, "polling");
     assert.match(await text(page, ".connection"), /자동 갱신 중/);
-    const now = await more();
+    const now = await moreVisits();
     await eventually(() => visits(page), (shown) => shown >= now, 5_000);
   }, { expected: /Failed to load resource|EventSource's response has a MIME type/ });
 }
 
-scene("a server that dies is said to be gone, and its figures stay; when it is back the page goes on by itself", async ({ page }) => {
+scene("after a server's crash the figures stay until the page reconnects", async ({ page }) => {
   let own = await server(["--generate", "5000"]);
   try {
     await page.goto(`${own.url}campaigns/123`);
@@ -196,7 +195,7 @@ scene("a server that dies is said to be gone, and its figures stay; when it is b
     await own.stop("SIGKILL");
     await connected(page, "reconnecting");
     assert.match(await text(page, ".connection"), /다시 연결하는 중/);
-    // Older than ten seconds by then, and not passed off as new.
+    // The figures are then older than ten seconds, and are dimmed.
     await page.waitForSelector('[data-widget="kpi"].dim', { timeout: 15_000 });
     assert.match(await text(page, '[data-widget="kpi"] .pill'), /^갱신 지연 · 1\d초 전$/);
     assert.ok(await visits(page) >= before);
@@ -205,7 +204,7 @@ scene("a server that dies is said to be gone, and its figures stay; when it is b
     own = await server(["--generate", "5000", "--listen", host]);
     await page.waitForSelector('.connection[data-link="live"]', { timeout: 20_000 });
     await page.waitForSelector('[data-widget="kpi"]:not(.dim)');
-    const now = await more(own.url);
+    const now = await moreVisits(own.url);
     await eventually(() => visits(page), (shown) => shown >= now);
   } finally {
     await own.stop();

@@ -1,4 +1,4 @@
-// Files that a spreadsheet opens: what it reads is what was on the page, and nothing is run.
+// CSV files: a spreadsheet reads exactly the page's values, and runs none as a formula.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { text } from "../../src/csv.js";
 /** The lines of a file. @param {import("../../src/csv.js").Cell[][]} rows */
 const lines = (rows) => text(rows).replace(/^\ufeff/, "").split("\r\n").slice(0, -1);
 
-test("a file begins with the mark of UTF-8, and each line ends", () => {
+test("a file begins with a byte order mark, and each line ends", () => {
   assert.equal(text([["방문", 1234]]), "\ufeff방문,1234\r\n");
 });
 
@@ -15,7 +15,7 @@ test("a missing figure is an empty cell, and a measured 0 is 0", () => {
   assert.deepEqual(lines([["a", null, undefined, 0, ""]]), ["a,,,0,"]);
 });
 
-test("text that a spreadsheet would run is kept as text", () => {
+test("text that a spreadsheet would run is escaped", () => {
   for (const evil of ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "=HYPERLINK(\"http://x\",\"y\")", "=cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0"]) {
     const [line = ""] = lines([[evil]]);
     const cell = line.startsWith('"') ? line.slice(1, -1).replaceAll('""', '"') : line;
@@ -36,7 +36,7 @@ test("quotes, commas and line breaks stay inside their cell", () => {
   assert.equal(text([["a\nb", "c\r\nd"]]), '\ufeff"a\nb","c\r\nd"\r\n');
 });
 
-test("rows stand below each other in the order they have", () => {
+test("rows keep their order", () => {
   assert.deepEqual(lines([["단계", "건수"], ["방문", 2], ["구매", 1]]), ["단계,건수", "방문,2", "구매,1"]);
 });
 

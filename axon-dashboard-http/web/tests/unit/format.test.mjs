@@ -1,4 +1,4 @@
-// Numbers, money and times in both languages. What only newer engines write exactly is tested in the browser.
+// Numbers, money and times in both languages. Exact decimals, which need a newer engine than Node 18's, are tested in the browser.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -23,7 +23,7 @@ test("a missing figure is a dash, and never 0", () => {
   });
 });
 
-test("percents are as the server rounded them", () => {
+test("percentages are as the server rounded them", () => {
   inBoth(() => {
     assert.deepEqual([3.65, 45.9, 100, 0.01, 99.99, 1234.5].map(format.percent), ["3.65%", "45.9%", "100%", "0.01%", "99.99%", "1,234.5%"]);
   });
@@ -33,7 +33,7 @@ test("a change has its sign, and none where nothing changed", () => {
   inBoth(() => assert.deepEqual([12.2, -2.9, 0].map(format.change), ["+12.2%", "-2.9%", "0%"]));
 });
 
-test("money has its currency's sign, and a currency that is none is named behind it", () => {
+test("money has its currency's sign, or an unknown currency's code", () => {
   inBoth(() => {
     assert.equal(format.money("1345500.25", "KRW"), "₩1,345,500.25");
     assert.equal(format.money("1.55", "USD"), "$1.55");
@@ -64,11 +64,11 @@ test("a calendar date is the same day for every viewer", () => {
   }
 });
 
-test("what is no date is shown as it is", () => {
+test("text that is no date is shown unchanged", () => {
   assert.equal(format.day("2024-13-99"), "2024-13-99");
 });
 
-test("an instant is told in the business zone", () => {
+test("an instant is shown in the business zone", () => {
   speak("ko");
   assert.equal(format.minute("2024-11-12T15:30:00Z", "Asia/Seoul"), "2024. 11. 13. 00:30");
   speak("en");
@@ -93,7 +93,7 @@ test("a week begins on Sunday", () => {
   assert.deepEqual(format.weekdays().map(({ long }) => long[0]).join(""), "SMTWTFS");
 });
 
-test("an age is told in the largest unit that fits, and is never below nothing", () => {
+test("an age is in the largest fitting unit, and never negative", () => {
   const [second, minute, hour, day] = [1000, 60_000, 3_600_000, 86_400_000];
   speak("ko");
   assert.deepEqual([0, 59 * second, minute, 59 * minute, hour, 23 * hour, day, 3 * day].map(format.ago),

@@ -1,4 +1,4 @@
-// The live connection, step by step: a stream, polling where none passes, and when it asks again.
+// The live connection: streams, polling, back-off and reconnects, on a fake clock.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
@@ -10,7 +10,7 @@ import { Clock, page, Requests, settle, Stream } from "./world.mjs";
 /** @type {Address} */
 const ADDRESS = { view: "campaign", id: "123", period: "7d", startDate: "", endDate: "", mode: "", lang: "ko" };
 const HEARTBEAT = { timestamp: "2024-11-12T10:30:05Z", asOf: "2024-11-12T10:30:03Z" };
-const [SILENCE, PATIENCE, POLL, HIDDEN] = [12_000, 4_000, 1_000, 30_000];
+const [MAX_SILENCE, MAX_FIRST_SILENCE, POLL_INTERVAL, HIDDEN_GRACE] = [12_000, 4_000, 1_000, 30_000];
 
 /** @type {Clock} */
 let clock;
@@ -18,12 +18,12 @@ let clock;
 let requests;
 /** @type {Live | undefined} */
 let live;
-/** @type {string[]} what the page was told, in order */
-let told;
+/** @type {string[]} the calls of the listener, in order */
+let calls;
 const { EventSource, Math: { random } } = globalThis;
 
 beforeEach(() => {
-  [clock, requests, told, page.hidden, Stream.all] = [new Clock(), new Requests(), [], false, []];
+  [clock, requests, calls, page.hidden, Stream.all] = [new Clock(), new Requests(), [], false, []];
   clock.install();
   requests.install();
   Object.assign(globalThis, { EventSource: Stream });
@@ -41,19 +41,19 @@ afterEach(() => {
 /** @param {Partial<Address>} [address] */
 function start(address = {}) {
   live = new Live({ ...ADDRESS, ...address }, {
-    answer: (answer) => told.push(`answer ${answer.campaignId}`),
-    beat: (beat) => told.push(`beat ${beat && beat.asOf}`),
-    link: (link) => told.push(link),
-    problem: ({ code }) => told.push(`problem ${code}`),
+    answer: (answer) => calls.push(`answer ${answer.campaignId}`),
+    beat: (beat) => calls.push(`beat ${beat && beat.asOf}`),
+    link: (link) => calls.push(link),
+    problem: ({ code }) => calls.push(`problem ${code}`),
   });
   return live;
 }
 
-/** What the page was told since this was last asked. */
-const news = () => told.splice(0);
+/** The calls of the listener since the last time. */
+const news = () => calls.splice(0);
 
 /** @param {boolean} hidden */
-function look(hidden) {
+function setHidden(hidden) {
   page.hidden = hidden;
   page.dispatchEvent(new Event("visibilitychange"));
 }
@@ -61,14 +61,14 @@ function look(hidden) {
 /** @param {number} status @param {string} code @param {Record<string, string>} [headers] */
 const problem = (status, code, headers) => ({ status, headers, body: { status, code } });
 
-/** Has the stream give up, and the request that follows fail. @param {import("./world.mjs").Reply} reply */
+/** Makes the stream fail, and then the request that follows. @param {import("./world.mjs").Reply} reply */
 async function fail(reply) {
   Stream.last.refuse();
   await settle();
   await requests.last.answer(reply);
 }
 
-test("a page opens one stream of what its address says", () => {
+test("a page opens one stream for its address", () => {
   start({ id: "1/2", period: "custom", startDate: "2024-01-01", endDate: "2024-01-31", mode: "unique" });
   assert.equal(Stream.all.length, 1);
   assert.match(Stream.last.url.pathname, /\/api\/v1\/dashboard\/campaign\/1%2F2\/stream$/);
@@ -85,7 +85,7 @@ test("an activity's page asks for no table of activities", () => {
   assert.equal(Stream.last.url.searchParams.has("mode"), false);
 });
 
-test("an update is handed on, and the page is live", () => {
+test("an update is reported, and the page is live", () => {
   start();
   news();
   Stream.last.say("update", { campaignId: 1 });
@@ -93,7 +93,7 @@ test("an update is handed on, and the page is live", () => {
   assert.deepEqual(news(), ["live", "answer 1", "live", "answer 2"]);
 });
 
-test("a heartbeat says until when the figures hold", () => {
+test("a heartbeat tells up to when the figures are complete", () => {
   start();
   Stream.last.say("update", { campaignId: 1 });
   news();
@@ -101,7 +101,7 @@ test("a heartbeat says until when the figures hold", () => {
   assert.deepEqual(news(), ["live", "beat 2024-11-12T10:30:03Z"]);
 });
 
-test("a heartbeat with a code says that the server fails, and nothing of the figures", () => {
+test("a heartbeat with a code reports a failure and no figures", () => {
   start();
   news();
   Stream.last.say("heartbeat", { ...HEARTBEAT, asOf: null, code: "unavailable" });
@@ -110,20 +110,20 @@ test("a heartbeat with a code says that the server fails, and nothing of the fig
   assert.deepEqual(news(), ["live", "beat 2024-11-12T10:30:03Z"]);
 });
 
-test("a stream that is heard now and then stays", async () => {
+test("a stream with regular heartbeats stays open", async () => {
   start();
   Stream.last.say("update", { campaignId: 1 });
   for (let beat = 0; beat < 100; beat += 1) {
-    await clock.pass(SILENCE - 1);
+    await clock.pass(MAX_SILENCE - 1);
     Stream.last.say("heartbeat", HEARTBEAT);
   }
   assert.deepEqual([Stream.all.length, requests.all.length], [1, 0]);
 });
 
-test("a new stream that says nothing for four seconds is given up for polling", async () => {
+test("a new stream without an event for four seconds is replaced by polls", async () => {
   start();
   news();
-  await clock.pass(PATIENCE - 1);
+  await clock.pass(MAX_FIRST_SILENCE - 1);
   assert.equal(requests.all.length, 0);
   await clock.pass(1);
   assert.ok(Stream.last.closed);
@@ -133,11 +133,11 @@ test("a new stream that says nothing for four seconds is given up for polling", 
   assert.deepEqual(news(), ["polling", "answer 7"]);
 });
 
-test("a stream that falls silent is given up after twelve seconds", async () => {
+test("a silent stream is closed after twelve seconds", async () => {
   start();
   Stream.last.say("update", { campaignId: 1 });
   news();
-  await clock.pass(SILENCE - 1);
+  await clock.pass(MAX_SILENCE - 1);
   assert.ok(!Stream.last.closed);
   await clock.pass(1);
   assert.ok(Stream.last.closed);
@@ -145,7 +145,7 @@ test("a stream that falls silent is given up after twelve seconds", async () => 
   assert.deepEqual(news(), ["polling", "answer 2"]);
 });
 
-test("a stream that is none is given up at once", async () => {
+test("a response that is no stream is closed at once", async () => {
   start();
   news();
   Stream.last.refuse();
@@ -155,35 +155,35 @@ test("a stream that is none is given up at once", async () => {
   assert.deepEqual(news(), ["polling", "answer 1"]);
 });
 
-test("a stream that breaks before it said anything is not waited for", async () => {
+test("a stream that breaks before its first event is closed at once", async () => {
   start();
   Stream.last.break();
   await settle();
   assert.deepEqual([Stream.last.closed, requests.all.length], [true, 1]);
 });
 
-test("polls come a second after the answer before, and from every thirtieth on a stream is tried beside", async () => {
+test("a poll follows a second after an answer, every 30th with a stream", async () => {
   start();
   Stream.last.refuse();
   await settle();
   for (let poll = 1; poll <= 30; poll += 1) {
     assert.deepEqual([requests.all.length, Stream.all.length], [poll, 1]);
-    // However long the answer takes.
+    // The interval starts after the answer, however long it takes.
     await clock.pass(5_000);
     assert.equal(requests.all.length, poll);
     await requests.last.answer({ body: { campaignId: poll } });
-    assert.equal(clock.next, POLL);
-    await clock.pass(POLL);
+    assert.equal(clock.next, POLL_INTERVAL);
+    await clock.pass(POLL_INTERVAL);
   }
   assert.deepEqual([requests.all.length, Stream.all.length], [31, 2]);
   news();
   Stream.last.say("update", { campaignId: 31 });
   await settle();
   assert.deepEqual([news(), requests.last.signal.aborted], [["live", "answer 31"], true]);
-  assert.deepEqual([clock.next, clock.waiting], [SILENCE, 1]);
+  assert.deepEqual([clock.next, clock.waiting], [MAX_SILENCE, 1]);
 });
 
-test("a second stream that says nothing is given up after four seconds, and no poll waits for it", async () => {
+test("a silent second stream is closed after four seconds, beside polls", async () => {
   start();
   Stream.last.refuse();
   await settle();
@@ -192,27 +192,27 @@ test("a second stream that says nothing is given up after four seconds, and no p
     news();
     await requests.last.answer({ body: { campaignId: poll } });
     assert.deepEqual(news(), ["polling", `answer ${poll}`]);
-    await clock.pass(POLL);
+    await clock.pass(POLL_INTERVAL);
   }
   assert.deepEqual([Stream.all.length, Stream.last.closed, requests.all.length], [2, true, 35]);
 });
 
-test("a second stream that is refused costs no poll", async () => {
+test("a refused second stream does not delay polls", async () => {
   start();
   Stream.last.refuse();
   await settle();
   for (let poll = 0; poll < 30; poll += 1) {
     await requests.last.answer({ body: {} });
-    await clock.pass(POLL);
+    await clock.pass(POLL_INTERVAL);
   }
   Stream.last.refuse();
   await settle();
   await requests.last.answer({ body: {} });
-  await clock.pass(POLL);
+  await clock.pass(POLL_INTERVAL);
   assert.deepEqual([requests.all.length, Stream.all.length], [32, 2]);
 });
 
-test("a stream that breaks is left to the browser, which comes again when the server said", async () => {
+test("the browser reconnects a broken stream after the server's retry", async () => {
   start();
   Stream.last.say("update", { campaignId: 1 });
   news();
@@ -224,15 +224,15 @@ test("a stream that breaks is left to the browser, which comes again when the se
   assert.deepEqual(news(), ["live", "answer 2"]);
 });
 
-test("a browser that does not come again within twelve seconds is not waited for", async () => {
+test("a stream not reconnected within twelve seconds is closed", async () => {
   start();
   Stream.last.say("update", { campaignId: 1 });
   Stream.last.break();
-  await clock.pass(SILENCE);
+  await clock.pass(MAX_SILENCE);
   assert.deepEqual([Stream.last.closed, requests.all.length], [true, 1]);
 });
 
-test("a browser that comes again in vain is not waited for a second time", async () => {
+test("a stream whose reconnect fails is replaced by polls", async () => {
   start();
   Stream.last.say("update", { campaignId: 1 });
   Stream.last.break();
@@ -245,7 +245,7 @@ test("a browser that comes again in vain is not waited for a second time", async
   assert.deepEqual(news(), ["reconnecting", "problem unreachable"]);
 });
 
-test("a server that fails is asked again after twice the time each time, up to fifteen seconds", async () => {
+test("the back-off doubles with each failure, up to fifteen seconds", async () => {
   start();
   const waits = [];
   for (let failure = 0; failure < 7; failure += 1) {
@@ -259,7 +259,7 @@ test("a server that fails is asked again after twice the time each time, up to f
   assert.deepEqual(waits, [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000]);
 });
 
-test("one answer ends the waiting", async () => {
+test("one answer resets the back-off", async () => {
   start();
   for (let failure = 0; failure < 3; failure += 1) {
     await fail(problem(500, "internal_error"));
@@ -270,7 +270,7 @@ test("one answer ends the waiting", async () => {
   assert.equal(clock.next, 1000);
 });
 
-test("a server that says when to come is not asked before, nor by all pages at once", async () => {
+test("Retry-After is honoured, with jitter", async () => {
   for (const [random, wait] of [[0, 7000], [1, 8750]]) {
     Math.random = () => Number(random);
     start();
@@ -280,13 +280,13 @@ test("a server that says when to come is not asked before, nor by all pages at o
   }
 });
 
-test("a server that says when to come is not kept waiting for, for hours", async () => {
+test("Retry-After is clamped to ten minutes", async () => {
   start();
   await fail(problem(503, "overloaded", { "retry-after": "99999999" }));
   assert.equal(clock.next, 600_000);
 });
 
-test("a server that cannot be reached is asked again", async () => {
+test("an unreachable server is retried", async () => {
   start();
   news();
   await fail(new TypeError("failed to fetch"));
@@ -294,7 +294,7 @@ test("a server that cannot be reached is asked again", async () => {
   assert.equal(clock.next, 1000);
 });
 
-test("a page of something in between is no answer", async () => {
+test("a page of a proxy is no answer", async () => {
   start();
   news();
   await fail({ status: 502, body: "<h1>Bad gateway</h1>", headers: { "retry-after": "3" } });
@@ -305,7 +305,7 @@ test("a page of something in between is no answer", async () => {
   assert.deepEqual(news(), ["reconnecting", "problem unreachable"]);
 });
 
-test("what asking again cannot change is asked once", async () => {
+test("a permanent problem is not retried", async () => {
   for (const [status, code] of /** @type {[number, string][]} */ ([[404, "not_found"], [400, "invalid_request"], [400, "too_many_activities"]])) {
     start();
     news();
@@ -316,14 +316,14 @@ test("what asking again cannot change is asked once", async () => {
   }
 });
 
-test("a login in front that refuses is told with its status", async () => {
+test("a refusal by a login proxy is reported with its status", async () => {
   start();
   news();
   await fail({ status: 401, body: "who are you?" });
   assert.deepEqual([news(), clock.waiting], [["over", "problem 401"], 0]);
 });
 
-test("a stream that ends since there is nothing any more ends the page's asking", () => {
+test("a stream that ends with not_found is not reopened", () => {
   start();
   Stream.last.say("update", { campaignId: 1 });
   news();
@@ -331,7 +331,7 @@ test("a stream that ends since there is nothing any more ends the page's asking"
   assert.deepEqual([news(), Stream.last.closed, clock.waiting], [["over", "problem not_found"], true, 0]);
 });
 
-test("a stream that ends with its server is opened again", async () => {
+test("a stream that ends with its server is reopened", async () => {
   for (const reason of ["shutdown", "evicted"]) {
     start();
     Stream.last.say("update", { campaignId: 1 });
@@ -344,21 +344,21 @@ test("a stream that ends with its server is opened again", async () => {
   }
 });
 
-test("a paused page has neither stream nor timer, and goes on where it is told to", async () => {
+test("a paused page has no stream and no timer until it is resumed", async () => {
   const paused = start();
   Stream.last.say("update", { campaignId: 1 });
   news();
   paused.pause(true);
   assert.deepEqual([news(), Stream.last.closed, clock.waiting], [["paused"], true, 0]);
   paused.retry();
-  look(true);
-  look(false);
+  setHidden(true);
+  setHidden(false);
   assert.deepEqual([news(), Stream.all.length, clock.waiting], [[], 1, 0]);
   paused.pause(false);
   assert.deepEqual([news(), Stream.all.length], [["connecting"], 2]);
 });
 
-test("a request that is under way when the page is paused brings nothing", async () => {
+test("pausing aborts a running request", async () => {
   const paused = start();
   Stream.last.refuse();
   await settle();
@@ -369,79 +369,79 @@ test("a request that is under way when the page is paused brings nothing", async
   assert.deepEqual([news(), clock.waiting], [["paused"], 0]);
 });
 
-test("a hidden page gives its stream back after half a minute, and has one again when somebody looks", async () => {
+test("a hidden page closes its stream after 30 s until it is visible", async () => {
   start();
   Stream.last.say("update", { campaignId: 1 });
-  look(true);
+  setHidden(true);
   for (let beat = 0; beat < 6; beat += 1) {
     assert.ok(!Stream.last.closed);
     Stream.last.say("heartbeat", HEARTBEAT);
-    await clock.pass(HIDDEN / 6);
+    await clock.pass(HIDDEN_GRACE / 6);
   }
   assert.deepEqual([Stream.last.closed, clock.waiting, requests.all.length], [true, 0, 0]);
   news();
-  look(false);
+  setHidden(false);
   assert.deepEqual([news(), Stream.all.length], [["connecting"], 2]);
 });
 
 test("a page that is hidden for a moment keeps its stream", async () => {
   start();
   Stream.last.say("update", { campaignId: 1 });
-  look(true);
-  await clock.pass(SILENCE - 1);
+  setHidden(true);
+  await clock.pass(MAX_SILENCE - 1);
   Stream.last.say("heartbeat", HEARTBEAT);
-  look(false);
-  await clock.pass(SILENCE - 1);
+  setHidden(false);
+  await clock.pass(MAX_SILENCE - 1);
   Stream.last.say("heartbeat", HEARTBEAT);
-  await clock.pass(SILENCE - 1);
+  await clock.pass(MAX_SILENCE - 1);
   assert.deepEqual([Stream.all.length, Stream.last.closed], [1, false]);
 });
 
-test("a page that is opened hidden keeps no stream, asks for a while, and opens one when it is looked at", async () => {
+test("a page opened hidden polls for 30 s, and streams once visible", async () => {
   page.hidden = true;
   start();
-  for (let poll = 0; poll * POLL < HIDDEN - POLL; poll += 1) {
+  for (let poll = 0; poll * POLL_INTERVAL < HIDDEN_GRACE - POLL_INTERVAL; poll += 1) {
     await requests.last.answer({ body: { campaignId: 1 } });
-    await clock.pass(POLL);
+    await clock.pass(POLL_INTERVAL);
   }
   assert.equal(Stream.all.length, 0);
-  await clock.pass(POLL);
+  await clock.pass(POLL_INTERVAL);
   assert.ok(requests.last.signal.aborted);
   assert.equal(clock.waiting, 0);
-  look(false);
+  setHidden(false);
   assert.equal(Stream.all.length, 1);
 });
 
-test("a poll sends the tag of what is there, and where nothing is new what is there still holds", async () => {
+test("a poll sends the latest tag, and a 304 keeps the figures", async () => {
   start();
   Stream.last.refuse();
   await settle();
   assert.deepEqual(requests.last.headers, {});
   await requests.last.answer({ body: { campaignId: 1 }, headers: { etag: 'W/"1"' } });
   news();
-  await clock.pass(POLL);
+  await clock.pass(POLL_INTERVAL);
   assert.deepEqual(requests.last.headers, { "if-none-match": 'W/"1"' });
   await requests.last.answer({ status: 304 });
   assert.deepEqual(news(), ["polling", "beat null"]);
-  await clock.pass(POLL);
-  assert.deepEqual(requests.last.headers, { "if-none-match": 'W/"1"' }, "the tag is kept");
+  await clock.pass(POLL_INTERVAL);
+  assert.deepEqual(requests.last.headers, { "if-none-match": 'W/"1"' }, "a 304 keeps the tag");
 });
 
-test("a hidden page polls no longer than it would listen", async () => {
+test("a hidden page stops polling after 30 s", async () => {
   start();
   Stream.last.refuse();
   await settle();
-  look(true);
+  setHidden(true);
   for (let poll = 0; poll < 29; poll += 1) {
     await requests.last.answer({ body: {} });
-    await clock.pass(POLL);
+    await clock.pass(POLL_INTERVAL);
   }
-  await clock.pass(HIDDEN);
+  await clock.pass(HIDDEN_GRACE);
   assert.ok(requests.last.signal.aborted);
   assert.equal(clock.waiting, 0);
 });
 
-test("who asks again is answered at once, without the waits of the failures before", async () => {
+test("a manual retry is immediate and resets the back-off", async () => {
   const failing = start();
   for (let failure = 0; failure < 4; failure += 1) {
     await fail(problem(503, "unavailable"));
@@ -455,14 +455,14 @@ test("who asks again is answered at once, without the waits of the failures befo
   assert.equal(clock.next, 1000);
 });
 
-test("a closed page leaves nothing behind", async () => {
+test("a closed page leaves no listener, timer or stream", async () => {
   const before = page.listening;
   const closed = start();
   Stream.last.say("update", { campaignId: 1 });
-  look(true);
+  setHidden(true);
   news();
   closed.close();
   closed.retry();
-  look(false);
+  setHidden(false);
   assert.deepEqual([news(), Stream.last.closed, clock.waiting, Stream.all.length, page.listening], [[], true, 0, 1, before]);
 });

@@ -1,4 +1,4 @@
-// Why figures are missing, and what is to be known of others: each code that the server may send has words.
+// Texts of missing figures and warnings: each code that the server may send has one.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -15,13 +15,13 @@ import { inBoth } from "./world.mjs";
 const ROOT = new URL("../../../../", import.meta.url);
 const read = (/** @type {string} */ path) => readFileSync(new URL(path, ROOT), "utf8");
 
-/** @type {Answer} an answer with everything in it, as it goes over the wire */
+/** @type {Answer} an answer with every widget, as sent by the server */
 const answer = JSON.parse(read("axon-dashboard-http/tests/golden/campaign.json"));
 
-/** The rows of the table under a heading of the guide, as codes. @param {string} heading */
+/** The cells of the table under a heading of the guide, by row. @param {string} heading */
 function codes(heading) {
   const section = read("docs/operate/answers.md").split(/^## /m).find((part) => part.startsWith(heading)) ?? "";
-  // Under the head and the line below it.
+  // Without the table's head; the line below it does not start with "| ".
   const rows = section.split("\n").filter((line) => line.startsWith("| ")).slice(1);
   assert.ok(rows.length > 5, `the guide has no table of ${heading}`);
   return rows.map((row) => row.split("|").slice(1).map((cell) => cell.trim().replaceAll("`", "")));
@@ -30,32 +30,32 @@ function codes(heading) {
 const REASONS = codes("Reasons").map(([reason = "", detail = ""]) => ({ reason, detail: detail || null }));
 const WARNINGS = codes("Warnings").map(([code = ""]) => code);
 
-/** The codes of one kind in the API's document. @param {string} schema @returns {string[]} */
-const listed = (schema) => JSON.parse(read("axon-dashboard-http/tests/golden/openapi.json")).components.schemas[schema].enum;
+/** The codes of an enumeration in the OpenAPI document. @param {string} schema @returns {string[]} */
+const codesOf = (schema) => JSON.parse(read("axon-dashboard-http/tests/golden/openapi.json")).components.schemas[schema].enum;
 
-/** The figures of an answer by widget, by their paths in it. @returns {[WidgetName, string][]} */
+/** The paths of all figures of the answer, with their widgets. @returns {[WidgetName, string][]} */
 function figures() {
   /** @type {[WidgetName, string][]} */
-  const found = [];
+  const paths = [];
   /** @param {WidgetName} widget @param {string} path @param {any} value */
   const walk = (widget, path, value) => {
     const name = path.split(".").pop() ?? "";
     if (Array.isArray(value) && name === "steps") value.forEach((step, index) => walk(widget, `steps[${index}]`, step));
     else if (Array.isArray(value) && name === "activities") for (const row of value) walk(widget, `activities[${row.activityId}]`, row);
     else if (value && typeof value === "object" && !Array.isArray(value)) for (const [key, inner] of Object.entries(value)) walk(widget, path ? `${path}.${key}` : key, inner);
-    // What names a thing is no figure of it.
-    else if (!["key", "name", "nameEn", "type", "phase", "activityId", "currency", "products"].includes(name)) found.push([widget, path]);
+    // Names and keys are no figures.
+    else if (!["key", "name", "nameEn", "type", "phase", "activityId", "currency", "products"].includes(name)) paths.push([widget, path]);
   };
   for (const [widget, data] of Object.entries(answer.data)) walk(/** @type {WidgetName} */ (widget), widget === "activities" ? "activities" : "", data);
-  return found;
+  return paths;
 }
 
 test("the guide and the API's document name the same reasons and warnings", () => {
-  assert.deepEqual([...new Set(REASONS.map(({ reason }) => reason))].sort(), listed("MissingReason").sort());
-  assert.deepEqual([...WARNINGS].sort(), listed("WarningCode").sort());
+  assert.deepEqual([...new Set(REASONS.map(({ reason }) => reason))].sort(), codesOf("MissingReason").sort());
+  assert.deepEqual([...WARNINGS].sort(), codesOf("WarningCode").sort());
 });
 
-test("every reason and every detail of the guide has words of its own", () => {
+test("every reason and every detail of the guide has a text", () => {
   inBoth(() => {
     for (const one of REASONS) {
       const key = `reason.${one.detail ?? one.reason}`;
@@ -65,35 +65,35 @@ test("every reason and every detail of the guide has words of its own", () => {
   });
 });
 
-test("every warning of the guide has words of its own, and all its places are filled", () => {
+test("every warning of the guide has a text with all placeholders filled", () => {
   inBoth(() => {
     for (const code of WARNINGS) {
       assert.ok(known(`warning.${code}`), code);
-      const said = warning("realtime", { code, message: "", field: "remainingStock", data: { limit: 1, held: 2, counter: null, members: 3, seconds: 128, hours: 5 } }, answer);
-      assert.doesNotMatch(said, /[{}]/, code);
+      const text = warning("realtime", { code, message: "", field: "remainingStock", data: { limit: 1, held: 2, counter: null, members: 3, seconds: 128, hours: 5 } }, answer);
+      assert.doesNotMatch(text, /[{}]/, code);
     }
   });
 });
 
-test("there are words for no reason or warning that the guide does not know", () => {
-  const told = new Set(REASONS.flatMap(({ reason, detail }) => [reason, detail]));
+test("no reason or warning has a text without being in the guide", () => {
+  const codes = new Set(REASONS.flatMap(({ reason, detail }) => [reason, detail]));
   for (const words of [ko, en]) {
     const keys = Object.keys(words);
-    assert.deepEqual(keys.filter((key) => key.startsWith("reason.") && key !== "reason.unknown" && !told.has(key.slice(7))), []);
+    assert.deepEqual(keys.filter((key) => key.startsWith("reason.") && key !== "reason.unknown" && !codes.has(key.slice(7))), []);
     assert.deepEqual(keys.filter((key) => key.startsWith("warning.") && key !== "warning.unknown" && !WARNINGS.includes(key.slice(8))), []);
   }
 });
 
-test("every problem of the API's document has words, unless no page can meet it", () => {
+test("every problem that a page can meet has a text", () => {
   inBoth(() => {
-    for (const code of listed("ProblemCode")) {
+    for (const code of codesOf("ProblemCode")) {
       if (code === "method_not_allowed") continue;
       assert.ok(known(`problem.${code}`) || known(`problem.${code}.campaign`) && known(`problem.${code}.activity`), code);
     }
   });
 });
 
-test("a reason that is new falls back to what it is one of, then to its code", () => {
+test("an unknown detail falls back to its reason, then to its code", () => {
   inBoth(() => {
     assert.equal(reason({ reason: "unavailable", detail: "on_fire" }), t("reason.unavailable"));
     assert.equal(reason({ reason: "cursed", detail: null }), t("reason.unknown", { code: "cursed" }));
@@ -102,7 +102,7 @@ test("a reason that is new falls back to what it is one of, then to its code", (
   });
 });
 
-test("every figure of an answer is named in the page's words", () => {
+test("every figure of an answer has a name on the page", () => {
   const all = figures();
   assert.ok(all.length > 60 && ["steps[3].previous.value", "activities[789].remainingStock", "change.totalVisits"].every((path) => all.some(([, one]) => one === path)));
   inBoth((lang) => {
@@ -112,13 +112,13 @@ test("every figure of an answer is named in the page's words", () => {
       assert.doesNotMatch(label, /[a-z][A-Z]|[[\]{}]/, `${widget} ${path}`);
       assert.notEqual(label, last, `${widget} ${path}`);
       if (lang === "ko") assert.match(label, /\p{Script=Hangul}/u, `${widget} ${path}`);
-      // "A" is the activity.
+      // The activity's own name is "A", without Hangul.
       else assert.doesNotMatch(label, /\p{Script=Hangul}/u, `${widget} ${path}`);
     }
   });
 });
 
-test("figures inside others say whose they are", () => {
+test("the name of a nested figure names its owner", () => {
   speak("ko");
   assert.equal(figure("funnel", "steps[3].value", answer), "구매");
   assert.equal(figure("funnel", "steps[3].previous.value", answer), "이전 기간 구매");
@@ -132,7 +132,7 @@ test("figures inside others say whose they are", () => {
   assert.equal(figure("funnel", "steps[9].value", answer), "Step");
 });
 
-test("figures that share a reason share a line, and only the first four are named", () => {
+test("figures with one reason share a line that names the first four", () => {
   speak("en");
   const missing = ["totalVisits", "totalParticipants", "approvedCount", "purchaseCount", "conversionRate"].map((field) =>
     ({ field, reason: "unavailable", detail: "no_answer", source: "elasticsearch", message: "" }));
@@ -143,7 +143,7 @@ test("figures that share a reason share a line, and only the first four are name
   ]);
 });
 
-test("a warning tells its numbers, and a dash for one that is not there", () => {
+test("a warning shows its numbers, and a dash for a missing one", () => {
   speak("en");
   const drift = { code: "counter_drift", message: "", field: "activities[789].remainingStock", data: { counter: null, members: 2100 } };
   assert.equal(warning("realtime", drift, answer), "A · Remaining stock: the counter (–) and the participants (2,100) differ");

@@ -1,4 +1,4 @@
-// The page's words: both languages say everything, nothing is said that has no words, and no words are there for nothing.
+// The page's texts: both languages have the same keys, every used key has a text, and every text is used.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -12,61 +12,61 @@ import { page } from "./world.mjs";
 const SOURCE = new URL("../../src/", import.meta.url);
 const KEYS = /** @type {(keyof typeof ko)[]} */ (Object.keys(ko));
 
-/** What a text leaves open. @param {string} text */
-const places = (text) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
+/** The placeholders of a text. @param {string} text */
+const placeholders = (text) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
 
-/** Every text in the modules, and every one that is put together, as a pattern of the keys it can become. */
+/** Every string literal of the modules, and every template as a pattern of the keys that it can become. */
 function texts() {
   /** @type {{whole: Set<string>, patterns: RegExp[]}} */
-  const found = { whole: new Set(), patterns: [] };
+  const texts = { whole: new Set(), patterns: [] };
   const modules = readdirSync(SOURCE, { recursive: true }).map(String).filter((name) => name.endsWith(".js") && !name.startsWith("i18n"));
   assert.ok(modules.length > 20, `only ${modules}`);
   for (const name of modules) {
     /** @param {import("typescript").Node} node */
     const walk = (node) => {
-      if (ts.isStringLiteralLike(node)) found.whole.add(node.text);
+      if (ts.isStringLiteralLike(node)) texts.whole.add(node.text);
       if (ts.isTemplateExpression(node)) {
         const quoted = (/** @type {string} */ text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
         const pattern = quoted(node.head.text) + node.templateSpans.map(({ literal }) => `\\w+${quoted(literal.text)}`).join("");
-        // What begins with something unknown could be anything.
-        if (node.head.text.includes(".")) found.patterns.push(new RegExp(`^${pattern}$`));
+        // A template without a group at its start could match any key.
+        if (node.head.text.includes(".")) texts.patterns.push(new RegExp(`^${pattern}$`));
       }
       ts.forEachChild(node, walk);
     };
     walk(ts.createSourceFile(name, readFileSync(new URL(name, SOURCE), "utf8"), ts.ScriptTarget.Latest));
   }
-  return found;
+  return texts;
 }
 
 const { whole, patterns } = texts();
 
-test("both languages have words for the same keys", () => {
+test("both languages have the same keys", () => {
   assert.deepEqual(Object.keys(en).sort(), [...KEYS].sort());
 });
 
-test("both languages leave the same places open", () => {
-  for (const key of KEYS) assert.deepEqual(places(en[key]), places(ko[key]), key);
+test("both languages have the same placeholders", () => {
+  for (const key of KEYS) assert.deepEqual(placeholders(en[key]), placeholders(ko[key]), key);
 });
 
-test("no words are empty, and only English ones are without Hangul", () => {
+test("no text is empty, and only Korean texts contain Hangul", () => {
   for (const key of KEYS) {
     assert.ok(ko[key].trim() && en[key].trim(), key);
     assert.doesNotMatch(en[key], /\p{Script=Hangul}/u, key);
-    // Figures and signs alone are the same everywhere.
+    // Texts of figures and signs only are equal in both languages.
     if (/[a-z]{2}/i.test(ko[key].replace(/\{\w+\}/g, "").replaceAll("CSV", ""))) assert.match(ko[key], /\p{Script=Hangul}/u, key);
   }
 });
 
-test("every key that the modules name has words", () => {
+test("every key that the modules name has a text", () => {
   const groups = new Set(KEYS.map((key) => key.split(".")[0]));
-  const named = [...whole].filter((text) => /^[a-z]+(\.\w+)+$/i.test(text) && groups.has(text.split(".")[0]));
-  assert.ok(named.length > 100, `only ${named.length}`);
-  assert.deepEqual(named.filter((text) => !(text in ko)), []);
+  const keys = [...whole].filter((text) => /^[a-z]+(\.\w+)+$/i.test(text) && groups.has(text.split(".")[0]));
+  assert.ok(keys.length > 100, `only ${keys.length}`);
+  assert.deepEqual(keys.filter((text) => !(text in ko)), []);
 });
 
-test("every key that the modules put together can have words", () => {
+test("every key that the modules compose can match a text", () => {
   const groups = new RegExp(`^\\^(${[...new Set(KEYS.map((key) => key.split(".")[0]))].join("|")})\\\\\\.`);
-  // The figures' definitions have keys of the server's own.
+  // The keys of definitions are the server's.
   const own = patterns.filter((pattern) => groups.test(pattern.source) && !/\[|overview|comparison|^\^realtime/.test(pattern.source));
   assert.ok(own.length > 10, `only ${own}`);
   assert.deepEqual(own.filter((pattern) => !KEYS.some((key) => pattern.test(key))).map(String), []);
@@ -76,21 +76,21 @@ test("every key is used", () => {
   assert.deepEqual(KEYS.filter((key) => !whole.has(key) && !patterns.some((pattern) => pattern.test(key))), []);
 });
 
-test("what a text leaves open is filled in as text, and stays where nothing is given", () => {
+test("placeholders are filled as text, and stay without a value", () => {
   speak("en");
   assert.equal(t("dates.range", { from: "{to}", to: "$&" }), "{to} – $&");
   assert.equal(t("realtime.of", { limit: 0 }), "of 0");
   assert.equal(t("realtime.of"), "of {limit}");
 });
 
-test("speaking a language sets the document's", () => {
+test("setting a language sets the document's", () => {
   for (const language of /** @type {const} */ (["en", "ko"])) {
     speak(language);
     assert.deepEqual([lang(), page.documentElement.lang, either("ko", "en")], [language, language, language]);
   }
 });
 
-test("there are words for keys only, not for what every object has", () => {
+test("only keys have a text, not properties of every object", () => {
   assert.ok(known("reason.no_answer"));
   for (const key of ["reason.new_code", "toString", "constructor", "__proto__", ""]) assert.ok(!known(key), key);
 });

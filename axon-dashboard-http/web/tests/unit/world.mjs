@@ -1,12 +1,11 @@
-// What modules of the page find in a browser, as far as tests in Node need it: a document, a clock, streams and requests
-// that do what a test says. Nothing happens by itself.
+// Fakes of the browser for tests in Node: a document, a clock, streams and requests that a test controls. Nothing happens by itself.
 
 import { speak } from "../../src/words.js";
 
 class Document extends EventTarget {
   hidden = false;
   documentElement = { lang: "" };
-  /** How many listen to it. */
+  /** The number of listeners. */
   listening = 0;
 
   /** @override @param {Parameters<EventTarget["addEventListener"]>} listener */
@@ -26,7 +25,7 @@ class Document extends EventTarget {
 export const page = new Document();
 Object.assign(globalThis, { document: page });
 
-/** Runs something in one language of the page, then in the other. @param {(lang: "ko" | "en") => void} run */
+/** Runs a function in each language of the page. @param {(lang: "ko" | "en") => void} run */
 export function inBoth(run) {
   for (const lang of /** @type {const} */ (["ko", "en"])) {
     speak(lang);
@@ -34,13 +33,13 @@ export function inBoth(run) {
   }
 }
 
-/** Lets what was promised happen. */
+/** Waits until all promises that can settle have settled. */
 export async function settle() {
   for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A clock that stands until it is told to go on; `install` gives its timers to the modules. */
+/** A clock that only a test advances. `install` replaces the global timers by its own. */
 export class Clock {
   now = 0;
   /** @type {Map<number, {at: number, run: () => void}>} */
@@ -52,7 +51,7 @@ export class Clock {
   install() {
     this.#own = [globalThis.setTimeout, globalThis.clearTimeout];
     const set = (/** @type {() => void} */ run, ms = 0) => {
-      // As browsers have it: what does not fit into 31 bits is due at once.
+      // As in browsers, a delay of more than 31 bits is due at once.
       this.#timers.set(this.#next, { at: this.now + (ms > 0x7fff_ffff ? 0 : ms), run });
       return this.#next++;
     };
@@ -63,17 +62,17 @@ export class Clock {
     if (this.#own) [globalThis.setTimeout, globalThis.clearTimeout] = this.#own;
   }
 
-  /** How many timers wait. */
+  /** The number of pending timers. */
   get waiting() {
     return this.#timers.size;
   }
 
-  /** When the next timer is due, from now. */
+  /** Milliseconds until the next timer is due; infinite without timers. */
   get next() {
     return Math.min(...[...this.#timers.values()].map(({ at }) => at)) - this.now;
   }
 
-  /** Lets time pass, each timer at its own. @param {number} ms */
+  /** Advances the clock, and runs each timer at its time. @param {number} ms */
   async pass(ms) {
     const until = this.now + ms;
     for (;;) {
@@ -88,12 +87,12 @@ export class Clock {
   }
 }
 
-/** A stream that says what a test lets it say. */
+/** An `EventSource` whose events a test dispatches. */
 export class Stream extends EventTarget {
   static CONNECTING = 0;
   static OPEN = 1;
   static CLOSED = 2;
-  /** @type {Stream[]} every one that was opened */
+  /** @type {Stream[]} all streams that were opened */
   static all = [];
   readyState = Stream.CONNECTING;
   /** @type {(() => void) | null} */
@@ -122,18 +121,18 @@ export class Stream extends EventTarget {
 
   /** @param {"update" | "heartbeat" | "end"} name @param {unknown} data */
   say(name, data) {
-    if (this.closed) throw new Error("a closed stream says nothing");
+    if (this.closed) throw new Error(`the stream is closed, so it has no event ${name}`);
     this.readyState = Stream.OPEN;
     this.dispatchEvent(Object.assign(new Event(name), { data: JSON.stringify(data) }));
   }
 
-  /** The connection breaks, and the browser comes again by itself. */
+  /** Breaks the connection; the browser reconnects by itself. */
   break() {
     this.readyState = Stream.CONNECTING;
     this.onerror?.();
   }
 
-  /** The answer was no stream: the browser gives up. */
+  /** Ends the stream, as after a response that is no stream: the browser does not reconnect. */
   refuse() {
     this.readyState = Stream.CLOSED;
     this.onerror?.();
@@ -142,7 +141,7 @@ export class Stream extends EventTarget {
 
 /** @typedef {{status?: number, body?: unknown, headers?: Record<string, string>} | Error} Reply */
 
-/** Requests that are answered as a test says. */
+/** A `fetch` whose requests a test answers. */
 export class Requests {
   /** @type {{url: URL, signal: AbortSignal, headers: unknown, answer: (reply: Reply) => Promise<void>}[]} */
   all = [];
@@ -156,7 +155,7 @@ export class Requests {
         if (reply instanceof Error) reject(reply);
         else {
           const { status = 200, body, headers } = reply;
-          // An answer that nothing is new has no body, and may have none.
+          // A 304 must not have a body.
           resolve(new Response(status === 304 || typeof body === "string" ? /** @type {string | undefined} */ (body) : JSON.stringify(body), { status, headers }));
         }
         await settle();
@@ -171,7 +170,7 @@ export class Requests {
 
   get last() {
     const last = this.all.at(-1);
-    if (!last) throw new Error("nothing was asked for");
+    if (!last) throw new Error("there was no request");
     return last;
   }
 }

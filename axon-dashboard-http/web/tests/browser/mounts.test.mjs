@@ -1,4 +1,4 @@
-// Served below a path of somebody else's, the page works as at the root, and asks for nothing beside.
+// Mounts: below a nested path the page works as at the root, and requests nothing outside that path.
 
 import assert from "node:assert/strict";
 import { mount } from "./proxy.mjs";
@@ -6,19 +6,19 @@ import { drawn, FAILED_LOADS, ready, stage, text } from "./stage.mjs";
 
 const { its, scene } = stage();
 
-/** A test on the server below a path. @param {string} name @param {(scene: import("./stage.mjs").Scene, place: {url: string, strays: string[]}) => Promise<void>} run @param {{expected?: RegExp}} [options] */
+/** A test on a server below a nested path. @param {string} name @param {(scene: import("./stage.mjs").Scene, mounted: {url: string, strays: string[]}) => Promise<void>} run @param {{expected?: RegExp}} [options] */
 const nested = (name, run, options) => scene(name, async (own) => {
-  const place = await mount(its.url, "/deep/er/");
+  const mounted = await mount(its.url, "/deep/er/");
   try {
-    await run(own, place);
-    assert.deepEqual(place.strays, []);
+    await run(own, mounted);
+    assert.deepEqual(mounted.strays, []);
   } finally {
-    place.stop();
+    mounted.stop();
   }
 }, options);
 
-nested("every page works below a nested path, and leads to the others", async ({ page }, place) => {
-  await page.goto(place.url);
+nested("every page and link works below a nested path", async ({ page }, mounted) => {
+  await page.goto(mounted.url);
   await page.click('[data-campaign="123"] h2 a');
   await page.waitForSelector('[data-widget="activities"][data-status="fresh"]');
   await drawn(page);
@@ -42,8 +42,8 @@ nested("every page works below a nested path, and leads to the others", async ({
   await page.waitForSelector("[data-campaign]");
 });
 
-nested("what is not there is told below a nested path, too", async ({ page }, place) => {
-  await page.goto(`${place.url}activities/999`);
+nested("an unknown activity is a problem below a nested path", async ({ page }, mounted) => {
+  await page.goto(`${mounted.url}activities/999`);
   await ready(page);
   assert.match(await text(page, "[data-problem=not_found]"), /이런 활동이 없습니다/);
   await page.click("[data-problem] a");
