@@ -1,6 +1,6 @@
-//! How long an answer takes over ten million events in the embedded store, widget by widget.
-//! Opponent, on the same events in the same run: a plain loop over all records with a hash set per step, which is what one
-//! would write first.
+//! The time of an answer over ten million events in the embedded store, widget by widget.
+//! Opponent, on the same events in the same run: a plain loop over all records with a hash set per step, the simplest
+//! implementation.
 
 use std::{collections::HashSet, hint::black_box};
 

@@ -1,12 +1,13 @@
-//! What a kept answer costs the server on real sockets, against a bare axum handler that sends the same bytes: the time its
-//! process spends on a processor, per request.
+//! The cost of a cached answer on real sockets, against a bare axum handler that sends the same bytes: the processor time of the
+//! server's process per request.
 //!
-//! The server is a process of its own, this file started again, with one thread; another one counts its requests, for a row.
-//! Its endpoints are asked in turns, round after round, over 64 connections that are kept open and each ask again as soon as
-//! they are answered, and after some rounds both are started anew. The ratio of a round is that of neighbours in time; medians
-//! over the rounds are printed, and whether the project's bars are kept; a missed one ends the bench with an error.
+//! The server is a process of its own with one thread: this program, started again. A second one also records metrics, for one
+//! row. The endpoints are requested in turns, round after round, over 64 persistent connections, each of which sends its next
+//! request as soon as it has the response. After some rounds both servers are restarted. Ratios are computed within a round,
+//! since the machine's speed drifts. Printed are medians over the rounds, and whether each bar is met; a missed bar ends the
+//! bench with an error.
 //!
-//! The handler that reads its bytes from Redis each time needs one in `AXON_TEST_REDIS_URL`.
+//! The handler that reads its bytes from Redis for each request needs a server in `AXON_TEST_REDIS_URL`.
 //! Lives here: rounds and figures. Lives elsewhere: the server (`cached/server`).
 
 use std::{
@@ -23,64 +24,66 @@ use axon_metrics::testing::server_url;
 #[path = "cached/server.rs"]
 mod server;
 
-/// Set for a process that is a server: whether it counts for Prometheus.
-const SERVES: &str = "AXON_BENCH_CACHED_SERVER";
-const COUNTS: [&str; 2] = ["no", "yes"];
+/// Set in the environment of a server's process: whether it records metrics, as one of `RECORDS`.
+const SERVER: &str = "AXON_BENCH_CACHED_SERVER";
+const RECORDS: [&str; 2] = ["no", "yes"];
 
-/// How often servers are started: one that runs is as lucky or unlucky as where its memory lies, by some percent.
+/// How often the servers are started: the cost depends by some percent on a process's memory layout.
 const STARTS: usize = 7;
 
-/// An endpoint, and which part of the first one's cost it may have.
+/// An endpoint, and the bar for its cost.
 struct Row {
     name: &'static str,
     path: &'static str,
-    knows: bool,
+    /// Whether requests carry the answer's tag.
+    conditional: bool,
     status: u16,
-    /// Which server is asked: as `COUNTS`.
+    /// The index of its server, as in `RECORDS`.
     server: usize,
     bar: Option<Bar>,
 }
 
-/// At least this ratio of the bare handler's cost to this row's, or of this row's to the kept answer's.
 #[derive(Clone, Copy)]
 enum Bar {
+    /// The bare handler's cost is at least this part of the row's.
     OfBare(f64),
-    OfKept(f64),
+    /// The row's cost is at least this multiple of the cached answer's.
+    OfCached(f64),
 }
 
 const BARE: usize = 0;
-const KEPT: usize = 1;
+const CACHED: usize = 1;
 const ROWS: [Row; 6] = [
     row("opponent: bare handler, the same bytes", server::BARE, 200, None),
     row("kept answer, 200", server::PATH, 200, Some(Bar::OfBare(0.90))),
-    Row { knows: true, ..row("kept answer, 304", server::PATH, 304, Some(Bar::OfBare(0.92))) },
+    Row { conditional: true, ..row("kept answer, 304", server::PATH, 304, Some(Bar::OfBare(0.92))) },
     Row { server: 1, ..row("kept answer, 200, counted for Prometheus", server::PATH, 200, None) },
-    row("opponent: bare handler, written each time", server::WRITTEN, 200, Some(Bar::OfKept(1.2))),
-    // The last, since it is left out without a Redis.
-    row("opponent: bare handler, from Redis each time", server::FROM_REDIS, 200, Some(Bar::OfKept(1.35))),
+    row("opponent: bare handler, written each time", server::WRITTEN, 200, Some(Bar::OfCached(1.2))),
+    // The last row: it is left out without a Redis.
+    row("opponent: bare handler, from Redis each time", server::FROM_REDIS, 200, Some(Bar::OfCached(1.35))),
 ];
 
 const fn row(name: &'static str, path: &'static str, status: u16, bar: Option<Bar>) -> Row {
-    Row { name, path, knows: false, status, server: 0, bar }
+    Row { name, path, conditional: false, status, server: 0, bar }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    if let Some(counts) = env::var_os(SERVES) {
-        return server::serve(counts == COUNTS[1]);
+    if let Some(records) = env::var_os(SERVER) {
+        return server::serve(records == RECORDS[1]);
     }
     let redis = server_url(server::REDIS);
     let rows = &ROWS[..ROWS.len() - usize::from(redis.is_none())];
-    let mut measured = Vec::new();
+    let mut costs = Vec::new();
     for _ in 0..if is_trial() { 1 } else { STARTS } {
-        measured.extend(one_start(rows, redis.as_deref())?);
+        costs.extend(one_start(rows, redis.as_deref())?);
     }
-    report(&measured, rows)
+    report(&costs, rows)
 }
 
-/// The figures of a server and its counting twin, which are started and stopped.
+/// Starts both servers, measures them, and stops them.
 fn one_start(rows: &[Row], redis: Option<&str>) -> Result<Vec<Vec<f64>>, Box<dyn std::error::Error>> {
-    let mut servers = [start(COUNTS[0])?, start(COUNTS[1])?];
-    let measured = measure(&servers, rows);
+    let mut servers = [start(RECORDS[0])?, start(RECORDS[1])?];
+    let costs = measure(&servers, rows);
     for (child, _) in &mut servers {
         child.kill()?;
         child.wait()?;
@@ -91,20 +94,20 @@ fn one_start(rows: &[Row], redis: Option<&str>) -> Result<Vec<Vec<f64>>, Box<dyn
             redis::cmd("DEL").arg(server::key(child.id())).exec(&mut connection)?;
         }
     }
-    measured
+    costs
 }
 
-/// A server, and where it listens.
-fn start(counts: &str) -> Result<(Child, String), Box<dyn std::error::Error>> {
+/// A started server, and the address that it listens on.
+fn start(records: &str) -> Result<(Child, String), Box<dyn std::error::Error>> {
     let mut command = Command::new(env::current_exe()?);
-    command.env(SERVES, counts).args(env::args().skip(1)).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.env(SERVER, records).args(env::args().skip(1)).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn()?;
     let mut line = String::new();
-    BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+    BufReader::new(child.stdout.take().ok_or("the server has no standard output")?).read_line(&mut line)?;
     Ok((child, line.trim().to_owned()))
 }
 
-/// Nanoseconds of processor per request: for each round a figure of each row.
+/// Nanoseconds of processor time per request: for each round, the cost of each row.
 fn measure(servers: &[(Child, String); 2], rows: &[Row]) -> Result<Vec<Vec<f64>>, Box<dyn std::error::Error>> {
     let processes = servers.each_ref().map(|(child, _)| Process::of(child.id()));
     let (rounds, slice) = if is_trial() { (2, 20) } else { (13, 150) };
@@ -112,9 +115,9 @@ fn measure(servers: &[(Child, String); 2], rows: &[Row]) -> Result<Vec<Vec<f64>>
     runtime.block_on(async {
         let mut lanes = Vec::new();
         for row in rows {
-            lanes.push(Lane::open(&servers[row.server].1, row.path, row.knows, row.status).await?);
+            lanes.push(Lane::open(&servers[row.server].1, row.path, row.conditional, row.status).await?);
         }
-        let mut measured = Vec::new();
+        let mut all_costs = Vec::new();
         // The first round warms up.
         for round in 0..=rounds {
             let mut costs = vec![0.0; rows.len()];
@@ -122,45 +125,45 @@ fn measure(servers: &[(Child, String); 2], rows: &[Row]) -> Result<Vec<Vec<f64>>
                 let row = (turn + round) % rows.len();
                 let server = &processes[rows[row].server];
                 let before = server.cpu_nanos();
-                let answered = lanes[row].run(Duration::from_millis(slice)).await?;
-                let spent = server.cpu_nanos() - before;
-                costs[row] = spent as f64 / answered as f64;
+                let requests = lanes[row].run(Duration::from_millis(slice)).await?;
+                let nanos = server.cpu_nanos() - before;
+                costs[row] = nanos as f64 / requests as f64;
             }
             if round > 0 {
-                measured.push(costs);
+                all_costs.push(costs);
             }
         }
-        Ok(measured)
+        Ok(all_costs)
     })
 }
 
-fn report(measured: &[Vec<f64>], rows: &[Row]) -> Result<(), Box<dyn std::error::Error>> {
+fn report(all_costs: &[Vec<f64>], rows: &[Row]) -> Result<(), Box<dyn std::error::Error>> {
     let median = |of: &dyn Fn(&Vec<f64>) -> f64| {
-        let mut figures: Vec<f64> = measured.iter().map(of).collect();
+        let mut figures: Vec<f64> = all_costs.iter().map(of).collect();
         figures.sort_by(f64::total_cmp);
         figures[figures.len() / 2]
     };
     let mut out = std::io::stdout();
-    writeln!(out, "cached: processor time of the server per request, medians of {} rounds", measured.len())?;
-    let mut all_kept = true;
+    writeln!(out, "cached: processor time of the server per request, medians of {} rounds", all_costs.len())?;
+    let mut all_met = true;
     for (index, row) in rows.iter().enumerate() {
         let micros = median(&|costs| costs[index]) / 1e3;
         let of_bare = median(&|costs| costs[BARE] / costs[index]);
         let bar = match row.bar {
             None => String::new(),
             Some(bar) => {
-                let (text, kept) = match bar {
+                let (text, met) = match bar {
                     Bar::OfBare(bar) => (format!("bar: at least {:.0} %", bar * 100.0), of_bare >= bar),
-                    Bar::OfKept(bar) => {
-                        let times = median(&|costs| costs[index] / costs[KEPT]);
+                    Bar::OfCached(bar) => {
+                        let times = median(&|costs| costs[index] / costs[CACHED]);
                         (format!("{times:.2} x the kept answer; bar: at least {bar} x"), times >= bar)
                     }
                 };
-                all_kept &= kept;
-                format!("   {text}, {}", verdict(kept))
+                all_met &= met;
+                format!("   {text}, {}", verdict(met))
             }
         };
         writeln!(out, "  {:<45} {micros:>7.2} us   {:>6.1} % of bare{bar}", row.name, of_bare * 100.0)?;
     }
-    Ok(require(all_kept)?)
+    Ok(require(all_met)?)
 }

@@ -1,4 +1,4 @@
-//! What HTTP adds to an answer, in process: the router against a bare axum handler that sends the same bytes.
+//! The cost that HTTP adds to an answer, in process: the router against a bare axum handler that sends the same bytes.
 
 use axon_benches::{events, store};
 use axon_dashboard_http::{HttpOptions, router};
@@ -17,11 +17,11 @@ use tower::ServiceExt as _;
 const PATH: &str = "/api/v1/dashboard/campaign/123?widgets=overview,funnel,realtime";
 
 async fn body(app: &Router, path: &str) -> Bytes {
-    body_knowing(app, path, "\"nothing\"").await
+    body_if_none_match(app, path, "\"nothing\"").await
 }
 
-/// Asked by somebody who has the answer of this tag.
-async fn body_knowing(app: &Router, path: &str, tag: &str) -> Bytes {
+/// The body for a request with this `If-None-Match`.
+async fn body_if_none_match(app: &Router, path: &str, tag: &str) -> Bytes {
     let request = Request::get(path).header(IF_NONE_MATCH, tag).body(Body::empty()).expect("a request");
     let response = app.clone().oneshot(request).await.expect("a response");
     assert!([200, 304].contains(&response.status().as_u16()), "{}", response.status());
@@ -30,13 +30,13 @@ async fn body_knowing(app: &Router, path: &str, tag: &str) -> Bytes {
 
 fn http(criterion: &mut Criterion) {
     let (store, now) = store(events(200_000));
-    // Each answer is made anew: neither widgets nor answers are kept.
+    // Each answer is computed: neither widgets nor answers are cached.
     let dashboard = axon_benches::dashboard(&store);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let options = HttpOptions::default().with_clock(move || now);
     let app = router(dashboard.clone(), options.clone().with_kept_answers(0));
-    // A clock that stands still: what is kept stays fresh.
-    let keeps = router(axon_benches::keeping_dashboard(&store), options);
+    // The clock does not advance, so that cached answers stay fresh.
+    let caching = router(axon_benches::caching_dashboard(&store), options);
     let bytes = runtime.block_on(body(&app, PATH));
     let bare = {
         let bytes = bytes.clone();
@@ -49,9 +49,9 @@ fn http(criterion: &mut Criterion) {
     ]);
     let mut group = criterion.benchmark_group(format!("http, {} bytes", bytes.len()));
     group.bench_function("router, computed each time", |bencher| bencher.iter(|| runtime.block_on(body(&app, PATH))));
-    group.bench_function("router, kept answer", |bencher| bencher.iter(|| runtime.block_on(body(&keeps, PATH))));
+    group.bench_function("router, kept answer", |bencher| bencher.iter(|| runtime.block_on(body(&caching, PATH))));
     group.bench_function("router, kept answer, 304", |bencher| {
-        bencher.iter(|| runtime.block_on(body_knowing(&keeps, PATH, "*")));
+        bencher.iter(|| runtime.block_on(body_if_none_match(&caching, PATH, "*")));
     });
     group.bench_function("the answer alone, without HTTP", |bencher| {
         bencher.iter(|| runtime.block_on(dashboard.answer(&request, now)).expect("an answer"));

@@ -1,6 +1,6 @@
-//! What the library itself costs per answer: sources that hand out facts already in memory, so that only request, gather
-//! round, widgets and envelope are left.
-//! Opponents, in the same run: writing the same answer as JSON, and three spawned tasks that do nothing.
+//! The library's own cost per answer: the sources return constant facts, so that only the request, the gather round, the widgets
+//! and the response are measured.
+//! Opponents, in the same run: encoding the same answer as JSON, and three spawned tasks that do nothing.
 
 use std::{hint::black_box, time::Duration};
 
@@ -22,7 +22,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 /// A source of fixed figures: those of the plan's campaign.
 struct FixedSource;
 
-fn known<T>(value: T, as_of: Timestamp) -> Fact<T> {
+fn exact<T>(value: T, as_of: Timestamp) -> Fact<T> {
     Ok(Measured::exact(value, "fixed", as_of))
 }
 
@@ -33,7 +33,7 @@ impl BehaviorSource for FixedSource {
     }
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
         let scope = &question.scope;
-        let counts = || [1234, 567, 123, 45].map(|count| known(count, scope.as_of)).to_vec();
+        let counts = || [1234, 567, 123, 45].map(|count| exact(count, scope.as_of)).to_vec();
         let per_activity = scope.funnel_activities.iter().filter(|_| scope.by_activity);
         Ok(BehaviorFacts {
             steps: StepCounts {
@@ -41,8 +41,8 @@ impl BehaviorSource for FixedSource {
                 previous: if scope.previous.is_some() { counts() } else { Vec::new() },
                 by_activity: per_activity.map(|id| (*id, counts())).collect(),
             },
-            series: question.series.iter().map(|series| known(vec![31; series.cells.count()], scope.as_of)).collect(),
-            active: question.active.map(|_| known(12, scope.as_of)),
+            series: question.series.iter().map(|series| exact(vec![31; series.cells.count()], scope.as_of)).collect(),
+            active: question.active.map(|_| exact(12, scope.as_of)),
         })
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
@@ -58,20 +58,20 @@ impl LedgerSource for FixedSource {
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let as_of = question.scope.as_of;
         let sales = Sales { orders: 45, quantity: 45, revenue: 1_345_500.into(), buyers: 45, cancelled: Some(3) };
-        let history = |asked: &HistoryQuestion| {
-            let window = asked.window;
-            let sold = BucketSales { orders: 2, quantity: 2, revenue: 59_800.into() };
-            let buckets = (0..4 * 168).map(|hour| (window.from + asked.bucket * hour, sold));
+        let history = |question: &HistoryQuestion| {
+            let window = question.window;
+            let sales = BucketSales { orders: 2, quantity: 2, revenue: 59_800.into() };
+            let buckets = (0..4 * 168).map(|hour| (window.from + question.bucket * hour, sales));
             History { since: Some(window.from), buckets: buckets.filter(|(at, _)| *at < window.to).collect() }
         };
         Ok(LedgerFacts {
             steps: StepCounts::default(),
             sales: question.sales.as_ref().map(|_| SalesFacts {
-                promotion: known(sales.clone(), as_of),
-                regular: known(sales, as_of),
-                others: known(Vec::new(), as_of),
+                promotion: exact(sales.clone(), as_of),
+                regular: exact(sales, as_of),
+                others: exact(Vec::new(), as_of),
             }),
-            history: question.history.as_ref().map(|asked| known(history(asked), as_of)),
+            history: question.history.as_ref().map(|question| exact(history(question), as_of)),
         })
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
@@ -86,8 +86,8 @@ impl RealtimeSource for FixedSource {
     }
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
         let slots = || Slots {
-            stock: known(Stock::Held(45), question.as_of),
-            members: known(45, question.as_of),
+            stock: exact(Stock::Held(45), question.as_of),
+            members: exact(45, question.as_of),
             derived: false,
         };
         Ok(RealtimeFacts { slots: question.activities.iter().map(|id| (*id, slots())).collect() })

@@ -1,4 +1,4 @@
-//! How fast event lines become a store, what an event costs in memory, and how fast a store takes new ones.
+//! How fast event lines are loaded into a store, the memory per event, and how fast a store appends new ones.
 //! Opponents, on the same lines in the same run: counting lines, a typed `serde_json` parse of only the fields that count,
 //! and a parse into `serde_json::Value`. Neither opponent stores anything.
 
@@ -9,10 +9,10 @@ use axon_metrics::{ActivityId, Files, MemoryStore, memory::Event};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize;
 
-/// The least that must be read of a line.
+/// The fields of a line that every loader must read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "parsed, never looked at")]
+#[expect(dead_code, reason = "only parsed")]
 struct Line<'a> {
     trigger_type: &'a str,
     event_id: Option<i64>,
@@ -24,7 +24,7 @@ struct Line<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "parsed, never looked at")]
+#[expect(dead_code, reason = "only parsed")]
 struct Properties {
     activity_id: Option<serde_json::Value>,
 }
@@ -64,7 +64,7 @@ fn load(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Records added to a store that is being read.
+/// Appends records to a store.
 fn append(criterion: &mut Criterion) {
     let (store, now) = store(events(1_000_000));
     let event = |number: u64| Event {

@@ -1,8 +1,8 @@
-//! What an answer costs the server whose widgets another process has loaded: nothing of it lies in this process, all of it in
-//! Redis. Against a bare axum handler that sends the same bytes, on real sockets: the time that the server's one thread
-//! spends on a processor, per request. And how often Redis is asked for one answer.
+//! The cost of an answer whose widgets another process has cached in Redis, with nothing cached in the server's own process.
+//! Opponent: a bare axum handler that sends the same bytes. Both on real sockets; measured is the processor time of the server's
+//! one thread per request, and the number of round trips to Redis per answer.
 //!
-//! Needs a Redis in `AXON_TEST_REDIS_URL`; keys have a prefix of their own and are removed at the end.
+//! Needs a Redis in `AXON_TEST_REDIS_URL`. The keys have a unique prefix and are removed at the end.
 
 use std::{
     error::Error,
@@ -29,7 +29,8 @@ use http_body_util::BodyExt as _;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-/// Known to be missed, so that missing it does not end the bench with an error: `benches/README.md` says what takes the time.
+/// The least ratio of the bare handler's cost to the answer's. It is known to be missed, so missing it is no error:
+/// `benches/README.md` says what takes the time.
 const BAR: f64 = 0.60;
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -41,16 +42,16 @@ fn main() -> Result<(), Failure> {
     let prefix = format!("bench-{}:", std::process::id());
     let shared = Setup { store, now, prefix: prefix.clone(), client: client.clone() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let measured = runtime.block_on(measure(&shared, rounds, requests));
+    let result = runtime.block_on(measure(&shared, rounds, requests));
     let mut connection = client.get_connection()?;
     let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{prefix}*")).query(&mut connection)?;
-    for some in keys.chunks(1_000) {
-        redis::cmd("DEL").arg(some).exec(&mut connection)?;
+    for chunk in keys.chunks(1_000) {
+        redis::cmd("DEL").arg(chunk).exec(&mut connection)?;
     }
-    measured
+    result
 }
 
-/// What all dashboards here share.
+/// What all dashboards of this bench share.
 struct Setup {
     store: MemoryStore,
     now: Timestamp,
@@ -59,7 +60,7 @@ struct Setup {
 }
 
 impl Setup {
-    /// A router that has nothing in its own process yet.
+    /// A router with an empty cache of its own.
     fn router(&self, client: &redis::Client) -> Router {
         let options = RedisCacheOptions::default().with_prefix(self.prefix.as_str());
         let cache = RedisCache::with_options(client.clone(), options.with_connect_timeout(Duration::from_secs(5)));
@@ -71,12 +72,12 @@ impl Setup {
             .shared_cache(cache)
             .build();
         let now = self.now;
-        // A clock that stands still: what is kept stays fresh.
+        // The clock does not advance, so that cached widgets stay fresh.
         router(dashboard, HttpOptions::default().with_clock(move || now))
     }
 }
 
-/// So many questions, each of another range that is over.
+/// `count` questions, each of a different past range.
 fn paths(now: Timestamp, count: usize) -> Vec<String> {
     let last = now.date_naive();
     let day = |back: usize| last - chrono::Days::new(back as u64);
@@ -115,13 +116,13 @@ async fn measure(shared: &Setup, rounds: usize, requests: usize) -> Result<(), F
     // The first round warms up.
     for round in 0..=rounds {
         server.serve(shared.router(&shared.client));
-        // It connects, and reads the catalog.
+        // Connects to Redis, and loads the catalog.
         server.run(&["/api/v1/dashboard/campaigns".to_owned(), paths[0].clone()]).await?;
         let (one, two) = match round % 2 {
             0 => (server.run(&bare).await?, server.run(&paths[1..]).await?),
             _ => {
-                let found = server.run(&paths[1..]).await?;
-                (server.run(&bare).await?, found)
+                let cached = server.run(&paths[1..]).await?;
+                (server.run(&bare).await?, cached)
             }
         };
         if round > 0 {
@@ -133,7 +134,7 @@ async fn measure(shared: &Setup, rounds: usize, requests: usize) -> Result<(), F
         figures.sort_by(f64::total_cmp);
         figures[figures.len() / 2]
     };
-    let ratio = median(&|(bare, found)| bare / found);
+    let ratio = median(&|(bare, cached)| bare / cached);
     let mut out = std::io::stdout();
     writeln!(
         out,
@@ -159,11 +160,16 @@ async fn measure(shared: &Setup, rounds: usize, requests: usize) -> Result<(), F
     Ok(require(one_trip)?)
 }
 
-/// How often Redis is asked for an answer that lies there.
+/// The mean number of round trips to Redis for an answer whose widgets are cached there.
 async fn trips(shared: &Setup, paths: &[String]) -> Result<f64, Failure> {
     let info = shared.client.get_connection_info().clone();
-    let redis::ConnectionAddr::Tcp(host, port) = info.addr() else { return Err("a plain address".into()) };
-    let upstream = tokio::net::lookup_host((host.as_str(), *port)).await?.next().ok_or("no address")?;
+    let redis::ConnectionAddr::Tcp(host, port) = info.addr() else {
+        return Err("AXON_TEST_REDIS_URL must be a TCP address without TLS".into());
+    };
+    let upstream = tokio::net::lookup_host((host.as_str(), *port))
+        .await?
+        .next()
+        .ok_or("the host of AXON_TEST_REDIS_URL has no address")?;
     let proxy = FaultProxy::start(upstream).await?;
     let address = redis::ConnectionAddr::Tcp(proxy.address().ip().to_string(), proxy.address().port());
     let app = shared.router(&redis::Client::open(info.set_addr(address))?);
@@ -175,7 +181,7 @@ async fn trips(shared: &Setup, paths: &[String]) -> Result<f64, Failure> {
     Ok(proxy.counts().round_trips as f64 / (paths.len() - 1) as f64)
 }
 
-/// A server with a thread of its own, whose processor time is read.
+/// A server on a thread of its own, whose processor time is measured.
 struct Server {
     address: std::net::SocketAddr,
     thread: u64,
@@ -186,14 +192,14 @@ impl Server {
     fn start(bytes: Bytes) -> Result<Self, Failure> {
         let app = Arc::new(Mutex::new(Router::new()));
         let current = Arc::clone(&app);
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
                 let thread = std::fs::read_link("/proc/thread-self")?;
                 let thread = thread.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-                tell.send((listener.local_addr()?, thread.unwrap_or_default()))?;
+                sender.send((listener.local_addr()?, thread.unwrap_or_default()))?;
                 let json = move || async { ([(CONTENT_TYPE, "application/json")], bytes) };
                 let fallback = move |request: Request<Body>| {
                     let app = current.lock().map(|app| app.clone()).unwrap_or_default();
@@ -208,7 +214,7 @@ impl Server {
                 Ok::<_, Failure>(())
             })
         });
-        let (address, thread) = told.recv()?;
+        let (address, thread) = receiver.recv()?;
         Ok(Self { address, thread, app })
     }
 
@@ -218,9 +224,9 @@ impl Server {
         }
     }
 
-    /// Nanoseconds of the thread's processor time per request, asked over many connections at the same time.
+    /// Nanoseconds of the thread's processor time per request; the requests are sent over many connections concurrently.
     async fn run(&self, paths: &[String]) -> Result<f64, Failure> {
-        let mut asking = JoinSet::new();
+        let mut tasks = JoinSet::new();
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS.min(paths.len()) {
             connections.push(Connection::open(&self.address.to_string()).await?);
@@ -229,10 +235,10 @@ impl Server {
         let lanes = connections.len();
         for (lane, mut connection) in connections.into_iter().enumerate() {
             let own: Vec<String> = paths.iter().skip(lane).step_by(lanes).cloned().collect();
-            asking.spawn(async move { connection.ask_all(&own).await });
+            tasks.spawn(async move { connection.ask_all(&own).await });
         }
-        while let Some(asked) = asking.join_next().await {
-            asked??;
+        while let Some(result) = tasks.join_next().await {
+            result??;
         }
         Ok((self.processor_time()? - before) as f64 / paths.len() as f64)
     }

@@ -1,12 +1,12 @@
-//! One page of the dashboard against the page of the platform's own, on the same warm servers and the same data.
+//! One page of this dashboard against the same page of the platform's own dashboard, on the same warm servers and data.
 //!
 //! Run: `scripts/bench stores`, which starts real servers; or `cargo bench -p axon-benches --bench stores` with the
 //! addresses in the environment. You should see, for each generation of the platform's dashboard, for events and for
-//! people: time and processor time of both, and how many times less ours takes.
+//! people: time and processor time of both dashboards, and their ratios.
 //!
-//! Each page is asked for an instant of its own, far enough from the one before that the bounds of a window differ even on
-//! times that are kept as floats, so that no server can answer from its cache. The platform's waits for each
-//! request before it sends the next, as it does; its own Java is not in the figures, only what its stores do for it.
+//! Each page is requested for a different instant, so that no server can answer from a cache: the instants differ by more than
+//! the resolution of times that are stored as floats. The platform's requests are sent one after the other, as its dashboard
+//! does. Its Java code is not measured, only the work of its stores.
 
 #[path = "stores/peer.rs"]
 mod peer;
@@ -36,29 +36,30 @@ use replay::Peer;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 const EVENTS: u64 = 1_000_000;
-/// Pages of one dashboard that follow each other, before the other's turn: what one leaves a server to clean up is not put
-/// down to the other.
+/// The number of consecutive pages of one dashboard. In blocks, a server's later work for one dashboard is not counted for the
+/// other one.
 const BLOCK: usize = 10;
 const BLOCKS: usize = 5;
-/// How long a server may go on after a block.
+/// The time after a block in which a server's later work still counts for it.
 const SETTLE: Duration = Duration::from_millis(300);
-/// How far away Elasticsearch, MySQL and Redis are in the last tables.
+/// The latencies of Elasticsearch, MySQL and Redis in the last tables.
 const DISTANCES: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(5), Duration::from_millis(1)];
-/// Between the instants of two pages: more than the step of a float that holds seconds.
-const APART: chrono::Duration = chrono::Duration::seconds(131);
+/// The difference between the instants of two pages: more than the resolution of a 32-bit float that holds seconds.
+const INSTANT_STEP: chrono::Duration = chrono::Duration::seconds(131);
+/// The budget of every question: no answer may fail by a deadline.
 const LONG: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let (events, blocks) = if is_trial() { (20_000, 1) } else { (axon_benches::events(EVENTS), BLOCKS) };
     let config = Config { events, ..Config::default() };
-    // The platform's requests find something in the mapping only that Elasticsearch makes by itself.
-    let (mapped, rest) = (Layout::Dec2025, Layout::Aug2026);
-    let loaded = Platform::load_as(mapped, rest, config, "AXON_TEST_MYSQL_URL", None).await;
-    let Some(platform) = loaded else { return Ok(()) };
-    let compared = Comparison::of(&platform).run(blocks).await;
+    // The platform's requests need the mapping that Elasticsearch derives by itself.
+    let (mapping, rest) = (Layout::Dec2025, Layout::Aug2026);
+    let platform = Platform::load_as(mapping, rest, config, "AXON_TEST_MYSQL_URL", None).await;
+    let Some(platform) = platform else { return Ok(()) };
+    let result = Comparison::of(&platform).run(blocks).await;
     platform.remove().await;
-    compared
+    result
 }
 
 fn say(line: &str) {
@@ -79,8 +80,8 @@ impl<'a> Comparison<'a> {
         let with_funnel = activities.filter(|activity| activity.figures.funnel);
         let busiest = with_funnel.max_by_key(|activity| activity.figures.periods.week.counts[0]).expect("an activity");
         let Addresses { elasticsearch, sql, redis } = platform.addresses;
-        let servers =
-            [elasticsearch, sql, redis].map(|server| Process::listening_on(server.port()).expect("a server here"));
+        let servers = [elasticsearch, sql, redis]
+            .map(|server| Process::listening_on(server.port()).expect("the server runs on this machine"));
         let processes = servers.into_iter().chain([Process::own()]).collect();
         Self { platform, activity: busiest.activity_id.into(), processes }
     }
@@ -111,7 +112,7 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// Both dashboards in turn, each page for an instant of its own.
+    /// Measures both dashboards in turn, each page for a different instant.
     async fn compare(&self, at: &Addresses, generation: Generation, people: bool, blocks: usize) -> Result<(), Error> {
         let peer = Peer::connect(self.platform, at).await?;
         let budgets = Budgets::default()
@@ -126,7 +127,7 @@ impl<'a> Comparison<'a> {
             .widgets([Widget::Overview, Widget::Funnel, Widget::Realtime])
             .mode(if people { Mode::Unique } else { Mode::Count })
             .compare_previous();
-        let mut instants = (0..).map(|page: i32| self.platform.expected.as_of - APART * page);
+        let mut instants = (0..).map(|page: i32| self.platform.expected.as_of - INSTANT_STEP * page);
         let (mut theirs, mut ours) = (Vec::new(), Vec::new());
         for block in 0..blocks + 1 {
             let pages: Vec<_> = instants.by_ref().take(2 * BLOCK).collect();
@@ -141,29 +142,29 @@ impl<'a> Comparison<'a> {
                 if visits.is_some_and(|visits| visits > 0) { Ok(()) } else { Err("no visits were counted".into()) }
             });
             let our_block = our_block.await?;
-            // The first makes connections, and lets servers compile what they run.
+            // The first block warms up: it makes connections, and servers compile their code.
             if block > 0 {
                 theirs.push(their_block);
                 ours.push(our_block);
             }
         }
         let (theirs, ours) = (Summary::of(&theirs), Summary::of(&ours));
-        let counted = if people { "people" } else { "events" };
-        say(&format!("{} of the platform, {counted}", generation.name()));
+        let unit = if people { "people" } else { "events" };
+        say(&format!("{} of the platform, {unit}", generation.name()));
         say(&format!("  platform {theirs}"));
         say(&format!("  ours     {ours}"));
         say(&format!("  {}", theirs.against(&ours)));
         Ok(())
     }
 
-    /// Pages one after the other, and what servers still do for them when they are answered.
+    /// Loads pages one after the other, and waits for the servers' later work.
     async fn block(
         &self,
         instants: &[axon_metrics::Timestamp],
         mut page: impl AsyncFnMut(axon_metrics::Timestamp) -> Result<(), Error>,
     ) -> Result<Block, Error> {
-        let spent = || self.processes.iter().map(|process| process.cpu_nanos()).collect::<Vec<_>>();
-        let before = spent();
+        let cpu_nanos = || self.processes.iter().map(|process| process.cpu_nanos()).collect::<Vec<_>>();
+        let before = cpu_nanos();
         let mut walls = Vec::new();
         for as_of in instants {
             let began = Instant::now();
@@ -172,22 +173,27 @@ impl<'a> Comparison<'a> {
         }
         tokio::time::sleep(SETTLE).await;
         let pages = u64::try_from(instants.len())?;
-        let spent = spent().iter().zip(before).map(|(after, before)| after.saturating_sub(before) / pages).collect();
-        Ok(Block { walls, spent })
+        let cpu_nanos =
+            cpu_nanos().iter().zip(before).map(|(after, before)| after.saturating_sub(before) / pages).collect();
+        Ok(Block { walls, cpu_nanos })
     }
 }
 
-/// What pages took: the time of each, and the mean processor time of each process for one, in nanoseconds.
+/// The cost of consecutive pages.
 struct Block {
+    /// The time of each page.
     walls: Vec<Duration>,
-    spent: Vec<u64>,
+    /// The mean processor time per page of each process, in nanoseconds.
+    cpu_nanos: Vec<u64>,
 }
 
-/// What many pages took, in milliseconds.
+/// The cost of a page over all blocks, in milliseconds.
 struct Summary {
     median: f64,
-    late: f64,
-    spent: Vec<f64>,
+    /// The 95th percentile.
+    p95: f64,
+    /// The median processor time of each process.
+    cpu: Vec<f64>,
 }
 
 impl Summary {
@@ -195,24 +201,24 @@ impl Summary {
         let mut walls: Vec<f64> =
             blocks.iter().flat_map(|block| &block.walls).map(|wall| wall.as_secs_f64() * 1e3).collect();
         walls.sort_by(f64::total_cmp);
-        let spent = (0..blocks[0].spent.len()).map(|process| {
-            let mut spent: Vec<f64> =
-                blocks.iter().map(|block| Duration::from_nanos(block.spent[process]).as_secs_f64() * 1e3).collect();
-            spent.sort_by(f64::total_cmp);
-            spent[spent.len() / 2]
+        let cpu = (0..blocks[0].cpu_nanos.len()).map(|process| {
+            let mut times: Vec<f64> =
+                blocks.iter().map(|block| Duration::from_nanos(block.cpu_nanos[process]).as_secs_f64() * 1e3).collect();
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
         });
-        Self { median: walls[walls.len() / 2], late: walls[walls.len() * 19 / 20], spent: spent.collect() }
+        Self { median: walls[walls.len() / 2], p95: walls[walls.len() * 19 / 20], cpu: cpu.collect() }
     }
 
-    /// How many times the other's is in this.
+    /// The ratios of this cost to the other one.
     fn against(&self, other: &Self) -> String {
-        let stores = |summary: &Self| summary.spent[..3].iter().sum::<f64>();
+        let stores = |summary: &Self| summary.cpu[..3].iter().sum::<f64>();
         let each: Vec<String> =
-            self.spent.iter().zip(&other.spent).map(|(theirs, ours)| format!("{:.1}", theirs / ours)).collect();
+            self.cpu.iter().zip(&other.cpu).map(|(theirs, ours)| format!("{:.1}", theirs / ours)).collect();
         format!(
             "times less: time {:.1} and {:.1}, processor {}, all stores' {:.1}",
             self.median / other.median,
-            self.late / other.late,
+            self.p95 / other.p95,
             each.join(" "),
             stores(self) / stores(other),
         )
@@ -221,7 +227,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:7.1} ms {:7.1} ms, processor", self.median, self.late)?;
-        self.spent.iter().try_for_each(|spent| write!(f, " {spent:6.1} ms"))
+        write!(f, "{:7.1} ms {:7.1} ms, processor", self.median, self.p95)?;
+        self.cpu.iter().try_for_each(|time| write!(f, " {time:6.1} ms"))
     }
 }

@@ -1,11 +1,11 @@
-//! A source of one's own: a store that the library has no adapter for, as the source of stock.
+//! A custom source: a store that the library has no adapter for, as the source of stock.
 //! `docs/adapter-guide.md` walks through this file.
 //!
 //! Run: `cargo run -p axon-examples --example custom_source`
-//! You should see: the stock of an activity as the inventory service tells it, the reason why that of another one is
-//! missing, and, once the service is down, that it does not answer, with the reason in the log.
+//! You should see: the stock of one activity from the inventory service, the reason why the stock of another one is missing,
+//! and, after the service has gone down, that it does not answer, with the reason in the log.
 
-#![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "an example prints to its user")]
 
 use std::{
     collections::HashMap,
@@ -35,7 +35,8 @@ struct Inventory {
     down: Arc<AtomicBool>,
 }
 
-/// What can go wrong with it. Private, and names the question; converted once into what a caller does next.
+/// The private error of the client. It names the question, and is converted once into a [`SourceError`], whose variants say what a
+/// caller can do next.
 #[derive(Debug, thiserror::Error)]
 #[error("asking for the stock of {activities} activities")]
 struct AskStock {
@@ -45,7 +46,7 @@ struct AskStock {
 
 impl From<AskStock> for SourceError {
     fn from(error: AskStock) -> Self {
-        // Only what asking again can cure is one of these two. A connection that is lost is asked for once more, at once.
+        // Both variants are only for errors that a retry can cure. After a lost connection the library retries at once.
         match connection_lost(error.source.kind()) {
             true => Self::Lost { source_name: NAME.into(), source: error.into() },
             false => Self::Unavailable { source_name: NAME.into(), source: error.into() },
@@ -75,7 +76,7 @@ impl RealtimeSource for Inventory {
         let left = self.stock_of(&question.activities).await?;
         let measured = |left: i64| Measured::exact(Stock::Remaining(left), NAME, question.as_of);
         let slots = |left: Option<i64>| Slots {
-            // What is not there is missing with its reason, and never 0.
+            // An unknown stock is missing with a reason, never 0.
             stock: left.map(measured).ok_or(Missing::NotMeasured(Reason::KeyMissing)),
             members: Err(Missing::NotSupported),
             derived: false,
@@ -120,7 +121,7 @@ async fn main() -> anyhow::Result<()> {
         let service = if down { "the service is down" } else { "the service answers" };
         let answer = match dashboard.answer(&request, now).await {
             Ok(answer) => answer,
-            // The caller learns who did not answer; why is in the log.
+            // The error names the source that did not answer. Its cause is only in the log.
             Err(AnswerError::Unavailable { sources }) => {
                 let silent = sources.iter().find(|source| source.status == SourceStatus::Unavailable);
                 println!("{service}: activity {id}: no answer from {}", silent.map_or("anyone", |source| &source.name));

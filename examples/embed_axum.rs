@@ -1,11 +1,11 @@
-//! Mounts the dashboard's API in an axum service of one's own, behind the service's own login.
+//! Mounts the dashboard's API in another axum service, behind that service's login.
 //!
 //! Run: `cargo run -p axon-examples --example embed_axum`
-//! You should see: 401 for a stranger, the funnel of team A's campaign for team A, and 404 for team A where it asks for
-//! team B's. The dashboard knows no users: who may see what is decided by the layer in front of it, here one that leads
-//! each team to a dashboard of its own, so that no other campaign exists there.
+//! You should see: 401 for a stranger, the funnel of team A's campaign for team A, and 404 for team A if it asks for team B's. The
+//! dashboard knows no users: the layer in front of it decides who may see what. Here, that layer routes each team to a dashboard
+//! of its own, which contains no other campaigns.
 
-#![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "an example prints to its user")]
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -27,7 +27,7 @@ use tower::ServiceExt as _;
 /// The routers of the teams by their tokens.
 type Teams = Arc<HashMap<&'static str, Router>>;
 
-/// The service's own login: a token leads to its team's dashboard, and only there.
+/// The service's login: a token leads to its team's dashboard only.
 async fn login(State(teams): State<Teams>, request: Request) -> Response {
     let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some(team) = token.and_then(|token| teams.get(token.strip_prefix("Bearer ")?)) else {
@@ -41,7 +41,7 @@ fn service(teams: Teams) -> Router {
     Router::new().route("/", axum::routing::get(|| async { "the service itself" })).nest("/metrics-api", metrics)
 }
 
-/// A team's API: one campaign with so many visitors, of whom every second clicks, in a store of its own.
+/// A team's API over a store of its own: one campaign with `visitors`, of whom every second one clicks.
 fn team(campaign: u64, visitors: u64, now: Timestamp) -> anyhow::Result<Router> {
     let (activity, hour) = (ActivityId(campaign * 10), chrono::Duration::hours(1));
     let kind = ActivityKind::FirstComeFirstServe;

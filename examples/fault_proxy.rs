@@ -1,16 +1,15 @@
-//! A proxy that breaks connections on purpose, to see what your set-up does when a store misbehaves.
+//! A proxy that breaks connections on purpose, to test how your setup handles a faulty store.
 //!
 //! Run: `cargo run -p axon-examples --example fault_proxy -- --upstream 127.0.0.1:6379`
-//! and point your service at the address it prints, instead of at the store. Then type faults, one a line: `--help` has them,
-//! and a drill.
+//! and point your service at the address it prints, instead of at the store. Then type faults, one per line: `--help` lists them,
+//! and describes a drill.
 //!
-//! You should see: the fault in force after each line, and each second in which something passed one line of counts:
-//! connections, round trips and bytes. `--fault latency=300ms` starts with a fault; `--every 0` prints counts only when
-//! asked.
+//! You should see: after each line the current fault, and each second with traffic one line of counts: connections, round trips
+//! and bytes. `--fault latency=300ms` starts with a fault; `--every 0` prints counts only after the line `stats`.
 //!
-//! In tests of your own use the library, `axon_examples::fault_proxy::FaultProxy`.
+//! In your own tests, use the library: `axon_examples::fault_proxy::FaultProxy`.
 
-#![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "an example prints to its user")]
 
 use std::{io::BufRead as _, net::SocketAddr, time::Duration};
 
@@ -19,7 +18,7 @@ use axon_examples::fault_proxy::{Counts, Fault, FaultProxy};
 use clap::Parser;
 use tokio::sync::mpsc;
 
-/// What can be typed, and a drill.
+/// The accepted lines, and a drill, for `--help`.
 const FAULTS: &str = "\
 Lines of the standard input:
   latency=300ms      every reply 300 ms later
@@ -30,13 +29,13 @@ Lines of the standard input:
   drip=1/20ms        a byte of the reply each 20 ms
   garbage            replies of random bytes
   refuse             the port is closed
-  unauthorized=redis whoever connects is refused, as with a wrong password; also http, mysql
-  none               all is well again
+  unauthorized=redis each connection is refused, as with a wrong password; also http, mysql
+  none               no fault
   drop               ends the open connections, once
   stats | reset-stats | quit
 
-A drill: put the proxy between your dashboard and a store, set each fault in turn, and watch that the other widgets stay, that
-the failure is named, that no figure becomes 0, and that all is well within two seconds of `none`.";
+A drill: put the proxy between your dashboard and a store, and set each fault in turn. The other widgets must stay, the failure
+must be named, no figure may become 0, and the dashboard must recover within two seconds of `none`.";
 
 /// Breaks the connections to a server on purpose. Reads faults from standard input, one a line, while it runs.
 #[derive(Debug, Parser)]
@@ -48,10 +47,10 @@ struct Args {
     /// The server behind the proxy, HOST:PORT.
     #[arg(long, value_name = "HOST:PORT")]
     upstream: String,
-    /// The fault to begin with: none, latency=300ms, blackhole, half-open, reset, close, cut=BYTES, drip=BYTES/20ms, garbage, refuse, unauthorized=http|mysql|redis.
+    /// The initial fault: none, latency=300ms, blackhole, half-open, reset, close, cut=BYTES, drip=BYTES/20ms, garbage, refuse, unauthorized=http|mysql|redis.
     #[arg(long, default_value = "none")]
     fault: Fault,
-    /// Print counts so often, in seconds, when something has passed. 0: only when asked by the line `stats`.
+    /// The interval of printed counts in seconds, if there was traffic. 0: only after the line `stats`.
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     every: u64,
 }
@@ -61,11 +60,11 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let upstream = tokio::net::lookup_host(&args.upstream)
         .await
-        .with_context(|| format!("looking up {}", args.upstream))?
+        .with_context(|| format!("cannot resolve {}", args.upstream))?
         .next()
         .with_context(|| format!("{} has no address", args.upstream))?;
     let proxy =
-        FaultProxy::listen(args.listen, upstream).await.with_context(|| format!("listening on {}", args.listen))?;
+        FaultProxy::listen(args.listen, upstream).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     proxy.set(args.fault);
     println!("{} -> {upstream}, fault {}", proxy.address(), proxy.fault());
 
@@ -76,7 +75,7 @@ async fn main() -> anyhow::Result<()> {
     loop {
         tokio::select! {
             line = lines.recv(), if typing => match line.as_deref().map(str::trim) {
-                // Without standard input it runs until it is stopped.
+                // After the end of standard input, the proxy runs until Ctrl-C.
                 None => typing = false,
                 Some("quit") => return Ok(()),
                 Some(line) => obey(&proxy, line),
@@ -88,7 +87,7 @@ async fn main() -> anyhow::Result<()> {
                     printed = counts;
                 }
             },
-            stop = tokio::signal::ctrl_c() => return stop.context("waiting for Ctrl-C"),
+            stop = tokio::signal::ctrl_c() => return stop.context("cannot wait for Ctrl-C"),
         }
     }
 }
@@ -116,7 +115,7 @@ fn print(counts: &Counts) {
     );
 }
 
-/// Lines of standard input. Reading blocks, so it has a thread of its own.
+/// The lines of standard input, read by a thread since reading blocks.
 fn input() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(16);
     std::thread::spawn(move || {

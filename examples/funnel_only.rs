@@ -3,7 +3,7 @@
 //! Run: `cargo run -p axon-examples --example funnel_only`
 //! You should see: 100, 45.9, 21.7 and 36.6 percent, and 3.65 percent of visitors who bought.
 
-#![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "an example prints to its user")]
 
 use axon_metrics::rate::{percent, step_rates};
 

@@ -25,7 +25,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Generates campaign data and the totals a dashboard must show for it.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Folder for the files; made if it is not there, files in it are overwritten.
+    /// Folder for the files; it is created if necessary, and files in it are overwritten.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Lines of events; 1k and 50M are understood.
@@ -40,19 +40,19 @@ struct Arguments {
     /// Whole days of history before the day of --now.
     #[arg(long, value_name = "D", default_value_t = 42)]
     days: u32,
-    /// Number of campaigns; six are one of each sort.
+    /// Number of campaigns; six are one of each kind.
     #[arg(long, value_name = "C", default_value_t = 6)]
     campaigns: u32,
     /// IANA zone of calendar days and hours.
     #[arg(long, value_name = "ZONE", default_value = "Asia/Seoul")]
     zone: Tz,
-    /// How occurredAt is spelt; the platform's index has the scientific form.
+    /// Format of occurredAt; the platform's index has the scientific one.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Scientific)]
     time_format: Format,
     /// Compress events and ledger.
     #[arg(long)]
     gzip: bool,
-    /// Write events as an Elasticsearch export, with the identity of each document.
+    /// Write events as an Elasticsearch export, with the id of each document.
     #[arg(long)]
     export: bool,
     /// No progress and no closing line.
@@ -125,7 +125,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn write(plan: &Plan, arguments: &Arguments) -> anyhow::Result<ExpectedTotals> {
     let out = &arguments.out;
-    fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    fs::create_dir_all(out).with_context(|| format!("cannot create the folder {}", out.display()))?;
     let mut events = Lines::create(out, "events.ndjson", arguments.gzip)?;
     let mut ledger = Lines::create(out, "ledger.ndjson", arguments.gzip)?;
     let mut catalog = create(&out.join("catalog.json"))?;
@@ -164,7 +164,7 @@ fn create(path: &Path) -> anyhow::Result<File> {
     File::create(path).with_context(|| format!("cannot create {}", path.display()))
 }
 
-/// A file of lines, compressed or not. The other one, from an earlier run, is removed.
+/// A file of lines, compressed or plain. A file of the other form from an earlier run is removed.
 enum Lines {
     Plain(File),
     Gzip(GzEncoder<File>),

@@ -1,20 +1,20 @@
-//! An open-loop load generator for the dashboard's HTTP face: pages polled at a rate or by viewers, event streams read, or
+//! An open-loop load generator for the dashboard's HTTP API: pages are polled at a rate or by viewers; event streams are read, or
 //! opened and never read.
 //!
 //! Run: `cargo run --release -p axon-examples --example load -- --rate 200 http://127.0.0.1:8080/api/v1/dashboard/campaign/123`
-//! You should see: each second a line of progress, and at the end rates, statuses and quantiles. Latency is measured from
-//! the instant at which a request should have started, so that a server that stalls cannot hide it.
+//! You should see: each second a line of progress, and at the end rates, statuses and quantiles. Latency is measured from the
+//! instant at which a request should have started (no coordinated omission).
 //!
 //! ```text
-//! load --viewers 100 --every 2s --conditional URL        a hundred people who look at a page, with ETags
-//! load --streams 10000 --ramp 10s URL/stream             ten thousand who let themselves be told
-//! load --streams 100 --stalled 50 URL/stream             and fifty who never read
+//! load --viewers 100 --every 2s --conditional URL        100 viewers who poll a page, with ETags
+//! load --streams 10000 --ramp 10s URL/stream             10,000 viewers of a stream
+//! load --streams 100 --stalled 50 URL/stream             and 50 who never read
 //! load --rate 500 --max-p99 20ms --max-errors 0 URL      ends with code 1 if a bound is broken
 //! load --rate 300 9*URL1 URL2 --json report.json         the first nine times as often
 //! ```
 //! Many streams need many open files: `ulimit -n`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example speaks to whoever runs it")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example prints to its user")]
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -25,25 +25,25 @@ use axon_examples::{
 };
 use clap::{Parser, ValueHint};
 
-/// Makes load on a dashboard and says what came of it. Targets whose path ends in `/stream` are streamed, the others polled.
+/// Generates load on a dashboard, and reports the results. Targets whose path ends in `/stream` are streamed, the others polled.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Where to, such as http://127.0.0.1:8080/api/v1/dashboard/campaign/1; 3*URL is chosen three times as often as URL.
+    /// URLs such as http://127.0.0.1:8080/api/v1/dashboard/campaign/1; 3*URL is requested three times as often as URL.
     #[arg(required = true, value_hint = ValueHint::Url)]
     targets: Vec<Target>,
     /// Requests a second, whether or not they are answered.
     #[arg(long, value_name = "PER_SECOND", conflicts_with = "viewers")]
     rate: Option<f64>,
-    /// People who look at a page and ask again after each --every, a tenth more or less.
+    /// Viewers who poll a page every --every, with 10 % jitter.
     #[arg(long, value_name = "N", value_parser = number)]
     viewers: Option<u64>,
-    /// How often a viewer asks: 500ms, 2s.
+    /// Interval of a viewer's polls: 500ms, 2s.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, requires = "viewers")]
     every: Duration,
     /// Send If-None-Match with the tag of the last answer.
     #[arg(long)]
     conditional: bool,
-    /// The most connections with --rate; who finds none free waits, and the wait is latency.
+    /// The most connections with --rate; a request without a free one waits, which counts as latency.
     #[arg(long, value_name = "N", default_value = "256", value_parser = number)]
     connections: u64,
     /// Event streams to read.
@@ -58,19 +58,19 @@ struct Args {
     /// How long requests are started and streams are read.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     duration: Duration,
-    /// The part of the duration at its beginning that is not reported.
+    /// Time at the start of the duration that is not reported.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
     warm_up: Duration,
-    /// When a request is given up, counted from when it should have started; and how long a stream may be silent.
+    /// Time-out of a request, from its intended start; and the longest silence of a stream.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     timeout: Duration,
     /// Take targets in turn, one for each request at a rate, viewer or stream, instead of drawing them by their weights.
     #[arg(long)]
     in_turn: bool,
-    /// Another order of targets and another jitter.
+    /// Seed of the order of targets and of the jitter.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Write the report as JSON, too.
+    /// Also write the report as JSON.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     json: Option<PathBuf>,
     /// No line of progress each second.
@@ -85,7 +85,7 @@ struct Args {
     /// Bound: no more requests and streams fail, or are answered with an error.
     #[arg(long, value_name = "N", value_parser = number, help_heading = "Bounds (code 1 if one is broken)")]
     max_errors: Option<u64>,
-    /// Bound: 99 % of the streams have their first event so soon.
+    /// Bound: 99 % of the streams have their first event within this time.
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Bounds (code 1 if one is broken)")]
     max_first_event: Option<Duration>,
     /// Bound: no stream is silent for longer between two events.
@@ -94,7 +94,7 @@ struct Args {
     /// Bound: the data of 99 % of the events is no older when it is read.
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Bounds (code 1 if one is broken)")]
     max_age: Option<Duration>,
-    /// Bound: so many good answers a second at least.
+    /// Bound: at least this many successful responses per second.
     #[arg(long, value_name = "PER_SECOND", help_heading = "Bounds (code 1 if one is broken)")]
     min_rate: Option<f64>,
 }
@@ -137,16 +137,16 @@ impl Args {
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let quiet = args.quiet;
-    let tell = |progress: &_| {
+    let print_progress = |progress: &_| {
         if !quiet {
             eprintln!("{progress}");
         }
     };
-    let report = args.plan().run(tell).await?;
+    let report = args.plan().run(print_progress).await?;
     print!("{report}");
     if let Some(file) = &args.json {
         let json = serde_json::to_string_pretty(&report)?;
-        std::fs::write(file, json + "\n").with_context(|| format!("writing {}", file.display()))?;
+        std::fs::write(file, json + "\n").with_context(|| format!("cannot write {}", file.display()))?;
     }
     let broken = args.bounds().broken(&report);
     for bound in &broken {

@@ -1,4 +1,4 @@
-//! Fills real stores with generated campaigns, laid out as the platform does it, to try the product on servers of one's own.
+//! Fills real stores with generated campaigns in the platform's layout, to try the product on your own servers.
 //!
 //! Run, with any of the three servers (`scripts/services up` starts some, `scripts/services env` names them):
 //! ```sh
@@ -8,9 +8,9 @@
 //! cargo run --release -p axon-examples --example dashboard_server -- --config dashboard.toml --check-config
 //! ```
 //!
-//! You should see a progress bar for each store, one line that says what was loaded, and what the server found there. The
-//! settings that point it there are all that is written to standard output. What is there already is not touched, unless
-//! `--replace` says so. The same seed, `--now` and layout load the same records.
+//! You should see a progress bar for each store, one line with what was loaded, and then the server's report. Standard output
+//! contains only the settings of a server that reads these stores. Existing data is not touched without `--replace`. The same
+//! seed, `--now` and layout load the same records.
 
 #[path = "load_stores/settings.rs"]
 mod settings;
@@ -38,14 +38,14 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 /// Fills real stores with generated campaigns, and writes the settings of a server that reads them.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How the stores are laid out: as the platform of December 2025 has them, of August 2026, as its plan says, or as
-    /// August 2026 with a pipeline whose documents the index refuses.
+    /// Layout of the stores: that of the platform in December 2025 or August 2026, that of its plan, or that of August 2026 with an
+    /// index that rejects the documents of events.
     #[arg(long, value_parser = PossibleValuesParser::new(Layout::ALL.map(Layout::as_str)).try_map(|name| name.parse::<Layout>()))]
     layout: Layout,
-    /// Elasticsearch to fill, perhaps with a user and a password: http://127.0.0.1:9200.
+    /// Elasticsearch to fill, optionally with a user and a password: http://127.0.0.1:9200.
     #[arg(long, value_name = "URL", hide_env_values = true, env = "AXON_LOAD_ELASTICSEARCH_URL")]
     elasticsearch: Option<String>,
-    /// MySQL or MariaDB to fill: mysql://root@127.0.0.1:3306/. The user must be allowed to make databases.
+    /// MySQL or MariaDB to fill: mysql://root@127.0.0.1:3306/. The user must be allowed to create databases.
     #[arg(long, value_name = "URL", hide_env_values = true, env = "AXON_LOAD_MYSQL_URL")]
     mysql: Option<String>,
     /// Redis to fill: redis://127.0.0.1:6379/0.
@@ -63,19 +63,19 @@ struct Arguments {
     /// Whole days of history before the day of --now.
     #[arg(long, value_name = "D", default_value_t = 42)]
     days: u32,
-    /// Number of campaigns; six are one of each sort.
+    /// Number of campaigns; six are one of each kind.
     #[arg(long, value_name = "C", default_value_t = 6)]
     campaigns: u32,
-    /// IANA zone of calendar days and hours. Times in MySQL are written by the clock of Seoul whatever it is.
+    /// IANA zone of calendar days and hours. Times in MySQL are always in the time zone of Seoul.
     #[arg(long, value_name = "ZONE", default_value = "Asia/Seoul")]
     zone: Tz,
-    /// Text before the names of all indices.
+    /// Prefix of the names of all indices.
     #[arg(long, value_name = "TEXT", default_value = "")]
     index_prefix: String,
-    /// Database to make.
+    /// Database to create.
     #[arg(long, value_name = "NAME", default_value = "axon_db")]
     database: String,
-    /// Text before the names of all keys.
+    /// Prefix of the names of all keys.
     #[arg(long, value_name = "TEXT", default_value = "")]
     key_prefix: String,
     /// Drop indices, database and keys of these names first.
@@ -110,7 +110,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         days: arguments.days,
         campaigns: arguments.campaigns,
         zone: arguments.zone,
-        // Stores keep identities; the layout says how times are spelt.
+        // Documents need ids; the layout decides the format of times.
         export: true,
         ..Config::default()
     })?;
@@ -162,21 +162,21 @@ fn targets(arguments: &Arguments) -> anyhow::Result<Targets> {
     Ok(targets)
 }
 
-/// What is there stays there, unless it is to be replaced; what loading did not make is never dropped.
+/// Refuses to load over existing data without `--replace`, and over a database of another origin in any case.
 fn refuse(contents: &StoreContents, replace: bool) -> anyhow::Result<()> {
     if !contents.foreign.is_empty() {
         let (first, count) = (contents.foreign[0].as_str(), contents.foreign.len());
         bail!(
-            "{first} is not of this program ({count} such in all), so its database is not replaced: name another one"
+            "{first} was not created by this program ({count} such tables), so the database is not replaced: name another one"
         );
     }
     if !contents.replaced.is_empty() && !replace {
-        bail!("{} there already: --replace drops what is there", listed(&contents.replaced));
+        bail!("{} there already: --replace drops what is there", with_verb(&contents.replaced));
     }
     Ok(())
 }
 
-fn listed(names: &[String]) -> String {
+fn with_verb(names: &[String]) -> String {
     format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
 }
 
@@ -200,7 +200,7 @@ fn summary(arguments: &Arguments, loaded: &LoadSummary, took: Duration) -> Strin
     format!("loaded {} in the layout {}, as of {as_of}, in {seconds:.1} s", parts.join(", "), arguments.layout)
 }
 
-/// A bar for each store. The database's length is not known beforehand.
+/// A progress bar for each store; a spinner where the total is not known beforehand.
 struct Bars {
     bars: HashMap<Store, ProgressBar>,
     _all: MultiProgress,
@@ -210,13 +210,13 @@ impl Bars {
     fn new(arguments: &Arguments) -> Self {
         let all = MultiProgress::new();
         let mut bars = HashMap::new();
-        let seen = !arguments.quiet && io::stderr().is_terminal();
+        let visible = !arguments.quiet && io::stderr().is_terminal();
         let stores = [
             (Store::Elasticsearch, arguments.elasticsearch.is_some(), Some(arguments.events), "documents"),
             (Store::Sql, arguments.mysql.is_some(), None, "rows"),
             (Store::Redis, arguments.redis.is_some(), None, "activities"),
         ];
-        for (store, _, length, unit) in stores.into_iter().filter(|(_, asked, ..)| seen && *asked) {
+        for (store, _, length, unit) in stores.into_iter().filter(|(_, filled, ..)| visible && *filled) {
             let template = match length {
                 Some(_) => {
                     format!("{store:13} {{bar:30}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left")
@@ -246,13 +246,13 @@ impl Drop for Bars {
     }
 }
 
-/// An error with its causes; a cause that its message names already is not said again.
+/// An error with its causes on one line. A cause that the text contains already is left out.
 fn one_line(error: &anyhow::Error) -> String {
-    let mut said = String::new();
+    let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if !said.contains(&cause) {
-            said = if said.is_empty() { cause } else { format!("{said}: {cause}") };
+        if !text.contains(&cause) {
+            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
         }
     }
-    said.split_whitespace().collect::<Vec<_>>().join(" ")
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,8 +1,8 @@
-//! The server: the router with a kept answer, and bare handlers that send the same.
+//! The server: the router with a cached answer, and bare handlers that send the same bytes.
 
 use std::io::{Read as _, Write as _};
 
-use axon_benches::{events, keeping_dashboard, store};
+use axon_benches::{caching_dashboard, events, store};
 use axon_dashboard_http::{HttpOptions, router};
 use axon_metrics::{DashboardRequest, Widget};
 use axum::{
@@ -20,31 +20,31 @@ pub(crate) const BARE: &str = "/bare";
 pub(crate) const WRITTEN: &str = "/written";
 /// Served only with a Redis.
 pub(crate) const FROM_REDIS: &str = "/from-redis";
-/// The environment's word for its address.
+/// The environment variable with the address of Redis.
 pub(crate) const REDIS: &str = "AXON_TEST_REDIS_URL";
 
-/// Where the bytes lie in Redis, of the server with this number.
+/// The key of the bytes in Redis, by the server's process id.
 pub(crate) fn key(process: u32) -> String {
     format!("bench-cached:{process}")
 }
 
-/// Serves until whoever started it goes away; `counts` what it does, for Prometheus. The first line it writes is its address.
-pub(crate) fn serve(counts: bool) -> Result<(), Box<dyn std::error::Error>> {
-    if counts {
-        // As the example server has it.
+/// Serves until the parent process ends, and records metrics for Prometheus if `records`. Its first line of output is its address.
+pub(crate) fn serve(records: bool) -> Result<(), Box<dyn std::error::Error>> {
+    if records {
+        // The buckets of the example server.
         let buckets = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
         PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?;
     }
     let (store, now) = store(events(20_000));
-    let dashboard = keeping_dashboard(&store);
+    let dashboard = caching_dashboard(&store);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // Its input ends when the other process does, however that ends.
+    // Standard input ends when the parent process ends, however that ends.
     std::thread::spawn(|| {
         let _ = std::io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
     runtime.block_on(async {
-        // A clock that is read as any other, and stands still: what is kept stays fresh.
+        // A clock that costs as much as a real one but does not advance, so that cached answers stay fresh.
         let clock = move || {
             std::hint::black_box(std::time::SystemTime::now());
             now
@@ -54,13 +54,13 @@ pub(crate) fn serve(counts: bool) -> Result<(), Box<dyn std::error::Error>> {
             Ok::<_, Box<dyn std::error::Error>>(app.clone().oneshot(Request::get(PATH).body(Body::empty())?).await?)
         };
         let bytes = ask().await?.into_body().collect().await?.to_bytes();
-        // What is measured as kept must be.
+        // The second request must be a cache hit: otherwise the bench would measure loads.
         let status = ask().await?.headers().get("cache-status").cloned();
         if status.as_ref().is_none_or(|status| status != "axon-metrics; hit") {
-            return Err(format!("the answer is not kept: {status:?}").into());
+            return Err(format!("the answer is not cached, its cache-status is {status:?}").into());
         }
-        let asked = DashboardRequest::campaign(123).widgets([Widget::Overview, Widget::Funnel, Widget::Realtime]);
-        let answer = std::sync::Arc::new(dashboard.answer(&asked, now).await?);
+        let request = DashboardRequest::campaign(123).widgets([Widget::Overview, Widget::Funnel, Widget::Realtime]);
+        let answer = std::sync::Arc::new(dashboard.answer(&request, now).await?);
         let json = |bytes: Bytes| async { ([(CONTENT_TYPE, "application/json")], bytes) };
         let from_redis = match std::env::var(REDIS).ok().filter(|url| !url.is_empty()) {
             Some(url) => from_redis(&url, &bytes).await?,
@@ -79,7 +79,7 @@ pub(crate) fn serve(counts: bool) -> Result<(), Box<dyn std::error::Error>> {
     })
 }
 
-/// A handler that reads its finished bytes over one connection that all requests share.
+/// A handler that reads the encoded answer from Redis, over one connection that all requests share.
 async fn from_redis(url: &str, bytes: &Bytes) -> redis::RedisResult<Router> {
     let key = key(std::process::id());
     let connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;

@@ -1,4 +1,4 @@
-//! Asking a server: connections that are kept open, on each of which the next question follows the answer to the last.
+//! A closed-loop HTTP client: persistent connections, each of which sends its next request when it has the response to the last.
 
 use std::{
     io,
@@ -11,10 +11,10 @@ use tokio::{
     task::JoinSet,
 };
 
-/// How many connections ask at the same time.
+/// The number of concurrent connections.
 pub const CONNECTIONS: usize = 64;
 
-/// All connections of one endpoint, which ask it the same again and again.
+/// All connections of one endpoint, which send the same request repeatedly.
 #[derive(Debug)]
 pub struct Lane {
     connections: Vec<Connection>,
@@ -22,7 +22,7 @@ pub struct Lane {
     expected: u16,
 }
 
-/// A connection that is kept open.
+/// A persistent connection.
 #[derive(Debug)]
 pub struct Connection {
     socket: TcpStream,
@@ -30,42 +30,46 @@ pub struct Connection {
 }
 
 impl Lane {
-    /// Connects, and asks once for the tag where the endpoint is asked by somebody who knows the answer.
+    /// Connects, and sends one request. If the requests are to be `conditional`, they carry the tag of its response.
     /// # Errors
-    /// The server cannot be reached, or does not answer with a tag.
-    pub async fn open(address: &str, path: &str, knows: bool, expected: u16) -> io::Result<Self> {
+    /// The server cannot be reached, or its response has no tag.
+    pub async fn open(address: &str, path: &str, conditional: bool, expected: u16) -> io::Result<Self> {
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS {
             connections.push(Connection::open(address).await?);
         }
         let head = connections[0].ask(&request(path, ""), 200).await?;
-        let tag = if knows { header(&head, "etag").ok_or_else(|| other("no tag"))? } else { String::new() };
-        let condition = if knows { format!("If-None-Match: {tag}\r\n") } else { String::new() };
+        let tag = if conditional {
+            header(&head, "etag").ok_or_else(|| other("the response has no etag"))?
+        } else {
+            String::new()
+        };
+        let condition = if conditional { format!("If-None-Match: {tag}\r\n") } else { String::new() };
         Ok(Self { connections, request: request(path, &condition), expected })
     }
 
-    /// Asks for that long; how many answers came.
+    /// Sends requests for this time, and returns the number of responses.
     /// # Errors
-    /// An answer is not the one that is expected.
+    /// A response has another status than the expected one, or is incomplete.
     pub async fn run(&mut self, time: Duration) -> io::Result<u64> {
         let until = Instant::now() + time;
         let mut running = JoinSet::new();
         for mut connection in self.connections.drain(..) {
             let (request, expected) = (self.request.clone(), self.expected);
             running.spawn(async move {
-                let mut answered = 0;
+                let mut responses = 0;
                 while Instant::now() < until {
                     connection.ask(&request, expected).await?;
-                    answered += 1;
+                    responses += 1;
                 }
-                io::Result::Ok((connection, answered))
+                io::Result::Ok((connection, responses))
             });
         }
         let mut sum = 0;
-        while let Some(ended) = running.join_next().await {
-            let (connection, answered) = ended.map_err(io::Error::other)??;
+        while let Some(result) = running.join_next().await {
+            let (connection, responses) = result.map_err(io::Error::other)??;
             self.connections.push(connection);
-            sum += answered;
+            sum += responses;
         }
         Ok(sum)
     }
@@ -81,9 +85,9 @@ impl Connection {
         Ok(Self { socket, buffer: Vec::with_capacity(16 << 10) })
     }
 
-    /// Asks for each path in turn.
+    /// Requests each path in turn.
     /// # Errors
-    /// An answer is not a whole 200.
+    /// A response is not a complete 200.
     pub async fn ask_all(&mut self, paths: &[String]) -> io::Result<()> {
         for path in paths {
             self.ask(&request(path, ""), 200).await?;
@@ -91,7 +95,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Asks once and reads the whole answer; its head.
+    /// Sends one request, reads the whole response, and returns its head.
     async fn ask(&mut self, request: &str, expected: u16) -> io::Result<String> {
         self.socket.write_all(request.as_bytes()).await?;
         self.buffer.clear();
@@ -109,13 +113,13 @@ impl Connection {
         }
         let length =
             if expected == 304 { Some(0) } else { header(&head, "content-length").and_then(|text| text.parse().ok()) };
-        let whole = end + length.ok_or_else(|| other("an answer without a length"))?;
+        let whole = end + length.ok_or_else(|| other("the response has no content-length"))?;
         while self.buffer.len() < whole {
             if self.socket.read_buf(&mut self.buffer).await? == 0 {
-                return Err(other("the answer ended early"));
+                return Err(other("the connection ended within a response"));
             }
         }
-        if self.buffer.len() == whole { Ok(head) } else { Err(other("more than an answer")) }
+        if self.buffer.len() == whole { Ok(head) } else { Err(other("there are bytes after the response")) }
     }
 }
 

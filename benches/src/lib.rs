@@ -1,5 +1,4 @@
-//! What the benches share: generated campaigns in a store, of the size that was asked for; asking a server (`client`); and
-//! whether a bar is kept.
+//! Shared by the benches: stores with generated campaigns, an HTTP client (`client`), and bars.
 
 use std::{
     io::{self, Cursor},
@@ -14,43 +13,43 @@ use axon_metrics::{
 
 pub mod client;
 
-/// Whether the benches are only tried out, not measured. Benches have no harness that `cargo test --all-targets` could tell
-/// so: it starts them without any argument, and only `cargo bench` passes `--bench`. Criterion decides in the same way.
+/// Whether this is a trial run of a bench and not a measurement. `cargo test --all-targets` starts benches without any argument,
+/// and only `cargo bench` passes `--bench`. Criterion decides in the same way.
 pub fn is_trial() -> bool {
-    let given = |wanted: &str| std::env::args().any(|argument| argument == wanted);
-    given("--test") || !given("--bench")
+    let has = |name: &str| std::env::args().any(|argument| argument == name);
+    has("--test") || !has("--bench")
 }
 
-/// What is printed of a bar.
-pub fn verdict(kept: bool) -> &'static str {
-    if kept { "kept" } else { "MISSED" }
+/// The word printed for a bar that is met or missed.
+pub fn verdict(met: bool) -> &'static str {
+    if met { "kept" } else { "MISSED" }
 }
 
-/// Ends a bench that must keep its bars; those of a trial mean nothing.
+/// Requires the bars of a bench, except in a trial run, whose figures mean nothing.
 /// # Errors
 /// A bar was missed.
-pub fn require(kept: bool) -> Result<(), &'static str> {
-    if kept || is_trial() { Ok(()) } else { Err("a bar was missed") }
+pub fn require(met: bool) -> Result<(), &'static str> {
+    if met || is_trial() { Ok(()) } else { Err("a bar was missed; the report above marks it as MISSED") }
 }
 
-/// A number of events: `full` for a measurement, few for a trial. `AXON_BENCH_EVENTS` sets another one.
+/// The number of events: `full` for a measurement, unless `AXON_BENCH_EVENTS` sets another one; few for a trial run.
 pub fn events(full: u64) -> u64 {
-    let asked = std::env::var("AXON_BENCH_EVENTS").ok().and_then(|text| text.parse().ok());
-    if is_trial() { 5_000 } else { asked.unwrap_or(full) }
+    let number = std::env::var("AXON_BENCH_EVENTS").ok().and_then(|text| text.parse().ok());
+    if is_trial() { 5_000 } else { number.unwrap_or(full) }
 }
 
-/// The generator's plan for so many events.
+/// The generator's plan for this number of events.
 ///
 /// # Panics
-/// Where the generator refuses the number.
+/// If the generator refuses the number.
 pub fn plan(events: u64) -> Plan {
     Plan::new(Config { events, ..Config::default() }).expect("a plan the generator accepts")
 }
 
-/// Event lines, catalog, ledger and realtime as they lie in files.
+/// The content of the generator's files: events, catalog, ledger, realtime.
 ///
 /// # Panics
-/// Never: memory does not fail to be written to.
+/// Never: writing to memory does not fail.
 pub fn files_in_memory(plan: &Plan) -> [Vec<u8>; 4] {
     let [mut events, mut catalog, mut ledger, mut realtime] = [const { Vec::new() }; 4];
     let outputs = Outputs { events: &mut events, catalog: &mut catalog, ledger: &mut ledger, realtime: &mut realtime };
@@ -58,8 +57,8 @@ pub fn files_in_memory(plan: &Plan) -> [Vec<u8>; 4] {
     [events, catalog, ledger, realtime]
 }
 
-/// A store of so many generated events, and the instant they end at. Records go straight from the generator to the store,
-/// so that tens of millions need neither disk nor text.
+/// A store with this number of generated events, and the instant at which they end. Records are passed directly from the
+/// generator to the store, so that tens of millions need neither disk nor text.
 ///
 /// # Panics
 /// Never: the generator's records are valid.
@@ -71,7 +70,7 @@ pub fn store(events: u64) -> (MemoryStore, Timestamp) {
     (loader.store.expect("a catalog came first"), plan.config().now)
 }
 
-/// Hands generated records to a store in batches.
+/// Appends generated records to a store in batches.
 #[derive(Debug, Default)]
 struct StoreLoader {
     store: Option<MemoryStore>,
@@ -149,13 +148,13 @@ impl Sink for StoreLoader {
     }
 }
 
-/// A dashboard that asks one store about everything, for each answer.
+/// A dashboard over one store, without caches: each answer asks the store.
 pub fn dashboard(store: &MemoryStore) -> Dashboard {
     over(store).lifetimes(axon_metrics::Lifetimes::none()).build()
 }
 
-/// The same, which keeps what it was told for the usual times.
-pub fn keeping_dashboard(store: &MemoryStore) -> Dashboard {
+/// A dashboard over one store, with caches of the default lifetimes.
+pub fn caching_dashboard(store: &MemoryStore) -> Dashboard {
     over(store).build()
 }
 

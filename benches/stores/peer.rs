@@ -4,10 +4,10 @@
 use chrono::{DateTime, FixedOffset};
 
 const WEEK: i64 = 7 * 86_400;
-/// The database's wall clock.
+/// The offset of the database's local times from UTC, in seconds.
 const SEOUL: i32 = 9 * 3_600;
 
-/// Which of its code lines.
+/// A version of the platform's dashboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Generation {
     /// December 2025.
@@ -39,8 +39,8 @@ pub(crate) enum Request {
 /// A window in seconds since 1970.
 type Seconds = (i64, i64);
 
-/// The page of one activity for seven days up to `end`; with `people`, each step also counts distinct people, users and the
-/// sessions of those without one, which the platform's dashboard never did.
+/// The requests of one activity's page for seven days up to `end`. With `people`, each step also counts distinct users and the
+/// sessions without a user, which the platform's dashboard never did.
 pub(crate) fn page(generation: Generation, activity: u64, end: i64, people: bool) -> Vec<Request> {
     let sql = |text: &str| Request::Sql(text.to_owned());
     let (current, previous) = ((end - WEEK, end), (end - 2 * WEEK, end - WEEK));

@@ -1,4 +1,4 @@
-//! The platform's own dashboard on its stores: sends its requests as it does.
+//! Replays the requests of the platform's dashboard on its stores.
 
 use elasticsearch::http::{Method, headers::HeaderMap, transport::Transport};
 use redis::AsyncCommands as _;
@@ -11,7 +11,7 @@ use crate::{
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The platform's dashboard, as far as its stores see it.
+/// A client that the stores cannot tell from the platform's dashboard.
 pub(crate) struct Peer {
     search: Transport,
     indices: String,
@@ -33,7 +33,7 @@ impl Peer {
         })
     }
 
-    /// Its requests, each sent when the one before is answered.
+    /// Sends the requests of a page, each one after the response to the one before.
     pub(crate) async fn load(&self, page: Vec<Request>) -> Result<(), Error> {
         for request in page {
             match request {

@@ -1,4 +1,4 @@
-//! What the server can be told on its command line, and the clock it runs on.
+//! The command line of the server, and its clock.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -10,15 +10,15 @@ use clap::Parser;
 
 use crate::config::{Config, CountingMode, LogFormat};
 
-/// Serves the campaign dashboard's API: from Elasticsearch, MySQL and Redis where a configuration names them, else from
-/// the embedded store. Without files that one generates campaigns and lets them live.
+/// Serves the campaign dashboard's API: from Elasticsearch, MySQL and Redis if a configuration names them, else from the
+/// embedded store. Without files, the embedded store has generated campaigns with live visitors.
 #[derive(Debug, Parser)]
 #[command(name = "dashboard_server", version)]
 pub(crate) struct Cli {
     /// Settings, TOML; every key can also be given in the environment (mysql.url as AXON_DASHBOARD__MYSQL__URL), which wins
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Print every setting with its value, as a file that can be given back, and stop
+    /// Print every setting with its value, as a file for --config, and stop
     #[arg(long)]
     pub(crate) print_config: bool,
     /// Event messages, one JSON object per line, plain or gzip; may repeat
@@ -39,14 +39,14 @@ pub(crate) struct Cli {
     /// Business zone: where days and hours begin, and what local times in files mean [default: Asia/Seoul]
     #[arg(long, value_name = "ZONE")]
     zone: Option<Tz>,
-    /// How the funnel counts where a request does not say [default: count]
+    /// How the funnel counts if a request does not say so [default: count]
     #[arg(long, value_name = "MODE", value_enum)]
     default_mode: Option<CountingMode>,
     /// Timestamp to start the clock at, RFC 3339; it runs on from there [default: the current time]
     #[arg(long, value_name = "INSTANT")]
     pub(crate) now: Option<Timestamp>,
     /// Number of events to generate when no files are given, 1000 to 5000000 [default: 200000]
-    #[arg(long, value_name = "N", value_parser = generated, conflicts_with = "catalog")]
+    #[arg(long, value_name = "N", value_parser = number_to_generate, conflicts_with = "catalog")]
     generate: Option<u64>,
     /// Serve generated campaigns as they are, without new visitors
     #[arg(long, conflicts_with = "catalog")]
@@ -59,13 +59,13 @@ pub(crate) struct Cli {
     pub(crate) check_config: bool,
 }
 
-/// The server's clock: the machine's, or one that was started elsewhere and runs on.
+/// The server's clock: the machine's, or one that was started at another instant.
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl Cli {
-    /// The settings: of the file, the environment and, above both, the command line.
+    /// The settings of the file and the environment; the command line overrides both.
     /// # Errors
-    /// Says what is wrong with a setting, or that it contradicts the command line.
+    /// A setting is wrong, or contradicts the command line.
     pub(crate) fn settings(&self) -> anyhow::Result<Config> {
         let mut config = Config::load(self.config.as_deref())?;
         set(&mut config.listen, self.listen);
@@ -75,7 +75,8 @@ impl Cli {
         let embedded = self.catalog.is_some() || self.generate.is_some() || self.still;
         ensure!(
             !(config.has_stores() && embedded),
-            "stores are configured, so the server has no store of its own for files or generated campaigns"
+            "stores are configured, so files and generated campaigns cannot be served: remove the stores' urls, or --catalog, \
+             --generate and --still"
         );
         Ok(config)
     }
@@ -92,14 +93,14 @@ impl Cli {
     }
 }
 
-fn set<T>(setting: &mut T, given: Option<T>) {
-    if let Some(given) = given {
-        *setting = given;
+fn set<T>(setting: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *setting = value;
     }
 }
 
-/// So many events as campaigns can live on and as memory holds twice, as lines and as a store.
-fn generated(text: &str) -> Result<u64, String> {
+/// A number of events that is enough for the campaigns, and that fits into memory twice: as lines and as a store.
+fn number_to_generate(text: &str) -> Result<u64, String> {
     let number = text.parse().ok().filter(|number| (1_000..=5_000_000).contains(number));
     number.ok_or_else(|| {
         "not a number from 1000 to 5000000; for more events write files with the `generate` example and serve them with \
@@ -108,7 +109,7 @@ fn generated(text: &str) -> Result<u64, String> {
     })
 }
 
-/// The parser's complaint without its usage text.
+/// The parser's error on one line, without the usage text.
 pub(crate) fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let first: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();

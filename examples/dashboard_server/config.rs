@@ -1,6 +1,6 @@
-//! Every setting of the server: its defaults, and how a file and the environment change them.
-//! Lives here: keys and where their values come from. Lives elsewhere: what a value may be (`config/values`), sections
-//! of their own (`config/cache`, `config/limits`, `config/numbers`), the command line (`cli`), what is done with it (`stores`, `serve`).
+//! Every setting of the server, with its default. A file and the environment override the defaults.
+//! Lives here: the keys, and the order of their sources. Lives elsewhere: types of values (`config/values`), further sections
+//! (`config/cache`, `config/limits`, `config/numbers`), the command line (`cli`), the use of the settings (`stores`, `serve`).
 
 use std::{net::SocketAddr, path::Path};
 
@@ -22,26 +22,26 @@ pub(crate) use limits::Limits;
 pub(crate) use numbers::BudgetSettings;
 pub(crate) use values::{CountingMode, LogFormat, Profile, Secret, StockCounts, Url};
 
-/// The beginning of environment variables: `AXON_DASHBOARD__MYSQL__URL` is the key `mysql.url`.
+/// The prefix of environment variables: `AXON_DASHBOARD__MYSQL__URL` is the key `mysql.url`.
 const ENVIRONMENT: &str = "AXON_DASHBOARD";
 
-/// A store that lags an hour behind is no store for a live dashboard.
+/// The longest `elasticsearch.ingest_lag_ms`, one hour: a longer lag is a typing error for a live dashboard.
 const MAX_LAG_MS: u64 = 3_600_000;
 
-/// The server's settings. A store without a `url` is not connected; without any the server has a store of its own.
+/// The server's settings. A store without a `url` is not connected; without any store the server uses the embedded one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// What the platform's data looks like; decides the defaults of names and steps.
+    /// The layout of the platform's data, which decides the defaults of names and steps.
     pub(crate) profile: Profile,
     pub(crate) listen: SocketAddr,
     #[serde(with = "values::as_text")]
     pub(crate) zone: Tz,
     pub(crate) default_mode: CountingMode,
     pub(crate) log_format: LogFormat,
-    /// Requests answered at the same time; more are refused.
+    /// Concurrent requests; more are refused.
     pub(crate) max_concurrent: usize,
-    /// Whole weeks of history before a promotion that its baseline is taken from.
+    /// Whole weeks before a promotion that its baseline is computed from.
     pub(crate) baseline_weeks: u32,
     pub(crate) steps: Steps,
     pub(crate) budgets: BudgetSettings,
@@ -50,12 +50,12 @@ pub(crate) struct Config {
     pub(crate) elasticsearch: Elasticsearch,
     pub(crate) mysql: MySql,
     pub(crate) redis: Redis,
-    /// Funnels beside the plan's; only a file can have them. The default makes up for an empty list, which layers lose.
+    /// Further funnels beside the plan's; only a file can define them. `serde(default)`, since merging sources loses empty lists.
     #[serde(default)]
     funnels: Vec<FunnelSettings>,
 }
 
-/// What each step of the funnel counts: `event PAGE_VIEW`, `event PAGE_VIEW,SCREEN_VIEW of 3,4`, `approved entries`, `purchases`.
+/// The rule of each step of the funnel: `event PAGE_VIEW`, `event PAGE_VIEW,SCREEN_VIEW of 3,4`, `approved entries`, `purchases`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Steps {
@@ -65,7 +65,7 @@ pub(crate) struct Steps {
     purchase: values::StepText,
 }
 
-/// Where visitors' events lie.
+/// The store of visitors' events.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Elasticsearch {
@@ -76,21 +76,21 @@ pub(crate) struct Elasticsearch {
     /// An encoded API key, instead of a user.
     pub(crate) api_key: Secret,
     pub(crate) api_key_file: String,
-    /// Certificates of the authority that signed the server's, PEM; empty for the public ones.
+    /// The certificate authority of the server's certificate, PEM; empty for the public ones.
     pub(crate) ca_file: String,
     #[serde(deserialize_with = "values::list")]
     pub(crate) event_indices: Vec<String>,
     #[serde(deserialize_with = "values::list")]
     pub(crate) purchase_indices: Vec<String>,
-    /// Addresses of an activity's pages, `{id}` for its id. The default makes up for an empty list, which layers lose.
+    /// URLs of an activity's pages, with `{id}` for its id. `serde(default)`, since merging sources loses empty lists.
     #[serde(default, deserialize_with = "values::list")]
     pub(crate) page_urls: Vec<String>,
     pub(crate) ingest_lag_ms: u64,
-    /// Whether the lag was measured; an assumed one is said beside the figures.
+    /// Whether the lag was measured; for an assumed one, answers carry a warning.
     pub(crate) ingest_lag_measured: bool,
 }
 
-/// Where campaigns, entries and purchases lie.
+/// The store of campaigns, entries and purchases.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MySql {
@@ -107,7 +107,7 @@ pub(crate) struct MySql {
     pub(crate) schedule_offset: FixedOffset,
 }
 
-/// Where stock and participants lie.
+/// The store of stock and participants.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Redis {
@@ -117,7 +117,7 @@ pub(crate) struct Redis {
     pub(crate) stock_key: String,
     pub(crate) stock_counts: StockCounts,
     pub(crate) members_key: String,
-    /// How long making a connection may take.
+    /// The time-out of connecting.
     pub(crate) connect_ms: u64,
 }
 
@@ -191,28 +191,28 @@ impl Config {
         }
     }
 
-    /// The settings: defaults of the profile, changed by the file, changed by the environment.
+    /// The settings: defaults of the profile, overridden by the file, overridden by the environment.
     /// # Errors
-    /// Says which key is unknown or wrong, and where it came from.
+    /// A key is unknown or wrong; the error names the key and its source.
     pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
-        struct Chosen {
+        struct ProfileOnly {
             profile: Option<Profile>,
         }
-        let chosen: Chosen = given(config::Config::builder(), file)?.try_deserialize()?;
-        let defaults = config::Config::try_from(&Self::of(chosen.profile.unwrap_or_default()))?;
-        let config: Self = given(config::Config::builder().add_source(defaults), file)?.try_deserialize()?;
+        let first: ProfileOnly = with_sources(config::Config::builder(), file)?.try_deserialize()?;
+        let defaults = config::Config::try_from(&Self::of(first.profile.unwrap_or_default()))?;
+        let config: Self = with_sources(config::Config::builder().add_source(defaults), file)?.try_deserialize()?;
         config.steps.rules().context("steps")?;
         funnels::definitions(&config.funnels)?;
         config.limits.check().context("limits")?;
         config.cache.check(&config.redis.url).context("cache")?;
         let lag = config.elasticsearch.ingest_lag_ms;
         anyhow::ensure!(lag <= MAX_LAG_MS, "elasticsearch.ingest_lag_ms must be at most {MAX_LAG_MS}, not {lag}");
-        config.with_files()
+        config.with_secret_files()
     }
 
-    /// Secrets that lie in files are read; one given twice is an error.
-    fn with_files(mut self) -> anyhow::Result<Self> {
+    /// Reads the secrets that are in files. A secret that is set twice is an error.
+    fn with_secret_files(mut self) -> anyhow::Result<Self> {
         let secrets = [
             (&mut self.elasticsearch.password, &self.elasticsearch.password_file, "elasticsearch.password"),
             (&mut self.elasticsearch.api_key, &self.elasticsearch.api_key_file, "elasticsearch.api_key"),
@@ -224,7 +224,7 @@ impl Config {
             if file.is_empty() {
                 continue;
             }
-            anyhow::ensure!(secret.is_empty(), "{key} and {key}_file are both given");
+            anyhow::ensure!(secret.is_empty(), "{key} and {key}_file are both set: remove one");
             let text = std::fs::read_to_string(file).with_context(|| format!("{key}_file: cannot read {file}"))?;
             *secret = text.trim_end_matches(['\r', '\n']).to_owned().into();
         }
@@ -236,7 +236,7 @@ impl Config {
         [&self.elasticsearch.url, &self.mysql.url, &self.redis.url].iter().any(|url| !url.is_empty())
     }
 
-    /// A dashboard with these settings.
+    /// Applies the settings to a dashboard.
     pub(crate) fn apply<C>(&self, builder: DashboardBuilder<C>) -> anyhow::Result<DashboardBuilder<C>> {
         let funnels = funnels::definitions(&self.funnels)?;
         let builder = funnels.into_iter().fold(builder, DashboardBuilder::funnel);
@@ -252,14 +252,14 @@ impl Config {
             .baseline_weeks(self.baseline_weeks))
     }
 
-    /// Every key with its value, as a file that can be given back; secrets are not shown.
+    /// Every key with its value, as a file for `--config`. Secrets are masked.
     pub(crate) fn print(&self) -> anyhow::Result<String> {
         Ok(toml::to_string(self)?)
     }
 }
 
-/// The file's and the environment's values on top of what is there.
-fn given(
+/// Adds the file and the environment to the builder's sources.
+fn with_sources(
     builder: config::ConfigBuilder<config::builder::DefaultState>,
     file: Option<&Path>,
 ) -> anyhow::Result<config::Config> {
@@ -271,7 +271,7 @@ fn given(
     builder.add_source(environment).build().map_err(without_lines)
 }
 
-/// An error without the line of the file that a parser quotes, which may hold a password.
+/// An error without the line of the file that the parser quotes: it may contain a password.
 fn without_lines(error: config::ConfigError) -> anyhow::Error {
     let config::ConfigError::FileParse { uri, cause } = error else { return error.into() };
     let cause = cause.to_string();
@@ -280,7 +280,7 @@ fn without_lines(error: config::ConfigError) -> anyhow::Error {
 }
 
 impl Steps {
-    /// The rules that the texts mean.
+    /// The parsed rules of all steps.
     pub(crate) fn rules(&self) -> anyhow::Result<StepRules> {
         let rule = |key, text: &values::StepText| text.record().with_context(|| format!("steps.{key}"));
         let steps = [

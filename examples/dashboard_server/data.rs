@@ -1,4 +1,4 @@
-//! What the server serves where no store is configured: the files it was given, or generated campaigns.
+//! The data of the embedded store, if no other store is configured: files, or generated campaigns.
 
 use std::{
     collections::BTreeMap,
@@ -16,18 +16,19 @@ use crate::{
     config,
 };
 
-/// Of rejected lines, how many are logged; `--check-config` lists more.
-const REJECTIONS_LOGGED: usize = 5;
+/// The most rejected lines that are logged; `--check-config` lists more.
+const MAX_REJECTIONS_LOGGED: usize = 5;
 
-/// A loaded store, and the generated campaigns if it was filled with some.
+/// A loaded store, and the generated campaigns if it has any.
 pub(crate) struct Data {
     pub(crate) store: MemoryStore,
     pub(crate) generated: Option<Generated>,
 }
 
-/// What was generated: the campaigns, and the slots left of each activity; none for one without a limit.
+/// Generated campaigns.
 pub(crate) struct Generated {
     pub(crate) catalog: Catalog,
+    /// The remaining slots of each activity; `None` for one without a limit.
     pub(crate) stock: BTreeMap<u32, Option<u64>>,
 }
 
@@ -44,14 +45,14 @@ impl Data {
                 let files = cli.ledger.iter().fold(files, |files, path| files.ledger(path));
                 (cli.realtime.iter().fold(files, |files, path| files.realtime(path)), bytes, None)
             }
-            None => generated(cli, settings, clock)?,
+            None => generate(cli, settings, clock)?,
         };
         let files = files.zone(settings.zone).page_templates(pages);
         let bar = bar("loading", bytes, "{bytes} {bytes_per_sec}");
         let store = MemoryStore::load(files.on_progress({
             let (bar, mut done, mut file, mut read) = (bar.clone(), 0, String::new(), 0);
             move |progress| {
-                // Files are told of one after the other, each from its own beginning.
+                // Files are loaded one after the other, and progress starts at 0 for each.
                 if progress.file != file || progress.bytes < read {
                     (done, file) = (done + read, progress.file.to_owned());
                 }
@@ -71,15 +72,15 @@ impl Data {
             without_subject = events.without_subject,
             ledger_lines = report.ledger.lines,
             rejected = report.rejected.total,
-            "loaded"
+            "files loaded into the embedded store"
         );
-        for line in report.rejected.first.iter().take(REJECTIONS_LOGGED) {
-            tracing::warn!(file = %line.file, line = line.line, reason = %line.reason, "a line was rejected");
+        for line in report.rejected.first.iter().take(MAX_REJECTIONS_LOGGED) {
+            tracing::warn!(file = %line.file, line = line.line, reason = %line.reason, "line of an input file rejected");
         }
         Ok(Self { store, generated })
     }
 
-    /// A dashboard that asks the store about everything.
+    /// A dashboard with this store as all its sources.
     pub(crate) fn dashboard(&self, settings: &config::Config) -> anyhow::Result<Dashboard> {
         let store = &self.store;
         let dashboard = Dashboard::builder().memory(store.clone());
@@ -87,7 +88,7 @@ impl Data {
     }
 }
 
-fn generated(
+fn generate(
     cli: &Cli,
     settings: &config::Config,
     clock: &Clock,
@@ -110,12 +111,12 @@ fn generated(
     Ok((files, Some(bytes), Some(Generated { catalog: plan.catalog().clone(), stock })))
 }
 
-/// A file's bytes; `None` where it has no end that is known, as a pipe, or is not there.
+/// The size of a file in bytes; `None` if it is unknown, as of a pipe, or if there is no such file.
 fn size(path: &Path) -> Option<u64> {
     path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
 }
 
-/// A bar on standard error, where there is no total a spinner; nothing when that is no terminal.
+/// A progress bar on standard error: a spinner without a total, and hidden without a terminal.
 fn bar(what: &'static str, total: Option<u64>, figures: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -1,6 +1,6 @@
-//! Metrics for Prometheus: the recorder that the libraries' counts and times go to, and their text form.
-//! Lives here: the recorder and the server's own metrics. Lives elsewhere: metrics of the process (`exporter/process`), what
-//! the libraries count (they say it themselves).
+//! Metrics for Prometheus: the recorder of the `metrics` facade, and the text form.
+//! Lives here: the recorder and the server's own metrics. Lives elsewhere: metrics of the process (`exporter/process`), and the
+//! libraries' metrics (in the libraries).
 
 use std::time::Duration;
 
@@ -9,32 +9,32 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 pub(crate) mod process;
 
-/// Bounds of histograms, in seconds: from a hit, which takes less than a millisecond, to the longest deadline anyone sets.
+/// Upper bounds of histogram buckets, in seconds: from a cache hit, which takes less than a millisecond, to the longest deadline.
 const SECONDS: [f64; 14] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// How often what was recorded is taken in. Without it histograms nobody asks for grow without bound.
-const UPKEEP: Duration = Duration::from_secs(5);
+/// The interval of the recorder's upkeep. Without it, histograms that are not scraped grow without bound.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The process's recorder. Clones show the same.
+/// The process's recorder. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Exporter(PrometheusHandle);
 
 impl Exporter {
-    /// Installs the recorder. Must be called once, before anything is counted, inside a tokio runtime.
+    /// Installs the recorder. Call it once, before any metric is recorded, inside a tokio runtime.
     /// # Errors
-    /// There is another recorder.
+    /// Another recorder is installed already.
     pub(crate) fn install() -> anyhow::Result<Self> {
         let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?;
-        let handle = builder.install_recorder().context("metrics cannot be recorded")?;
+        let handle = builder.install_recorder().context("cannot install the recorder of metrics")?;
         axon_metrics::observe::describe();
         axon_dashboard_http::describe_metrics();
         describe();
-        let kept = handle.clone();
+        let recorder = handle.clone();
         tokio::spawn(async move {
-            let mut each = tokio::time::interval(UPKEEP);
+            let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
             loop {
-                each.tick().await;
-                kept.run_upkeep();
+                interval.tick().await;
+                recorder.run_upkeep();
             }
         });
         Ok(Self(handle))
@@ -52,12 +52,15 @@ impl Exporter {
     }
 }
 
-/// The server's own metrics. Those that nothing has happened to are 0, not absent: an alert on an absent one never fires.
+/// Describes the server's own metrics and sets them to 0: an alert on an absent metric never fires.
 fn describe() {
     metrics::describe_gauge!("axon_server_connections", "Connections that are open");
-    metrics::describe_counter!("axon_server_connections_refused_total", "Connections refused since all were taken");
-    metrics::describe_counter!("axon_server_write_stalls_total", "Connections given up since the peer did not read");
-    metrics::describe_counter!("axon_server_accept_errors_total", "Times that accepting a connection failed");
+    metrics::describe_counter!(
+        "axon_server_connections_refused_total",
+        "Connections refused at the limit of connections"
+    );
+    metrics::describe_counter!("axon_server_write_stalls_total", "Connections closed since the peer did not read");
+    metrics::describe_counter!("axon_server_accept_errors_total", "Failures to accept a connection");
     metrics::describe_gauge!("axon_server_tasks", "Tasks of the server's runtime that are alive");
     metrics::gauge!("axon_server_connections").set(0.0);
     metrics::counter!("axon_server_connections_refused_total").absolute(0);

@@ -1,9 +1,9 @@
 //! The dashboard server in one binary: the HTTP API over Elasticsearch, MySQL and Redis, or over the embedded store.
 //!
 //! Run: `cargo run --release -p axon-examples --example dashboard_server`, or `scripts/demo`.
-//! You should see: the address and a curl line. Without files it serves generated campaigns with a live trickle of
-//! visitors, so that realtime figures move; with `--catalog`, `--events`, `--ledger`, `--realtime` it serves yours; with
-//! `--config` it asks your stores (`docs/operate/`).
+//! You should see: the address and a curl line. Without files it serves generated campaigns with live visitors, so that realtime
+//! figures change; with `--catalog`, `--events`, `--ledger` and `--realtime` it serves your files; with `--config` it asks your
+//! stores (`docs/operate/`).
 
 mod cli;
 mod config;
@@ -35,8 +35,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// How long what the runtime still does may take after the server has stopped.
-const LEFTOVERS: Duration = Duration::from_millis(500);
+/// The longest time that the runtime's remaining tasks may take after the server has stopped.
+const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(500);
 
 fn run(cli: &cli::Cli, settings: &config::Config) -> anyhow::Result<()> {
     if cli.print_config {
@@ -45,8 +45,8 @@ fn run(cli: &cli::Cli, settings: &config::Config) -> anyhow::Result<()> {
     log_to_stderr(settings.log_format);
     let runtime = tokio::runtime::Runtime::new()?;
     let done = runtime.block_on(work(cli, settings));
-    // A blocking call that hangs (a name that does not resolve) keeps no process from its end.
-    runtime.shutdown_timeout(LEFTOVERS);
+    // With a time-out: a blocking call that hangs, such as resolving a name, must not keep the process alive.
+    runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
     done
 }
 
@@ -66,17 +66,18 @@ async fn work(cli: &cli::Cli, settings: &config::Config) -> anyhow::Result<()> {
     if cli.check_config {
         return serve::check(Some(data.store.report(clock())), &dashboard, &clock).await;
     }
-    let visitors = data.generated.filter(|_| !cli.still);
-    let life = visitors.map(|made| trickle::run(data.store, made.catalog, made.stock, Arc::clone(&clock)));
+    let generated = data.generated.filter(|_| !cli.still);
+    let visitors =
+        generated.map(|generated| trickle::run(data.store, generated.catalog, generated.stock, Arc::clone(&clock)));
     serve::serve(settings, dashboard, clock, exporter, async {
-        if let Some(life) = life {
-            life.await;
+        if let Some(visitors) = visitors {
+            visitors.await;
         }
     })
     .await
 }
 
-/// One clear line, and a code that says that something is wrong.
+/// Prints the error on one line, and returns its exit code.
 fn failed(message: String, code: u8) -> ExitCode {
     let line: Vec<&str> = message.split_whitespace().collect();
     let _ = writeln!(std::io::stderr(), "error: {}", line.join(" "));

@@ -1,6 +1,5 @@
-//! Listening, saying where, and stopping in an orderly way.
-//! Lives here: a server's life from start to end. Lives elsewhere: connections (`serve/accept` and below), what is told
-//! about them (`exporter`).
+//! Listening, and graceful shutdown.
+//! Lives here: the server from start to end. Lives elsewhere: connections (`serve/accept` and below), metrics (`exporter`).
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 
@@ -16,27 +15,27 @@ use crate::{cli::Clock, config::Config, exporter::Exporter};
 mod accept;
 mod body;
 mod connection;
-mod guarded;
 mod listener;
-mod probed;
-mod sampled;
+mod log_limiter;
 mod signals;
+mod startup_probe;
+mod timed_stream;
 
 pub(crate) use connection::PeerTimeouts;
 
-/// How long requests under way may take to end when the server is told to stop.
-const DRAIN: Duration = Duration::from_secs(4);
+/// The longest time that running requests may take to end after a signal to stop.
+const MAX_DRAIN: Duration = Duration::from_secs(4);
 
-/// File descriptors that are not for viewers: stores, files, the listener, the runtime.
-const SPARE_FILES: u64 = 128;
+/// File descriptors that are reserved for stores, files, the listener and the runtime.
+const RESERVED_FILES: u64 = 128;
 
-/// Serves until told to stop; `life` runs beside.
+/// Serves until a signal to stop; `background` runs concurrently.
 pub(crate) async fn serve(
     settings: &Config,
     dashboard: Dashboard,
     clock: Clock,
     exporter: Exporter,
-    life: impl Future<Output = ()> + Send + 'static,
+    background: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let limits = &settings.limits;
     let listen = settings.listen;
@@ -44,10 +43,10 @@ pub(crate) async fn serve(
     let listener =
         listener::listen(listen, limits.send_buffer_bytes).with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    // A store that is down now may come back: until then /readyz says so.
+    // A store that is down may recover, so the server starts; until then, /readyz answers 503.
     let now = clock();
     let campaigns = dashboard.campaigns(now).await.map(|list| list.campaigns).unwrap_or_else(|error| {
-        tracing::warn!("the catalog does not answer yet: {error}");
+        tracing::warn!("the catalog does not answer at the start: {error}; the server starts, and /readyz answers 503");
         Vec::new()
     });
     let stop = CancellationToken::new();
@@ -61,11 +60,11 @@ pub(crate) async fn serve(
         .with_stall_limit(limits.peer_timeouts().stall)
         .with_shutdown(stop.clone())
         .with_metrics(move || exporter.render());
-    let probing = probed::log(dashboard.clone(), now);
+    let probing = startup_probe::log(dashboard.clone(), now);
     let acceptor = accept::Acceptor {
         router: router(dashboard, options),
         timeouts: limits.peer_timeouts(),
-        places: Arc::new(Semaphore::new(places(limits.connections))),
+        permits: Arc::new(Semaphore::new(max_connections(limits.connections))),
         graceful: GracefulShutdown::new(),
     };
 
@@ -78,45 +77,52 @@ pub(crate) async fn serve(
     }
     out.flush()?;
 
-    // Nobody waits for it: a store may hang.
+    // Not awaited: a store may hang.
     tokio::spawn(probing);
-    tokio::spawn(life);
+    tokio::spawn(background);
     tokio::select! {
         () = acceptor.run(&listener) => {}
         () = signals.next() => {}
     }
     drop(listener);
-    tracing::info!("stopping: requests under way are finished, streams are ended");
+    tracing::info!("server stopping: running requests are finished, streams are ended");
     stop.cancel();
     tokio::select! {
         () = acceptor.graceful.shutdown() => {}
-        () = tokio::time::sleep(DRAIN) => tracing::warn!("some requests were cut off"),
-        () = signals.next() => tracing::warn!("told to stop again: what is under way is cut off"),
+        () = tokio::time::sleep(MAX_DRAIN) => {
+            tracing::warn!("server stopping: running requests aborted after {} s", MAX_DRAIN.as_secs());
+        }
+        () = signals.next() => tracing::warn!("server stopping: running requests aborted by a second signal"),
     }
-    tracing::info!("stopped");
+    tracing::info!("server stopped");
     Ok(())
 }
 
-/// Connections at the same time: as configured, unless the system gives fewer files than that.
-fn places(connections: usize) -> usize {
-    let files = crate::exporter::process::most_files().and_then(|files| files.checked_sub(SPARE_FILES));
+/// The limit of connections: as configured, unless the limit of open files is lower.
+fn max_connections(connections: usize) -> usize {
+    let files = crate::exporter::process::max_files().and_then(|files| files.checked_sub(RESERVED_FILES));
     match files.and_then(|files| usize::try_from(files).ok()) {
         Some(files) if files < connections => {
-            tracing::warn!(connections = files, "fewer connections than limits.connections: see `ulimit -n`");
+            tracing::warn!(
+                connections = files,
+                "limits.connections is {connections}, but open files allow only {files} connections: raise `ulimit -n`"
+            );
             files
         }
         _ => connections.min(Semaphore::MAX_PERMITS),
     }
 }
 
-/// Says what was loaded and how each source does; an error if one does not answer.
+/// Prints the load report and the health of each source.
+/// # Errors
+/// A source does not answer.
 pub(crate) async fn check(loaded: Option<LoadReport>, dashboard: &Dashboard, clock: &Clock) -> anyhow::Result<()> {
     let health = dashboard.health(clock()).await;
-    let mut found = serde_json::json!({ "health": health });
+    let mut report = serde_json::json!({ "health": health });
     if let Some(loaded) = loaded {
-        found["loaded"] = serde_json::to_value(loaded)?;
+        report["loaded"] = serde_json::to_value(loaded)?;
     }
-    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&found)?)?;
+    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     let down = health.sources.iter().filter(|source| source.status != SourceStatus::Ok);
     let down: Vec<String> = down.map(|source| format!("{} ({})", source.name, source.kind.name())).collect();
     if !health.ready || !down.is_empty() {

@@ -1,5 +1,5 @@
-//! The dashboard over the stores that are configured. Nothing is asked of them yet: a store that is down when the server
-//! starts is asked again by each question.
+//! The dashboard over the configured stores. It connects lazily: a store that is down at the start of the server is asked again by
+//! each question.
 
 use std::{str::FromStr as _, time::Duration};
 
@@ -18,11 +18,11 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
 
 use crate::config::{self, Config, Secret, Shared, StockCounts, Url};
 
-/// A dashboard that asks every store with an address. Must be called inside a tokio runtime.
+/// A dashboard with every store that has an address. Must be called inside a tokio runtime.
 /// # Errors
-/// Says which setting cannot be used. Addresses and secrets are not repeated.
+/// A setting is invalid. The error names the setting, and contains neither addresses nor secrets.
 pub(crate) fn dashboard(settings: &Config) -> anyhow::Result<Dashboard> {
-    ensure!(!settings.mysql.url.is_empty(), "mysql.url is missing: the catalog lies there");
+    ensure!(!settings.mysql.url.is_empty(), "mysql.url is missing: the catalog is in MySQL");
     let pool = mysql(settings)?;
     let tables = tables(&settings.mysql);
     let builder = Dashboard::builder()
@@ -50,7 +50,10 @@ fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
     ensure!(password.is_empty() || !config.username.is_empty(), "elasticsearch.password needs elasticsearch.username");
     let key = config.api_key.exposed();
     if !key.is_empty() {
-        ensure!(config.username.is_empty(), "elasticsearch.api_key and elasticsearch.username are both given");
+        ensure!(
+            config.username.is_empty(),
+            "elasticsearch.api_key and elasticsearch.username are both set: remove one"
+        );
         transport = transport.auth(Credentials::EncodedApiKey(key.to_owned()));
     } else if !config.username.is_empty() {
         transport = transport.auth(Credentials::Basic(config.username.clone(), password.to_owned()));
@@ -58,7 +61,7 @@ fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
     if !config.ca_file.is_empty() {
         let pem = std::fs::read(&config.ca_file)
             .with_context(|| format!("elasticsearch.ca_file: cannot read {}", config.ca_file))?;
-        let authority = Certificate::from_pem(&pem).context("elasticsearch.ca_file holds no certificate")?;
+        let authority = Certificate::from_pem(&pem).context("elasticsearch.ca_file contains no PEM certificate")?;
         transport = transport.cert_validation(CertificateValidation::Full(authority));
     }
     let transport = transport.build().context("elasticsearch")?;
@@ -81,7 +84,7 @@ fn mysql(settings: &Config) -> anyhow::Result<MySqlPool> {
     if !config.password.is_empty() {
         server = server.password(config.password.exposed());
     }
-    // The pool serves both: a statement may take what the more patient of them waits.
+    // Catalog and ledger share the pool, so the time-out of its statements is the longer budget of both.
     let budgets = settings.budgets.0;
     let pool =
         axon_metrics_mysql::pool_options_with(budgets.of(QuestionKind::Ledger).max(budgets.of(QuestionKind::Catalog)));
@@ -112,7 +115,7 @@ fn redis(settings: &Config) -> anyhow::Result<RedisRealtime> {
     Ok(RedisRealtime::with_options(client, options))
 }
 
-/// The cache that several servers share: on a server of its own, or on that of the stock with what that one is told.
+/// The cache that several servers share: on a Redis of its own, or on that of the stock.
 fn cache(settings: &Config) -> anyhow::Result<RedisCache> {
     let (own, stock) = (&settings.cache, &settings.redis);
     let client = if own.url.is_empty() {

@@ -1,4 +1,4 @@
-//! Life for generated campaigns: each second some visitors come, click, take a slot, give one back, and buy.
+//! Live visitors of generated campaigns: each second some visit, click, take a slot, return one, and buy.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,25 +14,25 @@ use tokio::time::MissedTickBehavior;
 
 use crate::cli::Clock;
 
-/// Ids far from the generated ones.
+/// The first ids of live users and rows, above the generated ones.
 const FIRST_USER: u64 = 900_000_000;
 const FIRST_ROW: u64 = 900_000_000_000;
 const VISITORS_PER_SECOND: u64 = 6;
 /// Seconds between taking a slot and paying for it.
-const TO_PAY: usize = 8;
+const PAY_DELAY: usize = 8;
 
-/// An activity that visitors can come to.
+/// An activity with live visitors.
 struct Live {
     id: ActivityId,
     product: Option<ProductId>,
     price: Money,
     start: Timestamp,
     end: Timestamp,
-    /// Slots left to give; `None` without a limit.
+    /// The remaining slots; `None` without a limit.
     free: Option<u64>,
 }
 
-/// Lets visitors come, for ever.
+/// Generates visitors for ever.
 pub(crate) async fn run(store: MemoryStore, catalog: Catalog, stock: BTreeMap<u32, Option<u64>>, clock: Clock) {
     let mut activities: Vec<Live> = catalog
         .activities()
@@ -49,7 +49,7 @@ pub(crate) async fn run(store: MemoryStore, catalog: Catalog, stock: BTreeMap<u3
     let mut visitors = Visitors { random: fastrand::Rng::with_seed(1), next_user: FIRST_USER, next_row: FIRST_ROW };
     let mut paying: VecDeque<Vec<(usize, u64)>> = VecDeque::new();
     let mut tick = tokio::time::interval(Duration::from_secs(1));
-    // After a pause (a machine that slept) the missed seconds' visitors do not come all at once.
+    // After a pause of the machine, the visitors of missed seconds are skipped instead of coming at once.
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tick.tick().await;
@@ -60,7 +60,7 @@ pub(crate) async fn run(store: MemoryStore, catalog: Catalog, stock: BTreeMap<u3
             continue;
         }
         paying.push_back(visitors.come(&store, &mut activities, &open, now));
-        if paying.len() > TO_PAY {
+        if paying.len() > PAY_DELAY {
             for (at, user) in paying.pop_front().unwrap_or_default() {
                 visitors.pay_or_lapse(&store, &mut activities[at], user, now);
             }
@@ -75,7 +75,7 @@ struct Visitors {
 }
 
 impl Visitors {
-    /// One second of visitors. Those who took a slot are returned: they will pay, or not.
+    /// Generates the visitors of one second. Returns those who took a slot, with their activity.
     fn come(
         &mut self,
         store: &MemoryStore,
@@ -105,7 +105,7 @@ impl Visitors {
         took
     }
 
-    /// One in five lets the reservation lapse, which frees the slot.
+    /// One in five users lets the reservation lapse, which frees the slot; the others pay.
     fn pay_or_lapse(&mut self, store: &MemoryStore, activity: &mut Live, user: u64, now: Timestamp) {
         if self.random.u8(..5) == 0 {
             activity.free = activity.free.map(|free| free + 1);

@@ -1,5 +1,5 @@
-//! The settings that point the dashboard server at what was loaded: a file for its `--config`, which holds no more than
-//! what differs from the defaults of the profile (docs/operate/settings.md). Passwords are never in it.
+//! The settings of a dashboard server that reads the loaded stores: a file for its `--config`, with only the values that differ from
+//! the defaults of the profile (docs/operate/settings.md). It never contains passwords.
 
 use anyhow::Context as _;
 use axon_examples::stores::{Layout, elasticsearch::Indices, redis::Keys};
@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use elasticsearch::http::Url;
 use serde::Serialize;
 
-/// What was loaded, and where. A store that is `None` was not.
+/// The stores that were loaded; `None` for a store that was not.
 pub(crate) struct Target<'a> {
     pub(crate) layout: Layout,
     pub(crate) as_of: DateTime<Utc>,
@@ -21,7 +21,7 @@ pub(crate) struct Target<'a> {
     pub(crate) key_prefix: &'a str,
 }
 
-/// The keys of the server that matter here. What is `None` is not written.
+/// The settings in the file. A `None` is not written.
 #[derive(Serialize)]
 struct Settings {
     profile: &'static str,
@@ -51,9 +51,9 @@ struct RedisKeys {
     members_key: Option<String>,
 }
 
-/// The file, TOML.
+/// The file as TOML.
 /// # Errors
-/// If an address is none; it is not repeated.
+/// An address is invalid. The error does not contain it.
 pub(crate) fn toml(target: &Target<'_>) -> anyhow::Result<String> {
     let Target { layout, as_of, zone, .. } = target;
     let as_of = as_of.to_rfc3339_opts(SecondsFormat::AutoSi, true);
@@ -77,7 +77,7 @@ pub(crate) fn toml(target: &Target<'_>) -> anyhow::Result<String> {
             &format!("# The password is left out: AXON_DASHBOARD__{variable}__PASSWORD, or {store}.password_file.\n");
     }
     if mysql.is_none() {
-        text += "# Without mysql.url the server refuses to start: the catalog lies there.\n";
+        text += "# Without mysql.url the server refuses to start: the catalog is in MySQL.\n";
     }
 
     let settings = Settings {
@@ -94,32 +94,36 @@ pub(crate) fn toml(target: &Target<'_>) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// The server wants the user apart from the address.
+/// The server takes the user as a setting of its own, not in the address.
 fn elasticsearch_keys(target: &Target<'_>, mut url: Url) -> ElasticsearchKeys {
-    let username = decoded(url.username());
-    // Refused only where there is no host, and then there is no user either.
+    let username = decode(url.username());
+    // This fails only for an address without a host, which has no user either.
     let _ = url.set_username("");
     let indices = Indices::new(target.layout).prefixed(target.index_prefix);
-    let named = !target.index_prefix.is_empty();
+    let prefixed = !target.index_prefix.is_empty();
     ElasticsearchKeys {
         url: url.into(),
         username: Some(username).filter(|name| !name.is_empty()),
-        event_indices: named.then_some([indices.behavior]),
-        purchase_indices: named.then_some([indices.commerce]),
+        event_indices: prefixed.then_some([indices.behavior]),
+        purchase_indices: prefixed.then_some([indices.commerce]),
     }
 }
 
 fn redis_keys(target: &Target<'_>, url: Url) -> RedisKeys {
     let keys = Keys::of(target.layout).with_prefix(target.key_prefix);
-    let named = !target.key_prefix.is_empty();
-    RedisKeys { url: url.into(), stock_key: named.then(|| keys.counter()), members_key: named.then(|| keys.members()) }
+    let prefixed = !target.key_prefix.is_empty();
+    RedisKeys {
+        url: url.into(),
+        stock_key: prefixed.then(|| keys.counter()),
+        members_key: prefixed.then(|| keys.members()),
+    }
 }
 
-/// An address without its password, and whether it had one. Redis behind a socket has it among the parameters.
+/// An address without its password, and whether it had one. An address of a Unix socket of Redis has it as a parameter.
 fn without_password(url: &str) -> anyhow::Result<(Url, bool)> {
     let mut url = Url::parse(url)?;
     let mut secret = url.password().is_some();
-    // Refused only where there is no host, and then there is no password either.
+    // This fails only for an address without a host, which has no password either.
     let _ = url.set_password(None);
     if url.query_pairs().any(|(key, _)| key == "pass") {
         secret = true;
@@ -132,9 +136,9 @@ fn without_password(url: &str) -> anyhow::Result<(Url, bool)> {
     Ok((url, secret))
 }
 
-/// A part of an address as plain text.
-fn decoded(part: &str) -> String {
-    // Parameters are decoded in the same way, but for the plus sign.
+/// A part of an address, percent-decoded.
+fn decode(part: &str) -> String {
+    // Decoded as a parameter, whose only difference is the plus sign.
     let parameter = Url::parse(&format!("parameter:?={}", part.replace('+', "%2B")));
     parameter.ok().and_then(|url| url.query_pairs().next().map(|(_, text)| text.into_owned())).unwrap_or_default()
 }

@@ -1,12 +1,12 @@
-//! How the examples read what is typed.
+//! Parsers of the examples' command-line arguments.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// A whole number, perhaps in thousands (`k`) or millions (`M`).
+/// A whole number, optionally in thousands (`k`) or millions (`M`).
 /// # Errors
-/// What it must be.
+/// The text is invalid; the error describes the expected form.
 pub fn number(text: &str) -> Result<u64, String> {
     let (digits, unit) = match text.strip_suffix(['k', 'K']) {
         Some(digits) => (digits, 1_000),
@@ -22,18 +22,18 @@ pub fn number(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "must be a whole number such as 20000, 200k or 5M".to_owned())
 }
 
-/// An instant as RFC 3339 writes it.
+/// An instant in RFC 3339.
 /// # Errors
-/// What it must be.
+/// The text is invalid; the error describes the expected form.
 pub fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text)
         .map(|instant| instant.to_utc())
         .map_err(|_| "must be an instant such as 2024-11-12T10:30:00Z".to_owned())
 }
 
-/// A time in whole units: `20ms`, `2s`, `10m`.
+/// A time span in whole units: `20ms`, `2s`, `10m`.
 /// # Errors
-/// What it must be.
+/// The text is invalid; the error describes the expected form.
 pub fn time(text: &str) -> Result<Duration, String> {
     // Milliseconds of each unit; the longer name first, since `ms` ends in `s`.
     [("ms", 1), ("s", 1_000), ("m", 60_000)]

@@ -1,8 +1,8 @@
-//! A TCP proxy that breaks connections on purpose, and counts what passes: for tests, and for drills with servers of one's
-//! own. It knows no protocol, so any store can stand behind it; only to refuse a password it speaks for the server.
+//! A TCP proxy that breaks connections on purpose, and counts the traffic: for tests, and for drills with your own servers. It is
+//! independent of protocols, so it works with any store; only the refusal of a password is written in the server's protocol.
 //!
-//! Lives here: the handle of a running proxy. Lives elsewhere: what can go wrong (`fault`), what is counted (`counts`), the
-//! open port (`door`), what all connections are told (`orders`), one connection (`relay`), how servers refuse (`refusal`).
+//! Lives here: the handle of a running proxy. Lives elsewhere: faults (`fault`), counts (`counts`), the port (`door`), the commands
+//! to all connections (`orders`), one connection (`relay`), refusals of servers (`refusal`).
 //!
 //! ```
 //! use axon_examples::fault_proxy::{Fault, FaultProxy};
@@ -61,7 +61,7 @@ impl FaultProxy {
         Self::listen(SocketAddr::from(([127, 0, 0, 1], 0)), upstream).await
     }
 
-    /// Starts a proxy in front of a server, on an address of one's choice (port 0: a free one).
+    /// Starts a proxy in front of a server, on the given address (port 0: a free one).
     /// # Errors
     /// If the address cannot be listened on.
     pub async fn listen(address: SocketAddr, upstream: SocketAddr) -> io::Result<Self> {
@@ -73,14 +73,14 @@ impl FaultProxy {
         Ok(Self { address, orders, counters, door, accepting })
     }
 
-    /// Where clients connect to.
+    /// The address for clients.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Puts a fault in force, instead of the one before, for open and new connections as each [`Fault`] says. With
-    /// [`Refuse`](Fault::Refuse) the port is closed when this returns, with every other fault it is open.
+    /// Replaces the current fault, for open and new connections as each [`Fault`] says. When this returns, the port is closed for
+    /// [`Refuse`](Fault::Refuse), and open for every other fault.
     pub fn set(&self, fault: Fault) {
         if fault == Fault::Refuse {
             self.door.close();
@@ -91,24 +91,24 @@ impl FaultProxy {
         }
     }
 
-    /// The fault in force.
+    /// The current fault.
     #[must_use]
     pub fn fault(&self) -> Fault {
         self.orders.borrow().fault
     }
 
-    /// Closes all open connections, as a server does that ends them.
+    /// Closes all open connections, as a server does by FIN.
     pub fn drop_connections(&self) {
         self.orders.send_modify(|orders| orders.end_all(Ending::Close));
     }
 
-    /// What passed since the start, or since the counts were reset.
+    /// The traffic since the start, or since the counts were reset.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counters.read()
     }
 
-    /// Begins to count anew. Connections that are open stay counted as open.
+    /// Resets the counts, except that of open connections.
     pub fn reset_counts(&self) {
         self.counters.reset();
     }

@@ -1,5 +1,6 @@
-//! What the examples share. Lives here: the generator of campaign data, real stores filled with it, a proxy that breaks
-//! connections on purpose, a load generator, and what a process costs. Each example says in its own header what it shows, how to run it and what you should see.
+//! Shared by the examples. Lives here: the generator of campaign data, loading of real stores, a proxy that breaks connections on
+//! purpose, a load generator, and the cost of a process. The header of each example says what it shows, how to run it and what you
+//! should see.
 
 pub mod arguments;
 pub mod fault_proxy;

@@ -1,10 +1,10 @@
-//! An open-loop load generator for the dashboard's HTTP face. Requests start when the schedule says so, whether or not the
-//! server keeps up, and their latency is measured from that instant: a server that stalls is seen as slow by all who would
-//! have come meanwhile (no coordinated omission).
+//! An open-loop load generator for the dashboard's HTTP API. Requests start by a schedule, whether or not the server keeps up, and
+//! their latency is measured from the scheduled instant: a stall of the server is counted for all requests that were due meanwhile
+//! (no coordinated omission).
 //!
-//! Lives here: what is to be done, and doing it. Lives elsewhere: where it goes (`target`), when requests start
-//! (`schedule`), one connection (`connection`) and the replies on it (`reply`), answers (`poll`), event streams (`stream`,
-//! `events`), what was seen (`record`, `report`), what must not be exceeded (`bounds`).
+//! Lives here: the plan of a run, and the run. Lives elsewhere: targets (`target`), the schedule of requests (`schedule`),
+//! connections (`connection`) and their replies (`reply`), polling (`poll`), event streams (`stream`, `events`), measurements
+//! (`record`, `report`), bounds on them (`bounds`).
 //!
 //! ```
 //! use axon_examples::load::{Plan, Target};
@@ -52,14 +52,14 @@ use self::{
     target::ResolvedTarget,
 };
 
-/// How often progress is told.
+/// The interval of progress reports.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What load to make, for how long.
+/// The load of a run, and its duration.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Plan {
-    /// Where to: targets whose path ends in `/stream` are streamed, the others polled.
+    /// The targets: those whose path ends in `/stream` are streamed, the others polled.
     pub targets: Vec<Target>,
     /// When requests start. `None`: nothing is polled.
     pub arrivals: Option<Arrivals>,
@@ -69,24 +69,24 @@ pub struct Plan {
     pub stalled: usize,
     /// The time over which streams are opened, evenly.
     pub ramp: Duration,
-    /// For how long requests are started and streams are read.
+    /// The time in which requests are started and streams are read.
     pub duration: Duration,
-    /// The time at the beginning of which the report says nothing.
+    /// The time at the start that is not in the report.
     pub warm_up: Duration,
-    /// How long after its intended start a request is given up.
+    /// The time-out of a request, from its intended start.
     pub timeout: Duration,
     /// The most connections for polling at a rate. Viewers and streams have one each.
     pub connections: usize,
-    /// Whether polls say which answer they have, so that they can be answered with 304.
+    /// Whether polls carry the tag of the last answer, so that they can be answered with 304.
     pub conditional: bool,
     /// Whether targets are taken in turn, instead of drawn by their weights.
     pub in_turn: bool,
-    /// Decides jitter and which target is next.
+    /// The seed of jitter and of the choice of targets.
     pub seed: u64,
 }
 
 impl Plan {
-    /// Nothing to do yet at these targets, for 10 s.
+    /// A plan for these targets of 10 s, without any load yet.
     #[must_use]
     pub fn new(targets: impl IntoIterator<Item = Target>) -> Self {
         Self {
@@ -105,15 +105,14 @@ impl Plan {
         }
     }
 
-    /// So many requests a second, evenly. Defaults to none.
+    /// Sets a rate of evenly spaced requests. Defaults to none.
     #[must_use]
     pub fn with_rate(mut self, per_second: f64) -> Self {
         self.arrivals = Some(Arrivals::Rate(per_second));
         self
     }
 
-    /// So many viewers who ask again after each `every`, a tenth more or less, each on a connection of its own. Defaults to
-    /// none.
+    /// Sets a number of viewers who each poll at an interval with 10 % jitter, on connections of their own. Defaults to none.
     #[must_use]
     pub fn with_viewers(mut self, count: usize, every: Duration) -> Self {
         self.arrivals = Some(Arrivals::Viewers { count, every });
@@ -134,29 +133,29 @@ impl Plan {
         self
     }
 
-    /// For how long. Defaults to 10 s.
+    /// Sets the duration. Defaults to 10 s.
     #[must_use]
     pub fn with_duration(mut self, duration: Duration) -> Self {
         self.duration = duration;
         self
     }
 
-    /// The time at the beginning that is not reported, as connections are made and caches are filled. It is part of the
-    /// duration. Defaults to none.
+    /// The time at the start that is not reported, while connections are made and caches are filled. It is part of the duration.
+    /// Defaults to none.
     #[must_use]
     pub fn with_warm_up(mut self, warm_up: Duration) -> Self {
         self.warm_up = warm_up;
         self
     }
 
-    /// When a request is given up, counted from its intended start. Defaults to 10 s.
+    /// The time-out of a request, from its intended start. Defaults to 10 s.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The most connections for polling at a rate; who finds none free waits, and the wait is latency. Defaults to 256.
+    /// The most connections for polling at a rate. A request without a free one waits, which counts as latency. Defaults to 256.
     #[must_use]
     pub fn with_connections(mut self, connections: usize) -> Self {
         self.connections = connections.max(1);
@@ -170,26 +169,26 @@ impl Plan {
         self
     }
 
-    /// Takes targets in turn, one for each request at a rate, viewer or stream, instead of drawing them by their weights: none
-    /// is asked twice while there are enough. Defaults to off.
+    /// Takes targets in turn, one for each request at a rate, viewer or stream, instead of drawing them by their weights. No target
+    /// is used twice while there are enough. Defaults to off.
     #[must_use]
     pub fn with_targets_in_turn(mut self, in_turn: bool) -> Self {
         self.in_turn = in_turn;
         self
     }
 
-    /// Another order of targets, and another jitter. Defaults to 1.
+    /// The seed of jitter and of the choice of targets. Defaults to 1.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Makes the load, and tells of it each second.
+    /// Runs the plan, and reports progress each second.
     /// # Errors
-    /// If there is nothing to do, a target has no use or no address. What goes wrong later is in the report.
+    /// The plan has no load, or a target is unused or has no address. Later failures are in the report.
     pub async fn run(&self, mut progress: impl FnMut(&Progress)) -> io::Result<Report> {
-        let (streamed, polled) = self.resolved().await?;
+        let (streamed, polled) = self.resolve().await?;
         let start = Instant::now();
         let recorder = Arc::new(Recorder::new(self.streams, start, self.warm_up));
         let end = start + self.duration;
@@ -223,7 +222,7 @@ impl Plan {
                 readers.run(self.stalled, ReadMode::Nothing, &recorder),
             )
         };
-        let telling = async {
+        let reporting = async {
             let mut tick = tokio::time::interval_at(start + SECOND, SECOND);
             loop {
                 let now = tick.tick().await;
@@ -232,13 +231,13 @@ impl Plan {
         };
         tokio::select! {
             _ = work => {}
-            () = telling => {}
+            () = reporting => {}
         }
         Ok(recorder.report(Instant::now().min(end)))
     }
 
-    /// The targets with their addresses: those streamed, and those polled.
-    async fn resolved(&self) -> io::Result<(Arc<[ResolvedTarget]>, Arc<[ResolvedTarget]>)> {
+    /// The targets with their addresses: those to stream, and those to poll.
+    async fn resolve(&self) -> io::Result<(Arc<[ResolvedTarget]>, Arc<[ResolvedTarget]>)> {
         let (streamed, polled): (Vec<_>, Vec<_>) = self.targets.iter().partition(|target| target.is_stream());
         let wrong = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, what.to_owned()));
         let (streams, polls) = (self.streams + self.stalled > 0, self.arrivals.is_some_and(|arrivals| arrivals.any()));
@@ -249,17 +248,19 @@ impl Plan {
                 return wrong("polling needs a target whose path does not end in /stream");
             }
             () if !streams && !streamed.is_empty() => {
-                return wrong("a target is a stream, and no streams are asked for");
+                return wrong("a target is a stream, but no streams are configured");
             }
-            () if !polls && !polled.is_empty() => return wrong("a target is no stream, and nothing is polled"),
+            () if !polls && !polled.is_empty() => {
+                return wrong("a target is no stream, but neither a rate nor viewers are configured");
+            }
             () => {}
         }
         let resolve = async |targets: Vec<&Target>| {
-            let mut found = Vec::new();
+            let mut resolved = Vec::new();
             for target in targets {
-                found.push(target.resolve().await?);
+                resolved.push(target.resolve().await?);
             }
-            Ok::<Arc<[ResolvedTarget]>, io::Error>(found.into())
+            Ok::<Arc<[ResolvedTarget]>, io::Error>(resolved.into())
         };
         Ok((resolve(streamed).await?, resolve(polled).await?))
     }

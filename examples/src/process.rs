@@ -1,28 +1,28 @@
-//! What a process of this machine costs: processor time, memory, open files, threads, as Linux tells it.
+//! The processor time, memory, open files and threads of a process of this machine, from Linux's `/proc`.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// A process, by its number.
+/// A process, by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process(u32);
 
 impl Process {
-    /// The one of a number.
+    /// The process of this id.
     #[must_use]
     pub fn of(id: u32) -> Self {
         Self(id)
     }
 
-    /// This one.
+    /// The calling process.
     #[must_use]
     pub fn own() -> Self {
         Self(std::process::id())
     }
 
-    /// The one that listens on a port; `None` if there is none, or it cannot be seen.
+    /// The process that listens on a port; `None` if there is none, or if another user owns it.
     #[must_use]
     pub fn listening_on(port: u16) -> Option<Self> {
         let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| fs::read_to_string(file).unwrap_or_default());
@@ -40,7 +40,7 @@ impl Process {
         numbered.find(|(_, folder)| holds(folder)).map(|(id, _)| Self(id))
     }
 
-    /// Its number.
+    /// The id of the process.
     #[must_use]
     pub fn id(self) -> u32 {
         self.0
@@ -50,7 +50,7 @@ impl Process {
         PathBuf::from(format!("/proc/{}", self.0))
     }
 
-    /// Nanoseconds on a processor so far, of all its threads that live. 0 of a process that is gone.
+    /// Nanoseconds of processor time so far, of all its running threads. 0 after the process has ended.
     #[must_use]
     pub fn cpu_nanos(self) -> u64 {
         let threads = fs::read_dir(self.folder().join("task")).into_iter().flatten().flatten();
@@ -58,19 +58,19 @@ impl Process {
         spent.filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok()).sum()
     }
 
-    /// Bytes of memory that it has resident. `None` of a process that is gone.
+    /// Its resident memory in bytes. `None` after the process has ended.
     #[must_use]
     pub fn resident(self) -> Option<u64> {
         self.status("VmRSS:").map(|kilobytes| kilobytes * 1024)
     }
 
-    /// How many threads it has. `None` of a process that is gone.
+    /// The number of its threads. `None` after the process has ended.
     #[must_use]
     pub fn threads(self) -> Option<u64> {
         self.status("Threads:")
     }
 
-    /// How many files and sockets it has open. `None` if that cannot be seen.
+    /// The number of its open files and sockets. `None` without the right to list them.
     #[must_use]
     pub fn open_files(self) -> Option<usize> {
         Some(fs::read_dir(self.folder().join("fd")).ok()?.count())
@@ -83,7 +83,7 @@ impl Process {
     }
 }
 
-/// The socket of a line of the kernel's table, if it listens on the port.
+/// The inode of the socket in a line of the kernel's table, if it listens on the port.
 fn listener(line: &str, port: u16) -> Option<&str> {
     const LISTENS: &str = "0A";
     let mut fields = line.split_whitespace();
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_seen_by_its_number_and_by_its_port() {
+    fn a_process_is_found_by_its_id_and_by_its_port() {
         let open = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let own = Process::own();
         assert_eq!(Process::listening_on(open.local_addr().unwrap().port()), Some(own));

@@ -1,6 +1,6 @@
 //! Generated records in real stores: Elasticsearch, MySQL or MariaDB, and Redis, as the platform fills them.
-//! Lives here: how a platform has laid out its data. Lives elsewhere: what that means to one store (a module per store), one
-//! run of the generator into all of them (`load`), what is there before it (`contents`).
+//! Lives here: the layouts of a platform's data. Lives elsewhere: each store in a layout (a module per store), one run of the
+//! generator into all of them (`load`), the existing contents of the stores (`contents`).
 
 pub mod contents;
 pub mod elasticsearch;
@@ -12,7 +12,7 @@ use std::{fmt, str::FromStr};
 
 use crate::generator::TimeFormat;
 
-/// How a platform has laid out its data. Three generations of it are in use, and one that goes wrong.
+/// The layout of a platform's data. Three generations are in use, and one is a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Layout {
     /// `dec-2025`. Elasticsearch made the mapping of `axon.event.behavior` and `axon.event.commerce` from the first
@@ -24,11 +24,11 @@ pub enum Layout {
     /// before.
     Aug2026,
     /// `plan`. One index, `behavior-events`, mapped by its first documents. Approvals are read from entries; purchases have
-    /// no status. Redis: `campaign:{activityId}:remaining`, which holds what is left instead of what is taken, and
+    /// no status. Redis: `campaign:{activityId}:remaining`, which counts free slots instead of taken ones, and
     /// `campaignActivity:{activityId}:participants`.
     Plan,
     /// `rejected`. As `aug-2026`, but the pipeline still writes seconds, which the template refuses: the behaviour index
-    /// is there and stays empty.
+    /// exists and stays empty.
     Rejected,
 }
 
@@ -47,7 +47,7 @@ impl Layout {
         }
     }
 
-    /// How the pipeline spells `occurredAt` of behaviour; that of purchases is [`TimeFormat::Scientific`] always.
+    /// The format of `occurredAt` of behaviour; that of purchases is always [`TimeFormat::Scientific`].
     #[must_use]
     pub fn behavior_time(self) -> TimeFormat {
         match self {
@@ -56,7 +56,7 @@ impl Layout {
         }
     }
 
-    /// Whether purchases have an index of their own, so that one in another index is not believed.
+    /// Whether purchases have an index of their own. A purchase in another index is then forged.
     #[must_use]
     pub fn has_commerce_index(self) -> bool {
         self != Self::Plan
@@ -77,7 +77,7 @@ impl FromStr for Layout {
     }
 }
 
-/// There is no layout of that name.
+/// No layout has that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be dec-2025, aug-2026, plan or rejected")]
 pub struct UnknownLayout;

@@ -1,18 +1,17 @@
-//! R7: real servers, killed in the middle of a request with no time to say goodbye, and started again. Servers of the test's
-//! own: nobody else's are touched.
+//! R7: real servers, killed by SIGKILL during a request, and restarted. The test starts its own servers and leaves others alone.
 //!
-//! The process lives on, each answer comes in time and lies about nothing, two seconds after the server is back all is well,
-//! and no file stays open.
+//! The process survives, each answer comes in time and has no wrong number, an answer is whole two seconds after the server is
+//! back, and no file descriptor leaks.
 
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "common/far.rs"]
-mod far;
 #[path = "common/figures.rs"]
 mod figures;
 #[path = "common/platform.rs"]
 mod platform;
+#[path = "common/proxied_stores.rs"]
+mod proxied_stores;
 #[path = "common/server.rs"]
 mod server;
 
@@ -30,42 +29,42 @@ use axon_metrics::{
     answer::{SourceKind, SourceState, SourceStatus, WidgetStatus},
     testing::server_url,
 };
-use far::{Far, is_drill};
 use figures::same_numbers;
 use platform::Platform;
+use proxied_stores::{ProxiedStores, is_drill};
 use serde_json::Value;
 use tokio::time::sleep;
 
 const GRACE: Duration = Duration::from_millis(150);
 
-/// After how long a server dies that does not answer what it was asked, since it stands still.
-const DIES_AFTER: Duration = Duration::from_millis(30);
-/// Who asks Elasticsearch, the database and Redis for figures.
+/// The time from a request until the stopped server is killed.
+const KILL_AFTER: Duration = Duration::from_millis(30);
+/// The sources over Elasticsearch, the database and Redis.
 const SOURCE_KINDS: [SourceKind; 3] = [SourceKind::Behavior, SourceKind::Ledger, SourceKind::Realtime];
 
 const WIDGETS: [Widget; 4] = [Widget::Overview, Widget::Funnel, Widget::Comparison, Widget::Realtime];
 
-/// Servers in a folder of their own, gone when this is dropped.
+/// Servers with data in a temporary folder. Dropping it stops them and removes the folder.
 struct Servers {
     folder: tempfile::TempDir,
     names: Vec<&'static str>,
 }
 
 impl Servers {
-    /// Starts them. `None`, and a loud word, if they cannot be had here.
+    /// Starts the servers. `None`, with a message that the test is skipped, if they are not installed.
     fn start(names: &[&'static str]) -> Option<Self> {
-        // Where the servers' own user comes, too; and where the gate finds them, should this be interrupted.
+        // A folder that the servers' own user can enter, and that the gate cleans up after an interrupt.
         let run = std::env::var_os("AXON_SERVICES_RUN").map(PathBuf::from).filter(|run| run.is_dir());
         let folder = tempfile::Builder::new().prefix("own.").tempdir_in(run.unwrap_or("/tmp".into())).unwrap();
-        let opened = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(folder.path(), opened).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), mode).unwrap();
         let servers = Self { folder, names: names.to_vec() };
         if servers.services(&[&["up"], names].concat()) {
             return Some(servers);
         }
-        // Past the capture of test output, as all that is skipped for want of a server.
+        // Not captured by the test harness, like the messages of all skipped tests.
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        let line = format!("\nSKIPPED: {test}: servers of its own cannot be had\n");
+        let line = format!("\nSKIPPED: {test}: cannot start servers of its own (scripts/services up)\n");
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
         None
     }
@@ -84,17 +83,18 @@ impl Servers {
         for name in ["ELASTICSEARCH", "MYSQL", "MARIADB", "REDIS"] {
             command.env_remove(format!("AXON_TEST_{name}_URL"));
         }
-        let said = command.arg("env").args(&self.names).env("AXON_SERVICES_RUN", self.folder.path()).output().unwrap();
-        let said = String::from_utf8(said.stdout).unwrap();
-        let pairs = said.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
+        let output =
+            command.arg("env").args(&self.names).env("AXON_SERVICES_RUN", self.folder.path()).output().unwrap();
+        let output = String::from_utf8(output.stdout).unwrap();
+        let pairs = output.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// Sends a signal to a server; its process.
+    /// Sends a signal to a server. Returns its process id.
     fn signal(&self, name: &str, signal: &str) -> u32 {
         let file = std::fs::read_to_string(self.folder.path().join(format!("{name}.pid"))).unwrap();
         let pid: u32 = file.split_whitespace().next().unwrap().parse().unwrap();
-        // Elasticsearch is two processes: the one that was started, and the one it started.
+        // Elasticsearch is two processes: a launcher and its child.
         let script = format!("kill -{signal} $(cat /proc/{pid}/task/*/children 2>/dev/null) {pid}");
         assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
         pid
@@ -102,9 +102,9 @@ impl Servers {
 
     fn kill(&self, name: &str) {
         let pid = self.signal(name, "KILL");
-        let died = Instant::now();
+        let start = Instant::now();
         while Process::of(pid).resident().is_some() {
-            assert!(died.elapsed() < Duration::from_secs(10), "{name} does not die");
+            assert!(start.elapsed() < Duration::from_secs(10), "{name} still runs after SIGKILL");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -132,27 +132,27 @@ impl Drill<'_> {
         (self.dashboard.answer(&self.request, self.platform.expected.as_of).await, began.elapsed())
     }
 
-    async fn whole(&self, patience: Duration) -> (DashboardAnswer, Duration) {
+    async fn whole(&self, max_wait: Duration) -> (DashboardAnswer, Duration) {
         let began = Instant::now();
         loop {
             let (answer, _) = self.answer().await;
             if let Ok(answer) = &answer
                 && answer.widgets.values().all(|state| state.status == WidgetStatus::Fresh)
-                && !answer.widgets.values().any(figures::is_reading)
+                && !answer.widgets.values().any(figures::is_history_loading)
             {
                 return (answer.clone(), began.elapsed());
             }
             let states = answer.map(|answer| {
                 answer.sources.iter().map(|source| (source.name.clone(), source.status)).collect::<Vec<_>>()
             });
-            assert!(began.elapsed() < patience, "not whole after {patience:?}: {states:?}");
+            assert!(began.elapsed() < max_wait, "not whole after {max_wait:?}: {states:?}");
             sleep(Duration::from_millis(20)).await;
         }
     }
 }
 
-/// What an answer shows, but for the instant at which it was made.
-fn shown(answer: &DashboardAnswer) -> Value {
+/// The figures of an answer, without its instant.
+fn figures_of(answer: &DashboardAnswer) -> Value {
     let mut data = serde_json::to_value(&answer.data).unwrap();
     if let Some(realtime) = data["realtime"].as_object_mut() {
         realtime.remove("lastUpdated");
@@ -160,64 +160,71 @@ fn shown(answer: &DashboardAnswer) -> Value {
     data
 }
 
-/// Kills a server so often.
-async fn kill(servers: &Servers, platform: &Platform, name: &'static str, place: usize, times: u32, healed: Duration) {
-    let far = Far::of(platform, [0; 3]).await;
+/// Kills a server `times` times, each time during a request.
+async fn kill(
+    servers: &Servers,
+    platform: &Platform,
+    name: &'static str,
+    index: usize,
+    times: u32,
+    max_recovery: Duration,
+) {
+    let stores = ProxiedStores::of(platform, [0; 3]).await;
     let budgets = Budgets::default();
-    let dashboard = platform.builder(&far.addresses(), budgets).lifetimes(Lifetimes::none()).build();
+    let dashboard = platform.builder(&stores.addresses(), budgets).lifetimes(Lifetimes::none()).build();
     let campaign = platform.expected.campaigns.iter().find(|campaign| campaign.figures.funnel).unwrap();
     let request = DashboardRequest::campaign(u64::from(campaign.campaign_id)).widgets(WIDGETS);
     let drill = Drill { platform, dashboard, request };
     let (good, _) = drill.whole(Duration::from_secs(30)).await;
-    let good_data = shown(&good);
+    let good_data = figures_of(&good);
     let dump = RedisDump::read(platform).await;
     let files = || Process::own().open_files().unwrap();
     let (mut slowest, mut latest, mut before) = (Duration::ZERO, Duration::ZERO, 0);
     for round in 0..times {
         servers.signal(name, "STOP");
-        let dies = async {
-            sleep(DIES_AFTER).await;
+        let killing = async {
+            sleep(KILL_AFTER).await;
             tokio::task::block_in_place(|| servers.kill(name));
         };
-        let ((answer, took), ()) = tokio::join!(drill.answer(), dies);
+        let ((answer, took), ()) = tokio::join!(drill.answer(), killing);
         slowest = slowest.max(took);
         assert!(took <= budgets.answer() + GRACE, "{name}, round {round}: an answer after {took:?}");
         let sources = match answer {
             Ok(answer) => {
-                same_numbers(&shown(&answer), &good_data, name)
+                same_numbers(&figures_of(&answer), &good_data, name)
                     .unwrap_or_else(|wrong| panic!("{name}, round {round}: {wrong}"));
                 answer.sources
             }
             Err(AnswerError::Unavailable { sources }) => sources,
             Err(error) => panic!("{name}, round {round}: {error}"),
         };
-        let lost =
-            |source: &SourceState| source.kind == SOURCE_KINDS[place] && source.status == SourceStatus::Unavailable;
-        assert!(sources.iter().any(lost), "{name}, round {round}: it died while it was asked, and {sources:?}");
+        let unavailable =
+            |source: &SourceState| source.kind == SOURCE_KINDS[index] && source.status == SourceStatus::Unavailable;
+        assert!(sources.iter().any(unavailable), "{name}, round {round}: killed during a request, and {sources:?}");
         assert!(tokio::task::block_in_place(|| servers.services(&["up", name])), "{name} does not start again");
         if name == "redis" {
             dump.write(platform).await;
         }
-        let (again, after) = drill.whole(healed + GRACE).await;
+        let (again, after) = drill.whole(max_recovery + GRACE).await;
         latest = latest.max(after);
-        assert!(after <= healed, "{name}, round {round}: well again after {after:?}");
-        assert_eq!(shown(&again), good_data, "{name}, round {round}");
+        assert!(after <= max_recovery, "{name}, round {round}: recovered after {after:?}");
+        assert_eq!(figures_of(&again), good_data, "{name}, round {round}");
         if round == 0 {
             before = files();
         }
     }
-    // Connections that were cut are closed, not kept. One that is there counts thrice, since its proxy is here, too, and
-    // there may be some more of them by chance.
+    // Broken connections are closed. An open one counts three times, since its proxy runs in this process, too, and the number
+    // of open ones varies a little.
     let slack = if times > 3 { 5 * 3 } else { 2 * 3 };
     let after = files();
     println!(
-        "{name}: killed {times} times, longest answer {slowest:?}, well again after {latest:?} at most, {before} then {after} open files"
+        "{name}: killed {times} times, longest answer {slowest:?}, recovered after {latest:?} at most, {before} then {after} open files"
     );
     assert!(after <= before + slack, "{name}: {before} then {after} open files");
-    drop::<[FaultProxy; 3]>(far.proxies);
+    drop::<[FaultProxy; 3]>(stores.proxies);
 }
 
-/// What Redis holds, and writing it again: it keeps nothing on a disk.
+/// The contents of Redis, which has no persistence and is empty after a restart.
 struct RedisDump(Vec<(String, Vec<u8>)>);
 
 impl RedisDump {
@@ -250,23 +257,23 @@ fn small() -> Config {
     Config { events: 2_000, campaigns: 1, ..Config::default() }
 }
 
-/// Redis alone dies: the others are those that run.
+/// Redis only: the other servers are those of the environment.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_is_killed_takes_nothing_with_it() {
+async fn a_killed_redis_costs_only_its_figures() {
     let urls = ["AXON_TEST_ELASTICSEARCH_URL", "AXON_TEST_MARIADB_URL", "AXON_TEST_REDIS_URL"].map(server_url);
     let [Some(elasticsearch), Some(sql), Some(_)] = urls else { return };
     let Some(servers) = tokio::task::block_in_place(|| Servers::start(&["redis"])) else { return };
     let redis = servers.addresses()["AXON_TEST_REDIS_URL"].clone();
     let layout = Layout::Aug2026;
     let platform = Platform::load_into([elasticsearch, sql, redis], layout, layout, small(), None).await;
-    let (times, healed) = if is_drill() { (25, Duration::from_secs(2)) } else { (3, Duration::from_secs(5)) };
-    kill(&servers, &platform, "redis", 2, times, healed).await;
+    let (times, max_recovery) = if is_drill() { (25, Duration::from_secs(2)) } else { (3, Duration::from_secs(5)) };
+    kill(&servers, &platform, "redis", 2, times, max_recovery).await;
     platform.remove().await;
 }
 
-/// The others take long to start: in a drill only.
+/// In a drill only: these servers take long to start.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_or_elasticsearch_that_is_killed_takes_nothing_with_it() {
+async fn a_killed_database_or_elasticsearch_costs_only_its_figures() {
     if !is_drill() {
         return;
     }
@@ -274,13 +281,13 @@ async fn a_database_or_elasticsearch_that_is_killed_takes_nothing_with_it() {
     let Some(servers) = tokio::task::block_in_place(|| Servers::start(&names)) else { return };
     let own = servers.addresses();
     let url = |name: &str| own[&format!("AXON_TEST_{}_URL", name.to_uppercase())].clone();
-    let (layout, healed) = (Layout::Aug2026, Duration::from_secs(2));
+    let (layout, max_recovery) = (Layout::Aug2026, Duration::from_secs(2));
     for (sql, times) in [("mariadb", 25), ("mysql", 3)] {
         let urls = [url("elasticsearch"), url(sql), url("redis")];
         let platform = Platform::load_into(urls, layout, layout, small(), None).await;
-        kill(&servers, &platform, sql, 1, times, healed).await;
+        kill(&servers, &platform, sql, 1, times, max_recovery).await;
         if sql == "mysql" {
-            kill(&servers, &platform, "elasticsearch", 0, 3, healed).await;
+            kill(&servers, &platform, "elasticsearch", 0, 3, max_recovery).await;
         }
         platform.remove().await;
     }

@@ -1,4 +1,4 @@
-//! How long what was found is shown again, and where it is kept.
+//! Settings of the caches: times to live, sizes, and the shared cache.
 
 use std::time::Duration;
 
@@ -8,39 +8,39 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{Secret, Url};
 
-/// What is kept between requests.
+/// The section `cache`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cache {
-    /// Live figures and ranges still open.
+    /// Time to live of realtime figures and of ranges in progress.
     live_ms: u64,
-    /// How much longer figures are shown while new ones are loaded.
+    /// How much longer a widget is served while it is refreshed (stale-while-revalidate).
     refresh_ms: u64,
-    /// Ranges that are over.
+    /// Time to live of past ranges.
     over_s: u64,
-    /// Ranges that ended longer ago than events come late.
+    /// Time to live of past ranges that ended more than `lateness_s` ago.
     settled_s: u64,
-    /// How late an event may come.
+    /// How late an event may arrive.
     lateness_s: u64,
-    /// How old figures may be while a store is down.
+    /// The longest age of a widget that is served while a store is down (stale-if-error).
     stale_s: u64,
-    /// When the weeks before a promotion are read again.
+    /// Time to live of the history that baselines are computed from.
     history_s: u64,
-    /// How old they may be while the ledger is down.
+    /// The longest age of a history that is used while the ledger is down.
     history_stale_s: u64,
-    /// By how much each time is shortened or lengthened at most.
+    /// The most by which each time to live is shortened or lengthened.
     jitter_percent: u8,
-    /// Encoded answers in process.
+    /// The size of the response cache; 0 disables it.
     pub(crate) answers_bytes: usize,
-    /// Where several servers keep widgets together.
+    /// The cache of widgets that several servers share.
     pub(crate) shared: Shared,
-    /// Its address; empty for that of the stock.
+    /// The address of the shared cache; empty for that of `redis`.
     pub(crate) url: Url,
     pub(crate) password: Secret,
     pub(super) password_file: String,
-    /// What stands before each key there.
+    /// The prefix of the shared cache's keys.
     pub(crate) prefix: String,
-    /// Whose figures these are: part of each key.
+    /// The tenant, which is part of each cache key.
     pub(crate) tenant: String,
 }
 
@@ -79,17 +79,17 @@ impl Default for Cache {
 
 impl Cache {
     /// # Errors
-    /// The shared cache has no address, or a time could be shortened to nothing.
+    /// The shared cache has no address, or an address without being used; or the jitter is too large.
     pub(super) fn check(&self, redis: &Url) -> anyhow::Result<()> {
         let address = !self.url.is_empty() || !redis.is_empty();
         ensure!(self.shared == Shared::None || address, "shared = \"redis\" needs cache.url or redis.url");
-        let lost = self.shared == Shared::None && !self.url.is_empty();
-        ensure!(!lost, "url is given, and shared is not \"redis\"");
-        ensure!(self.jitter_percent <= 50, "jitter_percent is {}; it can be 50 at most", self.jitter_percent);
+        let unused = self.shared == Shared::None && !self.url.is_empty();
+        ensure!(!unused, "url is given, and shared is not \"redis\"");
+        ensure!(self.jitter_percent <= 50, "jitter_percent must be at most 50, not {}", self.jitter_percent);
         Ok(())
     }
 
-    /// How long finished widgets are kept.
+    /// The lifetimes of cached widgets.
     pub(super) fn lifetimes(&self) -> Lifetimes {
         Lifetimes {
             live: Duration::from_millis(self.live_ms),

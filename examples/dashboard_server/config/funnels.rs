@@ -1,4 +1,4 @@
-//! Funnels beside the plan's, as the file has them: `[[funnels]]` with a key, a Korean and an English name, and steps.
+//! Further funnels beside the plan's: `[[funnels]]` in the file, each with a key, a Korean and an English name, and steps.
 
 use axon_metrics::definitions::{EventRule, FunnelDefinition, Record, Step, StepFault, StepRules};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub(crate) struct FunnelSettings {
     steps: Vec<FunnelStep>,
 }
 
-/// A step of a funnel; `rule` is in the words of `steps.*`.
+/// A step of a funnel; `rule` has the syntax of `steps.*`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FunnelStep {
@@ -25,20 +25,20 @@ struct FunnelStep {
     rule: StepText,
 }
 
-/// The funnels that the settings mean.
+/// The funnels of the settings.
 /// # Errors
-/// Every fault of every funnel at once, each with its place.
+/// All faults of all funnels, each with its position.
 pub(super) fn definitions(funnels: &[FunnelSettings]) -> anyhow::Result<Vec<FunnelDefinition>> {
     let mut faults = Vec::new();
     let mut definitions = Vec::new();
     for (index, funnel) in funnels.iter().enumerate() {
-        let place = format!("funnels[{index}]");
+        let position = format!("funnels[{index}]");
         if funnels[..index].iter().any(|earlier| earlier.key == funnel.key) {
-            faults.push(format!("{place}: the key {:?} is there twice", funnel.key));
+            faults.push(format!("{position}: the key {:?} is there twice", funnel.key));
         }
         match funnel.definition() {
             Ok(definition) => definitions.push(definition),
-            Err(wrong) => faults.extend(wrong.into_iter().map(|fault| format!("{place}: {fault}"))),
+            Err(wrong) => faults.extend(wrong.into_iter().map(|fault| format!("{position}: {fault}"))),
         }
     }
     anyhow::ensure!(faults.is_empty(), "{}", faults.join("; "));

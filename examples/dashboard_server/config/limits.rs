@@ -1,4 +1,4 @@
-//! How much the server takes upon itself, and how long it waits for a peer.
+//! Settings of bounds: concurrency, streams, connections, and time-outs of peers.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use serde::{Deserialize, Serialize};
 use super::numbers::{Numbers, nothing_left, take};
 use crate::serve::PeerTimeouts;
 
-/// Bounds. On file a section of numbers, with `<kind>_questions` for each kind of question.
+/// The section `limits`: numbers only, with `<kind>_questions` for each kind of question.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(try_from = "Numbers", into = "Numbers")]
 pub(crate) struct Limits {
-    /// Loads of answers at the same time.
+    /// Concurrent loads of answers.
     pub(crate) max_loads: usize,
-    /// Questions to a store at the same time, by their kind.
+    /// Concurrent questions to a store (bulkheads), by kind of question.
     pub(crate) questions: Concurrency,
-    /// Streams that may be open.
+    /// Open streams.
     pub(crate) max_streams: usize,
-    /// Different questions that may be streamed.
+    /// Distinct questions of open streams.
     pub(crate) max_stream_keys: usize,
-    /// How often a streamed question is asked anew.
+    /// The interval at which the answer of a stream is loaded.
     stream_tick_ms: u64,
-    /// Connections at the same time; one more is told so and closed.
+    /// Open connections; one more is answered with 503 and closed.
     pub(crate) connections: usize,
-    /// How long the head of a request may take.
+    /// The time-out of a request's head.
     header_timeout_ms: u64,
-    /// How long a connection may be idle between requests.
+    /// The time-out of a connection without a request.
     idle_timeout_ms: u64,
-    /// How long a peer may leave unread what is written to it.
+    /// How long a peer may not read while bytes are waiting for it.
     stall_timeout_ms: u64,
-    /// The send buffer that each connection asks the kernel for; Linux gives twice that.
+    /// The size of each connection's send buffer in the kernel; Linux allocates twice as much.
     pub(crate) send_buffer_bytes: usize,
 }
 
@@ -105,7 +105,7 @@ impl From<Limits> for Numbers {
 
 impl Limits {
     /// # Errors
-    /// Names a bound with which nothing could be served.
+    /// A bound is too small to serve anything; the error names it.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         for kind in QuestionKind::ALL {
             ensure!(self.questions.of(kind) > 0, "{}{QUESTIONS} must be at least 1", kind.name());
@@ -130,7 +130,7 @@ impl Limits {
         Duration::from_millis(self.stream_tick_ms)
     }
 
-    /// How long peers are waited for.
+    /// The time-outs of peers.
     pub(crate) fn peer_timeouts(&self) -> PeerTimeouts {
         let ms = Duration::from_millis;
         PeerTimeouts {

@@ -1,29 +1,29 @@
-//! Sections whose values are all numbers, and of which some come once for each kind of question to a store.
-//! A further kind of question is a key here without another line: its name, and the section's ending.
+//! Sections that contain only numbers, some of them once for each kind of question to a store. A new kind of question gets its
+//! keys without a change here: the kind's name with the section's suffix.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use axon_metrics::{Budgets, QuestionKind};
 use serde::{Deserialize, Serialize};
 
-/// A section as it is written: keys and numbers.
+/// A section as in the file: keys and numbers.
 pub(super) type Numbers = BTreeMap<String, u64>;
 
-/// Takes the number of a key out of a section.
+/// Removes a key from a section and returns its number.
 /// # Errors
-/// Names a key that is not there.
+/// The section has no such key.
 pub(super) fn take(numbers: &mut Numbers, key: &str) -> Result<u64, String> {
     numbers.remove(key).ok_or_else(|| format!("missing field `{key}`"))
 }
 
 /// # Errors
-/// Names the first key that nobody took.
+/// A key is left, which is therefore unknown.
 pub(super) fn nothing_left(numbers: &Numbers) -> Result<(), String> {
     numbers.keys().next().map_or(Ok(()), |key| Err(format!("unknown field `{key}`")))
 }
 
-/// How long questions, answers and the shared cache may take: `answer_ms`, `cache_ms`, and `<kind>_ms` for each kind of
-/// question.
+/// The section `budgets`, the deadlines of answers, of the shared cache and of questions: `answer_ms`, `cache_ms`, and `<kind>_ms`
+/// for each kind of question.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(try_from = "Numbers", into = "Numbers")]
 pub(crate) struct BudgetSettings(pub(crate) Budgets);

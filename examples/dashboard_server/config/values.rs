@@ -1,4 +1,4 @@
-//! What a setting's value may be, and how it is written.
+//! The types of settings, and their text forms.
 
 use std::{fmt, str::FromStr};
 
@@ -8,18 +8,18 @@ use clap::ValueEnum;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// What the platform's data looks like.
+/// The layout of the platform's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Profile {
-    /// As the platform stores it.
+    /// The platform's actual layout.
     #[default]
     Platform,
-    /// As the plan lays it out.
+    /// The layout of the plan.
     Plan,
 }
 
-/// The modes that can be a default today.
+/// The modes that can be the default.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CountingMode {
@@ -58,7 +58,7 @@ pub(crate) enum StockCounts {
     Remaining,
 }
 
-/// An address; shown without its password.
+/// An address. Its text form masks the password.
 #[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Url(String);
@@ -68,20 +68,20 @@ impl Url {
         self.0.is_empty()
     }
 
-    /// The address as it was given, password included.
+    /// The address with its password.
     pub(crate) fn exposed(&self) -> &str {
         &self.0
     }
 }
 
 impl fmt::Display for Url {
-    /// All that may be a secret is hidden: a password, and a lone word before the host, which some servers take for one;
-    /// of a database it is the user. A password may hold any character, so what is hidden ends with the last `@`. What is
-    /// no address at all may be a secret in the wrong place.
+    /// Masks everything that may be a secret. That is the password, and also a single word before the host: some servers take it for
+    /// a password, and only for MySQL it is the user. A password may contain any character, so the masked part ends at the last
+    /// `@`. Text that is no address is masked as a whole, since it may be a secret that was put into the wrong setting.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((login, host)) = self.0.rsplit_once('@') else {
-            let shown = self.is_empty() || self.0.contains("://");
-            return f.write_str(if shown { &self.0 } else { "***" });
+            let is_address = self.is_empty() || self.0.contains("://");
+            return f.write_str(if is_address { &self.0 } else { "***" });
         };
         let (scheme, login) = login.split_once("://").map_or(("", login), |(scheme, login)| (scheme, login));
         let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
@@ -107,7 +107,7 @@ impl Serialize for Url {
     }
 }
 
-/// Something that is never shown.
+/// A secret. Its text forms are masked.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Secret(SecretString);
@@ -134,7 +134,7 @@ impl Serialize for Secret {
     }
 }
 
-/// What a step counts, as text.
+/// The rule of a step as text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct StepText(String);
@@ -146,7 +146,7 @@ impl From<&str> for StepText {
 }
 
 impl StepText {
-    /// The kind of record that the text means.
+    /// The parsed rule.
     pub(crate) fn record(&self) -> anyhow::Result<Record> {
         match self.0.trim() {
             "approved entries" => return Ok(Record::Ledger(LedgerStep::ApprovedEntry)),
@@ -165,7 +165,7 @@ impl StepText {
             bail!("{:?} names no trigger", self.0);
         }
         let number =
-            |text: &str| text.parse::<i64>().map_err(|_| anyhow::anyhow!("{text:?} is no number of a definition"));
+            |text: &str| text.parse::<i64>().map_err(|_| anyhow::anyhow!("{text:?} is no id of an event definition"));
         let definitions = parts(definitions).map(number).collect::<Result<_, _>>()?;
         Ok(Record::Event(EventRule { triggers, definitions }))
     }
@@ -175,21 +175,21 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
-/// A list, or one text with commas between, as the environment has it.
+/// A list, or one text with commas, as in an environment variable.
 pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Given {
+    enum ListForm {
         Many(Vec<String>),
         One(String),
     }
-    Ok(match Given::deserialize(deserializer)? {
-        Given::Many(texts) => texts,
-        Given::One(text) => parts(&text).map(str::to_owned).collect(),
+    Ok(match ListForm::deserialize(deserializer)? {
+        ListForm::Many(texts) => texts,
+        ListForm::One(text) => parts(&text).map(str::to_owned).collect(),
     })
 }
 
-/// Values that are written as they are shown.
+/// Serialises values in their `Display` form.
 pub(super) mod as_text {
     use super::*;
 

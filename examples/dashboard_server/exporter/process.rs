@@ -1,9 +1,9 @@
-//! What the process takes of the machine, under the names that every dashboard for Prometheus knows. Read from `/proc`, so on Linux
-//! only; elsewhere nothing is said.
+//! Metrics of the process, under Prometheus' standard names. They are read from `/proc`, so on Linux only; on other systems they
+//! are absent.
 
 use std::{fmt::Write as _, fs};
 
-/// The kernel's unit of time for programs, on every Linux: a hundredth of a second.
+/// The kernel's clock ticks per second in `/proc`, the same on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The metrics of the process, in Prometheus' text form; those that cannot be read are left out.
@@ -24,7 +24,7 @@ pub(crate) fn render() -> String {
         ),
         ("process_resident_memory_bytes", "gauge", "Resident memory, in bytes", resident()),
         ("process_open_fds", "gauge", "Open file descriptors", open_files()),
-        ("process_max_fds", "gauge", "File descriptors that may be open", most_files().and_then(number)),
+        ("process_max_fds", "gauge", "File descriptors that may be open", max_files().and_then(number)),
     ];
     let mut text = String::new();
     for (name, kind, help, value) in figures {
@@ -35,8 +35,8 @@ pub(crate) fn render() -> String {
     text
 }
 
-/// How many files the process may open, the connections among them.
-pub(crate) fn most_files() -> Option<u64> {
+/// The most files that the process may have open, connections included.
+pub(crate) fn max_files() -> Option<u64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     limits.lines().find_map(|line| line.strip_prefix("Max open files"))?.split_whitespace().next()?.parse().ok()
 }
@@ -55,7 +55,7 @@ fn number<T: TryInto<u32>>(value: T) -> Option<f64> {
     value.try_into().ok().map(f64::from)
 }
 
-/// Of the process's `stat`, in seconds.
+/// Times of `/proc/self/stat`, in seconds.
 struct Stat {
     cpu: f64,
     /// Since the machine's start.
@@ -65,7 +65,7 @@ struct Stat {
 impl Stat {
     fn read() -> Option<Self> {
         let text = fs::read_to_string("/proc/self/stat").ok()?;
-        // The second field, the program's name, may hold blanks and brackets.
+        // The second field, the program's name, may contain blanks and brackets.
         let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
         let seconds = |at: usize| Some(fields.get(at)?.parse::<f64>().ok()? / TICKS_PER_SECOND);
         Some(Self { cpu: seconds(11)? + seconds(12)?, start: seconds(19)? })

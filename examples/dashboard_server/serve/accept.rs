@@ -1,4 +1,4 @@
-//! Accepting connections, as many as there is room for. Nothing that a peer does ends it or makes it spin.
+//! Accepting connections up to a limit. No peer can end the loop or make it spin.
 
 use std::{
     io::{self, Write as _},
@@ -16,45 +16,46 @@ use tokio::{
 use super::{
     connection::{self, PeerTimeouts},
     listener,
-    sampled::Sampled,
+    log_limiter::LogLimiter,
 };
 
-/// Without file descriptors nothing is accepted until one is given back: asked again after this, then twice as long each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The back-off after accepting has failed, for example without a free file descriptor: it doubles from `MIN_BACKOFF` to
+/// `MAX_BACKOFF`.
+const MIN_BACKOFF: Duration = Duration::from_millis(20);
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
-/// What one connection too many is told, whatever it asks.
+/// The response to any request on a connection above the limit.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// What accepted connections are given.
+/// Accepts connections and serves them.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     pub(super) router: Router,
     pub(super) timeouts: PeerTimeouts,
-    /// A place for each connection.
-    pub(super) places: Arc<Semaphore>,
+    /// One permit per connection.
+    pub(super) permits: Arc<Semaphore>,
     pub(super) graceful: GracefulShutdown,
 }
 
 impl Acceptor {
-    /// Accepts for ever; dropped, it stops listening. A connection without a place is told so and closed: left in the
-    /// kernel's queue it would hang, and those behind it.
+    /// Accepts connections for ever. A connection above the limit is answered with 503 and closed: left in the kernel's queue, it
+    /// and all behind it would hang.
     pub(super) async fn run(&self, listener: &TcpListener) {
-        let (mut troubles, mut full) = (Trouble::default(), Sampled::default());
+        let (mut failures, mut full) = (AcceptFailures::default(), LogLimiter::default());
         loop {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    troubles.wait(&error).await;
+                    failures.wait(&error).await;
                     continue;
                 }
             };
-            troubles.pause = None;
-            let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            failures.backoff = None;
+            let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
                 metrics::counter!("axon_server_connections_refused_total").increment(1);
-                if let Some(refused) = full.happened() {
-                    tracing::warn!(refused, "all connections are taken: others are refused");
+                if let Some(refused) = full.count() {
+                    tracing::warn!(refused, "connections refused with 503: limits.connections are open");
                 }
                 refuse(stream);
                 continue;
@@ -62,46 +63,46 @@ impl Acceptor {
             listener::prepare(&stream, self.timeouts.stall.saturating_mul(2));
             let (router, timeouts, watcher) = (self.router.clone(), self.timeouts, self.graceful.watcher());
             tokio::spawn(async move {
-                let _place = place;
+                let _permit = permit;
                 let open = metrics::gauge!("axon_server_connections");
                 open.increment(1.0);
-                let ended = connection::serve(stream, router, timeouts, watcher).await;
+                let result = connection::serve(stream, router, timeouts, watcher).await;
                 open.decrement(1.0);
-                if let Err(error) = ended {
-                    tracing::debug!("a connection was given up: {error:?}");
+                if let Err(error) = result {
+                    tracing::debug!("connection closed: {error:?}");
                 }
             });
         }
     }
 }
 
-/// Says why, if that goes without waiting.
+/// Writes the refusal if the socket takes it without waiting.
 fn refuse(stream: TcpStream) {
     if let Ok(mut stream) = stream.into_std() {
         let _ = stream.write(FULL);
     }
 }
 
-/// What accepting failed with.
+/// The state of consecutive failures to accept a connection.
 #[derive(Debug, Default)]
-struct Trouble {
-    pause: Option<Duration>,
-    log: Sampled,
+struct AcceptFailures {
+    backoff: Option<Duration>,
+    log: LogLimiter,
 }
 
-impl Trouble {
-    /// Waits, unless only that one connection is concerned.
+impl AcceptFailures {
+    /// Waits for the back-off, unless the error is of that one connection only.
     async fn wait(&mut self, error: &io::Error) {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
             return;
         }
         metrics::counter!("axon_server_accept_errors_total").increment(1);
-        if let Some(times) = self.log.happened() {
+        if let Some(times) = self.log.count() {
             tracing::error!(times, "connections cannot be accepted: {error}");
         }
-        let pause = self.pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
-        self.pause = Some(pause);
-        tokio::time::sleep(pause).await;
+        let backoff = self.backoff.map_or(MIN_BACKOFF, |backoff| (backoff * 2).min(MAX_BACKOFF));
+        self.backoff = Some(backoff);
+        tokio::time::sleep(backoff).await;
     }
 }

@@ -1,11 +1,11 @@
-//! Being told to stop: by Ctrl-C, or by SIGTERM where there is such a thing.
+//! Signals to stop: Ctrl-C, and SIGTERM on Unix.
 
 use std::io;
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Signals to stop, one after the other. From its making on none ends the process by itself.
+/// Receives signals to stop. While it exists, no such signal ends the process by itself.
 #[derive(Debug)]
 pub(super) struct Signals {
     #[cfg(unix)]
@@ -16,7 +16,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// # Errors
-    /// The system does not let it listen.
+    /// The system does not allow handlers of signals.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
@@ -26,7 +26,7 @@ impl Signals {
         })
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub(super) async fn next(&mut self) {
         #[cfg(unix)]
         tokio::select! {

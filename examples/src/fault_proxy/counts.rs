@@ -1,20 +1,20 @@
-//! What is counted of the traffic.
+//! Counts of the traffic.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What passed through a proxy.
+/// The traffic of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Connections accepted.
     pub connections: u64,
     /// Connections open now, dead ones included.
     pub open: u64,
-    /// How often a client sent something after it was last answered, summed over connections: how often somebody had to
-    /// wait for the distance to the server. A pipeline is one.
+    /// The number of times that a client sent bytes after the last reply, summed over connections. That is how often a client had
+    /// to wait for the network. A pipeline counts as one.
     pub round_trips: u64,
-    /// Bytes passed on from clients to the server.
+    /// Bytes forwarded from clients to the server.
     pub to_server: u64,
-    /// Bytes passed on to clients, whatever the fault made of them.
+    /// Bytes sent to clients, as changed by the fault.
     pub to_clients: u64,
 }
 
@@ -44,7 +44,7 @@ impl Counters {
         }
     }
 
-    /// Counts a connection, as open until what is returned is dropped.
+    /// Counts a connection; it is open until the returned guard is dropped.
     pub(super) fn connection(&self) -> OpenConnection<'_> {
         self.connections.fetch_add(1, Relaxed);
         self.open.fetch_add(1, Relaxed);

@@ -1,4 +1,4 @@
-//! The port, which can be closed and opened again.
+//! The port of a proxy, which can be closed and opened again.
 
 use std::{
     io,
@@ -16,22 +16,22 @@ use tokio::{
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// What a client can have sent before it is read. A large pipeline fits, so that it is taken in before it is answered, and
+/// The receive buffer of a connection, in bytes. A large pipeline fits, so that it is received before the first reply, and
 /// counts as one round trip.
 const RECEIVE_BUFFER: u32 = 1 << 20;
 
-/// How long to wait before a port that something else has taken is tried again.
+/// The delay before another attempt to open a port that another process uses.
 const RETRY: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
-enum Leaf {
+enum PortState {
     Open(TcpListener),
-    /// The port is kept, but not listened on: connections are refused.
+    /// The port is bound, but does not listen: connections are refused.
     Closed(Option<TcpSocket>),
-    /// Something else took the port while it was closed.
-    Taken,
-    /// Closed, and never opened again.
-    Gone,
+    /// Another process opened the port while it was closed.
+    InUse,
+    /// Closed for good.
+    ClosedForGood,
 }
 
 #[derive(Debug)]
@@ -43,41 +43,41 @@ pub(super) struct Door {
 
 #[derive(Debug)]
 struct Inside {
-    leaf: Leaf,
-    /// Who waits for a connection.
+    state: PortState,
+    /// The task that waits for a connection.
     waker: Option<Waker>,
 }
 
 impl Door {
-    /// Opens a port; says which.
+    /// Opens a port, and returns its address.
     pub(super) fn open(address: SocketAddr) -> io::Result<(Self, SocketAddr)> {
         let listener = bind(address)?.listen(BACKLOG)?;
         let address = listener.local_addr()?;
-        let inside = Mutex::new(Inside { leaf: Leaf::Open(listener), waker: None });
+        let inside = Mutex::new(Inside { state: PortState::Open(listener), waker: None });
         Ok((Self { address, runtime: Handle::current(), inside }, address))
     }
 
-    /// Closes the port: it is closed when this returns.
+    /// Closes the port before it returns.
     pub(super) fn close(&self) {
         let _runtime = self.runtime.enter();
         let mut inside = self.lock();
-        if matches!(inside.leaf, Leaf::Open(_) | Leaf::Taken) {
-            // Only once the listener is gone can the port be taken again.
-            inside.leaf = Leaf::Closed(None);
-            inside.leaf = Leaf::Closed(bind(self.address).ok());
+        if matches!(inside.state, PortState::Open(_) | PortState::InUse) {
+            // The listener must be dropped before the port can be bound again.
+            inside.state = PortState::Closed(None);
+            inside.state = PortState::Closed(bind(self.address).ok());
         }
     }
 
-    /// Opens the port again: it is open when this returns, unless something else has taken it; then as soon as it is free.
+    /// Opens the port again before it returns, or, if another process uses it, as soon as it is free.
     pub(super) fn reopen(&self) {
         let _runtime = self.runtime.enter();
         let mut inside = self.lock();
-        let socket = match &mut inside.leaf {
-            Leaf::Closed(kept) => kept.take().map_or_else(|| bind(self.address), Ok),
-            Leaf::Taken => bind(self.address),
-            Leaf::Open(_) | Leaf::Gone => return,
+        let socket = match &mut inside.state {
+            PortState::Closed(socket) => socket.take().map_or_else(|| bind(self.address), Ok),
+            PortState::InUse => bind(self.address),
+            PortState::Open(_) | PortState::ClosedForGood => return,
         };
-        inside.leaf = socket.and_then(|socket| socket.listen(BACKLOG)).map_or(Leaf::Taken, Leaf::Open);
+        inside.state = socket.and_then(|socket| socket.listen(BACKLOG)).map_or(PortState::InUse, PortState::Open);
         if let Some(waker) = inside.waker.take() {
             waker.wake();
         }
@@ -85,18 +85,18 @@ impl Door {
 
     /// Closes the port and never opens it again.
     pub(super) fn close_for_good(&self) {
-        self.lock().leaf = Leaf::Gone;
+        self.lock().state = PortState::ClosedForGood;
     }
 
-    /// The next connection, also when the port is closed meanwhile.
+    /// The next connection. It waits while the port is closed.
     pub(super) async fn accept(&self) -> TcpStream {
         loop {
             match std::future::poll_fn(|context| self.poll_accept(context)).await {
                 Ok((connection, _)) => return connection,
-                // No port yet, or out of file descriptors: that passes.
+                // The port is in use, or there are no free file descriptors: both may pass.
                 Err(_) => {
                     tokio::time::sleep(RETRY).await;
-                    if matches!(self.lock().leaf, Leaf::Taken) {
+                    if matches!(self.lock().state, PortState::InUse) {
                         self.reopen();
                     }
                 }
@@ -106,10 +106,10 @@ impl Door {
 
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let mut inside = self.lock();
-        let polled = match &inside.leaf {
-            Leaf::Open(listener) => listener.poll_accept(context),
-            Leaf::Taken => Poll::Ready(Err(io::ErrorKind::AddrInUse.into())),
-            Leaf::Closed(_) | Leaf::Gone => Poll::Pending,
+        let polled = match &inside.state {
+            PortState::Open(listener) => listener.poll_accept(context),
+            PortState::InUse => Poll::Ready(Err(io::ErrorKind::AddrInUse.into())),
+            PortState::Closed(_) | PortState::ClosedForGood => Poll::Pending,
         };
         if polled.is_pending() {
             inside.waker = Some(context.waker().clone());

@@ -1,61 +1,61 @@
-//! What can go wrong between a client and a server, and how it is written.
+//! The faults of a proxy, and their text forms.
 
 use std::{fmt, num::NonZeroUsize, str::FromStr, time::Duration};
 
-/// What a proxy does to its connections. Written as in the table of [`Fault::from_str`].
+/// What a proxy does to its connections. The text forms are in the table of [`Fault::from_str`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fault {
     /// Nothing: all bytes pass.
     #[default]
     None,
-    /// Every byte of a reply arrives this much later; how many pass at a time is not limited.
+    /// Every byte of a reply arrives this much later; the throughput is not limited.
     Latency(Duration),
-    /// Connections are accepted and nothing passes either way. What was sent meanwhile is passed on once the fault is over,
-    /// as a network does that lost its packets for a while.
+    /// Connections are accepted, and no bytes pass in either direction. Bytes sent meanwhile are forwarded after the fault, as by a
+    /// network that lost packets for a while.
     Blackhole,
-    /// Connections open when the fault is set are dead from then on and for good, without a sign: writes succeed, nothing is
-    /// answered. New ones work. So a firewall does that forgets its connections.
+    /// Connections that are open when the fault is set are dead for good, without a sign: writes succeed, and no reply comes. New
+    /// connections work. A firewall that loses its table of connections behaves so.
     HalfOpen,
     /// Open connections are reset (RST) at once, new ones as soon as they are accepted.
     Reset,
     /// Open connections are closed (FIN) at once, new ones as soon as they are accepted.
     Close,
-    /// Of each reply - what the server sends between two requests - so many bytes arrive, then the connection is closed.
-    /// Shorter replies pass.
+    /// Of each reply - the bytes that the server sends between two requests - only the first bytes arrive, then the connection is
+    /// closed. Shorter replies pass.
     Cut {
-        /// Bytes of a reply that arrive.
+        /// The number of bytes of a reply that arrive.
         after_bytes: u64,
     },
     /// Replies arrive a few bytes at a time.
     Drip {
-        /// How many at a time.
+        /// The number of bytes at a time.
         bytes: NonZeroUsize,
         /// The time between two pieces.
         every: Duration,
     },
-    /// Each reply is replaced by as many bytes that look random; equal on every connection and in every run.
+    /// Each reply is replaced by pseudo-random bytes of the same length, which are equal on every connection and in every run.
     Garbage,
-    /// The port is closed, and so are open connections, as if the server's process had ended. The port is opened again when
-    /// another fault, or none, is set.
+    /// The port and all open connections are closed, as if the server's process had ended. Setting any other fault, or none, opens
+    /// the port again.
     Refuse,
-    /// Open connections are closed, and on new ones the server refuses whoever speaks, in words of its protocol: as after a
-    /// password was changed. Nothing reaches it.
+    /// Open connections are closed. On new ones, each request is refused in the server's protocol, as after a changed password. No
+    /// bytes reach the server.
     Unauthorized(Protocol),
 }
 
-/// What a server speaks, where a fault must speak for it.
+/// The protocol of a server, for a fault that replies instead of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// As Elasticsearch does: 401 to every request.
+    /// Elasticsearch: 401 to every request.
     Http,
-    /// As MySQL and MariaDB do: the login is answered with error 1045.
+    /// MySQL and MariaDB: error 1045 to the login.
     Mysql,
-    /// As Redis does: `WRONGPASS` to a password, `NOAUTH` to everything else.
+    /// Redis: `WRONGPASS` to a password, `NOAUTH` to everything else.
     Redis,
 }
 
 impl Protocol {
-    /// Its name, as it is written.
+    /// Its name in the text form.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl Protocol {
     }
 }
 
-/// A text that is no fault.
+/// The error of a text that is no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no fault: none, latency=300ms, blackhole, half-open, reset, close, cut=BYTES, drip=BYTES/20ms, garbage, refuse, unauthorized=http|mysql|redis"
@@ -76,7 +76,7 @@ pub struct FaultError(String);
 impl FromStr for Fault {
     type Err = FaultError;
 
-    /// Reads a fault, as `Display` writes it:
+    /// Parses a fault from its `Display` form:
     ///
     /// | text | fault |
     /// |---|---|
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_read_as_it_is_written() {
+    fn a_fault_is_parsed_from_its_text() {
         for text in [
             "none",
             "latency=300ms",
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_fault_is_told_what_one_is() {
+    fn the_error_of_an_unknown_fault_lists_all_faults() {
         for text in [
             "",
             "slow",

@@ -1,26 +1,26 @@
-//! What all connections are told: the fault in force, and which of them are over. Pure.
+//! The commands to all connections: the current fault, and which connections must end. Pure.
 
 use super::Fault;
 
-/// How a connection ends before its time.
+/// How a connection is ended by the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     /// RST.
     Reset,
     /// FIN.
     Close,
-    /// Without a sign: nothing is answered any more.
+    /// Without a sign: no reply is sent any more.
     Silence,
 }
 
-/// Connections are numbered in the order in which they were accepted; those that were open at some moment are those with a
-/// lower number than the next.
+/// Connections are numbered in the order of acceptance. The connections that exist at some moment are those with a lower number than
+/// the next one.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     pub(super) fault: Fault,
     next: u64,
-    /// Connections with a lower number are over, and how.
-    over: Option<(u64, Ending)>,
+    /// Connections with a lower number must end in this way.
+    ended: Option<(u64, Ending)>,
     /// Connections with a lower number are dead.
     dead_below: u64,
 }
@@ -49,12 +49,12 @@ impl Orders {
     }
 
     pub(super) fn end_all(&mut self, how: Ending) {
-        self.over = Some((self.next, how));
+        self.ended = Some((self.next, how));
     }
 
-    /// Whether and how a connection ends now.
+    /// How a connection must end now; `None` if it goes on.
     pub(super) fn ending(&self, number: u64) -> Option<Ending> {
-        match (self.over, self.fault) {
+        match (self.ended, self.fault) {
             (Some((below, how)), _) if number < below => Some(how),
             (_, Fault::Reset) => Some(Ending::Reset),
             (_, Fault::Close | Fault::Refuse) => Some(Ending::Close),
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_that_was_open_when_it_was_reset_ends_so_even_if_it_hears_of_it_late() {
+    fn an_open_connection_is_reset_even_if_it_notices_the_fault_late() {
         let mut orders = Orders::default();
         let old = orders.number();
         orders.set(Fault::Reset);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_open_connection_stays_dead_when_the_fault_is_over() {
+    fn a_half_open_connection_stays_dead_after_the_fault() {
         let mut orders = Orders::default();
         let old = orders.number();
         orders.set(Fault::HalfOpen);

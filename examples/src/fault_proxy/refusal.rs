@@ -1,8 +1,8 @@
-//! How servers refuse whoever has no right to speak, in the words of their protocol. Pure.
+//! The replies by which servers refuse unauthorized clients. Pure.
 
 use super::Protocol;
 
-/// What a server answers to what a client sent.
+/// A server's reply to a request.
 pub(super) fn refusal(protocol: Protocol, request: &[u8]) -> Vec<u8> {
     match protocol {
         Protocol::Http => http(),
@@ -17,7 +17,7 @@ fn http() -> Vec<u8> {
     format!("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"security\", charset=\"UTF-8\"\r\nX-elastic-product: Elasticsearch\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-/// An error packet that follows the client's: three bytes of length, its number, 0xff, the code, a state and a text.
+/// An error packet with the number after the client's: three bytes of length, the number, 0xff, the code, a state and a text.
 fn mysql(login: &[u8]) -> Vec<u8> {
     const DENIED: u16 = 1045;
     let number = login.get(3).map_or(2, |number| number.wrapping_add(1));
@@ -34,7 +34,7 @@ fn redis(pipeline: &[u8]) -> Vec<u8> {
     let mut lines = pipeline.split(|byte| *byte == b'\n');
     let mut answers = Vec::new();
     while let Some(line) = lines.next() {
-        // `*2`, `$4`, `AUTH`: how many parts, how long the first is, the first.
+        // `*2`, `$4`, `AUTH`: the number of parts, the length of the first part, the first part.
         if line.first() != Some(&b'*') {
             continue;
         }

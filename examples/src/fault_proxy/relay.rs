@@ -1,6 +1,6 @@
-//! One connection: bytes from the client to the server and back, and what the fault in force makes of them.
+//! One connection: bytes from the client to the server and back, as changed by the current fault.
 //!
-//! Replies are read apart from being passed on, so that latency delays them without thinning them out.
+//! Replies are read and forwarded by two concurrent loops, so that latency delays them without reducing the throughput.
 
 use std::{
     io,
@@ -34,11 +34,11 @@ use super::{
 /// Bytes read at a time.
 const CHUNK: usize = 256 << 10;
 
-/// Replies that may wait to be passed on, in chunks.
-const WAITING: usize = 64;
+/// The most chunks of replies that wait to be forwarded.
+const MAX_PENDING_CHUNKS: usize = 64;
 
-/// How long a client may take to notice that its connection was closed.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// The longest time that a client may take to close its side of a closed connection.
+const MAX_LINGER: Duration = Duration::from_secs(1);
 
 /// Accepts connections for as long as it is polled; dropping it ends them.
 pub(super) async fn accept(
@@ -64,7 +64,7 @@ pub(super) async fn accept(
     }
 }
 
-/// Serves a connection until one side is done with it or it is told to end.
+/// Serves a connection until one side ends it, or the commands do.
 async fn serve(
     mut client: TcpStream,
     upstream: SocketAddr,
@@ -72,12 +72,12 @@ async fn serve(
     orders: watch::Receiver<Orders>,
     counters: &Counters,
 ) {
-    // Small requests must not wait for each other's acknowledgements.
+    // Without Nagle's algorithm, so that small requests do not wait for acknowledgements.
     let _ = client.set_nodelay(true);
-    let mut told = orders.clone();
+    let mut commands = orders.clone();
     let ending = tokio::select! {
         biased;
-        ending = told_to_end(&mut told, number, |_| true) => ending,
+        ending = ending_of(&mut commands, number, |_| true) => ending,
         result = relay(&mut client, upstream, orders, counters) => match result {
             Ok(()) => Ending::Close,
             Err(_) => Ending::Reset,
@@ -88,7 +88,7 @@ async fn serve(
         Ending::Reset => reset(&client),
         Ending::Silence => {
             tokio::select! {
-                ending = told_to_end(&mut told, number, |ending| ending != Ending::Silence) => {
+                ending = ending_of(&mut commands, number, |ending| ending != Ending::Silence) => {
                     if ending == Ending::Reset { reset(&client) }
                 }
                 () = swallow(&mut client) => {}
@@ -97,11 +97,11 @@ async fn serve(
     }
 }
 
-/// Waits until the connection is told to end in such a way.
-async fn told_to_end(orders: &mut watch::Receiver<Orders>, number: u64, such: impl Fn(Ending) -> bool) -> Ending {
+/// Waits until the connection must end in a way that matches.
+async fn ending_of(orders: &mut watch::Receiver<Orders>, number: u64, matches: impl Fn(Ending) -> bool) -> Ending {
     loop {
         let now = orders.borrow_and_update().ending(number);
-        if let Some(ending) = now.filter(|ending| such(*ending)) {
+        if let Some(ending) = now.filter(|ending| matches(*ending)) {
             return ending;
         }
         if orders.changed().await.is_err() {
@@ -115,42 +115,42 @@ fn reset(client: &TcpStream) {
     let _ = client.set_zero_linger();
 }
 
-/// Ends with a FIN. What the client still sends is read, else the kernel would send an RST.
+/// Ends with a FIN. Bytes that the client still sends are read: for unread bytes, the kernel would send an RST.
 async fn close(mut client: TcpStream) {
     if client.shutdown().await.is_ok() {
-        let _ = timeout(FAREWELL, swallow(&mut client)).await;
+        let _ = timeout(MAX_LINGER, swallow(&mut client)).await;
     }
 }
 
-/// Reads all the client sends, and says nothing.
+/// Reads and discards all bytes of the client.
 async fn swallow(client: &mut TcpStream) {
     let mut nothing = [0; 4096];
     while matches!(client.read(&mut nothing).await, Ok(1..)) {}
 }
 
-/// Passes bytes both ways until both sides are done, or a reply was cut.
+/// Forwards bytes in both directions until both sides have ended, or a reply was cut.
 async fn relay(
     client: &mut TcpStream,
     upstream: SocketAddr,
     mut orders: watch::Receiver<Orders>,
     counters: &Counters,
 ) -> io::Result<()> {
-    // Nothing of a black hole reaches the server, not even a connection.
+    // In a black hole, not even the connection reaches the server.
     passable(&mut orders).await;
     let mut server = TcpStream::connect(upstream).await?;
     server.set_nodelay(true)?;
     let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
-    let talk = Talk { counters, answered: AtomicBool::new(true), reply: AtomicU64::new(0) };
-    let (sender, receiver) = mpsc::channel(WAITING);
+    let exchange = Exchange { counters, answered: AtomicBool::new(true), reply: AtomicU64::new(0) };
+    let (sender, receiver) = mpsc::channel(MAX_PENDING_CHUNKS);
     tokio::select! {
-        // Requests first: a pipeline that arrives in parts is taken in whole before it is answered.
+        // Requests have priority, so that a pipeline in several parts is forwarded before its first reply.
         biased;
-        error = requests(from_client, to_server, sender.downgrade(), orders.clone(), &talk) => Err(error),
+        error = requests(from_client, to_server, sender.downgrade(), orders.clone(), &exchange) => Err(error),
         (read, passed) = async {
             tokio::join!(
                 biased;
                 read_replies(from_server, sender),
-                pass_replies(receiver, to_client, orders.clone(), &talk),
+                pass_replies(receiver, to_client, orders.clone(), &exchange),
             )
         } => passed.and(read),
     }
@@ -158,20 +158,20 @@ async fn relay(
 
 /// Waits until bytes may pass.
 async fn passable(orders: &mut watch::Receiver<Orders>) {
-    // An error: the proxy is gone, and this task with it.
+    // An error means that the proxy is dropped, which also ends this task.
     let _ = orders.wait_for(|orders| orders.fault != Fault::Blackhole).await;
 }
 
-/// What both directions of a connection must know of each other.
-struct Talk<'a> {
+/// The state that both directions of a connection share.
+struct Exchange<'a> {
     counters: &'a Counters,
-    /// Whether the client was sent anything since it last sent something itself.
+    /// Whether the client has received any byte since it last sent one.
     answered: AtomicBool,
-    /// Bytes passed on of the reply in progress.
+    /// The bytes of the current reply that were forwarded.
     reply: AtomicU64,
 }
 
-impl Talk<'_> {
+impl Exchange<'_> {
     fn client_spoke(&self) {
         if self.answered.swap(false, Relaxed) {
             self.counters.round_trip();
@@ -186,14 +186,14 @@ impl Talk<'_> {
     }
 }
 
-/// Passes requests on until the client is gone. That it has nothing more to say, or the server does not listen, is no end:
-/// there may be replies yet.
+/// Forwards requests until the connection to the client fails. The end of the requests, or a server that does not read, does not end
+/// it: replies may still come.
 async fn requests(
     mut client: ReadHalf<'_>,
     mut server: WriteHalf<'_>,
     replies: mpsc::WeakSender<ReplyChunk>,
     mut orders: watch::Receiver<Orders>,
-    talk: &Talk<'_>,
+    exchange: &Exchange<'_>,
 ) -> io::Error {
     let mut chunk = vec![0; CHUNK];
     loop {
@@ -206,7 +206,7 @@ async fn requests(
             let _ = server.shutdown().await;
             return std::future::pending().await;
         }
-        talk.client_spoke();
+        exchange.client_spoke();
         let fault = orders.borrow().fault;
         if let Fault::Unauthorized(protocol) = fault {
             if let Some(replies) = replies.upgrade() {
@@ -215,12 +215,12 @@ async fn requests(
             continue;
         }
         if server.write_all(&chunk[..read]).await.is_ok() {
-            talk.counters.passed_to_server(read);
+            exchange.counters.passed_to_server(read);
         }
     }
 }
 
-/// Some bytes of a reply, and when they came.
+/// A chunk of a reply, with its time of arrival.
 type ReplyChunk = (Instant, Vec<u8>);
 
 async fn read_replies(mut server: ReadHalf<'_>, replies: mpsc::Sender<ReplyChunk>) -> io::Result<()> {
@@ -228,7 +228,7 @@ async fn read_replies(mut server: ReadHalf<'_>, replies: mpsc::Sender<ReplyChunk
     loop {
         let read = tokio::select! {
             read = server.read(&mut chunk) => read?,
-            // Nobody passes them on: a reply was cut.
+            // The forwarding loop has ended, since it cut a reply.
             () = replies.closed() => return Ok(()),
         };
         if read == 0 || replies.send((Instant::now(), chunk[..read].to_vec())).await.is_err() {
@@ -241,7 +241,7 @@ async fn pass_replies(
     mut replies: mpsc::Receiver<ReplyChunk>,
     mut client: WriteHalf<'_>,
     mut orders: watch::Receiver<Orders>,
-    talk: &Talk<'_>,
+    exchange: &Exchange<'_>,
 ) -> io::Result<()> {
     let mut noise = Noise::default();
     while let Some((arrived, bytes)) = replies.recv().await {
@@ -253,7 +253,7 @@ async fn pass_replies(
                 Fault::None | Fault::HalfOpen | Fault::Garbage | Fault::Unauthorized(_) => {}
                 Fault::Latency(delay) if arrived.elapsed() >= delay => {}
                 Fault::Latency(delay) => {
-                    // Until then, or until the fault is another one.
+                    // Waits for the delay, or for another fault.
                     tokio::select! {
                         () = sleep_until(arrived + delay) => {}
                         _ = orders.changed() => {}
@@ -261,7 +261,7 @@ async fn pass_replies(
                     continue;
                 }
                 Fault::Cut { after_bytes } => {
-                    let room = after_bytes.saturating_sub(talk.reply.load(Relaxed));
+                    let room = after_bytes.saturating_sub(exchange.reply.load(Relaxed));
                     pass = pass.min(usize::try_from(room).unwrap_or(usize::MAX));
                     if pass == 0 {
                         return Ok(());
@@ -271,7 +271,7 @@ async fn pass_replies(
                     pass = pass.min(bytes.get());
                     pause = every;
                 }
-                // The last three: this connection is about to be told that it is over.
+                // With the last three, this connection is ended in a moment.
                 Fault::Blackhole | Fault::Reset | Fault::Close | Fault::Refuse => {
                     if orders.changed().await.is_err() {
                         return Ok(());
@@ -285,7 +285,7 @@ async fn pass_replies(
             } else {
                 client.write_all(now).await?;
             }
-            talk.server_spoke(pass);
+            exchange.server_spoke(pass);
             left = later;
             if !pause.is_zero() {
                 tokio::select! {
@@ -295,12 +295,12 @@ async fn pass_replies(
             }
         }
     }
-    // The server's last word; an idle connection is not ended by a black hole.
+    // The server has ended the connection. In a black hole, the client does not notice it.
     passable(&mut orders).await;
     Ok(())
 }
 
-/// Bytes that look random, always the same ones (xorshift).
+/// A fixed sequence of pseudo-random bytes (xorshift).
 struct Noise(u64);
 
 impl Default for Noise {

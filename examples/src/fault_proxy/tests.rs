@@ -1,4 +1,4 @@
-//! Each fault in front of a server that answers with what it was sent, or with a greeting first.
+//! Each fault in front of an echo server.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -20,7 +20,7 @@ use super::{Fault, FaultProxy};
 const SOON: Duration = Duration::from_millis(100);
 const LATE: Duration = Duration::from_secs(5);
 
-/// A server that answers with what it was sent, and never ends a connection by itself.
+/// An echo server, which never ends a connection by itself.
 async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -55,8 +55,8 @@ async fn answer(client: &mut TcpStream, length: usize) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// What a connection says that is over.
-async fn last_word(client: &mut TcpStream) -> io::Result<usize> {
+/// The result of reading from a connection that should have ended.
+async fn read_end(client: &mut TcpStream) -> io::Result<usize> {
     timeout(LATE, client.read(&mut [0; 64])).await?
 }
 
@@ -75,7 +75,7 @@ async fn without_a_fault_all_bytes_pass_and_are_counted() {
 }
 
 #[tokio::test]
-async fn a_round_trip_is_what_is_sent_after_an_answer() {
+async fn a_round_trip_is_a_request_after_a_reply() {
     let proxy = proxy().await;
     let (mut one, mut two) = (connect(&proxy).await, connect(&proxy).await);
     for _ in 0..3 {
@@ -103,7 +103,7 @@ async fn a_pipeline_is_one_round_trip_however_long() {
 }
 
 #[tokio::test]
-async fn latency_delays_every_answer_and_does_not_thin_it_out() {
+async fn latency_delays_every_reply_without_limiting_throughput() {
     let proxy = proxy().await;
     let mut client = connect(&proxy).await;
     proxy.set(Fault::Latency(Duration::from_millis(150)));
@@ -122,7 +122,7 @@ async fn latency_delays_every_answer_and_does_not_thin_it_out() {
 }
 
 #[tokio::test]
-async fn latency_that_is_over_holds_back_nothing() {
+async fn after_latency_pending_replies_pass_at_once() {
     let proxy = proxy().await;
     let mut client = connect(&proxy).await;
     proxy.set(Fault::Latency(Duration::from_secs(60)));
@@ -133,7 +133,7 @@ async fn latency_that_is_over_holds_back_nothing() {
 }
 
 #[tokio::test]
-async fn a_black_hole_swallows_all_and_gives_it_back_when_it_is_over() {
+async fn a_black_hole_holds_bytes_back_until_it_ends() {
     let proxy = proxy().await;
     let mut old = connect(&proxy).await;
     ask(&mut old, "visit").await.unwrap();
@@ -170,9 +170,9 @@ async fn a_reset_ends_open_and_new_connections_with_an_rst() {
     let mut old = connect(&proxy).await;
     ask(&mut old, "visit").await.unwrap();
     proxy.set(Fault::Reset);
-    assert_eq!(last_word(&mut old).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(read_end(&mut old).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     let mut new = connect(&proxy).await;
-    assert_eq!(last_word(&mut new).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(read_end(&mut new).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     proxy.set(Fault::None);
     assert_eq!(ask(&mut connect(&proxy).await, "visit").await.unwrap(), b"visit");
 }
@@ -183,16 +183,16 @@ async fn a_close_ends_open_and_new_connections_with_a_fin() {
     let mut old = connect(&proxy).await;
     ask(&mut old, "visit").await.unwrap();
     proxy.set(Fault::Close);
-    assert_eq!(last_word(&mut old).await.unwrap(), 0);
+    assert_eq!(read_end(&mut old).await.unwrap(), 0);
     let mut new = connect(&proxy).await;
     new.write_all(b"click").await.unwrap();
-    assert_eq!(last_word(&mut new).await.unwrap(), 0);
+    assert_eq!(read_end(&mut new).await.unwrap(), 0);
     proxy.set(Fault::None);
     assert_eq!(ask(&mut connect(&proxy).await, "visit").await.unwrap(), b"visit");
 }
 
 #[tokio::test]
-async fn a_reply_is_cut_after_so_many_bytes_and_shorter_ones_pass() {
+async fn a_reply_is_cut_after_the_limit_and_shorter_ones_pass() {
     let proxy = proxy().await;
     let mut client = connect(&proxy).await;
     proxy.set(Fault::Cut { after_bytes: 7 });
@@ -216,7 +216,7 @@ async fn a_drip_lets_a_few_bytes_through_at_a_time() {
 }
 
 #[tokio::test]
-async fn garbage_has_the_length_of_the_answer_and_is_always_the_same() {
+async fn garbage_has_the_reply_s_length_and_is_always_the_same() {
     let proxy = proxy().await;
     proxy.set(Fault::Garbage);
     let one = ask(&mut connect(&proxy).await, "visit, click").await.unwrap();
@@ -237,7 +237,7 @@ async fn a_closed_port_refuses_and_is_opened_again() {
         proxy.set(Fault::None);
         assert_eq!(ask(&mut connect(&proxy).await, "visit").await.unwrap(), b"visit");
     }
-    assert_eq!(last_word(&mut old).await.unwrap(), 0);
+    assert_eq!(read_end(&mut old).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -246,7 +246,7 @@ async fn connections_can_be_dropped_without_a_fault() {
     let mut client = connect(&proxy).await;
     ask(&mut client, "visit").await.unwrap();
     proxy.drop_connections();
-    assert_eq!(last_word(&mut client).await.unwrap(), 0);
+    assert_eq!(read_end(&mut client).await.unwrap(), 0);
     assert_eq!(ask(&mut connect(&proxy).await, "visit").await.unwrap(), b"visit");
 }
 
@@ -257,20 +257,20 @@ async fn a_dropped_proxy_ends_everything() {
     let mut client = connect(&proxy).await;
     ask(&mut client, "visit").await.unwrap();
     drop(proxy);
-    assert!(matches!(last_word(&mut client).await, Ok(0) | Err(_)));
+    assert!(matches!(read_end(&mut client).await, Ok(0) | Err(_)));
     assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
 async fn a_server_that_is_down_is_a_reset() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let proxy = FaultProxy::start(nobody).await.unwrap();
+    let closed_port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let proxy = FaultProxy::start(closed_port).await.unwrap();
     let mut client = connect(&proxy).await;
-    assert_eq!(last_word(&mut client).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(read_end(&mut client).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 #[tokio::test]
-async fn what_a_server_says_before_it_ends_is_passed_on() {
+async fn bytes_before_the_end_of_a_server_are_forwarded() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -279,18 +279,18 @@ async fn what_a_server_says_before_it_ends_is_passed_on() {
         }
     });
     let proxy = FaultProxy::start(address).await.unwrap();
-    let mut heard = Vec::new();
-    timeout(LATE, connect(&proxy).await.read_to_end(&mut heard)).await.unwrap().unwrap();
-    assert_eq!(heard, b"full");
+    let mut received = Vec::new();
+    timeout(LATE, connect(&proxy).await.read_to_end(&mut received)).await.unwrap().unwrap();
+    assert_eq!(received, b"full");
 }
 
 #[tokio::test]
-async fn whoever_connects_is_refused_in_the_words_of_the_protocol_until_it_is_over() {
+async fn unauthorized_refuses_new_connections_in_the_protocol() {
     let proxy = proxy().await;
     let mut old = connect(&proxy).await;
     ask(&mut old, "visit").await.unwrap();
     proxy.set(Fault::Unauthorized(super::Protocol::Redis));
-    assert_eq!(last_word(&mut old).await.unwrap(), 0);
+    assert_eq!(read_end(&mut old).await.unwrap(), 0);
     let mut new = connect(&proxy).await;
     let before = proxy.counts().to_server;
     new.write_all(b"*1\r\n$4\r\nPING\r\n").await.unwrap();

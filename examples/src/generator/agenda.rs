@@ -1,14 +1,14 @@
-//! The agenda of a run: what will happen and when, and how many lines that may give.
+//! The agenda of a run: planned steps by time, and the number of lines that they may give.
 
 use std::num::NonZeroU32;
 
 use super::event::Event;
 use super::queue::Queue;
 
-/// More lines than one visit can have, the repeated and the last three of a run included.
+/// An upper bound of the lines of one visit, with repeated lines and the last three lines of a run.
 const LINES_OF_LONG_VISIT: u64 = 20;
 
-/// Something that will happen.
+/// A planned step.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step {
     /// An event arrives.
@@ -36,21 +36,21 @@ impl Step {
     }
 }
 
-/// The steps that are planned, by time. Nothing happens at `now` or after.
+/// The planned steps, by time. No step is at `now` or later.
 #[derive(Debug)]
 pub(super) struct Agenda {
     queue: Queue<Step>,
     now: i64,
     /// Lines planned so far.
     lines: u64,
-    /// Lines that may follow from what is planned.
+    /// Lines that may follow from planned steps.
     promised: u64,
-    /// Lines asked for.
+    /// The configured lines.
     room: u64,
 }
 
 impl Agenda {
-    /// An agenda that begins at a minute and ends at `now`; `room` is the number of lines asked for.
+    /// An agenda that begins at a minute and ends at `now`; `room` is the configured number of lines.
     pub(super) fn new(first_minute: i64, now: i64, room: u64) -> Self {
         Self { queue: Queue::new(first_minute), now, lines: 0, promised: 0, room }
     }
@@ -72,7 +72,7 @@ impl Agenda {
         }
     }
 
-    /// Whether one more visit could exceed the lines asked for.
+    /// Whether one more visit could exceed the configured lines.
     pub(super) fn is_full(&self) -> bool {
         self.lines + self.promised + LINES_OF_LONG_VISIT >= self.room
     }
@@ -84,7 +84,7 @@ impl Agenda {
         Some((at, step))
     }
 
-    /// Takes up the next minute. The one before must be worked off.
+    /// Starts the next minute. The one before must be empty.
     pub(super) fn advance(&mut self) {
         self.queue.advance();
     }

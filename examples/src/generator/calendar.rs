@@ -21,7 +21,7 @@ impl Span {
         self.from <= instant && instant < self.to
     }
 
-    /// The part both have; empty (`from == to`) if there is none.
+    /// The intersection; empty (`from == to`) if there is none.
     pub(super) fn intersect(self, other: Self) -> Self {
         let from = self.from.max(other.from);
         let to = self.to.min(other.to).max(from);
@@ -36,7 +36,7 @@ pub(super) struct Ranges {
     pub(super) previous: [Span; 3],
 }
 
-/// Days of each range, and by how many days the previous one lies before it.
+/// The days of each range, and by how many days the previous one is earlier.
 const LENGTHS: [(u64, u64); 3] = [(1, 7), (7, 7), (30, 30)];
 
 impl Ranges {
@@ -98,8 +98,8 @@ pub(super) fn midnight(zone: Tz, date: NaiveDate) -> i64 {
 pub(super) fn at_hour(zone: Tz, date: NaiveDate, hour: u32) -> i64 {
     let mut local = date.and_time(NaiveTime::MIN) + Duration::hours(i64::from(hour));
     for _ in 0..=24 * 60 {
-        if let Some(found) = zone.from_local_datetime(&local).earliest() {
-            return found.timestamp_millis();
+        if let Some(instant) = zone.from_local_datetime(&local).earliest() {
+            return instant.timestamp_millis();
         }
         local += Duration::minutes(1);
     }

@@ -1,4 +1,4 @@
-//! What exists: campaigns, activities, products, as the catalog file names them.
+//! Campaigns, activities and products, as in the catalog file.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ pub struct Activity {
     pub id: u32,
     /// Name, Korean or English.
     pub name: String,
-    /// What sort it is.
+    /// Its kind.
     #[serde(rename = "type")]
     pub kind: ActivityType,
     /// Its state as the platform's staff set it.
@@ -60,7 +60,7 @@ pub struct Activity {
     pub product_id: Option<u32>,
 }
 
-/// Sorts of activities. Only the first has a funnel.
+/// Kinds of activities. Only the first has a funnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ActivityType {

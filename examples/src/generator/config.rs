@@ -1,4 +1,4 @@
-//! What a caller may choose, with defaults, and what is wrong with a choice.
+//! The configuration of the generator, with defaults, and its errors.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -16,16 +16,16 @@ pub struct Config {
     /// Whole days of history before the day of `now`, 1 to 400. Defaults to 42. With fewer than
     /// 42 the campaigns move closer to `now`.
     pub days: u32,
-    /// Campaigns, 1 to 60. Defaults to 6, which is one of each sort.
+    /// Campaigns, 1 to 60. Defaults to 6, which is one of each kind.
     pub campaigns: u32,
     /// Zone of calendar days and hours. Defaults to Asia/Seoul.
     pub zone: Tz,
-    /// How `occurredAt` is spelt. Defaults to [`TimeFormat::Scientific`].
+    /// The format of `occurredAt`. Defaults to [`TimeFormat::Scientific`].
     pub time_format: TimeFormat,
-    /// Whether documents carry their identity (`_index`, `_id`). With it a repeated document
-    /// counts once and a purchase in the wrong index not at all; without it equal lines are two
-    /// events and there are no such purchases. Set it also when a [`Sink`](super::Sink) loads a
-    /// store that keeps identities. Defaults to `false`.
+    /// Whether documents have ids (`_index`, `_id`). With ids, a repeated document counts once, and
+    /// a purchase in the wrong index does not count. Without ids, equal lines are two events, and
+    /// there are no such purchases. Set it also when a [`Sink`](super::Sink) loads a store that
+    /// has ids. Defaults to `false`.
     pub export: bool,
 }
 
@@ -44,7 +44,7 @@ impl Default for Config {
     }
 }
 
-/// How `occurredAt` is spelt in an event line.
+/// The format of `occurredAt` in an event line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimeFormat {
     /// Seconds with nine digits after the point, as on the topic: `1772681696.789000000`.
@@ -57,8 +57,8 @@ pub enum TimeFormat {
     Iso,
     /// RFC 3339 with the zone's offset: `"2026-03-05T12:34:56.789+09:00"`.
     IsoOffset,
-    /// Wall clock of the zone: `"2026-03-05T12:34:56.789"`. Where the clock runs twice through an
-    /// hour, the second time is written with its offset.
+    /// Local time of the zone: `"2026-03-05T12:34:56.789"`. Of an hour that occurs twice, the
+    /// second one is written with its offset.
     Local,
     /// Each line one of the above.
     Mixed,
@@ -68,7 +68,7 @@ pub enum TimeFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Too few lines for a campaign, or more than identities are kept for.
+    /// Too few lines for a campaign, or more than there are ids for.
     #[error("events must be between 1,000 and 1,000,000,000, not {0}")]
     Events(u64),
     /// No history, or more than the dashboard looks back.
@@ -77,7 +77,7 @@ pub enum ConfigError {
     /// None, or more than there are names for.
     #[error("campaigns must be between 1 and 60, not {0}")]
     Campaigns(u32),
-    /// Outside the years that every time format can spell.
+    /// Outside the years that every time format can express.
     #[error("now must lie between 2002 and 2200, not at {0}")]
     Now(DateTime<Utc>),
 }

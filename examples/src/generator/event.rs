@@ -1,4 +1,4 @@
-//! One event, typed, as small as it can be: millions wait in the queue of a big run.
+//! One event, typed and small: millions are in the queue of a large run.
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -12,12 +12,12 @@ use super::{calendar, rng::mix};
 pub struct Event {
     /// What happened, and by which tracker definition.
     pub kind: Kind,
-    /// When, by the clock of who reported it; milliseconds since 1970. A browser's clock is up to
-    /// two seconds off.
+    /// The time by the reporter's clock, in milliseconds since 1970. A browser's clock is up to two
+    /// seconds off.
     pub occurred_at: i64,
-    /// Who, if known.
+    /// The user, if known.
     pub user_id: Option<NonZeroU32>,
-    /// In which browser session; backends have none.
+    /// The browser session; backends have none.
     pub session: Option<Session>,
     /// `properties.activityId`.
     pub activity_id: Option<NonZeroU32>,
@@ -28,9 +28,9 @@ pub struct Event {
     /// Order of an approval, depth of a scroll, seconds of a stay, activity of a page view that
     /// names it in the address only; else 0.
     pub value: u32,
-    /// Random bits that decide how the line is spelt (null or absent, number or text).
+    /// Random bits that decide the form of the line (null or absent, number or text).
     pub spelling: u32,
-    /// Where it was stored.
+    /// The id of its document.
     pub document: Document,
 }
 
@@ -209,8 +209,8 @@ impl Session {
     /// The `number`th session of a realm (a campaign or the shop).
     pub(super) fn new(seed: u64, realm: u16, number: u32) -> Self {
         let salt = mix(seed) & 0xffff_0000_0000_0000;
-        let place = (u64::from(realm) << 32) | u64::from(number);
-        Self(NonZeroU64::new(salt | place).unwrap_or(NonZeroU64::MAX))
+        let number = (u64::from(realm) << 32) | u64::from(number);
+        Self(NonZeroU64::new(salt | number).unwrap_or(NonZeroU64::MAX))
     }
 
     pub(super) fn key(self) -> u64 {
@@ -240,7 +240,7 @@ impl fmt::Display for Session {
     }
 }
 
-/// Where an event was stored: its identity in an index.
+/// The id of an event's document in an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Document {
     /// Topic, which is the name of the index too.

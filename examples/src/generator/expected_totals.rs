@@ -1,5 +1,5 @@
-//! The expected totals: what a dashboard must show for the generated data as of `now`, as plain
-//! data that a test can read.
+//! The expected totals: the figures that a dashboard must show for the generated data as of `now`,
+//! as plain data for tests.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,23 @@ use super::ActivityType;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExpectedTotals {
-    /// What was asked for.
+    /// The configuration.
     pub setting: Setting,
     /// The instant of every figure: `now` without its fraction of a second.
     pub as_of: DateTime<Utc>,
-    /// What a loader must find.
+    /// The counts that a loader must report.
     pub load: Load,
     /// Per campaign, by id.
     pub campaigns: Vec<ExpectedCampaign>,
 }
 
-/// What was asked for.
+/// The configuration of the generator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Setting {
     /// Start of the random stream.
     pub seed: u64,
-    /// Lines of events asked for.
+    /// The configured lines of events.
     pub events: u64,
     /// End of the data.
     pub now: DateTime<Utc>,
@@ -38,33 +38,33 @@ pub struct Setting {
     pub days: u32,
     /// Zone of calendar days and hours.
     pub zone: String,
-    /// Whether documents carry their identity.
+    /// Whether documents have ids.
     pub export: bool,
 }
 
-/// What a loader must find in the files.
+/// The counts that a loader must report for the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Load {
     /// Lines of the events file.
     pub lines: u64,
-    /// Lines that repeat a document and do not count; 0 without identities.
+    /// Lines that repeat a document and do not count; 0 without ids.
     pub duplicates: u64,
-    /// Lines that repeat an earlier line and count again, since they have no identity.
+    /// Lines that repeat an earlier line and count again, since they have no id.
     pub repeated: u64,
-    /// Purchases from an index that is not believed; 0 without identities.
+    /// Purchases in an index of another service, which do not count; 0 without ids.
     pub forged_purchases: u64,
-    /// Events kept: lines without duplicates and forged purchases. Future ones are among them.
+    /// Stored events: lines without duplicates and forged purchases, future ones included.
     pub events: u64,
-    /// Of the kept ones: how many of each trigger type.
+    /// Stored events by trigger type.
     pub events_by_trigger: BTreeMap<String, u64>,
-    /// Of the kept ones: how many name no activity in their properties.
+    /// Stored events without an activity in their properties.
     pub without_activity: u64,
-    /// Of the kept ones: how many name neither user nor session.
+    /// Stored events without user and session.
     pub without_subject: u64,
-    /// Of the kept ones: how many occurred at or after `asOf`.
+    /// Stored events that occurred at or after `asOf`.
     pub future: u64,
-    /// Lines that came a minute or more after they occurred.
+    /// Lines that arrived a minute or more after they occurred.
     pub late: u64,
     /// Lines of the ledger that are entries.
     pub entries: u64,
@@ -94,7 +94,7 @@ pub struct ExpectedActivity {
     pub activity_id: u32,
     /// Activity name.
     pub name: String,
-    /// What sort it is.
+    /// Its kind.
     #[serde(rename = "type")]
     pub kind: ActivityType,
     /// Its figures.
@@ -132,7 +132,7 @@ pub struct Periods {
     pub month: PeriodFigures,
 }
 
-/// What happened in one period and in the one it is compared with. Steps are in the order visit,
+/// The figures of one period and of the one it is compared with. Steps are in the order visit,
 /// engage, approve, purchase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -153,7 +153,7 @@ pub struct PeriodFigures {
     pub approved_entries: u64,
     /// The same of the period before.
     pub previous_approved_entries: u64,
-    /// Sales in the part of the period that lies in the promotion.
+    /// Sales in the part of the period within the promotion.
     pub sales: SalesFigures,
 }
 
@@ -170,7 +170,7 @@ pub struct Range {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SalesFigures {
-    /// The part of the period that lies in the promotion; `None` if there is none.
+    /// The part of the period within the promotion; `None` if there is none.
     pub range: Option<Range>,
     /// Through the scope's activities.
     pub promotion: Sales,
@@ -178,8 +178,8 @@ pub struct SalesFigures {
     pub regular: Sales,
     /// The same products through other activities, by activity id.
     pub other_promotions: Vec<OtherPromotion>,
-    /// What the shop would have sold without promotion, by hour of the week over the four whole
-    /// weeks before; `None` if the history does not hold four, or no time is asked for.
+    /// The expected sales without promotion, by hour of the week over the four whole weeks before;
+    /// `None` if the history is shorter, or if the range is empty.
     pub baseline: Option<Baseline>,
 }
 
@@ -236,9 +236,9 @@ pub struct InflowHour {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stock {
-    /// Slots there are; `None` if one activity has no limit.
+    /// All slots; `None` if one activity has no limit.
     pub initial_stock: Option<u64>,
-    /// Slots left by the counters; `None` if one activity has no limit.
+    /// Remaining slots by the counters; `None` if one activity has no limit.
     pub remaining_stock: Option<u64>,
     /// Members of the participants' sets, added up.
     pub participants_total: u64,

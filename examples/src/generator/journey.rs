@@ -1,4 +1,4 @@
-//! What one visitor does: the events of a visit, drawn at its start and planned one by one.
+//! The visit of one visitor: its events are drawn at its start and planned one by one.
 
 use std::num::NonZeroU32;
 
@@ -12,14 +12,14 @@ use super::traffic;
 /// Share of browser events that come late.
 const LATE: f64 = 0.01;
 
-/// One person at one browser, and the time there.
+/// One visitor with one browser.
 #[derive(Debug)]
 pub(super) struct Visitor {
     user: Option<NonZeroU32>,
     session: Option<Session>,
-    /// How far the browser's clock is off, milliseconds.
+    /// The error of the browser's clock, in milliseconds.
     skew: i64,
-    /// True time.
+    /// The true time.
     at: i64,
 }
 
@@ -28,13 +28,13 @@ pub(super) fn user_id(index: u32) -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(FIRST_USER - 1 + index)
 }
 
-/// Some users come much more often than others.
+/// Draws a user. Some users come much more often than others.
 pub(super) fn draw_user(rng: &mut Rng, users: u32) -> NonZeroU32 {
     let index = rng.below(users);
     user_id(if rng.chance(0.3) { rng.below(index / 4 + 1) } else { index })
 }
 
-/// An event of that kind with nothing but its subject and its spelling.
+/// An event of this kind without subject and properties.
 pub(super) fn blank(rng: &mut Rng, kind: Kind, occurred_at: i64) -> Event {
     Event {
         kind,
@@ -65,7 +65,7 @@ impl Visitor {
         self.at += rng.millis(from, to);
     }
 
-    /// Plans the delivery of a browser's event: in under a second, or hours late.
+    /// Plans the delivery of a browser's event: within a second, or up to hours late.
     fn send(&self, rng: &mut Rng, agenda: &mut Agenda, event: Event) {
         let delay = if rng.chance(LATE) {
             let part = rng.unit();
@@ -110,14 +110,14 @@ pub(super) fn visit(
         visitor.send(rng, agenda, diagnostic);
     }
 
-    look(rng, agenda, stage, &mut visitor);
+    view(rng, agenda, stage, &mut visitor);
     if later {
         visitor.log_in(rng, agenda, users);
         visitor.wait(rng, 500, 4_000);
-        look(rng, agenda, stage, &mut visitor);
+        view(rng, agenda, stage, &mut visitor);
     } else if rng.chance(0.3) {
         visitor.wait(rng, 4_000, 60_000);
-        look(rng, agenda, stage, &mut visitor);
+        view(rng, agenda, stage, &mut visitor);
     }
 
     let open = (stage.start..stage.end).contains(&visitor.at);
@@ -138,10 +138,10 @@ pub(super) fn visit(
     }
 }
 
-/// One page view, stored once per matching definition, and perhaps a scroll.
-fn look(rng: &mut Rng, agenda: &mut Agenda, stage: &Stage, visitor: &mut Visitor) {
+/// One page view, stored once per matching definition, and possibly a scroll.
+fn view(rng: &mut Rng, agenda: &mut Agenda, stage: &Stage, visitor: &mut Visitor) {
     if rng.chance(0.04) {
-        // The shop's own page: the activity stands in the address only.
+        // The shop's own page, whose events name the activity in the address only.
         let stock = Event { value: stage.id, ..visitor.event(rng, Kind::StockView) };
         visitor.send(rng, agenda, stock);
     } else {
@@ -158,7 +158,7 @@ fn look(rng: &mut Rng, agenda: &mut Agenda, stage: &Stage, visitor: &mut Visitor
     }
 }
 
-/// The button, once or in a hurry twice, and the attempt that follows for who is logged in.
+/// One or two clicks on the button, and, for a logged-in user, the attempt to get a slot.
 fn click(rng: &mut Rng, agenda: &mut Agenda, (index, stage): (u16, &Stage), visitor: &mut Visitor, crowd: bool) {
     let (from, to) = if crowd { (200, 6_000) } else { (1_500, 40_000) };
     visitor.wait(rng, from, to);
@@ -166,8 +166,8 @@ fn click(rng: &mut Rng, agenda: &mut Agenda, (index, stage): (u16, &Stage), visi
     visitor.send(rng, agenda, event);
     if rng.chance(if crowd { 0.25 } else { 0.05 }) {
         visitor.wait(rng, 300, 1_500);
-        let again = activity_event(rng, visitor, stage, Kind::JoinClick);
-        visitor.send(rng, agenda, again);
+        let second = activity_event(rng, visitor, stage, Kind::JoinClick);
+        visitor.send(rng, agenda, second);
     }
     if let Some(user) = visitor.user {
         let at = visitor.at + rng.millis(60, 900);
@@ -177,7 +177,7 @@ fn click(rng: &mut Rng, agenda: &mut Agenda, (index, stage): (u16, &Stage), visi
 
 fn activity_event(rng: &mut Rng, visitor: &Visitor, stage: &Stage, kind: Kind) -> Event {
     let mut event = visitor.event(rng, kind);
-    // Half of the scrolls and stays say where, as the newer tracker does not.
+    // Half of the scrolls and stays name the activity; the newer tracker's do not.
     if !matches!(kind, Kind::Scroll | Kind::Stay) || rng.chance(0.5) {
         event.activity_id = NonZeroU32::new(stage.id);
         let campaign = NonZeroU32::new(FIRST_CAMPAIGN + u32::from(stage.campaign));

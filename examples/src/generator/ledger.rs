@@ -1,21 +1,21 @@
-//! What the business recorded: entries and purchases, as rows of MySQL.
+//! Entries and purchases, as rows of MySQL.
 
 use super::calendar;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// An entry of a person into an activity. The platform writes it at payment, not at admission.
+/// An entry of a user into an activity. The platform writes it at payment, not at admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Row id, from 1.
     pub id: u32,
-    /// Into which activity.
+    /// The activity.
     pub activity_id: u32,
-    /// Who; at most one entry per activity.
+    /// The user, with at most one entry per activity.
     pub user_id: u32,
-    /// What became of it.
+    /// Its state.
     pub status: EntryStatus,
-    /// When, milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub created_at: i64,
 }
 
@@ -25,9 +25,9 @@ pub struct Entry {
 pub enum EntryStatus {
     /// Not decided.
     Pending,
-    /// Paid, or given.
+    /// Paid, or given for free.
     Approved,
-    /// Came too late.
+    /// Too late.
     Rejected,
 }
 
@@ -36,19 +36,19 @@ pub enum EntryStatus {
 pub struct Purchase {
     /// Row id, from 1.
     pub id: u32,
-    /// Who bought.
+    /// The buyer.
     pub user_id: u32,
-    /// What was bought.
+    /// The product.
     pub product_id: u32,
-    /// Through which activity; `None` in the shop.
+    /// The activity; `None` in the shop.
     pub activity_id: Option<u32>,
-    /// Price of one, in hundredths.
+    /// Price of one piece, in hundredths.
     pub price: u64,
-    /// How many.
+    /// The number of pieces.
     pub quantity: u32,
-    /// What became of it.
+    /// Its state.
     pub status: PurchaseStatus,
-    /// When, milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub purchase_at: i64,
 }
 
@@ -77,7 +77,7 @@ impl Purchase {
     }
 }
 
-/// Where a purchase was made.
+/// The channel of a purchase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PurchaseType {
     /// Through an activity.
@@ -92,11 +92,11 @@ pub enum PurchaseType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PurchaseStatus {
-    /// Stands.
+    /// Valid.
     Confirmed,
-    /// Called off.
+    /// Cancelled before delivery.
     Cancelled,
-    /// Paid back.
+    /// Refunded after delivery.
     Refunded,
 }
 

@@ -1,13 +1,13 @@
 //! A generator of realistic campaign data: events as they travel on the platform's topics, a
 //! catalog, a ledger, stock counters, and the totals a dashboard must show for them.
 //!
-//! A [`Plan`] is made from a [`Config`] and says what exists ([`Plan::catalog`]). It then either
-//! writes files ([`Plan::write`]) or hands typed records to a [`Sink`] ([`Plan::generate`]), in the
-//! order in which the platform's stores would have received them. Equal configurations give equal
-//! bytes. Memory grows with the number of people, not with the number of events.
+//! A [`Plan`] is made from a [`Config`]; [`Plan::catalog`] has its campaigns. It either writes files
+//! ([`Plan::write`]) or passes typed records to a [`Sink`] ([`Plan::generate`]), in the order in
+//! which the platform's stores would have received them. Equal configurations give equal bytes.
+//! Memory grows with the number of users, not with the number of events.
 //!
-//! The [`ExpectedTotals`] are counted here from what was drawn. Nothing in this module depends
-//! on the library that is to be tested with them.
+//! The [`ExpectedTotals`] are computed here from the drawn values. This module does not depend on
+//! the library that is tested with them.
 //!
 //! ```
 //! use axon_examples::generator::{Config, Outputs, Plan};

@@ -1,4 +1,4 @@
-//! The four files, written to anything that takes bytes.
+//! Writes the four files to any writers.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -11,10 +11,10 @@ use super::{
     Catalog, Config, Entry, EntryStatus, Event, Purchase, PurchaseStatus, PurchaseType, Sink, Slot, catalog::money,
 };
 
-/// Bytes kept back before they are handed on.
+/// The bytes that are buffered before a write.
 const BUFFER: usize = 1 << 18;
 
-/// Where the four files go. Use [`std::io::sink`] for those that are not wanted.
+/// The writers of the four files. Use [`std::io::sink`] for a file that is not needed.
 pub struct Outputs<'a> {
     /// One event per line.
     pub events: &'a mut dyn Write,
@@ -32,7 +32,7 @@ impl fmt::Debug for Outputs<'_> {
     }
 }
 
-/// Writes records as the embedded store reads them.
+/// Writes records in the format of the embedded store.
 #[derive(Debug)]
 pub struct NdjsonSink<'a> {
     outputs: Outputs<'a>,
@@ -42,7 +42,7 @@ pub struct NdjsonSink<'a> {
 }
 
 impl<'a> NdjsonSink<'a> {
-    /// Spells as the configuration says. Nothing is written yet.
+    /// A sink with the formats of the configuration. It writes nothing yet.
     #[must_use]
     pub fn new(config: &Config, outputs: Outputs<'a>) -> Self {
         Self { outputs, messages: MessageWriter::new(config), events: Vec::new(), ledger: Vec::new() }

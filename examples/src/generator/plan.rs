@@ -1,4 +1,4 @@
-//! A plan: what exists, from a checked configuration. Running it gives records and totals.
+//! A plan: the campaigns of a valid configuration. Running it gives records and totals.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use super::run::Run;
 use super::scenario::{Stage, World};
 use super::{ActivityType, Catalog, Config, ConfigError, Sink, Slot};
 
-/// What is to be generated. Can be run any number of times, each time with the same outcome.
+/// A plan of the data. It can be run any number of times, each time with the same result.
 #[derive(Debug, Clone)]
 pub struct Plan {
     config: Config,
@@ -22,9 +22,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Decides what exists.
+    /// Plans campaigns, activities and products.
     /// # Errors
-    /// What is wrong with the configuration.
+    /// The configuration is invalid.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let today = calendar::date(config.zone, config.now.timestamp_millis());
@@ -32,27 +32,27 @@ impl Plan {
         Ok(Self { start: calendar::midnight(config.zone, first), world: World::new(&config), config })
     }
 
-    /// The configuration it was made from.
+    /// The configuration of the plan.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What exists.
+    /// The planned campaigns, activities and products.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
         &self.world.catalog
     }
 
-    /// Writes the files as the embedded store reads them; says what a dashboard must show.
-    /// There are exactly as many lines of events as were asked for.
+    /// Writes the files in the format of the embedded store, and returns the expected totals. The
+    /// number of lines of events is exactly the configured one.
     /// # Errors
     /// The first error of an output.
     pub fn write(&self, outputs: Outputs<'_>, progress: impl FnMut(Progress)) -> io::Result<ExpectedTotals> {
         self.generate(&mut NdjsonSink::new(&self.config, outputs), progress)
     }
 
-    /// Hands the records to a sink, one by one; says what a dashboard must show.
+    /// Passes the records to a sink, one by one, and returns the expected totals.
     /// # Errors
     /// The first error of the sink.
     pub fn generate<S: Sink>(&self, sink: &mut S, mut progress: impl FnMut(Progress)) -> io::Result<ExpectedTotals> {
@@ -100,9 +100,9 @@ impl Plan {
 
     fn figures<S: Sink>(&self, run: &Run<'_, S>, slots: &[Slot], scope: usize, stages: &[(usize, &Stage)]) -> Figures {
         let has_funnel = |stage: &Stage| stage.kind == ActivityType::FirstComeFirstServe;
-        let alone = scope < self.world.stages.len();
+        let is_activity = scope < self.world.stages.len();
         let funnel: Vec<usize> =
-            stages.iter().filter(|(_, stage)| alone || has_funnel(stage)).map(|(index, _)| *index).collect();
+            stages.iter().filter(|(_, stage)| is_activity || has_funnel(stage)).map(|(index, _)| *index).collect();
         let tally = &run.tally.scopes[scope];
         let period = |range: usize| PeriodFigures {
             range: as_range(run.tally.ranges.current[range]),
@@ -133,7 +133,7 @@ fn as_range(span: calendar::Span) -> Range {
     Range { from: instant(span.from), to: instant(span.to) }
 }
 
-/// Added up over the activities; those that have not started hold nothing.
+/// The stock summed over activities. An activity that has not started holds no slots.
 fn stock(stages: &[(usize, &Stage)], slots: &[Slot]) -> Stock {
     let slot = |stage: &Stage| slots.iter().find(|slot| slot.activity_id == stage.id);
     let counter = |stage: &Stage| slot(stage).map_or(0, |slot| slot.counter);

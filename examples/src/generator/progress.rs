@@ -1,10 +1,10 @@
-//! How far a run is.
+//! The progress of a run.
 
-/// How far a run is. Reported about every 20,000 lines, and at the end.
+/// The progress of a run. Reported about every 20,000 lines, and at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Lines of events so far.
     pub lines: u64,
-    /// Lines of events asked for.
+    /// The configured lines of events.
     pub of: u64,
 }

@@ -1,11 +1,11 @@
-//! The queue of what is still to happen: one bucket per minute, in a ring that holds a day.
+//! The queue of planned steps: one bucket per minute, in a ring of one day.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::calendar::MINUTE;
 
-/// Nothing may be planned further ahead than this.
+/// The length of the ring: no step may be planned further ahead.
 const MINUTES: u16 = 24 * 60;
 
 #[derive(Debug)]
@@ -39,13 +39,13 @@ impl<T> Ord for QueueItem<T> {
     }
 }
 
-/// What is planned, by instant, earliest first.
+/// Planned steps, earliest first.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     buckets: Vec<Vec<QueueItem<T>>>,
-    /// The minute that is being worked off, latest first.
+    /// The steps of the current minute, latest first.
     current: Vec<QueueItem<T>>,
-    /// What was planned for the current minute while it was worked off.
+    /// Steps that were added to the current minute after it began.
     soon: BinaryHeap<Reverse<QueueItem<T>>>,
     /// End of the current minute.
     until: i64,
@@ -64,7 +64,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Plans for an instant; one that is past comes next.
+    /// Adds a step at an instant; a past one is popped next.
     pub(super) fn push(&mut self, at: i64, what: T) {
         self.turns += 1;
         let planned = QueueItem { at, turn: self.turns, what };
@@ -77,17 +77,17 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes up the next minute. The one before must be worked off.
+    /// Starts the next minute. The one before must be empty.
     pub(super) fn advance(&mut self) {
         debug_assert!(self.current.is_empty() && self.soon.is_empty());
         let bucket = self.bucket(self.until);
-        // Not swapped: the memory of a minute with a crowd would never be given back.
+        // Taken and not swapped: the memory of a busy minute would never be freed.
         self.current = std::mem::take(&mut self.buckets[bucket]);
         self.current.sort_unstable_by_key(|planned| Reverse(planned.key()));
         self.until += MINUTE;
     }
 
-    /// The earliest thing of the current minute.
+    /// The earliest step of the current minute.
     pub(super) fn pop(&mut self) -> Option<(i64, T)> {
         let soon_first = match (self.current.last(), self.soon.peek()) {
             (Some(planned), Some(Reverse(soon))) => soon < planned,
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn things_come_by_instant_and_then_by_turn() {
+    fn steps_are_popped_by_instant_and_then_by_order_of_insertion() {
         let mut queue = Queue::new(0);
         queue.push(500, 'b');
         queue.push(100, 'a');

@@ -1,5 +1,5 @@
-//! Randomness: one small generator, written out so that a seed means the same bytes for ever.
-//! Uses only integers and the four operations of IEEE 754, which every machine computes alike.
+//! A small random number generator, implemented here so that a seed always gives the same bytes.
+//! It uses only integers and the basic operations of IEEE 754, which are equal on every machine.
 
 /// A `splitmix64` stream.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ impl Rng {
         i64::from(from + self.below(to - from))
     }
 
-    /// A whole number whose mean is `mean`, spread a little more than chance alone would.
+    /// A random whole number with mean `mean`, with a little more variance than a Poisson number.
     pub(super) fn count(&mut self, mean: f64) -> u64 {
         let spread = mean * (0.75 + 0.5 * self.unit());
         whole(spread + self.unit())

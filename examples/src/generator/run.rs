@@ -1,5 +1,5 @@
-//! One run: minute by minute, plans what visitors do, works off what was planned, and counts
-//! every line as it is handed on.
+//! One run: for each minute, it plans visits, performs the planned steps, and counts every line
+//! that it passes to the sink.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -22,7 +22,7 @@ const LINES_PER_BROWSE: f64 = 2.2;
 /// Share of documents that are delivered twice.
 const REPEATED: f64 = 0.001;
 
-/// A run and where its records go.
+/// A run with its sink.
 #[derive(Debug)]
 pub(super) struct Run<'a, S> {
     config: &'a Config,
@@ -77,7 +77,7 @@ impl<'a, S: Sink> Run<'a, S> {
     pub(super) fn run(&mut self, start: i64, progress: &mut dyn FnMut(Progress)) -> io::Result<Vec<Slot>> {
         self.sink.catalog(&self.world.catalog)?;
         let mut minute = start - start.rem_euclid(MINUTE);
-        let mut told = 0;
+        let mut reported = 0;
         while minute < self.agenda.now() {
             self.plan_minute(minute.max(start), minute + MINUTE);
             self.shop_orders(minute)?;
@@ -86,9 +86,9 @@ impl<'a, S: Sink> Run<'a, S> {
                 self.step(at, step)?;
             }
             minute += MINUTE;
-            if self.tally.load.lines - told >= 20_000 {
-                told = self.tally.load.lines;
-                progress(Progress { lines: told, of: self.config.events });
+            if self.tally.load.lines - reported >= 20_000 {
+                reported = self.tally.load.lines;
+                progress(Progress { lines: reported, of: self.config.events });
             }
         }
         self.fill_up()?;
@@ -115,7 +115,7 @@ impl<'a, S: Sink> Run<'a, S> {
                 self.visits += 1;
             }
         }
-        // The shop takes what the campaigns leave of the lines asked for.
+        // Visits to the shop fill the lines that the campaigns leave.
         let left = self.lines_left();
         let before = self.agenda.lines();
         let mean = left * self.traffic.shop_share(minute) / LINES_PER_BROWSE;
@@ -131,7 +131,7 @@ impl<'a, S: Sink> Run<'a, S> {
         self.shop_lines += self.agenda.lines() - before;
     }
 
-    /// Lines that neither are planned nor will come from visits to activities.
+    /// The lines that are neither planned nor expected from visits to activities.
     #[expect(clippy::cast_precision_loss, reason = "at most a billion")]
     fn lines_left(&self) -> f64 {
         const PRIOR: f64 = 50.0;
@@ -156,7 +156,7 @@ impl<'a, S: Sink> Run<'a, S> {
         }
     }
 
-    /// A line arrives and is stored under a new identity.
+    /// A line arrives and is stored under a new id.
     fn deliver(&mut self, at: i64, mut event: Event) -> io::Result<()> {
         let sequence = &mut self.documents[event.document.topic as usize];
         event.document.sequence = *sequence;
@@ -186,7 +186,7 @@ impl<'a, S: Sink> Run<'a, S> {
     /// First come, first served.
     fn attempt(&mut self, at: i64, activity: u16, user: NonZeroU32) -> io::Result<()> {
         let stage = &self.world.stages[usize::from(activity)];
-        // What begins in the last seconds has not reached the stores by `now`.
+        // An attempt of the last seconds would not have reached the stores by `now`.
         if !(stage.start..stage.end).contains(&at) || at + 3 * SECOND >= self.agenda.now() {
             return Ok(());
         }
@@ -258,7 +258,7 @@ impl<'a, S: Sink> Run<'a, S> {
         }
     }
 
-    /// What the shop sells in the minute, apart from the promotions.
+    /// The regular purchases of the minute.
     fn shop_orders(&mut self, minute: i64) -> io::Result<()> {
         let length = u32::try_from((self.agenda.now() - minute).min(MINUTE)).unwrap_or(1);
         for ware in 0..self.world.wares.len() {
@@ -307,7 +307,7 @@ impl<'a, S: Sink> Run<'a, S> {
         self.sink.entry(&entry)
     }
 
-    /// Page views of the last seconds, some by clocks that are ahead, up to the lines asked for.
+    /// Adds page views of the last seconds up to the configured lines, some by clocks that are ahead.
     fn fill_up(&mut self) -> io::Result<()> {
         let now = self.agenda.now();
         while self.tally.load.lines < self.config.events {

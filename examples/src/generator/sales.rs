@@ -1,5 +1,4 @@
-//! Adding up what was sold: promotion, shop, other promotions and what the shop would have sold
-//! without them, per activity and campaign.
+//! Sums of sales per activity and campaign: promotion, shop, other promotions, and the baseline.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +12,7 @@ use super::{Config, Entry, EntryStatus, Purchase, PurchaseStatus};
 
 /// Slots of a week, one hour each.
 const SLOTS: usize = 7 * 24;
-/// Weeks before the promotion that make the baseline.
+/// Weeks before the promotion that the baseline is computed from.
 const WEEKS: i64 = 4;
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -31,16 +30,16 @@ impl Sum {
     }
 }
 
-/// Purchases of one sort in the three current ranges.
+/// Purchases of one channel in the three current ranges.
 #[derive(Debug, Default)]
-struct Shelf {
+struct ChannelSums {
     sums: [Sum; 3],
     cancelled: [u64; 3],
     buyers: HashMap<u32, u8>,
     new_buyers: [u64; 3],
 }
 
-impl Shelf {
+impl ChannelSums {
     fn add(&mut self, purchase: &Purchase, mask: u8) {
         if purchase.status != PurchaseStatus::Confirmed {
             for (bit, cancelled) in self.cancelled.iter_mut().enumerate() {
@@ -48,9 +47,9 @@ impl Shelf {
             }
             return;
         }
-        let seen = self.buyers.entry(purchase.user_id).or_default();
-        let new = mask & !*seen;
-        *seen |= mask;
+        let ranges = self.buyers.entry(purchase.user_id).or_default();
+        let new = mask & !*ranges;
+        *ranges |= mask;
         for (bit, sum) in self.sums.iter_mut().enumerate() {
             if mask >> bit & 1 == 1 {
                 sum.add(purchase);
@@ -75,17 +74,17 @@ impl Shelf {
 struct Scope {
     activities: Vec<u32>,
     products: Vec<u32>,
-    /// The three current ranges, cut to the promotion.
+    /// The intersections of the three current ranges with the promotion.
     spans: [Span; 3],
-    /// The weeks of the baseline, if the history holds them.
+    /// The weeks of the baseline, if the history is long enough.
     weeks: Option<Span>,
-    promotion: Shelf,
-    regular: Shelf,
+    promotion: ChannelSums,
+    regular: ChannelSums,
     others: BTreeMap<u32, [u64; 3]>,
     slots: Vec<Sum>,
 }
 
-/// The ledger, added up.
+/// The sums over the ledger.
 #[derive(Debug)]
 pub(super) struct SalesTally {
     ranges: Ranges,
@@ -103,7 +102,7 @@ impl SalesTally {
             };
             let weeks = Span { from: promotion.from - WEEKS * 7 * DAY, to: promotion.from };
             let offset = |at| instant(at).with_timezone(&config.zone).offset().fix();
-            // Local hours and hours since the start are the same thing only without a clock change.
+            // Only without a clock change are local hours equal to hours since the start.
             let steady = (weeks.from..ranges.current[0].to)
                 .step_by(usize::try_from(DAY).unwrap_or(1))
                 .all(|at| offset(at) == offset(weeks.from));
@@ -114,8 +113,8 @@ impl SalesTally {
                 products,
                 spans: ranges.current.map(|range| range.intersect(promotion)),
                 weeks: (weeks.from >= start + DAY && steady).then_some(weeks),
-                promotion: Shelf::default(),
-                regular: Shelf::default(),
+                promotion: ChannelSums::default(),
+                regular: ChannelSums::default(),
                 others: BTreeMap::new(),
                 slots: vec![Sum::default(); SLOTS],
             }
@@ -183,11 +182,11 @@ impl Scope {
         for (bit, span) in self.spans.iter().enumerate() {
             mask |= u8::from(span.contains(at)) << bit;
         }
-        let mine = purchase.activity_id.is_some_and(|id| self.activities.contains(&id));
-        if mine {
+        let is_own = purchase.activity_id.is_some_and(|id| self.activities.contains(&id));
+        if is_own {
             self.promotion.add(purchase, mask);
         }
-        if mine || !self.products.contains(&purchase.product_id) {
+        if is_own || !self.products.contains(&purchase.product_id) {
             return;
         }
         let confirmed = purchase.status == PurchaseStatus::Confirmed;
@@ -208,7 +207,7 @@ impl Scope {
         }
     }
 
-    /// Mean of the weeks in every slot, times the time of the slot inside the span.
+    /// For each slot, the mean over the weeks times the part of the slot inside the span.
     fn baseline(&self, weeks: Span, span: Span) -> Baseline {
         let (mut orders, mut quantity, mut revenue) = (0u128, 0u128, 0u128);
         let mut at = span.from;
@@ -221,11 +220,11 @@ impl Scope {
             revenue += u128::from(sum.revenue) * time;
             at = next;
         }
-        let rounded = |sum: u128| {
+        let mean = |sum: u128| {
             let whole = u128::from((WEEKS * HOUR).unsigned_abs());
             money(u64::try_from((2 * sum + whole) / (2 * whole)).unwrap_or(u64::MAX))
         };
-        Baseline { orders: rounded(orders), quantity: rounded(quantity), revenue: rounded(revenue) }
+        Baseline { orders: mean(orders), quantity: mean(quantity), revenue: mean(revenue) }
     }
 }
 

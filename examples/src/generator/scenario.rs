@@ -1,5 +1,5 @@
-//! The story: which campaigns there are, when they run, how loud they are. Dates count from the
-//! day of `now`, so that the story is always the same seen from there.
+//! The scenario: the campaigns, their dates and their traffic. Dates are relative to the day of
+//! `now`, so that the scenario is always the same as of `now`.
 
 use chrono::NaiveDate;
 
@@ -16,7 +16,7 @@ pub(super) const FIRST_USER: u32 = 5_001;
 
 /// Share of all lines that belong to campaigns; the shop has the rest.
 const CAMPAIGN_SHARE: f64 = 0.80;
-/// Lines of one visit to an activity, a first guess.
+/// The initial estimate of the lines of one visit to an activity.
 pub(super) const LINES_PER_VISIT: f64 = 4.4;
 
 /// An activity and how it is visited.
@@ -33,13 +33,13 @@ pub(super) struct Stage {
     pub(super) price: u64,
     /// Index of its product.
     pub(super) product: Option<usize>,
-    /// Visits over the whole time.
+    /// Visits over the whole history.
     pub(super) visits: f64,
     /// Share of the visits that come around the opening.
     pub(super) spike: f64,
-    /// How loud it is once open, against a running activity that has not sold out.
+    /// Its traffic while it is open, relative to an activity that has not sold out.
     pub(super) running: f64,
-    /// Members that a rollback removed without giving back the slot.
+    /// Members that a rollback removed without decreasing the counter.
     pub(super) drift: u32,
 }
 
@@ -48,11 +48,11 @@ pub(super) struct Stage {
 pub(super) struct Ware {
     /// Hundredths.
     pub(super) price: u64,
-    /// Shop orders over the whole time.
+    /// Shop orders over the whole history.
     pub(super) orders: f64,
 }
 
-/// Everything that exists.
+/// All campaigns, activities, products and users.
 #[derive(Debug, Clone)]
 pub(super) struct World {
     pub(super) catalog: Catalog,
@@ -72,7 +72,7 @@ struct Act {
     /// Slots per visit; `None` is without limit.
     slots: Option<f64>,
     price: u64,
-    /// Which product; a shared number is a shared product.
+    /// The index of its product; activities may share one.
     product: Option<usize>,
     drift: u32,
 }
@@ -123,7 +123,7 @@ fn plays() -> Vec<Play> {
                 act("텀블러 선착순", Fcfs, (-2, 12), 8.0, 0.30, 0.7, Some(0.16), 15_900, Some(2)),
             ],
         },
-        // Running, not sold out; one activity has no limit and sells what the first one sells too.
+        // Running, not sold out; one activity has no limit and shares its product with the first campaign.
         Play {
             name: "Weekend Flash Deals",
             end: (9, 0),
@@ -142,7 +142,7 @@ fn plays() -> Vec<Play> {
                 act("노트 세트 선착순", Fcfs, (-22, 10), 5.0, 0.10, 1.0, Some(1.5), 7_900, Some(5)),
             ],
         },
-        // Not started; a few came early.
+        // Not started, with a few early visitors.
         Play {
             name: "Winter Early Bird",
             end: (10, 0),
@@ -169,18 +169,18 @@ impl World {
     pub(super) fn new(config: &Config) -> Self {
         let templates = plays();
         let today = calendar::date(config.zone, config.now.timestamp_millis());
-        let chosen: Vec<(&Play, i64)> = (0i64..i64::from(config.campaigns))
+        let plays: Vec<(&Play, i64)> = (0i64..i64::from(config.campaigns))
             .zip(templates.iter().cycle())
             .map(|(number, play)| (play, number / 6))
             .collect();
-        let weights: f64 = chosen.iter().flat_map(|(play, _)| &play.acts).map(|act| act.weight).sum();
+        let weights: f64 = plays.iter().flat_map(|(play, _)| &play.acts).map(|act| act.weight).sum();
         #[expect(clippy::cast_precision_loss, reason = "at most a billion")]
         let events = config.events as f64;
         let visits = events * CAMPAIGN_SHARE / LINES_PER_VISIT / weights;
         let users = u32::try_from(config.events / 20).unwrap_or(u32::MAX).max(100);
 
         let mut world = Self { catalog: products(), stages: Vec::new(), wares: wares(events), users };
-        for ((play, round), id) in chosen.into_iter().zip(FIRST_CAMPAIGN..) {
+        for ((play, round), id) in plays.into_iter().zip(FIRST_CAMPAIGN..) {
             world.add(config, today, play, round, id, visits);
         }
         world
@@ -190,7 +190,7 @@ impl World {
         let zone = config.zone;
         let when =
             |(days, hour): (i64, u32)| at_hour(zone, calendar::shift(today, near(days, config.days) - round), hour);
-        // A short history may have moved the end before an opening.
+        // With a short history, the end may have been moved before an opening.
         let last_start = play.acts.iter().map(|act| when(act.start)).max();
         let end = when(play.end).max(last_start.unwrap_or_default() + 2 * HOUR);
         let mut campaign = Campaign {
@@ -218,14 +218,14 @@ impl World {
                 drift: act.drift,
             };
             campaign.start_at = campaign.start_at.min(instant(start));
-            campaign.activities.push(described(&stage, numbered(act.name, round), config));
+            campaign.activities.push(catalog_entry(&stage, numbered(act.name, round), config));
             self.stages.push(stage);
         }
         self.catalog.campaigns.push(campaign);
     }
 }
 
-fn described(stage: &Stage, name: String, config: &Config) -> Activity {
+fn catalog_entry(stage: &Stage, name: String, config: &Config) -> Activity {
     let now = config.now.timestamp_millis();
     Activity {
         id: stage.id,
@@ -272,7 +272,7 @@ fn near(days: i64, history: u32) -> i64 {
     if days >= 0 || history >= 42 { days } else { (days * history / 42).min(-1) }
 }
 
-/// A limit as people set them: two digits and zeros.
+/// A round limit: two digits and zeros.
 fn limit(slots: f64) -> u32 {
     let mut slots = u32::try_from(whole(slots)).unwrap_or(u32::MAX).max(3);
     let mut unit = 1;

@@ -1,39 +1,38 @@
-//! Where records go, one by one, typed. Files are one such place, real stores another.
+//! Sinks of typed records, such as files or real stores.
 
 use std::io;
 
 use super::{Catalog, Entry, Event, Purchase, Slot};
 
-/// Takes records in the order in which the platform's stores would have received them.
-/// The first error ends the run and is handed to its caller.
+/// Receives records in the order in which the platform's stores would have received them. The first
+/// error ends the run, which returns it.
 pub trait Sink {
-    /// What exists. Comes first, once.
+    /// The catalog. It comes first, once.
     /// # Errors
-    /// Whatever the place says.
+    /// The sink's own error.
     fn catalog(&mut self, catalog: &Catalog) -> io::Result<()>;
-    /// One delivery of an event; a repeated document comes again with the same
-    /// [`document`](Event::document).
+    /// One delivery of an event. A repeated document has the same [`document`](Event::document).
     /// # Errors
-    /// Whatever the place says.
+    /// The sink's own error.
     fn event(&mut self, event: &Event) -> io::Result<()>;
     /// One entry.
     /// # Errors
-    /// Whatever the place says.
+    /// The sink's own error.
     fn entry(&mut self, entry: &Entry) -> io::Result<()>;
     /// One purchase, in its final state.
     /// # Errors
-    /// Whatever the place says.
+    /// The sink's own error.
     fn purchase(&mut self, purchase: &Purchase) -> io::Result<()>;
-    /// Slots held as of the end; one per activity that has started, in one call. Comes last.
+    /// The slots at the end, one value per activity that has started, in one call. It comes last.
     /// # Errors
-    /// Whatever the place says.
+    /// The sink's own error.
     fn realtime(&mut self, slots: &[Slot]) -> io::Result<()>;
 }
 
-/// Keeps every record. For tests and small data: memory grows with the number of events.
+/// Stores every record in memory. For tests and small data: memory grows with the number of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemorySink {
-    /// What exists.
+    /// The catalog.
     pub catalog: Option<Catalog>,
     /// Deliveries, in order.
     pub events: Vec<Event>,
@@ -41,7 +40,7 @@ pub struct MemorySink {
     pub entries: Vec<Entry>,
     /// Purchases, in order.
     pub purchases: Vec<Purchase>,
-    /// Slots held.
+    /// The slots at the end.
     pub slots: Vec<Slot>,
 }
 

@@ -1,5 +1,5 @@
-//! How an event is spelt as JSON: the platform's message, written by hand into a buffer, since a
-//! big run writes tens of millions. Fixed texts are escaped once, at the start.
+//! Encodes an event as the platform's JSON message, in the platform's varying forms. It is written
+//! by hand into a buffer, since a large run writes tens of millions. Fixed texts are escaped once.
 
 use chrono::{Datelike, Offset, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
@@ -19,8 +19,8 @@ const REFERRERS: [&str; 4] =
 const SHOP: &str = "http://shop.example";
 const CORE: &str = "http://core.example";
 
-/// Writes events as JSON, each to the end of a buffer: as messages for a topic or an index, or as
-/// the lines of the events file.
+/// Appends events as JSON to a buffer: as messages for a topic or an index, or as lines of the
+/// events file.
 #[derive(Debug)]
 pub struct MessageWriter {
     /// Per kind: everything up to the value of `occurredAt`.
@@ -30,14 +30,14 @@ pub struct MessageWriter {
     export: bool,
     format: TimeFormat,
     zone: Tz,
-    /// The quarter of an hour whose offset is known.
+    /// The quarter of an hour of the cached offset.
     quarter: i64,
-    /// Its offset in minutes, and whether its wall clock times mean nothing earlier.
+    /// The offset in minutes, and whether its local times are unambiguous or the earlier ones.
     offset: (i64, bool),
 }
 
 impl MessageWriter {
-    /// Spells as the configuration says.
+    /// A writer with the formats of the configuration.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
@@ -65,7 +65,7 @@ impl MessageWriter {
         }
     }
 
-    /// One line of the events file, with its end; with the identity if the configuration says so.
+    /// One line of the events file with its line break, and with the document's id if configured.
     pub fn line(&mut self, out: &mut Vec<u8>, event: &Event) {
         if self.export {
             let index = event.document.topic.as_str();
@@ -83,7 +83,7 @@ impl MessageWriter {
         text(out, if self.export { "}\n" } else { "\n" });
     }
 
-    /// The platform's message: one JSON object on one line, without an end.
+    /// The platform's message: one JSON object on one line, without a line break.
     pub fn message(&mut self, out: &mut Vec<u8>, event: &Event) {
         let bits = event.spelling;
         text(out, &self.heads[event.kind as usize]);
@@ -285,7 +285,7 @@ fn padded(out: &mut Vec<u8>, mut value: u64, width: usize) {
     out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
 }
 
-/// Seconds as Java prints a double: one digit, a point, the rest, the exponent.
+/// Seconds in Java's text form of a double: one digit, a point, the rest, the exponent.
 fn scientific(out: &mut Vec<u8>, millis: i64) {
     let begin = out.len();
     number(out, millis.unsigned_abs());
@@ -331,18 +331,18 @@ fn uuid(out: &mut Vec<u8>, halves: [u64; 2]) {
 mod tests {
     use super::*;
 
-    fn spelt(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
         write(&mut out);
         String::from_utf8(out).expect("text")
     }
 
     #[test]
-    fn times_are_spelt_as_the_platform_does() {
+    fn times_have_the_formats_of_the_platform() {
         let mut writer = MessageWriter::new(&Config::default());
         let mut time = |format, millis| {
             writer.format = format;
-            spelt(|out| writer.time(out, millis, 0))
+            written(|out| writer.time(out, millis, 0))
         };
         let at = 1_772_681_696_789;
         assert_eq!(time(TimeFormat::Scientific, at), "1.772681696789E9");
@@ -356,18 +356,18 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_that_comes_twice_is_told_apart() {
+    fn the_second_of_two_equal_local_hours_has_an_offset() {
         let zone = chrono_tz::America::Los_Angeles;
         let mut writer = MessageWriter::new(&Config { zone, time_format: TimeFormat::Local, ..Config::default() });
         let first = 1_730_622_600_000; // 2024-11-03T08:30:00Z, half past one in summer time
-        let mut time = |millis| spelt(|out| writer.time(out, millis, 0));
+        let mut time = |millis| written(|out| writer.time(out, millis, 0));
         assert_eq!(time(first), "\"2024-11-03T01:30:00.000\"");
         assert_eq!(time(first + 3_600_000), "\"2024-11-03T01:30:00.000-08:00\"");
     }
 
     #[test]
     fn a_session_is_a_version_4_uuid() {
-        let text = spelt(|out| uuid(out, [0x0123_4567_89ab_4def, 0x8123_4567_89ab_cdef]));
+        let text = written(|out| uuid(out, [0x0123_4567_89ab_4def, 0x8123_4567_89ab_cdef]));
         assert_eq!(text, "01234567-89ab-4def-8123-456789abcdef");
     }
 }

@@ -1,5 +1,5 @@
-//! Counting what was drawn: steps, distinct subjects, inflow and people active now, per activity
-//! and campaign. One byte per subject, scope and step says in which ranges it was seen.
+//! Counts per activity and campaign: steps, distinct subjects, inflow and active users. One byte per
+//! subject, scope and step has a bit for each range with an event of the subject.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use super::expected_totals::Load;
 use super::scenario::{FIRST_ACTIVITY, FIRST_USER, World};
 use super::{ActivityType, Config};
 
-/// Events and subjects of four steps in six ranges (see [`Ranges::mask`]).
+/// Events and subjects of four steps in six ranges (add_ranges [`Ranges::mask`]).
 #[derive(Debug, Default, Clone)]
 pub(super) struct Steps {
     pub(super) counts: [[u64; 4]; 6],
@@ -61,7 +61,7 @@ impl Tally {
         }
     }
 
-    /// Counts a line that is no repetition of a document.
+    /// Counts a line that does not repeat a document.
     pub(super) fn event(&mut self, event: &Event) {
         if event.is_forged() {
             self.load.forged_purchases += 1;
@@ -103,7 +103,7 @@ impl Tally {
         }
     }
 
-    /// Kept events per trigger type, without the types that did not occur.
+    /// Stored events per trigger type, without types that did not occur.
     pub(super) fn by_trigger(&self) -> impl Iterator<Item = (String, u64)> {
         Trigger::ALL
             .iter()
@@ -116,8 +116,8 @@ impl Tally {
 impl Scope {
     fn step(&mut self, event: &Event, step: usize, mask: u8) {
         let new = match (event.user_id, event.session) {
-            (Some(user), _) => see(&mut self.users[step], user.get() - FIRST_USER, mask),
-            (None, Some(session)) => see(&mut self.sessions[step], session.number(), mask),
+            (Some(user), _) => add_ranges(&mut self.users[step], user.get() - FIRST_USER, mask),
+            (None, Some(session)) => add_ranges(&mut self.sessions[step], session.number(), mask),
             (None, None) => 0,
         };
         for (bit, (counts, uniques)) in self.steps.counts.iter_mut().zip(&mut self.steps.uniques).enumerate() {
@@ -127,18 +127,18 @@ impl Scope {
     }
 }
 
-/// Notes the ranges a subject was seen in; says in which of them for the first time.
-fn see(seen: &mut Vec<u8>, subject: u32, mask: u8) -> u8 {
+/// Adds the ranges of an event to those of its subject, and returns the new ones.
+fn add_ranges(ranges: &mut Vec<u8>, subject: u32, mask: u8) -> u8 {
     let subject = subject as usize;
-    if seen.len() <= subject {
-        seen.resize(subject + 1, 0);
+    if ranges.len() <= subject {
+        ranges.resize(subject + 1, 0);
     }
-    let new = mask & !seen[subject];
-    seen[subject] |= mask;
+    let new = mask & !ranges[subject];
+    ranges[subject] |= mask;
     new
 }
 
-/// A number that no other subject has: users are even, sessions odd.
+/// A unique number of the subject: even for users, odd for sessions.
 fn subject(event: &Event) -> Option<u64> {
     match (event.user_id, event.session) {
         (Some(user), _) => Some(u64::from(user.get()) << 1),

@@ -1,28 +1,28 @@
-//! How many visits and shop orders a minute brings: weekdays and hours, openings, what is left of
-//! a campaign before its start and after its end.
+//! The mean number of visits and shop orders per minute: by weekday and hour, around openings, and
+//! before the start and after the end of a campaign.
 
 use super::calendar::{self, DAY, HOUR, MINUTE, Span};
 use super::scenario::{Stage, World};
 use chrono_tz::Tz;
 
-/// Monday to Sunday.
+/// Relative traffic, Monday to Sunday.
 const WEEKDAYS: [f64; 7] = [0.92, 0.90, 0.95, 1.00, 1.12, 1.25, 1.15];
-/// Local hours.
+/// Relative traffic by local hour.
 const HOURS: [f64; 24] = [
     0.55, 0.32, 0.20, 0.14, 0.12, 0.16, 0.30, 0.55, 0.85, 1.00, 1.10, 1.15, 1.35, 1.20, 1.05, 1.00, 1.02, 1.10, 1.20,
     1.35, 1.60, 1.75, 1.55, 1.00,
 ];
 
-/// How loud each minute of the history is.
+/// The traffic of each minute of the history.
 #[derive(Debug)]
 pub(super) struct Traffic {
     start: i64,
     now: i64,
     /// Weekday and hour pattern, by hour since the start.
     pattern: Vec<f64>,
-    /// What the pattern sums to from each hour on.
+    /// The sum of the pattern from each hour to the end.
     left: Vec<f64>,
-    /// Sums over the history of every activity's steady and opening loudness.
+    /// For every activity, the sums over the history of its steady and its opening traffic.
     sums: Vec<(f64, f64)>,
     /// The same for every product of the shop.
     wares: Vec<f64>,
@@ -72,7 +72,7 @@ impl Traffic {
         self.pattern.get(hour).copied().unwrap_or(0.0)
     }
 
-    /// Share of the minute that lies before `now`.
+    /// The part of the minute before `now`.
     fn share(&self, minute: i64) -> f64 {
         minutes((self.now - minute).min(MINUTE))
     }
@@ -89,14 +89,14 @@ impl Traffic {
         visits * self.share(minute)
     }
 
-    /// Share of the shop's remaining visits that come in the minute.
+    /// The share of the shop's remaining visits in the minute.
     pub(super) fn shop_share(&self, minute: i64) -> f64 {
         let hour = usize::try_from((minute - self.start) / HOUR).unwrap_or(0);
         let begin = self.start + HOUR * i64::try_from(hour).unwrap_or(0);
         let passed = self.pattern(minute) * minutes(minute - begin);
         let left = self.left.get(hour).copied().unwrap_or(0.0) - passed;
-        let mine = self.pattern(minute) * self.share(minute);
-        if left > mine { mine / left } else { 1.0 }
+        let own = self.pattern(minute) * self.share(minute);
+        if left > own { own / left } else { 1.0 }
     }
 
     /// Mean number of shop orders of a product in the minute.
@@ -107,13 +107,13 @@ impl Traffic {
     }
 }
 
-/// Whether the crowd of the opening is there.
+/// Whether the instant is within the crowd of the opening.
 pub(super) fn is_opening(stage: &Stage, at: i64) -> bool {
     let crowd = Span { from: stage.start - 2 * MINUTE, to: stage.start + 20 * MINUTE };
     stage.spike > 0.0 && crowd.contains(at)
 }
 
-/// How loud an activity is apart from its opening.
+/// The relative traffic of an activity apart from its opening.
 fn steady(stage: &Stage, at: i64) -> f64 {
     match at {
         _ if at < stage.start - 2 * DAY => 0.01,
@@ -124,7 +124,7 @@ fn steady(stage: &Stage, at: i64) -> f64 {
     }
 }
 
-/// How loud the opening is: some wait at the door, most come in the first minutes.
+/// The relative traffic of the opening: some visitors come before it, most in the first minutes.
 fn opening(stage: &Stage, at: i64) -> f64 {
     let since = minutes(at - stage.start);
     match at - stage.start {
@@ -138,7 +138,7 @@ fn opening(stage: &Stage, at: i64) -> f64 {
     }
 }
 
-/// How well a product sells in the shop, against days without promotion.
+/// The relative sales of a product in the shop: lower during a promotion of it.
 fn demand(world: &World, ware: usize, at: i64) -> f64 {
     let promoted =
         world.stages.iter().any(|stage| stage.product == Some(ware) && (stage.start..stage.end).contains(&at));

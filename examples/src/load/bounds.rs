@@ -1,53 +1,53 @@
-//! What a run must not exceed. Pure.
+//! Bounds on the report of a run. Pure.
 
 use std::{fmt, time::Duration};
 
 use super::{Quantiles, Report};
 
-/// Bounds on a report; those not given bound nothing.
+/// Bounds on a report; `None` is no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Bounds {
-    /// On the 99th percentile of latency.
+    /// The largest 99th percentile of latency.
     pub p99: Option<Duration>,
-    /// On the longest latency.
+    /// The longest latency.
     pub longest: Option<Duration>,
-    /// On failures: requests and streams without an answer, or answered with an error.
+    /// The most failures: requests and streams without a response, or with an error status.
     pub errors: Option<u64>,
-    /// On the 99th percentile of the time to a stream's first event.
+    /// The largest 99th percentile of the time to a stream's first event.
     pub first_event: Option<Duration>,
-    /// On the longest time between two events of a stream.
+    /// The longest time between two events of a stream.
     pub gap: Option<Duration>,
-    /// On the 99th percentile of the age of a stream's data.
+    /// The largest 99th percentile of the age of a stream's data.
     pub age: Option<Duration>,
     /// The fewest good answers per second.
     pub goodput: Option<f64>,
 }
 
-/// A bound that did not hold.
+/// A bound that was exceeded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Violation {
     what: &'static str,
-    found: String,
+    value: String,
     bound: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} breaks the bound of {}", self.what, self.found, self.bound)
+        write!(f, "{} {} breaks the bound of {}", self.what, self.value, self.bound)
     }
 }
 
 impl Bounds {
-    /// The bounds that a report breaks. A bound on times of which there are none is broken, too: nothing was shown.
+    /// The bounds that a report breaks. A bound on times is also broken if the report has no such times.
     #[must_use]
     pub fn broken(&self, report: &Report) -> Vec<Violation> {
         let mut broken = Vec::new();
         let mut time = |what, bound: Option<Duration>, times: Option<Quantiles>, of: fn(&Quantiles) -> f64| {
             let Some(bound) = bound.map(|bound| bound.as_secs_f64() * 1e3) else { return };
-            let found = times.filter(|times| times.count > 0).map(|times| of(&times));
-            if found.is_none_or(|found| found > bound) {
-                let found = found.map_or_else(|| "without a value".to_owned(), |found| format!("{found:.2} ms"));
-                broken.push(Violation { what, found, bound: format!("{bound} ms") });
+            let value = times.filter(|times| times.count > 0).map(|times| of(&times));
+            if value.is_none_or(|value| value > bound) {
+                let value = value.map_or_else(|| "without a value".to_owned(), |value| format!("{value:.2} ms"));
+                broken.push(Violation { what, value, bound: format!("{bound} ms") });
             }
         };
         let streams = report.streams.as_ref();
@@ -57,12 +57,12 @@ impl Bounds {
         time("longest gap", self.gap, streams.map(|streams| streams.gap), |times| times.max);
         time("age p99", self.age, streams.map(|streams| streams.age), |times| times.p99);
         if let Some(bound) = self.errors.filter(|bound| report.failures() > *bound) {
-            broken.push(Violation { what: "failures", found: report.failures().to_string(), bound: bound.to_string() });
+            broken.push(Violation { what: "failures", value: report.failures().to_string(), bound: bound.to_string() });
         }
         if let Some(bound) = self.goodput.filter(|bound| report.goodput() < *bound) {
             broken.push(Violation {
                 what: "good answers/s",
-                found: format!("{:.1}", report.goodput()),
+                value: format!("{:.1}", report.goodput()),
                 bound: bound.to_string(),
             });
         }
@@ -105,9 +105,9 @@ mod tests {
             age: ms(1),
             goodput: Some(9.9),
         };
-        let said: Vec<_> = bounds.broken(&report()).iter().map(ToString::to_string).collect();
-        assert_eq!(said.len(), 7, "{said:?}");
-        assert_eq!(said[0], "latency p99 12.00 ms breaks the bound of 11 ms");
-        assert_eq!(said[2], "first event p99 without a value breaks the bound of 1 ms");
+        let texts: Vec<_> = bounds.broken(&report()).iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 7, "{texts:?}");
+        assert_eq!(texts[0], "latency p99 12.00 ms breaks the bound of 11 ms");
+        assert_eq!(texts[2], "first event p99 without a value breaks the bound of 1 ms");
     }
 }

@@ -1,4 +1,4 @@
-//! One connection: a request out, bytes back.
+//! One HTTP connection: sends a request and reads the response.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use tokio::{
 
 use super::reply::{Head, Reply};
 
-/// What became of a request.
+/// The response to a request.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) head: Head,
@@ -23,14 +23,14 @@ pub(super) struct Answer {
     pub(super) bytes: u64,
 }
 
-/// Why there was no answer, in a word of the report.
+/// Why there was no response, as a word of the report.
 pub(super) type Failure = &'static str;
 
 pub(super) const TIMEOUT: Failure = "timeout";
 pub(super) const MALFORMED: Failure = "malformed";
 pub(super) const CLOSED: Failure = "closed";
 
-/// The word for what the system says.
+/// The word for an error of the system.
 pub(super) fn failure(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "refused",
@@ -42,7 +42,7 @@ pub(super) fn failure(error: &io::Error) -> Failure {
     }
 }
 
-/// Connections that are used again, not more than so many at once.
+/// A pool of persistent connections with a limit.
 #[derive(Debug)]
 pub(super) struct Connections {
     free: Arc<Semaphore>,
@@ -50,11 +50,11 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { free: Arc::new(Semaphore::new(most)), idle: Mutex::default() })
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { free: Arc::new(Semaphore::new(limit)), idle: Mutex::default() })
     }
 
-    /// The right to one, and an idle one if there is any.
+    /// A permit for a connection, and an idle connection if there is one.
     pub(super) async fn take(&self, address: SocketAddr) -> (Option<OwnedSemaphorePermit>, Option<TcpStream>) {
         let permit = Arc::clone(&self.free).acquire_owned().await.ok();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +68,7 @@ impl Connections {
     }
 }
 
-/// Connects; with a receive buffer of a size, a server cannot send far ahead.
+/// Connects. A small receive buffer limits how far a server can send ahead.
 pub(super) async fn connect(address: SocketAddr, receive_buffer: Option<u32>) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if let Some(bytes) = receive_buffer {
@@ -79,38 +79,38 @@ pub(super) async fn connect(address: SocketAddr, receive_buffer: Option<u32>) ->
     Ok(stream)
 }
 
-/// Sends a request on the connection held, or on a new one, and reads its answer; gives the connection back if it can be used
-/// again. A server may close a connection that idles: that costs a new one, and no error.
+/// Sends a request on the idle connection, or on a new one, and reads the response. Returns the connection if it can be reused. If
+/// the server has closed the idle connection, a new one is made, which is no error.
 pub(super) async fn exchange(
-    held: Option<TcpStream>,
+    idle: Option<TcpStream>,
     address: SocketAddr,
     request: &[u8],
 ) -> Result<(Answer, Option<TcpStream>), Failure> {
-    if let Some(mut stream) = held {
+    if let Some(mut stream) = idle {
         let mut reply = Reply::new();
-        match talk(&mut stream, request, &mut reply).await {
+        match send_and_read(&mut stream, request, &mut reply).await {
             Err(_) if reply.is_empty() => {}
             Err(why) => return Err(why),
-            Ok(answer) => return Ok(kept(answer, stream)),
+            Ok(answer) => return Ok(with_reusable(answer, stream)),
         }
     }
     let mut stream = connect(address, None).await.map_err(|error| failure(&error))?;
-    let answer = talk(&mut stream, request, &mut Reply::new()).await?;
-    Ok(kept(answer, stream))
+    let answer = send_and_read(&mut stream, request, &mut Reply::new()).await?;
+    Ok(with_reusable(answer, stream))
 }
 
-fn kept(answer: Answer, stream: TcpStream) -> (Answer, Option<TcpStream>) {
+fn with_reusable(answer: Answer, stream: TcpStream) -> (Answer, Option<TcpStream>) {
     let stream = answer.head.keep_alive.then_some(stream);
     (answer, stream)
 }
 
-async fn talk(stream: &mut TcpStream, request: &[u8], reply: &mut Reply) -> Result<Answer, Failure> {
+async fn send_and_read(stream: &mut TcpStream, request: &[u8], reply: &mut Reply) -> Result<Answer, Failure> {
     stream.write_all(request).await.map_err(|error| failure(&error))?;
     let mut bytes = 0;
     while !reply.is_done() {
-        let mut taken = Ok(());
-        let read = receive(stream, |arrived| taken = reply.push(arrived, |piece| bytes += piece.len() as u64)).await;
-        taken.map_err(|_| MALFORMED)?;
+        let mut parsed = Ok(());
+        let read = receive(stream, |chunk| parsed = reply.push(chunk, |piece| bytes += piece.len() as u64)).await;
+        parsed.map_err(|_| MALFORMED)?;
         match read {
             Ok(0) if reply.ends_with_connection() => break,
             Ok(0) => return Err(CLOSED),
@@ -122,8 +122,8 @@ async fn talk(stream: &mut TcpStream, request: &[u8], reply: &mut Reply) -> Resu
     Ok(Answer { head, bytes })
 }
 
-/// Waits for bytes and hands them on; 0 at the end. Between calls nothing is kept for the connection, so that ten thousand
-/// cost little.
+/// Waits for bytes and passes them to `take`. Returns their number, 0 at the end. A waiting connection has no buffer, so that ten
+/// thousand need little memory.
 pub(super) async fn receive(stream: &TcpStream, mut take: impl FnMut(&[u8])) -> io::Result<usize> {
     loop {
         stream.readable().await?;
@@ -134,7 +134,7 @@ pub(super) async fn receive(stream: &TcpStream, mut take: impl FnMut(&[u8])) -> 
     }
 }
 
-/// The same without waiting. Apart, since what an async function holds while it waits is kept for each connection.
+/// The same without waiting. It is a function of its own, so that its buffer is not part of the waiting future.
 pub(super) fn try_receive(stream: &TcpStream, take: &mut impl FnMut(&[u8])) -> io::Result<usize> {
     let mut buffer = [0; 16 << 10];
     let read = stream.try_read(&mut buffer)?;

@@ -1,11 +1,11 @@
-//! Server-sent events, taken apart as they arrive, and how old the data in them is. Pure.
+//! An incremental parser of server-sent events, and the age of their data. Pure.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-/// An event that is whole.
+/// A complete event.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Event {
     /// Its type; without one it is a `message`.
@@ -13,22 +13,22 @@ pub(super) struct Event {
     pub(super) data: String,
 }
 
-/// Takes a stream of events apart.
+/// Parses a stream of events.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     line: Vec<u8>,
     event: Event,
-    /// How long the server asks to wait before a new connection, in milliseconds.
+    /// The stream's `retry`: the time to wait before a reconnect, in milliseconds.
     pub(super) retry: Option<u64>,
 }
 
 impl Events {
-    /// Takes bytes that have arrived, and gives each event that is whole.
+    /// Parses received bytes, and calls back with each complete event.
     pub(super) fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(Event)) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             self.line.extend_from_slice(&bytes[..end]);
             bytes = &bytes[end + 1..];
-            // Given back, not kept: ten thousand readers would each keep the longest line they ever saw.
+            // The buffer is freed after each line: otherwise each of ten thousand readers would hold one for its longest line.
             let line = std::mem::take(&mut self.line);
             let line = String::from_utf8_lossy(&line);
             if let Some(event) = self.line(line.trim_end_matches('\r')) {
@@ -63,7 +63,7 @@ impl Events {
     }
 }
 
-/// How far the data of an event is complete: the oldest of its widgets, or what a heartbeat says. `None` if it says nothing.
+/// The `asOf` of an event: that of a heartbeat, or the earliest of an answer's widgets. `None` if there is none.
 pub(super) fn as_of(data: &str) -> Option<DateTime<Utc>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -99,18 +99,18 @@ mod tests {
         let text =
             b": hello\nretry: 2500\n\nevent: update\nid: 1\ndata: {\"a\":1}\n\r\ndata: x\ndata: y\n\nevent: none\n\n";
         for at_a_time in [1, 3, 1000] {
-            let (mut events, mut seen) = (Events::default(), Vec::new());
+            let (mut events, mut parsed) = (Events::default(), Vec::new());
             for piece in text.chunks(at_a_time) {
-                events.push(piece, |event| seen.push((event.kind, event.data)));
+                events.push(piece, |event| parsed.push((event.kind, event.data)));
             }
             let expected =
                 [("update", "{\"a\":1}"), ("message", "x\ny")].map(|(kind, data)| (kind.to_owned(), data.to_owned()));
-            assert_eq!((seen, events.retry), (expected.to_vec(), Some(2500)));
+            assert_eq!((parsed, events.retry), (expected.to_vec(), Some(2500)));
         }
     }
 
     #[test]
-    fn an_answer_is_as_old_as_its_oldest_widget_and_a_heartbeat_says_it() {
+    fn as_of_is_that_of_a_heartbeat_or_of_the_oldest_widget() {
         let instant = |text: &str| Some(text.parse().unwrap());
         let answer = r#"{"data":{},"widgets":{"funnel":{"asOf":"2024-11-12T10:29:58Z"},"realtime":{"asOf":"2024-11-12T10:30:00Z"}}}"#;
         assert_eq!(as_of(answer), instant("2024-11-12T10:29:58Z"));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_says_why() {
+    fn the_end_has_a_reason() {
         assert_eq!((reason(r#"{"reason":"shutdown"}"#).as_str(), reason("").as_str()), ("shutdown", "no reason"));
     }
 }

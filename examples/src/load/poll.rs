@@ -1,4 +1,4 @@
-//! Asking for answers again and again.
+//! Polling of answers, at a rate or by viewers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use super::{
     connection::{Answer, Connections, Failure, TIMEOUT, exchange},
     record::Recorder,
     schedule::{Arrivals, evenly, viewer},
-    target::{ResolvedTarget, place},
+    target::{ResolvedTarget, target_index},
 };
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Poller {
     pub(super) end: Instant,
 }
 
-/// The tags of the last answers, by place of the target.
+/// The tags of the last answers, by index of the target.
 type Tags = Mutex<Vec<Option<String>>>;
 
 impl Poller {
@@ -57,32 +57,32 @@ impl Poller {
                 break;
             }
             sleep_until(intended).await;
-            let place = place(&self.targets, self.in_turn, number, &mut random);
+            let index = target_index(&self.targets, self.in_turn, number, &mut random);
             recorder.started(intended);
             let (this, connections, recorder, tags) =
                 (Arc::clone(&self), Arc::clone(connections), Arc::clone(recorder), Arc::clone(&tags));
             requests.spawn(async move {
-                let address = this.targets[place].address;
-                let asked = timeout_at(intended + this.timeout, async {
+                let address = this.targets[index].address;
+                let result = timeout_at(intended + this.timeout, async {
                     let (_permit, idle) = connections.take(address).await;
-                    let (answer, stream) = this.ask(place, &tags, idle).await?;
+                    let (answer, stream) = this.ask(index, &tags, idle).await?;
                     connections.put_back(address, stream);
                     Ok(answer)
                 });
-                recorder.ended(intended, asked.await.unwrap_or(Err(TIMEOUT)));
+                recorder.ended(intended, result.await.unwrap_or(Err(TIMEOUT)));
             });
             while requests.try_join_next().is_some() {}
         }
         while requests.join_next().await.is_some() {}
     }
 
-    /// One viewer: the same page again and again. If an answer is late, the next question is, too; its wait counts from when
-    /// it should have been asked.
+    /// One viewer, who polls one page. If an answer is late, the next request is late as well; its latency counts from its intended
+    /// start.
     async fn view(self: Arc<Self>, number: u64, every: Duration, recorder: Arc<Recorder>) {
         let mut random = fastrand::Rng::with_seed(self.seed.wrapping_add(number).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let place = place(&self.targets, self.in_turn, number, &mut random);
+        let index = target_index(&self.targets, self.in_turn, number, &mut random);
         let tags = self.tags();
-        let mut held = None;
+        let mut idle = None;
         for after in viewer(every, random) {
             let intended = self.start + after;
             if intended >= self.end {
@@ -90,10 +90,10 @@ impl Poller {
             }
             sleep_until(intended).await;
             recorder.started(intended);
-            let asked = timeout_at(Instant::now().max(intended) + self.timeout, self.ask(place, &tags, held.take()));
-            let answer = match asked.await.unwrap_or(Err(TIMEOUT)) {
+            let result = timeout_at(Instant::now().max(intended) + self.timeout, self.ask(index, &tags, idle.take()));
+            let answer = match result.await.unwrap_or(Err(TIMEOUT)) {
                 Ok((answer, stream)) => {
-                    held = stream;
+                    idle = stream;
                     Ok(answer)
                 }
                 Err(why) => Err(why),
@@ -104,20 +104,20 @@ impl Poller {
 
     async fn ask(
         &self,
-        place: usize,
+        index: usize,
         tags: &Tags,
-        held: Option<TcpStream>,
+        idle: Option<TcpStream>,
     ) -> Result<(Answer, Option<TcpStream>), Failure> {
-        let target = &self.targets[place];
+        let target = &self.targets[index];
         let mut request = target.poll.to_string();
         let lock = || tags.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tag) = lock()[place].as_ref().filter(|_| self.conditional) {
+        if let Some(tag) = lock()[index].as_ref().filter(|_| self.conditional) {
             request.push_str(&format!("if-none-match: {tag}\r\n"));
         }
         request.push_str("\r\n");
-        let (answer, stream) = exchange(held, target.address, request.as_bytes()).await?;
+        let (answer, stream) = exchange(idle, target.address, request.as_bytes()).await?;
         if let Some(tag) = answer.head.etag.as_ref().filter(|_| self.conditional) {
-            lock()[place] = Some(tag.clone());
+            lock()[index] = Some(tag.clone());
         }
         Ok((answer, stream))
     }

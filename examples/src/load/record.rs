@@ -1,4 +1,4 @@
-//! What was seen so far. Lives here: counting it while it happens. Lives elsewhere: what is said of it (`report`).
+//! The measurements of a run. Lives here: recording them. Lives elsewhere: their report (`report`).
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ pub(super) struct Times(Histogram<u64>);
 
 impl Default for Times {
     fn default() -> Self {
-        // From a microsecond to an hour, three digits: bounds that are always accepted.
+        // From a microsecond to an hour with three digits: the constructor accepts these constants.
         Self(Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("these bounds are fixed"))
     }
 }
@@ -34,14 +34,14 @@ impl Times {
     pub(super) fn quantiles(&self) -> Quantiles {
         let millis = |micros: u64| Duration::from_micros(micros).as_secs_f64() * 1e3;
         let (count, max) = (self.0.len(), self.0.max());
-        // A bucket's upper end may lie above the largest value in it.
+        // A bucket's upper end may be larger than its largest value.
         let at = |quantile| millis(self.0.value_at_quantile(quantile).min(max));
         let max = millis(max);
         Quantiles { count, p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max }
     }
 }
 
-/// How a stream was over, or did not begin.
+/// How a stream ended, or failed to open.
 #[derive(Debug)]
 pub(super) enum StreamEnd {
     Ended(String),
@@ -49,13 +49,13 @@ pub(super) enum StreamEnd {
     Failed(Failure),
 }
 
-/// Counts what happens, for all tasks.
+/// Records the measurements of all tasks.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    /// Streams that are to be read.
+    /// The number of streams that are read.
     streams: usize,
     start: Instant,
-    /// What was intended, or seen, earlier is not reported.
+    /// Earlier requests and events are not reported.
     report_from: Instant,
     inside: Mutex<Inside>,
 }
@@ -79,7 +79,7 @@ struct Polls {
     bytes: u64,
 }
 
-/// What is reported since the warm-up.
+/// Measurements of streams since the warm-up.
 #[derive(Debug, Default)]
 struct Streams {
     gaps: Times,
@@ -89,7 +89,7 @@ struct Streams {
     bytes: u64,
 }
 
-/// What is reported since the start: streams are opened once.
+/// Measurements of streams since the start: they are opened once, possibly during the warm-up.
 #[derive(Debug, Default)]
 struct StreamCounts {
     open: u64,
@@ -133,7 +133,7 @@ impl Recorder {
         }
     }
 
-    /// The latency of a request that failed is the time until that was known: it has waited so long at least.
+    /// Records the end of a request. The latency of a failed one is the time until its failure.
     pub(super) fn ended(&self, intended: Instant, outcome: Result<Answer, Failure>) {
         let took = intended.elapsed();
         let mut inside = self.lock();
@@ -176,7 +176,7 @@ impl Recorder {
         }
     }
 
-    /// Whether what is seen now is reported.
+    /// Whether events are reported now, after the warm-up.
     fn reports(&self) -> bool {
         Instant::now() >= self.report_from
     }
@@ -216,9 +216,9 @@ impl Recorder {
         }
     }
 
-    pub(super) fn stream_over(&self, seen: StreamEnd) {
+    pub(super) fn stream_over(&self, end: StreamEnd) {
         let opening = &mut self.lock().opening;
-        match seen {
+        match end {
             StreamEnd::Ended(reason) => *opening.ended.entry(reason).or_default() += 1,
             StreamEnd::Refused(status) => *opening.refused.entry(status).or_default() += 1,
             StreamEnd::Failed(why) => *opening.failed.entry(why).or_default() += 1,
@@ -233,7 +233,7 @@ impl Recorder {
         self.lock().opening.evicted.add(after);
     }
 
-    /// What happened since this was last asked.
+    /// The measurements since the last call.
     pub(super) fn progress(&self, at: Duration) -> Progress {
         let mut inside = self.lock();
         let LastSecond { started, statuses, failed, times, events } = std::mem::take(&mut inside.last_second);
@@ -287,7 +287,7 @@ impl Recorder {
     }
 }
 
-/// What happened in the last second.
+/// The measurements of the last second.
 #[derive(Debug, Clone)]
 pub struct Progress {
     /// Since the start.
@@ -298,9 +298,9 @@ pub struct Progress {
     pub statuses: BTreeMap<u16, u64>,
     /// Requests without an answer.
     pub failed: u64,
-    /// Of the requests that ended.
+    /// The latency of requests that ended.
     pub latency: Quantiles,
-    /// Requests under way now.
+    /// Requests in flight now.
     pub in_flight: u64,
     /// Streams open now.
     pub open: u64,
@@ -317,7 +317,7 @@ impl fmt::Display for Progress {
                 write!(f, ", {count} x {status}")?;
             }
             write!(f, ", {} failed, p50 {:.1} p99 {:.1} ms", self.failed, self.latency.p50, self.latency.p99)?;
-            write!(f, ", {} under way", self.in_flight)?;
+            write!(f, ", {} in flight", self.in_flight)?;
         }
         if self.open > 0 || self.events > 0 {
             write!(f, "  {} streams, {} events", self.open, self.events)?;

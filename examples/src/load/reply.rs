@@ -1,23 +1,23 @@
-//! Replies of HTTP/1.1, taken apart as they arrive. Pure, and holds nothing of a body.
+//! An incremental parser of HTTP/1.1 replies. Pure, and buffers nothing of a body.
 
-/// What a reply says before its body.
+/// The head of a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) etag: Option<String>,
     /// Seconds.
     pub(super) retry_after: Option<u64>,
-    /// Whether the connection can be used again.
+    /// Whether the connection can be reused.
     pub(super) keep_alive: bool,
 }
 
-/// Bytes that are no reply.
+/// The error of bytes that are no reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a reply of HTTP/1.1")]
 pub(super) struct Malformed;
 
-/// Lines longer than this are no head.
-const LONGEST_LINE: usize = 16 << 10;
+/// The longest line of a head, in bytes.
+const MAX_LINE: usize = 16 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -36,7 +36,7 @@ enum Next {
     Done,
 }
 
-/// Takes one reply apart.
+/// Parses one reply.
 #[derive(Debug)]
 pub(super) struct Reply {
     next: Next,
@@ -51,12 +51,12 @@ impl Reply {
         Self { next: Next::Status, line: Vec::new(), length: None, chunked: false, head: Head::default() }
     }
 
-    /// What it says of itself, once that is whole.
+    /// The head, once it is complete.
     pub(super) fn head(&self) -> Option<&Head> {
         (!matches!(self.next, Next::Status | Next::Header)).then_some(&self.head)
     }
 
-    /// Whether nothing of it has come.
+    /// Whether no byte has arrived.
     pub(super) fn is_empty(&self) -> bool {
         self.next == Next::Status && self.line.is_empty()
     }
@@ -65,12 +65,12 @@ impl Reply {
         self.next == Next::Done
     }
 
-    /// The connection has ended: whether the reply has, too.
+    /// Whether the reply is complete if the connection ends now.
     pub(super) fn ends_with_connection(&self) -> bool {
         matches!(self.next, Next::UntilClosed | Next::Done)
     }
 
-    /// Takes bytes that have arrived; each piece of the body is given to `body`.
+    /// Parses received bytes, and passes each piece of the body to `body`.
     /// # Errors
     /// [`Malformed`], also for bytes after the end.
     pub(super) fn push(&mut self, mut bytes: &[u8], mut body: impl FnMut(&[u8])) -> Result<(), Malformed> {
@@ -99,7 +99,7 @@ impl Reply {
                     let (now, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
                     self.line.extend_from_slice(now);
                     bytes = rest;
-                    if self.line.len() > LONGEST_LINE {
+                    if self.line.len() > MAX_LINE {
                         return Err(Malformed);
                     }
                     if end.is_some() {
@@ -152,7 +152,7 @@ impl Reply {
 
     fn after_head(&mut self) -> Next {
         match (self.head.status, self.chunked, self.length) {
-            // To be followed by the real one.
+            // An interim reply: the final one follows.
             (100..200, ..) => Next::Status,
             (204 | 304, ..) | (_, false, Some(0)) => Next::Done,
             (_, true, _) => Next::ChunkSize,
@@ -169,7 +169,7 @@ impl Reply {
 mod tests {
     use super::*;
 
-    /// The reply of bytes that arrive so many at a time, and its body.
+    /// Parses bytes that arrive in chunks; returns the reply and its body.
     fn read(bytes: &[u8], at_a_time: usize) -> Result<(Reply, String), Malformed> {
         let (mut reply, mut body) = (Reply::new(), Vec::new());
         for piece in bytes.chunks(at_a_time) {
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_is_announced_is_waited_for() {
+    fn an_interim_reply_is_followed_by_the_final_one() {
         let (reply, _) =
             read(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 No\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n", 9)
                 .unwrap();

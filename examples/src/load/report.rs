@@ -1,13 +1,13 @@
-//! What is said at the end, as text and as JSON.
+//! The report of a run, as text and as JSON.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-/// Quantiles of times, in milliseconds; all 0 where nothing was timed.
+/// Quantiles of times, in milliseconds; all 0 without values.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Quantiles {
-    /// How many were timed.
+    /// The number of values.
     pub count: u64,
     /// The median.
     pub p50: f64,
@@ -28,37 +28,37 @@ impl fmt::Display for Quantiles {
     }
 }
 
-/// What a run of the load generator saw, without its warm-up.
+/// The results of a run, without its warm-up.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// How long it was watched.
+    /// The reported time.
     pub seconds: f64,
     /// Requests started.
     pub started: u64,
-    /// From the intended start of a request to the end of its answer, or until it was given up.
+    /// From the intended start of a request to the end of its response, or to its failure.
     pub latency: Quantiles,
-    /// The same of those answered, by status.
+    /// The same for requests with a response, by status.
     pub by_status: BTreeMap<u16, Quantiles>,
-    /// Requests without an answer, by reason.
+    /// Requests without a response, by reason.
     pub errors: BTreeMap<String, u64>,
     /// Bytes of bodies.
     pub bytes: u64,
-    /// How much later than intended requests were started: if that is not small, the generator was too slow, or had no time.
+    /// How much later than intended requests were started. If it is not small, the generator was too slow.
     pub late: Quantiles,
-    /// Of event streams, if there were any.
+    /// The results of event streams, if there were any.
     pub streams: Option<StreamReport>,
 }
 
-/// What was seen of event streams. How they were opened and ended is told since the start, warm-up or not.
+/// The results of event streams. Counts of openings and ends include the warm-up.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StreamReport {
-    /// Streams that were to be read.
+    /// The number of streams in the plan.
     pub wanted: u64,
-    /// How often one was opened; each reconnection is one more.
+    /// How often streams were opened, reconnects included.
     pub opened: u64,
     /// The most that were open at once.
     pub most_open: u64,
-    /// When as many first events had come as streams were wanted.
+    /// The time until the number of first events was that of planned streams.
     pub all_after_ms: Option<f64>,
     /// From the intended opening to the first event.
     pub first_event: Quantiles,
@@ -66,7 +66,7 @@ pub struct StreamReport {
     pub gap: Quantiles,
     /// Between an event and the heartbeat after it.
     pub quiet: Quantiles,
-    /// How old the data of an event was when it was read, by this machine's clock and the `asOf` in it.
+    /// The age of an event's data when it was read: this machine's clock minus its `asOf`.
     pub age: Quantiles,
     /// Events by type.
     pub events: BTreeMap<String, u64>,
@@ -74,18 +74,18 @@ pub struct StreamReport {
     pub bytes: u64,
     /// Streams that the server ended, by its reason.
     pub ended: BTreeMap<String, u64>,
-    /// Streams that were answered otherwise, by status.
+    /// Streams that were answered with another status than 200, by status.
     pub refused: BTreeMap<u16, u64>,
     /// Streams that failed, by reason.
     pub errors: BTreeMap<String, u64>,
     /// Streams that were opened and not read.
     pub stalled: u64,
-    /// Those of them that the server ended, and after how long at most.
+    /// The times until the server ended streams that were not read. They are upper bounds.
     pub evicted: Quantiles,
 }
 
 impl Report {
-    /// Answers of a status that is none of an error, per second.
+    /// Responses with a status below 400, per second.
     #[must_use]
     pub fn goodput(&self) -> f64 {
         let good: u64 = self.by_status.range(..400).map(|(_, times)| times.count).sum();
@@ -94,7 +94,7 @@ impl Report {
         if self.seconds > 0.0 { good / self.seconds } else { 0.0 }
     }
 
-    /// Requests and streams that failed or were answered with an error.
+    /// Requests and streams that failed or had an error status.
     #[must_use]
     pub fn failures(&self) -> u64 {
         let answered: u64 = self.by_status.range(400..).map(|(_, times)| times.count).sum();
@@ -126,8 +126,8 @@ impl fmt::Display for Report {
         } = streams;
         write!(f, "{wanted} streams, opened {opened} times, {most_open} at once")?;
         match all_after_ms {
-            Some(after) => writeln!(f, ", all told after {after:.0} ms")?,
-            None if *wanted > 0 => writeln!(f, ", not all told")?,
+            Some(after) => writeln!(f, ", first events of all after {after:.0} ms")?,
+            None if *wanted > 0 => writeln!(f, ", first events not of all")?,
             None => writeln!(f)?,
         }
         if *wanted > 0 {

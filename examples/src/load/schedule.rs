@@ -1,23 +1,23 @@
-//! When requests start. Pure.
+//! The schedule of requests. Pure.
 
 use std::time::Duration;
 
-/// When requests start, whatever becomes of those before.
+/// When requests start, independent of earlier responses.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Arrivals {
-    /// So many a second, evenly.
+    /// Evenly spaced requests, per second.
     Rate(f64),
-    /// Viewers who each ask again after a time, a tenth more or less, having begun at any moment of it.
+    /// Viewers who each poll at an interval with 10 % jitter, starting at a random phase of it.
     Viewers {
-        /// How many.
+        /// The number of viewers.
         count: usize,
-        /// The time between two requests of one.
+        /// The interval of one viewer.
         every: Duration,
     },
 }
 
 impl Arrivals {
-    /// Whether there is a single one.
+    /// Whether there are any requests.
     pub(super) fn any(self) -> bool {
         match self {
             Self::Rate(rate) => rate > 0.0,
@@ -26,7 +26,7 @@ impl Arrivals {
     }
 }
 
-/// After the start, the instant of each request at a rate, for ever.
+/// The times of requests at a rate, from the start; endless.
 pub(super) fn evenly(per_second: f64) -> impl Iterator<Item = Duration> {
     let mut number = 0.0;
     std::iter::from_fn(move || {
@@ -36,7 +36,7 @@ pub(super) fn evenly(per_second: f64) -> impl Iterator<Item = Duration> {
     })
 }
 
-/// After the start, the instant of each request of one viewer, for ever.
+/// The times of one viewer's requests, from the start; endless.
 pub(super) fn viewer(every: Duration, mut random: fastrand::Rng) -> impl Iterator<Item = Duration> {
     let first = every.mul_f64(random.f64());
     (0..).map(move |number: u32| {
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn viewers_ask_each_time_a_tenth_more_or_less_and_do_not_drift() {
+    fn viewers_poll_with_jitter_and_do_not_drift() {
         let every = Duration::from_secs(2);
         let instants: Vec<_> = viewer(every, fastrand::Rng::with_seed(3)).take(100).collect();
         assert!(instants[0] < every);

@@ -1,4 +1,4 @@
-//! Reading event streams, and not reading them.
+//! Viewers of event streams, including those who never read.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -15,19 +15,19 @@ use super::{
     events::{Event, Events, as_of, reason},
     record::{Recorder, StreamEnd},
     reply::Reply,
-    target::{ResolvedTarget, place},
+    target::{ResolvedTarget, target_index},
 };
 
-/// How long to wait before a new connection where the server does not say.
+/// The delay of a reconnect if the stream has no `retry`.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// The receive buffer of who never reads: what a server can send ahead is little, so that it notices soon.
+/// The receive buffer of a viewer who never reads, in bytes. It is small, so that the server soon notices.
 const STALLED_BUFFER: u32 = 4 << 10;
 
-/// How often a connection that is not read is looked at.
-const LOOK: Duration = Duration::from_millis(250);
+/// The interval at which a connection that is not read is checked.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What is done with a stream.
+/// Whether a stream is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadMode {
     All,
@@ -45,51 +45,51 @@ pub(super) struct StreamReaders {
     pub(super) end: Instant,
 }
 
-/// Why a stream is over.
-enum Over {
+/// Why a stream ended.
+enum EndCause {
     /// The server ended it, and gave a reason.
     Ended(String),
-    /// Answered with another status, and when to come again.
+    /// Answered with another status than 200, and its `Retry-After`.
     Refused(u16, Option<u64>),
     Failed(Failure),
 }
 
 impl StreamReaders {
-    /// Opens so many streams over the ramp, and keeps them open until the end.
+    /// Opens streams over the ramp, and keeps them open until the end.
     pub(super) async fn run(&self, count: usize, reading: ReadMode, recorder: &Arc<Recorder>) {
         let mut readers = JoinSet::new();
         for number in 0..count {
             let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(31).wrapping_add(number as u64));
-            let place = place(&self.targets, self.in_turn, number as u64, &mut random);
+            let index = target_index(&self.targets, self.in_turn, number as u64, &mut random);
             let intended = self.start + fraction(self.ramp, number, count);
             let (this, recorder) = (self.clone(), Arc::clone(recorder));
             readers.spawn(async move {
                 sleep_until(intended).await;
                 match reading {
                     ReadMode::All => {
-                        let _ = timeout_at(this.end, this.read(place, intended, random, &recorder)).await;
+                        let _ = timeout_at(this.end, this.read(index, intended, random, &recorder)).await;
                     }
-                    ReadMode::Nothing => this.stall(place, &recorder).await,
+                    ReadMode::Nothing => this.stall(index, &recorder).await,
                 }
             });
         }
         while readers.join_next().await.is_some() {}
     }
 
-    /// Reads a stream, and opens it anew whenever it is over.
-    async fn read(&self, place: usize, intended: Instant, mut random: fastrand::Rng, recorder: &Recorder) {
+    /// Reads a stream, and reconnects whenever it ends.
+    async fn read(&self, index: usize, intended: Instant, mut random: fastrand::Rng, recorder: &Recorder) {
         let mut began = intended;
         loop {
             let mut events = Events::default();
-            let over = self.read_once(&self.targets[place], began, &mut events, recorder).await;
-            let retry = match &over {
-                Over::Refused(_, Some(seconds)) => Duration::from_secs(*seconds),
+            let cause = self.read_once(&self.targets[index], began, &mut events, recorder).await;
+            let retry = match &cause {
+                EndCause::Refused(_, Some(seconds)) => Duration::from_secs(*seconds),
                 _ => events.retry.map_or(RETRY, Duration::from_millis),
             };
-            recorder.stream_over(match over {
-                Over::Ended(reason) => StreamEnd::Ended(reason),
-                Over::Refused(status, _) => StreamEnd::Refused(status),
-                Over::Failed(why) => StreamEnd::Failed(why),
+            recorder.stream_over(match cause {
+                EndCause::Ended(reason) => StreamEnd::Ended(reason),
+                EndCause::Refused(status, _) => StreamEnd::Refused(status),
+                EndCause::Failed(why) => StreamEnd::Failed(why),
             });
             sleep(retry.mul_f64(1.0 + 0.5 * random.f64())).await;
             began = Instant::now();
@@ -102,64 +102,63 @@ impl StreamReaders {
         began: Instant,
         events: &mut Events,
         recorder: &Recorder,
-    ) -> Over {
+    ) -> EndCause {
         let mut stream = match timeout(self.timeout, open(target, None)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Over::Failed(failure(&error)),
-            Err(_) => return Over::Failed(TIMEOUT),
+            Ok(Err(error)) => return EndCause::Failed(failure(&error)),
+            Err(_) => return EndCause::Failed(TIMEOUT),
         };
         let mut reply = Reply::new();
-        let mut watched =
+        let mut watch =
             StreamWatch { began, last: None, longest: Duration::ZERO, counted: false, end: self.end, recorder };
         loop {
-            let mut taken = Ok(());
-            let mut last_word = None;
+            let mut parsed = Ok(());
+            let mut end_reason = None;
             let received = timeout(
                 self.timeout,
-                receive(&stream, |arrived| {
-                    taken = reply.push(arrived, |piece| {
+                receive(&stream, |chunk| {
+                    parsed = reply.push(chunk, |piece| {
                         recorder.stream_bytes(piece.len());
                         events.push(piece, |event| {
                             if event.kind == "end" {
-                                last_word = Some(reason(&event.data));
+                                end_reason = Some(reason(&event.data));
                             }
-                            watched.event(&event);
+                            watch.event(&event);
                         });
                     });
                 }),
             )
             .await;
-            if taken.is_err() {
-                return Over::Failed(MALFORMED);
+            if parsed.is_err() {
+                return EndCause::Failed(MALFORMED);
             }
-            if let Some(reason) = last_word {
+            if let Some(reason) = end_reason {
                 let _ = stream.shutdown().await;
-                return Over::Ended(reason);
+                return EndCause::Ended(reason);
             }
             match received {
-                Err(_) => return Over::Failed("silent"),
-                Ok(Err(error)) => return Over::Failed(failure(&error)),
+                Err(_) => return EndCause::Failed("silent"),
+                Ok(Err(error)) => return EndCause::Failed(failure(&error)),
                 Ok(Ok(read)) => match reply.head() {
-                    Some(head) if head.status != 200 => return Over::Refused(head.status, head.retry_after),
-                    _ if reply.is_done() || read == 0 => return Over::Failed(CLOSED),
-                    Some(_) => watched.open(),
+                    Some(head) if head.status != 200 => return EndCause::Refused(head.status, head.retry_after),
+                    _ if reply.is_done() || read == 0 => return EndCause::Failed(CLOSED),
+                    Some(_) => watch.open(),
                     None => {}
                 },
             }
         }
     }
 
-    /// Opens a stream and never reads it. Whether the server ended it is looked for without reading, and at the end by
-    /// reading.
-    async fn stall(&self, place: usize, recorder: &Recorder) {
+    /// Opens a stream and never reads it. Whether the server has ended it is checked without reading, and at the end by reading.
+    async fn stall(&self, index: usize, recorder: &Recorder) {
         let began = Instant::now();
-        let stream = match open(&self.targets[place], Some(STALLED_BUFFER)).await {
+        let stream = match open(&self.targets[index], Some(STALLED_BUFFER)).await {
             Ok(stream) => stream,
             Err(error) => return recorder.stream_over(StreamEnd::Failed(failure(&error))),
         };
         recorder.stalled();
         while Instant::now() < self.end {
-            sleep_until(self.end.min(Instant::now() + LOOK)).await;
+            sleep_until(self.end.min(Instant::now() + CHECK_INTERVAL)).await;
             if !matches!(stream.take_error(), Ok(None)) {
                 return recorder.evicted(began.elapsed());
             }
@@ -170,10 +169,10 @@ impl StreamReaders {
     }
 }
 
-/// Whether a connection is over, once all that lies in it is read.
+/// Whether a connection has ended, after reading all its buffered bytes.
 async fn has_ended(stream: &TcpStream) -> bool {
     loop {
-        match timeout(LOOK, stream.readable()).await {
+        match timeout(CHECK_INTERVAL, stream.readable()).await {
             Err(_) => return false,
             Ok(Err(_)) => return true,
             Ok(Ok(())) => match try_receive(stream, &mut |_| {}) {
@@ -191,13 +190,13 @@ async fn open(target: &ResolvedTarget, receive_buffer: Option<u32>) -> io::Resul
     Ok(stream)
 }
 
-/// A part of a time: `number` of `count`.
+/// `time` times `number` over `count`.
 fn fraction(time: Duration, number: usize, count: usize) -> Duration {
     let nanos = time.as_nanos() * number as u128 / count.max(1) as u128;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// What one reader sees of its stream, while it is open.
+/// The measurements of one open stream.
 struct StreamWatch<'a> {
     began: Instant,
     last: Option<Instant>,
@@ -239,7 +238,7 @@ impl Drop for StreamWatch<'_> {
             return;
         }
         self.recorder.stream_closed();
-        // A silence that lasts is none of the gaps yet. The shorter ones say nothing: something may have been about to come.
+        // The silence before the end counts as a gap only if it is the longest one: a shorter one may have been about to end.
         let silence = self.last.map(|last| Instant::now().min(self.end).saturating_duration_since(last));
         if let Some(silence) = silence.filter(|silence| *silence > self.longest && !self.longest.is_zero()) {
             self.recorder.gap(silence);

@@ -1,11 +1,11 @@
-//! Where load goes: an address, a path, and how often it is chosen.
+//! Targets of load: an address, a path, and a weight.
 
 use std::{fmt, io, net::SocketAddr, str::FromStr, sync::Arc};
 
 /// A URL with a weight, written `http://host:port/path` or `3*http://host:port/path`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// How often it is chosen, against the weights of the others.
+    /// Its weight relative to other targets when one is drawn.
     pub weight: u32,
     /// Host and port, as in the URL.
     pub authority: String,
@@ -13,9 +13,9 @@ pub struct Target {
     pub path: String,
 }
 
-/// A text that is no target.
+/// The error of a text that is no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no target such as http://127.0.0.1:8080/path or 3*http://127.0.0.1:8080/path; TLS is not spoken")]
+#[error("{0:?} is no target such as http://127.0.0.1:8080/path or 3*http://127.0.0.1:8080/path; TLS is not supported")]
 pub struct TargetError(String);
 
 impl FromStr for Target {
@@ -51,10 +51,11 @@ impl Target {
     }
 
     pub(super) async fn resolve(&self) -> io::Result<ResolvedTarget> {
-        let named =
-            if self.authority.contains(':') { self.authority.clone() } else { format!("{}:80", self.authority) };
-        let address = tokio::net::lookup_host(named).await?.next();
-        let address = address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "a target has no address"))?;
+        let host = if self.authority.contains(':') { self.authority.clone() } else { format!("{}:80", self.authority) };
+        let address = tokio::net::lookup_host(host).await?.next();
+        let address = address.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotFound, format!("the host {} has no address", self.authority))
+        })?;
         let head = |accept: &str| {
             format!("GET {} HTTP/1.1\r\nhost: {}\r\naccept: {accept}\r\n", self.path, self.authority).into()
         };
@@ -63,29 +64,34 @@ impl Target {
     }
 }
 
-/// A target that can be asked.
+/// A target with its address.
 #[derive(Debug, Clone)]
 pub(super) struct ResolvedTarget {
     weight: u32,
     pub(super) address: SocketAddr,
-    /// A request but for its last lines.
+    /// A request without its last lines.
     pub(super) poll: Arc<str>,
     pub(super) stream: Arc<str>,
 }
 
-/// The place of the target for the request, viewer or stream of this number: the one whose turn it is, or one that is drawn.
-pub(super) fn place(targets: &[ResolvedTarget], in_turn: bool, number: u64, random: &mut fastrand::Rng) -> usize {
+/// The index of the target for the request, viewer or stream with this number: the next one in turn, or one drawn by weight.
+pub(super) fn target_index(
+    targets: &[ResolvedTarget],
+    in_turn: bool,
+    number: u64,
+    random: &mut fastrand::Rng,
+) -> usize {
     if in_turn { usize::try_from(number).unwrap_or_default() % targets.len().max(1) } else { choose(targets, random) }
 }
 
-/// The place of a target, chosen by weight.
+/// The index of a target, drawn by weight.
 fn choose(targets: &[ResolvedTarget], random: &mut fastrand::Rng) -> usize {
     let all: u64 = targets.iter().map(|target| u64::from(target.weight)).sum();
     let mut left = random.u64(..all.max(1));
-    for (place, target) in targets.iter().enumerate() {
+    for (index, target) in targets.iter().enumerate() {
         match left.checked_sub(target.weight.into()) {
             Some(rest) => left = rest,
-            None => return place,
+            None => return index,
         }
     }
     0
@@ -103,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_target_is_told_what_one_is() {
+    fn the_error_of_an_invalid_target_shows_a_valid_one() {
         for text in
             ["", "localhost:80", "https://h/", "0*http://h/", "x*http://h/", "http:///", "http://h/ x", "http://h/\r\n"]
         {

@@ -12,7 +12,7 @@ use super::{Plan, Report, Target};
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 2\r\n\r\n{}";
 
-/// A server that does with each connection what it is told.
+/// A server that runs `serve` on each connection.
 async fn server<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
@@ -27,7 +27,7 @@ where
     address
 }
 
-/// The next request; `None` when the client is gone.
+/// The next request; `None` after the client has disconnected.
 async fn request(client: &mut TcpStream) -> Option<String> {
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
@@ -48,7 +48,7 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Answers at once, but not while it stalls: a second that begins half a second after the first request.
+/// A server that answers at once, except during a stall of one second that begins half a second after its start.
 async fn stalling() -> SocketAddr {
     let start = Instant::now();
     server(move |mut client| async move {
@@ -64,20 +64,20 @@ async fn stalling() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_server_that_stalls_is_seen_as_latency_by_all_who_would_have_come() {
-    // One connection: whoever asks only after the last answer would ask once in that second, and see one slow answer of
-    // hundreds. At 200 a second 200 people are kept waiting, half a second on average.
+async fn a_stall_counts_as_latency_of_every_request_that_was_due() {
+    // A client that waits for each answer would send one request in that second, and count one slow answer of hundreds. At 200
+    // a second, 200 requests are due in it, and wait half a second on average.
     let address = stalling().await;
     let report =
         run(Plan::new([target(address, "/")]).with_rate(200.0).with_connections(1).with_duration(millis(2_000))).await;
     let served = &report.by_status[&200];
     assert_eq!((report.started, served.count), (400, 400), "{report}");
-    // Half of them came in that second; a tenth waited for more than four fifths of it.
+    // Half of the requests are due in that second; a tenth wait for more than four fifths of it.
     assert!(report.latency.p90 > 500.0 && report.latency.p99 > 800.0, "{report}");
 }
 
 #[tokio::test]
-async fn a_viewer_who_is_kept_waiting_counts_from_when_the_next_look_was_due() {
+async fn the_latency_of_a_viewer_starts_when_its_poll_was_due() {
     let address = stalling().await;
     let plan = Plan::new([target(address, "/")]).with_viewers(1, millis(10)).with_duration(millis(2_000));
     let report = run(plan).await;
@@ -106,7 +106,7 @@ async fn requests_keep_their_rate_and_share_connections() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_known_is_not_sent_again() {
+async fn a_conditional_poll_is_answered_with_304() {
     let address = server(|mut client| async move {
         while let Some(request) = request(&mut client).await {
             let known = request.contains("if-none-match: \"a\"\r\n");
@@ -122,7 +122,7 @@ async fn an_answer_that_is_known_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_counted_by_its_kind() {
+async fn failures_are_counted_by_kind() {
     let address = server(|mut client| async move {
         let request = request(&mut client).await.unwrap();
         match request.split(' ').nth(1).unwrap() {
@@ -134,9 +134,9 @@ async fn what_goes_wrong_is_counted_by_its_kind() {
         }
     })
     .await;
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let unreachable = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let paths = ["/busy", "/cut", "/garbage", "/reset", "/silent"];
-    let targets = paths.iter().map(|path| target(address, path)).chain([target(nobody, "/")]);
+    let targets = paths.iter().map(|path| target(address, path)).chain([target(unreachable, "/")]);
     let plan = Plan::new(targets).with_rate(200.0).with_duration(millis(500)).with_timeout(millis(300));
     let report = run(plan).await;
     let kinds: Vec<_> = report.errors.keys().map(String::as_str).collect();
@@ -146,7 +146,7 @@ async fn what_goes_wrong_is_counted_by_its_kind() {
     assert!((300.0..2_000.0).contains(&report.latency.max), "{report}");
 }
 
-/// Streams an event each 50 ms, whose data is two seconds old.
+/// Streams an event every 50 ms; its data is two seconds old.
 async fn stream(mut client: TcpStream) {
     request(&mut client).await;
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -165,7 +165,7 @@ async fn stream(mut client: TcpStream) {
 }
 
 #[tokio::test]
-async fn streams_are_timed_and_the_age_of_their_data_is_seen() {
+async fn streams_are_timed_and_the_age_of_their_data_is_measured() {
     let address = server(stream).await;
     let plan = Plan::new([target(address, "/stream")]).with_streams(20, millis(200)).with_duration(millis(1_000));
     let report = run(plan).await;
@@ -179,7 +179,7 @@ async fn streams_are_timed_and_the_age_of_their_data_is_seen() {
 }
 
 #[tokio::test]
-async fn a_stream_that_falls_silent_shows_as_its_longest_gap() {
+async fn a_silent_stream_shows_as_its_longest_gap() {
     let address = server(|mut client| async move {
         request(&mut client).await;
         let event = "data: x\n\n";
@@ -197,7 +197,7 @@ async fn a_stream_that_falls_silent_shows_as_its_longest_gap() {
 }
 
 #[tokio::test]
-async fn a_stream_that_ends_is_opened_anew_when_the_server_says() {
+async fn a_stream_that_ends_is_reopened_after_the_server_s_delay() {
     let address = server(|mut client| async move {
         request(&mut client).await;
         let text = "HTTP/1.1 200 OK\r\n\r\nretry: 50\nevent: end\ndata: {\"reason\":\"shutdown\"}\n\n";
@@ -212,7 +212,7 @@ async fn a_stream_that_ends_is_opened_anew_when_the_server_says() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_refused_comes_again_after_the_time_it_is_told() {
+async fn a_refused_stream_is_retried_after_its_retry_after_header() {
     let address = server(|mut client| async move {
         request(&mut client).await;
         let text = "HTTP/1.1 503 Full\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
@@ -226,7 +226,7 @@ async fn a_stream_that_is_refused_comes_again_after_the_time_it_is_told() {
 }
 
 #[tokio::test]
-async fn streams_that_are_not_read_are_seen_to_be_ended() {
+async fn the_end_of_unread_streams_is_measured() {
     let address = server(|mut client| async move {
         request(&mut client).await;
         client.write_all(b"HTTP/1.1 200 OK\r\n\r\ndata: x\n\n").await.unwrap();
@@ -241,7 +241,7 @@ async fn streams_that_are_not_read_are_seen_to_be_ended() {
 }
 
 #[tokio::test]
-async fn a_report_is_the_same_after_json() {
+async fn a_report_survives_a_round_trip_through_json() {
     let address = server(stream).await;
     let plan = Plan::new([target(address, "/stream")]).with_streams(2, Duration::ZERO).with_duration(millis(300));
     let report = run(plan).await;
@@ -250,7 +250,7 @@ async fn a_report_is_the_same_after_json() {
 }
 
 #[tokio::test]
-async fn targets_without_a_use_are_refused() {
+async fn targets_without_any_use_are_refused() {
     let [page, streamed] = ["/", "/stream"].map(|path| target(SocketAddr::from(([127, 0, 0, 1], 1)), path));
     for plan in [
         Plan::new([page.clone()]),

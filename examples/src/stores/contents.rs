@@ -1,4 +1,4 @@
-//! What lies where records are to go. Lives here: looking. Nothing is changed.
+//! The existing contents of the stores that are to be loaded. This module only reads.
 
 use elasticsearch::{
     Elasticsearch,
@@ -15,27 +15,27 @@ use super::{
 };
 use crate::generator::Catalog;
 
-/// What is there already.
+/// The existing contents of the stores.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreContents {
-    /// What loading puts itself in the place of: indices, a database, keys.
+    /// What loading replaces: indices, a database, keys.
     pub replaced: Vec<String>,
-    /// What loading would drop with its database, and must not: tables that are not the platform's.
+    /// Tables that are not the platform's. Loading would drop them with the database, and must not.
     pub foreign: Vec<String>,
 }
 
 impl Targets {
-    /// Looks for what is there already.
+    /// Reads the existing contents of the stores.
     /// # Errors
-    /// The first store that cannot be asked.
+    /// The first store that cannot be read.
     pub async fn contents(&self, catalog: &Catalog) -> Result<StoreContents, LoadError> {
         let mut contents = StoreContents::default();
         if let Some((client, indices)) = &self.elasticsearch {
-            let found = indices_of(client, indices).await?;
-            contents.replaced.extend(found.into_iter().map(|name| format!("index {name}")));
+            let existing = existing_indices(client, indices).await?;
+            contents.replaced.extend(existing.into_iter().map(|name| format!("index {name}")));
         }
         if let Some(SqlTarget { url, database, .. }) = &self.sql {
-            let tables = tables_of(url, database).await?;
+            let tables = existing_tables(url, database).await?;
             let (ours, foreign): (Vec<_>, Vec<_>) =
                 tables.into_iter().partition(|table| TABLES.contains(&table.as_str()));
             if !ours.is_empty() {
@@ -44,34 +44,34 @@ impl Targets {
             contents.foreign.extend(foreign.into_iter().map(|table| format!("table {database}.{table}")));
         }
         if let Some((client, keys)) = &self.redis {
-            let found = keys_of(client, keys, catalog).await?;
-            contents.replaced.extend(found.first().map(|first| format!("{} keys such as {first}", found.len())));
+            let existing = existing_keys(client, keys, catalog).await?;
+            contents.replaced.extend(existing.first().map(|first| format!("{} keys such as {first}", existing.len())));
         }
         Ok(contents)
     }
 }
 
-/// Those of the indices that are there, or whose name is that of an alias.
-async fn indices_of(client: &Elasticsearch, indices: &Indices) -> Result<Vec<String>, StoreError> {
-    let mut found = Vec::new();
+/// The names that exist as an index or as an alias.
+async fn existing_indices(client: &Elasticsearch, indices: &Indices) -> Result<Vec<String>, StoreError> {
+    let mut existing = Vec::new();
     for name in indices.names() {
         let path = format!("/{name}");
-        let asked = client.transport().send(Method::Head, &path, HeaderMap::new(), None::<&()>, None::<String>, None);
-        match asked.await?.status_code().as_u16() {
-            200 => found.push(name.to_owned()),
+        let request = client.transport().send(Method::Head, &path, HeaderMap::new(), None::<&()>, None::<String>, None);
+        match request.await?.status_code().as_u16() {
+            200 => existing.push(name.to_owned()),
             404 => {}
             status => {
-                let what = format!("say whether there is an index {name}");
+                let what = format!("check whether the index {name} exists");
                 return Err(StoreError::Refused { what, reason: format!("status {status}") });
             }
         }
     }
-    Ok(found)
+    Ok(existing)
 }
 
-/// The tables of a database; none where there is no such database.
-async fn tables_of(url: &str, database: &str) -> Result<Vec<String>, sqlx::Error> {
-    // One connection, not a pool: a pool tries again until its time is over, and says that instead of the reason.
+/// The tables of a database; empty if the database does not exist.
+async fn existing_tables(url: &str, database: &str) -> Result<Vec<String>, sqlx::Error> {
+    // One connection, not a pool: a pool retries until its time-out, and returns that instead of the reason.
     let mut connection = MySqlConnection::connect(url).await?;
     let tables = sqlx::query_scalar(
         "SELECT CAST(table_name AS CHAR) AS name FROM information_schema.tables WHERE table_schema = ? ORDER BY name",
@@ -81,8 +81,8 @@ async fn tables_of(url: &str, database: &str) -> Result<Vec<String>, sqlx::Error
     Ok(tables)
 }
 
-/// Those keys of a catalog's activities that are there.
-async fn keys_of(client: &Client, keys: &Keys, catalog: &Catalog) -> RedisResult<Vec<String>> {
+/// The keys of a catalog's activities that exist.
+async fn existing_keys(client: &Client, keys: &Keys, catalog: &Catalog) -> RedisResult<Vec<String>> {
     let mut names = Vec::new();
     for activity in catalog.activities() {
         let id = activity.id.to_string();
@@ -93,6 +93,6 @@ async fn keys_of(client: &Client, keys: &Keys, catalog: &Catalog) -> RedisResult
         pipeline.cmd("EXISTS").arg(name);
     }
     let mut connection = client.get_multiplexed_async_connection().await?;
-    let there: Vec<bool> = pipeline.query_async(&mut connection).await?;
-    Ok(names.into_iter().zip(there).filter_map(|(name, there)| there.then_some(name)).collect())
+    let exists: Vec<bool> = pipeline.query_async(&mut connection).await?;
+    Ok(names.into_iter().zip(exists).filter_map(|(name, exists)| exists.then_some(name)).collect())
 }

@@ -1,5 +1,5 @@
 //! Elasticsearch as the platform fills it: the indices of each layout, and events written to them as the sink would.
-//! Lives here: indices, made and dropped. Lives in the modules below: their mappings, writing documents.
+//! Lives here: creating and dropping indices. Lives in the modules below: their mappings, writing documents.
 
 mod bulk;
 mod loader;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::Layout;
 use crate::generator::{Event, Topic};
 
-/// What went wrong with an index or with the writing of documents.
+/// The failure of an operation on an index, or of writing documents.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -27,22 +27,22 @@ pub enum StoreError {
     /// The server refused.
     #[error("Elasticsearch refused to {what}: {reason}")]
     Refused {
-        /// What was tried.
+        /// The operation, after "refused to".
         what: String,
-        /// The server's words.
+        /// The server's reason.
         reason: String,
     },
-    /// The task that writes is gone.
-    #[error("writing to Elasticsearch broke off")]
+    /// The task that writes documents has ended early.
+    #[error("the task that writes to Elasticsearch ended before its input")]
     BrokeOff,
 }
 
 /// The names of a layout's indices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Indices {
-    /// Where everything but purchases goes.
+    /// The index of everything but purchases.
     pub behavior: String,
-    /// Where purchases go; in the plan's layout the same.
+    /// The index of purchases; in the plan's layout the same one.
     pub commerce: String,
 }
 
@@ -56,13 +56,13 @@ impl Indices {
         }
     }
 
-    /// The same with something before each, so that several can lie on one server.
+    /// The same names after a prefix, so that several data sets fit on one server.
     #[must_use]
     pub fn prefixed(self, prefix: &str) -> Self {
         Self { behavior: format!("{prefix}{}", self.behavior), commerce: format!("{prefix}{}", self.commerce) }
     }
 
-    /// The index an event is stored in.
+    /// The index in which an event is stored.
     #[must_use]
     pub fn of(&self, event: &Event) -> &str {
         match event.document.topic {
@@ -80,16 +80,16 @@ impl Indices {
     }
 }
 
-/// A client for one server. The address may hold a user and a password.
+/// A client for one server. The URL may hold a user and a password.
 /// # Errors
-/// [`StoreError::Unreachable`] if it is no address.
+/// [`StoreError::Unreachable`] if it is no URL.
 pub fn client(url: &str) -> Result<Elasticsearch, StoreError> {
     Ok(Elasticsearch::new(Transport::single_node(url)?))
 }
 
-/// Makes the indices of a layout; those of the same names are dropped first.
+/// Creates the indices of a layout. Existing ones of the same names are dropped first.
 /// # Errors
-/// The first that the server says.
+/// The first refusal of the server.
 pub async fn create(client: &Elasticsearch, layout: Layout, indices: &Indices) -> Result<(), StoreError> {
     let behavior = match layout {
         Layout::Dec2025 | Layout::Plan => mapping::dynamic(),
@@ -102,9 +102,9 @@ pub async fn create(client: &Elasticsearch, layout: Layout, indices: &Indices) -
     Ok(())
 }
 
-/// Makes one index with these mappings; one of the same name is dropped first.
+/// Creates one index with these mappings. An existing one of the same name is dropped first.
 /// # Errors
-/// The first that the server says.
+/// The first refusal of the server.
 pub async fn create_index(client: &Elasticsearch, name: &str, mappings: Value) -> Result<(), StoreError> {
     drop_index(client, name).await?;
     let settings = json!({"number_of_shards": 1, "number_of_replicas": 0});
@@ -112,16 +112,16 @@ pub async fn create_index(client: &Elasticsearch, name: &str, mappings: Value) -
     call(client, Method::Put, &format!("/{name}"), body, &[200]).await.map(|_| ())
 }
 
-/// Drops one index, if it is there.
+/// Drops one index, if it exists.
 /// # Errors
-/// What the server says.
+/// The refusal of the server.
 pub async fn drop_index(client: &Elasticsearch, name: &str) -> Result<(), StoreError> {
     call(client, Method::Delete, &format!("/{name}"), String::new(), &[200, 404]).await.map(|_| ())
 }
 
-/// Drops the indices, if they are there.
+/// Drops the indices, if they exist.
 /// # Errors
-/// The first that the server says.
+/// The first refusal of the server.
 pub async fn drop_all(client: &Elasticsearch, indices: &Indices) -> Result<(), StoreError> {
     for name in indices.names() {
         drop_index(client, name).await?;
@@ -129,9 +129,9 @@ pub async fn drop_all(client: &Elasticsearch, indices: &Indices) -> Result<(), S
     Ok(())
 }
 
-/// Makes what was written visible to searches.
+/// Makes written documents visible to searches.
 /// # Errors
-/// The first that the server says.
+/// The first refusal of the server.
 pub async fn refresh(client: &Elasticsearch, names: impl IntoIterator<Item = &str>) -> Result<(), StoreError> {
     for name in names {
         call(client, Method::Post, &format!("/{name}/_refresh"), String::new(), &[200]).await?;
@@ -139,7 +139,7 @@ pub async fn refresh(client: &Elasticsearch, names: impl IntoIterator<Item = &st
     Ok(())
 }
 
-/// One request; another status than these is a refusal.
+/// Sends one request. A status that is not in `statuses` is a refusal.
 async fn call(
     client: &Elasticsearch,
     method: Method,
@@ -148,9 +148,9 @@ async fn call(
     statuses: &[u16],
 ) -> Result<Value, StoreError> {
     let body = Some(body).filter(|body| !body.is_empty());
-    let sent = client.transport().send(method, path, HeaderMap::new(), None::<&()>, body, None).await?;
-    let status = sent.status_code().as_u16();
-    let text = sent.text().await?;
+    let response = client.transport().send(method, path, HeaderMap::new(), None::<&()>, body, None).await?;
+    let status = response.status_code().as_u16();
+    let text = response.text().await?;
     if statuses.contains(&status) {
         return Ok(serde_json::from_str(&text).unwrap_or_default());
     }

@@ -1,6 +1,7 @@
-//! One run of the generator into several stores at the same time. The generator is a plain loop, the stores are
-//! asynchronous: it runs on a thread of its own, and waits where a store is slower than it.
-//! Lives here: who gets which record. Lives elsewhere: how a store is laid out and written, what is there already (`contents`).
+//! One run of the generator into several stores at the same time. The generator is synchronous and the stores are
+//! asynchronous: it runs on a thread of its own, and blocks while a store is slower.
+//! Lives here: which store gets which record. Lives elsewhere: the layout and the writing of a store (a module per store), the
+//! existing contents of the stores (`contents`).
 
 use std::{fmt, io, sync::Arc};
 
@@ -16,24 +17,24 @@ use super::{
 };
 use crate::generator::{Catalog, Entry, Event, ExpectedTotals, Plan, Purchase, Sink, Slot};
 
-/// Rows that go to the database at once.
+/// The number of rows in one batch for the database.
 const ROWS: usize = 2_000;
-/// Batches of rows that may wait for it.
-const WAITING: usize = 4;
+/// The most batches of rows that wait for the database.
+const MAX_WAITING: usize = 4;
 
-/// Which events are wanted.
+/// A filter of events: true of those that are stored.
 pub type Keep = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
 
-/// Where records go. A store that is `None` is left out.
+/// The stores that are loaded. A store that is `None` is left out.
 #[derive(Clone, Default)]
 pub struct Targets {
-    /// Elasticsearch, and what its indices are called.
+    /// Elasticsearch, and the names of its indices.
     pub elasticsearch: Option<(Elasticsearch, Indices)>,
     /// MySQL or MariaDB.
     pub sql: Option<SqlTarget>,
-    /// Redis, and what its keys are called.
+    /// Redis, and the names of its keys.
     pub redis: Option<(::redis::Client, Keys)>,
-    /// Events that go anywhere; `None` for all.
+    /// The filter of events; `None` for all events.
     pub keep: Option<Keep>,
 }
 
@@ -47,11 +48,11 @@ impl fmt::Debug for Targets {
 /// A database of MySQL or MariaDB.
 #[derive(Clone)]
 pub struct SqlTarget {
-    /// The server, perhaps with a user and a password.
+    /// The URL of the server. It may hold a user and a password.
     pub url: String,
     /// The name of the database.
     pub database: String,
-    /// The wall clocks its times are written by.
+    /// The time zones of its local times.
     pub clocks: Clocks,
 }
 
@@ -62,14 +63,14 @@ impl fmt::Debug for SqlTarget {
     }
 }
 
-/// The kinds of stores.
+/// A kind of store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Store {
-    /// Elasticsearch; its progress is in documents sent.
+    /// Elasticsearch; its progress is the number of documents sent.
     Elasticsearch,
-    /// MySQL or MariaDB; in rows.
+    /// MySQL or MariaDB; its progress is the number of rows.
     Sql,
-    /// Redis; in activities.
+    /// Redis; its progress is the number of activities.
     Redis,
 }
 
@@ -83,16 +84,16 @@ impl fmt::Display for Store {
     }
 }
 
-/// Told how much a store has taken so far.
+/// Receives how much a store has stored so far.
 pub type Progress = Arc<dyn Fn(Store, u64) + Send + Sync>;
 
-/// What was loaded.
+/// The result of a load.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct LoadSummary {
-    /// The totals a dashboard must show; where the layout lets a store refuse its documents, not what they would count.
+    /// The totals that a dashboard must show. Documents that a store of the layout refuses are counted, too.
     pub expected: ExpectedTotals,
-    /// Documents.
+    /// Documents of Elasticsearch.
     pub documents: Option<WriteCounts>,
     /// Entries and purchases.
     pub rows: Option<InsertCounts>,
@@ -104,13 +105,13 @@ pub struct LoadSummary {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// Elasticsearch's part.
+    /// Elasticsearch failed.
     #[error(transparent)]
     Elasticsearch(#[from] StoreError),
-    /// The database's part.
+    /// The database failed.
     #[error("MySQL: {0}")]
     Sql(#[from] sqlx::Error),
-    /// Redis' part.
+    /// Redis failed.
     #[error("Redis: {0}")]
     Redis(#[from] RedisError),
     /// The generator stopped.
@@ -119,18 +120,17 @@ pub enum LoadError {
 }
 
 impl Targets {
-    /// Makes the stores of a layout, in the place of what is there, and fills them with the records of a plan. The plan
-    /// should be made with `export`, since stores keep identities.
+    /// Creates the stores of a layout, replacing their existing contents, and fills them with the records of a plan. The plan
+    /// needs `export`, since documents have ids.
     ///
-    /// Where a layout has no index of its own for purchases, those that the purchase service did not send could not be told
-    /// from the rest: they are left out.
+    /// In a layout without an index for purchases, forged ones could not be distinguished from real ones: they are left out.
     /// # Errors
-    /// The first store that fails; the others are left as they are then.
+    /// The first store that fails. The others stay as they are at that moment.
     /// # Panics
     /// Outside a tokio runtime.
     pub async fn load(&self, plan: Plan, layout: Layout, progress: Progress) -> Result<LoadSummary, LoadError> {
         let catalog = plan.catalog().clone();
-        // All that can be refused at once is asked for before the first record.
+        // Refused connections, indices and tables fail the load before the first record is generated.
         let mut redis = match &self.redis {
             Some((client, keys)) => Some(Loader::connect(client, keys.clone()).await?),
             None => None,
@@ -145,7 +145,7 @@ impl Targets {
         let (expected, sender) = generating.await.map_err(|broken| LoadError::Generator(io::Error::other(broken)))?;
         let Sender { events, rows, slots, .. } = sender;
         drop(rows);
-        // A store that failed has stopped the generator: its reason comes first.
+        // A store that failed has stopped the generator, so its error is returned before the generator's.
         let rows = match inserting {
             Some(inserting) => Some(inserting.await.map_err(|broken| LoadError::Generator(io::Error::other(broken)))??),
             None => None,
@@ -171,8 +171,8 @@ impl Targets {
         let Some((client, indices)) = &self.elasticsearch else { return Ok(None) };
         super::elasticsearch::create(client, layout, indices).await?;
         let progress = progress.clone();
-        let told = move |documents| progress(Store::Elasticsearch, documents);
-        Ok(Some(EventLoader::start(client, layout, indices, plan.config(), told)))
+        let report = move |documents| progress(Store::Elasticsearch, documents);
+        Ok(Some(EventLoader::start(client, layout, indices, plan.config(), report)))
     }
 
     async fn start_rows(
@@ -184,7 +184,7 @@ impl Targets {
         let Some(SqlTarget { url, database, clocks }) = &self.sql else { return Ok((None, None)) };
         let store = SqlStore::create(url, database, layout, *clocks).await?;
         store.insert_catalog(catalog).await?;
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let inserting = tokio::spawn(insert(store, receiver, progress.clone()));
         Ok((Some(sender), Some(inserting)))
     }
@@ -192,7 +192,7 @@ impl Targets {
 
 type InsertTask = tokio::task::JoinHandle<Result<InsertCounts, sqlx::Error>>;
 
-/// Inserts rows until there are no more.
+/// Inserts rows until the channel closes.
 async fn insert(
     store: SqlStore,
     mut batches: mpsc::Receiver<Rows>,
@@ -210,16 +210,16 @@ async fn insert(
     Ok(all)
 }
 
-/// Rows of the ledger on their way.
+/// A batch of rows of the ledger.
 #[derive(Debug, Default)]
 struct Rows {
     entries: Vec<EntryRow>,
     purchases: Vec<PurchaseRow>,
 }
 
-/// The generator's end. Blocks where a store has enough to do.
+/// The sink of the generator. It blocks while a store is busy.
 struct Sender {
-    /// Whether purchases that the purchase service did not send are wanted.
+    /// Whether forged purchases are stored.
     forged: bool,
     keep: Option<Keep>,
     events: Option<EventLoader>,
@@ -236,12 +236,12 @@ impl Sender {
         }
         let batch = std::mem::take(&mut self.waiting);
         rows.blocking_send(batch)
-            .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the database takes no more rows"))
+            .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the task that inserts rows ended before its input"))
     }
 }
 
 impl Sink for Sender {
-    /// Was inserted before the first record.
+    /// Does nothing: the catalog is inserted before the generator starts.
     fn catalog(&mut self, _: &Catalog) -> io::Result<()> {
         Ok(())
     }

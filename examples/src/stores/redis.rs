@@ -1,5 +1,5 @@
 //! Redis: a counter and a set of members for each activity.
-//! Lives here: the keys of each layout, filling and deleting them. Lives elsewhere: who holds a slot (`generator`).
+//! Lives here: the keys of each layout, filling and deleting them. Lives elsewhere: the holders of slots (`generator`).
 
 use std::collections::HashMap;
 
@@ -8,15 +8,15 @@ use redis::{Client, Pipeline, RedisResult, aio::MultiplexedConnection};
 use super::Layout;
 use crate::generator::{Catalog, Slot};
 
-/// Members added by one command.
+/// The most members that one command adds.
 const MEMBERS: usize = 1_000;
-/// Members sent before replies are waited for.
+/// The number of members in one pipeline.
 const BATCH: usize = 20_000;
 
-/// What stands for an activity's id in the name of a key.
+/// The placeholder of an activity's id in the name of a key.
 const PLACEHOLDER: &str = "{activityId}";
 
-/// How keys are named.
+/// The names of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
     layout: Layout,
@@ -30,7 +30,7 @@ impl Keys {
         Self { layout, prefix: String::new() }
     }
 
-    /// A text before all keys, so that several data sets fit in one server. Defaults to none.
+    /// A prefix of all keys, so that several data sets fit in one server. Defaults to none.
     #[must_use]
     pub fn with_prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), ..self }
@@ -56,7 +56,7 @@ impl Keys {
         format!("{}{name}", self.prefix)
     }
 
-    /// Whether the counter holds what is left, not what is taken.
+    /// Whether the counter holds the free slots instead of the taken ones.
     #[must_use]
     pub fn counts_down(&self) -> bool {
         self.layout == Layout::Plan
@@ -67,7 +67,7 @@ fn key(template: &str, activity: u32) -> String {
     template.replace(PLACEHOLDER, &activity.to_string())
 }
 
-/// Fills a server, and empties it again.
+/// Writes and deletes the keys of a server.
 pub struct Loader {
     connection: MultiplexedConnection,
     keys: Keys,
@@ -82,16 +82,16 @@ impl std::fmt::Debug for Loader {
 impl Loader {
     /// Connects to a server.
     /// # Errors
-    /// If it cannot be reached, or refuses.
+    /// If the server cannot be reached, or refuses the connection.
     pub async fn connect(client: &Client, keys: Keys) -> RedisResult<Self> {
         let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
         Ok(Self { connection: client.get_multiplexed_async_connection_with_config(&config).await?, keys })
     }
 
-    /// Writes counters and members, instead of what is there. `progress` is told how many activities are done. An activity
-    /// without a limit has no counter of what is left.
+    /// Writes counters and members, replacing existing keys. `progress` receives the number of finished activities. An activity
+    /// without a limit has no counter of free slots.
     /// # Errors
-    /// Whatever the server says.
+    /// The error of the server.
     pub async fn load(
         &mut self,
         catalog: &Catalog,
@@ -101,7 +101,7 @@ impl Loader {
         let limits = limits(catalog);
         let mut pipeline = Pipeline::new();
         let mut waiting = 0;
-        for (done, slot) in slots.iter().enumerate() {
+        for (index, slot) in slots.iter().enumerate() {
             let (counter, members) =
                 (key(&self.keys.counter(), slot.activity_id), key(&self.keys.members(), slot.activity_id));
             pipeline.cmd("DEL").arg(&counter).arg(&members);
@@ -109,19 +109,19 @@ impl Loader {
             if let Some(count) = count(&self.keys, slot, limit) {
                 pipeline.cmd("SET").arg(&counter).arg(count);
             }
-            for some in slot.members.chunks(MEMBERS) {
-                pipeline.cmd("SADD").arg(&members).arg(some);
-                waiting += some.len();
+            for chunk in slot.members.chunks(MEMBERS) {
+                pipeline.cmd("SADD").arg(&members).arg(chunk);
+                waiting += chunk.len();
                 if waiting >= BATCH {
                     pipeline.exec_async(&mut self.connection).await?;
                     (pipeline, waiting) = (Pipeline::new(), 0);
-                    progress(done);
+                    progress(index);
                 }
             }
             // An activity without members costs something, too.
             waiting += 10;
         }
-        // The driver takes nothing for a mistake.
+        // The driver refuses an empty pipeline.
         if !pipeline.is_empty() {
             pipeline.exec_async(&mut self.connection).await?;
         }
@@ -131,10 +131,10 @@ impl Loader {
 
     /// Deletes the keys of all activities of a catalog.
     /// # Errors
-    /// Whatever the server says.
+    /// The error of the server.
     pub async fn delete(&mut self, catalog: &Catalog) -> RedisResult<()> {
         let mut unlink = redis::cmd("UNLINK");
-        // A name that is not there: the command wants one, even if there is no activity.
+        // The command needs at least one name, even without activities: this one never exists.
         unlink.arg(self.keys.counter());
         for activity in limits(catalog).into_keys() {
             unlink.arg(key(&self.keys.counter(), activity)).arg(key(&self.keys.members(), activity));
@@ -149,7 +149,7 @@ fn limits(catalog: &Catalog) -> HashMap<u32, Option<u32>> {
     activities.map(|activity| (activity.id, activity.limit_count)).collect()
 }
 
-/// What the counter holds; `None` where there is none.
+/// The value of the counter; `None` for an activity without one.
 fn count(keys: &Keys, slot: &Slot, limit: Option<u32>) -> Option<i64> {
     let held = i64::from(slot.counter);
     if keys.counts_down() { limit.map(|limit| i64::from(limit) - held) } else { Some(held) }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plans_counter_holds_what_is_left_and_none_without_a_limit() {
+    fn the_plan_s_counter_holds_free_slots_and_needs_a_limit() {
         assert_eq!(count(&Keys::of(Layout::Dec2025), &slot(), None), Some(45));
         assert_eq!(count(&Keys::of(Layout::Plan), &slot(), Some(100)), Some(55));
         assert_eq!(count(&Keys::of(Layout::Plan), &slot(), Some(40)), Some(-5));

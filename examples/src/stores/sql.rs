@@ -1,17 +1,17 @@
 //! MySQL or MariaDB as the platform fills it: the tables of each layout in a database of their own.
-//! Lives here: making, filling and dropping such a database, and a user with the least rights. Lives elsewhere: the
+//! Lives here: creating, filling and dropping such a database, and a user with the least rights. Lives elsewhere: the
 //! records (`generator`), their rows (`sql::rows`).
 //!
 //! ```no_run
 //! use axon_examples::{generator::{Config, MemorySink, Plan}, stores::{Layout, sql::{Clocks, SqlStore}}};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut made = MemorySink::default();
-//! Plan::new(Config::default())?.generate(&mut made, |_| {})?;
+//! let mut records = MemorySink::default();
+//! Plan::new(Config::default())?.generate(&mut records, |_| {})?;
 //! let store = SqlStore::create("mysql://root@127.0.0.1:3306/", "axon_try", Layout::Aug2026, Clocks::default()).await?;
-//! store.insert_catalog(made.catalog.as_ref().expect("a catalog")).await?;
-//! let entries = store.insert_entries(made.entries.iter().map(Into::into).collect()).await?;
-//! let purchases = store.insert_purchases(made.purchases.iter().map(Into::into).collect()).await?;
+//! store.insert_catalog(records.catalog.as_ref().expect("a catalog")).await?;
+//! let entries = store.insert_entries(records.entries.iter().map(Into::into).collect()).await?;
+//! let purchases = store.insert_purchases(records.purchases.iter().map(Into::into).collect()).await?;
 //! assert_eq!(purchases.left_out, 0);
 //! # Ok(()) }
 //! ```
@@ -31,19 +31,19 @@ mod rows;
 
 pub use rows::{ActivityRow, CampaignRow, EntryRow, ProductRow, PurchaseRow};
 
-/// The tables of the layouts.
+/// The tables of layouts without a status of purchases.
 pub const DEC_2025: &str = include_str!("sql/dec2025.sql");
-/// The same with statuses of purchases, and keys for them.
+/// The tables of layouts with a status of purchases, and an index on it.
 pub const AUG_2026: &str = include_str!("sql/aug2026.sql");
 
-/// The tables of a platform that matter to a dashboard.
+/// The tables of a platform that a dashboard is about.
 pub const TABLES: [&str; 5] =
     ["campaigns", "campaign_activities", "products", "campaign_activity_entries", "purchases"];
 
-/// Rows in one statement.
+/// The most rows in one statement.
 const BATCH: usize = 2_000;
 
-/// The wall clocks that times are written by.
+/// The time zones of local times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clocks {
     /// `purchases.purchase_at`. Defaults to +09:00.
@@ -61,7 +61,7 @@ impl Default for Clocks {
     }
 }
 
-/// The table that no source reads, so that nobody needs a right to.
+/// The table that no source reads, so that a reader needs no right to it.
 const NOT_READ: &str = "products";
 
 /// A database of the platform.
@@ -74,32 +74,32 @@ pub struct SqlStore {
     clocks: Clocks,
 }
 
-/// What was inserted.
+/// The result of an insertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InsertCounts {
-    /// Rows that are there now.
+    /// Rows that were inserted.
     pub rows: u64,
-    /// Purchases that did not stand, in a layout that keeps no status: that platform never cancelled one, so its tables
-    /// cannot hold them, and a row without a status would count.
+    /// Cancelled and failed purchases, in a layout without a status. Its tables cannot represent them: a row without a status
+    /// counts as a sale.
     pub left_out: usize,
 }
 
 impl SqlStore {
-    /// Makes a database with the tables of a layout, in the place of one of that name.
+    /// Creates a database with the tables of a layout, replacing one of that name.
     /// # Errors
-    /// What the server says; a name of anything but lower-case letters, digits and `_`.
+    /// The error of the server; a name with other characters than lower-case letters, digits and `_`.
     pub async fn create(url: &str, database: &str, layout: Layout, clocks: Clocks) -> Result<Self, sqlx::Error> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         if database.is_empty() || !database.bytes().all(plain) {
-            return Err(sqlx::Error::Configuration("a database's name is of a-z, 0-9 and _".into()));
+            return Err(sqlx::Error::Configuration("the name of a database must consist of a-z, 0-9 and _".into()));
         }
         let server = MySqlConnectOptions::from_str(url)?;
         let pool = MySqlPoolOptions::new().max_connections(1).connect_with(server.clone()).await?;
-        let make = format!(
+        let create = format!(
             "DROP DATABASE IF EXISTS {database}; \
              CREATE DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
         );
-        pool.execute(sqlx::raw_sql(AssertSqlSafe(make))).await?;
+        pool.execute(sqlx::raw_sql(AssertSqlSafe(create))).await?;
         pool.close().await;
         let options = server.database(database);
         let pool = MySqlPoolOptions::new().max_connections(2).connect_with(options.clone()).await?;
@@ -107,7 +107,7 @@ impl SqlStore {
         Ok(Self { pool, options, database: database.to_owned(), layout, clocks })
     }
 
-    /// How to connect to it, with the rights it was made with.
+    /// The options of a connection with the rights of the creator.
     #[must_use]
     pub fn connect_options(&self) -> MySqlConnectOptions {
         self.options.clone()
@@ -119,20 +119,22 @@ impl SqlStore {
         has_status(self.layout)
     }
 
-    /// A connection pool with the rights it was made with, for what is not done here.
+    /// A connection pool with the rights of the creator, for statements that this type does not have.
     #[must_use]
     pub fn pool(&self) -> &MySqlPool {
         &self.pool
     }
 
-    /// Makes a user who may read the four tables that are read and nothing else, in the place of one of that name; says how to connect
-    /// as this user. The name and the password must be of letters, digits and `_`.
+    /// Creates a user who may read the four tables of the sources and nothing else, replacing one of that name. Returns the options
+    /// of a connection as this user. The name and the password must consist of letters, digits and `_`.
     /// # Errors
-    /// What the server says.
+    /// The error of the server.
     pub async fn create_reader(&self, user: &str, password: &str) -> Result<MySqlConnectOptions, sqlx::Error> {
         let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !plain(user) || !plain(password) {
-            return Err(sqlx::Error::Configuration("a user's name is of letters, digits and _".into()));
+            return Err(sqlx::Error::Configuration(
+                "the name and the password of a user must consist of letters, digits and _".into(),
+            ));
         }
         let database = &self.database;
         let mut statements =
@@ -146,7 +148,7 @@ impl SqlStore {
 
     /// Inserts campaigns, activities and products of the generator.
     /// # Errors
-    /// What the server says.
+    /// The error of the server.
     pub async fn insert_catalog(&self, catalog: &Catalog) -> Result<InsertCounts, sqlx::Error> {
         let activities =
             catalog.campaigns.iter().flat_map(|campaign| campaign.activities.iter().map(|of| (campaign.id, of).into()));
@@ -158,7 +160,7 @@ impl SqlStore {
 
     /// Inserts campaigns.
     /// # Errors
-    /// What the server says.
+    /// The error of the server.
     pub async fn insert_campaigns(&self, rows: Vec<CampaignRow>) -> Result<InsertCounts, sqlx::Error> {
         let clock = self.clocks.schedule;
         let into = "campaigns (id, name, start_at, end_at, budget) ";
@@ -171,7 +173,7 @@ impl SqlStore {
 
     /// Inserts activities.
     /// # Errors
-    /// What the server says.
+    /// The error of the server.
     pub async fn insert_activities(&self, rows: Vec<ActivityRow>) -> Result<InsertCounts, sqlx::Error> {
         let clock = self.clocks.schedule;
         let into = "campaign_activities (id, campaign_id, product_id, name, limit_count, status, start_date, end_date, \
@@ -187,7 +189,7 @@ impl SqlStore {
 
     /// Inserts products.
     /// # Errors
-    /// What the server says.
+    /// The error of the server.
     pub async fn insert_products(&self, rows: Vec<ProductRow>) -> Result<InsertCounts, sqlx::Error> {
         self.insert("products (id, product_name, stock, price, category) ", rows, |row, values| {
             values.push_bind(row.id).push_bind(row.name).push_bind(1_000).push_bind(row.price).push_bind(row.category);
@@ -197,7 +199,7 @@ impl SqlStore {
 
     /// Inserts entries.
     /// # Errors
-    /// What the server says.
+    /// The error of the server.
     pub async fn insert_entries(&self, rows: Vec<EntryRow>) -> Result<InsertCounts, sqlx::Error> {
         let clock = self.clocks.created;
         let into = "campaign_activity_entries (id, campaign_activity_id, user_id, status, requested_at, created_at) ";
@@ -209,9 +211,9 @@ impl SqlStore {
         .await
     }
 
-    /// Inserts purchases; those that did not stand only where a status says so.
+    /// Inserts purchases. Cancelled and failed ones are inserted only in a layout with a status.
     /// # Errors
-    /// What the server says.
+    /// The error of the server.
     pub async fn insert_purchases(&self, rows: Vec<PurchaseRow>) -> Result<InsertCounts, sqlx::Error> {
         let (clock, status) = (self.clocks.purchase, self.has_status());
         let (rows, left_out): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| status || row.status == "CONFIRMED");
@@ -238,9 +240,9 @@ impl SqlStore {
         Ok(InsertCounts { rows, left_out: left_out.len() })
     }
 
-    /// Brings the servers' statistics up to date, as a server does by itself after a while.
+    /// Updates the server's statistics of tables, as a server does by itself after a while.
     /// # Errors
-    /// What the server says.
+    /// The error of the server.
     pub async fn analyze(&self) -> Result<(), sqlx::Error> {
         let statement = format!("ANALYZE TABLE {}", TABLES.join(", "));
         sqlx::raw_sql(AssertSqlSafe(statement)).fetch_all(&self.pool).await.map(|_| ())
@@ -248,7 +250,7 @@ impl SqlStore {
 
     /// Drops the database.
     /// # Errors
-    /// What the server says.
+    /// The error of the server.
     pub async fn drop(self) -> Result<(), sqlx::Error> {
         let statement = format!("DROP DATABASE {}", self.database);
         self.pool.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await?;
@@ -286,5 +288,5 @@ fn wall(at: Option<DateTime<Utc>>, clock: FixedOffset) -> Option<NaiveDateTime> 
     at.map(|at| at.with_timezone(&clock).naive_local())
 }
 
-/// A text that is the program's or the caller's.
+/// A constant of the program, or a text of the caller.
 type Text = Cow<'static, str>;

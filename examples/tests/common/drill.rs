@@ -1,6 +1,6 @@
-//! How much of a drill is run.
+//! The switch between the short form of a drill, for the gate, and the long one.
 
-/// Whether the long form was asked for: `AXON_DRILL=1`.
+/// Whether the long form is to run: `AXON_DRILL` is set.
 pub(crate) fn is_drill() -> bool {
     std::env::var_os("AXON_DRILL").is_some()
 }

@@ -1,4 +1,4 @@
-//! What the tests share: generated files in memory, and naive reading of their lines.
+//! Generated files in memory, and a naive reader of their lines.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
@@ -35,8 +35,8 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = Value> {
     bytes.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).expect("a line of JSON"))
 }
 
-/// The documents that count: each identity once, no purchase of another index.
-pub(crate) fn kept(events: &[u8]) -> Vec<Value> {
+/// The documents that count: one per index and id, and no purchase from another index than that of purchases.
+pub(crate) fn counted_documents(events: &[u8]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
     lines(events)
         .filter_map(|mut line| {
@@ -52,12 +52,12 @@ pub(crate) fn kept(events: &[u8]) -> Vec<Value> {
         .collect()
 }
 
-/// An id written as a number or as text.
+/// An id, from a number or a text.
 pub(crate) fn id(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// Milliseconds; wall clocks are those of Seoul.
+/// A time in milliseconds since the epoch. A time without a zone is local to Seoul.
 pub(crate) fn millis(value: &Value) -> i64 {
     match value {
         Value::String(text) => match DateTime::parse_from_rfc3339(text) {
@@ -85,16 +85,16 @@ pub(crate) fn subject(event: &Value) -> Option<String> {
     }
 }
 
-/// Activity to campaign, for activities with a funnel only if asked.
+/// The campaign of each activity. With `funnel_only`, only of activities with a funnel.
 pub(crate) fn activities(catalog: &Value, funnel_only: bool) -> BTreeMap<u64, u64> {
-    let mut found = BTreeMap::new();
+    let mut campaigns = BTreeMap::new();
     for campaign in catalog["campaigns"].as_array().expect("campaigns") {
         for activity in campaign["activities"].as_array().expect("activities") {
             if !funnel_only || activity["type"] == "FIRST_COME_FIRST_SERVE" {
                 let key = activity["id"].as_u64().expect("an id");
-                found.insert(key, campaign["id"].as_u64().expect("an id"));
+                campaigns.insert(key, campaign["id"].as_u64().expect("an id"));
             }
         }
     }
-    found
+    campaigns
 }

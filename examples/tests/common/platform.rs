@@ -1,4 +1,4 @@
-//! A platform's data in real stores, under names of its own, and the dashboard over them, as a server would connect it.
+//! A platform's data in real stores, under names of its own, and the dashboard over them, connected as in a server.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -31,7 +31,7 @@ use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
 use axon_metrics_redis::{RedisKeys, RedisOptions, RedisRealtime, StockKey};
 use sqlx::{Executor as _, mysql::MySqlConnectOptions};
 
-/// Where a dashboard finds each server.
+/// The address of each store.
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses {
     pub(crate) elasticsearch: SocketAddr,
@@ -39,7 +39,7 @@ pub(crate) struct Addresses {
     pub(crate) redis: SocketAddr,
 }
 
-/// Loaded stores.
+/// Stores with generated data.
 #[derive(Debug)]
 pub(crate) struct Platform {
     pub(crate) layout: Layout,
@@ -49,34 +49,34 @@ pub(crate) struct Platform {
     pub(crate) indices: Indices,
     pub(crate) database: String,
     pub(crate) keys: Keys,
-    /// Documents that Elasticsearch took.
+    /// The number of documents that Elasticsearch stored.
     pub(crate) documents: u64,
     targets: Targets,
     sql: MySqlConnectOptions,
 }
 
-/// The part of an address that a proxy can stand before.
+/// The host and port of a URL.
 fn host(url: &str) -> SocketAddr {
     let rest = url.split_once("://").unwrap().1;
     let authority = rest.split(['/', '?']).next().unwrap();
     authority.rsplit('@').next().unwrap().parse().unwrap()
 }
 
-/// Budgets that a busy machine keeps.
+/// Budgets long enough for a busy machine.
 pub(crate) fn patient() -> Budgets {
     let long = Duration::from_secs(30);
     Budgets::all(long)
 }
 
-/// A word that no other test has.
+/// A name that no other test uses.
 fn unique() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
     format!("t{time}x{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The address of an SQL server. Of MySQL and MariaDB the first cannot be had everywhere: where only it is not named, what it
-/// was to show the other one shows, so that no layout goes unseen.
+/// The URL of an SQL server. MySQL is not available everywhere: where only MariaDB is configured, it serves the tests of MySQL,
+/// so that every layout is tested.
 fn sql_url(variable: &str) -> Option<String> {
     const OTHER: &str = "AXON_TEST_MARIADB_URL";
     let named = |variable: &str| std::env::var_os(variable).is_some_and(|url| !url.is_empty());
@@ -85,13 +85,13 @@ fn sql_url(variable: &str) -> Option<String> {
 }
 
 impl Platform {
-    /// Generates records and puts them into the servers that the environment names, the database being that of `sql`.
-    /// `None`, and a loud word, if one is missing: MariaDB will do for MySQL. With `keep`, only those events.
+    /// Generates records and loads them into the servers of the environment; `sql` is the variable of the database's URL.
+    /// `None`, with a message that the test is skipped, if a server is missing. `keep` filters the events.
     pub(crate) async fn load(layout: Layout, config: Config, sql: &str, keep: Option<Keep>) -> Option<Self> {
         Self::load_as(layout, layout, config, sql, keep).await
     }
 
-    /// The same with events in another layout than the rest.
+    /// Like [`load`](Self::load), with events in another layout than the rest.
     pub(crate) async fn load_as(
         events: Layout,
         layout: Layout,
@@ -104,7 +104,7 @@ impl Platform {
         Some(Self::load_into([es, sql, redis], events, layout, config, keep).await)
     }
 
-    /// The same into these servers: Elasticsearch, the database, Redis.
+    /// Like [`load_as`](Self::load_as), into the servers of these URLs: Elasticsearch, the database, Redis.
     pub(crate) async fn load_into(
         [es, sql, redis]: [String; 3],
         events: Layout,
@@ -135,30 +135,30 @@ impl Platform {
         Self { layout, addresses, documents, expected, catalog, indices, database, keys, targets, sql }
     }
 
-    /// The dashboard over its own servers, with budgets that a busy machine keeps.
+    /// The dashboard over the platform's servers, with budgets long enough for a busy machine.
     pub(crate) fn patient_dashboard(&self) -> Dashboard {
         self.dashboard(&self.addresses, patient())
     }
 
-    /// The dashboard over the servers at these addresses, which keeps nothing but the weeks before promotions.
+    /// The dashboard over the servers at these addresses. It caches nothing but the weeks before promotions.
     pub(crate) fn dashboard(&self, addresses: &Addresses, budgets: Budgets) -> Dashboard {
         let history = Duration::from_secs(3_600);
         let lifetimes = Lifetimes { history, history_stale: history, ..Lifetimes::none() };
         self.builder(addresses, budgets).lifetimes(lifetimes).build()
     }
 
-    /// The same before it is built.
+    /// The builder of a dashboard over the servers at these addresses.
     pub(crate) fn builder(&self, addresses: &Addresses, budgets: Budgets) -> DashboardBuilder<Arc<dyn CatalogSource>> {
         self.builder_over(addresses, budgets, self.pool_at(addresses, budgets))
     }
 
-    /// Connections as a dashboard makes them.
+    /// A connection pool with the adapter's options.
     pub(crate) fn pool_at(&self, addresses: &Addresses, budgets: Budgets) -> sqlx::MySqlPool {
         axon_metrics_mysql::pool_options_with(budgets.of(QuestionKind::Ledger))
             .connect_lazy_with(self.options(addresses))
     }
 
-    /// A dashboard before it is built, over these connections to the database.
+    /// Like [`builder`](Self::builder), over this connection pool.
     pub(crate) fn builder_over(
         &self,
         addresses: &Addresses,
@@ -187,7 +187,7 @@ impl Platform {
             .budgets(budgets)
     }
 
-    /// Takes everything out of the servers again.
+    /// Removes the platform's data from the servers.
     pub(crate) async fn remove(self) {
         let (client, indices) = self.targets.elasticsearch.as_ref().unwrap();
         elasticsearch::drop_all(client, indices).await.unwrap();
@@ -198,7 +198,7 @@ impl Platform {
     }
 }
 
-/// What the steps of a layout count.
+/// The rules of the funnel steps of a layout.
 pub(crate) fn rules(layout: Layout) -> StepRules {
     let rules = StepRules::default();
     match layout {
@@ -208,12 +208,12 @@ pub(crate) fn rules(layout: Layout) -> StepRules {
 }
 
 impl Platform {
-    /// The database at another address.
+    /// The options of a connection to the database at these addresses.
     pub(crate) fn options(&self, addresses: &Addresses) -> MySqlConnectOptions {
         self.sql.clone().host(&addresses.sql.ip().to_string()).port(addresses.sql.port())
     }
 
-    /// Connections with all rights to the database.
+    /// A connection pool with all rights to the database.
     pub(crate) async fn pool(&self) -> sqlx::MySqlPool {
         sqlx::mysql::MySqlPoolOptions::new().max_connections(1).connect_with(self.sql.clone()).await.unwrap()
     }

@@ -1,4 +1,4 @@
-//! Somebody else: asks the server at a steady pace, whatever others do to it, and says how long answers took.
+//! A well-behaved client that sends requests at a fixed rate and measures the latency of their answers.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -15,33 +15,34 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Time between two questions. A question is counted from when it was due, so that waiting behind a slow answer counts, too.
-const EACH: Duration = Duration::from_millis(10);
+/// The interval of requests. Latency is measured from the instant at which a request was due, so that waiting behind a slow
+/// answer counts, too.
+const INTERVAL: Duration = Duration::from_millis(10);
 
 pub(crate) struct Prober {
     stop: Arc<AtomicBool>,
-    taken: Arc<Mutex<Vec<Duration>>>,
+    times: Arc<Mutex<Vec<Duration>>>,
     thread: JoinHandle<()>,
 }
 
-/// How long answers took, and how many there were.
+/// The latencies of answers, and their number.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Service {
+pub(crate) struct Latencies {
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
     pub(crate) answers: usize,
 }
 
 impl Prober {
-    /// Begins to ask.
+    /// Starts sending requests.
     pub(crate) fn start(address: &str, path: &str) -> Self {
         let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
-        let (stop, taken) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (stop, times) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let thread = std::thread::spawn({
-            let (stop, taken) = (Arc::clone(&stop), Arc::clone(&taken));
+            let (stop, times) = (Arc::clone(&stop), Arc::clone(&times));
             move || {
                 let (mut writer, mut reader) = (stream.try_clone().unwrap(), BufReader::new(stream));
                 let mut due = Instant::now();
@@ -49,37 +50,37 @@ impl Prober {
                     std::thread::sleep(due.saturating_duration_since(Instant::now()));
                     writer.write_all(request.as_bytes()).unwrap();
                     answer(&mut reader);
-                    taken.lock().unwrap().push(due.elapsed());
-                    due += EACH;
+                    times.lock().unwrap().push(due.elapsed());
+                    due += INTERVAL;
                 }
             }
         });
-        Self { stop, taken, thread }
+        Self { stop, times, thread }
     }
 
-    /// Of the answers since it was last asked.
-    pub(crate) fn so_far(&self) -> Service {
-        let mut taken = std::mem::take(&mut *self.taken.lock().unwrap());
-        taken.sort_unstable();
-        let at = |share: usize| taken.get(taken.len() * share / 100).copied().unwrap_or_default();
-        Service { p50: at(50), p99: at(99), answers: taken.len() }
+    /// The latencies since the last call.
+    pub(crate) fn take(&self) -> Latencies {
+        let mut times = std::mem::take(&mut *self.times.lock().unwrap());
+        times.sort_unstable();
+        let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
+        Latencies { p50: at(50), p99: at(99), answers: times.len() }
     }
 
-    /// Of the answers of the next while.
-    pub(crate) fn during(&self, time: Duration) -> Service {
-        let _ = self.so_far();
+    /// Waits, and returns the latencies of that time.
+    pub(crate) fn during(&self, time: Duration) -> Latencies {
+        let _ = self.take();
         std::thread::sleep(time);
-        self.so_far()
+        self.take()
     }
 
-    /// Stops; fails if any answer was not good.
+    /// Stops the client. Panics if any answer was not 200.
     pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("each answer is 200");
     }
 }
 
-/// One good answer, read to its end.
+/// Reads one answer to its end. Panics if its status is not 200.
 fn answer(reader: &mut impl std::io::BufRead) {
     let (mut line, mut length) = (String::new(), 0);
     reader.read_line(&mut line).unwrap();
@@ -95,12 +96,12 @@ fn answer(reader: &mut impl std::io::BufRead) {
     reader.read_exact(&mut body).unwrap();
 }
 
-/// Whether service is unhurt: the 99th percentile within `slack` of the worse one of two calm times, and `noise` above.
-pub(crate) fn unhurt(calm: [Service; 2], hurt: Service, slack: f64, noise: Duration) {
+/// Asserts that the p99 under attack exceeds the worse p99 of two calm times by no more than the share `slack` and `noise`.
+pub(crate) fn assert_unaffected(calm: [Latencies; 2], attacked: Latencies, slack: f64, noise: Duration) {
     let worst = calm[0].p99.max(calm[1].p99);
     println!(
-        "p50/p99 of others: calm {:?}/{:?} and {:?}/{:?}, meanwhile {:?}/{:?} ({} answers)",
-        calm[0].p50, calm[0].p99, calm[1].p50, calm[1].p99, hurt.p50, hurt.p99, hurt.answers
+        "p50/p99 of other clients: calm {:?}/{:?} and {:?}/{:?}, under attack {:?}/{:?} ({} answers)",
+        calm[0].p50, calm[0].p99, calm[1].p50, calm[1].p99, attacked.p50, attacked.p99, attacked.answers
     );
-    assert!(hurt.p99 <= worst.mul_f64(1.0 + slack) + noise, "{hurt:?} against {calm:?}");
+    assert!(attacked.p99 <= worst.mul_f64(1.0 + slack) + noise, "{attacked:?} against {calm:?}");
 }

@@ -1,4 +1,4 @@
-//! The server binary in a process of its own, as the tests start, ask and stop it.
+//! The server binary in a process of its own.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -17,8 +17,8 @@ use std::{
 
 use serde_json::Value;
 
-/// The server's binary, in a folder beside this test's own: `cargo test -p axon-examples` builds the package's examples
-/// too. With `--test suite` alone it is the one built last, and `--all-targets` builds none, only their unit tests.
+/// The server's binary, in the folder of the package's examples, which `cargo test -p axon-examples` builds, too. With
+/// `--test suite` alone it is the binary of an earlier build. `--all-targets` builds only the unit tests of examples.
 pub(crate) fn binary() -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
@@ -29,17 +29,17 @@ pub(crate) fn binary() -> Command {
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: String,
-    /// All that was logged, once the process has ended.
+    /// Receives the whole log when the process has ended.
     log: Mutex<Receiver<String>>,
 }
 
 impl Server {
-    /// Starts it, logging all there is to log.
+    /// Starts the server with all log levels.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::with(binary().env("RUST_LOG", "trace").args(arguments))
     }
 
-    /// Starts it with settings, each a key of the configuration and its value; it logs what an operator sees.
+    /// Starts the server with settings, pairs of a key of the configuration and its value. It logs warnings and errors.
     pub(crate) fn with_settings(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         let mut command = binary();
         for (key, value) in settings {
@@ -48,14 +48,14 @@ impl Server {
         Self::with(command.env("RUST_LOG", "warn").args(arguments))
     }
 
-    /// Starts this command, whose last arguments are the server's.
+    /// Starts this command; its last arguments are those of the server.
     pub(crate) fn with(command: &mut Command) -> Self {
         let mut process =
             command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
         let address = first.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect(&first).to_owned();
-        // Nobody may wait for a full pipe.
+        // The pipe is drained, or the server would block on a full one.
         let mut stderr = process.stderr.take().unwrap();
         let (send, log) = mpsc::channel();
         std::thread::spawn(move || {
@@ -93,14 +93,14 @@ impl Server {
         self.process.id()
     }
 
-    /// Sends a signal, and does not wait.
+    /// Sends a signal without waiting for its effect.
     pub(crate) fn signal(&self, signal: &str) {
-        // The shell's own `kill`: a small machine has no program of that name.
+        // The shell's built-in `kill`: a minimal image has no such program.
         let sent = Command::new("sh").args(["-c", &format!("kill {signal} {}", self.pid())]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Sends a signal; the exit code, the seconds it took, and the log.
+    /// Sends a signal and waits for the end. Returns the exit code, the time until the end, and the log.
     pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, Duration, String) {
         let began = Instant::now();
         self.signal(signal);

@@ -1,12 +1,12 @@
-//! What the kernel knows of the server's connections. Linux only.
+//! The kernel's view of the server's connections. Linux only.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-/// The server's side of a connection that is open.
+/// The server's side of an open connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Side {
-    /// Bytes that were written and that the peer's machine has not taken.
+    /// Written bytes that the peer has not acknowledged.
     pub(crate) unsent: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Visitors who come while a test looks.
+//! Live visits: events that are written while a test measures.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -25,7 +25,7 @@ impl Visits {
         Self { client, index: platform.indices.behavior.clone(), user, activity, campaign }
     }
 
-    /// One at this instant; Elasticsearch has taken it when this returns.
+    /// Writes a visit at this instant. It is stored when the call returns.
     pub(crate) async fn visit(&self, at: DateTime<Utc>) {
         let Self { activity, campaign, user, .. } = self;
         let event = json!({

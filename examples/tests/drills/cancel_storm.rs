@@ -1,12 +1,12 @@
-//! R5: viewers who leave before they are answered, thousands of them, at any moment of their request.
+//! R5: thousands of clients that disconnect before their answer, at any moment of their request.
 //!
-//! No answer is a wrong one, no connection to the database is lost, and what was being loaded for who left is loaded to its
-//! end and kept for the next.
+//! No answer is wrong, no connection to the database is lost, and the load of a cancelled request runs to its end and fills the
+//! cache.
 
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use crate::{far, platform};
+use crate::{platform, proxied_stores};
 
 use std::{
     collections::BTreeMap,
@@ -18,9 +18,9 @@ use axon_dashboard_http::{HttpOptions, router};
 use axon_examples::{generator::Config, stores::Layout};
 use axon_metrics::{Bound, Budgets, DashboardRequest, Lifetimes, Period, Widget};
 use chrono::TimeDelta;
-use far::{Far, is_drill};
 use futures_util::{StreamExt as _, future::join_all, stream};
 use platform::{Platform, patient};
+use proxied_stores::{ProxiedStores, is_drill};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -28,26 +28,26 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How far away the stores are, so that there is a request to leave.
-const DISTANCES: [u64; 3] = [30, 10, 5];
+/// The latencies of Elasticsearch, the database and Redis in milliseconds: long enough to disconnect during a request.
+const LATENCIES: [u64; 3] = [30, 10, 5];
 
-/// Longer than a load takes at best.
-const LONGEST_STAY: u64 = 60;
+/// The upper bound of the time until a client disconnects, in milliseconds. The fastest load takes less.
+const MAX_STAY: u64 = 60;
 
-/// How many viewers there are at a time: their loads go on when they leave.
-const AT_ONCE: usize = 4;
+/// The number of concurrent clients. Loads of disconnected ones go on, so the stores have more to do.
+const CLIENTS: usize = 4;
 
 const WIDGETS: [Widget; 3] = [Widget::Overview, Widget::Funnel, Widget::Comparison];
 
-/// A question about days that are over, by its place: its figures stay as they are, and are kept for minutes.
-fn question(platform: &Platform, place: u64) -> (DashboardRequest, String) {
-    // Those whose events are counted.
+/// The request of an index, about past days: its figures do not change, and are cached for minutes.
+fn question(platform: &Platform, index: u64) -> (DashboardRequest, String) {
+    // Campaigns with a funnel.
     let campaigns = platform.expected.campaigns.iter().filter(|campaign| campaign.figures.funnel);
     let campaigns: Vec<u64> = campaigns.map(|campaign| campaign.campaign_id.into()).collect();
-    let campaign = campaigns[usize::try_from(place).unwrap() % campaigns.len()];
-    let place = place / campaigns.len() as u64;
+    let campaign = campaigns[usize::try_from(index).unwrap() % campaigns.len()];
+    let index = index / campaigns.len() as u64;
     let today = platform.expected.as_of.date_naive();
-    let (end, days) = (today - chrono::Days::new(4 + place % 30), place / 30);
+    let (end, days) = (today - chrono::Days::new(4 + index % 30), index / 30);
     let start = end - chrono::Days::new(days);
     let period = Period::Custom { start: Bound::Date(start), end: Bound::Date(end) };
     let request = DashboardRequest::campaign(campaign).widgets(WIDGETS).period(period);
@@ -71,16 +71,16 @@ async fn read(mut stream: TcpStream) -> (u16, Value) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
 }
 
-/// The trips so far, when no store has been asked anything for longer than one trip takes.
-async fn quiet(far: &Far) -> [u64; 3] {
-    let (began, mut before) = (Instant::now(), far.trips());
+/// Waits until the stores get no request for longer than one round trip. Returns the round trips so far.
+async fn quiet(stores: &ProxiedStores) -> [u64; 3] {
+    let (began, mut before) = (Instant::now(), stores.trips());
     loop {
         sleep(Duration::from_millis(150)).await;
-        let now = far.trips();
+        let now = stores.trips();
         if now == before {
             return now;
         }
-        assert!(began.elapsed() < Duration::from_secs(10), "the stores are still asked: {now:?}");
+        assert!(began.elapsed() < Duration::from_secs(10), "the stores still get requests: {now:?} round trips");
         before = now;
     }
 }
@@ -88,7 +88,7 @@ async fn quiet(far: &Far) -> [u64; 3] {
 #[derive(Debug, Default)]
 struct StormCounts {
     left: u32,
-    /// Of these: before there was anything of an answer.
+    /// Of `left`, those before the first byte of an answer.
     unanswered: u32,
     good: u32,
     refused: u32,
@@ -102,20 +102,20 @@ enum Viewer<'a> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
+async fn a_cancelled_request_costs_nothing_and_fills_the_cache() {
     let _turn = crate::turn();
     let config = Config { events: 5_000, ..Config::default() };
     let loaded = Platform::load(Layout::Aug2026, config, "AXON_TEST_MARIADB_URL", None).await;
     let Some(platform) = loaded else { return };
-    // Each viewer has a question of his own, so that none of them finds what was loaded for another.
+    // Each client has a request of its own, so that none is answered from the cache.
     let viewers: u32 = if is_drill() { 5_200 } else { 300 };
     let questions = u64::from(viewers);
 
     let truthful = platform.patient_dashboard();
     let as_of = platform.expected.as_of;
     let truth: BTreeMap<String, Value> = stream::iter(0..questions)
-        .map(async |place| {
-            let (request, path) = question(&platform, place);
+        .map(async |index| {
+            let (request, path) = question(&platform, index);
             let answer = truthful.answer(&request, as_of).await.unwrap();
             (path, serde_json::to_value(&answer.data).unwrap())
         })
@@ -123,11 +123,11 @@ async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
         .collect()
         .await;
 
-    let far = Far::of(&platform, DISTANCES).await;
-    // In the gate the stores share a busy machine with others.
+    let stores = ProxiedStores::of(&platform, LATENCIES).await;
+    // In the gate the stores share a busy machine with other tests.
     let budgets = if is_drill() { Budgets::default() } else { patient() };
-    let pool = platform.pool_at(&far.addresses(), budgets);
-    let builder = platform.builder_over(&far.addresses(), budgets, pool.clone());
+    let pool = platform.pool_at(&stores.addresses(), budgets);
+    let builder = platform.builder_over(&stores.addresses(), budgets, pool.clone());
     let dashboard = builder.lifetimes(Lifetimes::default()).build();
     let began = Instant::now();
     let clock = move || as_of + TimeDelta::from_std(began.elapsed()).unwrap();
@@ -135,14 +135,14 @@ async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
-    // The first question meets no connections yet.
+    // The first request opens connections.
     read(ask(address, truth.keys().next().unwrap()).await).await;
 
-    // Each viewer asks, and most leave somewhere in between, half of them with a reset.
+    // Most clients disconnect before their answer, half of them with a reset.
     let mut random = fastrand::Rng::with_seed(7);
     let plans: Vec<_> =
-        truth.keys().map(|path| (path, random.u64(..LONGEST_STAY), random.bool(), random.u8(..5) == 0)).collect();
-    let mut seen = StormCounts::default();
+        truth.keys().map(|path| (path, random.u64(..MAX_STAY), random.bool(), random.u8(..5) == 0)).collect();
+    let mut counts = StormCounts::default();
     let mut storm = stream::iter(plans)
         .map(async |(path, stay, reset, stays)| {
             let stream = ask(address, path).await;
@@ -156,41 +156,44 @@ async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
             }
             Viewer::Left { answered }
         })
-        .buffer_unordered(AT_ONCE);
+        .buffer_unordered(CLIENTS);
     while let Some(answered) = storm.next().await {
         match answered {
             Viewer::Left { answered } => {
-                seen.left += 1;
-                seen.unanswered += u32::from(!answered);
+                counts.left += 1;
+                counts.unanswered += u32::from(!answered);
             }
-            Viewer::Answered(_, (503, _)) => seen.refused += 1,
+            Viewer::Answered(_, (503, _)) => counts.refused += 1,
             Viewer::Answered(path, (200, answer)) => {
                 let whole = answer["widgets"].as_object().unwrap().values().all(|widget| widget["status"] == "fresh");
                 match (whole, answer["data"] == truth[path]) {
-                    (true, true) => seen.good += 1,
-                    (false, _) => seen.flagged += 1,
-                    (true, false) => seen.wrong.push(format!("{path}: {}", answer["data"])),
+                    (true, true) => counts.good += 1,
+                    (false, _) => counts.flagged += 1,
+                    (true, false) => counts.wrong.push(format!("{path}: {}", answer["data"])),
                 }
             }
-            Viewer::Answered(path, other) => seen.wrong.push(format!("{path}: {other:?}")),
+            Viewer::Answered(path, other) => counts.wrong.push(format!("{path}: {other:?}")),
         }
     }
     drop(storm);
-    let StormCounts { left, unanswered, good, refused, flagged, wrong } = &seen;
+    let StormCounts { left, unanswered, good, refused, flagged, wrong } = &counts;
     println!(
-        "{viewers} viewers: {left} left, {unanswered} of them before they were answered, {good} good answers, {refused} refused, {flagged} flagged, {} wrong",
+        "{viewers} viewers: {left} left, {unanswered} of them before their answer, {good} good answers, {refused} refused, {flagged} flagged, {} wrong",
         wrong.len()
     );
     assert!(wrong.is_empty(), "{wrong:#?}");
-    // Four of five leave.
+    // Four of five disconnect.
     assert!(*left >= viewers * 10 / 13 && *good > 0, "{left} of {viewers} left, {good} good answers");
     assert!(*unanswered >= left / 2 && (!is_drill() || *unanswered >= 3_000), "{unanswered} of {left} left unanswered");
-    // A busy machine may have to refuse some of what is asked at once, and says so.
-    assert!(*flagged + *refused <= viewers / 20, "{flagged} flagged, {refused} refused: the stores were well");
+    // A busy machine may have to refuse or flag some requests.
+    assert!(
+        *flagged + *refused <= viewers / 20,
+        "{flagged} flagged, {refused} refused, although the stores had no fault"
+    );
 
-    // No place of the pool is lost: all connections come back, and as many as there may be can be had at once.
+    // No connection of the pool is lost: all become idle, and the pool's maximum can be acquired at once.
     let most = usize::try_from(pool.options().get_max_connections()).unwrap();
-    // The adapter keeps some of them for five seconds.
+    // The adapter holds some of them for five seconds.
     let (began, size) = (Instant::now(), pool.size());
     while pool.num_idle() < usize::try_from(size).unwrap() {
         assert!(began.elapsed() < Duration::from_secs(8), "{} of {size} connections are idle", pool.num_idle());
@@ -198,38 +201,38 @@ async fn who_leaves_early_costs_nothing_and_what_was_loading_is_kept() {
     }
     let idle = began.elapsed();
     let held = timeout(Duration::from_secs(3), join_all((0..most).map(|_| pool.acquire()))).await.expect("in time");
-    let held: Vec<_> = held.into_iter().collect::<Result<_, _>>().expect("a connection for each place");
-    println!("pool: all {size} connections idle after {idle:?}, {} had at once", held.len());
+    let held: Vec<_> = held.into_iter().collect::<Result<_, _>>().expect("the pool's maximum of connections");
+    println!("pool: all {size} connections idle after {idle:?}, {} acquired at once", held.len());
     drop(held);
 
-    // What nobody waits for any more is loaded to its end, and kept.
-    let fresh: Vec<String> = (questions..questions + 24).map(|place| question(&platform, place).1).collect();
+    // A load without a client runs to its end, and fills the cache.
+    let fresh: Vec<String> = (questions..questions + 24).map(|index| question(&platform, index).1).collect();
     for path in &fresh {
-        let before = far.trips()[0];
+        let before = stores.trips()[0];
         let stream = ask(address, path).await;
         let began = Instant::now();
-        while far.trips()[0] == before {
-            assert!(began.elapsed() < Duration::from_secs(2), "{path} was not asked of Elasticsearch");
+        while stores.trips()[0] == before {
+            assert!(began.elapsed() < Duration::from_secs(2), "{path} caused no request to Elasticsearch");
             sleep(Duration::from_millis(1)).await;
         }
         stream.set_zero_linger().unwrap();
         drop(stream);
-        // One after the other, so that none is refused for the others' sake.
-        quiet(&far).await;
+        // One at a time, so that none is refused for lack of a permit.
+        quiet(&stores).await;
     }
-    let before = quiet(&far).await;
+    let before = quiet(&stores).await;
     for path in &fresh {
         let (status, answer) = read(ask(address, path).await).await;
         assert_eq!(status, 200, "{answer}");
         assert!(answer["widgets"].as_object().unwrap().values().all(|widget| widget["status"] == "fresh"), "{answer}");
     }
-    let [elasticsearch, sql, _] = far.trips();
+    let [elasticsearch, sql, _] = stores.trips();
     println!(
-        "{} loads without a viewer: {} more trips to Elasticsearch, {} to the database",
+        "{} loads without a client: {} more trips to Elasticsearch, {} to the database",
         fresh.len(),
         elasticsearch - before[0],
         sql - before[1]
     );
-    assert_eq!([elasticsearch, sql], before[..2], "what was loaded for who had left was not kept");
+    assert_eq!([elasticsearch, sql], before[..2], "the load of a disconnected client did not fill the cache");
     platform.remove().await;
 }

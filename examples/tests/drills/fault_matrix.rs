@@ -1,14 +1,13 @@
-//! R1 and R2: each store breaks in each way, while its connections idle, while a request is in flight, and while all places
-//! for requests are taken; then it is well again.
+//! R1 and R2: each store fails with each fault, while its connections idle, while a request is in flight, and while all permits
+//! are taken; then it recovers.
 //!
 //! In every cell each answer comes by its deadline, the widgets that do not need the store are whole, those that do are flagged
-//! and name it, no number is another one than the store's, nothing is 0 because it failed, and a good answer comes
-//! within two seconds after the fault. Once without anything kept, and once with what a dashboard keeps by default: there the
-//! last good figures are shown, flagged as stale. With `AXON_DRILL=1` all 240 cells, else 58: each store breaks once in each way,
-//! and in five ways without anything kept, each of which has a test of its own. All cells are run together, since they mostly
-//! wait; each test looks at its own.
+//! and name it, every number is the store's, no failed figure is 0, and a good answer comes within two seconds after the
+//! fault. Each cell runs without caches and with the default ones: there the last good figures are shown, flagged as stale.
+//! With `AXON_DRILL=1` all 240 cells run, else 58: each store fails once with each fault, and has a test of its own for each of
+//! five faults without caches. All cells run concurrently, since they mostly wait; each test asserts its own.
 //!
-//! Lives here: the matrix. Lives elsewhere: one cell (`cell`), what an answer may say (`check`).
+//! Lives here: the matrix. Lives elsewhere: one cell (`cell`), the check of an answer (`check`).
 
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -17,7 +16,7 @@
 mod cell;
 #[path = "fault_matrix/check.rs"]
 mod check;
-use crate::{far, figures, platform};
+use crate::{figures, platform, proxied_stores};
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,15 +27,15 @@ use axon_examples::{
 };
 use axon_metrics::{Budgets, QuestionKind, testing::server_url};
 use cell::{Cell, Outcome, World};
-use far::is_drill;
 use futures_util::{StreamExt as _, future::join_all, stream};
 use platform::Platform;
+use proxied_stores::is_drill;
 use tokio::sync::OnceCell;
 
-/// How far away a slow store is.
-const FAR: Duration = Duration::from_secs(3);
+/// The latency of a slow store.
+const SLOW_LATENCY: Duration = Duration::from_secs(3);
 
-/// A store, and what the others are beside it.
+/// The store that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {
     Elasticsearch,
@@ -46,8 +45,8 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// Its place among the proxies.
-    pub(crate) fn place(self) -> usize {
+    /// Its index among the proxies.
+    pub(crate) fn index(self) -> usize {
         match self {
             Self::Elasticsearch => 0,
             Self::MySql | Self::MariaDb => 1,
@@ -55,8 +54,8 @@ impl Store {
         }
     }
 
-    /// Whether its server is named; else says that a test is skipped.
-    fn is_there(self) -> bool {
+    /// Whether the environment names its server; if not, prints that a test is skipped.
+    fn is_configured(self) -> bool {
         let variable = match self {
             Self::Elasticsearch => "AXON_TEST_ELASTICSEARCH_URL",
             Self::MySql => "AXON_TEST_MYSQL_URL",
@@ -66,7 +65,7 @@ impl Store {
         server_url(variable).is_some()
     }
 
-    fn speaks(self) -> Protocol {
+    fn protocol(self) -> Protocol {
         match self {
             Self::Elasticsearch => Protocol::Http,
             Self::MySql | Self::MariaDb => Protocol::Mysql,
@@ -74,32 +73,32 @@ impl Store {
         }
     }
 
-    /// The ten ways in which it breaks.
+    /// The ten faults of the store.
     fn faults(self) -> [Fault; 10] {
         [
-            Fault::Latency(FAR),
+            Fault::Latency(SLOW_LATENCY),
             Fault::Blackhole,
             Fault::HalfOpen,
             Fault::Reset,
             Fault::Close,
-            // Redis answers with a few bytes: any more would let its replies pass.
+            // Replies of Redis have a few bytes: a larger limit would let them pass whole.
             Fault::Cut { after_bytes: 3 },
             Fault::Drip { bytes: std::num::NonZeroUsize::MIN, every: Duration::from_millis(20) },
             Fault::Garbage,
             Fault::Refuse,
-            Fault::Unauthorized(self.speaks()),
+            Fault::Unauthorized(self.protocol()),
         ]
     }
 }
 
-/// What the store is doing when it breaks.
+/// The state of the store when the fault begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It is connected, and nothing is asked.
+    /// Connections are open, and no request is in flight.
     Idle,
-    /// A request is on its way.
+    /// A request is in flight.
     InFlight,
-    /// More is asked at once than there are places: of the pool, and of the guard before it.
+    /// There are more concurrent requests than connections of the pool and permits of the bulkhead.
     Full,
 }
 
@@ -107,40 +106,40 @@ impl State {
     const ALL: [Self; 3] = [Self::Idle, Self::InFlight, Self::Full];
 }
 
-/// By when all must be well again.
-const HEALED: Duration = Duration::from_secs(2);
+/// The bound on the time from the end of a fault until a whole answer.
+const MAX_RECOVERY: Duration = Duration::from_secs(2);
 
-/// A drill measures: few cells at once, and little grace. The gate looks for wrong answers on a busy machine, where a store
-/// that is well may take longer than it otherwise may, and a timer is late: at a load of 8 on two cores, one of 464 cells had an
-/// answer 185 ms after its deadline.
-struct Manner {
-    /// On one SQL server: each has up to fourteen connections to one that may have no more than 151.
-    at_once: usize,
+/// The concurrency and bounds of a run. A drill measures: few concurrent cells and little grace. The gate checks answers on a busy
+/// machine, where a healthy store may be slow and a timer late: at a load of 8 on two cores, one of 464 cells had an answer 185 ms
+/// after its deadline.
+struct Profile {
+    /// Concurrent cells on one SQL server. Each has up to fourteen connections, and a server accepts 151.
+    cells: usize,
     grace: Duration,
     budgets: Budgets,
 }
 
-fn manner() -> Manner {
+fn profile() -> Profile {
     if is_drill() {
-        Manner { at_once: 1, grace: Duration::from_millis(50), budgets: Budgets::default() }
+        Profile { cells: 1, grace: Duration::from_millis(50), budgets: Budgets::default() }
     } else {
         let long = Duration::from_millis(700);
         let budgets = Budgets::default().with(QuestionKind::Catalog, long).with(QuestionKind::Realtime, long);
-        Manner { at_once: 3, grace: Duration::from_millis(250), budgets }
+        Profile { cells: 3, grace: Duration::from_millis(250), budgets }
     }
 }
 
-/// What stores say over one SQL server, and the stores that break beside it.
+/// A platform over one SQL server, and the stores that fail in its cells.
 struct Testbed {
     world: Arc<World>,
     stores: Vec<Store>,
 }
 
 impl Testbed {
-    /// One for each SQL server there is. The other stores break beside any of them.
+    /// A testbed for each SQL server. The other stores are distributed among them.
     async fn all() -> Vec<Self> {
         let testbed = async |store: Store, url| {
-            if !store.is_there() {
+            if !store.is_configured() {
                 return None;
             }
             let config = Config { events: 2_000, campaigns: 2, ..Config::default() };
@@ -152,25 +151,28 @@ impl Testbed {
             testbed(Store::MariaDb, "AXON_TEST_MARIADB_URL")
         );
         let mut testbeds: Vec<Self> = on_mysql.into_iter().chain(on_mariadb).collect();
-        for (place, store) in [Store::Elasticsearch, Store::Redis].into_iter().enumerate() {
+        for (index, store) in [Store::Elasticsearch, Store::Redis].into_iter().enumerate() {
             let count = testbeds.len().max(1);
-            if let Some(testbed) = testbeds.get_mut(place % count) {
+            if let Some(testbed) = testbeds.get_mut(index % count) {
                 testbed.stores.push(store);
             }
         }
         testbeds
     }
 
-    /// What comes of the cells of its stores.
+    /// Runs the cells of its stores.
     async fn outcomes(&self) -> Vec<(Cell, Outcome)> {
-        let Manner { at_once, grace, budgets } = manner();
+        let Profile { cells: concurrency, grace, budgets } = profile();
         let mut cells = Vec::new();
         for store in &self.stores {
-            for (way, fault) in store.faults().into_iter().enumerate() {
+            for (failure, fault) in store.faults().into_iter().enumerate() {
                 for (turn, state) in State::ALL.into_iter().enumerate() {
-                    for kept in [false, true] {
-                        let cell = Cell { store: *store, fault, state, kept, grace, budgets };
-                        if is_drill() || is_short(way + store.place(), turn, kept) || NAMED.contains(&cell.way()) {
+                    for cached in [false, true] {
+                        let cell = Cell { store: *store, fault, state, cached, grace, budgets };
+                        if is_drill()
+                            || is_short(failure + store.index(), turn, cached)
+                            || TESTED.contains(&cell.failure())
+                        {
                             cells.push(cell);
                         }
                     }
@@ -181,30 +183,29 @@ impl Testbed {
             let world = Arc::clone(&self.world);
             async move { (cell, tokio::spawn(async move { cell.run(&world).await }).await.unwrap()) }
         });
-        run.buffered(at_once).collect().await
+        run.buffered(concurrency).collect().await
     }
 }
 
-/// Whether a cell is of the short form: each store breaks once in each way, the state and whether anything is kept taking
-/// turns.
-fn is_short(turn: usize, state: usize, kept: bool) -> bool {
-    turn % State::ALL.len() == state && (turn % 2 == 1) == kept
+/// Whether a cell is part of the short form: each store fails once with each fault; states and caches alternate.
+fn is_short(turn: usize, state: usize, cached: bool) -> bool {
+    turn % State::ALL.len() == state && (turn % 2 == 1) == cached
 }
 
-/// What happens to a store: the fault, what it was doing, and whether anything is kept.
-type Way = (Fault, State, bool);
+/// The failure of a store: the fault, the state of the store, and whether the dashboard caches.
+type Failure = (Fault, State, bool);
 
-const REFUSED: Way = (Fault::Refuse, State::Idle, false);
-const HUNG: Way = (Fault::Blackhole, State::InFlight, false);
-const SLOW: Way = (Fault::Latency(FAR), State::Idle, false);
-const GARBAGE: Way = (Fault::Garbage, State::Idle, false);
-/// Its port and its connections are gone at once, as when a process is killed.
-const KILLED: Way = (Fault::Refuse, State::InFlight, false);
+const REFUSED: Failure = (Fault::Refuse, State::Idle, false);
+const HUNG: Failure = (Fault::Blackhole, State::InFlight, false);
+const SLOW: Failure = (Fault::Latency(SLOW_LATENCY), State::Idle, false);
+const GARBAGE: Failure = (Fault::Garbage, State::Idle, false);
+/// Its port closes and its connections break at once, as when a process is killed.
+const KILLED: Failure = (Fault::Refuse, State::InFlight, false);
 
-/// Those that have a test of their own.
-const NAMED: [Way; 5] = [REFUSED, HUNG, SLOW, GARBAGE, KILLED];
+/// The failures with a test of their own.
+const TESTED: [Failure; 5] = [REFUSED, HUNG, SLOW, GARBAGE, KILLED];
 
-/// What came of all cells. Run once, by the first test that asks.
+/// The outcomes of all cells. The first test that calls this runs them.
 async fn outcomes() -> &'static [(Cell, Outcome)] {
     static OUTCOMES: OnceCell<Vec<(Cell, Outcome)>> = OnceCell::const_new();
     OUTCOMES
@@ -219,8 +220,8 @@ async fn outcomes() -> &'static [(Cell, Outcome)] {
         .await
 }
 
-/// These cells hold; there are some.
-fn hold<'a>(cells: impl Iterator<Item = &'a (Cell, Outcome)>) -> usize {
+/// Asserts that these cells have no wrong answer. Returns their number.
+fn assert_cells<'a>(cells: impl Iterator<Item = &'a (Cell, Outcome)>) -> usize {
     let cells: Vec<_> = cells.collect();
     let table: String = cells.iter().map(|(cell, outcome)| format!("{cell} {outcome}\n")).collect();
     println!("{table}{} cells", cells.len());
@@ -228,42 +229,42 @@ fn hold<'a>(cells: impl Iterator<Item = &'a (Cell, Outcome)>) -> usize {
         .iter()
         .flat_map(|(cell, outcome)| outcome.wrong.iter().map(move |wrong| format!("{cell}: {wrong}")))
         .collect();
-    assert!(bad.is_empty(), "{} of {} cells do not hold:\n{}", bad.len(), cells.len(), bad.join("\n"));
+    assert!(bad.is_empty(), "{} of {} cells failed:\n{}", bad.len(), cells.len(), bad.join("\n"));
     cells.len()
 }
 
-async fn matrix(kept: bool) {
+async fn matrix(cached: bool) {
     let _turn = crate::turn();
-    let stores = [Store::Elasticsearch, Store::MySql, Store::MariaDb, Store::Redis].map(Store::is_there);
-    let stores = stores.into_iter().filter(|there| *there).count();
-    let held = hold(outcomes().await.iter().filter(|(cell, _)| cell.kept == kept));
-    assert!(held >= stores * if is_drill() { 30 } else { 5 }, "{held} cells of {stores} stores");
+    let stores = [Store::Elasticsearch, Store::MySql, Store::MariaDb, Store::Redis].map(Store::is_configured);
+    let stores = stores.into_iter().filter(|present| *present).count();
+    let cells = assert_cells(outcomes().await.iter().filter(|(cell, _)| cell.cached == cached));
+    assert!(cells >= stores * if is_drill() { 30 } else { 5 }, "{cells} cells of {stores} stores");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_store_costs_its_figures_alone_and_no_more_time_than_there_is() {
+async fn a_broken_store_costs_only_its_figures_and_no_deadline() {
     matrix(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_store_is_bridged_by_its_last_good_figures_which_are_flagged() {
+async fn a_broken_store_is_bridged_by_stale_figures_that_are_flagged() {
     matrix(true).await;
 }
 
-/// One test for each of the five ways: other widgets stay, the failure is named, nothing is zero, the answer comes by its
-/// deadline, and all is well within two seconds after.
-macro_rules! costs_its_figures_alone {
+/// A test for each of the five failures: other widgets are whole, the failure is named, no failed figure is 0, the answer comes
+/// by its deadline, and a whole one within two seconds after the fault.
+macro_rules! costs_only_its_figures {
     ($($name:ident: $store:expr;)*) => {
-        mod costs_its_figures_alone {
+        mod costs_only_its_figures {
             $(mod $name {
                 use super::super::{*, Store::*};
 
-                async fn when(way: Way) {
+                async fn when(failure: Failure) {
                     let _turn = crate::turn();
-                    let needed = [$store, Elasticsearch, Redis].map(Store::is_there);
-                    if needed == [true; 3] && ($store != Elasticsearch || MySql.is_there() || MariaDb.is_there()) {
-                        let own = |cell: &Cell| cell.store == $store && cell.way() == way;
-                        assert_eq!(hold(outcomes().await.iter().filter(|(cell, _)| own(cell))), 1);
+                    let needed = [$store, Elasticsearch, Redis].map(Store::is_configured);
+                    if needed == [true; 3] && ($store != Elasticsearch || MySql.is_configured() || MariaDb.is_configured()) {
+                        let own = |cell: &Cell| cell.store == $store && cell.failure() == failure;
+                        assert_eq!(assert_cells(outcomes().await.iter().filter(|(cell, _)| own(cell))), 1);
                     }
                 }
 
@@ -282,7 +283,7 @@ macro_rules! costs_its_figures_alone {
     };
 }
 
-costs_its_figures_alone! {
+costs_only_its_figures! {
     elasticsearch: Elasticsearch;
     mysql: MySql;
     mariadb: MariaDb;

@@ -1,8 +1,6 @@
-//! What breaks, loads and times the server and its stores, in a short form; `scripts/drill` runs the long one. One module per
-//! drill, and one drill at a time: what one does to the machine would be measured by another.
+//! Drills: faults, loads and measurements of the server and its stores, in a short form; `scripts/drill` runs the long one. One
+//! module per drill, and one drill at a time, since one would distort the measurements of another.
 
-#[path = "../common/far.rs"]
-mod far;
 #[path = "../common/figures.rs"]
 mod figures;
 #[path = "../../../benches/stores/peer.rs"]
@@ -11,6 +9,8 @@ mod peer;
 mod platform;
 #[path = "../common/prober.rs"]
 mod prober;
+#[path = "../common/proxied_stores.rs"]
+mod proxied_stores;
 #[path = "../../../benches/stores/replay.rs"]
 mod replay;
 #[path = "../common/server.rs"]
@@ -38,20 +38,20 @@ use std::{
     sync::{Condvar, Mutex, PoisonError},
 };
 
-/// The file whose tests run, and how many of them do.
+/// The file whose tests run, and their number.
 static RUNNING: Mutex<(&str, usize)> = Mutex::new(("", 0));
-static OVER: Condvar = Condvar::new();
+static FINISHED: Condvar = Condvar::new();
 
-/// Tests of one file run at the same time; those of another wait until they are over.
+/// A permit to run. Tests of one file run concurrently; those of another file wait for their end.
 struct Turn;
 
-/// Waits for the turn of the caller's file. It lasts until what comes back is dropped.
+/// Waits for a permit of the caller's file. Dropping it gives it back.
 #[track_caller]
 fn turn() -> Turn {
     let file = Location::caller().file();
     let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let others = |running: &mut (&str, usize)| running.1 > 0 && running.0 != file;
-    let mut running = OVER.wait_while(running, others).unwrap_or_else(PoisonError::into_inner);
+    let mut running = FINISHED.wait_while(running, others).unwrap_or_else(PoisonError::into_inner);
     *running = (file, running.1 + 1);
     Turn
 }
@@ -59,6 +59,6 @@ fn turn() -> Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         RUNNING.lock().unwrap_or_else(PoisonError::into_inner).1 -= 1;
-        OVER.notify_all();
+        FINISHED.notify_all();
     }
 }

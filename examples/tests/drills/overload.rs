@@ -1,14 +1,13 @@
-//! R6: four times as many questions as the stores can answer, each another one, so that nothing kept helps.
+//! R6: four times as many requests as the stores can answer, all different, so that caches do not help.
 //!
-//! Almost as many are answered as at the best of times; who is refused is told so at once, but for the few who waited for a place
-//! in vain (others are let in and not done in time, and told so then). The process does not grow in the second half of the storm
-//! by more than 16 MiB (32 in the gate), which is what it keeps of answers, and that has a bound. Two seconds after the storm all
-//! is as before.
+//! The goodput stays close to the best one. Refusals come at once, except for the few requests that wait for a permit in vain or
+//! miss their deadline. In the second half of the storm the process grows by no more than 16 MiB (32 in the gate), the bounded
+//! caches of answers. Two seconds after the storm all is as before.
 
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use crate::{far, platform, server};
+use crate::{platform, proxied_stores, server};
 
 use std::{
     sync::Arc,
@@ -21,36 +20,38 @@ use axon_examples::{
     process::Process,
     stores::Layout,
 };
-use far::{Far, is_drill, serve, settings};
 use platform::Platform;
+use proxied_stores::{ProxiedStores, is_drill, serve, settings};
 use server::Server;
 
-/// Elasticsearch is the narrow place: so far away, and so many questions at once.
-const DISTANCES: [u64; 3] = [200, 5, 1];
-const PLACES: u64 = 8;
+/// The latencies of Elasticsearch, the database and Redis in milliseconds. Elasticsearch is the bottleneck.
+const LATENCIES: [u64; 3] = [200, 5, 1];
+/// The permits of Elasticsearch.
+const PERMITS: u64 = 8;
 
-/// Answers a second that this allows at most.
+/// The most answers per second with these permits and latencies.
 fn nominal() -> f64 {
-    1_000.0 * f64::from(u32::try_from(PLACES).unwrap()) / f64::from(u32::try_from(DISTANCES[0]).unwrap())
+    1_000.0 * f64::from(u32::try_from(PERMITS).unwrap()) / f64::from(u32::try_from(LATENCIES[0]).unwrap())
 }
 
-/// Times and bounds.
-struct Manner {
+/// The times and bounds of a run.
+struct Profile {
     calm: Duration,
     storm: Duration,
-    /// So many of a hundred who are refused are told so by then.
+    /// This percentage of refusals comes within this time.
     refused: (usize, Duration),
-    /// Of the best goodput.
+    /// The least goodput in the storm, as a share of the best.
     share: f64,
+    /// The most growth of resident memory in the second half of the storm, in bytes.
     growth: u64,
-    /// How many times the calm p99 it may be, two seconds after.
+    /// The bound on the p99 two seconds after the storm, as a multiple of the calm p99.
     after: f64,
 }
 
-fn manner() -> Manner {
+fn profile() -> Profile {
     let (seconds, millis) = (Duration::from_secs, Duration::from_millis);
     if is_drill() {
-        Manner {
+        Profile {
             calm: seconds(10),
             storm: seconds(60),
             refused: (95, millis(10)),
@@ -60,7 +61,7 @@ fn manner() -> Manner {
         }
     } else {
         // The load generator, the server and the stores share two processors with other tests.
-        Manner {
+        Profile {
             calm: seconds(2),
             storm: seconds(4),
             refused: (90, millis(250)),
@@ -71,7 +72,7 @@ fn manner() -> Manner {
     }
 }
 
-/// Questions, each of another second, more than are asked by far.
+/// Paths of requests that differ in a second of their range.
 fn paths(platform: &Platform, count: u32) -> Vec<String> {
     let campaigns = platform.expected.campaigns.iter().filter(|campaign| campaign.figures.funnel);
     let campaigns: Vec<u32> = campaigns.map(|campaign| campaign.campaign_id).collect();
@@ -87,15 +88,15 @@ fn paths(platform: &Platform, count: u32) -> Vec<String> {
     (0..count).map(path).collect()
 }
 
-/// One more who asks now and then for so long, each time something else: how long it took to be refused.
+/// Sends different requests, one at a time, for the duration. Returns the latencies of refusals, sorted.
 fn refusals(server: &Server, targets: &[String], duration: Duration) -> Vec<Duration> {
     let began = Instant::now();
     let mut refusals = Vec::new();
     for target in targets.iter().take_while(|_| began.elapsed() < duration) {
-        let asked = Instant::now();
+        let start = Instant::now();
         let (status, body) = server.get(target);
         if status == 503 && body.contains("\"code\":\"overloaded\"") {
-            refusals.push(asked.elapsed());
+            refusals.push(start.elapsed());
         }
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -104,7 +105,7 @@ fn refusals(server: &Server, targets: &[String], duration: Duration) -> Vec<Dura
 }
 
 struct Drill {
-    /// What was not asked yet.
+    /// Targets that were not requested yet.
     targets: std::vec::IntoIter<Target>,
 }
 
@@ -119,7 +120,7 @@ impl Drill {
     }
 }
 
-/// As many as are made at this rate, at most.
+/// The most requests that a run of this rate and duration sends.
 fn requests(rate: f64, duration: Duration) -> usize {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousands")]
     let count = (rate * duration.as_secs_f64()).ceil() as usize;
@@ -127,23 +128,23 @@ fn requests(rate: f64, duration: Duration) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn four_times_too_much_costs_those_who_come_too_many_and_nobody_else() {
+async fn four_times_the_load_costs_only_the_excess_requests() {
     let _turn = crate::turn();
     let config = Config { events: 5_000, ..Config::default() };
     let loaded = Platform::load(Layout::Aug2026, config, "AXON_TEST_MARIADB_URL", None).await;
     let Some(platform) = loaded else { return };
-    let Manner { calm, storm, refused: (part, at_once), share, growth, after: worse } = manner();
-    let far = Far::of(&platform, DISTANCES).await;
+    let Profile { calm, storm, refused: (part, at_once), share, growth, after: worse } = profile();
+    let stores = ProxiedStores::of(&platform, LATENCIES).await;
     let now = platform.expected.as_of.to_rfc3339();
-    let places = PLACES.to_string();
-    let settings = settings(&platform, &far.addresses(), &[("limits.behavior_questions", &places)]);
+    let permits = PERMITS.to_string();
+    let settings = settings(&platform, &stores.addresses(), &[("limits.behavior_questions", &permits)]);
     let server = Arc::new(serve(&["--now", &now], &settings));
     let process = Process::of(server.pid());
     let nominal = nominal();
-    let mut others = paths(&platform, 30_000);
-    let one_more = others.split_off(15_000);
+    let mut load = paths(&platform, 30_000);
+    let probes = load.split_off(15_000);
     let target = |path: &String| format!("http://{}{path}", server.address).parse().unwrap();
-    let mut drill = Drill { targets: others.iter().map(target).collect::<Vec<Target>>().into_iter() };
+    let mut drill = Drill { targets: load.iter().map(target).collect::<Vec<Target>>().into_iter() };
 
     let before = drill.at(nominal / 4.0, Duration::from_secs(4), Duration::from_secs(1)).await;
     let mut best: f64 = 0.0;
@@ -161,21 +162,21 @@ async fn four_times_too_much_costs_those_who_come_too_many_and_nobody_else() {
             }
         }
     });
-    let asking = tokio::task::spawn_blocking({
+    let probing = tokio::task::spawn_blocking({
         let server = Arc::clone(&server);
-        move || refusals(&server, &one_more, storm)
+        move || refusals(&server, &probes, storm)
     });
     let stormy = drill.at(nominal * 4.0, storm, Duration::from_millis(500)).await;
-    let (sizes, refusals) = (sampling.await.unwrap(), asking.await.unwrap());
+    let (sizes, refusals) = (sampling.await.unwrap(), probing.await.unwrap());
     let (early, late) = sizes.split_at(sizes.len() / 2);
     let [early, late] = [early, late].map(|sizes| *sizes.iter().max().unwrap());
     let after = drill.at(nominal / 4.0, Duration::from_secs(4), Duration::from_secs(2)).await;
 
-    assert!(!refusals.is_empty(), "nobody was refused");
+    assert!(!refusals.is_empty(), "no request was refused");
     let [half, most] = [50, part].map(|part| refusals[(refusals.len() - 1) * part / 100]);
     println!(
-        "nominal {nominal:.0}/s, best {best:.1}/s, at four times as much {:.1}/s ({:.0} %); {} times refused, half after {half:?}, \
-         {part} of a hundred after {most:?}; resident {} MiB then {} MiB",
+        "nominal {nominal:.0}/s, best {best:.1}/s, at four times as much {:.1}/s ({:.0} %); {} refusals, half within {half:?}, \
+         {part} % within {most:?}; resident {} MiB then {} MiB",
         stormy.goodput(),
         100.0 * stormy.goodput() / best,
         refusals.len(),
@@ -183,14 +184,14 @@ async fn four_times_too_much_costs_those_who_come_too_many_and_nobody_else() {
         late >> 20,
     );
     assert!(stormy.goodput() >= share * best, "goodput fell from {best:.1} to {:.1}", stormy.goodput());
-    // Nine of ten of all who were not answered, those included who were let in.
+    // The p90 of all 503 answers, including requests that had a permit and missed their deadline.
     let unanswered = &stormy.by_status[&503];
     assert!(unanswered.p90 <= at_once.as_secs_f64() * 1_000.0, "{unanswered}");
-    assert!(most <= at_once, "{most:?} until one was told, {half:?} for half of them");
+    assert!(most <= at_once, "{part} % of refusals within {most:?}, half within {half:?}");
     assert!(stormy.errors.is_empty(), "{:?}", stormy.errors);
     let other: Vec<_> = stormy.by_status.keys().filter(|status| ![200, 503].contains(*status)).collect();
     assert!(other.is_empty(), "{other:?}");
-    assert!(late <= early + growth, "it grew from {early} to {late} bytes");
+    assert!(late <= early + growth, "resident memory grew from {early} to {late} bytes");
     assert_eq!(after.failures(), 0, "two seconds after:\n{after}");
     let (p99, calm) = (after.latency.p99, before.latency.p99);
     assert!(p99 <= calm * worse, "p99 {p99} ms two seconds after, {calm} ms before");
@@ -199,9 +200,9 @@ async fn four_times_too_much_costs_those_who_come_too_many_and_nobody_else() {
     platform.remove().await;
 }
 
-/// What is kept of answers is bounded, however many questions there are, each another one: once that is full nothing grows.
+/// The caches of answers are bounded: once they are full, further cache keys do not grow the process.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_kept_of_ever_new_questions_has_a_bound() {
+async fn caches_of_ever_new_cache_keys_are_bounded() {
     let _turn = crate::turn();
     let (rounds, each, rate) = if is_drill() { (10, 8_000_i64, 800.0) } else { (2, 100, 50.0) };
     let server = Server::with_settings(&["--generate", "2000", "--still"], &[]);
@@ -223,8 +224,8 @@ async fn what_is_kept_of_ever_new_questions_has_a_bound() {
     }
     println!("after each {each} questions: {:?} MiB resident", sizes.iter().map(|size| size >> 20).collect::<Vec<_>>());
     if is_drill() {
-        // Of kept answers 64 MiB, of widgets 32 MiB of JSON, and what holding them takes.
+        // 64 MiB of cached answers, 32 MiB of JSON of cached widgets, and their overhead.
         let (half, last) = (sizes[sizes.len() / 2], sizes[sizes.len() - 1]);
-        assert!(last <= half + (4 << 20), "{half} bytes after half of them, {last} in the end");
+        assert!(last <= half + (4 << 20), "{half} bytes after half of the requests, {last} after all");
     }
 }

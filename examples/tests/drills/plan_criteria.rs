@@ -1,13 +1,13 @@
-//! P14 and the plan's own criteria: a hundred people look at dashboards whose stores are 200, 100 and 10 ms away, half of them
-//! polling every two seconds, half streaming, while visitors come.
+//! P14 and the plan's own criteria: a hundred viewers of dashboards whose stores have latencies of 200, 100 and 10 ms, half of them
+//! polling every two seconds and half streaming, with live visits.
 //!
-//! The first page takes less than two seconds, what a visitor did is on the viewers' screens in less than five, nothing fails,
-//! and the stores are asked as often as figures grow old, not as often as people look.
+//! The first page takes less than two seconds, a visit reaches the viewers in less than five, nothing fails, and the number of
+//! queries depends on the lifetimes of figures, not on the number of viewers.
 
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use crate::{far, platform, server, visits};
+use crate::{platform, proxied_stores, server, visits};
 
 use std::{
     sync::{
@@ -23,8 +23,8 @@ use axon_examples::{
     stores::{Layout, elasticsearch},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use far::{Far, is_drill, serve, settings};
 use platform::Platform;
+use proxied_stores::{ProxiedStores, is_drill, serve, settings};
 use serde_json::{Value, json};
 use server::Server;
 use tokio::{
@@ -34,28 +34,28 @@ use tokio::{
 };
 use visits::Visits;
 
-/// How far away Elasticsearch, the database and Redis are.
-const DISTANCES: [u64; 3] = [200, 100, 10];
+/// The latencies of Elasticsearch, the database and Redis, in milliseconds.
+const LATENCIES: [u64; 3] = [200, 100, 10];
 
-/// Who writes the live events, so that they can be told from all others.
+/// The user of the live events. No generated event has it.
 const VISITOR: u64 = 987_654_321;
 
-/// Between two live events.
-const EACH: Duration = Duration::from_millis(700);
+/// The interval of live events.
+const INTERVAL: Duration = Duration::from_millis(700);
 
-/// What is promised in a drill. The gate looks for wrong answers on a busy machine.
-struct Manner {
+/// The duration and bounds of a run. A drill has the promised bounds; the gate checks answers on a busy machine.
+struct Profile {
     duration: Duration,
     first_page: Duration,
-    /// From append to a viewer's socket, in seconds.
+    /// The bound on the time from append to a viewer's socket, in seconds.
     fresh: f64,
     settings: &'static [(&'static str, &'static str)],
 }
 
-fn manner() -> Manner {
+fn profile() -> Profile {
     let seconds = Duration::from_secs;
     if is_drill() {
-        Manner { duration: seconds(600), first_page: seconds(2), fresh: 5.0, settings: &[] }
+        Profile { duration: seconds(600), first_page: seconds(2), fresh: 5.0, settings: &[] }
     } else {
         let settings = &[
             ("budgets.answer_ms", "4000"),
@@ -64,11 +64,11 @@ fn manner() -> Manner {
             ("budgets.ledger_ms", "4000"),
             ("budgets.realtime_ms", "2000"),
         ];
-        Manner { duration: seconds(10), first_page: seconds(5), fresh: 10.0, settings }
+        Profile { duration: seconds(10), first_page: seconds(5), fresh: 10.0, settings }
     }
 }
 
-/// Live figures live for a second.
+/// The lifetime of live figures, in seconds.
 const TTL: f64 = 1.0;
 
 fn clock() -> DateTime<Utc> {
@@ -79,13 +79,13 @@ fn seconds(time: TimeDelta) -> f64 {
     time.as_seconds_f64()
 }
 
-/// The instants at which each live event, in their order, had come so far.
+/// The instant of each live event, in the order of events.
 #[derive(Debug, Default, Clone)]
 struct Instants(Arc<Mutex<Vec<DateTime<Utc>>>>);
 
 impl Instants {
-    /// So many are there now.
-    fn there(&self, count: usize) {
+    /// Records that `count` events have arrived by now.
+    fn record(&self, count: usize) {
         let mut instants = self.0.lock().unwrap();
         let now = clock();
         while instants.len() < count {
@@ -98,21 +98,21 @@ impl Instants {
     }
 }
 
-/// Visitors: an event each while, noted when Elasticsearch has taken it.
+/// Writes live events, and records when Elasticsearch has stored them.
 async fn visitors(platform: &Platform, activity: u64, campaign: u64, appended: &Instants, stop: &AtomicBool) {
     let visits = Visits::of(platform, VISITOR, activity, campaign);
-    let mut tick = interval(EACH);
+    let mut tick = interval(INTERVAL);
     for count in 1.. {
         tick.tick().await;
         if stop.load(Relaxed) {
             return;
         }
         visits.visit(clock()).await;
-        appended.there(count);
+        appended.record(count);
     }
 }
 
-/// How many live events a search finds, looked at all the time, beside the dashboard.
+/// Records when live events are searchable, by a search every 50 ms without the dashboard.
 async fn searches(platform: &Platform, searchable: &Instants, stop: &AtomicBool) {
     use ::elasticsearch::http::{Method, headers::HeaderMap};
     let client = elasticsearch::client(&format!("http://{}", platform.addresses.elasticsearch)).unwrap();
@@ -123,22 +123,22 @@ async fn searches(platform: &Platform, searchable: &Instants, stop: &AtomicBool)
         tick.tick().await;
         let transport = client.transport();
         let none = None::<&()>;
-        let found =
+        let response =
             transport.send(Method::Post, &path, HeaderMap::new(), none, Some(body.clone()), None).await.unwrap();
-        let found: Value = found.json().await.unwrap();
-        searchable.there(usize::try_from(found["count"].as_u64().unwrap()).unwrap());
+        let count: Value = response.json().await.unwrap();
+        searchable.record(usize::try_from(count["count"].as_u64().unwrap()).unwrap());
     }
 }
 
-/// An update of a stream: when it came, when it was sampled, and how many visits it shows.
+/// An update of a stream: when it arrived, when it was sampled, and its number of visits.
 #[derive(Debug, Clone, Copy)]
 struct Update {
-    came: DateTime<Utc>,
+    arrived: DateTime<Utc>,
     sampled: DateTime<Utc>,
     visits: u64,
 }
 
-/// A viewer of the stream, who notes all.
+/// Reads a stream and records its updates.
 async fn viewer(address: &str, path: &str, updates: &Mutex<Vec<Update>>) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: text/event-stream\r\n\r\n");
@@ -149,21 +149,21 @@ async fn viewer(address: &str, path: &str, updates: &Mutex<Vec<Update>>) {
         let answer: Value = serde_json::from_str(data).unwrap();
         if let Some(visits) = answer["data"]["overview"]["totalVisits"].as_u64() {
             let sampled = answer["timestamp"].as_str().unwrap().parse().unwrap();
-            updates.lock().unwrap().push(Update { came: clock(), sampled, visits });
+            updates.lock().unwrap().push(Update { arrived: clock(), sampled, visits });
         }
     }
 }
 
-/// Quantiles of a leg.
-fn told(what: &str, mut times: Vec<f64>) -> f64 {
+/// Prints the quantiles of one leg of the delay. Returns the longest.
+fn print_leg(what: &str, mut times: Vec<f64>) -> f64 {
     times.sort_unstable_by(f64::total_cmp);
     let at = |share: usize| times[(times.len() - 1) * share / 100];
     println!("  {what:24} p50 {:5.2}  p90 {:5.2}  p99 {:5.2}  max {:5.2} s", at(50), at(90), at(99), at(100));
     at(100)
 }
 
-/// What went wrong so far behind answers that looked well: questions that sources failed, and widgets shown since they did.
-fn unwell(server: &Server) -> [u64; 2] {
+/// Hidden failures so far: failed queries of sources, and lookups that searchable_at a stale widget.
+fn hidden_failures(server: &Server) -> [u64; 2] {
     let (_, metrics) = server.get("/metrics");
     let sum = |name: &str, wrong: fn(&str) -> bool| {
         let lines = metrics.lines().filter(|line| line.starts_with(&format!("{name}{{")) && wrong(line));
@@ -176,15 +176,15 @@ fn unwell(server: &Server) -> [u64; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_not_notice_how_many_they_are() {
+async fn a_hundred_viewers_see_visits_in_seconds_at_the_cost_of_one() {
     let _turn = crate::turn();
-    // What was generated is over when the live events begin.
+    // Generated events end before the live ones begin.
     let config = Config { events: 20_000, now: clock() - TimeDelta::minutes(2), ..Config::default() };
     let loaded = Platform::load(Layout::Aug2026, config, "AXON_TEST_MYSQL_URL", None).await;
     let Some(platform) = loaded else { return };
-    let Manner { duration, first_page: first_page_within, fresh, settings: beside } = manner();
-    let far = Far::of(&platform, DISTANCES).await;
-    let server = serve(&[], &settings(&platform, &far.addresses(), beside));
+    let Profile { duration, first_page: first_page_within, fresh, settings: further } = profile();
+    let stores = ProxiedStores::of(&platform, LATENCIES).await;
+    let server = serve(&[], &settings(&platform, &stores.addresses(), further));
     let address = server.address.clone();
 
     let campaigns = platform.expected.campaigns.iter().filter(|campaign| campaign.figures.funnel).take(4);
@@ -192,7 +192,7 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
     let first = platform.catalog.campaigns.iter().find(|campaign| u64::from(campaign.id) == campaigns[0]).unwrap();
     let funnel = axon_examples::generator::ActivityType::FirstComeFirstServe;
     let activity = first.activities.iter().find(|activity| activity.kind == funnel).unwrap();
-    // From before the live events until after them: a day that ends meanwhile changes nothing that was counted.
+    // A range around all live events: the end of a day during the run does not change it.
     let end = clock() + TimeDelta::days(1);
     let [start, end] = [end - TimeDelta::days(7), end].map(|bound| bound.format("%FT%TZ").to_string());
     let range = format!("period=custom&startDate={start}&endDate={end}");
@@ -204,7 +204,7 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
         sleep(Duration::from_millis(50)).await;
     }
     println!("ready {:?} after its start", began.elapsed());
-    // Making a connection to the database takes longer than a question waits for one: others have looked at their pages.
+    // Opening a connection to the database takes longer than a question waits: requests of other pages open connections first.
     for campaign in &campaigns[1..] {
         tokio::task::block_in_place(|| server.get(&page(*campaign)));
     }
@@ -212,7 +212,7 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
     let (status, answer) = tokio::task::block_in_place(|| server.get(&page(campaigns[0])));
     let first_page = began.elapsed();
     let answer: Value = serde_json::from_str(&answer).unwrap();
-    println!("first page, nothing kept: {status} after {first_page:?}");
+    println!("first page, nothing cached: {status} after {first_page:?}");
     assert!(status == 200 && first_page < first_page_within, "{status} after {first_page:?}");
     let states = answer["widgets"].as_object().unwrap().values().map(|widget| widget["status"].as_str().unwrap());
     let states: Vec<_> = states.collect();
@@ -231,20 +231,20 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
         .with_streams(50, Duration::from_secs(2))
         .with_duration(duration)
         .with_warm_up(Duration::from_secs(3));
-    let (before, wrong) = (far.trips(), tokio::task::block_in_place(|| unwell(&server)));
-    let looking = async {
+    let (before, wrong) = (stores.trips(), tokio::task::block_in_place(|| hidden_failures(&server)));
+    let load = async {
         let report: Report = plan.run(|_| {}).await.unwrap();
-        let trips = far.trips();
+        let trips = stores.trips();
         stop.store(true, Relaxed);
-        // What was written last is still to arrive.
+        // The last events have yet to arrive.
         sleep(Duration::from_secs_f64(fresh)).await;
         (report, trips)
     };
     let (report, trips) = tokio::select! {
-        looked = looking => looked,
+        result = load => result,
         () = viewer(&address, &stream, &updates) => panic!("the stream ended"),
         () = async {
-            // The viewer's first event shows what there was.
+            // The viewer's first update has the visits before the live ones.
             while updates.lock().unwrap().is_empty() {
                 sleep(Duration::from_millis(10)).await;
             }
@@ -256,7 +256,7 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
                     searches(&platform, &searchable, &never).await;
                 },
             );
-        } => unreachable!("it is looked at until the end"),
+        } => unreachable!("searches run until the load ends"),
     };
     println!("{report}");
 
@@ -265,51 +265,51 @@ async fn a_hundred_people_see_what_visitors_do_within_seconds_and_the_stores_do_
     let base = updates[0].visits;
     let mut legs: [Vec<f64>; 4] = Default::default();
     for (number, appended) in appended.iter().enumerate() {
-        let found = searchable.get(number).unwrap_or_else(|| panic!("event {number} was never found"));
+        let searchable_at = searchable.get(number).unwrap_or_else(|| panic!("event {number} never became searchable"));
         let shown = updates.iter().find(|update| update.visits > base + u64::try_from(number).unwrap());
         let shown = shown.unwrap_or_else(|| panic!("event {number} was never shown"));
-        let sampled = shown.sampled.max(*found);
-        legs[0].push(seconds(*found - *appended));
-        legs[1].push(seconds(sampled - *found));
-        legs[2].push(seconds(shown.came - sampled));
-        legs[3].push(seconds(shown.came - *appended));
+        let sampled = shown.sampled.max(*searchable_at);
+        legs[0].push(seconds(*searchable_at - *appended));
+        legs[1].push(seconds(sampled - *searchable_at));
+        legs[2].push(seconds(shown.arrived - sampled));
+        legs[3].push(seconds(shown.arrived - *appended));
     }
     println!(
         "{} live events, from append to a viewer's socket (the instant of a sample is known to the second):",
         appended.len()
     );
-    let [found, sampled, delivered, all] = legs;
-    told("append to searchable", found);
-    told("searchable to sampled", sampled);
-    told("sampled to delivered", delivered);
-    let longest = told("append to delivered", all);
+    let [searchable_at, sampled, delivered, all] = legs;
+    print_leg("append to searchable", searchable_at);
+    print_leg("searchable to sampled", sampled);
+    print_leg("sampled to delivered", delivered);
+    let longest = print_leg("append to delivered", all);
     assert!(appended.len() > 10 && longest < fresh, "{longest} s");
 
-    // A page is two questions: its range, and what is live.
+    // A page has two cache keys for Elasticsearch: its range and its live figures.
     let keys = f64::from(u32::try_from(campaigns.len()).unwrap()) * 2.0;
     let allowed = keys * duration.as_secs_f64() / TTL * 1.1;
-    let asked = f64::from(u32::try_from(trips[0] - before[0]).unwrap());
+    let queries = f64::from(u32::try_from(trips[0] - before[0]).unwrap());
     println!(
-        "round trips: {:?}; Elasticsearch {asked} of {allowed:.0} allowed",
+        "round trips: {:?}; Elasticsearch {queries} of {allowed:.0} allowed",
         [0, 1, 2].map(|store| trips[store] - before[store])
     );
-    assert!(asked <= allowed, "Elasticsearch was asked {asked} times, more than {allowed}");
-    // Of the two questions Redis is asked one, and the database two statements for the other, beside its catalog.
+    assert!(queries <= allowed, "{queries} round trips to Elasticsearch, more than {allowed}");
+    // Redis answers one of the two questions. The database gets two statements for the other one, and those of its catalog.
     let [sql, redis] = [1, 2].map(|store| f64::from(u32::try_from(trips[store] - before[store]).unwrap()));
     assert!(redis <= allowed && sql <= 2.0 * allowed + 100.0, "{trips:?} trips, {allowed} allowed");
     assert_eq!(report.failures(), 0, "{report}");
     if is_drill() {
-        let after = tokio::task::block_in_place(|| unwell(&server));
-        assert_eq!(after, wrong, "sources that failed, and answers with old figures");
+        let after = tokio::task::block_in_place(|| hidden_failures(&server));
+        assert_eq!(after, wrong, "failed queries of sources, and lookups of stale widgets");
     }
     let first_event = report.streams.as_ref().unwrap().first_event.max;
     assert!(first_event < first_page_within.as_secs_f64() * 1_000.0, "first event after {first_event} ms");
-    // P13: nobody waits when figures grow old. Who did would wait as long as the farthest store is away.
+    // P13: no request waits for a refresh. One that did would take as long as the slowest store.
     let Quantiles { p99, max, .. } = report.latency;
     println!(
         "polls: p99 {p99:.1} ms, the longest {max:.1} ms, {:.1} times that; a load takes {} ms",
         max / p99,
-        DISTANCES[0]
+        LATENCIES[0]
     );
     if is_drill() {
         assert!(p99 < 20.0 && max < 100.0, "p99 {p99} ms, the longest {max} ms");

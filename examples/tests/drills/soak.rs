@@ -1,9 +1,9 @@
-//! R11: mixed load and rolling faults, for as long as there is time, and nothing grows.
+//! R11: mixed load and rolling faults for half an hour, and no resource grows.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
-use crate::{far, platform, server};
+use crate::{platform, proxied_stores, server};
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -14,16 +14,17 @@ use axon_examples::{
     process::Process,
     stores::Layout,
 };
-use far::{Far, is_drill, serve, settings};
 use platform::Platform;
+use proxied_stores::{ProxiedStores, is_drill, serve, settings};
 use server::Server;
 use tokio::time::{Instant, sleep};
 
-/// A store breaks for a while, and is well for a while, in turn.
+/// The duration of each fault.
 const BROKEN: Duration = Duration::from_secs(3);
+/// The time without faults between two of them.
 const WELL: Duration = Duration::from_secs(4);
 
-/// What the stores speak, in their order.
+/// The protocols of the stores, in their order.
 const PROTOCOLS: [Protocol; 3] = [Protocol::Http, Protocol::Mysql, Protocol::Redis];
 
 const fn all_faults(protocol: Protocol) -> [Fault; 10] {
@@ -41,7 +42,7 @@ const fn all_faults(protocol: Protocol) -> [Fault; 10] {
     ]
 }
 
-/// What the process holds at a moment.
+/// The resources of the process at a moment.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     seconds: f64,
@@ -51,10 +52,10 @@ struct Sample {
     tasks: u64,
 }
 
-async fn faults(far: &Far) {
+async fn faults(stores: &ProxiedStores) {
     for turn in 0.. {
         sleep(WELL).await;
-        let proxy = &far.proxies[turn % 3];
+        let proxy = &stores.proxies[turn % 3];
         let faults = all_faults(PROTOCOLS[turn % 3]);
         proxy.set(faults[turn / 3 % faults.len()]);
         sleep(BROKEN).await;
@@ -80,7 +81,7 @@ async fn samples(server: &Server, into: &std::sync::Mutex<Vec<Sample>>) {
     }
 }
 
-/// How much a value grows in a second, by least squares.
+/// The growth of a value per second, by least squares.
 fn slope(samples: &[(f64, f64)]) -> f64 {
     let count = f64::from(u32::try_from(samples.len()).unwrap());
     let mean = |of: fn(&(f64, f64)) -> f64| samples.iter().map(of).sum::<f64>() / count;
@@ -90,7 +91,7 @@ fn slope(samples: &[(f64, f64)]) -> f64 {
 }
 
 #[test]
-fn growth_is_seen() {
+fn growth_is_measured() {
     let _turn = crate::turn();
     let samples: Vec<_> = (0..100).map(|second| (f64::from(second), 5.0 + 3.0 * f64::from(second))).collect();
     assert!((slope(&samples) - 3.0).abs() < 1e-9);
@@ -105,8 +106,8 @@ async fn nothing_grows_under_mixed_load_and_rolling_faults() {
     let Some(platform) = loaded else { return };
     let duration = Duration::from_secs(if is_drill() { 30 * 60 } else { 10 });
     let warm = duration / 4;
-    let far = Far::of(&platform, [0; 3]).await;
-    let server = serve(&[], &settings(&platform, &far.addresses(), &[]));
+    let stores = ProxiedStores::of(&platform, [0; 3]).await;
+    let server = serve(&[], &settings(&platform, &stores.addresses(), &[]));
     let pages: Vec<String> = platform
         .expected
         .campaigns
@@ -120,23 +121,23 @@ async fn nothing_grows_under_mixed_load_and_rolling_faults() {
     let targets = pages.iter().map(|page| url(page)).chain(streams);
     let plan = Plan::new(targets).with_viewers(60, Duration::from_secs(2)).with_conditional(true);
     let plan = plan.with_streams(40, Duration::from_secs(2)).with_stalled(4).with_duration(duration);
-    let held = std::sync::Mutex::new(Vec::new());
+    let resources = std::sync::Mutex::new(Vec::new());
     let report = tokio::select! {
         report = plan.run(|_| {}) => report.unwrap(),
-        () = faults(&far) => unreachable!("faults roll for ever"),
-        () = samples(&server, &held) => unreachable!("it is watched to the end"),
+        () = faults(&stores) => unreachable!("faults run until the load ends"),
+        () = samples(&server, &resources) => unreachable!("sampling runs until the load ends"),
     };
-    far.set([0; 3]);
+    stores.set([0; 3]);
     println!("{report}");
-    let held: Vec<Sample> = held.into_inner().unwrap();
-    for sample in held.iter().step_by((held.len() / 15).max(1)) {
+    let resources: Vec<Sample> = resources.into_inner().unwrap();
+    for sample in resources.iter().step_by((resources.len() / 15).max(1)) {
         let Sample { seconds, resident, files, threads, tasks } = sample;
         println!(
             "  {seconds:6.0} s  {:7.2} MiB resident  {files:4} files  {threads:3} threads  {tasks:4} tasks",
             resident / 1_048_576.0
         );
     }
-    let after: Vec<&Sample> = held.iter().filter(|sample| sample.seconds >= warm.as_secs_f64()).collect();
+    let after: Vec<&Sample> = resources.iter().filter(|sample| sample.seconds >= warm.as_secs_f64()).collect();
     let growth = slope(&after.iter().map(|sample| (sample.seconds, sample.resident)).collect::<Vec<_>>());
     let per_hour = growth * 3_600.0 / 1_048_576.0;
     let (early, late) = after.split_at(after.len() / 2);
@@ -154,7 +155,7 @@ async fn nothing_grows_under_mixed_load_and_rolling_faults() {
     if is_drill() {
         assert!(per_hour < 1.0, "{per_hour} MiB/h");
     }
-    // A process that has answered all along is still well.
+    // Whole answers return after the last fault.
     let began = Instant::now();
     loop {
         let (status, answer) = tokio::task::block_in_place(|| server.get(&format!("/api/v1/dashboard/{}", pages[0])));

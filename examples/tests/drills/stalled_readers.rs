@@ -1,14 +1,14 @@
-//! Viewers who ask and never read: given up in time, at a bounded cost, and without hurting others.
+//! Clients that send requests and never read: the server closes them in time, at a bounded cost, and without effect on others.
 //!
-//! With `AXON_DRILL=1` 500 of them and the server's own settings, else a short form. Others' p99 may be 20 % and 2 ms
-//! worse in the drill: an answer takes less than a millisecond, and a thread that wakes on a processor which the attackers
-//! use, too, may wait for a time slice.
+//! With `AXON_DRILL=1` 500 of them and the server's default settings, else a short form. In the drill the p99 of other clients
+//! may be 20 % and 2 ms worse: an answer takes less than a millisecond, and a thread may wait for a time slice on a processor
+//! that the attackers use, too.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
-use crate::{far::is_drill, prober, server, sockets};
+use crate::{prober, proxied_stores::is_drill, server, sockets};
 
 use std::{
     io::Write as _,
@@ -17,19 +17,19 @@ use std::{
 };
 
 use axon_examples::process::Process;
-use prober::{Prober, unhurt};
+use prober::{Prober, assert_unaffected};
 use server::Server;
 use socket2::{Domain, Socket, Type};
 
-/// What one of them may cost on the server's side.
-const MOST: u64 = 128 * 1024;
+/// The most bytes that one client may cost the server, in the kernel and in the process.
+const MAX_BYTES: u64 = 128 * 1024;
 const CAMPAIGN: &str = "/api/v1/dashboard/campaign/123";
 
 struct Size {
     clients: usize,
     calm: Duration,
     settings: &'static [(&'static str, &'static str)],
-    /// From the last byte that a client took to its end.
+    /// The bound on the time from the last byte that a client receives to its eviction.
     evicted_within: Duration,
     slack: (f64, Duration),
 }
@@ -54,7 +54,7 @@ fn size() -> Size {
     }
 }
 
-/// A client with a small window, which sends these requests and never reads.
+/// A client with a small receive window that sends these requests and never reads.
 fn client(address: SocketAddr, requests: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
@@ -64,18 +64,18 @@ fn client(address: SocketAddr, requests: &str) -> TcpStream {
     stream
 }
 
-/// What became of clients who never read.
+/// The times of clients that never read, from the start.
 struct StallTimes {
-    /// Time until all were connected.
+    /// When all were connected.
     connected: Duration,
-    /// When the kernel's buffers were full: the longest had grown for the last time.
+    /// When the kernel's buffers were full: the last growth of the longest.
     full: Duration,
-    /// When the last one was gone.
-    gone: Duration,
+    /// When the last one was evicted.
+    evicted: Duration,
 }
 
-/// Lets clients come who ask this and never read, and looks until the server has given up all of them.
-fn never_read(server: &Server, requests: &str, within: Duration) -> StallTimes {
+/// Connects clients that send these requests and never read, and waits until the server has evicted all of them.
+fn stall(server: &Server, requests: &str, within: Duration) -> StallTimes {
     let size = size();
     let address: SocketAddr = server.address.parse().unwrap();
     let others = Prober::start(&server.address, CAMPAIGN);
@@ -86,13 +86,13 @@ fn never_read(server: &Server, requests: &str, within: Duration) -> StallTimes {
     let began = Instant::now();
     let clients: Vec<TcpStream> = (0..size.clients).map(|_| client(address, requests)).collect();
     let connected = began.elapsed();
-    // Their first requests are work as any other's; that they are not read is what is looked at.
+    // Their first requests are ordinary work: the effect of not reading is measured after them.
     let settled = Duration::from_secs(1);
     let mut counted = false;
     let (mut worst, mut full, mut grown, mut most) = (0, connected, 0, 0);
     loop {
         if !counted && began.elapsed() > settled {
-            let _ = others.so_far();
+            let _ = others.take();
             counted = true;
         }
         let sides = sockets::of(&server.address);
@@ -105,54 +105,59 @@ fn never_read(server: &Server, requests: &str, within: Duration) -> StallTimes {
         if sides.len() == 1 {
             break;
         }
-        assert!(began.elapsed() < connected + within, "{} are still there", sides.len() - 1);
+        assert!(began.elapsed() < connected + within, "{} clients are still connected", sides.len() - 1);
         std::thread::sleep(Duration::from_millis(100));
     }
-    let gone = began.elapsed();
-    let meanwhile = others.so_far();
+    let evicted = began.elapsed();
+    let meanwhile = others.take();
     let after = others.during(size.calm);
     others.stop();
     drop(clients);
 
     let each = grown / size.clients as u64;
     println!(
-        "{} clients who never read ({most} seen at once), connected in {connected:?}, the fullest buffer after {full:?}, the last \
-         given up after {gone:?}; at most {worst} bytes of one in the kernel, {each} bytes of memory each",
+        "{} clients that never read ({most} at once), connected in {connected:?}, the fullest buffer after {full:?}, the last \
+         evicted after {evicted:?}; at most {worst} bytes of one in the kernel, {each} bytes of memory each",
         size.clients
     );
-    assert!(counted && most >= size.clients, "all were there at the same time");
-    assert!(worst > 0, "they were written to");
-    assert!(worst + each <= MOST, "{worst} bytes in the kernel, {each} in the process");
-    unhurt([before, after], meanwhile, size.slack.0, size.slack.1);
-    StallTimes { connected, full, gone }
+    assert!(counted && most >= size.clients, "not all clients were connected at the same time");
+    assert!(worst > 0, "nothing was written to the clients");
+    assert!(worst + each <= MAX_BYTES, "{worst} bytes in the kernel, {each} in the process");
+    assert_unaffected([before, after], meanwhile, size.slack.0, size.slack.1);
+    StallTimes { connected, full, evicted }
 }
 
 #[test]
-fn downloads_that_are_never_read_are_given_up_and_nobody_else_notices() {
+fn unread_downloads_are_evicted_without_effect_on_others() {
     let _turn = crate::turn();
     let size = size();
     let server = Server::with_settings(&["--generate", "20000", "--still"], size.settings);
-    // So many answers that no buffer holds them.
+    // More answers than the buffers hold.
     let requests = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50);
-    let seen = never_read(&server, &requests, size.evicted_within);
-    assert!(seen.gone <= seen.connected + size.evicted_within);
+    let times = stall(&server, &requests, size.evicted_within);
+    assert!(times.evicted <= times.connected + size.evicted_within);
     assert_eq!(
         server.metric("axon_server_write_stalls_total"),
         size.clients as u64,
-        "each was given up for that reason"
+        "clients that were evicted because they did not read"
     );
 }
 
 #[test]
-fn streams_that_are_never_read_are_given_up_and_nobody_else_notices() {
+fn unread_streams_are_evicted_without_effect_on_others() {
     let _turn = crate::turn();
     let size = size();
     let server = Server::with_settings(&["--generate", "20000"], size.settings);
-    // Some 6 kB each second, so the buffers are full after some seconds. Until then nobody can know that it is not read.
+    // About 6 kB per second, so the buffers are full after some seconds. Until then a stalled reader cannot be detected.
     let widgets = "widgets=overview,funnel,comparison,realtime,activities&compare=previous";
     let request = format!("GET {CAMPAIGN}/stream?{widgets} HTTP/1.1\r\nhost: x\r\n\r\n");
-    let seen = never_read(&server, &request, Duration::from_secs(60));
-    assert!(seen.gone <= seen.full + size.evicted_within, "full after {:?}, gone after {:?}", seen.full, seen.gone);
+    let times = stall(&server, &request, Duration::from_secs(60));
+    assert!(
+        times.evicted <= times.full + size.evicted_within,
+        "full after {:?}, evicted after {:?}",
+        times.full,
+        times.evicted
+    );
     assert_eq!(server.metric("axon_streams"), 0);
     assert_eq!(server.metric("axon_stream_ended_total"), size.clients as u64);
 }

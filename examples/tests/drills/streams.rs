@@ -1,12 +1,12 @@
-//! P11 and P12: thousands of viewers of one stream load the stores like one, cost little each, are told in time, and can all come
-//! back at once.
+//! P11 and P12: thousands of viewers of one stream load the stores like one, cost little each, get updates in time, and can all
+//! reconnect at once.
 //!
-//! The gate does it with hundreds, and asserts what a busy machine can keep; a drill with a thousand and with ten thousand.
+//! The gate runs hundreds with bounds for a busy machine; a drill runs a thousand and ten thousand.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
-use crate::{far, platform, server, visits};
+use crate::{platform, proxied_stores, server, visits};
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,14 +16,15 @@ use axon_examples::{
     process::Process,
     stores::Layout,
 };
-use far::{Far, is_drill, serve, settings};
 use platform::Platform;
+use proxied_stores::{ProxiedStores, is_drill, serve, settings};
 use server::Server;
 use visits::Visits;
 
-/// Who comes while others look.
+/// The user of the live visits.
 const VISITOR: u64 = 987_654_321;
-const SETTLES: Duration = Duration::from_secs(1);
+/// The pause between two rounds.
+const PAUSE: Duration = Duration::from_secs(1);
 
 async fn streamed(targets: Vec<Target>, count: usize, ramp: Duration, duration: Duration) -> Report {
     let plan = Plan::new(targets).with_targets_in_turn(true).with_streams(count, ramp).with_duration(duration);
@@ -37,7 +38,7 @@ fn whole(report: &Report, count: usize) {
     assert_eq!(streams.first_event.count, count as u64, "{report}");
 }
 
-/// As a number, for ratios.
+/// The number as a float, for ratios.
 fn float(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap())
 }
@@ -49,16 +50,16 @@ async fn thousands_of_viewers_load_the_stores_like_one() {
     let config = Config { events: 5_000, now, ..Config::default() };
     let loaded = Platform::load(Layout::Aug2026, config, "AXON_TEST_MARIADB_URL", None).await;
     let Some(platform) = loaded else { return };
-    let far = Far::of(&platform, [0; 3]).await;
+    let stores = ProxiedStores::of(&platform, [0; 3]).await;
     let (sizes, duration) = if is_drill() { (vec![1_000, 10_000], 30) } else { (vec![300], 3) };
     let duration = Duration::from_secs(duration);
-    let server = Arc::new(serve(&[], &settings(&platform, &far.addresses(), &[])));
+    let server = Arc::new(serve(&[], &settings(&platform, &stores.addresses(), &[])));
     let campaign = platform.expected.campaigns.iter().find(|campaign| campaign.figures.funnel).unwrap().campaign_id;
     let activities = &platform.catalog.campaigns.iter().find(|one| one.id == campaign).unwrap().activities;
     let activity = activities.iter().find(|one| one.kind == ActivityType::FirstComeFirstServe).unwrap().id;
-    // Somebody comes each second, so that each second there is something to tell all viewers.
+    // A visit every second, so that every second all viewers get an update.
     let visits = Visits::of(&platform, VISITOR, activity.into(), campaign.into());
-    let coming = tokio::spawn(async move {
+    let visiting = tokio::spawn(async move {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         loop {
             tick.tick().await;
@@ -70,12 +71,12 @@ async fn thousands_of_viewers_load_the_stores_like_one() {
     let process = Process::of(server.pid());
 
     let trips = async |count: usize, ramp: Duration| {
-        // Until nobody samples for those before.
+        // Until the sampling for earlier streams has ended.
         tokio::time::sleep(Duration::from_secs(4)).await;
-        let before = far.trips();
+        let before = stores.trips();
         let report = streamed(vec![target.clone()], count, ramp, duration + ramp).await;
         whole(&report, count);
-        let after = far.trips();
+        let after = stores.trips();
         (report, [0, 1, 2].map(|store| after[store] - before[store]))
     };
     let (_, of_one) = trips(1, Duration::ZERO).await;
@@ -83,12 +84,12 @@ async fn thousands_of_viewers_load_the_stores_like_one() {
     for size in sizes {
         let ramp = Duration::from_millis(size as u64 / 4);
         let small = process.resident().unwrap();
-        // While all are connected and none comes or goes.
+        // Measured while all are connected and none connects or disconnects.
         let sampled = tokio::task::spawn_blocking({
             let server = Arc::clone(&server);
             move || {
                 let spent = || {
-                    assert_eq!(server.metric("axon_streams"), size as u64, "all are there");
+                    assert_eq!(server.metric("axon_streams"), size as u64, "not all streams are open");
                     (server.metric("axon_stream_events_total{event=\"update\"}"), process.cpu_nanos())
                 };
                 std::thread::sleep(Duration::from_secs(4) + ramp + duration / 4);
@@ -110,52 +111,52 @@ async fn thousands_of_viewers_load_the_stores_like_one() {
             float(each) / 1024.0,
             streams.first_event.p99,
         );
-        // The ramp makes the time a little longer, and the database is read for the catalog now and then, for nobody's sake.
+        // The ramp makes the run a little longer, and the catalog is refreshed from the database regardless of viewers.
         for ((many, one), more) in of_many.into_iter().zip(of_one).zip([1.1, 1.15, 1.1]) {
             let allowed = float(one) * (more + ramp.as_secs_f64() / duration.as_secs_f64()) + 4.0;
             assert!(float(many) <= allowed, "{of_many:?} trips for {size} streams, {of_one:?} for one");
         }
         if is_drill() {
-            assert!(each <= 24 << 10, "{each} bytes for each");
+            assert!(each <= 24 << 10, "{each} bytes per stream");
             assert!(events >= 5 * size as u64, "{events} updates for {size} streams");
         }
-        // Of fewer viewers an update costs more: asking the stores is its own, too.
+        // With fewer viewers an update costs more, since it includes its share of the queries.
         if size >= 10_000 {
-            assert!(micros <= 20.0, "{micros} us for each update");
+            assert!(micros <= 20.0, "{micros} us per update");
         }
     }
-    coming.abort();
+    visiting.abort();
     drop(server);
     platform.remove().await;
 }
 
-/// A server with data of its own that changes each second.
-fn lively() -> Server {
+/// A server with generated data that changes every second.
+fn live_server() -> Server {
     server::Server::with_settings(&["--generate", "20000"], &[])
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_viewers_can_come_back_at_once() {
+async fn all_viewers_can_reconnect_at_once() {
     let _turn = crate::turn();
     let (size, rounds, bound) = if is_drill() { (10_000, 5, 5_000.0) } else { (500, 1, 10_000.0) };
-    let server = lively();
+    let server = live_server();
     let target: Target = format!("http://{}/api/v1/dashboard/campaign/123/stream", server.address).parse().unwrap();
     for round in 1..=rounds {
         let duration = Duration::from_secs(if is_drill() { 10 } else { 3 });
         let report = streamed(vec![target.clone()], size, Duration::ZERO, duration).await;
         whole(&report, size);
         let all = report.streams.as_ref().unwrap().all_after_ms.unwrap();
-        println!("storm {round}: {size} streams told after {all:.0} ms");
+        println!("storm {round}: {size} streams got their first event within {all:.0} ms");
         assert!(all <= bound, "{all} ms");
-        tokio::time::sleep(SETTLES).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_questions_do_not_wait_for_each_other() {
+async fn streams_of_a_thousand_cache_keys_do_not_delay_each_other() {
     let _turn = crate::turn();
     let (keys, duration) = if is_drill() { (1_000, 30) } else { (60, 4) };
-    let server = lively();
+    let server = live_server();
     let widgets = ["overview", "funnel", "overview,funnel", "realtime", "overview,realtime", "funnel,realtime"];
     let targets: Vec<Target> = (0..keys)
         .map(|key: usize| {
@@ -172,13 +173,13 @@ async fn a_thousand_questions_do_not_wait_for_each_other() {
         })
         .collect();
     let report = streamed(targets, keys, Duration::from_secs(1), Duration::from_secs(duration)).await;
-    println!("{keys} streams of {keys} questions:\n{report}");
+    println!("{keys} streams of {keys} cache keys:\n{report}");
     assert_eq!(report.failures(), 0, "{report}");
-    // Where nothing changes a heartbeat comes five seconds after the event before; what is longer is late.
+    // Without a change a heartbeat is due five seconds after the previous event.
     let streams = report.streams.as_ref().unwrap();
     let late = streams.quiet.p99 - 5_000.0;
     println!("heartbeats late by {late:.0} ms, p99");
-    // An update is late from when its question had to be asked until the server hands it on, the load included.
+    // The delay of an update runs from the due time of its sample until the server sends it, including the load.
     let within = |bound: &str| server.metric(&format!("axon_stream_update_delay_seconds_bucket{{le=\"{bound}\"}}"));
     let updates = within("+Inf");
     for bound in ["0.01", "0.025", "0.05", "0.1", "0.25", "1"] {
@@ -186,7 +187,7 @@ async fn a_thousand_questions_do_not_wait_for_each_other() {
     }
     assert!(updates >= keys as u64, "{updates} updates");
     if is_drill() {
-        assert!(streams.quiet.count >= keys as u64, "too few heartbeats to tell: {report}");
+        assert!(streams.quiet.count >= keys as u64, "too few heartbeats for a quantile: {report}");
         assert!(late <= 250.0, "{late} ms");
         assert!(within("0.25") * 100 >= updates * 99, "{} of {updates} updates within 250 ms", within("0.25"));
     }

@@ -1,5 +1,5 @@
-//! The library's answers against the totals that the generator counted apart from it, for every campaign and activity,
-//! period and mode, in every form its lines can have.
+//! The library's answers equal the totals that the generator counts independently, for every campaign and activity, period and
+//! mode, and in every format of its lines.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::cast_possible_truncation, reason = "generated ids are small")]
@@ -37,14 +37,14 @@ fn load(files: &common::Files, gzip: bool) -> MemoryStore {
     .unwrap()
 }
 
-/// How much was compared.
+/// The number of comparisons.
 #[derive(Default)]
 struct ComparisonCounts {
     answers: usize,
     baselines: usize,
 }
 
-/// Compares everything that the generator counted.
+/// Compares all totals of the generator.
 fn agree(config: Config, gzip: bool) -> ComparisonCounts {
     let zone = config.zone;
     let files = common::generate(config);
@@ -53,11 +53,11 @@ fn agree(config: Config, gzip: bool) -> ComparisonCounts {
 
     let report = store.report(expected.as_of);
     assert_eq!(report.rejected.total, 0, "{:?}", report.rejected.first);
-    let (told, wanted) = (&report.events, &expected.load);
-    assert_eq!((told.lines, told.duplicates), (wanted.lines, wanted.duplicates));
-    assert_eq!((told.disbelieved, told.without_activity), (wanted.forged_purchases, wanted.without_activity));
-    assert_eq!(told.kept + told.without_activity, wanted.events);
-    assert_eq!(told.triggers, wanted.events_by_trigger);
+    let (actual, wanted) = (&report.events, &expected.load);
+    assert_eq!((actual.lines, actual.duplicates), (wanted.lines, wanted.duplicates));
+    assert_eq!((actual.disbelieved, actual.without_activity), (wanted.forged_purchases, wanted.without_activity));
+    assert_eq!(actual.kept + actual.without_activity, wanted.events);
+    assert_eq!(actual.triggers, wanted.events_by_trigger);
     assert_eq!((report.ledger.entries, report.ledger.purchases), (wanted.entries, wanted.purchases));
 
     let dashboard = Dashboard::builder().memory(store).lifetimes(axon_metrics::Lifetimes::none()).zone(zone).build();
@@ -109,7 +109,7 @@ fn same_steps(answer: &DashboardAnswer, funnel: bool, expected: &PeriodFigures, 
     assert_eq!((now, before), (wanted(counts), wanted(earlier)), "{what}");
 }
 
-/// Whether there was a baseline to compare.
+/// Compares the sales. Returns whether they had a baseline.
 fn same_sales(answer: &DashboardAnswer, expected: &PeriodFigures, what: &str) -> bool {
     let comparison = answer.data.comparison.as_ref().unwrap();
     same_sums(&comparison.promotion, &expected.sales.promotion, what);
@@ -124,21 +124,21 @@ fn same_sales(answer: &DashboardAnswer, expected: &PeriodFigures, what: &str) ->
     let wanted = expected.sales.other_promotions.iter();
     let wanted: Vec<_> = wanted.map(|one| (one.campaign_id, one.activity_id, one.orders)).collect();
     assert_eq!(others, wanted, "{what}");
-    // The generator expects one where the history certainly holds four weeks, and no clock changes in them.
+    // The generator expects a baseline only if the history has four full weeks without a change of clocks.
     let Some(expected) = &expected.sales.baseline else { return false };
     let baseline = &comparison.baseline;
     assert_eq!((baseline.method, baseline.weeks), (Some(BaselineMethod::HourOfWeek), Some(4)), "{what}");
-    let told = [baseline.orders.unwrap().value(), baseline.quantity.unwrap().value(), baseline.revenue.unwrap().0];
+    let actual = [baseline.orders.unwrap().value(), baseline.quantity.unwrap().value(), baseline.revenue.unwrap().0];
     let wanted = [&expected.orders, &expected.quantity, &expected.revenue].map(|sum| sum.parse::<Money>().unwrap());
-    assert_eq!(told, wanted, "{what}");
+    assert_eq!(actual, wanted, "{what}");
     true
 }
 
-fn same_sums(told: &SalesFigures, expected: &Sales, what: &str) {
-    let sums = (told.orders, told.quantity, told.buyers, told.cancelled);
+fn same_sums(actual: &SalesFigures, expected: &Sales, what: &str) {
+    let sums = (actual.orders, actual.quantity, actual.buyers, actual.cancelled);
     let wanted = (expected.orders, expected.quantity, expected.buyers, expected.cancelled);
     assert_eq!(sums, (Some(wanted.0), Some(wanted.1), Some(wanted.2), Some(wanted.3)), "{what}");
-    assert_eq!(told.revenue.unwrap().0, expected.revenue.parse().unwrap(), "{what}");
+    assert_eq!(actual.revenue.unwrap().0, expected.revenue.parse().unwrap(), "{what}");
 }
 
 fn same_realtime(answer: &DashboardAnswer, expected: &Figures, what: &str) {
@@ -168,7 +168,7 @@ fn two_hundred_thousand_events_agree() {
 }
 
 #[test]
-fn an_elasticsearch_export_agrees_each_document_once_and_no_forged_purchase() {
+fn an_export_agrees_without_duplicates_and_forged_purchases() {
     agree(Config { export: true, ..config(50_000) }, false);
 }
 

@@ -1,4 +1,4 @@
-//! The server binary as an operator meets it: started, asked, told to stop, and given wrong things.
+//! The server binary: start, requests, stop, and errors of the command line.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,13 +13,13 @@ use std::{
 use serde_json::Value;
 use server::{Server, binary};
 
-fn ended(arguments: &[&str]) -> Output {
+fn run(arguments: &[&str]) -> Output {
     binary().args(arguments).env("RUST_LOG", "error").output().unwrap()
 }
 
-/// One line on standard error that says what is wrong, and a code that is not 0.
-fn complaint(arguments: &[&str]) -> String {
-    let output = ended(arguments);
+/// The one line of error on standard error. Asserts that the exit code is not 0.
+fn error_line(arguments: &[&str]) -> String {
+    let output = run(arguments);
     assert!(!output.status.success(), "{arguments:?}");
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
@@ -28,7 +28,7 @@ fn complaint(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn generated_campaigns_are_answered_with_the_plans_own_url_and_live() {
+fn generated_campaigns_are_answered_live_by_the_plan_s_url() {
     let server = Server::start(&["--generate", "20000"]);
     let campaigns = server.json("/api/v1/dashboard/campaigns");
     assert!(campaigns["campaigns"].as_array().unwrap().len() >= 4);
@@ -41,14 +41,14 @@ fn generated_campaigns_are_answered_with_the_plans_own_url_and_live() {
 
     let visits = |answer: &Value| answer["data"]["overview"]["totalVisits"].as_u64().unwrap();
     let (first, began) = (visits(&answer), Instant::now());
-    let moved = loop {
+    let latest = loop {
         let now = visits(&server.json(plans));
         if now > first || began.elapsed() > Duration::from_secs(20) {
             break now;
         }
         std::thread::sleep(Duration::from_millis(200));
     };
-    assert!(moved > first, "no visitor came in 20 s");
+    assert!(latest > first, "no visit was added in 20 s");
 
     let (code, took, log) = server.stop("-TERM");
     assert_eq!(code, Some(0));
@@ -57,7 +57,7 @@ fn generated_campaigns_are_answered_with_the_plans_own_url_and_live() {
 }
 
 #[test]
-fn an_interrupt_stops_it_too_and_still_data_stays_as_it_is() {
+fn an_interrupt_stops_the_server_and_still_data_does_not_change() {
     let server =
         Server::start(&["--generate", "5000", "--still", "--now", "2024-11-12T10:30:00Z", "--default-mode", "unique"]);
     let answer = server.json("/api/v1/dashboard/campaign/123");
@@ -67,19 +67,19 @@ fn an_interrupt_stops_it_too_and_still_data_stays_as_it_is() {
 }
 
 #[test]
-fn what_is_wrong_is_said_in_one_line() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let said = complaint(&["--generate", "1000", "--listen", &address]);
-    assert!(said.contains(&address) && said.contains("in use"), "{said}");
+fn each_error_of_the_command_line_is_one_line() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let error = error_line(&["--generate", "1000", "--listen", &address]);
+    assert!(error.contains(&address) && error.contains("in use"), "{error}");
 
-    let said = complaint(&["--catalog", "/nowhere/catalog.json"]);
-    assert!(said.contains("/nowhere/catalog.json"), "{said}");
+    let error = error_line(&["--catalog", "/nowhere/catalog.json"]);
+    assert!(error.contains("/nowhere/catalog.json"), "{error}");
     let folder = tempfile::tempdir().unwrap();
     let catalog = folder.path().join("catalog.json");
     std::fs::write(&catalog, "{\"campaigns\":[\n  {\"id\":}]}").unwrap();
-    let said = complaint(&["--catalog", catalog.to_str().unwrap()]);
-    assert!(said.contains("catalog.json") && said.contains("line 2"), "{said}");
+    let error = error_line(&["--catalog", catalog.to_str().unwrap()]);
+    assert!(error.contains("catalog.json") && error.contains("line 2"), "{error}");
 
     for (arguments, word) in [
         (vec!["--nonsense"], "--nonsense"),
@@ -91,14 +91,14 @@ fn what_is_wrong_is_said_in_one_line() {
         (vec!["--generate", "5000001"], "`generate` example"),
         (vec!["--events", "events.ndjson"], "--catalog"),
     ] {
-        let said = complaint(&arguments);
-        assert!(said.contains(word), "{said}");
+        let error = error_line(&arguments);
+        assert!(error.contains(word), "{error}");
     }
 }
 
 #[test]
-fn help_and_check_config_say_what_there_is() {
-    let help = ended(&["--help"]);
+fn help_lists_all_options_and_check_config_reports() {
+    let help = run(&["--help"]);
     assert!(help.status.success());
     let text = String::from_utf8(help.stdout).unwrap();
     for option in [
@@ -114,15 +114,15 @@ fn help_and_check_config_say_what_there_is() {
     ] {
         assert!(text.contains(option), "{option}");
     }
-    let check = ended(&["--generate", "2000", "--check-config"]);
+    let check = run(&["--generate", "2000", "--check-config"]);
     assert!(check.status.success());
-    let found: Value = serde_json::from_slice(&check.stdout).unwrap();
-    assert_eq!(found["health"]["ready"], true);
-    assert_eq!(found["loaded"]["events"]["lines"], 2000);
+    let report: Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!(report["health"]["ready"], true);
+    assert_eq!(report["loaded"]["events"]["lines"], 2000);
 }
 
 #[test]
-fn ids_of_users_and_sessions_leave_the_store_in_no_way() {
+fn ids_of_users_and_sessions_never_leave_the_store() {
     let (user, session) = ("7700077007700077", "5e551000-5e55-4000-8e55-5e5510005e55");
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
@@ -156,7 +156,7 @@ fn ids_of_users_and_sessions_leave_the_store_in_no_way() {
     let files = ["--events", &events, "--catalog", &catalog, "--ledger", &ledger, "--realtime", &realtime];
 
     let server = Server::start(&[&files[..], &["--now", "2024-11-12T10:30:00Z"]].concat());
-    let mut told = String::new();
+    let mut output = String::new();
     for path in [
         "/",
         "/api/v1/dashboard/campaigns",
@@ -169,21 +169,21 @@ fn ids_of_users_and_sessions_leave_the_store_in_no_way() {
         "/api/v1/dashboard/campaign/5",
         "/api/v1/dashboard/campaign/123?period=2d",
     ] {
-        told += &server.get(path).1;
+        output += &server.get(path).1;
     }
-    // What a caller writes into a URL is not written into logs either.
+    // Text of a URL is not logged either.
     server.get(&format!("/api/v1/dashboard/campaign/{user}?userId={user}&period={session}"));
     let answer = server.json("/api/v1/dashboard/campaign/123");
-    assert_eq!(answer["data"]["overview"]["totalVisits"], 1, "the marked lines were read");
+    assert_eq!(answer["data"]["overview"]["totalVisits"], 1, "the marked lines were not loaded");
     let (_, _, log) = server.stop("-TERM");
-    assert!(log.lines().count() > 10, "the log was read");
-    told += &log;
-    let check = ended(&[&files[..], &["--check-config"]].concat());
-    told += &String::from_utf8(check.stdout).unwrap();
-    told += &String::from_utf8(check.stderr).unwrap();
+    assert!(log.lines().count() > 10, "the log is empty");
+    output += &log;
+    let check = run(&[&files[..], &["--check-config"]].concat());
+    output += &String::from_utf8(check.stdout).unwrap();
+    output += &String::from_utf8(check.stderr).unwrap();
     let broken = file("broken.json", &format!("[{{\"activityId\":789,\"members\":[{user}"));
-    told += &complaint(&["--catalog", &catalog, "--realtime", &broken]);
+    output += &error_line(&["--catalog", &catalog, "--realtime", &broken]);
     for marked in [user, session] {
-        assert!(!told.contains(marked), "{}", told.lines().find(|line| line.contains(marked)).unwrap_or_default());
+        assert!(!output.contains(marked), "{}", output.lines().find(|line| line.contains(marked)).unwrap_or_default());
     }
 }

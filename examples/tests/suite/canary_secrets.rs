@@ -1,12 +1,12 @@
-//! `canary_secrets`: the server with marked passwords, keys and addresses for every store, given in a file, in files of
-//! their own and in the environment, at `RUST_LOG=trace` and in both forms of logs, while its stores answer, refuse, are gone and
-//! talk nonsense; and with events, rows and members of marked people. Nothing marked is ever logged, answered or printed, be
-//! it as it is, percent-encoded, in base64 or in hex.
+//! `canary_secrets`: the server with marked passwords, keys and addresses of every store, in a file, in files of their own and
+//! in the environment, at `RUST_LOG=trace` and in both formats of logs, while its stores answer, refuse, are down or send
+//! garbage; and with events, rows and members of marked users. No marked text is logged, answered or output_of, be it plain,
+//! percent-encoded, in base64 or in hex.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
-use crate::{far::is_drill, platform};
+use crate::{platform, proxied_stores::is_drill};
 #[path = "canary/marks.rs"]
 mod marks;
 #[path = "canary/server.rs"]
@@ -26,11 +26,11 @@ use axon_metrics_redis::{RedisCache, RedisCacheOptions, RedisOptions, RedisRealt
 use marks::{Mark, Marks};
 use platform::Platform;
 use serde_json::json;
-use server::{Server, ServerInput, printed};
+use server::{Server, ServerInput, output_of};
 use sqlx::{AssertSqlSafe, Executor as _, mysql::MySqlConnectOptions};
 
 const SQL: &str = "AXON_TEST_MYSQL_URL";
-/// A person of whom every store knows something: a number that nothing else is.
+/// The id of a user with data in every store. No other number equals it.
 const PERSON: i64 = 7_313_131_313_137;
 const SESSION: &str = "cAnArYsEsSiOn9081726354";
 
@@ -38,7 +38,7 @@ fn people() -> Marks {
     Marks::new([Mark::plain("user id", &PERSON.to_string()), Mark::secret("session id", SESSION)])
 }
 
-/// The secrets of a set of settings, each its own.
+/// The secrets of a set of settings, all different.
 struct Secrets {
     es_password: String,
     es_key: String,
@@ -49,7 +49,7 @@ struct Secrets {
 }
 
 impl Secrets {
-    /// Passwords hold what has to be written differently in an address, in JSON and in a header.
+    /// Passwords have characters that a URL, JSON and a header encode differently.
     fn new(scene: &str) -> Self {
         let secret = |store: &str| format!("p@s/{}:\"w+ %\\é", core(scene, store));
         Self {
@@ -69,12 +69,12 @@ impl Secrets {
     }
 }
 
-/// The part of a secret that stays as it is, however that is written.
+/// The part of a secret that no encoding of special characters changes.
 fn core(scene: &str, store: &str) -> String {
     format!("cAnArY{scene}{store}zQ7xW3")
 }
 
-/// A text as a part of an address.
+/// A text, percent-encoded as a part of a URL.
 fn encoded(text: &str) -> String {
     let one = |byte: u8| match byte {
         byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
@@ -83,7 +83,7 @@ fn encoded(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
-/// The addresses of the stores, as the server gets them.
+/// The addresses of the stores in the server's settings.
 #[derive(Clone)]
 struct StoreAddresses {
     es: SocketAddr,
@@ -91,7 +91,7 @@ struct StoreAddresses {
     redis: SocketAddr,
 }
 
-/// How the secrets come to the server.
+/// Where the server reads the secrets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum SecretInput {
     Addresses,
@@ -100,7 +100,7 @@ enum SecretInput {
     Environment,
 }
 
-/// A user of MySQL and one of Redis with marked passwords, and data of a marked person.
+/// A user of MySQL and one of Redis with marked passwords, and data of a marked user.
 struct Scene {
     platform: Platform,
     user: String,
@@ -141,7 +141,7 @@ impl Scene {
         }
     }
 
-    /// One person visits, enters, buys and holds a slot.
+    /// Adds a visit, an entry, a purchase and a slot of the marked user.
     async fn mark_people(&self) {
         let activity = &self.platform.catalog.campaigns[0].activities[0];
         let as_of = self.platform.expected.as_of;
@@ -170,7 +170,7 @@ impl Scene {
         StoreAddresses { es: at.elasticsearch, sql: at.sql, redis: at.redis }
     }
 
-    /// The settings, as a file; secrets that are given otherwise are put into files and the environment.
+    /// The settings as a file, with the secrets where `given` says.
     fn input(&self, given: SecretInput, addresses: &StoreAddresses) -> ServerInput {
         let Secrets { es_password, es_key, mysql, redis, cache, .. } = &self.secrets;
         let (user, database) = (&self.user, &self.platform.database);
@@ -189,7 +189,7 @@ impl Scene {
         };
         address("mysql", "mysql", user, mysql, format!("{}/{database}", addresses.sql));
         address("redis", "redis", user, redis, format!("{}/0", addresses.redis));
-        if server::knows("cache.url") {
+        if server::has_setting("cache.url") {
             address("cache", "redis", &format!("{user}_cache"), cache, format!("{}/0", addresses.redis));
         }
         let key = given == SecretInput::Files || given == SecretInput::Environment;
@@ -215,7 +215,7 @@ impl Scene {
         }
         secret("mysql.password", mysql);
         secret("redis.password", redis);
-        if server::knows("cache.url") {
+        if server::has_setting("cache.url") {
             secret("cache.password", cache);
             input.line("cache.shared", "redis");
             input.line("cache.prefix", &format!("{database}:"));
@@ -227,33 +227,37 @@ impl Scene {
         input
     }
 
-    /// Asks the server everything it can be asked, as a viewer with secrets of its own.
+    /// Requests all paths of the server, as a viewer with secrets of its own.
     fn visit(&self, server: &mut Server) {
         let campaign = &self.platform.catalog.campaigns[0];
         server.visit(campaign.id, campaign.activities[0].id, &self.secrets.viewer);
     }
 
-    /// Everything that is said by a server so told, and by its commands.
-    fn said(&self, input: &ServerInput, format: &str, healthy: bool) -> String {
+    /// All output of a server with this input, and of its commands.
+    fn all_output(&self, input: &ServerInput, format: &str, healthy: bool) -> String {
         let now = self.platform.expected.as_of.to_rfc3339();
-        let mut said = printed(input, &["--print-config"]);
-        assert!(said.contains("***"), "{said}");
-        said += &printed(input, &["--check-config", "--now", &now, "--log-format", format]);
+        let mut output = output_of(input, &["--print-config"]);
+        assert!(output.contains("***"), "{output}");
+        output += &output_of(input, &["--check-config", "--now", &now, "--log-format", format]);
         let mut server = Server::start(input, &["--now", &now, "--log-format", format]);
         self.visit(&mut server);
         if healthy {
             assert!(server.statuses.contains(&200) && server.answers.contains("totalVisits"), "{}", server.answers);
         }
-        said + &server.end()
+        output + &server.end()
     }
 
-    fn silent(&self, name: &str, said: &str) {
-        let lines = said.lines().count();
-        let found = self.secrets.marks(self.name).found(said);
-        println!("canary_secrets: {name:40} {lines:7} lines, {:9} bytes, {} occurrences", said.len(), found.len());
-        assert!(found.is_empty(), "{name}: {found:#?}");
-        let trace = said.matches("TRACE").count();
-        assert!(trace >= 5, "too little was logged to be sure: {trace} lines of {lines}");
+    fn assert_no_marks(&self, name: &str, output: &str) {
+        let lines = output.lines().count();
+        let occurrences = self.secrets.marks(self.name).occurrences(output);
+        println!(
+            "canary_secrets: {name:40} {lines:7} lines, {:9} bytes, {} occurrences",
+            output.len(),
+            occurrences.len()
+        );
+        assert!(occurrences.is_empty(), "{name}: {occurrences:#?}");
+        let trace = output.matches("TRACE").count();
+        assert!(trace >= 5, "too few lines were logged for this check: {trace} of level TRACE among {lines}");
     }
 
     async fn end(self) {
@@ -269,7 +273,7 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_told_while_the_stores_answer() {
+async fn no_secret_leaks_while_the_stores_answer() {
     let Some(scene) = Scene::begin("well").await else { return };
     let (addresses, forms) = (scene.addresses(), ["text", "json"]);
     for (index, given) in [SecretInput::Addresses, SecretInput::File, SecretInput::Files, SecretInput::Environment]
@@ -278,8 +282,8 @@ async fn no_secret_is_told_while_the_stores_answer() {
     {
         let input = scene.input(given, &addresses);
         let format = forms[index % 2];
-        let said = tokio::task::block_in_place(|| scene.said(&input, format, true));
-        scene.silent(&format!("well, {given:?}, {format}"), &said);
+        let output = tokio::task::block_in_place(|| scene.all_output(&input, format, true));
+        scene.assert_no_marks(&format!("well, {given:?}, {format}"), &output);
     }
     scene.end().await;
 }
@@ -295,7 +299,7 @@ async fn break_again(proxies: Arc<Vec<FaultProxy>>, fault: Fault) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_told_while_the_stores_fail() {
+async fn no_secret_leaks_while_the_stores_fail() {
     let Some(scene) = Scene::begin("ill").await else { return };
     let real = scene.addresses();
     let mut proxies = Vec::new();
@@ -315,19 +319,19 @@ async fn no_secret_is_told_while_the_stores_fail() {
         proxies.iter().for_each(|proxy| proxy.set(fault));
         let (given, format) = (givens[index % 4], ["json", "text"][index % 2]);
         let input = scene.input(given, &addresses);
-        // Again and again, since only connections that are open become half-open.
+        // Repeatedly, since only open connections become half-open.
         let breaking = tokio::spawn(break_again(Arc::clone(&proxies), fault));
-        let said = tokio::task::block_in_place(|| scene.said(&input, format, false));
+        let output = tokio::task::block_in_place(|| scene.all_output(&input, format, false));
         breaking.abort();
-        scene.silent(&format!("{fault}, {given:?}, {format}"), &said);
+        scene.assert_no_marks(&format!("{fault}, {given:?}, {format}"), &output);
     }
     scene.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_told_when_it_is_refused() {
+async fn no_secret_leaks_when_it_is_refused() {
     let Some(scene) = Scene::begin("wrong").await else { return };
-    // The users' passwords are others now; and Elasticsearch tells whom it refused, with all that it was told.
+    // The users' passwords are changed, and Elasticsearch repeats each refused request in its answer.
     let pool = scene.platform.pool().await;
     let other = format!("ALTER USER '{}'@'%' IDENTIFIED BY 'another'", scene.user);
     pool.execute(sqlx::raw_sql(AssertSqlSafe(other))).await.unwrap();
@@ -344,17 +348,17 @@ async fn no_secret_is_told_when_it_is_refused() {
         (SecretInput::Environment, "text"),
     ] {
         let input = scene.input(given, &addresses);
-        let said = tokio::task::block_in_place(|| scene.said(&input, format, false));
+        let output = tokio::task::block_in_place(|| scene.all_output(&input, format, false));
         for store in ["mysql", "redis", "elasticsearch"] {
-            assert!(said.contains(&format!("{store} refused")), "{store}: {said}");
+            assert!(output.contains(&format!("{store} refused")), "{store}: {output}");
         }
-        scene.silent(&format!("refused, {given:?}, {format}"), &said);
+        scene.assert_no_marks(&format!("refused, {given:?}, {format}"), &output);
     }
     scene.end().await;
 }
 
 #[test]
-fn no_secret_is_told_when_a_setting_is_wrong() {
+fn no_secret_leaks_when_a_setting_is_wrong() {
     let secret = core("setting", "es");
     let marks = Marks::new([Mark::secret("es", &secret), Mark::plain("number", "90817263540918")]);
     let sql = ("mysql.url", "mysql://u@127.0.0.1:1/d");
@@ -375,7 +379,7 @@ fn no_secret_is_told_when_a_setting_is_wrong() {
         &[sql, ("redis.pasword", "CANARY")],
         &[sql, ("redis.url", "redis://127.0.0.1:1"), ("redis.password", "90817263540918")],
     ];
-    let (mut said, mut refused) = (String::new(), 0);
+    let (mut output, mut refused) = (String::new(), 0);
     for case in cases {
         let (mut in_file, mut in_environment) = (ServerInput::new(), ServerInput::new());
         for (key, value) in *case {
@@ -384,33 +388,33 @@ fn no_secret_is_told_when_a_setting_is_wrong() {
         }
         for input in [&in_file, &in_environment] {
             for command in [&["--check-config"][..], &["--print-config"], &[]] {
-                // Without a command it would serve, had it nothing to complain of.
+                // Without a command a server with right settings would run: an invalid address stops it.
                 let command = if command.is_empty() { &["--listen", "256.0.0.1:1"] } else { command };
-                let one = printed(input, command);
+                let one = output_of(input, command);
                 refused += usize::from(one.contains("error: "));
-                said += &one;
+                output += &one;
             }
         }
     }
-    // Values of kinds that no secret has.
+    // Values of types that no secret has.
     for line in
         ["password = 90817263540918", "password = [\"CANARY\"]", "password = {a = \"CANARY\"}", "password = \"CANARY"]
     {
         for table in ["mysql", "redis", "elasticsearch"] {
             let mut input = ServerInput::new();
             input.raw(&with(&format!("[{table}]\n{line}\n")));
-            said += &printed(&input, &["--check-config"]);
-            said += &printed(&input, &["--print-config"]);
+            output += &output_of(&input, &["--check-config"]);
+            output += &output_of(&input, &["--print-config"]);
         }
     }
-    let found = marks.found(&said);
-    println!("canary_secrets: wrong settings, {refused} complaints, {} occurrences", found.len());
-    assert!(found.is_empty(), "{found:#?}");
-    assert!(refused >= 2 * cases.len(), "{refused}: {said}");
+    let occurrences = marks.occurrences(&output);
+    println!("canary_secrets: wrong settings, {refused} errors, {} occurrences", occurrences.len());
+    assert!(occurrences.is_empty(), "{occurrences:#?}");
+    assert!(refused >= 2 * cases.len(), "{refused}: {output}");
 }
 
 #[test]
-fn nobody_in_the_files_of_the_embedded_store_is_named() {
+fn no_user_of_the_embedded_store_s_files_leaks() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -423,7 +427,7 @@ fn nobody_in_the_files_of_the_embedded_store_is_named() {
             "pageUrl": format!("http://shop/{SESSION}"), "properties": {"activityId": 789}})
     };
     let good: String = ["PAGE_VIEW", "CLICK", "APPROVED"].map(|trigger| format!("{}\n", event(trigger))).concat();
-    // Lines that are wrong in one member each, and lines that are none.
+    // Lines with one wrong member each, and lines that are no JSON objects.
     let mut bad = String::new();
     for (member, value) in [
         ("userId", json!({"id": PERSON})),
@@ -468,27 +472,27 @@ fn nobody_in_the_files_of_the_embedded_store_is_named() {
         all.chain(["--realtime".to_owned(), realtime.to_owned()]).collect()
     };
     let input = ServerInput::new();
-    let mut said = String::new();
+    let mut output = String::new();
     for format in [&["--log-format", "text"][..], &["--log-format", "json"]] {
         let checked = with(&[&["--check-config"], format].concat(), &realtime);
-        let checked = printed(&input, &checked.iter().map(String::as_str).collect::<Vec<_>>());
+        let checked = output_of(&input, &checked.iter().map(String::as_str).collect::<Vec<_>>());
         assert!(checked.contains("rejected") || checked.contains("line"), "{checked}");
-        said += &checked;
-        let complaint = with(&[&["--check-config"], format].concat(), &wrong);
-        said += &printed(&input, &complaint.iter().map(String::as_str).collect::<Vec<_>>());
+        output += &checked;
+        let wrong_input = with(&[&["--check-config"], format].concat(), &wrong);
+        output += &output_of(&input, &wrong_input.iter().map(String::as_str).collect::<Vec<_>>());
         let arguments = with(format, &realtime);
         let mut server = Server::start(&input, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
         server.visit(123, 789, SESSION);
         assert!(server.answers.contains("totalVisits"), "{}", server.answers);
-        said += &server.end();
+        output += &server.end();
     }
-    let found = people().found(&said);
-    println!("canary_secrets: embedded store, {} lines, {} occurrences", said.lines().count(), found.len());
-    assert!(found.is_empty(), "{found:#?}");
+    let occurrences = people().occurrences(&output);
+    println!("canary_secrets: embedded store, {} lines, {} occurrences", output.lines().count(), occurrences.len());
+    assert!(occurrences.is_empty(), "{occurrences:#?}");
 }
 
 #[tokio::test]
-async fn nothing_that_is_shown_for_debugging_holds_a_secret() {
+async fn no_debug_format_contains_a_secret() {
     let secrets = Secrets::new("debug");
     let login = |scheme: &str, password: &str| format!("{scheme}://user:{}@127.0.0.1:1/0", encoded(password));
     let es = elasticsearch::client(&login("http", &secrets.es_password)).unwrap();
@@ -499,8 +503,8 @@ async fn nothing_that_is_shown_for_debugging_holds_a_secret() {
     let behavior = EsBehavior::with_options(es, EsOptions::default()).unwrap();
     let (catalog, ledger) = (MySqlCatalog::new(pool.clone()), MySqlLedger::new(pool));
     let (realtime, cache) = (RedisRealtime::new(redis), RedisCache::new(cache));
-    let mut said = format!("{behavior:?} {behavior:#?} {catalog:?} {ledger:?} {realtime:?} {cache:?}");
-    said += &format!(
+    let mut output = format!("{behavior:?} {behavior:#?} {catalog:?} {ledger:?} {realtime:?} {cache:?}");
+    output += &format!(
         "{:?} {:?} {:?} {:?}",
         EsOptions::default(),
         MySqlOptions::default(),
@@ -509,16 +513,16 @@ async fn nothing_that_is_shown_for_debugging_holds_a_secret() {
     );
     let dashboard = Dashboard::builder().catalog(catalog).behavior(behavior).ledger(ledger).realtime(realtime);
     let dashboard = dashboard.shared_cache(cache).build();
-    said += &format!("{dashboard:?}");
+    output += &format!("{dashboard:?}");
     let now = "2024-11-12T10:30:00Z".parse().unwrap();
     let error = dashboard.campaigns(now).await.unwrap_err();
-    said += &format!("{error:?} {error} {:?}", dashboard.health(now).await);
+    output += &format!("{error:?} {error} {:?}", dashboard.health(now).await);
     let memory = MemoryStore::new(axon_metrics::Catalog::default());
     let line = json!({"triggerType": "CLICK", "occurredAt": "2024-11-12T10:20:00Z", "userId": PERSON, "sessionId": SESSION,
         "properties": {"activityId": 789}});
     memory.append_lines("events", std::io::Cursor::new(format!("{line}\n"))).unwrap();
-    said += &format!("{memory:?} {:?}", Arc::new(memory.clone()));
-    let found = secrets.marks("debug").found(&said);
-    assert!(found.is_empty(), "{found:#?}");
-    assert!(said.contains("EsBehavior") && said.contains("RedisCache"), "{said}");
+    output += &format!("{memory:?} {:?}", Arc::new(memory.clone()));
+    let occurrences = secrets.marks("debug").occurrences(&output);
+    assert!(occurrences.is_empty(), "{occurrences:#?}");
+    assert!(output.contains("EsBehavior") && output.contains("RedisCache"), "{output}");
 }

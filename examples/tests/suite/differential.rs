@@ -1,4 +1,4 @@
-//! The same data in real stores and in the embedded store: every answer must be the same, in every layout.
+//! Answers over real stores equal those over the embedded store with the same data, in every layout.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -20,12 +20,12 @@ use axon_metrics::{
     widget::{MissingDetail, MissingReason},
 };
 use chrono::{NaiveDate, TimeDelta, TimeZone as _};
-use compare::BlindSpots;
-use figures::is_reading;
+use compare::Unsupported;
+use figures::is_history_loading;
 use platform::Platform;
 
 const ZONE: chrono_tz::Tz = chrono_tz::Asia::Seoul;
-/// Twice the step of a float that holds seconds of this century.
+/// Twice the precision of a float of seconds of this century.
 const MARGIN: TimeDelta = TimeDelta::seconds(256);
 
 fn config() -> Config {
@@ -46,7 +46,7 @@ fn periods() -> Vec<(&'static str, Period)> {
     ]
 }
 
-/// Every instant at which a window of the questions begins or ends.
+/// The start and end of each window of the questions.
 fn bounds(as_of: Timestamp) -> Vec<Timestamp> {
     let mut bounds: Vec<Timestamp> = (-1..25).map(|hours| as_of.trunc(hours)).collect();
     for (_, period) in periods() {
@@ -63,14 +63,14 @@ trait Clock {
     fn trunc(self, hours: i64) -> Timestamp;
 }
 impl Clock for Timestamp {
-    /// The full hour so many hours before.
+    /// The full hour `hours` before.
     fn trunc(self, hours: i64) -> Timestamp {
         let hour = self.timestamp().div_euclid(3_600) - hours;
         Timestamp::from_timestamp(hour * 3_600, 0).unwrap()
     }
 }
 
-/// Events that every index of the layout can tell apart: with a float, those that are not close to a bound.
+/// A filter of events that all indices of the layout represent exactly enough: times in a float must not be close to a bound.
 fn keep(layout: Layout) -> Keep {
     let one_index = layout == Layout::Plan;
     let exact = move |event: &Event| layout == Layout::Aug2026 && event.document.topic == Topic::Behavior;
@@ -84,7 +84,7 @@ fn keep(layout: Layout) -> Keep {
     })
 }
 
-/// Writes for the embedded store the same events and rows that the real stores hold.
+/// Writes the events and rows of the real stores to the files of the embedded store.
 struct FilteredSink<'a> {
     inner: NdjsonSink<'a>,
     keep: Keep,
@@ -102,8 +102,8 @@ impl Sink for FilteredSink<'_> {
         self.inner.entry(entry)
     }
     fn purchase(&mut self, purchase: &Purchase) -> io::Result<()> {
-        let stands = self.has_status || purchase.status == PurchaseStatus::Confirmed;
-        if stands { self.inner.purchase(purchase) } else { Ok(()) }
+        let counts = self.has_status || purchase.status == PurchaseStatus::Confirmed;
+        if counts { self.inner.purchase(purchase) } else { Ok(()) }
     }
     fn realtime(&mut self, slots: &[Slot]) -> io::Result<()> {
         self.inner.realtime(slots)
@@ -130,7 +130,7 @@ fn embedded(layout: Layout, keep: Keep, has_status: bool) -> Dashboard {
         .build()
 }
 
-/// Every scope of the data.
+/// All scopes of the data.
 fn scopes(platform: &Platform) -> Vec<(String, bool, DashboardRequest)> {
     let mut scopes = Vec::new();
     for campaign in &platform.catalog.campaigns {
@@ -144,22 +144,22 @@ fn scopes(platform: &Platform) -> Vec<(String, bool, DashboardRequest)> {
     scopes
 }
 
-/// An answer with the weeks before a promotion, which are read beside the first that needs them.
+/// An answer with the weeks before a promotion, which are loaded in the background after the first request.
 async fn whole(dashboard: &Dashboard, request: &DashboardRequest, as_of: Timestamp) -> DashboardAnswer {
     for _ in 0..100 {
         let answer = dashboard.answer(request, as_of).await.unwrap();
-        if !answer.widgets.values().any(is_reading) {
+        if !answer.widgets.values().any(is_history_loading) {
             return answer;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("the weeks before are still read after ten seconds");
+    panic!("the weeks before a promotion are not loaded after ten seconds");
 }
 
-async fn compared(layout: Layout, sql: &str, blind: BlindSpots) {
+async fn assert_same_answers(layout: Layout, sql: &str, unsupported: Unsupported) {
     let Some(platform) = Platform::load(layout, config(), sql, Some(keep(layout))).await else { return };
     assert!(platform.documents >= 200_000, "{} documents", platform.documents);
-    let exact = embedded(layout, keep(layout), !blind.status);
+    let exact = embedded(layout, keep(layout), !unsupported.status);
     let real = platform.patient_dashboard();
     let as_of = platform.expected.as_of;
     let mut answers = 0;
@@ -172,33 +172,33 @@ async fn compared(layout: Layout, sql: &str, blind: BlindSpots) {
                 let request = request.clone().widgets(widgets).period(period).mode(mode).compare_previous();
                 let what = format!("{layout}: {scope}, {period_name}, {}", mode.code());
                 let (real, exact) = tokio::join!(whole(&real, &request, as_of), exact.answer(&request, as_of));
-                compare::same(real, exact.unwrap(), blind, &what);
+                compare::same(real, exact.unwrap(), unsupported, &what);
                 answers += 1;
             }
         }
     }
     assert_eq!(answers, scopes(&platform).len() * periods().len() * 2);
-    assert!(answers >= 150, "{answers} answers were compared");
+    assert!(answers >= 150, "only {answers} answers were compared");
     platform.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platform_of_december_answers_as_the_embedded_store() {
-    compared(Layout::Dec2025, "AXON_TEST_MARIADB_URL", BlindSpots { active: true, status: true }).await;
+    assert_same_answers(Layout::Dec2025, "AXON_TEST_MARIADB_URL", Unsupported { active: true, status: true }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platform_of_august_answers_as_the_embedded_store() {
-    compared(Layout::Aug2026, "AXON_TEST_MYSQL_URL", BlindSpots { active: true, status: false }).await;
+    assert_same_answers(Layout::Aug2026, "AXON_TEST_MYSQL_URL", Unsupported { active: true, status: false }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plans_layout_answers_as_the_embedded_store() {
-    compared(Layout::Plan, "AXON_TEST_MARIADB_URL", BlindSpots { active: true, status: true }).await;
+    assert_same_answers(Layout::Plan, "AXON_TEST_MARIADB_URL", Unsupported { active: true, status: true }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_every_document_was_rejected_visits_are_not_measured_and_not_zero() {
+async fn visits_of_rejected_documents_are_not_measured_and_not_zero() {
     let config = Config { events: 20_000, ..config() };
     let Some(platform) = Platform::load(Layout::Rejected, config, "AXON_TEST_MARIADB_URL", None).await else { return };
     let real = platform.patient_dashboard();
@@ -214,7 +214,7 @@ async fn where_every_document_was_rejected_visits_are_not_measured_and_not_zero(
             assert_eq!(
                 totals.purchase_count.is_some(),
                 figures.funnel,
-                "{scope}: purchases have an index of their own"
+                "{scope}: purchases, which have an index of their own"
             );
             let sold = answer.data.comparison.unwrap().promotion.orders;
             assert_eq!(sold, Some(figures.periods.week.sales.promotion.orders), "{scope}");
@@ -229,10 +229,10 @@ async fn where_every_document_was_rejected_visits_are_not_measured_and_not_zero(
                 (Widget::Realtime, "hourlyInflow"),
             ] {
                 let missing = &answer.widgets[&widget].missing;
-                let told = missing.iter().find(|missing| missing.field == field).unwrap_or_else(|| panic!("{field}"));
-                if told.reason != MissingReason::NotSupported {
-                    let said = (told.reason, told.detail.as_ref());
-                    assert_eq!(said, (MissingReason::NotMeasured, Some(&no_records)), "{scope} {field}");
+                let actual = missing.iter().find(|missing| missing.field == field).unwrap_or_else(|| panic!("{field}"));
+                if actual.reason != MissingReason::NotSupported {
+                    let reason = (actual.reason, actual.detail.as_ref());
+                    assert_eq!(reason, (MissingReason::NotMeasured, Some(&no_records)), "{scope} {field}");
                 }
             }
         }
@@ -241,7 +241,7 @@ async fn where_every_document_was_rejected_visits_are_not_measured_and_not_zero(
 }
 
 #[test]
-fn the_bounds_hold_midnights_and_the_hours_of_the_last_day() {
+fn the_bounds_have_midnights_and_the_hours_of_the_last_day() {
     let midnight = ZONE.from_local_datetime(&NaiveDate::from_ymd_opt(2024, 11, 6).unwrap().into()).unwrap();
     let bounds = bounds(config().now);
     assert!(bounds.contains(&midnight.to_utc()) && bounds.len() > 40, "{bounds:?}");

@@ -1,4 +1,4 @@
-//! The files: deterministic, valid line by line, of any size, with everything the platform does.
+//! The generator's files are deterministic, valid line by line, of any size, and have all kinds of events of the platform.
 
 use crate::common;
 
@@ -27,7 +27,7 @@ fn another_seed_gives_other_bytes() {
 }
 
 #[test]
-fn the_spelling_of_time_changes_no_total() {
+fn the_format_of_times_changes_no_total() {
     let formats = [
         TimeFormat::Seconds,
         TimeFormat::Millis,
@@ -48,7 +48,7 @@ fn the_spelling_of_time_changes_no_total() {
 }
 
 #[test]
-fn every_line_is_json_and_there_are_as_many_as_asked_for() {
+fn every_line_is_json_and_their_number_is_the_configured_one() {
     for events in [1_000, 5_000, 20_000] {
         for export in [false, true] {
             let files = generate(Config { events, export, ..Config::default() });
@@ -61,7 +61,7 @@ fn every_line_is_json_and_there_are_as_many_as_asked_for() {
 }
 
 #[test]
-fn lines_come_roughly_in_the_order_of_time() {
+fn lines_are_roughly_in_the_order_of_time() {
     let files = generate(small());
     let (mut newest, mut late) = (0, 0u64);
     for event in lines(&files.events) {
@@ -143,29 +143,29 @@ fn every_shape_of_event_occurs() {
         assert!(shapes.contains(shape), "no {shape} in {shapes:?}");
     }
     let (anonymous, known) = sessions_with_both;
-    assert!(anonymous.intersection(&known).count() > 100, "nobody logged in");
+    assert!(anonymous.intersection(&known).count() > 100, "no session has a login");
     let load = files.expected.load;
     assert!(load.duplicates > 0 && load.future > 0 && load.late > 0 && load.forged_purchases > 0);
 }
 
 #[test]
-fn the_ledger_holds_every_state() {
+fn the_ledger_has_every_status() {
     let mut sink = MemorySink::default();
     let plan = Plan::new(Config { events: 200_000, ..Config::default() });
     plan.expect("a plan").generate(&mut sink, |_| {}).expect("generated");
     for status in [PurchaseStatus::Confirmed, PurchaseStatus::Cancelled, PurchaseStatus::Refunded] {
         for promoted in [false, true] {
-            let found = sink
+            let exists = sink
                 .purchases
                 .iter()
                 .any(|purchase| purchase.status == status && purchase.activity_id.is_some() == promoted);
-            assert!(found, "{status:?} {promoted}");
+            assert!(exists, "{status:?} {promoted}");
         }
     }
     let states: BTreeSet<_> = sink.entries.iter().map(|entry| entry.status.as_str()).collect();
     assert_eq!(states, BTreeSet::from(["APPROVED", "PENDING", "REJECTED"]));
     let entries: BTreeSet<_> = sink.entries.iter().map(|entry| (entry.activity_id, entry.user_id)).collect();
-    assert_eq!(entries.len(), sink.entries.len(), "one entry per person and activity");
+    assert_eq!(entries.len(), sink.entries.len(), "more than one entry per user and activity");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn approvals_go_exactly_up_to_the_limit() {
 }
 
 #[test]
-fn any_now_days_campaigns_and_zone_will_do() {
+fn any_now_days_campaigns_and_zone_are_accepted() {
     for (now, zone) in [
         ("2024-11-03T09:30:15.250Z", chrono_tz::America::Los_Angeles),
         ("2024-09-08T04:00:00Z", chrono_tz::America::Santiago),
@@ -212,7 +212,7 @@ fn any_now_days_campaigns_and_zone_will_do() {
 }
 
 #[test]
-fn records_and_lines_say_the_same() {
+fn records_and_lines_are_equal() {
     let config = Config { export: true, ..small() };
     let files = generate(config.clone());
     let mut sink = MemorySink::default();
@@ -243,7 +243,7 @@ fn totals_can_be_read_back() {
 }
 
 #[test]
-fn a_wrong_choice_is_named() {
+fn an_invalid_setting_is_named() {
     let refused = |config| Plan::new(config).expect_err("refused");
     let none = Config { events: 0, ..Config::default() };
     assert_eq!(refused(none), ConfigError::Events(0));

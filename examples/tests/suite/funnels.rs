@@ -1,4 +1,4 @@
-//! Funnels of a server's own: defined in its file, chosen by a request, listed, and named at the start where they are wrong.
+//! Configured funnels of a server: defined in its file, selected by a request, listed, and rejected at the start if invalid.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -28,7 +28,7 @@ fn file(text: &str) -> NamedTempFile {
 }
 
 #[test]
-fn a_funnel_of_the_settings_is_chosen_by_a_request_and_changes_no_other_figure() {
+fn a_configured_funnel_is_selected_by_a_request_only() {
     let settings = file(READING);
     let server = Server::start(&["--generate", "5000", "--config", settings.path().to_str().unwrap()]);
     let plain = Server::start(&["--generate", "5000"]);
@@ -48,7 +48,7 @@ fn a_funnel_of_the_settings_is_chosen_by_a_request_and_changes_no_other_figure()
     let value = |answer: &Value, step: usize| answer["data"]["funnel"]["steps"][step]["value"].as_u64().unwrap();
     assert_eq!(value(&own, 0), value(&fcfs, 0));
     assert_eq!(value(&own, 1), value(&fcfs, 1) + value(&fcfs, 2));
-    // What is not chosen changes nothing: the hash is that of a server without funnels, and the chosen one has its own.
+    // A funnel that is not selected changes nothing: the hash is that of a server without funnels. A selected one has its own.
     assert_eq!(fcfs["definition"], get(&plain, "widgets=overview,funnel")["definition"]);
     assert_eq!(fcfs["definition"], get(&server, "widgets=funnel&funnel=fcfs")["definition"]);
     assert_ne!(fcfs["definition"]["hash"], own["definition"]["hash"]);
@@ -64,7 +64,7 @@ fn a_funnel_of_the_settings_is_chosen_by_a_request_and_changes_no_other_figure()
 }
 
 #[test]
-fn every_fault_of_a_funnel_is_named_at_the_start_in_one_line() {
+fn all_faults_of_a_funnel_are_one_line_of_error_at_the_start() {
     let wrong = r#"
 [[funnels]]
 key = "fcfs"
@@ -89,15 +89,15 @@ steps = [{ key = "a", ko = "가", en = "A", rule = "event A" }, { key = "b", ko 
 "#;
     let settings = file(wrong);
     let output = binary().args(["--check-config", "--config"]).arg(settings.path()).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.lines().count() == 1 && said.starts_with("error: "), "{said}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.lines().count() == 1 && error.starts_with("error: "), "{error}");
     let of = |funnel: &str| -> Vec<String> {
-        let faults = said.trim_end().split("; ").filter(|fault| fault.contains(&format!("funnels[{funnel}]")));
+        let faults = error.trim_end().split("; ").filter(|fault| fault.contains(&format!("funnels[{funnel}]")));
         faults.map(str::to_owned).collect()
     };
     let named = |funnel: &str, parts: &[&str]| {
         let faults = of(funnel);
-        assert_eq!(faults.len(), parts.len(), "funnel {funnel}: {said}");
+        assert_eq!(faults.len(), parts.len(), "funnel {funnel}: {error}");
         for (fault, part) in faults.iter().zip(parts) {
             assert!(fault.contains(part), "funnel {funnel}, {part}: {fault}");
         }

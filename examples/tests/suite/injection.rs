@@ -1,15 +1,15 @@
-//! `injection`: hostile texts in everything that a caller may send and everything that an operator or the platform may have
-//! written down. What is asked of a store then has the shape of what is asked for harmless texts, or nothing is asked and
-//! the text is refused. 500 texts in the gate, 5,000 with `AXON_DRILL`.
+//! `injection`: hostile texts in all inputs of callers, operators and the platform's stores. The queries of a store then have
+//! the shapes of queries for harmless texts, or the text is refused without a query. 500 texts in the gate, 5,000 with
+//! `AXON_DRILL`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a drill prints its figures")]
 
-use crate::{far::is_drill, platform};
+use crate::{platform, proxied_stores::is_drill};
 #[path = "injection/payloads.rs"]
 mod payloads;
-#[path = "injection/wire.rs"]
-mod wire;
+#[path = "injection/recording_proxy.rs"]
+mod recording_proxy;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -41,30 +41,30 @@ use axum::{
 use http_body_util::BodyExt as _;
 use payloads::{encoded, loose};
 use platform::{Addresses, Platform, patient};
+use recording_proxy::{Protocol, RecordingProxy, StoreRequest, shapes, texts};
 use serde_json::Value;
 use sqlx::mysql::MySqlSslMode;
 use tower::ServiceExt as _;
-use wire::{Speech, StoreRequest, Wire, shapes, texts};
 
 const SQL: &str = "AXON_TEST_MYSQL_URL";
 const LONG: Duration = Duration::from_secs(30);
 
-/// A platform, and what is asked of each of its stores.
-struct WatchedPlatform {
+/// A platform with a recording proxy before each store.
+struct RecordedPlatform {
     platform: Platform,
-    es: Wire,
-    sql: Wire,
-    redis: Wire,
+    es: RecordingProxy,
+    sql: RecordingProxy,
+    redis: RecordingProxy,
 }
 
-impl WatchedPlatform {
+impl RecordedPlatform {
     async fn load() -> Option<Self> {
         let config = Config { events: 2_000, ..Config::default() };
         let platform = Platform::load(Layout::Aug2026, config, SQL, None).await?;
         let at = &platform.addresses;
-        let es = Wire::before(at.elasticsearch, Speech::Http).await;
-        let sql = Wire::before(at.sql, Speech::MySql).await;
-        let redis = Wire::before(at.redis, Speech::Redis).await;
+        let es = RecordingProxy::before(at.elasticsearch, Protocol::Http).await;
+        let sql = RecordingProxy::before(at.sql, Protocol::MySql).await;
+        let redis = RecordingProxy::before(at.redis, Protocol::Redis).await;
         Some(Self { platform, es, sql, redis })
     }
 
@@ -84,7 +84,7 @@ impl WatchedPlatform {
         let platform = &self.platform;
         let (elasticsearch, sql, redis) = (self.es.address, self.sql.address, self.redis.address);
         let at = Addresses { elasticsearch, sql, redis };
-        // In plain text, so that statements can be read.
+        // Without TLS, so that the proxy can read statements.
         let server = platform.options(&at).ssl_mode(MySqlSslMode::Disabled);
         let pool = axon_metrics_mysql::pool_options_with(LONG).connect_lazy_with(server);
         let client = redis::Client::open(format!("redis://{redis}/")).unwrap();
@@ -101,16 +101,16 @@ impl WatchedPlatform {
         router(dashboard, HttpOptions::default().with_clock(move || now))
     }
 
-    /// What was asked of all stores since this was last called.
-    fn asked(&self) -> Vec<StoreRequest> {
-        [&self.es, &self.sql, &self.redis].into_iter().flat_map(Wire::take).collect()
+    /// The requests to all stores since the last call.
+    fn take_requests(&self) -> Vec<StoreRequest> {
+        [&self.es, &self.sql, &self.redis].into_iter().flat_map(RecordingProxy::take).collect()
     }
 
-    /// The shapes of everything that is asked for harmless requests.
+    /// The shapes of all queries for harmless requests.
     async fn harmless(&self, app: &Router) -> BTreeSet<String> {
         let campaign = &self.platform.catalog.campaigns[0];
         let all = "overview,funnel,comparison,realtime,activities";
-        let mut asked = Vec::new();
+        let mut requests = Vec::new();
         for (path, widgets) in [
             (
                 format!("campaign/{}", campaign.id),
@@ -138,8 +138,8 @@ impl WatchedPlatform {
             get(app, &format!("/api/v1/dashboard/{path}"), &HeaderMap::new()).await.unwrap();
         }
         get(app, "/readyz", &HeaderMap::new()).await.unwrap();
-        asked.extend(self.asked());
-        let shapes = shapes(&asked);
+        requests.extend(self.take_requests());
+        let shapes = shapes(&requests);
         assert!(shapes.iter().any(|shape| shape.contains("_msearch")), "{shapes:#?}");
         assert!(shapes.iter().any(|shape| shape.contains("FROM purchases")), "{shapes:#?}");
         assert!(shapes.contains("GET of 2") && shapes.contains("SCARD of 2"), "{shapes:#?}");
@@ -147,7 +147,7 @@ impl WatchedPlatform {
     }
 }
 
-/// A request; `None` if the address is none that could be sent.
+/// Sends a request. `None` if the text is no valid URI.
 async fn get(app: &Router, uri: &str, headers: &HeaderMap) -> Option<(StatusCode, HeaderMap, String)> {
     let mut request = Request::builder().uri(uri.parse::<Uri>().ok()?).body(Body::empty()).unwrap();
     request.headers_mut().clone_from(headers);
@@ -158,7 +158,7 @@ async fn get(app: &Router, uri: &str, headers: &HeaderMap) -> Option<(StatusCode
     Some((head.status, head.headers, String::from_utf8(body).unwrap()))
 }
 
-/// The beginning of what does not end by itself.
+/// The first event of a stream.
 async fn first_event(mut body: Body) -> Vec<u8> {
     let mut read = Vec::new();
     while !read.ends_with(b"\n\n") {
@@ -167,10 +167,10 @@ async fn first_event(mut body: Body) -> Vec<u8> {
     read
 }
 
-/// Every place of a request's address, with a text in it.
+/// The text in all positions of a request's path and query, each with the field's name.
 fn addresses(campaign: u32, activity: u32, text: &str) -> Vec<(&'static str, String)> {
     let api = "/api/v1/dashboard";
-    let mut found = Vec::new();
+    let mut uris = Vec::new();
     for (field, value) in [
         ("widgets", ""),
         ("period", ""),
@@ -180,22 +180,22 @@ fn addresses(campaign: u32, activity: u32, text: &str) -> Vec<(&'static str, Str
         ("endDate", "period=custom&startDate=2024-01-01&"),
         ("zone", ""),
     ] {
-        found.push((field, format!("{api}/campaign/{campaign}?{value}{field}={text}")));
-        found.push((field, format!("{api}/activity/{activity}?{value}{field}={text}")));
-        found.push((field, format!("{api}/campaign/{campaign}/stream?{value}{field}={text}")));
-        found.push((field, format!("{api}/activity/{activity}/stream?{value}{field}={text}")));
+        uris.push((field, format!("{api}/campaign/{campaign}?{value}{field}={text}")));
+        uris.push((field, format!("{api}/activity/{activity}?{value}{field}={text}")));
+        uris.push((field, format!("{api}/campaign/{campaign}/stream?{value}{field}={text}")));
+        uris.push((field, format!("{api}/activity/{activity}/stream?{value}{field}={text}")));
     }
-    found.push(("unknown", format!("{api}/campaign/{campaign}?{text}=1")));
-    found.push(("unknown", format!("{api}/campaign/{campaign}?{text}")));
-    found.push(("phase", format!("{api}/campaigns?phase={text}")));
-    found.push(("campaignId", format!("{api}/campaign/{text}")));
-    found.push(("activityId", format!("{api}/activity/{text}")));
-    found.push(("campaignId", format!("{api}/campaign/{text}/stream")));
-    found.push(("activityId", format!("{api}/activity/{text}/stream")));
-    found.push(("path", format!("{api}/campaign/{campaign}/{text}")));
-    found.push(("path", format!("{api}/{text}")));
-    found.push(("path", format!("/{text}")));
-    found
+    uris.push(("unknown", format!("{api}/campaign/{campaign}?{text}=1")));
+    uris.push(("unknown", format!("{api}/campaign/{campaign}?{text}")));
+    uris.push(("phase", format!("{api}/campaigns?phase={text}")));
+    uris.push(("campaignId", format!("{api}/campaign/{text}")));
+    uris.push(("activityId", format!("{api}/activity/{text}")));
+    uris.push(("campaignId", format!("{api}/campaign/{text}/stream")));
+    uris.push(("activityId", format!("{api}/activity/{text}/stream")));
+    uris.push(("path", format!("{api}/campaign/{campaign}/{text}")));
+    uris.push(("path", format!("{api}/{text}")));
+    uris.push(("path", format!("/{text}")));
+    uris
 }
 
 const HEADERS: [&str; 16] = [
@@ -217,38 +217,38 @@ const HEADERS: [&str; 16] = [
     "x-request-id",
 ];
 
-/// No header of an answer comes from a text that was sent.
-fn headers_are_our_own(headers: &HeaderMap, text: &str) {
+/// Asserts that the text injected no header.
+fn assert_no_injected_header(headers: &HeaderMap, text: &str) {
     for name in ["set-cookie", "x-other", "location"] {
         assert!(!headers.contains_key(name), "{text:?}: {headers:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_is_sent_changes_what_is_asked_of_a_store() {
-    let Some(watched) = WatchedPlatform::load().await else { return };
-    // Nothing is kept, so that whoever is answered asks the stores.
-    let app = || watched.app(watched.builder(&MySqlOptions::default()).lifetimes(Lifetimes::none()).build());
+async fn no_text_of_a_request_changes_the_shape_of_queries() {
+    let Some(recorded) = RecordedPlatform::load().await else { return };
+    // Without caches, so that every answer queries the stores.
+    let app = || recorded.app(recorded.builder(&MySqlOptions::default()).lifetimes(Lifetimes::none()).build());
     let (campaign, activity) = {
-        let campaign = &watched.platform.catalog.campaigns[0];
+        let campaign = &recorded.platform.catalog.campaigns[0];
         (campaign.id, campaign.activities[0].id)
     };
     let pages = [("headers", ""), ("of streams", "/stream")].map(|(field, stream)| {
         (field, format!("/api/v1/dashboard/campaign/{campaign}{stream}?widgets=overview,realtime"))
     });
-    // What these are without a header, by a dashboard that knows nothing yet: the catalog and the indices are looked at, too.
+    // The queries without a header, by a new dashboard, which reads the catalog and the mappings, too.
     let calm = app();
     for (_, page) in &pages {
         let (status, _, body) = get(&calm, page, &HeaderMap::new()).await.unwrap();
         assert_eq!(status, StatusCode::OK, "{body}");
     }
     drop(calm);
-    let harmless = shapes(&watched.asked());
+    let harmless = shapes(&recorded.take_requests());
     assert!(harmless.iter().any(|shape| shape.contains("_msearch")), "{harmless:#?}");
     let app = app();
     let texts = payloads::all();
     let mut statuses: BTreeMap<(&str, u16), usize> = BTreeMap::new();
-    let (mut asked, mut sent) = (0, 0);
+    let (mut requests, mut sent) = (0, 0);
     let drill = is_drill();
     for (index, text) in texts.iter().enumerate() {
         let spellings = BTreeSet::from([encoded(text), loose(text)]);
@@ -257,13 +257,13 @@ async fn nothing_that_is_sent_changes_what_is_asked_of_a_store() {
             for (field, uri) in addresses(campaign, activity, written) {
                 let Some((status, headers, body)) = get(&app, &uri, &HeaderMap::new()).await else { continue };
                 assert!(status.as_u16() < 500, "{field} {text:?}: {status} {body}");
-                assert!(status != StatusCode::OK || field != "zone", "{uri} is no parameter");
-                headers_are_our_own(&headers, text);
+                assert!(status != StatusCode::OK || field != "zone", "{uri}: the unknown parameter zone is accepted");
+                assert_no_injected_header(&headers, text);
                 *statuses.entry((field, status.as_u16())).or_default() += 1;
                 sent += 1;
             }
         }
-        // All headers at once; those that no server lets through are not sent.
+        // All headers at once, unless the text is no valid value of a header.
         let value = HeaderValue::from_bytes(text.as_bytes());
         if let Ok(value) = value {
             let named = |name| (HeaderName::from_static(name), value.clone());
@@ -271,41 +271,41 @@ async fn nothing_that_is_sent_changes_what_is_asked_of_a_store() {
             for (field, page) in &pages {
                 let (status, headers, body) = get(&app, page, &headers).await.unwrap();
                 assert!(status.as_u16() < 500, "{field} {text:?}: {status} {body}");
-                headers_are_our_own(&headers, text);
+                assert_no_injected_header(&headers, text);
                 *statuses.entry((*field, status.as_u16())).or_default() += 1;
                 sent += 1;
             }
         }
-        let new = watched.asked();
-        asked += new.len();
-        let strange: Vec<_> = shapes(&new).into_iter().filter(|shape| !harmless.contains(shape)).collect();
-        assert!(strange.is_empty(), "{text:?} leads to {strange:#?}\nharmless: {harmless:#?}");
+        let new = recorded.take_requests();
+        requests += new.len();
+        let unknown: Vec<_> = shapes(&new).into_iter().filter(|shape| !harmless.contains(shape)).collect();
+        assert!(unknown.is_empty(), "{text:?} leads to {unknown:#?}\nharmless: {harmless:#?}");
     }
-    println!("injection: {} texts, {sent} requests, {asked} questions to stores, 0 of a strange shape", texts.len());
+    println!("injection: {} texts, {sent} requests, {requests} queries of stores, 0 of an unknown shape", texts.len());
     for ((field, status), count) in &statuses {
         println!("  {field:12} {status} {count:6}");
     }
-    // Every field was refused at least in most cases, and some requests got through.
+    // Every field refuses most texts, and some requests are answered.
     for field in ["widgets", "period", "mode", "compare", "startDate", "endDate", "zone", "unknown", "phase"] {
         assert!(statuses[&(field, 400)] > texts.len() * 4 / 5, "{field}: {statuses:?}");
     }
     for (field, _) in &pages {
         assert!(statuses[&(*field, 200)] > texts.len() / 2, "{field}: {statuses:?}");
     }
-    assert!(asked > texts.len(), "{asked} questions to stores");
-    watched.platform.remove().await;
+    assert!(requests > texts.len(), "{requests} queries of stores");
+    recorded.platform.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_stored_name_changes_what_is_asked_of_a_store() {
-    let Some(watched) = WatchedPlatform::load().await else { return };
+async fn no_stored_name_changes_the_shape_of_queries() {
+    let Some(recorded) = RecordedPlatform::load().await else { return };
     let tables = MySqlOptions::default();
-    let harmless = watched.harmless(&watched.app(watched.builder(&tables).build())).await;
+    let harmless = recorded.harmless(&recorded.app(recorded.builder(&tables).build())).await;
 
     // Campaigns with hostile names, with an activity of a hostile name and kind each.
     let texts = payloads::all();
     let names: Vec<String> = texts.iter().map(|text| text.chars().take(200).collect()).collect();
-    let pool = watched.platform.pool().await;
+    let pool = recorded.platform.pool().await;
     let first = 1_000_000_u64;
     for (id, name) in (first..).zip(&names) {
         let campaign = "INSERT INTO campaigns (id, name, start_at, end_at) VALUES (?, ?, '2024-01-01', '2034-01-01')";
@@ -315,17 +315,17 @@ async fn no_stored_name_changes_what_is_asked_of_a_store() {
             VALUES (?, ?, 1, ?, 100, 'ACTIVE', '2024-01-01', '2034-01-01', ?, 1, 1)";
         sqlx::query(activity).bind(id).bind(id).bind(name).bind(name).execute(&pool).await.unwrap();
     }
-    let dashboard = watched.builder(&tables).build();
-    let app = watched.app(dashboard);
+    let dashboard = recorded.builder(&tables).build();
+    let app = recorded.app(dashboard);
     let (status, _, body) = get(&app, "/api/v1/dashboard/campaigns", &HeaderMap::new()).await.unwrap();
     assert_eq!(status, StatusCode::OK, "{body}");
     let list: Value = serde_json::from_str(&body).unwrap();
-    let mut told = BTreeMap::new();
+    let mut campaigns = BTreeMap::new();
     for campaign in list["campaigns"].as_array().unwrap() {
-        told.insert(campaign["campaignId"].as_u64().unwrap(), campaign);
+        campaigns.insert(campaign["campaignId"].as_u64().unwrap(), campaign);
     }
     for (id, name) in (first..).zip(&names) {
-        let campaign = told[&id];
+        let campaign = campaigns[&id];
         assert_eq!(campaign["name"], **name);
         assert_eq!(campaign["activities"][0]["name"], **name);
     }
@@ -337,42 +337,42 @@ async fn no_stored_name_changes_what_is_asked_of_a_store() {
         let answer: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(answer["data"]["activities"][0]["name"], **name);
     }
-    let asked = watched.asked();
-    let strange: Vec<_> = shapes(&asked).into_iter().filter(|shape| !harmless.contains(shape)).collect();
-    assert!(strange.is_empty(), "{strange:#?}\nharmless: {harmless:#?}");
-    println!("injection: {} stored names, {} questions to stores, 0 of a strange shape", names.len(), asked.len());
-    watched.platform.remove().await;
+    let requests = recorded.take_requests();
+    let unknown: Vec<_> = shapes(&requests).into_iter().filter(|shape| !harmless.contains(shape)).collect();
+    assert!(unknown.is_empty(), "{unknown:#?}\nharmless: {harmless:#?}");
+    println!("injection: {} stored names, {} queries of stores, 0 of an unknown shape", names.len(), requests.len());
+    recorded.platform.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_currency_and_no_tenant_changes_what_is_asked_of_a_store() {
-    let Some(watched) = WatchedPlatform::load().await else { return };
-    let harmless = watched.harmless(&watched.app(watched.builder(&MySqlOptions::default()).build())).await;
-    let campaign = watched.platform.catalog.campaigns[0].id;
+async fn no_currency_or_tenant_changes_the_shape_of_queries() {
+    let Some(recorded) = RecordedPlatform::load().await else { return };
+    let harmless = recorded.harmless(&recorded.app(recorded.builder(&MySqlOptions::default()).build())).await;
+    let campaign = recorded.platform.catalog.campaigns[0].id;
     let texts = payloads::all();
-    // Each is a dashboard of its own with connections of its own.
+    // Each text has a dashboard and connections of its own.
     let each = if is_drill() { 10 } else { 5 };
-    let some: Vec<_> = texts.iter().step_by(each).collect();
-    for text in &some {
+    let selected: Vec<_> = texts.iter().step_by(each).collect();
+    for text in &selected {
         let tables = MySqlOptions::default().with_currency(text.as_str());
-        let app = watched.app(watched.builder(&tables).tenant(text.as_str()).build());
+        let app = recorded.app(recorded.builder(&tables).tenant(text.as_str()).build());
         let page = format!("/api/v1/dashboard/campaign/{campaign}?widgets=comparison,realtime");
         let (status, _, body) = get(&app, &page, &HeaderMap::new()).await.unwrap();
         assert_eq!(status, StatusCode::OK, "{text:?}: {body}");
         let answer: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(answer["data"]["comparison"]["currency"], ***text);
-        let asked = watched.asked();
-        assert!(asked.len() > 3, "{asked:?}");
-        let strange: Vec<_> = shapes(&asked).into_iter().filter(|shape| !harmless.contains(shape)).collect();
-        assert!(strange.is_empty(), "{text:?} leads to {strange:#?}\nharmless: {harmless:#?}");
+        let requests = recorded.take_requests();
+        assert!(requests.len() > 3, "{requests:?}");
+        let unknown: Vec<_> = shapes(&requests).into_iter().filter(|shape| !harmless.contains(shape)).collect();
+        assert!(unknown.is_empty(), "{text:?} leads to {unknown:#?}\nharmless: {harmless:#?}");
     }
-    println!("injection: {} currencies and tenants, 0 questions of a strange shape", some.len());
-    watched.platform.remove().await;
+    println!("injection: {} currencies and tenants, 0 queries of an unknown shape", selected.len());
+    recorded.platform.remove().await;
 }
 
-fn question(watched: &WatchedPlatform, rule: EventRule) -> BehaviorQuestion {
-    let as_of = watched.platform.expected.as_of;
-    let activity = watched.platform.catalog.campaigns[0].activities[0].id;
+fn question(recorded: &RecordedPlatform, rule: EventRule) -> BehaviorQuestion {
+    let as_of = recorded.platform.expected.as_of;
+    let activity = recorded.platform.catalog.campaigns[0].activities[0].id;
     BehaviorQuestion {
         scope: Arc::new(QueryScope {
             as_of,
@@ -391,67 +391,67 @@ fn question(watched: &WatchedPlatform, rule: EventRule) -> BehaviorQuestion {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trigger_is_one_text_in_a_search_whatever_it_is() {
-    let Some(watched) = WatchedPlatform::load().await else { return };
-    let source = watched.behavior(watched.es_options());
-    // The first question looks at the indices as well, and so may any later one.
-    source.behavior(&question(&watched, EventRule::trigger("CLICK"))).await.unwrap();
-    let harmless = shapes(&watched.asked());
+async fn any_trigger_is_one_text_of_a_search() {
+    let Some(recorded) = RecordedPlatform::load().await else { return };
+    let source = recorded.behavior(recorded.es_options());
+    // The first question also reads the mappings, and so may a later one.
+    source.behavior(&question(&recorded, EventRule::trigger("CLICK"))).await.unwrap();
+    let harmless = shapes(&recorded.take_requests());
     assert!(harmless.iter().any(|shape| shape.contains("triggerType:[$]")), "{harmless:?}");
     let payloads = payloads::all();
     for text in &payloads {
-        let facts = source.behavior(&question(&watched, EventRule::trigger(text.as_str()))).await.unwrap();
+        let facts = source.behavior(&question(&recorded, EventRule::trigger(text.as_str()))).await.unwrap();
         let counted = facts.steps.current[0].as_ref().unwrap();
         assert_eq!(counted.value, 0, "{text:?}");
-        let asked = watched.asked();
-        let strange: Vec<_> = shapes(&asked).into_iter().filter(|shape| !harmless.contains(shape)).collect();
-        assert!(strange.is_empty(), "{text:?} leads to {strange:#?}");
-        assert!(texts(&asked).contains(text), "{text:?}: {asked:?}");
+        let requests = recorded.take_requests();
+        let unknown: Vec<_> = shapes(&requests).into_iter().filter(|shape| !harmless.contains(shape)).collect();
+        assert!(unknown.is_empty(), "{text:?} leads to {unknown:#?}");
+        assert!(texts(&requests).contains(text), "{text:?}: {requests:?}");
     }
     println!("injection: {} triggers, each one text of the same search", payloads.len());
-    watched.platform.remove().await;
+    recorded.platform.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_template_is_refused_or_one_text_in_a_search() {
-    let Some(watched) = WatchedPlatform::load().await else { return };
-    let asked_with = async |template: &str| {
-        let options = watched.es_options().with_page_templates([template]);
-        let client = axon_examples::stores::elasticsearch::client(&format!("http://{}", watched.es.address)).unwrap();
+    let Some(recorded) = RecordedPlatform::load().await else { return };
+    let requests_with = async |template: &str| {
+        let options = recorded.es_options().with_page_templates([template]);
+        let client = axon_examples::stores::elasticsearch::client(&format!("http://{}", recorded.es.address)).unwrap();
         let source = EsBehavior::with_options(client, options).ok()?;
-        source.behavior(&question(&watched, EventRule::trigger("CLICK"))).await.unwrap();
-        Some(watched.asked())
+        source.behavior(&question(&recorded, EventRule::trigger("CLICK"))).await.unwrap();
+        Some(recorded.take_requests())
     };
     let mut harmless = BTreeSet::new();
     for template in ["http://shop/{id}", "http://shop/{id}/*", "*/shop/{id}", "*/shop/{id}/*"] {
-        harmless.extend(shapes(&asked_with(template).await.unwrap()));
+        harmless.extend(shapes(&requests_with(template).await.unwrap()));
     }
-    let activity = watched.platform.catalog.campaigns[0].activities[0].id;
-    let (mut refused, mut taken) = (0, 0);
-    // Each is a source of its own, which looks at the indices first.
+    let activity = recorded.platform.catalog.campaigns[0].activities[0].id;
+    let (mut refused, mut accepted) = (0, 0);
+    // Each template has a source of its own, which first reads the mappings.
     let each = if is_drill() { 10 } else { 4 };
     for text in payloads::all().iter().step_by(each) {
         for template in [text.clone(), format!("{text}{{id}}"), format!("http://shop/{{id}}/{text}")] {
-            let Some(asked) = asked_with(&template).await else {
+            let Some(requests) = requests_with(&template).await else {
                 refused += 1;
                 continue;
             };
-            taken += 1;
-            let strange: Vec<_> = shapes(&asked).into_iter().filter(|shape| !harmless.contains(shape)).collect();
-            assert!(strange.is_empty(), "{template:?} leads to {strange:#?}\nharmless: {harmless:#?}");
+            accepted += 1;
+            let unknown: Vec<_> = shapes(&requests).into_iter().filter(|shape| !harmless.contains(shape)).collect();
+            assert!(unknown.is_empty(), "{template:?} leads to {unknown:#?}\nharmless: {harmless:#?}");
             let address = template.replace("{id}", &activity.to_string());
             let literal = address.trim_matches('*');
             let escaped = literal.replace('\\', "\\\\").replace('?', "\\?");
-            let found = texts(&asked).iter().any(|text| {
+            let is_sent = texts(&requests).iter().any(|text| {
                 let text = text.trim_matches('*');
                 text == literal || text == escaped
             });
-            assert!(found, "{template:?}: {asked:?}");
+            assert!(is_sent, "{template:?}: {requests:?}");
         }
     }
-    println!("injection: of page templates {refused} refused, {taken} one text of a search");
-    assert!(refused > 20 && taken > 20, "{refused} refused, {taken} taken");
-    watched.platform.remove().await;
+    println!("injection: of page templates {refused} refused, {accepted} one text of a search");
+    assert!(refused > 20 && accepted > 20, "{refused} refused, {accepted} accepted");
+    recorded.platform.remove().await;
 }
 
 #[test]
@@ -460,42 +460,42 @@ fn a_hostile_name_of_an_index_is_refused() {
         text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-+".contains(&byte))
     };
     let client = || axon_examples::stores::elasticsearch::client("http://127.0.0.1:1").unwrap();
-    let (mut refused, mut taken) = (0, Vec::new());
+    let (mut refused, mut accepted) = (0, Vec::new());
     for text in payloads::all() {
         for options in
             [EsOptions::default().with_event_indices([&text]), EsOptions::default().with_purchase_indices([&text])]
         {
             match EsBehavior::with_options(client(), options) {
-                Ok(_) => taken.push(text.clone()),
+                Ok(_) => accepted.push(text.clone()),
                 Err(_) => refused += 1,
             }
         }
     }
-    println!("injection: {refused} names of indices refused, {} harmless: {taken:?}", taken.len());
-    assert!(taken.iter().all(|text| plain(text)) && refused > 20 * taken.len(), "{taken:?}");
+    println!("injection: {refused} names of indices refused, {} harmless: {accepted:?}", accepted.len());
+    assert!(accepted.iter().all(|text| plain(text)) && refused > 20 * accepted.len(), "{accepted:?}");
 }
 
-/// A word that nobody else has.
+/// A key prefix that no other test uses.
 fn unique() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
     format!("injection-{now}-{}:", std::process::id())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_of_redis_is_one_word_whatever_it_is() {
+async fn any_redis_key_is_one_argument() {
     let Some(url) = server_url("AXON_TEST_REDIS_URL") else { return };
     let info = redis::Client::open(url.as_str()).unwrap().get_connection_info().clone();
     let server = match info.addr() {
         redis::ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
         other => panic!("{other:?}"),
     };
-    let wire = Wire::before(server.parse().unwrap(), Speech::Redis).await;
-    let client = redis::Client::open(format!("redis://{}/", wire.address)).unwrap();
+    let recording_proxy = RecordingProxy::before(server.parse().unwrap(), Protocol::Redis).await;
+    let client = redis::Client::open(format!("redis://{}/", recording_proxy.address)).unwrap();
     let own = unique();
     let sent = || -> Vec<Vec<Vec<u8>>> {
-        let words = |asked| if let StoreRequest::Redis(words) = asked { Some(words) } else { None };
-        let all = wire.take().into_iter().filter_map(words);
-        // Beside what a new connection begins with.
+        let words = |requests| if let StoreRequest::Redis(words) = requests { Some(words) } else { None };
+        let all = recording_proxy.take().into_iter().filter_map(words);
+        // Without the commands of a new connection.
         all.filter(|words| !["PING", "HELLO", "AUTH"].iter().any(|name| words[0] == name.as_bytes())).collect()
     };
     let (mut templates, mut refused) = (0, 0);
@@ -522,8 +522,8 @@ async fn a_key_of_redis_is_one_word_whatever_it_is() {
         let cache = RedisCache::with_options(client.clone(), options);
         let entry = CacheEntry { key: text.clone(), value: text.clone().into_bytes(), ttl: Duration::from_secs(60) };
         cache.put(&[entry], LONG).await.unwrap();
-        let found = cache.get(std::slice::from_ref(text), LONG).await.unwrap();
-        assert_eq!(found, [Some(text.clone().into_bytes())]);
+        let values = cache.get(std::slice::from_ref(text), LONG).await.unwrap();
+        assert_eq!(values, [Some(text.clone().into_bytes())]);
         let key = format!("{prefix}{text}").into_bytes();
         let set = [b"SET".to_vec(), key.clone(), text.clone().into_bytes(), b"PX".to_vec(), b"60000".to_vec()];
         assert_eq!(sent(), [set.to_vec(), vec![b"MGET".to_vec(), key]], "{text:?}");

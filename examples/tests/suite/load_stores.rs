@@ -1,4 +1,4 @@
-//! The command that fills real stores, on real servers: what is in them afterwards, what it refuses, what it says.
+//! The command that assert_filled real stores, on real servers: the contents of the stores, refusals, and output.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -33,7 +33,7 @@ const REDIS: &str = "AXON_TEST_REDIS_URL";
 
 const AS_OF: &str = "2024-11-12T10:30:00Z";
 
-/// An example's binary, in a folder beside this test's own: `cargo test -p axon-examples` builds the package's examples too.
+/// An example's binary, in the folder of the package's examples, which `cargo test -p axon-examples` builds, too.
 fn example(name: &str) -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
@@ -47,11 +47,11 @@ fn binary() -> Command {
     example("load_stores")
 }
 
-fn said(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Three servers, and names on them that are this test's alone.
+/// Three servers, and names on them that no other test uses.
 struct Stores {
     layout: Layout,
     elasticsearch: String,
@@ -89,20 +89,20 @@ impl Stores {
             .unwrap()
     }
 
-    /// Documents of an index, in all or of one trigger type.
+    /// The number of documents of an index, of all trigger types or of one.
     async fn documents(&self, index: &str, trigger: Option<&str>) -> u64 {
         use ::elasticsearch::http::{Method, headers::HeaderMap};
         let client = elasticsearch::client(&self.elasticsearch).unwrap();
-        // By the mapping that has the field: a template's keyword, or the one that is made beside a text.
+        // The template maps a keyword field, the dynamic mapping a text with a `.keyword` field.
         let query = trigger.map(|trigger| {
             let by = |field: &str| serde_json::json!({"term": {field: trigger}});
             serde_json::json!({"query": {"bool": {"should": [by("triggerType"), by("triggerType.keyword")]}}})
                 .to_string()
         });
         let path = format!("/{index}/_count");
-        let sent =
+        let response =
             client.transport().send(Method::Post, &path, HeaderMap::new(), None::<&()>, query, None).await.unwrap();
-        sent.json::<serde_json::Value>().await.unwrap()["count"].as_u64().unwrap()
+        response.json::<serde_json::Value>().await.unwrap()["count"].as_u64().unwrap()
     }
 
     async fn sql(&self) -> MySqlConnection {
@@ -130,7 +130,7 @@ fn plan(events: u64) -> Plan {
     Plan::new(Config { events, export: true, ..Config::default() }).unwrap()
 }
 
-/// Runs a test, and removes what it made, whatever becomes of it.
+/// Runs a test and removes its data, even after a panic.
 async fn with(stores: Stores, test: impl AsyncFnOnce(&Stores)) {
     let outcome = AssertUnwindSafe(test(&stores)).catch_unwind().await;
     stores.remove(plan(1_000).catalog()).await;
@@ -139,53 +139,53 @@ async fn with(stores: Stores, test: impl AsyncFnOnce(&Stores)) {
     }
 }
 
-/// Fills all three stores in a layout, and looks for every record.
-async fn fills(layout: Layout, sql: &str) {
+/// Fills all three stores in a layout, and asserts that they have every record.
+async fn assert_filled(layout: Layout, sql: &str) {
     let Some(stores) = Stores::named(layout, sql) else { return };
     with(stores, async |stores| {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("expected.json");
         let output = stores.load(&["--events", "20k", "--expected", file.to_str().unwrap()]);
-        assert!(output.status.success(), "{}", said(&output));
-        assert!(said(&output).starts_with("loaded "), "{}", said(&output));
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(stderr(&output).starts_with("loaded "), "{}", stderr(&output));
 
         let mut made = MemorySink::default();
         let expected = plan(20_000).generate(&mut made, |_| {}).unwrap();
         let written: ExpectedTotals = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         assert_eq!(written, expected);
 
-        holds_events(stores, &expected.load.events_by_trigger).await;
-        holds_rows(stores, &made).await;
-        holds_slots(stores, &made).await;
-        points_the_server_at_it(stores, &output.stdout);
+        assert_events(stores, &expected.load.events_by_trigger).await;
+        assert_rows(stores, &made).await;
+        assert_slots(stores, &made).await;
+        assert_server_configuration(stores, &output.stdout);
     })
     .await;
 }
 
-/// What the command wrote to standard output is a configuration, and the server finds everything by it.
-fn points_the_server_at_it(stores: &Stores, written: &[u8]) {
+/// Asserts that the output of the command is a configuration with which the server reaches all stores.
+fn assert_server_configuration(stores: &Stores, written: &[u8]) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), written).unwrap();
     let mut server = example("dashboard_server");
     server.args(["--check-config", "--config"]).arg(file.path());
-    // Time enough for a busy machine, which is not what is shown here.
-    for seam in ["ANSWER", "CATALOG", "BEHAVIOR", "LEDGER", "REALTIME"] {
-        server.env(format!("AXON_DASHBOARD__BUDGETS__{seam}_MS"), "5000");
+    // Budgets long enough for a busy machine.
+    for question in ["ANSWER", "CATALOG", "BEHAVIOR", "LEDGER", "REALTIME"] {
+        server.env(format!("AXON_DASHBOARD__BUDGETS__{question}_MS"), "5000");
     }
     server.env("AXON_DASHBOARD__REDIS__CONNECT_MS", "5000");
     let checked = server.output().unwrap();
-    assert!(checked.status.success(), "{}\n{}", String::from_utf8_lossy(written), said(&checked));
-    let found: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
-    let sources = found["health"]["sources"].as_array().unwrap();
+    assert!(checked.status.success(), "{}\n{}", String::from_utf8_lossy(written), stderr(&checked));
+    let report: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let sources = report["health"]["sources"].as_array().unwrap();
     let statuses: Vec<_> = sources.iter().map(|source| source["status"].as_str().unwrap()).collect();
-    assert_eq!(statuses, ["ok"; 4], "{found}");
-    // The newest event, be it a purchase, and the newest entry or purchase.
-    assert!(sources[1]["dataAgeMs"].is_u64() && sources[2]["dataAgeMs"].is_u64(), "{found}");
+    assert_eq!(statuses, ["ok"; 4], "{report}");
+    // The age of the newest event (purchases included), and that of the newest entry or purchase.
+    assert!(sources[1]["dataAgeMs"].is_u64() && sources[2]["dataAgeMs"].is_u64(), "{report}");
     let behavior = &sources[1]["probed"][stores.indices().behavior];
-    assert_eq!(behavior == "no records", stores.layout == Layout::Rejected, "{found}");
+    assert_eq!(behavior == "no records", stores.layout == Layout::Rejected, "{report}");
 }
 
-async fn holds_events(stores: &Stores, by_trigger: &BTreeMap<String, u64>) {
+async fn assert_events(stores: &Stores, by_trigger: &BTreeMap<String, u64>) {
     let Indices { behavior, commerce } = stores.indices();
     if stores.layout == Layout::Rejected {
         assert_eq!(stores.documents(&behavior, None).await, 0);
@@ -194,17 +194,17 @@ async fn holds_events(stores: &Stores, by_trigger: &BTreeMap<String, u64>) {
     }
     for (trigger, count) in by_trigger {
         let index = if trigger == "PURCHASE" { &commerce } else { &behavior };
-        // The template knows no login.
+        // The template refuses logins.
         let refused = stores.layout == Layout::Aug2026 && trigger == "VISIT";
         let wanted = if refused { 0 } else { *count };
         assert_eq!(stores.documents(index, Some(trigger)).await, wanted, "{trigger}");
     }
 }
 
-async fn holds_rows(stores: &Stores, made: &MemorySink) {
+async fn assert_rows(stores: &Stores, made: &MemorySink) {
     let with_status = matches!(stores.layout, Layout::Aug2026 | Layout::Rejected);
-    let stands = |status| with_status || status == PurchaseStatus::Confirmed;
-    let purchases = made.purchases.iter().filter(|purchase| stands(purchase.status)).count();
+    let is_stored = |status| with_status || status == PurchaseStatus::Confirmed;
+    let purchases = made.purchases.iter().filter(|purchase| is_stored(purchase.status)).count();
     let catalog = made.catalog.as_ref().unwrap();
     for (table, count) in [
         ("purchases", purchases),
@@ -217,7 +217,7 @@ async fn holds_rows(stores: &Stores, made: &MemorySink) {
     }
 }
 
-async fn holds_slots(stores: &Stores, made: &MemorySink) {
+async fn assert_slots(stores: &Stores, made: &MemorySink) {
     let client = redis::Client::open(stores.redis.as_str()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let keys = stores.keys();
@@ -238,31 +238,31 @@ async fn holds_slots(stores: &Stores, made: &MemorySink) {
 
 #[tokio::test]
 async fn dec_2025_fills_all_three_stores() {
-    fills(Layout::Dec2025, MARIADB).await;
+    assert_filled(Layout::Dec2025, MARIADB).await;
 }
 
 #[tokio::test]
 async fn aug_2026_fills_all_three_stores() {
-    fills(Layout::Aug2026, MARIADB).await;
+    assert_filled(Layout::Aug2026, MARIADB).await;
 }
 
 #[tokio::test]
 async fn the_plan_fills_all_three_stores() {
-    fills(Layout::Plan, MARIADB).await;
+    assert_filled(Layout::Plan, MARIADB).await;
 }
 
 #[tokio::test]
 async fn a_rejecting_template_leaves_behaviour_empty_and_the_rest_filled() {
-    fills(Layout::Rejected, MARIADB).await;
+    assert_filled(Layout::Rejected, MARIADB).await;
 }
 
 #[tokio::test]
-async fn mysql_takes_it_as_mariadb_does() {
-    fills(Layout::Aug2026, MYSQL).await;
+async fn mysql_is_filled_like_mariadb() {
+    assert_filled(Layout::Aug2026, MYSQL).await;
 }
 
 #[tokio::test]
-async fn what_is_there_stays_unless_it_is_to_be_replaced() {
+async fn existing_data_stays_without_replace() {
     let Some(stores) = Stores::named(Layout::Aug2026, MARIADB) else { return };
     with(stores, async |stores| {
         assert!(stores.load(&["--events", "2k", "--quiet"]).status.success());
@@ -271,10 +271,10 @@ async fn what_is_there_stays_unless_it_is_to_be_replaced() {
 
         let refused = stores.load(&["--events", "1k"]);
         assert!(!refused.status.success());
-        let said = said(&refused);
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let error = stderr(&refused);
+        assert_eq!(error.lines().count(), 1, "{error}");
         for part in [&index, &stores.name, "--replace"] {
-            assert!(said.contains(part), "{said}");
+            assert!(error.contains(part), "{error}");
         }
         assert_eq!((stores.documents(&index, None).await, stores.rows("purchases").await), before);
 
@@ -294,46 +294,46 @@ async fn a_database_with_other_tables_is_never_replaced() {
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut stores.sql().await).await.unwrap();
         let refused = stores.load(&["--events", "1k", "--replace"]);
         assert!(!refused.status.success());
-        assert!(said(&refused).contains(&format!("{}.users", stores.name)), "{}", said(&refused));
+        assert!(stderr(&refused).contains(&format!("{}.users", stores.name)), "{}", stderr(&refused));
         assert_eq!(stores.rows("users").await, 0);
     })
     .await;
 }
 
 #[test]
-fn a_server_that_is_not_there_is_said_in_one_line_without_the_password() {
-    // A port that nobody listens on any more.
+fn an_unreachable_server_is_one_line_without_the_password() {
+    // A port without a listener.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for (option, scheme) in [("--elasticsearch", "http"), ("--mysql", "mysql"), ("--redis", "redis")] {
         let url = format!("{scheme}://someone:canary@127.0.0.1:{port}/");
         let output = binary().args(["--layout", "plan", option, &url]).output().unwrap();
-        let said = said(&output);
+        let error = stderr(&output);
         assert!(!output.status.success());
-        assert!(said.starts_with("error: ") && said.lines().count() == 1, "{said}");
-        assert!(said.to_lowercase().contains(&option[2..]), "{said}");
-        assert!(!said.contains("canary"), "{said}");
+        assert!(error.starts_with("error: ") && error.lines().count() == 1, "{error}");
+        assert!(error.to_lowercase().contains(&option[2..]), "{error}");
+        assert!(!error.contains("canary"), "{error}");
     }
 }
 
 #[test]
-fn what_is_no_address_is_said_in_one_line_without_repeating_it() {
+fn an_invalid_url_is_one_line_of_error_without_the_url() {
     for option in ["--elasticsearch", "--mysql", "--redis"] {
         let output = binary().args(["--layout", "plan", option, "canary"]).output().unwrap();
-        let said = said(&output);
+        let error = stderr(&output);
         assert!(!output.status.success());
-        assert!(said.starts_with("error: ") && said.lines().count() == 1, "{said}");
-        assert!(!said.contains("canary"), "{said}");
+        assert!(error.starts_with("error: ") && error.lines().count() == 1, "{error}");
+        assert!(!error.contains("canary"), "{error}");
     }
 }
 
 #[test]
-fn nothing_to_fill_is_a_mistake() {
+fn a_command_without_stores_is_refused() {
     let output = binary().args(["--layout", "plan"]).output().unwrap();
     assert!(!output.status.success());
-    assert!(said(&output).contains("--elasticsearch, --mysql or --redis"), "{}", said(&output));
+    assert!(stderr(&output).contains("--elasticsearch, --mysql or --redis"), "{}", stderr(&output));
 }
 
-/// The settings for data in all three stores, under the names of the layout.
+/// The settings of data in all three stores, with the names of the layout.
 fn usual(layout: Layout) -> settings::Target<'static> {
     settings::Target {
         layout,
@@ -349,7 +349,7 @@ fn usual(layout: Layout) -> settings::Target<'static> {
 }
 
 #[test]
-fn only_what_differs_from_the_profiles_defaults_is_written() {
+fn only_differences_from_the_profile_s_defaults_are_written() {
     for (layout, profile) in [
         (Layout::Dec2025, "platform"),
         (Layout::Aug2026, "platform"),
@@ -368,28 +368,28 @@ fn only_what_differs_from_the_profiles_defaults_is_written() {
         let mut wanted = wanted;
         wanted.insert("profile".into(), profile.into());
         assert_eq!(written, wanted);
-        defaults_are(layout, profile);
+        assert_defaults(layout, profile);
     }
     let moved = settings::Target { zone: chrono_tz::UTC, ..usual(Layout::Plan) };
     assert!(settings::toml(&moved).unwrap().contains("zone = \"UTC\""));
 }
 
-/// The names that were not written are what the server believes without them.
-fn defaults_are(layout: Layout, profile: &str) {
+/// Asserts that names that are not written equal the server's defaults.
+fn assert_defaults(layout: Layout, profile: &str) {
     let printed = example("dashboard_server").arg("--print-config").env("AXON_DASHBOARD__PROFILE", profile).output();
-    let believed: toml::Table = String::from_utf8(printed.unwrap().stdout).unwrap().parse().unwrap();
+    let defaults: toml::Table = String::from_utf8(printed.unwrap().stdout).unwrap().parse().unwrap();
     let (indices, keys) = (Indices::new(layout), Keys::of(layout));
-    assert_eq!(believed["zone"].as_str(), Some("Asia/Seoul"));
-    assert_eq!(believed["elasticsearch"]["event_indices"], vec![indices.behavior].into());
-    assert_eq!(believed["elasticsearch"]["purchase_indices"], vec![indices.commerce].into());
-    assert_eq!(believed["redis"]["stock_key"].as_str(), Some(keys.counter().as_str()));
-    assert_eq!(believed["redis"]["members_key"].as_str(), Some(keys.members().as_str()));
+    assert_eq!(defaults["zone"].as_str(), Some("Asia/Seoul"));
+    assert_eq!(defaults["elasticsearch"]["event_indices"], vec![indices.behavior].into());
+    assert_eq!(defaults["elasticsearch"]["purchase_indices"], vec![indices.commerce].into());
+    assert_eq!(defaults["redis"]["stock_key"].as_str(), Some(keys.counter().as_str()));
+    assert_eq!(defaults["redis"]["members_key"].as_str(), Some(keys.members().as_str()));
     let counts = if keys.counts_down() { "remaining" } else { "held" };
-    assert_eq!(believed["redis"]["stock_counts"].as_str(), Some(counts));
+    assert_eq!(defaults["redis"]["stock_counts"].as_str(), Some(counts));
 }
 
 #[test]
-fn passwords_are_left_out_of_the_settings_which_say_so() {
+fn passwords_are_left_out_of_the_settings_with_a_comment() {
     let secret = settings::Target {
         elasticsearch: Some("http://el+astic%40home:canary@127.0.0.1:9200"),
         mysql: Some("mysql://axon_ro:canary@db:3306/other?ssl-mode=REQUIRED"),
@@ -414,7 +414,7 @@ fn passwords_are_left_out_of_the_settings_which_say_so() {
 }
 
 #[test]
-fn settings_without_a_database_say_that_the_server_needs_one() {
+fn settings_without_a_database_state_that_the_server_needs_one() {
     let text = settings::toml(&settings::Target { mysql: None, ..usual(Layout::Aug2026) }).unwrap();
     assert!(text.contains("# Without mysql.url the server refuses to start") && !text.contains("[mysql]"), "{text}");
 }

@@ -1,14 +1,14 @@
-//! The examples, the data they run on and the server binary, over real stores where a test needs some: the tests that may share
-//! a process and the machine, one module per subject. Tests that measure times, load or memory are programs of their own.
+//! Tests of the examples, their data and the server binary, some over real stores, one module per subject. They may run
+//! concurrently. Tests that measure times, load or memory are programs of their own.
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../common/far.rs"]
-mod far;
 #[path = "../common/figures.rs"]
 mod figures;
 #[path = "../common/platform.rs"]
 mod platform;
+#[path = "../common/proxied_stores.rs"]
+mod proxied_stores;
 #[path = "../common/server.rs"]
 mod server;
 

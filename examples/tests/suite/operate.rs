@@ -1,4 +1,4 @@
-//! The pages for operators name every setting with its default, every metric, every reason and every warning.
+//! The pages for operators document every setting with its default, every metric, every reason and every warning.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,7 +17,7 @@ fn page(name: &str) -> String {
     std::fs::read_to_string(format!("{}/../docs/operate/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// The rows of a page's tables: the cells between the bars.
+/// The cells of the rows of a page's tables.
 fn rows(page: &str) -> Vec<Vec<String>> {
     let row = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
     page.lines().filter(|line| line.starts_with("| `")).map(row).collect()
@@ -78,8 +78,8 @@ fn every_reason_and_every_warning_is_documented() {
     }
 }
 
-/// Metrics that come with something that cannot be provoked in a server with a store of its own, or not quickly.
-const SELDOM: [&str; 2] = ["axon_admission_refused_total", "axon_source_retries_total"];
+/// Metrics of events that a server with the embedded store does not have, or not quickly.
+const RARE_METRICS: [&str; 2] = ["axon_admission_refused_total", "axon_source_retries_total"];
 
 #[test]
 fn every_metric_is_documented_with_its_kind_and_its_labels() {
@@ -90,12 +90,12 @@ fn every_metric_is_documented_with_its_kind_and_its_labels() {
     let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
     write!(stream, "GET /api/v1/dashboard/campaign/123/stream HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     let began = std::time::Instant::now();
-    // Until something is told that was not there before.
-    let (mut told, mut some) = (String::new(), [0; 1024]);
-    while !told.contains("\nid: 2\n") {
-        let read = stream.read(&mut some).unwrap();
-        assert!(read > 0 && began.elapsed() < std::time::Duration::from_secs(60), "{told}");
-        told += &String::from_utf8_lossy(&some[..read]);
+    // Until the second update, so that all metrics of streams exist.
+    let (mut events, mut buffer) = (String::new(), [0; 1024]);
+    while !events.contains("\nid: 2\n") {
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0 && began.elapsed() < std::time::Duration::from_secs(60), "{events}");
+        events += &String::from_utf8_lossy(&buffer[..read]);
     }
     drop(stream);
     let ended = |text: &str| text.contains("axon_stream_ended_total{");
@@ -117,16 +117,16 @@ fn every_metric_is_documented_with_its_kind_and_its_labels() {
             (unquoted(&cells[0]).to_owned(), (cells[1].clone(), labels.collect()))
         })
         .collect();
-    let mut found = metrics(&scraped);
-    for seldom in SELDOM {
-        assert!(documented.contains_key(seldom), "{seldom}");
-        found.entry(seldom.to_owned()).or_insert_with(|| documented[seldom].clone());
+    let mut scraped_metrics = metrics(&scraped);
+    for rare in RARE_METRICS {
+        assert!(documented.contains_key(rare), "{rare}");
+        scraped_metrics.entry(rare.to_owned()).or_insert_with(|| documented[rare].clone());
     }
     if cfg!(target_os = "linux") {
-        assert_eq!(found, documented);
+        assert_eq!(scraped_metrics, documented);
     }
-    for (name, _) in found.iter().filter(|(name, _)| !SELDOM.contains(&name.as_str())) {
-        assert!(scraped.contains(&format!("# HELP {name} ")), "{name} does not say what it is");
+    for (name, _) in scraped_metrics.iter().filter(|(name, _)| !RARE_METRICS.contains(&name.as_str())) {
+        assert!(scraped.contains(&format!("# HELP {name} ")), "{name} has no help text");
     }
 }
 
@@ -136,7 +136,7 @@ fn seams(scraped: &str) -> BTreeSet<String> {
     values.map(|(value, _)| value.to_owned()).collect()
 }
 
-/// Those that the page lists: the words in code after `seam`, up to the end of the paragraph.
+/// The values that the page lists: the words in code after `seam`, up to the end of the paragraph.
 fn documented_seams() -> BTreeSet<String> {
     let page = page("metrics.md");
     let (_, rest) = page.split_once("`seam` what it was asked about:").unwrap();
@@ -144,24 +144,24 @@ fn documented_seams() -> BTreeSet<String> {
     list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Names, kinds and labels of what was scraped.
+/// Names, kinds and labels of the scraped metrics.
 fn metrics(scraped: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
     let kind = |line: &str| {
         let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;
         Some((name.to_owned(), (kind.to_owned(), BTreeSet::new())))
     };
-    let mut found: BTreeMap<String, (String, BTreeSet<String>)> = scraped.lines().filter_map(kind).collect();
+    let mut scraped_metrics: BTreeMap<String, (String, BTreeSet<String>)> = scraped.lines().filter_map(kind).collect();
     for line in scraped.lines().filter(|line| !line.starts_with('#')) {
         let Some((name, rest)) = line.split_once('{') else { continue };
         let name = ["_bucket", "_sum", "_count"]
             .iter()
-            .find_map(|end| name.strip_suffix(end).filter(|name| found.contains_key(*name)))
+            .find_map(|end| name.strip_suffix(end).filter(|name| scraped_metrics.contains_key(*name)))
             .unwrap_or(name);
-        // No value of a label holds `="`.
+        // Values of labels do not contain `="`.
         let labels = rest.split("=\"").map(|part| part.rsplit(['"', ',']).next().unwrap_or(part));
         let labels: Vec<&str> = labels.collect();
-        let known = &mut found.get_mut(name).unwrap().1;
+        let known = &mut scraped_metrics.get_mut(name).unwrap().1;
         known.extend(labels[..labels.len() - 1].iter().filter(|label| **label != "le").map(|&label| label.to_owned()));
     }
-    found
+    scraped_metrics
 }

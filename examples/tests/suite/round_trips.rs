@@ -1,9 +1,9 @@
-//! How often an answer waits for the distance to a server: once per store, for one activity and for a thousand.
+//! The round trips of an answer: one per store, for one activity and for a thousand.
 
 #![allow(clippy::print_stdout, reason = "a test prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use crate::{far, platform};
+use crate::{platform, proxied_stores};
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use axon_metrics::{
     Dashboard, DashboardRequest, Widget,
     answer::{DashboardAnswer, WidgetStatus},
 };
-use far::Far;
 use platform::{Platform, patient};
+use proxied_stores::ProxiedStores;
 use sqlx::Executor as _;
 
-/// A campaign of a thousand activities, beside the generated ones.
+/// The id of a campaign with a thousand activities, in addition to the generated ones.
 const CROWD: u64 = 77_000;
 
 struct TripCounter {
     platform: Platform,
     dashboard: Dashboard,
-    far: Far,
+    stores: ProxiedStores,
 }
 
 /// Round trips to Elasticsearch, the database and Redis.
@@ -33,9 +33,9 @@ impl TripCounter {
         let config = Config { events: 2_000, campaigns: 1, ..Config::default() };
         let platform = Platform::load(layout, config, sql, None).await?;
         crowd(&platform).await;
-        let far = Far::of(&platform, [0; 3]).await;
-        let dashboard = platform.dashboard(&far.addresses(), patient());
-        Some(Self { platform, dashboard, far })
+        let stores = ProxiedStores::of(&platform, [0; 3]).await;
+        let dashboard = platform.dashboard(&stores.addresses(), patient());
+        Some(Self { platform, dashboard, stores })
     }
 
     async fn answer(&self, request: &DashboardRequest) -> DashboardAnswer {
@@ -46,18 +46,18 @@ impl TripCounter {
         answer
     }
 
-    /// The trips of one answer over connections that are open, with a catalog and the weeks before a promotion that are kept.
+    /// The round trips of one answer with open connections, a cached catalog and cached weeks before a promotion.
     async fn trips(&self, request: &DashboardRequest) -> Trips {
         self.answer(request).await;
-        // What is done with connections after an answer is done: the first one needs another for the weeks before.
+        // The background load of the weeks before a promotion has finished by then; it opens another connection.
         tokio::time::sleep(Duration::from_millis(200)).await;
-        self.far.proxies.iter().for_each(FaultProxy::reset_counts);
+        self.stores.proxies.iter().for_each(FaultProxy::reset_counts);
         self.answer(request).await;
-        self.far.trips()
+        self.stores.trips()
     }
 }
 
-/// A campaign of a thousand activities that sell one product.
+/// Inserts a campaign with a thousand activities that sell one product.
 async fn crowd(platform: &Platform) {
     let pool = platform.pool().await;
     let campaign = format!("INSERT INTO campaigns (id, name) VALUES ({CROWD}, 'crowd')");
@@ -107,7 +107,7 @@ async fn the_plans_page_is_one_trip_to_each_store() {
     check_trips(Layout::Plan, "AXON_TEST_MARIADB_URL", [1, 1, 1], 1).await;
 }
 
-/// The stores are asked at the same time: an answer waits for the slowest, not for their sum.
+/// The stores are queried concurrently: an answer takes as long as the slowest, not as their sum.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_takes_as_long_as_the_slowest_store() {
     let Some(counter) = TripCounter::start(Layout::Plan, "AXON_TEST_MARIADB_URL").await else { return };
@@ -116,11 +116,14 @@ async fn an_answer_takes_as_long_as_the_slowest_store() {
         .widgets([Widget::Overview, Widget::Funnel, Widget::Realtime])
         .compare_previous();
     counter.answer(&request).await;
-    let (far, near) = (Duration::from_millis(400), Duration::from_millis(350));
-    counter.far.set([400, 350, 350]);
+    let (slow, fast) = (Duration::from_millis(400), Duration::from_millis(350));
+    counter.stores.set([400, 350, 350]);
     let began = std::time::Instant::now();
     counter.answer(&request).await;
     let took = began.elapsed();
-    assert!(far <= took && took < near * 2 - Duration::from_millis(100), "{took:?}: two legs follow each other");
+    assert!(
+        slow <= took && took < fast * 2 - Duration::from_millis(100),
+        "{took:?}: two stores were queried one after the other"
+    );
     counter.platform.remove().await;
 }

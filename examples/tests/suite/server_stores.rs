@@ -1,4 +1,4 @@
-//! The server binary over real stores: configured by file and environment, checked, asked, and started while a store is away.
+//! The server binary over real stores: configured by file and environment, checked, queried, and started without a store.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -27,7 +27,7 @@ fn binary() -> Command {
     command
 }
 
-/// A user whose password lies in a file, of a store that lets nobody else in.
+/// A store with access control, and a user whose password is in a file.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secured_elasticsearch_is_opened_by_a_password_from_a_file() {
     let Some(secured) = server_url("AXON_TEST_ELASTICSEARCH_SECURED_URL") else { return };
@@ -41,28 +41,28 @@ async fn a_secured_elasticsearch_is_opened_by_a_password_from_a_file() {
     std::fs::write(&wrong, SECRET).unwrap();
     let open = format!("url = \"http://{}\"", platform.addresses.elasticsearch);
     let written = settings(&platform, platform.addresses.redis).replace(&open, &format!("url = \"http://{host}\""));
-    // What this user may read; there is none of these.
+    // Indices that this user may read; they do not exist.
     let written = written.replace(&platform.indices.behavior, "axon-test-a");
     std::fs::write(&file, written.replace(&platform.indices.commerce, "axon-test-b")).unwrap();
     let checked = |password: &std::path::Path| {
         let mut command = binary();
         command.arg("--config").arg(&file).arg("--check-config");
         command.env("AXON_DASHBOARD__ELASTICSEARCH__USERNAME", user);
-        let said = command.env("AXON_DASHBOARD__ELASTICSEARCH__PASSWORD_FILE", password).output().unwrap();
-        let found: Value = serde_json::from_slice(&said.stdout).unwrap();
-        let behavior = &found["health"]["sources"][1];
+        let output = command.env("AXON_DASHBOARD__ELASTICSEARCH__PASSWORD_FILE", password).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let behavior = &report["health"]["sources"][1];
         assert_eq!(behavior["seam"], "behavior");
-        (behavior["status"].clone(), text(&said))
+        (behavior["status"].clone(), text(&output))
     };
-    let (opened, said) = tokio::task::block_in_place(|| checked(&right));
-    assert_eq!(opened, "ok", "{said}");
-    let (refused, said) = tokio::task::block_in_place(|| checked(&wrong));
-    assert_ne!(refused, "ok", "{said}");
-    assert!(!said.contains(SECRET) && !said.contains(password), "{said}");
+    let (accepted, output) = tokio::task::block_in_place(|| checked(&right));
+    assert_eq!(accepted, "ok", "{output}");
+    let (refused, output) = tokio::task::block_in_place(|| checked(&wrong));
+    assert_ne!(refused, "ok", "{output}");
+    assert!(!output.contains(SECRET) && !output.contains(password), "{output}");
     platform.remove().await;
 }
 
-/// The settings for a platform, as an operator writes them.
+/// A file of settings for a platform.
 fn settings(platform: &Platform, redis: std::net::SocketAddr) -> String {
     let profile = if platform.layout == Layout::Plan { "plan" } else { "platform" };
     let at = &platform.addresses;
@@ -101,8 +101,8 @@ members_key = "{}"
     )
 }
 
-/// What each layout is told of in the check.
-async fn answered(layout: Layout, sql: &str) {
+/// Asserts the health check and the answers of a server over a layout.
+async fn assert_served(layout: Layout, sql: &str) {
     let config = Config { events: 5_000, ..Config::default() };
     let Some(platform) = Platform::load(layout, config, sql, None).await else { return };
     let now = platform.expected.as_of.to_rfc3339();
@@ -114,27 +114,27 @@ async fn answered(layout: Layout, sql: &str) {
 
     let check = || binary().args(["--config", &file, "--check-config", "--now", &now]).output().unwrap();
     let checked = tokio::task::block_in_place(check);
-    let said = text(&checked);
-    assert!(checked.status.success(), "{said}");
-    let found: Value = serde_json::from_slice(&checked.stdout).unwrap();
-    let sources = found["health"]["sources"].as_array().unwrap();
+    let output = text(&checked);
+    assert!(checked.status.success(), "{output}");
+    let report: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let sources = report["health"]["sources"].as_array().unwrap();
     let names: Vec<_> =
         sources.iter().map(|source| (source["seam"].as_str().unwrap(), source["status"].as_str())).collect();
     let ok = Some("ok");
-    assert_eq!(names, [("catalog", ok), ("behavior", ok), ("ledger", ok), ("realtime", ok)], "{said}");
+    assert_eq!(names, [("catalog", ok), ("behavior", ok), ("ledger", ok), ("realtime", ok)], "{output}");
     let probed = |seam: &str| {
         let source = sources.iter().find(|source| source["seam"] == seam).unwrap();
         source["probed"].as_object().unwrap().values().map(Value::to_string).collect::<String>()
     };
-    assert!(probed("behavior").contains(if layout == Layout::Aug2026 { "date" } else { "float" }), "{said}");
-    assert!(probed("ledger").contains("+09:00"), "{said}");
-    assert!(sources[1]["dataAgeMs"].as_i64().unwrap() > 0 && sources[2]["dataAgeMs"].as_i64().is_some(), "{said}");
+    assert!(probed("behavior").contains(if layout == Layout::Aug2026 { "date" } else { "float" }), "{output}");
+    assert!(probed("ledger").contains("+09:00"), "{output}");
+    assert!(sources[1]["dataAgeMs"].as_i64().unwrap() > 0 && sources[2]["dataAgeMs"].as_i64().is_some(), "{output}");
 
-    // Redis is away when the server starts: it serves the rest, says so, and has it as soon as it is back.
+    // The server starts without Redis: it serves the other figures, logs the failure, and reconnects when Redis is back.
     redis.set(Fault::Refuse);
     let refused = tokio::task::block_in_place(check);
-    let complaint = String::from_utf8(refused.stderr.clone()).unwrap();
-    assert!(!refused.status.success() && complaint.contains("no answer from redis (realtime)"), "{complaint}");
+    let error_line = String::from_utf8(refused.stderr.clone()).unwrap();
+    assert!(!refused.status.success() && error_line.contains("no answer from redis (realtime)"), "{error_line}");
     let server = Server::with(binary().args(["--config", &file, "--now", &now]));
     let campaign = platform.catalog.campaigns[0].id;
     let page = format!("/api/v1/dashboard/campaign/{campaign}?widgets=overview,funnel,comparison,realtime");
@@ -143,10 +143,10 @@ async fn answered(layout: Layout, sql: &str) {
     let answer: Value = serde_json::from_str(&answer).unwrap();
     let expected = &platform.expected.campaigns[0].figures;
     let visits = answer["data"]["overview"]["totalVisits"].as_u64().unwrap();
-    // As many as were generated, but for what a float cannot tell.
+    // The generated number, except for events whose time in a float is too imprecise.
     assert!(visits.abs_diff(expected.periods.week.counts[0]) * 50 <= visits, "{visits} visits");
     if layout == Layout::Plan {
-        // From entries, not from events: the step rules of the profile.
+        // The profile's step rules count entries, not events.
         let approved = answer["data"]["overview"]["approvedCount"].as_u64().unwrap();
         assert_eq!(approved, expected.periods.week.approved_entries);
     }
@@ -173,29 +173,29 @@ async fn answered(layout: Layout, sql: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platforms_stores_are_served_from_a_file_of_settings() {
-    answered(Layout::Aug2026, "AXON_TEST_MYSQL_URL").await;
+    assert_served(Layout::Aug2026, "AXON_TEST_MYSQL_URL").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_older_platform_is_served_too() {
-    answered(Layout::Dec2025, "AXON_TEST_MARIADB_URL").await;
+async fn the_older_platform_is_served() {
+    assert_served(Layout::Dec2025, "AXON_TEST_MARIADB_URL").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plans_layout_is_served_by_its_profile() {
-    answered(Layout::Plan, "AXON_TEST_MARIADB_URL").await;
+    assert_served(Layout::Plan, "AXON_TEST_MARIADB_URL").await;
 }
 
-/// The lines of a log at this level that say this.
-fn said<'a>(log: &'a str, level: &str, what: &str) -> Vec<&'a str> {
+/// The lines of a log at this level that contain this text.
+fn log_lines<'a>(log: &'a str, level: &str, what: &str) -> Vec<&'a str> {
     log.lines().filter(|line| line.contains(level) && line.contains(what)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_of_the_start_says_what_was_found_in_each_store_and_which_offset_is_wrong() {
+async fn the_start_logs_each_store_and_a_wrong_offset() {
     let config = Config { events: 2_000, ..Config::default() };
     let Some(platform) = Platform::load(Layout::Aug2026, config, "AXON_TEST_MARIADB_URL", None).await else { return };
-    // Somebody has just bought, by the wall clock of Seoul.
+    // A purchase of this moment, in local time of Seoul.
     let bought =
         "UPDATE purchases SET purchase_at = UTC_TIMESTAMP() + INTERVAL 9 HOUR ORDER BY purchase_at DESC LIMIT 1";
     sqlx::query(bought).execute(&platform.pool().await).await.unwrap();
@@ -220,28 +220,35 @@ async fn the_log_of_the_start_says_what_was_found_in_each_store_and_which_offset
 
     let (_, right) = tokio::task::block_in_place(|| log("+09:00"));
     for store in ["mysql (catalog)", "elasticsearch (behavior)", "mysql (ledger)", "redis (realtime)"] {
-        assert_eq!(said(&right, "INFO", &format!("{store} answers; ")).len(), 1, "{store}: {right}");
+        assert_eq!(log_lines(&right, "INFO", &format!("{store} answers; ")).len(), 1, "{store}: {right}");
     }
     assert_eq!(
-        said(&right, "INFO", "purchaseOffset: +09:00 configured; the newest row is 0 min old: it fits").len(),
+        log_lines(&right, "INFO", "purchaseOffset: +09:00 configured; the newest row is 0 min old: it fits").len(),
         1
     );
-    assert!(said(&right, "WARN", "purchaseOffset").is_empty(), "{right}");
+    assert!(log_lines(&right, "WARN", "purchaseOffset").is_empty(), "{right}");
 
     let (_, wrong) = tokio::task::block_in_place(|| log("+00:00"));
-    let told = "mysql (ledger): purchaseOffset: +00:00 configured, WRONG: the newest row would lie";
-    let told = said(&wrong, "WARN", told);
-    assert!(told.len() == 1 && told[0].contains("+09:00 would fit"), "{wrong}");
+    let text = "mysql (ledger): purchaseOffset: +00:00 configured, WRONG: the newest row would lie";
+    let warnings = log_lines(&wrong, "WARN", text);
+    assert!(warnings.len() == 1 && warnings[0].contains("+09:00 would fit"), "{wrong}");
 
-    // One store hangs and one is away: the server is there at once, and says so.
+    // One store hangs and one is down: the server starts at once, and logs both.
     redis.set(Fault::Refuse);
     search.set(Fault::Blackhole);
     let (started, away) = tokio::task::block_in_place(|| log("+09:00"));
-    assert!(started < Duration::from_secs(3), "{started:?}, which is the budget of a store that hangs");
+    assert!(
+        started < Duration::from_secs(3),
+        "started after {started:?}, which is more than the budget of a store that hangs"
+    );
     for store in ["elasticsearch (behavior)", "redis (realtime)"] {
-        assert_eq!(said(&away, "WARN", &format!("{store} does not answer at the start")).len(), 1, "{store}: {away}");
+        assert_eq!(
+            log_lines(&away, "WARN", &format!("{store} does not answer at the start")).len(),
+            1,
+            "{store}: {away}"
+        );
     }
-    assert_eq!(said(&away, "INFO", "mysql (ledger) answers; ").len(), 1, "{away}");
+    assert_eq!(log_lines(&away, "INFO", "mysql (ledger) answers; ").len(), 1, "{away}");
     platform.remove().await;
 }
 
@@ -270,23 +277,23 @@ fn the_environment_wins_over_the_file_and_secrets_are_not_shown() {
     assert!(settings.contains("zone = \"Europe/Paris\"") && settings.contains("axon_ro:***@"), "{settings}");
     assert!(!settings.contains(SECRET) && settings.matches("***").count() == 3, "{settings}");
 
-    // Nothing listens there: each store is named, and nothing of what is secret, whatever is logged.
+    // The stores are unreachable: each is named, and no secret is logged.
     let checked = run(&["--check-config"]);
-    let said = text(&checked);
+    let output = text(&checked);
     assert!(!checked.status.success());
     for store in ["mysql (catalog)", "elasticsearch (behavior)", "mysql (ledger)", "redis (realtime)"] {
-        assert!(said.contains(store), "{said}");
+        assert!(output.contains(store), "{output}");
     }
-    assert!(!said.contains(SECRET), "{said}");
+    assert!(!output.contains(SECRET), "{output}");
 }
 
 #[test]
 fn a_wrong_setting_is_named_in_one_line() {
-    let complaint = |variables: &[(&str, &str)]| {
+    let error_line = |variables: &[(&str, &str)]| {
         let output = binary().envs(variables.iter().copied()).arg("--check-config").output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && said.lines().count() == 1 && said.starts_with("error: "), "{said}");
-        said
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.lines().count() == 1 && error.starts_with("error: "), "{error}");
+        error
     };
     let sql = ("AXON_DASHBOARD__MYSQL__URL", "mysql://u:s3cr3t@127.0.0.1:1/d");
     for (variables, word) in [
@@ -326,12 +333,12 @@ fn a_wrong_setting_is_named_in_one_line() {
             "elasticsearch.username",
         ),
     ] {
-        let said = complaint(&variables);
-        assert!(said.contains(word) && !said.contains("s3cr3t"), "{said}");
+        let error = error_line(&variables);
+        assert!(error.contains(word) && !error.contains("s3cr3t"), "{error}");
     }
 }
 
-/// A setting as it is printed when it is given so.
+/// The printed settings when this variable is set.
 fn printed(key: &str, value: &str) -> String {
     let output = binary().env(key, value).arg("--print-config").output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
@@ -339,7 +346,7 @@ fn printed(key: &str, value: &str) -> String {
 }
 
 #[test]
-fn an_address_is_printed_without_its_password_whatever_that_is_made_of() {
+fn a_url_is_printed_without_its_password_whatever_its_characters() {
     for (given, shown) in [
         ("mysql://axon_ro@db:3306/axon", "mysql://axon_ro@db:3306/axon"),
         ("mysql://axon_ro:s3cr3t@db/axon?x=1", "mysql://axon_ro:***@db/axon?x=1"),
@@ -355,7 +362,7 @@ fn an_address_is_printed_without_its_password_whatever_that_is_made_of() {
 }
 
 #[test]
-fn steps_are_kinds_of_records() {
+fn steps_are_rules_of_records() {
     for step in ["event PAGE_VIEW,VIEW of 3,4", "event X", "approved entries", "purchases"] {
         assert!(printed("AXON_DASHBOARD__STEPS__VISIT", step).contains(step));
     }

@@ -1,11 +1,11 @@
-//! The expected totals, derived again from the written lines by a slow and simple reader.
+//! The expected totals, computed again from the written lines by a slow and simple reader.
 
 use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use axon_examples::generator::{Config, Figures, PeriodFigures, Range, Sales};
-use common::{Files, activities, generate, id, kept, lines, millis, subject};
+use common::{Files, activities, counted_documents, generate, id, lines, millis, subject};
 use serde_json::Value;
 
 const DAY: i64 = 86_400_000;
@@ -17,7 +17,7 @@ struct Scope<'a> {
     ids: Vec<u64>,
     figures: &'a Figures,
     name: String,
-    /// One activity, not a campaign.
+    /// Whether the scope is one activity, not a campaign.
     alone: bool,
 }
 
@@ -53,7 +53,7 @@ fn both() -> [Files; 2] {
     both_of(20_000)
 }
 
-/// Plain lines, and an export.
+/// The files as plain lines and as an export.
 fn both_of(events: u64) -> [Files; 2] {
     [false, true].map(|export| {
         generate(Config {
@@ -82,9 +82,9 @@ fn ranges_are_calendar_days_of_seoul() {
 }
 
 #[test]
-fn steps_are_what_a_naive_count_finds() {
+fn steps_equal_a_naive_count() {
     for files in both() {
-        let events = kept(&files.events);
+        let events = counted_documents(&files.events);
         let funnel = activities(&files.catalog, true);
         for scope in scopes(&files) {
             for period in periods(scope.figures) {
@@ -109,20 +109,22 @@ fn steps_are_what_a_naive_count_finds() {
                     }
                     (counts, people.map(|people| people.len() as u64))
                 };
-                let found = (count(period.range), count(period.previous_range));
-                let told = ((period.counts, period.uniques), (period.previous_counts, period.previous_uniques));
-                assert_eq!(found, told, "{}", scope.name);
+                let actual = (count(period.range), count(period.previous_range));
+                let expected = ((period.counts, period.uniques), (period.previous_counts, period.previous_uniques));
+                assert_eq!(actual, expected, "{}", scope.name);
             }
         }
     }
 }
 
 #[test]
-fn inflow_and_active_users_are_what_a_naive_count_finds() {
+fn inflow_and_active_users_equal_a_naive_count() {
     for files in both_of(100_000) {
         let as_of = files.expected.as_of.timestamp_millis();
-        let events: Vec<Value> =
-            kept(&files.events).into_iter().filter(|event| millis(&event["occurredAt"]) > as_of - 25 * HOUR).collect();
+        let events: Vec<Value> = counted_documents(&files.events)
+            .into_iter()
+            .filter(|event| millis(&event["occurredAt"]) > as_of - 25 * HOUR)
+            .collect();
         let mut active_somewhere = 0;
         for scope in scopes(&files) {
             let mine: Vec<&Value> = events
@@ -154,7 +156,7 @@ fn inflow_and_active_users_are_what_a_naive_count_finds() {
 }
 
 #[test]
-fn stock_is_what_the_realtime_file_says() {
+fn stock_equals_that_of_the_realtime_file() {
     let [files, _] = both();
     let slots: BTreeMap<u64, &Value> = files
         .realtime
@@ -191,11 +193,11 @@ fn stock_is_what_the_realtime_file_says() {
             scope.name
         );
     }
-    // Each activity is seen twice: alone and in its campaign.
+    // Each activity counts twice: alone and in its campaign.
     assert_eq!((drifted, absent), (2, 2));
 }
 
-/// Hundredths of an amount with two decimals.
+/// An amount with two decimals in hundredths.
 fn hundredths(price: &Value) -> u64 {
     price.as_str().expect("text").replace('.', "").parse().expect("an amount")
 }
@@ -219,13 +221,13 @@ fn sales<'a>(purchases: impl Iterator<Item = &'a Value>) -> Sales {
 }
 
 #[test]
-fn sales_and_entries_are_what_a_naive_sum_finds() {
+fn sales_and_entries_equal_a_naive_sum() {
     for files in both() {
         let rows: Vec<Value> = lines(&files.ledger).collect();
         let purchases: Vec<&Value> = rows.iter().filter(|row| row["kind"] == "purchase").collect();
         let campaigns = activities(&files.catalog, false);
         let funnel = activities(&files.catalog, true);
-        let (mut others_seen, mut baselines_seen) = (0, 0);
+        let (mut others_count, mut baselines_count) = (0, 0);
         for scope in scopes(&files) {
             let of_scope: Vec<&Value> = files.catalog["campaigns"]
                 .as_array()
@@ -247,12 +249,12 @@ fn sales_and_entries_are_what_a_naive_sum_finds() {
                 let to = period.range.to.timestamp_millis().min(end);
                 let inside_t = |row: &&Value| (from..to).contains(&millis(&row["purchaseAt"]));
                 let mine = |row: &Value| row["activityId"].as_u64().is_some_and(|id| scope.ids.contains(&id));
-                let told = &period.sales;
-                assert_eq!(told.range.is_some(), from < to);
+                let expected = &period.sales;
+                assert_eq!(expected.range.is_some(), from < to);
                 let promotion = purchases.iter().copied().filter(|row| mine(row)).filter(inside_t);
-                assert_eq!(sales(promotion), told.promotion, "{}", scope.name);
+                assert_eq!(sales(promotion), expected.promotion, "{}", scope.name);
                 let regular = shop.iter().copied().filter(inside_t);
-                assert_eq!(sales(regular), told.regular, "{}", scope.name);
+                assert_eq!(sales(regular), expected.regular, "{}", scope.name);
 
                 let mut others = BTreeMap::new();
                 for row in purchases.iter().copied().filter(inside_t) {
@@ -261,18 +263,17 @@ fn sales_and_entries_are_what_a_naive_sum_finds() {
                         *others.entry((activity, campaigns[&activity])).or_insert(0u64) += 1;
                     }
                 }
-                let told_others: BTreeMap<(u64, u64), u64> = told
+                let expected_others: BTreeMap<(u64, u64), u64> = expected
                     .other_promotions
                     .iter()
                     .map(|o| ((o.activity_id.into(), o.campaign_id.into()), o.orders))
                     .collect();
-                assert_eq!(others, told_others, "{}", scope.name);
-                others_seen += others.len();
+                assert_eq!(others, expected_others, "{}", scope.name);
+                others_count += others.len();
 
-                if let Some(baseline) = &told.baseline {
-                    baselines_seen += 1;
-                    // Each shop order of the four weeks stands for the time that its hour of the
-                    // week has in the promotion.
+                if let Some(baseline) = &expected.baseline {
+                    baselines_count += 1;
+                    // Each shop order of the four weeks counts with the time that its hour of the week has in the promotion.
                     let orders: f64 = shop
                         .iter()
                         .filter(|row| row["status"] == "CONFIRMED")
@@ -280,8 +281,8 @@ fn sales_and_entries_are_what_a_naive_sum_finds() {
                         .filter(|at| (start - 28 * DAY..start).contains(at))
                         .map(|at| hours_in(at, from, to) / 4.0)
                         .sum();
-                    let told: f64 = baseline.orders.parse().expect("a number");
-                    assert!((orders - told).abs() < 0.006, "{orders} {told} {}", scope.name);
+                    let expected: f64 = baseline.orders.parse().expect("a number");
+                    assert!((orders - expected).abs() < 0.006, "{orders} {expected} {}", scope.name);
                 }
 
                 let entries = |range: Range| {
@@ -300,11 +301,11 @@ fn sales_and_entries_are_what_a_naive_sum_finds() {
                 assert_eq!(previous, period.previous_approved_entries, "{}", scope.name);
             }
         }
-        assert!(others_seen > 0 && baselines_seen > 0);
+        assert!(others_count > 0 && baselines_count > 0);
     }
 }
 
-/// Hours inside `from..to` of the full hour around `at`, moved by whole weeks.
+/// The hours of `from..to` that are the same hour of the week as `at`.
 fn hours_in(at: i64, from: i64, to: i64) -> f64 {
     let slot = at.div_euclid(HOUR) * HOUR;
     (1..20)
@@ -315,11 +316,11 @@ fn hours_in(at: i64, from: i64, to: i64) -> f64 {
 }
 
 #[test]
-fn the_load_is_what_a_naive_count_finds() {
+fn the_load_equals_a_naive_count() {
     for files in both() {
         let load = &files.expected.load;
         let as_of = files.expected.as_of.timestamp_millis();
-        let events = kept(&files.events);
+        let events = counted_documents(&files.events);
         let count = |keep: &dyn Fn(&&Value) -> bool| events.iter().filter(keep).count() as u64;
         assert_eq!(events.len() as u64, load.events);
         assert_eq!(load.lines, load.events + load.duplicates + load.forged_purchases);
@@ -327,8 +328,8 @@ fn the_load_is_what_a_naive_count_finds() {
         assert_eq!(count(&no_activity), load.without_activity);
         assert_eq!(count(&|event| subject(event).is_none()), load.without_subject);
         assert_eq!(count(&|event| millis(&event["occurredAt"]) >= as_of), load.future);
-        for (trigger, told) in &load.events_by_trigger {
-            assert_eq!(count(&|event| event["triggerType"] == trigger.as_str()), *told);
+        for (trigger, expected) in &load.events_by_trigger {
+            assert_eq!(count(&|event| event["triggerType"] == trigger.as_str()), *expected);
         }
         let entries = lines(&files.ledger).filter(|row| row["kind"] == "entry").count() as u64;
         assert_eq!(entries, load.entries);

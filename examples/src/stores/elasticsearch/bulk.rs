@@ -1,4 +1,4 @@
-//! Documents, written many at a time. Every one is looked at: what the server did with it is counted.
+//! Bulk requests. The server's outcome of each document is counted.
 
 use elasticsearch::{
     Elasticsearch,
@@ -8,24 +8,24 @@ use serde::Deserialize;
 
 use super::StoreError;
 
-/// Documents for one request.
+/// The documents of one request.
 #[derive(Debug, Default)]
 pub struct Bulk {
     lines: Vec<u8>,
     documents: u64,
 }
 
-/// What became of documents.
+/// The outcomes of documents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WriteCounts {
-    /// Taken; one of an id that was there already replaced it.
+    /// Documents that were stored. One of an existing id replaces the stored document.
     pub taken: u64,
-    /// Refused, as the layout has it.
+    /// Documents that the index refused, as the layout expects.
     pub rejected: u64,
 }
 
 impl Bulk {
-    /// Adds a document. `write` puts its JSON, on one line, to the end of the buffer; without an id the server makes one.
+    /// Adds a document. `write` appends its JSON, on one line, to the buffer. Without an id the server generates one.
     pub fn document(&mut self, index: &str, id: Option<&str>, write: impl FnOnce(&mut Vec<u8>)) {
         let id = id.map(|id| format!(",\"_id\":\"{id}\"")).unwrap_or_default();
         self.lines.extend_from_slice(format!("{{\"index\":{{\"_index\":\"{index}\"{id}}}}}\n").as_bytes());
@@ -46,8 +46,8 @@ impl Bulk {
         self.documents
     }
 
-    /// Writes them. A document that is refused is an error, unless `expected` says of its index and of the kind of the error
-    /// that it is as it should be.
+    /// Sends the documents. A refused document is an error, unless `expected` is true of its index and the type of the error.
+    /// Without documents nothing is sent.
     /// # Errors
     /// [`StoreError::Refused`] with the first refusal that was not expected.
     pub async fn send(
@@ -82,10 +82,10 @@ impl Bulk {
         }
         let query = [("filter_path", "items.*._index,items.*.status,items.*.error.type,items.*.error.reason")];
         let transport = client.transport();
-        let sent =
+        let response =
             transport.send(Method::Post, "/_bulk", HeaderMap::new(), Some(&query), Some(self.lines), None).await?;
-        let status = sent.status_code().as_u16();
-        let text = sent.text().await?;
+        let status = response.status_code().as_u16();
+        let text = response.text().await?;
         let refused = |reason: &str| StoreError::Refused {
             what: "write documents".to_owned(),
             reason: reason.chars().take(300).collect(),
@@ -95,7 +95,7 @@ impl Bulk {
         }
         let reply: Reply = serde_json::from_str(&text).map_err(|error| refused(&error.to_string()))?;
         if u64::try_from(reply.items.len()) != Ok(self.documents) {
-            return Err(refused("the reply does not name every document"));
+            return Err(refused("the reply does not have an item for each document"));
         }
         for Item { index: Outcome { index, status, error } } in reply.items {
             if error.is_none() && (200..300).contains(&status) {

@@ -1,6 +1,6 @@
-//! The generator's events, on their way into the indices of a layout.
-//! The generator hands over one event after the other; full batches go to a task that writes them, so that the next one is
-//! made meanwhile. At most a few batches are in memory.
+//! Writing the generator's events to the indices of a layout.
+//! The generator passes one event at a time. A full batch goes to a task that sends it while the next one is filled. A few
+//! batches at most are in memory.
 
 use std::io;
 
@@ -10,13 +10,13 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::{Bulk, Indices, Layout, StoreError, WriteCounts, call, refresh};
 use crate::generator::{Catalog, Config, Entry, Event, MessageWriter, Purchase, Sink, Slot, TimeFormat, Topic};
 
-/// Bytes of a batch.
+/// The size of a batch in bytes.
 const BATCH: usize = 5 << 20;
 
-/// Takes the generator's events and writes them to the indices of a layout; other records are let pass. Documents have the ids
-/// that the platform's sink would give them, so that one that is delivered twice is one.
+/// A sink that writes the generator's events to the indices of a layout and ignores other records. Documents have the ids of
+/// the platform's sink, so that one that is delivered twice is stored once.
 ///
-/// It waits while the server is busy, so the generator must run on a thread that may block (`spawn_blocking`).
+/// It blocks while the server is busy, so the generator must run on a thread that may block (`spawn_blocking`).
 #[derive(Debug)]
 pub struct EventLoader {
     indices: Indices,
@@ -29,8 +29,8 @@ pub struct EventLoader {
 }
 
 impl EventLoader {
-    /// Starts writing into indices that are there ([`create`](super::create)). Events are spelt as the configuration says but
-    /// for their times, which are the layout's. `progress` is told how many documents were sent so far.
+    /// Starts writing into existing indices ([`create`](super::create)). Events have the configuration's formats, except for
+    /// their times, whose format is the layout's. `progress` receives the number of documents sent so far.
     pub fn start(
         client: &Elasticsearch,
         layout: Layout,
@@ -38,13 +38,13 @@ impl EventLoader {
         config: &Config,
         progress: impl FnMut(u64) + Send + 'static,
     ) -> Self {
-        let spelt = |time_format| MessageWriter::new(&Config { time_format, ..config.clone() });
+        let writer = |time_format| MessageWriter::new(&Config { time_format, ..config.clone() });
         let (batches, full) = mpsc::channel(2);
         let writing = tokio::spawn(write(client.clone(), layout, indices.clone(), full, progress));
         Self {
             indices: indices.clone(),
-            behavior: spelt(layout.behavior_time()),
-            commerce: spelt(TimeFormat::Scientific),
+            behavior: writer(layout.behavior_time()),
+            commerce: writer(TimeFormat::Scientific),
             batch: Bulk::default(),
             id: String::new(),
             batches,
@@ -52,19 +52,19 @@ impl EventLoader {
         }
     }
 
-    /// Waits until everything is written and visible.
+    /// Waits until all documents are written and visible.
     /// # Errors
-    /// The first that the server said.
+    /// The first refusal of the server.
     pub async fn finish(mut self) -> Result<WriteCounts, StoreError> {
         let last = std::mem::take(&mut self.batch);
-        // A task that is gone says why below.
+        // If the task has ended, its result below has the reason.
         let _ = self.batches.send(last).await;
         drop(self.batches);
         self.writing.await.unwrap_or(Err(StoreError::BrokeOff))
     }
 }
 
-/// Writes batches until there are no more.
+/// Sends batches until the channel closes.
 async fn write(
     client: Elasticsearch,
     layout: Layout,
@@ -87,8 +87,8 @@ async fn write(
     Ok(written)
 }
 
-/// Whether the behaviour index of a layout refuses documents in this way. The template's strict `properties` do not know what
-/// a login says; without the repair of the times it knows no document at all.
+/// Whether the behaviour index of a layout refuses documents with this type of error. The template's strict `properties` have
+/// no fields of a login; while the pipeline writes seconds, the template refuses every document.
 fn rejects(layout: Layout, kind: &str) -> bool {
     match layout {
         Layout::Dec2025 | Layout::Plan => false,
@@ -114,11 +114,11 @@ impl Sink for EventLoader {
         use std::fmt::Write as _;
         self.id.clear();
         let _ = write!(self.id, "{}", event.document);
-        let spelt = match event.document.topic {
+        let writer = match event.document.topic {
             Topic::Behavior => &mut self.behavior,
             Topic::Commerce => &mut self.commerce,
         };
-        self.batch.document(self.indices.of(event), Some(&self.id), |out| spelt.message(out, event));
+        self.batch.document(self.indices.of(event), Some(&self.id), |out| writer.message(out, event));
         if self.batch.bytes() < BATCH {
             return Ok(());
         }

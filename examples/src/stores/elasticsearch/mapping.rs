@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-/// What Elasticsearch makes of a typical first document: texts with a keyword beside each, and times, which the sink writes
-/// as seconds with a point, as float. Said beforehand, so that a first document with an id in quotes does not decide otherwise;
-/// everything else stays dynamic.
+/// The mapping that Elasticsearch derives from a typical first document: texts with a `.keyword` field, and times, which the
+/// sink writes as seconds with a fraction, as float. Ids and times are mapped explicitly, so that a first document with a
+/// quoted id does not map them as text; everything else stays dynamic.
 #[must_use]
 pub fn dynamic() -> Value {
     let number = json!({"type": "long"});
@@ -14,7 +14,7 @@ pub fn dynamic() -> Value {
     }})
 }
 
-/// The template of August 2026: times are dates, ids are numbers, and `properties` takes nothing that it does not list.
+/// The template of August 2026: times are dates, ids are numbers, and `properties` refuses fields that it does not list.
 #[must_use]
 pub fn template() -> Value {
     let (number, keyword) = (json!({"type": "long"}), json!({"type": "keyword"}));

@@ -1,5 +1,5 @@
--- The tables a dashboard reads, as the platform of December 2025 has them: a purchase, once made, stands.
--- Times are wall clocks without a zone.
+-- The tables that a dashboard reads, in the schema of the platform of December 2025: purchases have no status.
+-- Times are local times without a zone.
 
 CREATE TABLE campaigns (
   id BIGINT NOT NULL AUTO_INCREMENT,
@@ -27,7 +27,7 @@ CREATE TABLE products (
   PRIMARY KEY (id)
 );
 
--- status: DRAFT, ACTIVE, PAUSED, ENDED. A limit of NULL is none.
+-- status: DRAFT, ACTIVE, PAUSED, ENDED. A limit_count of NULL means no limit.
 CREATE TABLE campaign_activities (
   id BIGINT NOT NULL AUTO_INCREMENT,
   campaign_id BIGINT NOT NULL,
@@ -64,7 +64,7 @@ CREATE TABLE campaign_activity_entries (
   PRIMARY KEY (id)
 );
 
--- price is that of one. purchase_type: CAMPAIGNACTIVITY, or SHOP with no activity.
+-- price is that of one piece. purchase_type: CAMPAIGNACTIVITY, or SHOP without an activity.
 CREATE TABLE purchases (
   id BIGINT NOT NULL AUTO_INCREMENT,
   user_id BIGINT NOT NULL,

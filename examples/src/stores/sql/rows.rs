@@ -1,4 +1,4 @@
-//! Rows as they are inserted, and the generator's records as rows.
+//! The rows of the tables, and their conversion from the generator's records.
 
 use chrono::{DateTime, Utc};
 
@@ -14,7 +14,7 @@ pub struct CampaignRow {
     pub name: String,
     /// When it starts.
     pub start: Option<DateTime<Utc>>,
-    /// When it is over.
+    /// When it ends.
     pub end: Option<DateTime<Utc>>,
     /// Its budget, a decimal.
     pub budget: Option<String>,
@@ -27,13 +27,13 @@ pub struct ActivityRow {
     pub id: u64,
     /// Its campaign.
     pub campaign: u64,
-    /// What it sells.
+    /// The product that it sells, if any.
     pub product: Option<u64>,
     /// Its name.
     pub name: String,
-    /// Slots; `None` is without limit.
+    /// The number of slots; `None` without a limit.
     pub limit: Option<u64>,
-    /// Its status as staff set it.
+    /// Its status, which staff set.
     pub status: Text,
     /// When it opens; the column wants a date.
     pub start: Option<DateTime<Utc>>,
@@ -41,7 +41,7 @@ pub struct ActivityRow {
     pub end: Option<DateTime<Utc>>,
     /// Its type.
     pub kind: Text,
-    /// The price of one, a decimal.
+    /// The price of one piece, a decimal.
     pub price: Text,
 }
 
@@ -54,7 +54,7 @@ pub struct ProductRow {
     pub name: String,
     /// Its category.
     pub category: String,
-    /// The price of one, a decimal.
+    /// The price of one piece, a decimal.
     pub price: String,
 }
 
@@ -65,11 +65,11 @@ pub struct EntryRow {
     pub id: u64,
     /// The activity.
     pub activity: u64,
-    /// Who.
+    /// The user.
     pub user: u64,
-    /// What became of it.
+    /// Its status.
     pub status: &'static str,
-    /// When.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
 }
 
@@ -78,19 +78,19 @@ pub struct EntryRow {
 pub struct PurchaseRow {
     /// Its id.
     pub id: u64,
-    /// Who.
+    /// The user.
     pub user: u64,
-    /// What was bought.
+    /// The product.
     pub product: u64,
-    /// Through which activity; `None` in the shop.
+    /// The activity; `None` for a purchase in the shop.
     pub activity: Option<u64>,
-    /// The price of one, a decimal.
+    /// The price of one piece, a decimal.
     pub price: String,
-    /// How many.
+    /// The number of pieces.
     pub quantity: i64,
-    /// What became of it.
+    /// Its status.
     pub status: &'static str,
-    /// When.
+    /// When it was made.
     pub at: DateTime<Utc>,
 }
 

@@ -1,4 +1,4 @@
-//! One cell: a dashboard of its own behind proxies of its own, whose store breaks and is well again.
+//! One cell: a dashboard of its own with proxies of its own, one of whose stores fails and recovers.
 
 use std::{
     fmt,
@@ -17,44 +17,44 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::{
-    HEALED, State, Store, Way,
+    Failure, MAX_RECOVERY, State, Store,
     check::{Verdict, check},
-    far::Far,
-    figures::is_reading,
+    figures::is_history_loading,
     platform::{Platform, patient},
+    proxied_stores::ProxiedStores,
 };
 
-/// How far behind its reading Elasticsearch is taken to be complete, in seconds.
+/// The indexing lag of Elasticsearch that the adapter assumes, in seconds.
 const LAG: i64 = 2;
 
-/// How far away a store is while a request is in flight, and when in it the store breaks.
+/// The latency of a store while a request is in flight, and the time from the request to the fault.
 const IN_FLIGHT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(40));
 
-/// The same while places are taken.
+/// The same while all permits are taken.
 const FULL: (Duration, Duration) = (Duration::from_millis(400), Duration::from_millis(100));
 
-/// More requests than there are places.
+/// More requests than permits.
 const CROWD: usize = 12;
 
-/// Minutes between two looks at a dashboard that keeps what it has: all of it is over, and none of it too old to be shown as stale.
-const BETWEEN: i64 = 6;
+/// Minutes between two requests to a dashboard with caches: all entries have expired, and none is too old to be shown as stale.
+const EXPIRY_MINUTES: i64 = 6;
 
 const WIDGETS: [Widget; 5] =
     [Widget::Overview, Widget::Funnel, Widget::Comparison, Widget::Realtime, Widget::Activities];
 
-/// Loaded stores, and what they say.
+/// A platform, and the expected answers.
 pub(crate) struct World {
     pub(crate) platform: Platform,
-    /// Asks the stores themselves, always.
+    /// A dashboard over the stores without proxies and caches.
     truth: Dashboard,
-    /// What is asked when too much is asked at once, each for itself; widgets are to be chosen.
+    /// The requests that take all permits. Their widgets are set by the cell.
     crowd: Vec<DashboardRequest>,
 }
 
 impl World {
     pub(crate) async fn new(platform: Platform) -> Self {
         let truth = platform.builder(&platform.addresses, patient()).lifetimes(Lifetimes::none()).build();
-        // Days apart, so that no two of them are one question.
+        // Different days, so that no two share a cache key.
         let first = platform.expected.as_of.date_naive();
         let day = |ago: u64| Bound::Date(first - chrono::Days::new(ago));
         let crowd = (1..=CROWD as u64).map(|ago| {
@@ -73,12 +73,12 @@ impl World {
             }
             sleep(Duration::from_millis(100)).await;
         }
-        panic!("the stores themselves are not well");
+        panic!("no whole answer from the stores without proxies");
     }
 }
 
 fn is_whole(answer: &DashboardAnswer) -> bool {
-    answer.widgets.values().all(|state| state.status == WidgetStatus::Fresh && !is_reading(state))
+    answer.widgets.values().all(|state| state.status == WidgetStatus::Fresh && !is_history_loading(state))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -86,9 +86,9 @@ pub(crate) struct Cell {
     pub(crate) store: Store,
     pub(crate) fault: Fault,
     pub(crate) state: State,
-    /// Whether the dashboard keeps what it has.
-    pub(crate) kept: bool,
-    /// How much later than its deadline an answer may come.
+    /// Whether the dashboard caches.
+    pub(crate) cached: bool,
+    /// The bound on the delay of an answer after its deadline.
     pub(crate) grace: Duration,
     pub(crate) budgets: Budgets,
 }
@@ -96,12 +96,12 @@ pub(crate) struct Cell {
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [store, state] = [format!("{:?}", self.store), format!("{:?}", self.state)];
-        let kept = if self.kept { "kept" } else { "    " };
-        write!(f, "{store:14} {:20} {state:9} {kept}", self.fault.to_string())
+        let cached = if self.cached { "cached" } else { "      " };
+        write!(f, "{store:14} {:20} {state:9} {cached}", self.fault.to_string())
     }
 }
 
-/// What happened in a cell.
+/// The outcome of a cell.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outcome {
     answers: u32,
@@ -109,18 +109,18 @@ pub(crate) struct Outcome {
     stale: u32,
     refused: u32,
     longest: Duration,
-    healed: Option<Duration>,
-    /// What may not be.
+    recovered: Option<Duration>,
+    /// Violations. Empty if the cell is right.
     pub(crate) wrong: Vec<String>,
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { answers, flagged, stale, refused, longest, healed, wrong } = self;
+        let Self { answers, flagged, stale, refused, longest, recovered, wrong } = self;
         write!(f, "{answers:3} answers, {flagged:3} flagged, {stale:3} stale, {refused:3} refused, ")?;
-        write!(f, "longest {:5} ms, healed after ", longest.as_millis())?;
-        match healed {
-            Some(healed) => write!(f, "{:5} ms", healed.as_millis())?,
+        write!(f, "longest {:5} ms, recovered after ", longest.as_millis())?;
+        match recovered {
+            Some(recovered) => write!(f, "{:5} ms", recovered.as_millis())?,
             None => write!(f, "- never -")?,
         }
         if wrong.is_empty() { Ok(()) } else { write!(f, "   WRONG") }
@@ -128,15 +128,15 @@ impl fmt::Display for Outcome {
 }
 
 impl Cell {
-    pub(crate) fn way(&self) -> Way {
-        (self.fault, self.state, self.kept)
+    pub(crate) fn failure(&self) -> Failure {
+        (self.fault, self.state, self.cached)
     }
 
     pub(crate) async fn run(self, world: &World) -> Outcome {
         let drill = Drill::start(self, world).await;
         let mut outcome = Outcome::default();
         match drill.whole(Duration::from_secs(20)).await {
-            Ok(_) => drill.breaks(&mut outcome).await,
+            Ok(_) => drill.break_store(&mut outcome).await,
             Err(wrong) => outcome.wrong.push(format!("before the fault: {wrong}")),
         }
         outcome
@@ -148,28 +148,28 @@ struct Drill<'a> {
     world: &'a World,
     dashboard: Dashboard,
     request: DashboardRequest,
-    far: Far,
+    stores: ProxiedStores,
     budget: Duration,
     began: Instant,
-    /// How many minutes the dashboard's clock is ahead.
+    /// The minutes by which the dashboard's clock is ahead.
     ahead: AtomicI64,
 }
 
-/// What came of a question, and after how long.
+/// The answer to a request, and its latency.
 type TimedReply = (Result<DashboardAnswer, AnswerError>, Duration);
 
 impl<'a> Drill<'a> {
     async fn start(cell: Cell, world: &'a World) -> Self {
-        let far = Far::of(&world.platform, [0; 3]).await;
+        let stores = ProxiedStores::of(&world.platform, [0; 3]).await;
         let budgets = cell.budgets;
-        let builder = world.platform.builder(&far.addresses(), budgets);
+        let builder = world.platform.builder(&stores.addresses(), budgets);
         let default = Lifetimes::default();
-        // The weeks before a promotion are kept by both: they are read outside of any answer, in a time of their own.
+        // Both cache the weeks before a promotion: these are loaded in the background, with a budget of their own.
         let none = Lifetimes { history: default.history, history_stale: default.history_stale, ..Lifetimes::none() };
-        let lifetimes = if cell.kept { default } else { none };
-        let places =
+        let lifetimes = if cell.cached { default } else { none };
+        let concurrency =
             Concurrency::default().with(QuestionKind::Realtime, Concurrency::default().of(QuestionKind::Behavior));
-        let dashboard = builder.lifetimes(lifetimes).concurrency(places).build();
+        let dashboard = builder.lifetimes(lifetimes).concurrency(concurrency).build();
         let campaign = u64::from(world.platform.catalog.campaigns[0].id);
         let request = DashboardRequest::campaign(campaign).widgets(WIDGETS).compare_previous();
         Self {
@@ -177,7 +177,7 @@ impl<'a> Drill<'a> {
             world,
             dashboard,
             request,
-            far,
+            stores,
             budget: budgets.answer(),
             began: Instant::now(),
             ahead: AtomicI64::new(0),
@@ -185,13 +185,13 @@ impl<'a> Drill<'a> {
     }
 
     fn proxy(&self) -> &FaultProxy {
-        &self.far.proxies[self.cell.store.place()]
+        &self.stores.proxies[self.cell.store.index()]
     }
 
-    /// The dashboard's clock. It stands still where nothing is kept.
+    /// The dashboard's clock. It stands still without caches.
     fn now(&self) -> DateTime<Utc> {
         let as_of = self.world.platform.expected.as_of;
-        if !self.cell.kept {
+        if !self.cell.cached {
             return as_of;
         }
         as_of + TimeDelta::minutes(self.ahead.load(Relaxed)) + TimeDelta::from_std(self.began.elapsed()).unwrap()
@@ -203,55 +203,55 @@ impl<'a> Drill<'a> {
         (answer, began.elapsed())
     }
 
-    /// The first answer that lacks nothing, and the time until it came.
-    async fn whole(&self, patience: Duration) -> Result<(DashboardAnswer, Duration), String> {
+    /// The first whole answer, and the time until it came.
+    async fn whole(&self, max_wait: Duration) -> Result<(DashboardAnswer, Duration), String> {
         let began = Instant::now();
         loop {
             let (answer, _) = self.ask(&self.request).await;
             match answer {
                 Ok(answer) if is_whole(&answer) => return Ok((answer, began.elapsed())),
-                Ok(answer) if began.elapsed() > patience => {
+                Ok(answer) if began.elapsed() > max_wait => {
                     let states: Vec<_> = answer.sources.iter().map(|source| (&source.name, source.status)).collect();
-                    return Err(format!("not whole after {patience:?}: {states:?}"));
+                    return Err(format!("not whole after {max_wait:?}: {states:?}"));
                 }
-                Err(error) if began.elapsed() > patience => {
-                    return Err(format!("no answer after {patience:?}: {error}"));
+                Err(error) if began.elapsed() > max_wait => {
+                    return Err(format!("no answer after {max_wait:?}: {error}"));
                 }
                 _ => sleep(Duration::from_millis(50)).await,
             }
         }
     }
 
-    /// The store breaks, is asked, and is well again.
-    async fn breaks(&self, outcome: &mut Outcome) {
-        self.ahead.store(BETWEEN, Relaxed);
-        for (request, asked) in self.asked_as_it_breaks().await {
-            self.look(&request, asked, outcome).await;
+    /// Breaks the store, sends requests, and ends the fault.
+    async fn break_store(&self, outcome: &mut Outcome) {
+        self.ahead.store(EXPIRY_MINUTES, Relaxed);
+        for (request, reply) in self.replies_during_the_break().await {
+            self.inspect(&request, reply, outcome).await;
         }
-        // What is new meets the fault, too; but connections that are dead without a sign were replaced by then.
-        self.ahead.store(2 * BETWEEN, Relaxed);
+        // A later request fails, too, except with half-open connections: these have been replaced by then.
+        self.ahead.store(2 * EXPIRY_MINUTES, Relaxed);
         let flagged = outcome.flagged;
-        self.look(&self.request, self.ask(&self.request).await, outcome).await;
+        self.inspect(&self.request, self.ask(&self.request).await, outcome).await;
         if outcome.flagged == flagged && self.cell.fault != Fault::HalfOpen && outcome.wrong.is_empty() {
-            outcome.wrong.push("an answer while the store is away is not flagged".to_owned());
+            outcome.wrong.push("an answer during the fault is not flagged".to_owned());
         }
         self.proxy().set(Fault::None);
-        match self.whole(HEALED).await {
-            Ok((healed, after)) => {
-                outcome.healed = Some(after);
-                if after > HEALED {
-                    outcome.wrong.push(format!("well again only after {after:?}"));
+        match self.whole(MAX_RECOVERY).await {
+            Ok((recovered, after)) => {
+                outcome.recovered = Some(after);
+                if after > MAX_RECOVERY {
+                    outcome.wrong.push(format!("recovered only after {after:?}"));
                 }
-                let truth = self.world.truth(&self.request, healed.timestamp).await;
-                if let Err(wrong) = check(&healed, &truth, &[], self.cell.store) {
-                    outcome.wrong.push(format!("healed, {wrong}"));
+                let truth = self.world.truth(&self.request, recovered.timestamp).await;
+                if let Err(wrong) = check(&recovered, &truth, &[], self.cell.store) {
+                    outcome.wrong.push(format!("after the recovery: {wrong}"));
                 }
             }
-            Err(wrong) => outcome.wrong.push(format!("afterwards, {wrong}")),
+            Err(wrong) => outcome.wrong.push(format!("after the fault: {wrong}")),
         }
     }
 
-    async fn asked_as_it_breaks(&self) -> Vec<(DashboardRequest, TimedReply)> {
+    async fn replies_during_the_break(&self) -> Vec<(DashboardRequest, TimedReply)> {
         let (fault, proxy) = (self.cell.fault, self.proxy());
         let after = async |time| {
             sleep(time).await;
@@ -263,32 +263,33 @@ impl<'a> Drill<'a> {
                 vec![(self.request.clone(), self.ask(&self.request).await)]
             }
             State::InFlight => {
-                let (distance, moment) = IN_FLIGHT;
-                proxy.set(Fault::Latency(distance));
-                let (asked, ()) = tokio::join!(self.ask(&self.request), after(moment));
-                vec![(self.request.clone(), asked)]
+                let (latency, moment) = IN_FLIGHT;
+                proxy.set(Fault::Latency(latency));
+                let (reply, ()) = tokio::join!(self.ask(&self.request), after(moment));
+                vec![(self.request.clone(), reply)]
             }
             State::Full => {
-                let (distance, moment) = FULL;
-                proxy.set(Fault::Latency(distance));
-                let own = self.world.crowd.iter().map(|request| request.clone().widgets([self.cell.store.own()]));
+                let (latency, moment) = FULL;
+                proxy.set(Fault::Latency(latency));
+                let own =
+                    self.world.crowd.iter().map(|request| request.clone().widgets([self.cell.store.own_widget()]));
                 let all = own.chain([self.request.clone()]).map(async |request| {
-                    let asked = self.ask(&request).await;
-                    (request, asked)
+                    let reply = self.ask(&request).await;
+                    (request, reply)
                 });
                 tokio::join!(join_all(all), after(moment)).0
             }
         }
     }
 
-    async fn look(&self, request: &DashboardRequest, (answer, took): TimedReply, outcome: &mut Outcome) {
+    async fn inspect(&self, request: &DashboardRequest, (answer, took): TimedReply, outcome: &mut Outcome) {
         outcome.longest = outcome.longest.max(took);
         if took > self.budget + self.cell.grace {
             outcome.wrong.push(format!("an answer after {took:?}"));
         }
         let answer = match answer {
             Ok(answer) => answer,
-            // Right where nothing but its figures was asked for, as what follows.
+            // Right for a request of nothing but the store's figures, and so is the next arm.
             Err(AnswerError::Overloaded { .. }) if *request != self.request => {
                 outcome.refused += 1;
                 return;
@@ -296,11 +297,11 @@ impl<'a> Drill<'a> {
             Err(AnswerError::Unavailable { sources }) if *request != self.request => {
                 outcome.answers += 1;
                 outcome.flagged += 1;
-                let away = |source: &SourceState| {
+                let names_store = |source: &SourceState| {
                     source.name == self.cell.store.name() && source.status == SourceStatus::Unavailable
                 };
-                if !sources.iter().any(away) {
-                    outcome.wrong.push(format!("no answer, and {} is not named", self.cell.store.name()));
+                if !sources.iter().any(names_store) {
+                    outcome.wrong.push(format!("no answer, and the problem does not name {}", self.cell.store.name()));
                 }
                 return;
             }

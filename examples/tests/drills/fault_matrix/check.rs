@@ -1,11 +1,11 @@
-//! What an answer may say while a store is broken. Pure.
+//! The check of an answer while a store is broken. Pure.
 
 use axon_metrics::{DashboardAnswer, Widget, answer::WidgetStatus, widget::MissingReason};
 use serde_json::Value;
 
 use super::{
     Store,
-    figures::{is_reading, same_numbers},
+    figures::{is_history_loading, same_numbers},
 };
 
 impl Store {
@@ -18,8 +18,8 @@ impl Store {
         }
     }
 
-    /// A widget that needs it, and no other that may break.
-    pub(crate) fn own(self) -> Widget {
+    /// A widget that needs this store and no other one.
+    pub(crate) fn own_widget(self) -> Widget {
         match self {
             Self::Elasticsearch => Widget::Funnel,
             Self::MySql | Self::MariaDb => Widget::Comparison,
@@ -27,8 +27,8 @@ impl Store {
         }
     }
 
-    /// The widgets that lose figures when it is away.
-    pub(crate) fn costs(self) -> &'static [Widget] {
+    /// The widgets that lose figures without this store.
+    pub(crate) fn dependents(self) -> &'static [Widget] {
         match self {
             Self::Elasticsearch => &[Widget::Overview, Widget::Funnel, Widget::Realtime, Widget::Activities],
             Self::MySql | Self::MariaDb => &[Widget::Comparison],
@@ -37,19 +37,19 @@ impl Store {
     }
 }
 
-/// What is to be said of an answer.
+/// The result of the check of a correct answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verdict {
     /// Whether any widget was flagged.
     pub(crate) flagged: bool,
-    /// Whether any widget was an older one.
+    /// Whether any widget was stale.
     pub(crate) stale: bool,
 }
 
-/// Looks at an answer while a store is broken. `truth` is what the stores say as of its instant, `older` is what they said as of
-/// the instants of its stale widgets.
+/// Checks an answer while a store is broken. `truth` is the expected answer as of its instant, `older` are the expected answers as
+/// of the instants of its stale widgets.
 /// # Errors
-/// What it may not say.
+/// The first violation.
 pub(crate) fn check(
     answer: &DashboardAnswer,
     truth: &DashboardAnswer,
@@ -58,38 +58,38 @@ pub(crate) fn check(
 ) -> Result<Verdict, String> {
     let mut verdict = Verdict { flagged: false, stale: false };
     if answer.widgets.keys().ne(truth.widgets.keys()) {
-        return Err(format!("other widgets than were asked for: {:?}", answer.widgets.keys()));
+        return Err(format!("other widgets than requested: {:?}", answer.widgets.keys()));
     }
     for (widget, state) in &answer.widgets {
-        let (said, good) = (figures(answer, *widget), figures(truth, *widget));
+        let (actual, expected) = (figures(answer, *widget), figures(truth, *widget));
         match state.status {
-            WidgetStatus::Fresh if said == good => continue,
-            // The weeks before a promotion are read by a question of their own.
-            WidgetStatus::Fresh if is_reading(state) => {
-                same_numbers(&said, &good, &format!("{widget:?}"))?;
+            WidgetStatus::Fresh if actual == expected => continue,
+            // The weeks before a promotion are loaded by a question of their own.
+            WidgetStatus::Fresh if is_history_loading(state) => {
+                same_numbers(&actual, &expected, &format!("{widget:?}"))?;
                 continue;
             }
             WidgetStatus::Fresh => {
-                return Err(format!("{widget:?} is fresh and not what the stores say:\n{said}\n{good}"));
+                return Err(format!("{widget:?} is fresh and differs from the stores:\n{actual}\n{expected}"));
             }
             _ => {}
         }
-        if !store.costs().contains(widget) {
+        if !store.dependents().contains(widget) {
             let first = state.missing.first();
             return Err(format!("{widget:?} does not need the store and is {:?}: {first:?}", state.status));
         }
         verdict.flagged = true;
         if state.status == WidgetStatus::Stale {
             verdict.stale = true;
-            if !older.iter().any(|older| figures(older, *widget) == said) {
-                return Err(format!("{widget:?} is stale and was never so:\n{said}"));
+            if !older.iter().any(|older| figures(older, *widget) == actual) {
+                return Err(format!("{widget:?} is stale and equals no older answer:\n{actual}"));
             }
             if state.age_ms.is_none_or(|age| age <= 0) {
                 return Err(format!("{widget:?} is stale and {:?} old", state.age_ms));
             }
             continue;
         }
-        same_numbers(&said, &good, &format!("{widget:?}"))?;
+        same_numbers(&actual, &expected, &format!("{widget:?}"))?;
         let lost = state.missing.iter().filter(|missing| missing.reason == MissingReason::Unavailable);
         if lost.filter(|missing| missing.source.as_deref() == Some(store.name())).count() == 0 {
             return Err(format!("{widget:?} does not name {}: {:?}", store.name(), state.missing.first()));
@@ -98,7 +98,7 @@ pub(crate) fn check(
     Ok(verdict)
 }
 
-/// What a widget shows, but for the instant at which it was made.
+/// The figures of a widget, without its instant.
 fn figures(answer: &DashboardAnswer, widget: Widget) -> Value {
     let mut data = serde_json::to_value(&answer.data).unwrap();
     let mut shown = data[widget.name()].take();

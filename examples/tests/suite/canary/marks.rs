@@ -1,4 +1,4 @@
-//! What must not be told, in every form in which it might be.
+//! Marked texts that no output may contain, in all encodings in which they could leak.
 
 use std::fmt::Write as _;
 
@@ -6,17 +6,17 @@ use std::fmt::Write as _;
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
     name: String,
-    /// Forms of it, with what they are called.
+    /// The encodings of the text, each with its name.
     forms: Vec<(&'static str, String)>,
 }
 
 impl Mark {
-    /// A text that stands alone: a number.
+    /// A text without other encodings: a number.
     pub(crate) fn plain(name: &str, text: &str) -> Self {
         Self { name: name.to_owned(), forms: vec![("plain", text.to_owned())] }
     }
 
-    /// A text of letters and digits, which percent-encoding and quoting leave as it is, anywhere in a longer one.
+    /// A text of letters and digits, which percent-encoding and quoting do not change, anywhere in a longer text.
     pub(crate) fn secret(name: &str, text: &str) -> Self {
         assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{text}");
         let mut forms = vec![("plain", text.to_lowercase())];
@@ -27,10 +27,10 @@ impl Mark {
             hex
         });
         forms.push(("hex", hex));
-        // Percent-encoded to the last letter, as nobody must but anybody may.
+        // Percent-encoding may encode every letter, even if it does not have to.
         forms.push(("percent", text.bytes().map(|byte| format!("%{byte:02x}")).collect()));
         for (shift, name) in [(0, "base64"), (1, "base64 from the second byte"), (2, "base64 from the third byte")] {
-            // What a text looks like from its first whole three bytes on, whatever stands before and behind it.
+            // The base64 of the text's whole groups of three bytes does not depend on the bytes around the text.
             let whole = (text.len() - shift) / 3 * 3;
             forms.push((name, base64(&text.as_bytes()[shift..shift + whole])));
         }
@@ -38,7 +38,7 @@ impl Mark {
     }
 }
 
-/// Letters and digits of base64, of whole threes.
+/// The base64 of whole groups of three bytes.
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -51,7 +51,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// Several of them.
+/// A set of marked texts.
 #[derive(Debug, Clone)]
 pub(crate) struct Marks(Vec<Mark>);
 
@@ -65,30 +65,30 @@ impl Marks {
         self
     }
 
-    /// Each line in which a mark is told, cut around it.
-    pub(crate) fn found(&self, said: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        for line in said.lines() {
+    /// An excerpt of each line that contains a mark.
+    pub(crate) fn occurrences(&self, output: &str) -> Vec<String> {
+        let mut excerpts = Vec::new();
+        for line in output.lines() {
             let lower = line.to_ascii_lowercase();
             for mark in &self.0 {
                 for (form, text) in &mark.forms {
-                    // Base64 alone tells capitals from others.
+                    // Only base64 is case-sensitive.
                     let at = if form.starts_with("base64") { line.find(text) } else { lower.find(text.as_str()) };
                     let Some(at) = at else { continue };
                     let around = line.floor_char_boundary(at.saturating_sub(160))
                         ..line.ceil_char_boundary((at + 60).min(line.len()));
-                    found.push(format!("{} ({form}): {}", mark.name, &line[around]));
+                    excerpts.push(format!("{} ({form}): {}", mark.name, &line[around]));
                 }
             }
         }
-        found
+        excerpts
     }
 }
 
 #[test]
 fn a_mark_is_found_in_every_form() {
     let marks = Marks::new([Mark::secret("es", "cAnArYwellesZq7")]);
-    for said in [
+    for output in [
         "password: p@s/cAnArYwellesZq7:w",
         "redis://u:p%40s%2FcAnArYwellesZq7%3Aw@host",
         "CANARYWELLESZQ7",
@@ -97,12 +97,12 @@ fn a_mark_is_found_in_every_form() {
         "[99, 65, 110, 65, 114, 89, 119, 101, 108, 108, 101, 115, 90, 113, 55]",
         "63416e41725977656c6c65735a7137",
     ] {
-        let said = said.replace("cllXZWxsZXNacTc=", "cll3ZWxsZXNacTc=");
-        assert!(!marks.found(&said).is_empty(), "{said}");
+        let output = output.replace("cllXZWxsZXNacTc=", "cll3ZWxsZXNacTc=");
+        assert!(!marks.occurrences(&output).is_empty(), "{output}");
     }
     for shift in 0..3 {
-        let said = base64(&[&vec![b'u'; 3 + shift][..], b"cAnArYwellesZq7", &vec![b':'; 5 - shift]].concat());
-        assert!(!marks.found(&said).is_empty(), "{said}");
+        let output = base64(&[&vec![b'u'; 3 + shift][..], b"cAnArYwellesZq7", &vec![b':'; 5 - shift]].concat());
+        assert!(!marks.occurrences(&output).is_empty(), "{output}");
     }
-    assert!(marks.found("all is well").is_empty());
+    assert!(marks.occurrences("all is well").is_empty());
 }

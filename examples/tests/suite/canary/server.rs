@@ -1,4 +1,4 @@
-//! The server's process: what it reads, what it is asked, and everything it says.
+//! The server's process: its input, requests to it, and all of its output.
 
 use std::{
     fs::File,
@@ -20,15 +20,15 @@ fn binary() -> Command {
     command
 }
 
-/// Whether there is such a setting.
-pub(crate) fn knows(key: &str) -> bool {
+/// Whether the server has this setting.
+pub(crate) fn has_setting(key: &str) -> bool {
     let printed = binary().arg("--print-config").output().unwrap();
     let settings: toml::Table = String::from_utf8(printed.stdout).unwrap().parse().unwrap();
     let (table, key) = key.split_once('.').unwrap();
     settings.get(table).and_then(|table| table.get(key)).is_some()
 }
 
-/// What a server reads at its start: a file of settings, files of secrets, variables.
+/// The input of a server at its start: a file of settings, files of secrets, variables of the environment.
 #[derive(Debug)]
 pub(crate) struct ServerInput {
     folder: tempfile::TempDir,
@@ -47,26 +47,26 @@ impl ServerInput {
         }
     }
 
-    /// A line of the file.
+    /// Adds a setting to the file.
     pub(crate) fn line(&mut self, key: &str, value: &str) {
         let (table, key) = key.split_once('.').unwrap();
         let table = self.settings.entry(table).or_insert_with(|| toml::Table::new().into());
         table.as_table_mut().unwrap().insert(key.to_owned(), value.into());
     }
 
-    /// Text of the file, as it is.
+    /// Adds text to the file as it is.
     pub(crate) fn raw(&mut self, text: &str) {
         self.raw += text;
     }
 
-    /// A file of its own, whose name is a setting.
+    /// Writes a value to a file of its own, and the file's path to a setting.
     pub(crate) fn file(&mut self, key: &str, value: &str) {
         let path = self.folder.path().join(key);
         std::fs::write(&path, format!("{value}\n")).unwrap();
         self.line(key, path.to_str().unwrap());
     }
 
-    /// A variable of the environment.
+    /// Adds a variable to the environment.
     pub(crate) fn variable(&mut self, key: &str, value: &str) {
         self.variables.push((format!("AXON_DASHBOARD__{}", key.replace('.', "__").to_uppercase()), value.to_owned()));
     }
@@ -83,13 +83,13 @@ impl ServerInput {
     }
 }
 
-/// What a command of the server says, and ends.
-pub(crate) fn printed(input: &ServerInput, arguments: &[&str]) -> String {
+/// Runs a command of the server to its end. Returns its output.
+pub(crate) fn output_of(input: &ServerInput, arguments: &[&str]) -> String {
     let output = input.command(arguments).output().unwrap();
     format!("{}{}\n", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// A server that runs.
+/// A running server.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Child,
@@ -115,7 +115,7 @@ impl Server {
         Self { process, address, first, log, _folder: folder, answers: String::new(), statuses: Vec::new() }
     }
 
-    /// Asks for everything there is, with secrets of the viewer's in headers and in a parameter that is none.
+    /// Requests all paths, with the viewer's secrets in headers and in an unknown parameter.
     pub(crate) fn visit(&mut self, campaign: u32, activity: u32, secret: &str) {
         let api = "/api/v1/dashboard";
         let all = "widgets=overview,funnel,comparison,realtime";
@@ -145,7 +145,7 @@ impl Server {
         self.ask("/metrics", secret, Duration::from_secs(20));
     }
 
-    fn ask(&mut self, path: &str, secret: &str, patience: Duration) {
+    fn ask(&mut self, path: &str, secret: &str, max_wait: Duration) {
         let began = Instant::now();
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
@@ -153,7 +153,7 @@ impl Server {
         write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{viewer}\r\n\r\n").unwrap();
         let (mut answer, mut bytes) = (Vec::new(), vec![0; 1 << 16]);
         // A stream does not end by itself.
-        while began.elapsed() < patience {
+        while began.elapsed() < max_wait {
             match stream.read(&mut bytes) {
                 Ok(0) => break,
                 Ok(read) => answer.extend_from_slice(&bytes[..read]),
@@ -168,7 +168,7 @@ impl Server {
         self.answers.push('\n');
     }
 
-    /// Stops it in an orderly way; everything that it said.
+    /// Stops the server by a signal. Returns all of its output.
     pub(crate) fn end(mut self) -> String {
         let status = Command::new("kill").arg(self.process.id().to_string()).status();
         assert!(status.is_ok_and(|status| status.success()));
@@ -176,10 +176,10 @@ impl Server {
         while self.process.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(15) {
             std::thread::sleep(Duration::from_millis(20));
         }
-        let mut said = std::mem::take(&mut self.first);
-        self.process.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-        said += &std::fs::read_to_string(&self.log).unwrap();
-        said + &self.answers
+        let mut output = std::mem::take(&mut self.first);
+        self.process.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+        output += &std::fs::read_to_string(&self.log).unwrap();
+        output + &self.answers
     }
 }
 
@@ -190,7 +190,7 @@ impl Drop for Server {
     }
 }
 
-/// A server that refuses everybody, and says in its body whom and what it was told.
+/// A server that refuses every request with a body that repeats the request.
 pub(crate) async fn echo_of_refusals() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -200,9 +200,9 @@ pub(crate) async fn echo_of_refusals() -> SocketAddr {
                 let mut request = vec![0; 1 << 16];
                 while let Ok(read @ 1..) = client.read(&mut request).await {
                     let text = String::from_utf8_lossy(&request[..read]).into_owned();
-                    let why = serde_json::json!({"type": "security_exception", "reason": text});
+                    let cause = serde_json::json!({"type": "security_exception", "reason": text});
                     let body = serde_json::json!({"error": {"type": "security_exception", "reason": text,
-                        "root_cause": [why]}, "status": 401});
+                        "root_cause": [cause]}, "status": 401});
                     let body = body.to_string();
                     let head = format!(
                         "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"x\"\r\n\

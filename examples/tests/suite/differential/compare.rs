@@ -1,5 +1,5 @@
-//! Two answers to one question: the real stores' must be the embedded store's, but for what the stores say they cannot tell
-//! and for what they say is estimated.
+//! Comparison of two answers to one request: that of the real stores must equal that of the embedded store, except for
+//! figures that the stores report as not measured or estimated.
 
 use axon_metrics::{
     Mode, Precision, Reason, Widget,
@@ -7,75 +7,80 @@ use axon_metrics::{
     widget::{MissingDetail, MissingReason, OverviewFigures, Trend, Warning, WarningCode},
 };
 
-/// What the real stores' layout cannot tell.
+/// The figures that the layout of the real stores does not support.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BlindSpots {
-    /// Who was active in the last five minutes.
+pub(crate) struct Unsupported {
+    /// The users who were active in the last five minutes.
     pub(crate) active: bool,
     /// The status of purchases.
     pub(crate) status: bool,
 }
 
-/// Fails where the real answer is not the exact one.
-pub(crate) fn same(mut real: DashboardAnswer, mut exact: DashboardAnswer, blind: BlindSpots, what: &str) {
+/// Panics if the real answer differs from the exact one.
+pub(crate) fn same(mut real: DashboardAnswer, mut exact: DashboardAnswer, unsupported: Unsupported, what: &str) {
     for (widget, state) in &real.widgets {
         assert_eq!(state.status, WidgetStatus::Fresh, "{what}: {widget:?} {:?}", state.missing);
     }
     assert_eq!((real.range.from, real.range.to), (exact.range.from, exact.range.to), "{what}");
-    if blind.active && real.data.realtime.is_some() {
+    if unsupported.active && real.data.realtime.is_some() {
         not_measured(&real, Widget::Realtime, "activeUsers", Reason::TimeResolution, what);
         clear_active(&mut exact);
     }
-    if let Some(exact) = exact.data.comparison.as_ref().filter(|_| blind.status) {
+    if let Some(exact) = exact.data.comparison.as_ref().filter(|_| unsupported.status) {
         not_measured(&real, Widget::Comparison, "promotion.cancelled", Reason::NoStatus, what);
-        // Without products nothing is known of the shop for another reason.
+        // Without products the shop's figures are missing for another reason.
         if exact.regular.cancelled.is_some() {
             not_measured(&real, Widget::Comparison, "regular.cancelled", Reason::NoStatus, what);
         }
     }
-    if blind.status {
+    if unsupported.status {
         clear_cancelled(&mut exact);
     }
-    same_notes(&real, &exact, blind, what);
-    if blind.active {
-        coarse_trend(&mut real, &exact, what);
+    same_notes(&real, &exact, unsupported, what);
+    if unsupported.active {
+        compare_coarse_trend(&mut real, &exact, what);
     }
-    let within = stated(&real);
+    let within = stated_error(&real);
     let counted = real.data.overview.as_ref().is_some_and(|overview| overview.totals.total_visits.is_some());
-    assert!(within.is_some() || real.mode == Mode::Count || !counted, "{what}: people are said to be counted exactly");
-    people(&mut real, &mut exact, within.unwrap_or(0.0), what);
+    assert!(
+        within.is_some() || real.mode == Mode::Count || !counted,
+        "{what}: the answer states no error of its counts of users"
+    );
+    compare_users(&mut real, &mut exact, within.unwrap_or(0.0), what);
     assert_eq!(real.data, exact.data, "{what}");
 }
 
-/// The same figures are missing for the same reasons, and the same is warned of, but for what the stores are blind to and
-/// say of their lag and their times.
-fn same_notes(real: &DashboardAnswer, exact: &DashboardAnswer, blind: BlindSpots, what: &str) {
-    let blind_to = |field: &str| blind.active && field == "activeUsers" || blind.status && field.ends_with("cancelled");
+/// Compares missing figures, their reasons and warnings, except for unsupported figures and warnings of lag and precision of
+/// times.
+fn same_notes(real: &DashboardAnswer, exact: &DashboardAnswer, unsupported: Unsupported, what: &str) {
+    let is_unsupported = |field: &str| {
+        unsupported.active && field == "activeUsers" || unsupported.status && field.ends_with("cancelled")
+    };
     for (widget, state) in &real.widgets {
         let missing = |state: &WidgetState| {
-            let told = state.missing.iter().filter(|missing| !blind_to(&missing.field));
-            told.map(|missing| (missing.field.clone(), missing.reason, missing.detail.clone())).collect::<Vec<_>>()
+            let actual = state.missing.iter().filter(|missing| !is_unsupported(&missing.field));
+            actual.map(|missing| (missing.field.clone(), missing.reason, missing.detail.clone())).collect::<Vec<_>>()
         };
         let warnings = |state: &WidgetState| {
             let own =
                 |warning: &&Warning| !matches!(warning.code, WarningCode::AssumedLag | WarningCode::TimeResolution);
             state.warnings.iter().filter(own).map(|warning| (warning.code, warning.field.clone())).collect::<Vec<_>>()
         };
-        let (told, wanted) = (state, &exact.widgets[widget]);
-        assert_eq!(missing(told), missing(wanted), "{what}: {widget:?}");
-        assert_eq!(warnings(told), warnings(wanted), "{what}: {widget:?}");
+        let (actual, expected) = (state, &exact.widgets[widget]);
+        assert_eq!(missing(actual), missing(expected), "{what}: {widget:?}");
+        assert_eq!(warnings(actual), warnings(expected), "{what}: {widget:?}");
     }
 }
 
 fn not_measured(answer: &DashboardAnswer, widget: Widget, field: &str, reason: Reason, what: &str) {
-    let told = answer.widgets[&widget].missing.iter().find(|missing| missing.field == field);
-    let told = told.unwrap_or_else(|| panic!("{what}: nothing is said of {field}"));
+    let actual = answer.widgets[&widget].missing.iter().find(|missing| missing.field == field);
+    let actual = actual.unwrap_or_else(|| panic!("{what}: {field} is not listed as missing"));
     let detail = MissingDetail::from(reason);
-    assert_eq!((told.reason, told.detail.as_ref()), (MissingReason::NotMeasured, Some(&detail)), "{what}: {field}");
+    assert_eq!((actual.reason, actual.detail.as_ref()), (MissingReason::NotMeasured, Some(&detail)), "{what}: {field}");
 }
 
 /// Where times are stored in steps of two minutes, a visit beside midnight may be of either day; the sum is exact.
-fn coarse_trend(real: &mut DashboardAnswer, exact: &DashboardAnswer, what: &str) {
+fn compare_coarse_trend(real: &mut DashboardAnswer, exact: &DashboardAnswer, what: &str) {
     let (Some(trend), Some(wanted)) = (&mut real.data.trend, &exact.data.trend) else { return };
     let visits = |trend: &Trend| trend.buckets.iter().map(|bucket| bucket.visits).collect::<Vec<_>>();
     let (counted, expected) = (visits(trend), visits(wanted));
@@ -101,8 +106,8 @@ fn clear_cancelled(answer: &mut DashboardAnswer) {
     }
 }
 
-/// The largest error that the answer states of its counts of people; `None` for exact ones.
-fn stated(answer: &DashboardAnswer) -> Option<f64> {
+/// The largest relative error that the answer states of its counts of users; `None` for exact ones.
+fn stated_error(answer: &DashboardAnswer) -> Option<f64> {
     let behavior = answer.sources.iter().find(|source| source.kind == SourceKind::Behavior)?;
     match behavior.precision? {
         Precision::Exact => None,
@@ -110,13 +115,14 @@ fn stated(answer: &DashboardAnswer) -> Option<f64> {
     }
 }
 
-/// Compares counts of people within the stated error; those that pass are made equal, as are rates, which rest on them.
-fn people(real: &mut DashboardAnswer, exact: &mut DashboardAnswer, within: f64, what: &str) {
+/// Compares counts of users within the stated error. Sets those that pass to the exact ones, and so rates, which follow from
+/// them.
+fn compare_users(real: &mut DashboardAnswer, exact: &mut DashboardAnswer, within: f64, what: &str) {
     let close = |real: &mut Option<u64>, exact: Option<u64>| {
-        if let (Some(told), Some(counted)) = (*real, exact) {
-            #[expect(clippy::cast_precision_loss, reason = "counts of people")]
-            let (off, most) = (told.abs_diff(counted) as f64, counted as f64 * within);
-            assert!(off <= most, "{what}: {told} is more than {within} off {counted}");
+        if let (Some(actual), Some(counted)) = (*real, exact) {
+            #[expect(clippy::cast_precision_loss, reason = "counts of users")]
+            let (off, most) = (actual.abs_diff(counted) as f64, counted as f64 * within);
+            assert!(off <= most, "{what}: {actual} is more than {within} off {counted}");
             *real = exact;
         }
     };

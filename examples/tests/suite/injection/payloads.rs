@@ -1,6 +1,6 @@
-//! Hostile texts, made from a list of fragments: the same ones each time.
+//! Hostile texts, composed of a list of fragments. The list is deterministic.
 
-/// What breaks out of SQL.
+/// Texts that break out of SQL.
 const SQL: [&str; 20] = [
     "' OR '1'='1",
     "\" OR 1=1 -- ",
@@ -24,7 +24,7 @@ const SQL: [&str; 20] = [
     "?",
 ];
 
-/// What breaks out of a search, or widens it.
+/// Texts that break out of a search, or widen it.
 const SEARCH: [&str; 22] = [
     "*",
     "*:*",
@@ -50,7 +50,7 @@ const SEARCH: [&str; 22] = [
     "\n",
 ];
 
-/// What becomes another command.
+/// Texts that inject a Redis command.
 const COMMANDS: [&str; 10] = [
     "\r\nFLUSHALL\r\n",
     "*1\r\n$8\r\nFLUSHALL\r\n",
@@ -64,7 +64,7 @@ const COMMANDS: [&str; 10] = [
     "\0",
 ];
 
-/// What becomes another request, page, path, template or program.
+/// Texts that inject a request, header, path, template or program.
 const WEB: [&str; 24] = [
     "\r\nSet-Cookie: a=b",
     "\nHost: other",
@@ -92,7 +92,7 @@ const WEB: [&str; 24] = [
     "$(id)`id`|id;id",
 ];
 
-/// What looks like something else.
+/// Texts that look like other ones.
 const UNICODE: [&str; 18] = [
     "７d",
     "1２3",
@@ -114,7 +114,7 @@ const UNICODE: [&str; 18] = [
     "재고\u{3000}🎁",
 ];
 
-/// What is not quite a number, or not quite nothing.
+/// Texts at the edge of numbers and of empty values.
 const NUMBERS: [&str; 16] = [
     "-1",
     "0",
@@ -134,12 +134,11 @@ const NUMBERS: [&str; 16] = [
     " ",
 ];
 
-/// What stands around a fragment, so that it begins or ends like something that is right.
+/// Prefixes and suffixes of a fragment, so that the text begins or ends like a valid one.
 const AROUND: [(&str, &str); 7] =
     [("7d", ""), ("", "7d"), ("123", ""), ("overview,", ""), ("2024-01-01", ""), ("count ", " count"), ("'", "'")];
 
-/// So many different hostile texts. The first ones are the fragments themselves; then fragments within what is right, then
-/// two of them together.
+/// `count` different hostile texts: first the fragments, then fragments with a valid prefix or suffix, then pairs of fragments.
 pub(crate) fn payloads(count: usize) -> Vec<String> {
     let fragments: Vec<&str> = [&SQL[..], &SEARCH, &COMMANDS, &WEB, &UNICODE, &NUMBERS].concat();
     let alone = fragments.iter().map(|&fragment| fragment.to_owned());
@@ -147,38 +146,38 @@ pub(crate) fn payloads(count: usize) -> Vec<String> {
         let (before, after) = AROUND[index % AROUND.len()];
         format!("{before}{fragment}{after}")
     });
-    // Steps that have no divisor in common with the number of fragments meet each of them.
+    // A step that is coprime to the number of fragments reaches each of them.
     let pairs = (1..).flat_map(|step| {
         let fragments = fragments.clone();
         (0..fragments.len())
             .map(move |index| format!("{}{}", fragments[index], fragments[(index * 7 + step) % fragments.len()]))
     });
-    let mut found: Vec<String> = Vec::with_capacity(count);
+    let mut texts: Vec<String> = Vec::with_capacity(count);
     let mut seen = std::collections::BTreeSet::new();
     for text in alone.chain(around).chain(pairs) {
-        if found.len() == count {
+        if texts.len() == count {
             break;
         }
         if seen.insert(text.clone()) {
-            found.push(text);
+            texts.push(text);
         }
     }
-    found
+    texts
 }
 
-/// How many: those of the gate, or with `AXON_DRILL` ten times as many.
+/// The texts of the gate, or with `AXON_DRILL` ten times as many.
 pub(crate) fn all() -> Vec<String> {
     payloads(if super::is_drill() { 5_000 } else { 500 })
 }
 
-/// A text as a part of an address: every byte that might mean something is encoded.
+/// A text, percent-encoded as a part of a URL: every reserved byte is encoded.
 pub(crate) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(one).collect()
 }
 
-/// The same with only those bytes encoded that no address can have.
+/// A text as a part of a URL: only bytes that are invalid in one are encoded.
 pub(crate) fn loose(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&byte);
     let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };

@@ -1,4 +1,4 @@
-//! A platform whose stores are far away, or break, and the server binary over it.
+//! Fault proxies before the stores of a platform, and the server binary over them.
 
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -18,23 +18,23 @@ use crate::platform::{Addresses, Platform};
 
 /// Proxies before Elasticsearch, the database and Redis.
 #[derive(Debug)]
-pub(crate) struct Far {
+pub(crate) struct ProxiedStores {
     pub(crate) proxies: [FaultProxy; 3],
 }
 
-impl Far {
-    /// Each store so many milliseconds away.
-    pub(crate) async fn of(platform: &Platform, distances: [u64; 3]) -> Self {
+impl ProxiedStores {
+    /// Starts the proxies with these latencies in milliseconds.
+    pub(crate) async fn of(platform: &Platform, latencies: [u64; 3]) -> Self {
         let Addresses { elasticsearch, sql, redis } = platform.addresses;
         let proxy = async |upstream| FaultProxy::start(upstream).await.unwrap();
-        let far = Self { proxies: [proxy(elasticsearch).await, proxy(sql).await, proxy(redis).await] };
-        far.set(distances);
-        far
+        let stores = Self { proxies: [proxy(elasticsearch).await, proxy(sql).await, proxy(redis).await] };
+        stores.set(latencies);
+        stores
     }
 
-    /// Sets distances, and ends all faults.
-    pub(crate) fn set(&self, distances: [u64; 3]) {
-        for (proxy, millis) in self.proxies.iter().zip(distances) {
+    /// Sets latencies in milliseconds, and ends all faults.
+    pub(crate) fn set(&self, latencies: [u64; 3]) {
+        for (proxy, millis) in self.proxies.iter().zip(latencies) {
             proxy.set(if millis == 0 { Fault::None } else { Fault::Latency(Duration::from_millis(millis)) });
         }
     }
@@ -51,10 +51,10 @@ impl Far {
     }
 }
 
-/// The server's settings for a platform at these addresses, and those beside them.
-pub(crate) fn settings(platform: &Platform, at: &Addresses, beside: &[(&str, &str)]) -> Vec<(String, String)> {
+/// The server's settings for a platform at these addresses, and further settings.
+pub(crate) fn settings(platform: &Platform, at: &Addresses, further: &[(&str, &str)]) -> Vec<(String, String)> {
     let profile = if platform.layout == Layout::Plan { "plan" } else { "platform" };
-    let own = [
+    let basic = [
         ("profile", profile.to_owned()),
         ("elasticsearch.url", format!("http://{}", at.elasticsearch)),
         ("elasticsearch.event_indices", platform.indices.behavior.clone()),
@@ -64,11 +64,11 @@ pub(crate) fn settings(platform: &Platform, at: &Addresses, beside: &[(&str, &st
         ("redis.stock_key", platform.keys.counter().to_owned()),
         ("redis.members_key", platform.keys.members().to_owned()),
     ];
-    let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
-    own.chain(beside.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))).collect()
+    let basic = basic.into_iter().map(|(key, value)| (key.to_owned(), value));
+    basic.chain(further.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))).collect()
 }
 
-/// Starts the server with them.
+/// Starts the server with these settings.
 pub(crate) fn serve(arguments: &[&str], settings: &[(String, String)]) -> crate::server::Server {
     let settings: Vec<_> = settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     crate::server::Server::with_settings(arguments, &settings)

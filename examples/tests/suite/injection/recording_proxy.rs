@@ -1,4 +1,4 @@
-//! Proxies that write down what is asked of a store, and the shapes of questions: what is left when every value is taken out.
+//! Proxies that record the requests to a store, and the shapes of requests: a request without its values.
 
 use std::{
     collections::BTreeSet,
@@ -13,38 +13,38 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Something that was asked.
+/// A request to a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreRequest {
     /// Method and path, and the body.
     Http(String, String),
-    /// A statement; of one that is executed again, its arguments alone.
+    /// A statement. The execution of a prepared one is `EXECUTE`.
     Sql(String),
     /// A command with its arguments.
     Redis(Vec<Vec<u8>>),
 }
 
-/// How a store is spoken to.
+/// The protocol of a store.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Speech {
+pub(crate) enum Protocol {
     Http,
     MySql,
     Redis,
 }
 
-/// Stands before a store and hands everything on.
+/// A proxy that forwards all bytes and records requests.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct RecordingProxy {
     pub(crate) address: SocketAddr,
-    asked: Arc<Mutex<Vec<StoreRequest>>>,
+    requests: Arc<Mutex<Vec<StoreRequest>>>,
 }
 
-impl Wire {
-    pub(crate) async fn before(server: SocketAddr, speech: Speech) -> Self {
+impl RecordingProxy {
+    pub(crate) async fn before(server: SocketAddr, protocol: Protocol) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&asked);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&requests);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(server).await else { continue };
@@ -57,8 +57,8 @@ impl Wire {
                     let mut bytes = vec![0; 1 << 16];
                     while let Ok(read @ 1..) = from_client.read(&mut bytes).await {
                         pending.extend_from_slice(&bytes[..read]);
-                        // Written down before it is handed on, so that it is there when the answer is.
-                        log.lock().unwrap().extend(taken(&mut pending, speech));
+                        // Recorded before it is forwarded, so that the record exists when the answer arrives.
+                        log.lock().unwrap().extend(drain_requests(&mut pending, protocol));
                         if to_server.write_all(&bytes[..read]).await.is_err() {
                             break;
                         }
@@ -66,27 +66,27 @@ impl Wire {
                 });
             }
         });
-        Self { address, asked }
+        Self { address, requests }
     }
 
-    /// What was asked since this was last called.
+    /// The requests since the last call.
     pub(crate) fn take(&self) -> Vec<StoreRequest> {
-        mem::take(&mut self.asked.lock().unwrap())
+        mem::take(&mut self.requests.lock().unwrap())
     }
 }
 
-/// The whole questions at the beginning, which are taken out.
-fn taken(pending: &mut Vec<u8>, speech: Speech) -> Vec<StoreRequest> {
-    let mut asked = Vec::new();
+/// Removes the complete requests at the start of the buffer and returns them.
+fn drain_requests(pending: &mut Vec<u8>, protocol: Protocol) -> Vec<StoreRequest> {
+    let mut requests = Vec::new();
     loop {
-        let next = match speech {
-            Speech::Http => http(pending),
-            Speech::MySql => packet(pending),
-            Speech::Redis => command(pending),
+        let next = match protocol {
+            Protocol::Http => http(pending),
+            Protocol::MySql => packet(pending),
+            Protocol::Redis => command(pending),
         };
-        let Some((length, one)) = next else { return asked };
+        let Some((length, one)) = next else { return requests };
         pending.drain(..length);
-        asked.extend(one);
+        requests.extend(one);
     }
 }
 
@@ -105,13 +105,13 @@ fn packet(bytes: &[u8]) -> Option<(usize, Option<StoreRequest>)> {
     let head = bytes.get(..4)?;
     let length = usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16;
     let body = bytes.get(4..4 + length)?;
-    // A command begins a sequence; what goes on from the server's packets is a handshake.
-    let asked = match (head[3], body.first()) {
+    // A command has the sequence number 0. Other packets of a client belong to the handshake.
+    let request = match (head[3], body.first()) {
         (0, Some(0x03 | 0x16)) => Some(StoreRequest::Sql(String::from_utf8_lossy(&body[1..]).into_owned())),
         (0, Some(0x17)) => Some(StoreRequest::Sql("EXECUTE".to_owned())),
         _ => None,
     };
-    Some((4 + length, asked))
+    Some((4 + length, request))
 }
 
 fn command(bytes: &[u8]) -> Option<(usize, Option<StoreRequest>)> {
@@ -131,13 +131,13 @@ fn command(bytes: &[u8]) -> Option<(usize, Option<StoreRequest>)> {
     Some((at, Some(StoreRequest::Redis(words))))
 }
 
-/// What is left of questions when their values are taken out: each kind once.
-pub(crate) fn shapes(asked: &[StoreRequest]) -> BTreeSet<String> {
-    asked.iter().flat_map(shapes_of).collect()
+/// The distinct shapes of requests.
+pub(crate) fn shapes(requests: &[StoreRequest]) -> BTreeSet<String> {
+    requests.iter().flat_map(shapes_of).collect()
 }
 
-fn shapes_of(asked: &StoreRequest) -> Vec<String> {
-    match asked {
+fn shapes_of(request: &StoreRequest) -> Vec<String> {
+    match request {
         StoreRequest::Http(line, body) => {
             let mut shapes = vec![line.clone()];
             shapes.extend(body.lines().map(|line| match serde_json::from_str(line) {
@@ -149,13 +149,13 @@ fn shapes_of(asked: &StoreRequest) -> Vec<String> {
         StoreRequest::Sql(text) => vec![statement(text)],
         StoreRequest::Redis(words) => {
             let name = String::from_utf8_lossy(&words[0]).to_uppercase();
-            // One word for each of any number of keys.
+            // The number of keys of an MGET varies.
             vec![if name == "MGET" { name } else { format!("{name} of {}", words.len()) }]
         }
     }
 }
 
-/// A tree of JSON without its leaves; of members of a list that are alike one is left.
+/// The shape of a JSON tree: without its leaves, and with equal members of a list once.
 fn tree(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -173,7 +173,7 @@ fn tree(value: &Value) -> String {
     }
 }
 
-/// A statement without its numbers and quoted texts; a list of them is one.
+/// The shape of a statement: without its numbers and quoted texts. A list of them counts as one.
 fn statement(text: &str) -> String {
     let mut shape = String::new();
     let mut letters = text.chars().peekable();
@@ -206,22 +206,22 @@ fn statement(text: &str) -> String {
     shape.replace("#, )", "#)").replace("#,)", "#)")
 }
 
-/// All texts in the bodies of searches.
-pub(crate) fn texts(asked: &[StoreRequest]) -> BTreeSet<String> {
-    fn collect(value: &Value, found: &mut BTreeSet<String>) {
+/// The texts in the bodies of searches.
+pub(crate) fn texts(requests: &[StoreRequest]) -> BTreeSet<String> {
+    fn collect(value: &Value, texts: &mut BTreeSet<String>) {
         match value {
-            Value::String(text) => drop(found.insert(text.clone())),
-            Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
-            Value::Object(members) => members.values().for_each(|value| collect(value, found)),
+            Value::String(text) => drop(texts.insert(text.clone())),
+            Value::Array(values) => values.iter().for_each(|value| collect(value, texts)),
+            Value::Object(members) => members.values().for_each(|value| collect(value, texts)),
             _ => {}
         }
     }
-    let mut found = BTreeSet::new();
-    for one in asked {
+    let mut texts = BTreeSet::new();
+    for one in requests {
         if let StoreRequest::Http(_, body) = one {
             let values = body.lines().filter_map(|line| serde_json::from_str(line).ok());
-            values.for_each(|value: Value| collect(&value, &mut found));
+            values.for_each(|value: Value| collect(&value, &mut texts));
         }
     }
-    found
+    texts
 }
