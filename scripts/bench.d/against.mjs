@@ -1,7 +1,7 @@
-// Benches of another revision beside those of this tree, in one run: each round runs the old program and then the new one, so
-// that a machine whose speed drifts slows both. Prints, for each figure, the ratio new / old. Called by scripts/bench.
+// Compares the benches of another revision with those of this tree in one run: each round runs the old program and then the new
+// one, so that a drift of the machine's speed affects both. Prints the ratio new / old of each figure. Called by scripts/bench.
 //
-// Figures are criterion's medians, and of `cached` the microseconds of processor per request. More than 1 is slower.
+// Figures are criterion's medians, and for `cached` the microseconds of processor time per request. A ratio above 1 is slower.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -17,23 +17,23 @@ let commit;
 try {
   commit = git('rev-parse', '--verify', `${revision}^{commit}`);
 } catch {
-  console.error(`error: there is no git revision ${revision}`);
+  console.error(`error: unknown git revision ${revision}`);
   process.exit(1);
 }
 
-// The program of each bench, built in a folder.
+// Builds the benches of a tree. Returns the program of each.
 function build(cwd, target) {
   const args = ['bench', '--locked', '--package', 'axon-benches', '--no-run', '--message-format=json'];
   names.forEach((name) => args.push('--bench', name));
   const env = { ...process.env, CARGO_TARGET_DIR: target };
   const built = spawnSync('cargo', args, { cwd, env, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'] });
-  if (built.status !== 0) throw new Error(`the benches of ${cwd} cannot be built`);
+  if (built.status !== 0) throw new Error(`cannot build the benches of ${cwd}: see cargo's output above`);
   const messages = built.stdout.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
   const programs = messages.filter((message) => message.executable && message.target.kind.includes('bench'));
   return Object.fromEntries(programs.map((message) => [message.target.name, message.executable]));
 }
 
-// Criterion's medians below a folder, in nanoseconds by the bench's name.
+// Criterion's medians in nanoseconds below a folder, by the name of the bench.
 function medians(home, found = {}) {
   for (const entry of readdirSync(home, { withFileTypes: true })) {
     const path = join(home, entry.name);
@@ -45,7 +45,7 @@ function medians(home, found = {}) {
   return found;
 }
 
-// The figures of one run of a program.
+// Runs a program. Returns its figures.
 function run(program, cwd, name) {
   const home = join(folder, 'criterion');
   rmSync(home, { recursive: true, force: true });
@@ -54,7 +54,7 @@ function run(program, cwd, name) {
   const done = spawnSync(program, ['--bench', ...(name === 'cached' ? [] : ['--noplot'])], { cwd, env, encoding: 'utf8' });
   const figures = medians(home);
   for (const [, row, micros] of done.stdout.matchAll(/^ {2}(\S.*?) +([\d.]+) us /gm)) figures[`cached: ${row}`] = Number(micros);
-  if (Object.keys(figures).length === 0) throw new Error(`${name} has no figures:\n${done.stdout}\n${done.stderr}`);
+  if (Object.keys(figures).length === 0) throw new Error(`the bench ${name} printed no figures:\n${done.stdout}\n${done.stderr}`);
   return figures;
 }
 
@@ -76,7 +76,7 @@ try {
       }
     }
   }
-  console.log(`new / old, old is ${commit.slice(0, 12)}; median of ${ROUNDS} rounds, lowest and highest beside it`);
+  console.log(`new / old, old is ${commit.slice(0, 12)}; median of ${ROUNDS} rounds (lowest to highest)`);
   for (const [id, rounds] of Object.entries(ratios)) {
     rounds.sort((one, other) => one.ratio - other.ratio);
     const text = (round) => round.ratio.toFixed(3);

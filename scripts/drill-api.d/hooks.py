@@ -1,4 +1,4 @@
-"""What the OpenAPI document cannot say about the API, for schemathesis."""
+"""Rules of the API that the OpenAPI document cannot express, for schemathesis."""
 
 import schemathesis
 from schemathesis.specs.openapi.checks import positive_data_acceptance
@@ -6,7 +6,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    """An empty value of a parameter is an absent one; the generator of the document has no word for that."""
+    """An empty value of a parameter counts as absent; the generator of the document cannot express that."""
     for path in raw_schema["paths"].values():
         for operation in path.values():
             for parameter in operation.get("parameters", []):
@@ -16,8 +16,8 @@ def before_load_schema(context, raw_schema):
 
 @schemathesis.check
 def accepted_unless_said_otherwise(ctx, response, case):
-    """Data that fits the document is accepted, but for what a schema cannot say: which dates are a range, that two of the
-    modes come later, and which funnels the settings define."""
+    """Data that fits the document is accepted, except by rules that a schema cannot express: which dates form a range, which two
+    modes are not supported yet, and which funnels the settings define."""
     if response.status_code == 400:
         faults = response.json().get("errors", [])
         if faults and all(beyond_a_schema(fault) for fault in faults):

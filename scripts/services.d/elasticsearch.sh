@@ -2,8 +2,7 @@
 
 readonly elasticsearch=elasticsearch-8.15.0
 
-# jdk: the first home of a JDK that this Elasticsearch runs on: 17 at least, and before 24, which lacks the security
-# manager.
+# jdk: the home of the first JDK on which this Elasticsearch runs: 17 to 23, since 24 has no security manager.
 jdk() {
   local home version
   for home in "${ES_JAVA_HOME:-}" "${JAVA_HOME:-}" "$(command -v java)" /usr/lib/jvm/*; do
@@ -17,18 +16,18 @@ jdk() {
 
 # Both servers run from one distribution: the one without the parts that need a licence, from the Maven repository.
 fetch_elasticsearch() {
-  # One at a time: both services may come here.
+  # Both services may call this concurrently.
   (flock 8 && { elasticsearch_tools || install "Elasticsearch needs a JDK from 17 to 23 and Maven" default-jdk-headless maven; }) \
     8>"$cache/.jdk.lock" || return 1
   if ! elasticsearch_tools; then
-    note elasticsearch "needs a JDK from 17 to 23, named in ES_JAVA_HOME; there is none"
+    note elasticsearch "needs a JDK from 17 to 23: install one and set ES_JAVA_HOME"
     return 1
   fi
   once "$elasticsearch" elasticsearch_from_maven
 }
 fetch_elasticsearch_secured() { fetch_elasticsearch; }
 
-# elasticsearch_tools: what it takes to run it, and to fetch it, are here.
+# elasticsearch_tools: whether the programs that run it and fetch it are installed.
 elasticsearch_tools() {
   local home
   home=$(jdk) && { [ -d "$cache/$elasticsearch" ] || { command -v mvn >/dev/null && [ -x "$home/bin/jar" ]; }; }
@@ -45,18 +44,18 @@ elasticsearch_from_maven() {
   fi
   (cd "$folder" && "$(jdk)/bin/jar" xf "$elasticsearch.zip") || return 1
   mv "$folder/$elasticsearch"/* "$folder" && rm -r "${folder:?}/$elasticsearch.zip" "${folder:?}/$elasticsearch" "$log" || return 1
-  # The archive has no modes.
+  # The archive has no file modes.
   chmod +x "$folder"/bin/* || return 1
   note elasticsearch "fetched, $(du -sm "$folder" | cut -f1) MB"
 }
 
-# configure SERVICE LINE...: the folders of a server, and its settings. The distribution stays as it is.
+# configure SERVICE LINE...: creates the folders and settings of a server. The distribution is not changed.
 configure() {
   local service=$1 home=$cache/$elasticsearch folder=$run/$1
   keep_port "$service" transport-
   mkdir -p "$folder"/{config,data,logs,tmp}
   cp "$home"/config/log4j2.properties "$folder/config/"
-  # These name files beside the distribution, where a server may not write.
+  # These options name files in the distribution's folder, where a server may not write.
   sed -E '/Xlog:gc|HeapDumpPath|ErrorFile/d' "$home/config/jvm.options" >"$folder/config/jvm.options"
   printf '%s\n' "cluster.name: $(basename "$(mktemp -u "$service-XXXXXX")")" 'discovery.type: single-node' 'network.host: 127.0.0.1' \
     "http.port: $(port "$service")" "transport.port: $(port "$service" transport-)" \
@@ -76,7 +75,7 @@ start_elasticsearch() {
   launch_elasticsearch elasticsearch 512m
 }
 
-# A reader who may only read the indices of the platform and of tests, and a superuser who makes them.
+# A user who may only read the indices of the platform and of tests, and a superuser who creates them.
 start_elasticsearch_secured() {
   local folder=$run/elasticsearch-secured user
   configure elasticsearch-secured 'xpack.security.enabled: true' \
@@ -94,11 +93,11 @@ start_elasticsearch_secured() {
   launch_elasticsearch elasticsearch-secured 256m
 }
 
-# bcrypt PASSWORD: as elasticsearch-users writes it, without starting Java for it.
+# bcrypt PASSWORD: the hash in the format of elasticsearch-users, without starting Java.
 bcrypt() { perl -e 'print crypt($ARGV[0], "\$2a\$10\$$ARGV[1]")' "$1" "$(random 22)"; }
 random() { od -An -N 32 -t x1 /dev/urandom | tr -d ' \n' | head -c "$1"; }
 
-# The health of the cluster, by its name: no other server on that port has it.
+# Checks the health of the cluster and its name, which another server on that port would not have.
 elasticsearch_answers() {
   local service=$1 name user=${2:-} auth=
   name=$(sed -n 's/^cluster.name: //p' "$run/$service/config/elasticsearch.yml")

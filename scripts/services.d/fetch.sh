@@ -1,11 +1,11 @@
-# Fetching: packages of a Debian suite into a private folder, and programs that run from there. Sourced by scripts/services.
-# Nothing is installed. All packages that a server needs, down to the C library, come along, so that it runs the same
-# whatever the machine has.
+# Fetches packages of a Debian suite into a private folder, and runs programs from there. Sourced by scripts/services.
+# Nothing is installed. All dependencies of a server, including the C library, are fetched, so that it does not depend on the
+# machine's packages.
 
 readonly triple=x86_64-linux-gnu
 
-# once NAME COMMAND...: runs a command that fills the folder NAME.part of the cache, unless NAME is there already. Two at
-# the same time wait for each other; an interrupted one begins anew.
+# once NAME COMMAND...: runs a command that fills the folder NAME.part of the cache, unless NAME exists. Concurrent calls wait for
+# each other; an interrupted one is repeated.
 once() {
   local name=$1
   [ -d "$cache/$name" ] && return
@@ -20,7 +20,7 @@ once() {
   ) 8>"$cache/.$name.lock"
 }
 
-# mirrors: where packages of Debian may be had, best first.
+# mirrors: URLs of mirrors of Debian, the preferred one first.
 mirrors() {
   if [ -n "${MIRROR:-}" ]; then
     echo "${MIRROR%/}"
@@ -32,12 +32,12 @@ mirrors() {
     sed -E 's,/?[[:space:]]*$,,' | awk '!seen[$0]++'
 }
 
-# debian SERVICE SUITE PACKAGE ROOT: downloads a package with all it depends on, and unpacks it.
+# debian SERVICE SUITE PACKAGE ROOT: downloads a package with its dependencies, and unpacks them.
 debian() {
   local service=$1 suite=$2 package=$3 root=$4 mirror
   local keyring=/usr/share/keyrings/debian-archive-keyring.gpg log=$cache/$service.fetch.log
   if [ "$(uname -m)" != x86_64 ] || ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
-    note "$service" "cannot be fetched: this needs Debian on x86-64; give the address of a server instead"
+    note "$service" "cannot be fetched: this needs Debian on x86-64; set the address of a server instead"
     return 1
   fi
   if ! [ -e "$keyring" ]; then
@@ -52,9 +52,9 @@ debian() {
       note "$service" "fetched, $(du -sm "$root" | cut -f1) MB"
       return
     fi
-    note "$service" "not to be had from ${mirror%%/debian*}: $(grep -E '^(E|Err):?' "$log" | tail -n 1 || true)"
+    note "$service" "not available from ${mirror%%/debian*}: $(grep -E '^(E|Err):?' "$log" | tail -n 1 || true)"
   done
-  note "$service" "cannot be fetched: see $log (no network, or no mirror in the apt sources? MIRROR names another one)"
+  note "$service" "cannot be fetched: see $log (no network, or no mirror in the apt sources? Set MIRROR to another one)"
   return 1
 }
 
@@ -62,7 +62,7 @@ debian_from() {
   local mirror=$1 suite=$2 package=$3 root=$4 keyring=$5 apt=$4.apt deb
   rm -rf "$apt"
   mkdir -p "$apt"/{state/lists/partial,cache/archives/partial,log}
-  # Empty: as if nothing was installed, so that everything it depends on comes, too.
+  # Empty, as if nothing was installed, so that all dependencies are downloaded.
   : >"$apt/status"
   echo "deb [arch=amd64 signed-by=$keyring] $mirror $suite main" >"$apt/sources.list"
   local options=(-q -y
@@ -76,8 +76,8 @@ debian_from() {
   rm -rf "$apt"
 }
 
-# inside ROOT PROGRAM ARGUMENT...: sets `command_line` to a program of a private folder, run by that folder's own loader
-# and libraries.
+# inside ROOT PROGRAM ARGUMENT...: sets `command_line` to a program of a private folder, with that folder's loader and
+# libraries.
 inside() {
   local root=$cache/$1 loader
   loader=$(find "$root/lib" "$root/usr/lib" -name 'ld-linux-x86-64.so.2' -type f 2>/dev/null | head -n 1)

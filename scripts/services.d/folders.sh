@@ -1,6 +1,6 @@
-# Where things lie, and who the servers are. Sourced by scripts/services.
+# The folders and the user of the servers. Sourced by scripts/services.
 
-# Elasticsearch and the SQL servers refuse to be root, so root runs them as nobody, who owns no more than their data.
+# Elasticsearch and the SQL servers refuse to run as root, so root runs them as nobody, who owns only their data.
 if [ "$(id -u)" = 0 ]; then
   readonly server_user=65534
   readonly as_server=(setpriv --reuid=$server_user --regid=$server_user --clear-groups --)
@@ -9,7 +9,7 @@ else
   readonly as_server=()
 fi
 
-# own FOLDER...: gives folders to the servers' user.
+# own FOLDER...: changes the owner of folders to the servers' user.
 own() { [ -z "$server_user" ] || chown -R "$server_user:$server_user" "$@"; }
 
 # choose_folders: sets `cache` and `run`.
@@ -24,8 +24,8 @@ choose_folders() {
   cache=$(realpath -m "$cache") run=$(realpath -m "$run")
 }
 
-# reachable FOLDER: this user can make and write it, and the servers' user can come there (a home folder is often closed).
-# Said of the nearest folder that is there; nothing is made.
+# reachable FOLDER: whether this user can create and write it, and the servers' user can enter it (home folders are often
+# closed). Checks the nearest existing folder; nothing is created.
 reachable() {
   local folder=$1
   [ -n "$folder" ] || return 1
@@ -37,14 +37,14 @@ prepare_folders() {
   local folder
   for folder in "$cache" "$run"; do
     reachable "$(dirname "$folder")" && mkdir -p "$folder"
-    # Anyone may write to the folder for temporary files: what lies there must be ours.
+    # Anyone may write to a folder of temporary files, so a folder there must belong to this user.
     [ -d "$folder" ] && [ -O "$folder" ] && chmod 755 "$folder" && reachable "$folder" ||
-      fail "$folder is not usable: this user must own it, and user ${server_user:-$(id -u)}, who the servers are, must be \
-able to come there. Name another one in AXON_SERVICES_CACHE or AXON_SERVICES_RUN"
+      fail "$folder is not usable: this user must own it, and user ${server_user:-$(id -u)}, who runs the servers, must be \
+able to enter it. Set AXON_SERVICES_CACHE or AXON_SERVICES_RUN to another one"
   done
 }
 
-# lock_run: one command at a time in a run folder. The lock ends with this process.
+# lock_run: locks the run folder for this command. The end of this process releases the lock.
 lock_run() {
   exec 9>"$run/.lock"
   flock --nonblock 9 && return

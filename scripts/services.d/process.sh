@@ -1,5 +1,5 @@
-# Servers as processes: free ports, starting apart from the shell, waiting, stopping. Sourced by scripts/services.
-# A run folder holds, for each service: a folder of that name, .log, .port, .pid, and .starting until it has answered.
+# Processes of servers: free ports, start in a session of their own, waiting, stopping. Sourced by scripts/services.
+# A run folder has, for each service, a folder of that name and the files .log, .port, .pid, and .starting until it answers.
 
 began=${EPOCHREALTIME/[.,]/}
 # note SERVICE TEXT...: a line of progress, with the seconds since the start.
@@ -8,7 +8,7 @@ note() {
   printf '%4d.%d s  %-22s %s\n' $((past / 10)) $((past % 10)) "$1" "${*:2}" >&2
 }
 
-# free_port: one that nobody listens on, and nobody is given for an outgoing connection (those start at 32768).
+# free_port: a port without a listener, outside the range of outgoing connections (from 32768 on).
 free_port() {
   local port
   while port=$((20000 + RANDOM % 12000)); do
@@ -18,16 +18,16 @@ free_port() {
   done
 }
 
-# port SERVICE [WHICH]: the port it has, or had.
+# port SERVICE [WHICH]: its current or last port.
 port() { cat "$run/$1.${2:-}port" 2>/dev/null; }
 
-# keep_port SERVICE [WHICH]: the remembered port if it is still free, else a new one.
+# keep_port SERVICE [WHICH]: keeps the last port if it is still free, else chooses a new one.
 keep_port() {
   local old
   old=$(port "$@") && ! (exec 3<>"/dev/tcp/127.0.0.1/$old") 2>/dev/null || free_port >"$run/$1.${2:-}port"
 }
 
-# born PID: when the process started, as the kernel counts; no two processes share number and birth. Not of the dead.
+# born PID: the kernel's start time of a process; process id and start time are unique. Fails for an ended process.
 born() {
   local stat fields
   read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
@@ -35,14 +35,14 @@ born() {
   [ "${fields[0]}" != Z ] && echo "${fields[19]}"
 } 2>/dev/null
 
-# pid SERVICE: its process, if it still is that process.
+# pid SERVICE: the id of its process. Fails if the process has ended, even if another one has its id.
 pid() {
   local pid birth
   read -r pid birth 2>/dev/null <"$run/$1.pid" && [ "$(born "$pid")" = "$birth" ] && echo "$pid"
 } 2>/dev/null
 
-# members SERVICE: its process and those it has called, alive or left behind; Elasticsearch has two. They are known by
-# their session and by the home folder they were given.
+# members SERVICE: the ids of its process and its children, including orphans; Elasticsearch has two processes. They are
+# identified by their session and by HOME in their environment.
 members() {
   local leader _ process stat fields
   pid "$1" || true
@@ -58,7 +58,7 @@ members() {
 
 running() { pid "$1" >/dev/null && ! [ -e "$run/$1.starting" ]; }
 
-# memory SERVICE: resident, in MB.
+# memory SERVICE: its resident memory in MB.
 memory() {
   local process sum=0 kb
   for process in $(members "$1"); do
@@ -67,7 +67,7 @@ memory() {
   echo $((sum / 1024))
 }
 
-# start SERVICE: starts it unless an interrupted `up` has.
+# start SERVICE: starts it, unless an interrupted `up` has already started it.
 start() {
   pid "$1" >/dev/null && return
   stop "$1" || return 1
@@ -78,7 +78,8 @@ start() {
   call start "$1"
 }
 
-# launch SERVICE COMMAND...: a server in a session of its own, in its folder, without this shell's environment and files.
+# launch SERVICE COMMAND...: starts a server in a session of its own, in its folder, without this shell's environment and open
+# files.
 launch() {
   local service=$1
   shift
@@ -96,12 +97,12 @@ launch() {
   until [ -s "$run/$service.pid" ]; do sleep 0.02; done
 }
 
-# wait_for SERVICE: until it answers as itself; an open port proves nothing.
+# wait_for SERVICE: waits until it answers and identifies itself; an open port may belong to another process.
 wait_for() {
   local deadline=$((SECONDS + 180))
   until call answers "$1" 2>/dev/null; do
     if ! pid "$1" >/dev/null; then
-      note "$1" "died; the end of its log:"
+      note "$1" "exited; the end of its log:"
       tail -n 8 "$run/$1.log" >&2
       return 1
     fi
@@ -115,14 +116,14 @@ wait_for() {
   note "$1" "ready on port $(port "$1"), $(memory "$1") MB"
 }
 
-# stop SERVICE: asks it to end, and after 30 s makes it.
+# stop SERVICE: sends SIGTERM, and after 30 s SIGKILL.
 stop() {
   local leader left n
   if leader=$(pid "$1"); then kill -TERM "$leader" 2>/dev/null || true; fi
   for ((n = 0; n < 400; n++)); do
     left=$(members "$1")
     [ -n "$left" ] || break
-    # Without its leader nobody tells the rest; and who has not ended by now will not.
+    # Without the leader its children get no signal, so they are signalled directly.
     [ -n "$(pid "$1")" ] || kill -TERM $left 2>/dev/null || true
     [ "$n" -lt 300 ] || kill -KILL $left 2>/dev/null || true
     sleep 0.1

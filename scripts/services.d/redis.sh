@@ -8,7 +8,7 @@ start_redis() {
   launch redis "${command_line[@]}"
 }
 
-# It names its own process, which no other server on that port does.
+# Checks the process id in its reply, which another server on that port would not have.
 answers_redis() {
   (
     exec 3<>"/dev/tcp/127.0.0.1/$(port redis)"
@@ -19,26 +19,26 @@ answers_redis() {
 
 urls_redis() { echo "AXON_TEST_REDIS_URL=redis://127.0.0.1:$(port redis)/0"; }
 
-# The cluster: three processes, one service. Each has a port for clients and one for the others, all of them ports that
-# nobody is given for an outgoing connection, which those that Redis would choose (10000 higher) are not.
+# The cluster: three processes, one service. Each has a port for clients and a bus port. The default bus port (10000 higher) may
+# be in the range of outgoing connections, so it is chosen here.
 fetch_redis_cluster() { fetch_redis; }
 
 readonly cluster_nodes=(1 2 3)
 cluster_port() { if [ "$1" = 1 ]; then port redis-cluster; else port redis-cluster "$1-"; fi; }
 
-# A shell leads the three, and ends with all of them as soon as one ends.
+# A shell is the parent of the three. When one ends, it ends the others and itself.
 start_redis_cluster() {
   local node folder=$run/redis-cluster each=()
   for node in "${cluster_nodes[@]}"; do
     [ "$node" = 1 ] || keep_port redis-cluster "$node-"
     keep_port redis-cluster "$node-bus-"
-    # They keep no data, so they must not remember a cluster either.
+    # They have no persistent data, so an old cluster configuration is removed.
     rm -rf "${folder:?}/$node"
     mkdir "$folder/$node"
     each+=("$(cluster_port "$node")" "$(port redis-cluster "$node-bus-")" "$folder/$node")
   done
   own "$folder"
-  # Without its title in place of its environment, by which a process is known.
+  # Without a process title, which would overwrite the environment that identifies the process.
   inside redis-debian-12 usr/bin/redis-server --bind 127.0.0.1 --save '' --appendonly no --set-proc-title no \
     --cluster-enabled yes --cluster-announce-ip 127.0.0.1
   # shellcheck disable=SC2016
@@ -53,7 +53,7 @@ start_redis_cluster() {
     end' redis-cluster "${each[@]}" "${command_line[@]}"
 }
 
-# redis_says PORT COMMAND...: the replies to some commands.
+# redis_says PORT COMMAND...: the replies to these commands.
 redis_says() {
   (
     exec 3<>"/dev/tcp/127.0.0.1/$1"
@@ -62,7 +62,7 @@ redis_says() {
   )
 }
 
-# All three are processes of ours, and each sees a whole cluster. Those that are still alone are told of each other.
+# Checks that all three are processes of this service and see a complete cluster. Joins nodes that have no slots yet.
 answers_redis_cluster() {
   local node said ours whole=yes
   ours=$(members redis-cluster)
@@ -75,7 +75,7 @@ answers_redis_cluster() {
   [ -n "$whole" ]
 }
 
-# join_redis_cluster NODE: gives it a third of the slots and, unless it is the first, has it meet the first.
+# join_redis_cluster NODE: assigns a third of the slots to it and, unless it is the first, introduces it to the first.
 join_redis_cluster() {
   local node=$1 from=$((16384 * ($1 - 1) / 3)) to=$((16384 * $1 / 3 - 1)) commands
   commands=("CLUSTER ADDSLOTSRANGE $from $to" "CLUSTER SET-CONFIG-EPOCH $node")

@@ -1,8 +1,8 @@
 # MySQL 9 and MariaDB 10.11. Sourced by scripts/services.
 
-# sql_server SERVICE ROOT PROGRAM OPTION...: sets `command_line` to a server with what both share. One that is killed has kept
-# what was committed; what a machine loses that goes down is no loss here. Temporary files lie in a folder of
-# the server's own: in one that both shared, a server that started has failed on `#sql` files of the other.
+# sql_server SERVICE ROOT PROGRAM OPTION...: sets `command_line` to a server with the options that both share. Committed data
+# survives a kill of the server, but not a crash of the machine. Temporary files are in a folder of the server's own: in a shared
+# one, a starting server has failed on `#sql` files of the other.
 sql_server() {
   local service=$1 root=$2
   rm -rf "${run:?}/$service/tmp"
@@ -16,7 +16,8 @@ sql_server() {
     --performance-schema=OFF "${@:4}"
 }
 
-# initialise SERVICE COMMAND...: makes the data folder, once; a half-made one is made anew. Standard input is the command's.
+# initialise SERVICE COMMAND...: creates the data folder once; an incomplete one is created again. The command reads standard
+# input.
 initialise() {
   local folder=$run/$1
   [ -e "$folder/initialised" ] && return
@@ -24,14 +25,14 @@ initialise() {
   mkdir "$folder/data"
   own "$folder"
   if ! (cd "$folder" && env -i LC_ALL=C PATH="$PATH" "${as_server[@]}" "${@:2}") >"$run/$1.log" 2>&1; then
-    note "$1" "cannot make its data folder; the end of its log:"
+    note "$1" "cannot create its data folder; the end of its log:"
     tail -n 8 "$run/$1.log" >&2
     return 1
   fi
   touch "$folder/initialised"
 }
 
-# It greets with its version, and its own log says that this port is its own.
+# Checks that the server sends its version, and that its log names this port.
 sql_answers() {
   local service=$1 port
   port=$(port "$service")
@@ -42,7 +43,7 @@ sql_answers() {
 # Only Debian's unstable suite has MySQL.
 fetch_mysql() { once mysql-debian-sid debian mysql sid mysql-server-core; }
 start_mysql() {
-  # One that was killed leaves a lock with its number, and whoever has that number now would be taken for it.
+  # A killed server leaves a lock file with its process id, which another process may have now.
   rm -f "$run/mysql/socket.lock"
   sql_server mysql mysql-debian-sid usr/sbin/mysqld --mysqlx=OFF --secure-file-priv=NULL
   initialise mysql "${command_line[@]}" --initialize-insecure && launch mysql "${command_line[@]}"
@@ -52,11 +53,11 @@ urls_mysql() { echo "AXON_TEST_MYSQL_URL=mysql://root@127.0.0.1:$(port mysql)/";
 
 fetch_mariadb() { once mariadb-debian-12 debian mariadb bookworm mariadb-server-core; }
 start_mariadb() {
-  # Without name resolution a user of any host is that also on this machine, and no nameless user comes before him.
+  # Without name resolution a user of any host also matches on this machine, and no anonymous user precedes it.
   sql_server mariadb mariadb-debian-12 usr/sbin/mariadbd --skip-name-resolve
   initialise mariadb "${command_line[@]}" --bootstrap < <(mariadb_system_tables) && launch mariadb "${command_line[@]}"
 }
-# What mariadb-install-db, which calls programs of the machine, would run; root gets no password.
+# The statements of mariadb-install-db, which needs programs of the machine. The user root has no password.
 mariadb_system_tables() {
   local share=$cache/mariadb-debian-12/usr/share/mysql
   printf '%s\n' 'CREATE DATABASE mysql;' 'USE mysql;' 'SET @auth_root_socket = NULL;'

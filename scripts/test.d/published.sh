@@ -1,4 +1,4 @@
-# What others build on: documentation, which crate depends on which, and packages. Sourced by scripts/test.d/beside.
+# Checks of published crates: documentation, dependency direction, and packages. Sourced by scripts/test.d/beside.
 
 documentation() {
   step "documentation"
@@ -6,14 +6,14 @@ documentation() {
   passed
 }
 
-# names SELECTION...: what the crates that normal dependencies lead to are called; never nothing.
+# names SELECTION...: the names of all crates in the tree of normal dependencies. Fails if there is none.
 names() {
   local tree
   tree=$(cargo tree --locked --all-features --edges normal --prefix none --format '{p}' "$@") || fail "cargo tree $* failed"
-  [ -n "$tree" ] || fail "cargo tree $* said nothing"
+  [ -n "$tree" ] || fail "cargo tree $* printed nothing"
   cut -d' ' -f1 <<<"$tree" | sort -u
 }
-# refuse CRATE PATTERN WHY
+# refuse CRATE PATTERN WHY: fails if the crate depends on one whose name matches the pattern.
 refuse() {
   local all found
   all=$(names --package "$1") || exit 1
@@ -26,11 +26,11 @@ refuse() {
 dependency_direction() {
   local adapter others all providers
   step "dependency direction"
-  refuse axon-metrics 'sqlx.*|redis|elasticsearch|axum.*|reqwest|hyper|axon-.*' "the core names no store and no face"
-  refuse axon-dashboard-http 'axon-metrics-.*|sqlx.*|redis|elasticsearch|reqwest' "the HTTP face names no adapter"
+  refuse axon-metrics 'sqlx.*|redis|elasticsearch|axum.*|reqwest|hyper|axon-.*' "the core depends on no store and no HTTP framework"
+  refuse axon-dashboard-http 'axon-metrics-.*|sqlx.*|redis|elasticsearch|reqwest' "the HTTP crate depends on no adapter"
   for adapter in axon-metrics-*/; do
     [ -d "$adapter" ] || continue
-    # Its own driver apart, no store's client.
+    # No client of a store, except its own driver.
     case $adapter in
       axon-metrics-es/) others='sqlx.*|redis' ;;
       axon-metrics-mysql/) others='elasticsearch|redis|reqwest' ;;
@@ -38,19 +38,19 @@ dependency_direction() {
       *) others='elasticsearch|sqlx.*|redis' ;;
     esac
     refuse "${adapter%/}" "axon-metrics-.*|axon-dashboard-http|axum|$others" \
-      "an adapter names neither another one, nor its store's client, nor the HTTP face"
+      "an adapter depends neither on another one, nor on another store's client, nor on the HTTP crate"
   done
   all=$(names --workspace) || exit 1
   providers=$(grep -E '^(aws-lc|openssl-sys$|openssl$)' <<<"$all" || true)
-  [ -z "$providers" ] || fail "a second TLS provider came in: $(echo $providers)"
+  [ -z "$providers" ] || fail "dependencies have a second TLS provider: $(echo $providers)"
   passed
 }
 
 dependency_counts() {
   local stated readme command said counted
   step "dependency counts"
-  # What a readme says that a command counts is still about so.
-  stated=$(grep -oE '`cargo tree [^`]*wc -l`: [0-9]+' axon-*/README.md) || fail "no readme states its dependencies"
+  # The number in a readme may differ from the command's by 5.
+  stated=$(grep -oE '`cargo tree [^`]*wc -l`: [0-9]+' axon-*/README.md) || fail "no readme states its number of dependencies"
   while IFS='`' read -r readme command said; do
     counted=$(eval "$command") || fail "$readme $command failed"
     said=${said//[!0-9]/}
@@ -62,8 +62,8 @@ dependency_counts() {
 packages() {
   local packages crates manifest packed crate
   step "packages"
-  # Packed, unpacked and built from what would be published. Not by cargo's own check: that takes the other packages of the
-  # workspace from what an earlier check unpacked under the same version.
+  # Packs the crates, unpacks them, and builds them from there. Not with cargo's own check, which takes the other packages of the
+  # workspace from an earlier check of the same version.
   packages=$(mktemp -d)
   crates=()
   for manifest in axon-*/Cargo.toml; do crates+=(--package "$(dirname "$manifest")"); done
@@ -75,7 +75,7 @@ packages() {
       crate=$(basename "$crate")
       echo "${crate%-[0-9]*} = { path = \"$crate\" }"
     done
-    # What the crates depend on is built as it is for the tests, so that where its features are the same it is there already.
+    # The profile of the tests, so that dependencies with the same features are not built again.
     sed -n '/^\[profile\.dev/,/^$/p' Cargo.toml
   } >"$packages/Cargo.toml"
   cp Cargo.lock "$packages"
@@ -83,7 +83,7 @@ packages() {
     cargo build --offline --quiet --manifest-path "$packages/Cargo.toml" --target-dir "$target" \
       --package "$(dirname "$manifest")"
   done
-  diff -r "$web/dist" "$packages"/axon-dashboard-http-*/web/dist >&2 || fail "the package of axon-dashboard-http has not the page"
+  diff -r "$web/dist" "$packages"/axon-dashboard-http-*/web/dist >&2 || fail "the package of axon-dashboard-http has another page than web/dist"
   cargo build --offline --quiet --manifest-path "$packages/Cargo.toml" --target-dir "$target" \
     --package axon-dashboard-http --features page
   rm -rf "$packages"

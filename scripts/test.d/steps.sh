@@ -1,10 +1,10 @@
-# Steps of scripts/test: what each took, and how many checks passed. Sourced by scripts/test and by scripts/test.d/beside, which
-# share the folder that `gate` names. It holds what cargo's tests said in `tests` and `doctests`, what Node's said in `page`, a
-# line for each check that passed in `checks`, and one for each step that is over in `steps`.
+# Steps of scripts/test: their times, and the number of passed checks. Sourced by scripts/test and by scripts/test.d/beside, which
+# share the folder in `gate`. Its files: `tests` and `doctests` (output of cargo's tests), `page` (output of Node's tests), `checks`
+# (a line for each passed check), `steps` (a line for each finished step).
 
 passed() { echo >>"$gate/checks"; }
 
-# step NAME: ends the step before, and begins one.
+# step NAME: ends the current step, and begins one.
 step() {
   step_ends
   step_name=$1
@@ -20,8 +20,8 @@ step_ends() {
     $(((${EPOCHREALTIME/[.,]/} - step_began) / 100000 % 10)) $((used - step_used)) "$step_name${step_suffix:-}" >>"$gate/steps"
   step_name=
 }
-# processor_time: sets `used` to the seconds of this shell and of all that it has called and waited for, but for what ran
-# beside the tests, which has steps of its own: it leaves what it used in `used_beside` when it ends.
+# processor_time: sets `used` to the processor seconds of this shell and its finished children, without those of the concurrent
+# checks, which have steps of their own and write their seconds to `used_beside` at their end.
 processor_time() {
   times >"$gate/times.$$"
   used=$(tr ',' '.' <"$gate/times.$$" | awk -F'[ms ]+' '{ sum += 60 * ($1 + $3) + $2 + $4 } END { printf "%.0f", sum }')

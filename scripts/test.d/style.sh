@@ -13,7 +13,7 @@ import_circles() {
   passed
 }
 
-# A file that no program of tests names would neither be built nor missed.
+# A test file that no main.rs names would not be built, and no other check would notice.
 test_files() {
   local main file
   step "test files"
