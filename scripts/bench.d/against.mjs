@@ -1,7 +1,7 @@
 // Compares the benches of another revision with those of this tree in one run: each round runs the old program and then the new
 // one, so that a drift of the machine's speed affects both. Prints the ratio new / old of each figure. Called by scripts/bench.
 //
-// Figures are criterion's medians, and for `cached` the microseconds of processor time per request. A ratio above 1 is slower.
+// Figures are criterion's medians, and for `cached` and `shared` the microseconds of processor time per request. A ratio above 1 is slower.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -51,9 +51,9 @@ function run(program, cwd, name) {
   rmSync(home, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
   const env = { ...process.env, CRITERION_HOME: home };
-  const done = spawnSync(program, ['--bench', ...(name === 'cached' ? [] : ['--noplot'])], { cwd, env, encoding: 'utf8' });
+  const done = spawnSync(program, ['--bench', ...(['cached', 'shared'].includes(name) ? [] : ['--noplot'])], { cwd, env, encoding: 'utf8' });
   const figures = medians(home);
-  for (const [, row, micros] of done.stdout.matchAll(/^ {2}(\S.*?) +([\d.]+) us /gm)) figures[`cached: ${row}`] = Number(micros);
+  for (const [, row, micros] of done.stdout.matchAll(/^ {2}(\S.*?) +([\d.]+) us /gm)) figures[`${name}: ${row}`] = Number(micros);
   if (Object.keys(figures).length === 0) throw new Error(`the bench ${name} printed no figures:\n${done.stdout}\n${done.stderr}`);
   return figures;
 }
