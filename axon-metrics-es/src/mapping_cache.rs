@@ -39,9 +39,9 @@ struct Probed {
 }
 
 impl MappingCache {
-    /// An empty cache. The mapping is probed again after each interval.
+    /// An empty cache. The mapping is probed again after each interval, of a day at most.
     pub(crate) fn new(interval: Duration) -> Self {
-        Self { interval, cache: RefreshCache::single() }
+        Self { interval: interval.min(MAX_STALE), cache: RefreshCache::single() }
     }
 
     /// The cached mapping; where there is none, or it has expired, the one that `probe` finds by the deadline.

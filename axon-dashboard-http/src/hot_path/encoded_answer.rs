@@ -57,7 +57,7 @@ impl EncodedAnswer {
         })
     }
 
-    /// When the cache sends it: never, if its load took longer than it is usable.
+    /// When the cache sends it: never, if it was not usable even when its load began, at `now`.
     pub(crate) fn expiry(&self, now: Timestamp) -> Expiry<Timestamp> {
         if self.usable_until <= now {
             return Expiry::new(now, now, now);
@@ -101,6 +101,6 @@ mod tests {
         assert!(fresh.contains(&(instant - second * 2)) && usable.contains(&(instant - second * 2)));
         assert!(!fresh.contains(&(instant - second * 3)) && !usable.contains(&(instant - second * 3)));
         assert!(!fresh.contains(&(instant + second)) && usable.contains(&(instant + second)));
-        assert!(answer.expiry(instant + second * 2).usable.is_empty(), "its load took longer than it is usable");
+        assert!(answer.expiry(instant + second * 2).usable.is_empty(), "not usable when its load began");
     }
 }

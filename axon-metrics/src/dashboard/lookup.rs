@@ -184,7 +184,11 @@ impl Finder<'_> {
             requested_at.is_some_and(|requested_at| {
                 let validity =
                     self.resolved.validity_at(self.inner, &group, group.range, widget_key.widget, requested_at);
-                self.resolved.now < requested_at + (validity.fresh_until - requested_at) * MAX_IDLE_LIFETIMES
+                let lifetime = validity.fresh_until - requested_at;
+                let idle_until =
+                    lifetime.checked_mul(MAX_IDLE_LIFETIMES).and_then(|idle| requested_at.checked_add_signed(idle));
+                // Beyond the calendar is never.
+                idle_until.is_none_or(|idle_until| self.resolved.now < idle_until)
             })
         });
         LoadGroup { members, ..group }

@@ -38,6 +38,8 @@ pub(crate) struct CacheKeys {
     scope: String,
     span: String,
     ranged: Hash,
+    /// Of the whole range, the part that is yet to come included.
+    whole: Hash,
     live: Hash,
 }
 
@@ -49,25 +51,27 @@ impl CacheKeys {
         let end = if inputs.range.in_progress() { "open".to_owned() } else { compact(whole.to) };
         let live = hash(&inputs, "");
         // The previous window of an open range depends on the range's end, which `span` does not hold.
-        let comparison = || hash(&inputs, &format!("{}-{}", compact(whole.from), compact(whole.to)));
+        let of_whole = hash(&inputs, &format!("{}-{}", compact(whole.from), compact(whole.to)));
         Self {
             scope: match inputs.scope {
                 Scope::Campaign(id) => format!("c{id}"),
                 Scope::Activity(id) => format!("a{id}"),
             },
             span: format!("{}-{end}", compact(whole.from)),
-            ranged: if inputs.compare { comparison() } else { live },
+            ranged: if inputs.compare { of_whole } else { live },
+            whole: of_whole,
             live,
         }
     }
 
     pub(crate) fn of(&self, widget: Widget) -> String {
-        let Self { scope, span, ranged, live } = self;
+        let Self { scope, span, ranged, whole, live } = self;
         let name = widget.name();
         match widget.lifetime() {
             LifetimeClass::Now => format!("dashboard:{scope}:{name}:now-open:{}", hex(live)),
             LifetimeClass::Range | LifetimeClass::RangeAndStock => {
-                format!("dashboard:{scope}:{name}:{span}:{}", hex(ranged))
+                let hash = if widget.shows_whole_range() { whole } else { ranged };
+                format!("dashboard:{scope}:{name}:{span}:{}", hex(hash))
             }
         }
     }

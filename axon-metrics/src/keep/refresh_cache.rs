@@ -74,7 +74,7 @@ impl<E> LoadError<E> {
         self
     }
 
-    /// For this long a cached value is used that is no longer usable, within [`Expiry::stale`].
+    /// For this long after the failure, a value that is no longer usable is still used, within [`Expiry::stale`].
     #[must_use]
     pub fn stale_for(mut self, time: Duration) -> Self {
         self.stale_for = time;
@@ -271,7 +271,7 @@ where
         });
     }
 
-    /// Ends the time for which a value is fresh by this instant. Another value is left as it is.
+    /// Makes a value stale by this instant at the latest. Another value is left as it is.
     pub fn refresh_by(&self, key: &K, by: C, is_meant: impl Fn(&V) -> bool) {
         self.change(key, |value| {
             if let Some((_, expiry)) = value.as_mut().filter(|(value, _)| is_meant(value)) {

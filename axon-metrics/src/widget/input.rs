@@ -119,6 +119,9 @@ pub(crate) struct Facts {
 
 /// How a widget is computed.
 pub(super) trait Compute: Sized {
+    /// Whether the widget shows the part of the range that is yet to come. Its cache key then holds the range's end.
+    const SHOWS_WHOLE_RANGE: bool = false;
+
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self;
 
     /// The bucket series that it needs. Most widgets need none.

@@ -110,6 +110,11 @@ macro_rules! widgets {
                 Some(data)
             }
 
+            /// Whether it shows the part of the range that is yet to come.
+            pub(crate) fn shows_whole_range(self) -> bool {
+                match self { $(Self::$variant => <$data as Compute>::SHOWS_WHOLE_RANGE),* }
+            }
+
             /// Whether some of its fields move with the clock alone.
             pub(crate) fn has_clocks(self) -> bool {
                 match self { $(Self::$variant => !<[&str]>::is_empty(&[$(stringify!($clock)),*])),* }

@@ -66,6 +66,9 @@ pub enum TrendState {
 }
 
 impl Compute for Trend {
+    /// The days yet to come are buckets, too.
+    const SHOWS_WHOLE_RANGE: bool = true;
+
     fn series(input: &WidgetInput<'_>) -> Option<BucketSeries> {
         let buckets = calendar::days(input.range, input.zone);
         Some(BucketSeries::of::<Self>(buckets, SeriesActivities::WithFunnel))

@@ -149,6 +149,10 @@ fn meaning(question: &Question, setting: Setting, widget: Widget) -> String {
     }
     let range = period.resolve(*now, setting.zone).unwrap();
     let open = range.in_progress();
+    if widget == Widget::Trend {
+        // Its buckets are those of the whole range; nothing of it is compared.
+        return format!("{common} {} {} {open}", range.whole.from, range.whole.to);
+    }
     let end = if open && !compare { "open".to_owned() } else { format!("{} {open}", range.whole.to) };
     format!("{common} {} {end} {compare}", range.whole.from)
 }

@@ -725,6 +725,13 @@ async fn the_longest_durations_mean_never() {
         let later = ask(&dashboard, &request, now() + chrono::Duration::minutes(20)).await.answer;
         assert_eq!(loaded_for(&first), loaded_for(&later));
     }
+    // Requests for one widget after another: each looks for the others of its range that were asked for lately.
+    let past = Period::Custom { start: day("2024-10-01"), end: day("2024-10-02") };
+    for widget in [Widget::Overview, Widget::Funnel] {
+        let request = DashboardRequest::campaign(2).widgets([widget]).period(past.clone());
+        let answer = ask(&dashboard, &request, now()).await.answer;
+        assert_eq!(answer.widgets[&widget].status, WidgetStatus::Fresh);
+    }
     sources.one_is(Of::Ledger, Mood::Lost);
     let other = DashboardRequest::campaign(1).widgets([Widget::Comparison, Widget::Overview]);
     assert_eq!(status(&ask(&dashboard, &other, now()).await.answer, Widget::Comparison), WidgetStatus::Unavailable);
