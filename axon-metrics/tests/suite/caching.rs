@@ -728,7 +728,7 @@ async fn the_longest_durations_mean_never() {
     // Requests for one widget after another: each looks for the others of its range that were asked for lately.
     let past = Period::Custom { start: day("2024-10-01"), end: day("2024-10-02") };
     for widget in [Widget::Overview, Widget::Funnel] {
-        let request = DashboardRequest::campaign(2).widgets([widget]).period(past.clone());
+        let request = DashboardRequest::campaign(2).widgets([widget]).period(past);
         let answer = ask(&dashboard, &request, now()).await.answer;
         assert_eq!(answer.widgets[&widget].status, WidgetStatus::Fresh);
     }

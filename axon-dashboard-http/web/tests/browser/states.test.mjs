@@ -1,6 +1,7 @@
 // The states of widgets: loading, stale, late, partial, failed and empty. Each has a text, and none looks like a figure.
 
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { answer, drawn, FAILED_LOADS, ready, stage, standing, text, texts } from "./stage.mjs";
 
 /** @typedef {import("../../src/types.js").Answer} Answer */
@@ -252,12 +253,18 @@ scene("figures of past days have no growing age", async ({ page, ...scene }) => 
 
 scene("without an answer the page says why, and keeps figures it has", async ({ page, ...scene }) => {
   let down = true;
+  let requests = 0;
   await page.route(STREAM, (route) => route.fulfill({ status: 503, body: "" }));
-  await page.route(FIGURES, (route) => (down ? route.fulfill({ status: 503, json: { status: 503, code: "unavailable" } }) : route.continue()));
+  await page.route(FIGURES, (route) => {
+    requests += 1;
+    return down ? route.fulfill({ status: 503, json: { status: 503, code: "unavailable" } }) : route.continue();
+  });
   // The page's clock is paused, so the page does not retry by itself: only the button loads the figures.
   await standing({ page, ...scene }, "campaigns/123");
   assert.match(await text(page, "[data-problem=unavailable]"), /지금은 어떤 값도 가져올 수 없습니다/);
   assert.equal(await page.locator("[data-widget]:visible").count(), 0);
+  // A request that the page sent before its clock was paused must not be the one that brings the figures.
+  for (let sent = -1; sent !== requests; await sleep(300)) sent = requests;
   down = false;
   await page.click("[data-problem] button");
   await page.waitForSelector('[data-widget="kpi"][data-status="fresh"]');
