@@ -120,7 +120,7 @@ async fn load(
                 warn!(cause = %fault, "elasticsearch index probe failed; the cached mapping is used until it expires");
             }
             let back_off = interval.min(MAX_BACK_OFF);
-            // Some shards did not answer: what the others say is no reason to forget what is known of all.
+            // Some shards did not answer. The cached mapping, which is of all shards, is used on.
             let partial = fault == probe::PARTIAL_PROBE;
             let stale_for = if partial { back_off + interval + PROBE_TIMEOUT } else { Duration::ZERO };
             Err(LoadError::new(fault).refresh_after(back_off).stale_for(stale_for))

@@ -14,7 +14,7 @@ const FRESH_FOR: Duration = Duration::from_secs(60);
 /// The time to live of a schema that lacks a table or a right, since an operator may be adding it; and the back-off after a
 /// failed refresh.
 const INCOMPLETE_FRESH_FOR: Duration = Duration::from_secs(15);
-/// For how many times to live in all a schema is used.
+/// A schema is usable for this many times its time to live.
 const MAX_STALE_TTLS: u32 = 2;
 /// How long a refresh in the background may wait for a connection.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(super) struct SchemaCache {
     cache: RefreshCache<(), Arc<Schema>, Arc<Cause>>,
-    /// By how much time has been moved on for tests.
+    /// How far tests have moved the clock on.
     #[cfg(test)]
     aged: Arc<std::sync::Mutex<Duration>>,
 }
@@ -50,7 +50,7 @@ impl SchemaCache {
         F: Future<Output = Result<Schema, Cause>> + Send + 'static,
     {
         let now = Instant::now();
-        // A failure is only backed off from: the questions themselves report what is wrong.
+        // A failed refresh is not reported: it only delays the next one. The questions themselves report what is wrong.
         let refresh = || {
             let deadlines = ProbeDeadlines::connecting_by(now + REFRESH_TIMEOUT);
             load(deadlines, probe(deadlines))

@@ -56,7 +56,7 @@ pub struct TimedAnswer {
     pub fresh_until: Timestamp,
     /// From `fresh_until` until then it may be used while a new one is loaded (stale-while-revalidate).
     pub usable_until: Timestamp,
-    /// Where the JSON of each widget comes from, in the answer's order.
+    /// Where the JSON of each widget comes from, in any order.
     pub(super) parts: Vec<WidgetPart>,
 }
 
@@ -73,7 +73,7 @@ impl TimedAnswer {
     /// The answer as JSON on one line: what serde writes for [`answer`](Self::answer) as it was made. The data of a
     /// widget were written when it was loaded, and are copied here.
     /// # Errors
-    /// None that is known: an answer holds nothing that JSON cannot.
+    /// If a widget cannot be written as JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let written = self.written()?;
         let data = JsonData(written.iter().map(|(widget, json)| (*widget, &*json.data)).collect());

@@ -81,7 +81,7 @@ impl<E> LoadError<E> {
         self
     }
 
-    /// A cached value is wrong, and dropped.
+    /// The cached value is wrong, and is dropped.
     #[must_use]
     pub fn drops_value(mut self) -> Self {
         self.drops_value = true;
@@ -319,7 +319,7 @@ where
         let load = async move {
             let result = load.await;
             let outcome = result.as_ref().map(|(value, _)| value.clone()).map_err(|failed| failed.error.clone());
-            // Before the load leaves the list of loads: who finds no load there finds what this one left.
+            // Stored before the load leaves the list of loads: a caller that finds no load finds its result.
             inner.loads.exclusively(|_| inner.store(&own_key, result));
             outcome
         };

@@ -28,7 +28,7 @@ pub(crate) struct WidgetSnapshot {
     pub(crate) as_of: Timestamp,
     /// Names the load: widgets of one load were computed from the same facts.
     pub(crate) load: u64,
-    /// Until when it is shared although it is not whole; `None` if it is.
+    /// `None` if no figure was lost; else when to load it again.
     pub(crate) not_whole_until: Option<Timestamp>,
     json: OnceLock<Option<WidgetJson>>,
 }

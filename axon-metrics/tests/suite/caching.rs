@@ -839,3 +839,17 @@ async fn a_history_that_is_being_read_delays_no_answer_and_adds_no_load() {
     let answer = ask(&dashboard, &request, now() + began.elapsed()).await.answer;
     assert_eq!(status(&answer, Widget::Comparison), WidgetStatus::Fresh);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_written_from_cached_widgets_is_what_serde_writes() {
+    let sources = ScriptedSources::new(0);
+    let dashboard = sources.builder().build();
+    let request = DashboardRequest::campaign(1).widgets(Widget::ALL).compare_previous();
+    for seconds in [0, 1, 3_600] {
+        let timed = ask(&dashboard, &request, now() + ms(1_000 * seconds)).await;
+        let written = String::from_utf8(timed.to_json().unwrap()).unwrap();
+        assert_eq!(written, serde_json::to_string(&timed.answer).unwrap());
+        let widgets: Vec<Widget> = timed.content().unwrap().into_iter().map(|(widget, _)| widget).collect();
+        assert_eq!(widgets, Widget::ALL);
+    }
+}
