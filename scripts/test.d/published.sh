@@ -62,8 +62,9 @@ dependency_counts() {
 packages() {
   local packages crates manifest packed crate
   step "packages"
-  # Packs the crates, unpacks them, and builds them from there. Not with cargo's own check, which takes the other packages of the
-  # workspace from an earlier check of the same version.
+  # Packs the crates, unpacks them, and type-checks each alone from there, with the features that it has by default: a file that
+  # was not packed or a feature that only another crate asks for is an error of types. Not with cargo's own verification, which
+  # takes the other packages of the workspace from an earlier check of the same version.
   packages=$(mktemp -d)
   crates=()
   for manifest in axon-*/Cargo.toml; do crates+=(--package "$(dirname "$manifest")"); done
@@ -75,16 +76,16 @@ packages() {
       crate=$(basename "$crate")
       echo "${crate%-[0-9]*} = { path = \"$crate\" }"
     done
-    # The profile of the tests, so that dependencies with the same features are not built again.
+    # The profile of the lints, so that dependencies with the same features are not checked again.
     sed -n '/^\[profile\.dev/,/^$/p' Cargo.toml
   } >"$packages/Cargo.toml"
   cp Cargo.lock "$packages"
   for manifest in axon-*/Cargo.toml; do
-    cargo build --offline --quiet --manifest-path "$packages/Cargo.toml" --target-dir "$target" \
+    cargo check --offline --quiet --manifest-path "$packages/Cargo.toml" --target-dir "$target" \
       --package "$(dirname "$manifest")"
   done
   diff -r "$web/dist" "$packages"/axon-dashboard-http-*/web/dist >&2 || fail "the package of axon-dashboard-http has another page than web/dist"
-  cargo build --offline --quiet --manifest-path "$packages/Cargo.toml" --target-dir "$target" \
+  cargo check --offline --quiet --manifest-path "$packages/Cargo.toml" --target-dir "$target" \
     --package axon-dashboard-http --features page
   rm -rf "$packages"
   passed
