@@ -83,7 +83,8 @@ impl Store {
             Fault::Close,
             // Replies of Redis have a few bytes: a larger limit would let them pass whole.
             Fault::Cut { after_bytes: 3 },
-            Fault::Drip { bytes: std::num::NonZeroUsize::MIN, every: Duration::from_millis(20) },
+            // The replies of Redis to one question take 14 bytes or more: they must not be whole within its budget.
+            Fault::Drip { bytes: std::num::NonZeroUsize::MIN, every: Duration::from_millis(100) },
             Fault::Garbage,
             Fault::Refuse,
             Fault::Unauthorized(self.protocol()),
