@@ -16,14 +16,14 @@ use crate::{
 /// seconds; with a fast ledger they are there in this time, and the first answer has its baseline.
 const HISTORY_GRACE: Duration = Duration::from_millis(150);
 
-/// The facts that are needed, and a report about each source that was asked.
+/// The facts that are needed, a report about each source that was asked, and which source was asked for what.
 pub(super) async fn gather(
     sources: &Sources,
     budgets: &Budgets,
     deadline: Instant,
     needs: Needs,
     input: &WidgetInput<'_>,
-) -> (Facts, Vec<SourceReport>) {
+) -> (Facts, Vec<SourceReport>, Plan) {
     let budget = |kind| budgets.of(kind).min(deadline.saturating_duration_since(Instant::now()));
     let plan = Plan::new(needs, &input.series, input);
     let absent = absent(input);
@@ -42,22 +42,22 @@ pub(super) async fn gather(
     };
     reports.iter_mut().for_each(|report| report.include_history(&history));
     reports.iter().for_each(|report| report.observe_age(input.as_of));
-    (plan.merge(input, replies, history), reports)
+    (plan.merge(input, replies, history), reports, plan)
 }
 
-/// The facts and reports if no source answers within its budget. Nothing is asked.
+/// The same if no source answers within its budget. Nothing is asked.
 pub(super) fn time_out(
     sources: &Sources,
     budgets: &Budgets,
     needs: Needs,
     input: &WidgetInput<'_>,
-) -> (Facts, Vec<SourceReport>) {
+) -> (Facts, Vec<SourceReport>, Plan) {
     let plan = Plan::new(needs, &input.series, input);
     let questions = plan.questions(input, |kind| budgets.of(kind));
     let mut reports = Vec::new();
     let replies = sources.facts.time_out(&sources.guards, budgets, &questions, &absent(input), &mut reports);
     let history = Err(replies.ledger.as_ref().err().cloned().unwrap_or_else(|| absent(input)));
-    (plan.merge(input, replies, history), reports)
+    (plan.merge(input, replies, history), reports, plan)
 }
 
 /// Why a fact is missing whose source is not asked.

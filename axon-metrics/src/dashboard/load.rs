@@ -24,10 +24,10 @@ use crate::{
     call::SourceReport,
     keep::{CacheEntry, Lifetimes, WidgetSnapshot, decode, encode, later},
     observe::{self, CacheLevel, CacheOutcome},
-    source::{QueryScope, SalesQuestion, SourceKind},
+    source::{QueryScope, SalesQuestion},
     stats::baseline,
     vocabulary::{Counting, Timestamp, Window},
-    widget::{BucketSeries, Data, Facts, Needs, Notes, WidgetInput},
+    widget::{Data, Facts, Needs, Notes, WidgetInput},
     wire::{SourceState, WidgetState, WidgetStatus},
 };
 
@@ -132,13 +132,13 @@ impl Load {
     async fn ask_sources(&self, began: Instant) -> Vec<(WidgetKey, Arc<WidgetSnapshot>)> {
         let Inner { sources, settings, .. } = &*self.inner;
         let (needs, input) = self.input();
-        let (facts, reports) = gather(sources, &settings.budgets, self.deadline, needs, &input).await;
+        let (facts, reports, plan) = gather(sources, &settings.budgets, self.deadline, needs, &input).await;
         let ended = later(self.resolved.now, began.elapsed());
         let retry_at = RetryAt {
             after_failure: later(ended, RETRY_FAILED_LOAD_AFTER),
             while_loading: later(ended, settings.lifetimes.live),
         };
-        let computed = self.compute(&input, &facts, reports, retry_at);
+        let computed = self.compute(&input, &facts, &plan, reports, retry_at);
         let statuses = || computed.iter().map(|(_, snapshot)| snapshot.state.status);
         let outcome = if statuses().all(|status| status == WidgetStatus::Fresh) {
             "fresh"
@@ -155,9 +155,9 @@ impl Load {
     pub(super) fn time_out(&self) -> LoadResult {
         let Inner { sources, settings, .. } = &*self.inner;
         let (needs, input) = self.input();
-        let (facts, reports) = time_out(sources, &settings.budgets, needs, &input);
+        let (facts, reports, plan) = time_out(sources, &settings.budgets, needs, &input);
         let retry_at = RetryAt { after_failure: self.resolved.now, while_loading: self.resolved.now };
-        LoadResult { widgets: self.compute(&input, &facts, reports, retry_at), retry_after: None }
+        LoadResult { widgets: self.compute(&input, &facts, &plan, reports, retry_at), retry_after: None }
     }
 
     /// Computes the widgets from the facts.
@@ -165,6 +165,7 @@ impl Load {
         &self,
         input: &WidgetInput<'_>,
         facts: &Facts,
+        plan: &Plan,
         reports: Vec<SourceReport>,
         retry_at: RetryAt,
     ) -> Vec<(WidgetKey, Arc<WidgetSnapshot>)> {
@@ -177,9 +178,7 @@ impl Load {
                 if notes.waits_for_history() { retry_at.while_loading } else { retry_at.after_failure };
             let state = WidgetState { age_ms: None, ..WidgetState::new(notes, input.as_of) };
             let not_whole_until = (state.status != WidgetStatus::Fresh).then_some(not_whole_until);
-            // The sources that this widget needs, whatever other widgets are loaded with it.
-            let series: Vec<BucketSeries> = widget_key.widget.series(input).into_iter().collect();
-            let kinds: Vec<SourceKind> = Plan::new(widget_key.widget.needs(), &series, input).kinds(input).collect();
+            let kinds = plan.kinds_of(widget_key.widget, input);
             let sources = reports.iter().filter(|report| kinds.contains(&report.kind)).cloned().collect();
             let mut snapshot = WidgetSnapshot::new(widget_key.widget, data, state, input.as_of, load);
             (snapshot.sources, snapshot.not_whole_until) = (sources, not_whole_until);

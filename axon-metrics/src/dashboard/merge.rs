@@ -10,7 +10,7 @@ use crate::{
         RealtimeQuestion, Reason, SalesFacts, Series, Slots, SourceKind, StepCounts,
     },
     vocabulary::{EventRule, LedgerStep, Part, Record, Step},
-    widget::{BucketSeries, Facts, Needs, WidgetInput},
+    widget::{BucketSeries, Facts, Needs, Widget, WidgetInput},
 };
 
 /// Which source counts which step, and in which order the counts are put together again.
@@ -87,7 +87,7 @@ impl Plan {
 
     /// The question to each source. `budget` gives the budget of each kind of question.
     pub(super) fn questions(&self, input: &WidgetInput<'_>, budget: impl Fn(QuestionKind) -> Duration) -> Questions {
-        let kinds: Vec<SourceKind> = self.kinds(input).collect();
+        let kinds = self.kinds(self.needs, |_| true, input);
         let asks = |kind| kinds.contains(&kind);
         Questions {
             behavior: asks(SourceKind::Behavior).then(|| self.behavior(input, budget(QuestionKind::Behavior))),
@@ -106,16 +106,30 @@ impl Plan {
         }
     }
 
-    /// The kinds of sources that are asked.
-    pub(super) fn kinds(&self, input: &WidgetInput<'_>) -> impl Iterator<Item = SourceKind> + use<> {
-        let Needs { active, sales, slots, .. } = self.needs;
-        let needed = [
-            (SourceKind::Behavior, !self.events.is_empty() || active || self.parts().next().is_some()),
-            (SourceKind::Ledger, !self.rows.is_empty() || sales),
-            (SourceKind::Realtime, slots),
-        ];
-        let any = !input.query.activities.is_empty();
-        needed.into_iter().filter_map(move |(kind, is_needed)| (any && is_needed).then_some(kind))
+    /// The kinds of sources that the facts of one widget come from, whatever other widgets are loaded with it.
+    pub(super) fn kinds_of(&self, widget: Widget, input: &WidgetInput<'_>) -> Vec<SourceKind> {
+        self.kinds(widget.needs(), |series| series.is_of(widget.data_type()), input)
+    }
+
+    /// The kinds of sources that are asked for these needs, and for the series that are meant.
+    fn kinds(
+        &self,
+        needs: Needs,
+        is_meant: impl Fn(&BucketSeries) -> bool,
+        input: &WidgetInput<'_>,
+    ) -> Vec<SourceKind> {
+        if input.query.activities.is_empty() {
+            return Vec::new();
+        }
+        let steps: &[StepSource] = if needs.steps || needs.by_activity { &self.steps } else { &[] };
+        let funnel: &[StepSource] = if needs.funnel { &self.funnel } else { &[] };
+        let counts = |is_meant: fn(&StepSource) -> bool| steps.iter().chain(funnel).any(is_meant);
+        let mut series = self.series.iter().zip(&input.series).filter(|(_, series)| is_meant(series));
+        let counts_series = series.any(|(parts, _)| parts.as_ref().is_some_and(|parts| !parts.is_empty()));
+        let events = counts(|step| matches!(step, StepSource::Event(_))) || needs.active || counts_series;
+        let rows = counts(|step| matches!(step, StepSource::Row(_))) || needs.sales;
+        let needed = [(SourceKind::Behavior, events), (SourceKind::Ledger, rows), (SourceKind::Realtime, needs.slots)];
+        needed.into_iter().filter_map(|(kind, is_needed)| is_needed.then_some(kind)).collect()
     }
 
     fn behavior(&self, input: &WidgetInput<'_>, budget: Duration) -> BehaviorQuestion {

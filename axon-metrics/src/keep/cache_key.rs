@@ -48,16 +48,17 @@ type Hash = [u8; 16];
 impl CacheKeys {
     pub(crate) fn new(inputs: KeyInputs<'_>) -> Self {
         let Range { whole, .. } = inputs.range;
-        let end = if inputs.range.in_progress() { "open".to_owned() } else { compact(whole.to) };
+        let (from, to) = (compact(whole.from), compact(whole.to));
+        let end = if inputs.range.in_progress() { "open" } else { &to };
         let live = hash(&inputs, "");
         // The previous window of an open range depends on the range's end, which `span` does not hold.
-        let of_whole = hash(&inputs, &format!("{}-{}", compact(whole.from), compact(whole.to)));
+        let of_whole = hash(&inputs, &format!("{from}-{to}"));
         Self {
             scope: match inputs.scope {
                 Scope::Campaign(id) => format!("c{id}"),
                 Scope::Activity(id) => format!("a{id}"),
             },
-            span: format!("{}-{end}", compact(whole.from)),
+            span: format!("{from}-{end}"),
             ranged: if inputs.compare { of_whole } else { live },
             whole: of_whole,
             live,
@@ -102,7 +103,8 @@ fn hash(inputs: &KeyInputs<'_>, comparison: &str) -> Hash {
 }
 
 fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// An instant without separators, and without a fraction where it has none: `20241105T150000Z`.

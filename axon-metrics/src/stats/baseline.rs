@@ -10,8 +10,8 @@ use crate::{
     Missing, ProductId, Timestamp, Window,
     source::HistoryQuestion,
     source::{BucketSales, History},
-    stats::rate::{gcd, half_up},
-    vocabulary::calendar,
+    stats::rate::half_up,
+    vocabulary::{calendar, gcd},
 };
 
 /// How an expectation was computed from history.

@@ -3,7 +3,7 @@
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::Missing;
+use crate::{Missing, vocabulary::gcd};
 
 /// An exact decimal that is printed as a number without trailing zeros: 100, 45.9, 3.65.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,11 +133,6 @@ pub(crate) fn half_up(numerator: i128, denominator: i128) -> Option<i128> {
     let doubled = numerator.checked_abs()?.checked_mul(2)?;
     let magnitude = doubled.checked_add(denominator)?.checked_div(denominator.checked_mul(2)?)?;
     Some(magnitude * numerator.signum())
-}
-
-/// The greatest common divisor; that of 0 and x is x.
-pub(crate) fn gcd(a: i128, b: i128) -> i128 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use chrono_tz::{GapInfo, Tz};
 
 use std::time::Duration;
 
-use crate::{Timestamp, stats::rate::gcd, vocabulary::Window};
+use super::{divisor::gcd, timestamp::Timestamp, window::Window};
 
 /// The instant of a local date-time; `None` only outside the range of the calendar library.
 pub(crate) fn instant(local: NaiveDateTime, zone: Tz) -> Option<Timestamp> {

@@ -18,27 +18,39 @@ pub struct Grid {
 /// Candidate cell lengths of a grid over calendar buckets, in minutes, longest first: a day, an hour, and the clock
 /// changes of less than an hour.
 const STEPS: [i64; 4] = [24 * 60, 60, 30, 15];
+/// A minute in nanoseconds.
+const MINUTE: i64 = 60_000_000_000;
+
+/// The nanoseconds from the first bound to each; `None` where that is more than 292 years.
+fn offsets(bounds: &[Timestamp]) -> Option<Vec<i64>> {
+    let first = bounds.first()?;
+    bounds.iter().map(|bound| (*bound - first).num_nanoseconds()).collect()
+}
 
 impl Grid {
     /// The grid with the longest step, of a day, an hour, 30 and 15 minutes, that has all these ascending bounds as
     /// cell bounds. `None` if no such grid exists, or there are fewer than two bounds.
     pub fn through(bounds: &[Timestamp]) -> Option<Self> {
-        let (first, last) = (*bounds.first()?, *bounds.last()?);
-        let divides = |step: &TimeDelta| {
-            let step = step.num_nanoseconds();
-            bounds
-                .iter()
-                .all(|bound| (*bound - first).num_nanoseconds().zip(step).is_some_and(|(by, step)| by % step == 0))
-        };
-        let step = STEPS.into_iter().map(TimeDelta::minutes).find(divides)?;
-        let cells = usize::try_from((last - first).num_seconds() / step.num_seconds()).ok()?;
-        (cells > 0).then_some(Self { from: first, step, cells })
+        Self::through_offsets(*bounds.first()?, &offsets(bounds)?)
+    }
+
+    /// The same for bounds by their [`offsets`]; `origin` is the instant of the offset 0.
+    fn through_offsets(origin: Timestamp, offsets: &[i64]) -> Option<Self> {
+        let (first, last) = (*offsets.first()?, *offsets.last()?);
+        let divides = |minutes: &i64| offsets.iter().all(|offset| (offset - first) % (minutes * MINUTE) == 0);
+        let minutes = STEPS.into_iter().find(divides)?;
+        let cells = usize::try_from((last - first) / (minutes * MINUTE)).ok()?;
+        let from = origin.checked_add_signed(TimeDelta::nanoseconds(first))?;
+        (cells > 0).then_some(Self { from, step: TimeDelta::minutes(minutes), cells })
     }
 
     /// The n-th cell, from 0; `None` beyond the last cell, or outside the range of the calendar library.
     pub fn cell(&self, n: usize) -> Option<Window> {
-        let start = |n: usize| self.from.checked_add_signed(self.step.checked_mul(i32::try_from(n).ok()?)?);
-        if n < self.cells { Some(Window { from: start(n)?, to: start(n + 1)? }) } else { None }
+        if n < self.cells { Some(Window { from: self.start(n)?, to: self.start(n + 1)? }) } else { None }
+    }
+
+    fn start(&self, n: usize) -> Option<Timestamp> {
+        self.from.checked_add_signed(self.step.checked_mul(i32::try_from(n).ok()?)?)
     }
 }
 
@@ -66,9 +78,10 @@ impl Part {
     pub(crate) fn over(buckets: &[Window]) -> Vec<Self> {
         let ends = buckets.iter().map(|bucket| bucket.to);
         let bounds: Vec<Timestamp> = buckets.first().map(|first| first.from).into_iter().chain(ends).collect();
+        let offsets = offsets(&bounds);
         let grid = |first: usize, last: usize| {
-            let grid = Grid::through(bounds.get(first..=buckets.len().checked_sub(last)?)?)?;
-            Some((first, last, grid))
+            let offsets = offsets.as_ref()?.get(first..=buckets.len().checked_sub(last)?)?;
+            Some((first, last, Grid::through_offsets(*bounds.first()?, offsets)?))
         };
         // In order of preference: of equal steps the first wins.
         let grids = [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().filter_map(|(first, last)| grid(first, last));
@@ -86,10 +99,10 @@ impl Part {
 
     /// The sum of the cells of each bucket, one per bucket. `counts` has one count per cell.
     pub(crate) fn fold(&self, counts: &[u64]) -> Vec<u64> {
-        let mut cells = self.cells.windows().into_iter().zip(counts).peekable();
+        let mut cells = self.cells.starts().zip(counts).peekable();
         let sum = |bucket: &Window| {
             let mut sum = 0_u64;
-            while let Some((_, count)) = cells.next_if(|(cell, _)| cell.from < bucket.to) {
+            while let Some((_, count)) = cells.next_if(|(start, _)| *start < bucket.to) {
                 sum = sum.saturating_add(*count);
             }
             sum
@@ -105,6 +118,16 @@ impl Cells {
             Self::Grid(grid) => grid.cells,
             Self::Windows(windows) => windows.len(),
         }
+    }
+
+    /// The first instant of each cell, oldest first.
+    fn starts(&self) -> impl Iterator<Item = Timestamp> {
+        let (grid, windows) = match self {
+            Self::Grid(grid) => (Some(*grid), &[][..]),
+            Self::Windows(windows) => (None, &windows[..]),
+        };
+        let of_grid = grid.into_iter().flat_map(|grid| (0..grid.cells).map_while(move |n| grid.start(n)));
+        of_grid.chain(windows.iter().map(|window| window.from))
     }
 
     /// Every cell, oldest first.

@@ -88,6 +88,11 @@ impl BucketSeries {
     pub(super) fn of<T: 'static>(buckets: Vec<Window>, activities: SeriesActivities) -> Self {
         Self { widget: TypeId::of::<T>(), buckets, activities }
     }
+
+    /// Whether it is the series of the widget with data of this type.
+    pub(crate) fn is_of(&self, data: TypeId) -> bool {
+        self.widget == data
+    }
 }
 
 impl WidgetInput<'_> {

@@ -82,6 +82,8 @@ pub enum BucketState {
 
 /// The number of clock hours in the inflow.
 const INFLOW_HOURS: usize = 24;
+/// The hours before the one in progress that hold as many whole clock hours.
+const INFLOW_SPAN: i64 = 25;
 
 impl BucketState {
     /// The state of a whole bucket whose data are complete up to `as_of`.
@@ -161,7 +163,8 @@ fn inflow(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Result<V
 /// The clock hour in progress and those before it, oldest first.
 fn inflow_hours(as_of: Timestamp, zone: chrono_tz::Tz) -> Vec<Window> {
     let last = calendar::hour(as_of, zone).whole;
-    let earlier = Window { from: last.from - chrono::Duration::days(2), to: last.from };
+    // A clock hour is an hour, or less where clocks change within it.
+    let earlier = Window { from: last.from - chrono::Duration::hours(INFLOW_SPAN), to: last.from };
     let hours = calendar::hours(earlier, zone).into_iter().map(|hour| hour.whole).chain([last]);
     let hours: Vec<Window> = hours.collect();
     hours[hours.len().saturating_sub(INFLOW_HOURS)..].to_vec()

@@ -1,6 +1,8 @@
 //! The registry of widgets, one row each: its data, its needs, its scopes, its lifetime class, and its clock fields.
 //! Everything that differs between widgets outside of their own files is decided here.
 
+use std::any::TypeId;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -91,6 +93,11 @@ macro_rules! widgets {
                     scopes: Scopes::$scopes,
                     lifetime: LifetimeClass::$lifetime,
                 }),* }
+            }
+
+            /// The type of the widget's data.
+            pub(crate) fn data_type(self) -> TypeId {
+                match self { $(Self::$variant => TypeId::of::<$data>()),* }
             }
 
             /// Copies the widget's data to its place.
