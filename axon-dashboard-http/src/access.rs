@@ -15,7 +15,7 @@ use axum::{
     http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use futures_util::future::{BoxFuture, Either};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt as _};
@@ -76,15 +76,22 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let began = Instant::now();
         let Inner { inner, app, requests } = &*self.0;
-        if let Some((response, now)) = hot_path::cached(app, &request) {
-            return Either::Left(ready(Ok(send_cached(requests, &request, response, now, began))));
+        let question = hot_path::interned(app, &request);
+        let now = if question.is_some() { app.now() } else { Utc::now() };
+        let id = RequestId::of(request.headers(), now);
+        let span = span(&id);
+        if let Some(question) = question {
+            // In the span: the log lines of a refresh that the lookup starts have the request's id.
+            let response = span.in_scope(|| hot_path::cached(app, &question, request.headers(), now));
+            if let Some(response) = response {
+                return Either::Left(ready(Ok(send_cached(requests, &request, response, id, began))));
+            }
         }
-        let line = Line::begin(Arc::clone(requests), &request, began);
+        let line = Line::begin(Arc::clone(requests), &request, id, began);
         if !fits(request.uri()) {
             let problem = Problem::query("path and query must have at most 8192 bytes together");
             return Either::Left(ready(Ok(line.end(problem.into_response()))));
         }
-        let span = span(&line.id);
         let response = inner.clone().oneshot(request).instrument(span);
         Either::Right(Box::pin(async move {
             let response = response.await?;
@@ -107,13 +114,11 @@ fn send_cached(
     requests: &Requests,
     request: &Request,
     mut response: Response,
-    now: DateTime<Utc>,
+    mut id: RequestId,
     began: Instant,
 ) -> Response {
-    let mut id = RequestId::of(request.headers(), now);
-    let span = span(&id);
     log(requests, &id, method(request.method()), request.extensions().get(), Some(&response), began);
-    span.in_scope(|| response.headers_mut().insert(request_id::HEADER, id.take()));
+    response.headers_mut().insert(request_id::HEADER, id.take());
     response
 }
 
@@ -129,10 +134,10 @@ struct Line {
 }
 
 impl Line {
-    fn begin(requests: Arc<Requests>, request: &Request, began: Instant) -> Self {
+    fn begin(requests: Arc<Requests>, request: &Request, id: RequestId, began: Instant) -> Self {
         Self {
             requests,
-            id: RequestId::of(request.headers(), Utc::now()),
+            id,
             method: method(request.method()),
             route: request.extensions().get().cloned(),
             began,

@@ -8,7 +8,7 @@ mod encoded_answer;
 mod etag;
 mod interned_urls;
 mod response_cache;
-pub(crate) use cached_response::{cached, respond};
+pub(crate) use cached_response::{cached, interned, respond};
 pub(crate) use encoded_answer::EncodedAnswer;
 pub(crate) use interned_urls::InternedUrls;
 pub(crate) use response_cache::ResponseCache;

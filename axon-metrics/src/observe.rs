@@ -68,6 +68,12 @@ pub fn cache(level: CacheLevel, outcome: CacheOutcome) {
     let _ = (level.name(), outcome.name());
 }
 
+/// Counts a failed write to the shared cache: `axon_cache_write_failures_total`.
+pub(crate) fn cache_write_failed() {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("axon_cache_write_failures_total").increment(1);
+}
+
 /// Records the time of a load from the sources: `axon_load_duration_seconds{outcome}`.
 pub fn load(outcome: &'static str, took: Duration) {
     #[cfg(feature = "metrics")]
@@ -76,7 +82,7 @@ pub fn load(outcome: &'static str, took: Duration) {
     let _ = (outcome, took);
 }
 
-/// Counts a load that was refused, since it could not finish in time: `axon_admission_refused_total`.
+/// Counts a load that was refused: it could not have ended by its deadline. `axon_admission_refused_total`.
 pub(crate) fn admission_refused() {
     #[cfg(feature = "metrics")]
     metrics::counter!("axon_admission_refused_total").increment(1);
@@ -158,11 +164,12 @@ pub fn describe() {
     {
         use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
         describe_counter!("axon_cache_lookups_total", Unit::Count, "Cache lookups, by level of the cache and outcome");
+        describe_counter!("axon_cache_write_failures_total", Unit::Count, "Failed writes to the shared cache");
         describe_histogram!("axon_load_duration_seconds", Unit::Seconds, "Time of a load from the sources, by outcome");
         describe_counter!(
             "axon_admission_refused_total",
             Unit::Count,
-            "Loads refused at once, since they could not finish in time"
+            "Loads refused because they could not have ended by their deadline"
         );
         describe_counter!("axon_source_requests_total", Unit::Count, "Questions to a source, by outcome");
         describe_histogram!(

@@ -3,10 +3,11 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use axon_metrics::Timestamp;
+use axon_metrics::{DashboardRequest, Timestamp};
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::Request,
@@ -21,15 +22,23 @@ use super::{
 };
 use crate::{app::App, headers};
 
-/// The cached answer to an interned URL, and the instant of the lookup. The response lacks only the request's id.
-pub(crate) fn cached(app: &App, request: &Request) -> Option<(Response, Timestamp)> {
+/// What is asked for, if the URL is interned.
+pub(crate) fn interned(app: &App, request: &Request) -> Option<Arc<DashboardRequest>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }
-    let question = app.urls().get(request.uri())?;
-    let now = app.now();
-    let lookup = app.responses().get(&question, now)?;
-    Some((respond(&lookup, request.headers()), now))
+    app.urls().get(request.uri())
+}
+
+/// The cached answer; a stale one starts a refresh in the background. The response lacks only the request's id.
+pub(crate) fn cached(
+    app: &App,
+    question: &Arc<DashboardRequest>,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Option<Response> {
+    let lookup = app.responses().get(question, now)?;
+    Some(respond(&lookup, headers))
 }
 
 /// 200 with the answer, or 304 if the caller has its tag.

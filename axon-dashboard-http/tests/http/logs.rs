@@ -3,13 +3,17 @@
 use std::{
     io::Write,
     sync::{Arc, Mutex, Once},
+    time::Duration,
 };
 
 use axum::{Router, body::Body, http::Request};
 use serde_json::Value;
 use tracing::instrument::WithSubscriber;
 
-use crate::fixture::{CAMPAIGN, Failure, Fixture, Trouble, app, get, send};
+use crate::{
+    fixture::{CAMPAIGN, Failure, Fixture, Trouble, app, get, send},
+    live_fixture::LiveFixture,
+};
 
 /// A log in memory, of every level and target.
 #[derive(Clone, Default)]
@@ -108,6 +112,25 @@ async fn a_sources_failure_is_logged_with_the_requests_id() {
     let text = log.text();
     let line = text.lines().find(|line| line.contains("redis did not answer")).expect("the failure");
     assert!(line.contains("test-1"), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_in_the_background_is_logged_with_the_id_of_its_request() {
+    let (live, log) = (LiveFixture::new(), Log::default());
+    let app = live.app();
+    let asked = async {
+        get(&app, CAMPAIGN).await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        live.fail(true);
+        let request = Request::builder().uri(CAMPAIGN).header("X-Request-Id", "refresh-1");
+        let stale = send(&app, request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(stale.header("cache-status"), "axon-metrics; hit; detail=refreshing");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    asked.with_subscriber(log.subscriber()).await;
+    let text = log.text();
+    let line = text.lines().find(|line| line.contains("redis did not answer")).expect("the failure");
+    assert!(line.contains("refresh-1"), "{line}");
 }
 
 #[tokio::test(start_paused = true)]

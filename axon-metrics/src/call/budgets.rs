@@ -54,7 +54,7 @@ impl Budgets {
         Self { answer: answer.min(MAX_BUDGET), ..self }
     }
 
-    /// Sets the budget of each call to the shared cache. Defaults to 50 ms.
+    /// Sets the budget of each call to the shared cache. Defaults to 50 ms. With zero the cache is not used.
     #[must_use]
     pub fn with_cache(self, cache: Duration) -> Self {
         Self { cache: cache.min(MAX_BUDGET), ..self }

@@ -11,7 +11,7 @@ use super::{
     sources::{FactSources, Sources},
 };
 use crate::{
-    call::{Admission, Budgets, Concurrency, guards},
+    call::{Admission, Budgets, Concurrency, LogLimiter, guards},
     keep::{BaselineCache, CatalogCache, DashboardCache, Lifetimes, SharedCache, WidgetCache},
     source::{BehaviorSource, CatalogSource, LedgerSource, PerSource, QuestionKind, RealtimeSource},
     vocabulary::{FunnelDefinition, Mode, StepRules},
@@ -181,7 +181,11 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
             inner: Arc::new(Inner {
                 catalog: Arc::new(catalog),
                 admission: Admission::new(*max_loads),
-                shared: shared.map(|cache| SharedCache::new(cache, budgets.cache())),
+                lost_loads: LogLimiter::new(),
+                // Without a budget no call could end in time.
+                shared: shared
+                    .filter(|_| !budgets.cache().is_zero())
+                    .map(|cache| SharedCache::new(cache, budgets.cache())),
                 sources: Sources { facts, baseline, guards, connected },
                 request_rules: settings.request_rules(),
                 settings,

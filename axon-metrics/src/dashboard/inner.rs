@@ -6,7 +6,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{load_result::LoadResult, request::RequestRules, settings::Settings, sources::Sources};
 use crate::{
-    call::Admission,
+    call::{Admission, LogLimiter},
     keep::{CatalogCache, SharedCache, SingleFlight, WidgetCache},
     vocabulary::{Mode, Timestamp},
     wire::Health,
@@ -34,6 +34,8 @@ pub(super) struct Inner {
     pub(super) shared: Option<SharedCache>,
     pub(super) single_flight: Arc<SingleFlight<String, Arc<LoadResult>, Timestamp>>,
     pub(super) admission: Admission,
+    /// Limits the log lines about loads that gave a caller nothing.
+    pub(super) lost_loads: LogLimiter,
 }
 
 impl std::fmt::Debug for Dashboard {

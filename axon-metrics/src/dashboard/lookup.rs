@@ -12,13 +12,10 @@ use super::{
     resolve::ResolvedRequest,
 };
 use crate::{
-    keep::{Loads, Pending, WidgetSnapshot},
+    keep::{LOAD_GRACE, Loads, Pending, WidgetSnapshot},
+    source::SourceOutcome,
     vocabulary::Timestamp,
 };
-
-/// How long past the deadline a load is waited for. Its sources time out at the deadline, and its result comes just
-/// after.
-const GRACE: Duration = Duration::from_millis(25);
 
 /// A member of a group is loaded with it if it was requested within this many of its times to live.
 const MAX_IDLE_LIFETIMES: i32 = 20;
@@ -83,7 +80,7 @@ impl Finder<'_> {
             lookups.push(match supply {
                 Supply::Ready(lookup) => lookup,
                 Supply::Pending(pending) => {
-                    let loaded = pending.wait(self.deadline + GRACE).await;
+                    let loaded = pending.wait(self.deadline + LOAD_GRACE).await;
                     self.unpack(group, loaded.as_deref())
                 }
             });
@@ -100,8 +97,14 @@ impl Finder<'_> {
             Some((_, Some(widgets))) => Lookup::Loaded(widgets),
             Some((Some(retry_after), None)) => Lookup::Refused { retry_after },
             _ => {
-                let keys = group.keys().join(", ");
-                warn!("load failed: it panicked, or did not end by its deadline; figures are lost of {keys}");
+                // One load may have many callers: they do not all log it.
+                if let Some(left_out) = self.inner.lost_loads.failure(SourceOutcome::Unavailable) {
+                    let keys = group.keys().join(", ");
+                    warn!(
+                        left_out,
+                        "load failed: it panicked, or did not end by its deadline; figures are lost of {keys}"
+                    );
+                }
                 Lookup::Loaded(widgets(&self.load(vec![group.clone()]).time_out()).unwrap_or_default())
             }
         }

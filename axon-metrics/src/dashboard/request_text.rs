@@ -29,12 +29,13 @@ const PARAMETERS: [&str; 7] = ["widgets", "period", "startDate", "endDate", "mod
 const PERIODS: [Period; 3] = [Period::Today, Period::Last7Days, Period::Last30Days];
 
 impl RequestText<'_> {
-    /// Parses and checks the text. `rules` have the defaults and the funnels; `as_of` decides whether a range is empty.
+    /// Parses and checks the text. `rules` hold the defaults and the funnels. `as_of` is the instant of the answer: the
+    /// periods `1d`, `7d` and `30d` end on its day.
     ///
-    /// An empty value is an absent one. Dates without `period` are a custom range; dates beside `1d`, `7d` or `30d`
-    /// must be well-formed and are not used.
+    /// A parameter with an empty value counts as absent. Dates without a period make a custom range. Dates with the
+    /// period `1d`, `7d` or `30d` must be well-formed, but are ignored.
     /// # Errors
-    /// [`RequestError`] with every fault at once.
+    /// [`RequestError`] with all faults, not only the first.
     pub fn parse(&self, rules: &RequestRules, as_of: Timestamp) -> Result<DashboardRequest, RequestError> {
         let mut reader = Reader { parameters: self.parameters, faults: Vec::new() };
         reader.names();
@@ -44,8 +45,7 @@ impl RequestText<'_> {
         let compare = reader.word("compare", &[("previous", ())]);
         let period = reader.period();
 
-        // The parameters that could be parsed are checked even if others could not, so that all faults are reported at
-        // once.
+        // Parameters that parsed are checked even if others did not parse: the caller learns all faults at once.
         let mut request = DashboardRequest::of(scope.unwrap_or(Scope::Campaign(CampaignId(1))));
         if let Some(widgets) = widgets {
             request = request.widgets(widgets);

@@ -39,7 +39,7 @@ impl ResolvedRequest {
         self.scope.get()
     }
 
-    /// Moves the request to a later instant, and whether it did: if the range has other days there, nothing changes.
+    /// Moves the request to a later instant. Returns false, and changes nothing, if the range has other days at that instant.
     pub(super) fn move_to(&mut self, later: Timestamp, rules: &RequestRules) -> Result<bool, RequestError> {
         let range = self.request.check(rules, later)?;
         let days = |range: Range| (range.whole, range.in_progress());

@@ -17,14 +17,14 @@ use crate::{
     widget::Widget,
 };
 
-/// A widget to views.
+/// A widget as the answer shows it.
 #[derive(Debug)]
 pub(super) struct WidgetView {
     pub(super) widget: Widget,
     pub(super) snapshot: Arc<WidgetSnapshot>,
-    /// The snapshot of the failed load, if an older one is shown instead.
+    /// The snapshot of the failed load, where `snapshot` is an older one that replaces it.
     pub(super) failed: Option<Arc<WidgetSnapshot>>,
-    /// Whether `snapshot` is an older one, since a source failed or the load was refused.
+    /// Whether `snapshot` is an older one that is shown because a source failed or the load was refused.
     pub(super) stale: bool,
     pub(super) fresh_until: Timestamp,
     pub(super) usable_until: Timestamp,
@@ -32,7 +32,7 @@ pub(super) struct WidgetView {
 
 /// The widgets of a group as the answer shows them.
 /// # Errors
-/// When to ask again, if its load was refused and no older widget can be shown.
+/// If the load was refused and no older widget can be shown: how long to wait until the next request.
 pub(super) fn views(
     inner: &Inner,
     resolved: &ResolvedRequest,

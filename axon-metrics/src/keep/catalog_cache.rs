@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{
     expiry::Expiry,
     refresh_cache::{LoadError, LoadResult, Lookup, RefreshCache},
+    single_flight::LOAD_GRACE,
 };
 use crate::{
     call::{Guard, SourceReport, ask, settle},
@@ -20,6 +21,9 @@ const FRESH_FOR: Duration = Duration::from_secs(30);
 const REVALIDATE_FOR: Duration = Duration::from_secs(10);
 /// The greatest age of a copy that is used while the source fails.
 const MAX_STALE: Duration = Duration::from_secs(15 * 60);
+/// For this long after a failure, and the budget of one more reading, an old copy is used without waiting for the source. A later
+/// caller waits for a new reading first.
+const FAILING_FOR: Duration = Duration::from_secs(5);
 /// How soon after a failure, or for an unknown id, the source is asked again.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -44,7 +48,8 @@ struct CatalogCopy {
 pub(crate) struct CatalogLookup {
     /// `None` if the source fails and no copy is young enough.
     pub(crate) catalog: Option<Arc<Catalog>>,
-    /// The source failed: what the copy does not list may exist all the same.
+    /// The source failed, and the copy is no longer fresh, or not as young as asked for. An id that it does not list may exist
+    /// all the same.
     pub(crate) failing: bool,
     pub(crate) report: SourceReport,
     /// How long the copy is fresh.
@@ -58,8 +63,8 @@ impl CatalogCache {
         Self { source, guard, budget, cache: RefreshCache::single() }
     }
 
-    /// The copy. A stale one is read again in the background; only one that is too old for that, or missing, is waited for, by
-    /// the deadline.
+    /// The copy. A stale one is read again in the background; only one that is too old for that, or missing, is waited for,
+    /// until just after the deadline.
     pub(crate) async fn get(&self, as_of: Timestamp, deadline: Instant) -> CatalogLookup {
         self.get_younger(Duration::MAX, as_of, deadline).await
     }
@@ -69,13 +74,15 @@ impl CatalogCache {
         let now = Instant::now();
         let young = |copy: &CatalogCopy| copy.read_at.elapsed() < age;
         let pending = match self.cache.get_if(&(), now, young, || self.read(as_of)) {
-            Lookup::Ready { value, error, .. } => {
-                return self.lookup(Some(value), error.is_some(), as_of, self.report());
+            Lookup::Ready { value, is_fresh, error } => {
+                // A failed reading for an unknown id says nothing against a fresh copy.
+                let failing = error.is_some() && !is_fresh;
+                return self.lookup(Some(value), failing, as_of, self.report());
             }
             Lookup::Failed(_) => return self.lookup(self.last_copy(), true, as_of, self.report()),
             Lookup::Pending(pending) => pending,
         };
-        match pending.wait(deadline).await {
+        match pending.wait(deadline + LOAD_GRACE).await {
             Some(Ok(copy)) => {
                 let report = copy.report.clone();
                 self.lookup(Some(copy), false, as_of, report)
@@ -95,7 +102,7 @@ impl CatalogCache {
             });
             let (result, report) = settle(call).await;
             let Ok(catalog) = result else {
-                return Err(LoadError::new(report).retry_after(RETRY_AFTER).stale_for(Duration::MAX));
+                return Err(LoadError::new(report).retry_after(RETRY_AFTER).stale_for(FAILING_FOR + budget));
             };
             let read_at = Instant::now();
             let expiry = Expiry::new(read_at, read_at + FRESH_FOR, read_at + FRESH_FOR + REVALIDATE_FOR);

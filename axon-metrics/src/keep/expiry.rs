@@ -2,6 +2,28 @@
 
 use std::ops::Range;
 
+use tokio::time::Instant;
+
+use crate::vocabulary::Timestamp;
+
+/// A clock of values: the monotonic clock, or the instants that callers pass in.
+pub trait Clock: Copy + Ord + Send + Sync + 'static {
+    /// The instant by which a value is judged, for a caller that passed this one. The monotonic clock is read again: a load may
+    /// end between the caller's reading and the lookup, and its value is used from then on. Other instants stay as they are.
+    #[must_use]
+    fn latest(self) -> Self {
+        self
+    }
+}
+
+impl Clock for Timestamp {}
+
+impl Clock for Instant {
+    fn latest(self) -> Self {
+        self.max(Self::now())
+    }
+}
+
 /// When a loaded value is used, as three windows of time that each hold the one before. `C` is the clock: the monotonic one,
 /// or the instants that callers pass in. A window begins before the value was loaded where callers' clocks may differ, and so
 /// ends the use of a value after a clock was set back.
@@ -15,7 +37,7 @@ pub struct Expiry<C> {
     pub stale: Range<C>,
 }
 
-impl<C: Copy + Ord> Expiry<C> {
+impl<C: Clock> Expiry<C> {
     /// From an instant on: fresh until the first of these, usable until the second, and never used beyond.
     pub fn new(from: C, fresh_until: C, usable_until: C) -> Self {
         let usable = from..usable_until.max(fresh_until);

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use quick_cache::{Weighter, sync::Cache};
 use tokio::time::Instant;
 
-use super::dashboard_cache::{CacheEntry, CacheError, DashboardCache};
+use super::{
+    bounded_cache::bounded_cache,
+    dashboard_cache::{CacheEntry, CacheError, DashboardCache},
+};
 
 /// The default bound, in bytes of keys and values.
 const DEFAULT_MAX_BYTES: u64 = 64 << 20;
@@ -51,10 +54,11 @@ impl Default for MemoryCache {
 }
 
 impl MemoryCache {
-    /// A cache whose keys and values take at most `max_bytes` together. Entries that exceed the bound are evicted.
+    /// A cache whose keys and values take at most `max_bytes` together. Entries that exceed the bound are evicted. One that
+    /// takes more than an eighth of `max_bytes` by itself may not be cached.
     pub fn new(max_bytes: u64) -> Self {
         let items = usize::try_from(max_bytes / USUAL_BYTES).unwrap_or(usize::MAX).max(1);
-        Self { entries: Arc::new(Cache::with_weighter(items, max_bytes, ByteWeight)) }
+        Self { entries: Arc::new(bounded_cache(items, max_bytes, max_bytes / 8, ByteWeight)) }
     }
 }
 
@@ -107,6 +111,16 @@ mod tests {
         cache.put(&[entry("b", "3", 2)], BUDGET).await.unwrap();
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(get(&cache.clone(), &["b"]).await, [Some("3".into())]);
+    }
+
+    #[tokio::test]
+    async fn an_entry_of_an_eighth_of_the_bound_is_cached() {
+        let cache = MemoryCache::default();
+        let value = "x".repeat(usize::try_from(DEFAULT_MAX_BYTES / 8).unwrap() - 2);
+        for key in ["k1", "k2", "k3", "k4"] {
+            cache.put(&[entry(key, &value, 60)], BUDGET).await.unwrap();
+            assert!(get(&cache, &[key]).await[0].is_some(), "{key}");
+        }
     }
 
     #[tokio::test]

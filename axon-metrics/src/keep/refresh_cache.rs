@@ -7,7 +7,8 @@ use quick_cache::{Weighter, sync::Cache};
 use tokio::time::Instant;
 
 use super::{
-    expiry::Expiry,
+    bounded_cache::bounded_cache,
+    expiry::{Clock, Expiry},
     single_flight::{Loads, Pending, SingleFlight},
 };
 
@@ -16,7 +17,8 @@ use super::{
 ///
 /// A load runs in a task of its own, so that a caller that goes away cancels nothing. A cached value is used while it is fresh;
 /// while it is usable it is used, and loaded again in the background; while loads fail it may be used for longer. Back-offs
-/// after failures are timed by the monotonic clock, whatever `C` is, since they spare what is asked.
+/// after failures are timed by the monotonic clock, whatever `C` is, since they spare what is asked. What
+/// [`insert`](Self::insert) or [`invalidate`](Self::invalidate) did to a key stands: a load that began before caches nothing.
 /// ```
 /// # use axon_metrics::keep::{Expiry, Lookup, RefreshCache};
 /// # use std::time::Duration;
@@ -98,7 +100,7 @@ pub enum Lookup<V, E> {
         value: V,
         /// Whether it is as good as a new one.
         is_fresh: bool,
-        /// Why the last load failed; `None` if it did not.
+        /// Why the last load failed; `None` if it did not, or if all times of its [`LoadError`] are over.
         error: Option<E>,
     },
     /// No value. A load runs.
@@ -121,6 +123,13 @@ struct Failure<E> {
     stale_until: Instant,
 }
 
+impl<E> Failure<E> {
+    /// Whether it no longer holds anything up, so that it says nothing about the next load.
+    fn is_over(&self, clock: Instant) -> bool {
+        [self.retry_at, self.refresh_at, self.stale_until].iter().all(|end| *end <= clock)
+    }
+}
+
 /// What to do about a key.
 enum Decision<V, E> {
     Use { value: V, is_fresh: bool, error: Option<E>, refresh: bool },
@@ -128,9 +137,10 @@ enum Decision<V, E> {
     Failed(E),
 }
 
-impl<V: Clone, E: Clone, C: Copy + Ord> Entry<V, E, C> {
+impl<V: Clone, E: Clone, C: Clock> Entry<V, E, C> {
     fn decide(&self, now: C, accept: &impl Fn(&V) -> bool) -> Decision<V, E> {
-        let (clock, failure) = (Instant::now(), self.failure.as_ref());
+        let (now, clock) = (now.latest(), Instant::now());
+        let failure = self.failure.as_ref().filter(|failure| !failure.is_over(clock));
         if let Some((value, expiry)) = &self.value {
             let is_fresh = expiry.fresh.contains(&now);
             let outlives_failure = failure.is_some_and(|failure| clock < failure.stale_until);
@@ -167,7 +177,7 @@ impl<V, E, C> RefreshCache<(), V, E, C>
 where
     V: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + 'static,
-    C: Copy + Ord + Send + Sync + 'static,
+    C: Clock,
 {
     /// A cache of one value.
     pub fn single() -> Self {
@@ -180,16 +190,21 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + 'static,
-    C: Copy + Ord + Send + Sync + 'static,
+    C: Clock,
 {
     /// A cache of at most so many entries.
     pub fn entries(most: usize) -> Self {
-        Self::weighted(most, most as u64, |_, _| 1)
+        Self::new(bounded_cache(most, most as u64, 1, Weight(|_, _| 1)))
     }
 
-    /// A cache of entries that together weigh at most `weight`; about `usual` of them are expected.
+    /// A cache of entries that together weigh at most `weight`; about `usual` of them are expected. An entry that weighs more
+    /// than an eighth of `weight` may not be cached.
     pub fn weighted(usual: usize, weight: u64, of: fn(&K, &V) -> u64) -> Self {
-        Self(Arc::new(Inner { entries: Cache::with_weighter(usual, weight, Weight(of)), loads: Arc::default() }))
+        Self::new(bounded_cache(usual, weight, weight / 8, Weight(of)))
+    }
+
+    fn new(entries: Cache<K, Entry<V, E, C>, Weight<K, V>>) -> Self {
+        Self(Arc::new(Inner { entries, loads: Arc::default() }))
     }
 
     /// The cached value, or a load to wait for. `load` is called only if a load starts.
@@ -240,12 +255,13 @@ where
     /// The cached value while it is fresh. Starts nothing.
     pub fn get_if_fresh(&self, key: &K, now: C) -> Option<V> {
         let (value, expiry) = self.0.entries.get(key)?.value?;
-        expiry.fresh.contains(&now).then_some(value)
+        expiry.fresh.contains(&now.latest()).then_some(value)
     }
 
     /// The cached value as long as it may be used while loads fail. Starts nothing.
     pub fn get_stale(&self, key: &K, now: C) -> Option<V> {
         let (value, Expiry { fresh, usable, stale }) = self.0.entries.get(key)?.value?;
+        let now = now.latest();
         [fresh, usable, stale].iter().any(|window| window.contains(&now)).then_some(value)
     }
 
@@ -257,24 +273,27 @@ where
         self.0.loads.exclusively(|loads| self.join_or_start(loads, key, load))
     }
 
-    /// Caches a value that was loaded elsewhere.
+    /// Caches a value that was loaded elsewhere. A load in progress does not replace it.
     pub fn insert(&self, key: &K, value: V, expiry: Expiry<C>) {
-        self.0.loads.exclusively(|_| self.0.store(key, Ok((value, expiry))));
+        self.0.loads.exclusively(|loads| {
+            loads.supersede(key);
+            self.0.store(key, Ok((value, expiry)));
+        });
     }
 
-    /// Drops a value that has turned out to be wrong: the next caller waits for a load. Another value is left as it is.
+    /// Drops a value that has turned out to be wrong: the next caller waits for a new load. Another value is left as it is.
     pub fn invalidate(&self, key: &K, is_wrong: impl Fn(&V) -> bool) {
-        self.change(key, |value| {
-            if value.as_ref().is_some_and(|(value, _)| is_wrong(value)) {
-                *value = None;
-            }
+        self.change(key, is_wrong, |loads, entry| {
+            // A load in progress may have read the same wrong value.
+            loads.supersede(key);
+            entry.value = None;
         });
     }
 
     /// Makes a value stale by this instant at the latest. Another value is left as it is.
     pub fn refresh_by(&self, key: &K, by: C, is_meant: impl Fn(&V) -> bool) {
-        self.change(key, |value| {
-            if let Some((_, expiry)) = value.as_mut().filter(|(value, _)| is_meant(value)) {
+        self.change(key, is_meant, |_, entry| {
+            if let Some((_, expiry)) = &mut entry.value {
                 expiry.fresh.end = expiry.fresh.end.min(by);
             }
         });
@@ -294,10 +313,17 @@ where
         self.0.entries.get(key).map_or(Decision::Load, |entry| entry.decide(now, accept))
     }
 
-    fn change(&self, key: &K, change: impl FnOnce(&mut Option<(V, Expiry<C>)>)) {
-        self.0.loads.exclusively(|_| {
-            if let Some(mut entry) = self.0.entries.get(key) {
-                change(&mut entry.value);
+    /// Changes the entry of a value that is meant.
+    fn change(
+        &self,
+        key: &K,
+        is_meant: impl Fn(&V) -> bool,
+        change: impl FnOnce(&mut Loads<'_, K, Result<V, E>>, &mut Entry<V, E, C>),
+    ) {
+        self.0.loads.exclusively(|loads| {
+            let Some(mut entry) = self.0.entries.get(key) else { return };
+            if entry.value.as_ref().is_some_and(|(value, _)| is_meant(value)) {
+                change(loads, &mut entry);
                 self.0.entries.insert(key.clone(), entry);
             }
         });
@@ -316,14 +342,18 @@ where
             return (pending, false);
         }
         let (inner, load, own_key) = (Arc::clone(&self.0), load(), key.clone());
-        let load = async move {
+        let load_and_store = |number| async move {
             let result = load.await;
             let outcome = result.as_ref().map(|(value, _)| value.clone()).map_err(|failed| failed.error.clone());
             // Stored before the load leaves the list of loads: a caller that finds no load finds its result.
-            inner.loads.exclusively(|_| inner.store(&own_key, result));
+            inner.loads.exclusively(|loads| {
+                if loads.is_current(&own_key, number) {
+                    inner.store(&own_key, result);
+                }
+            });
             outcome
         };
-        (loads.start(key.clone(), load), true)
+        (loads.start(key.clone(), load_and_store), true)
     }
 }
 
@@ -332,7 +362,7 @@ where
     K: Clone + Eq + Hash,
     V: Clone,
     E: Clone,
-    C: Copy + Ord,
+    C: Clock,
 {
     /// Stores what a load left. The caller holds the lock of the loads.
     fn store(&self, key: &K, result: LoadResult<V, E, C>) {

@@ -4,7 +4,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
-use tracing::{Instrument, warn};
+use tracing::{Instrument, info, warn};
 
 use super::dashboard_cache::{CacheEntry, CacheError, DashboardCache};
 use crate::{
@@ -26,12 +26,17 @@ struct Operation {
     name: &'static str,
     breaker: Breaker,
     log_limiter: LogLimiter,
+    count_failure: fn(),
 }
 
 impl SharedCache {
     pub(crate) fn new(cache: Arc<dyn DashboardCache>, budget: Duration) -> Self {
-        let operation = |name| Arc::new(Operation { name, breaker: Breaker::new(), log_limiter: LogLimiter::new() });
-        Self { cache, budget, reads: operation("read"), writes: operation("write") }
+        let operation = |name, count_failure: fn()| {
+            Arc::new(Operation { name, breaker: Breaker::new(), log_limiter: LogLimiter::new(), count_failure })
+        };
+        let failed_lookup = || observe::cache(CacheLevel::Shared, CacheOutcome::Error);
+        let reads = operation("read", failed_lookup);
+        Self { cache, budget, reads, writes: operation("write", observe::cache_write_failed) }
     }
 
     /// The values of these keys, in their order; nothing where the cache does not answer as it should.
@@ -73,7 +78,10 @@ impl SharedCache {
         let (outcome, why) = match timeout(self.budget, &mut task).await {
             Ok(Ok(Ok(answer))) => {
                 pass.succeeded();
-                operation.log_limiter.answer();
+                if let Some(outage) = operation.log_limiter.answer() {
+                    let (cache, operation, seconds) = (self.cache.name(), operation.name, outage.as_secs());
+                    info!(cache, operation, "shared cache {operation} works again after {seconds} s of failures");
+                }
                 return Some(answer);
             }
             Ok(Ok(Err(error))) => (SourceOutcome::Unavailable, ErrorChain(&error).to_string()),
@@ -84,7 +92,7 @@ impl SharedCache {
             }
         };
         pass.failed();
-        observe::cache(CacheLevel::Shared, CacheOutcome::Error);
+        (operation.count_failure)();
         if let Some(left_out) = operation.log_limiter.failure(outcome) {
             let (cache, operation) = (self.cache.name(), operation.name);
             warn!(cache, operation, left_out, "shared cache {operation} failed, answers go on without it: {why}");

@@ -7,6 +7,7 @@ use std::{
     hash::Hash,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
@@ -14,6 +15,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use tracing::{Instrument, instrument::WithSubscriber};
+
+/// How long past its deadline a caller waits for a load from the sources. They time out at the deadline, and the result of the
+/// load comes just after.
+pub(crate) const LOAD_GRACE: Duration = Duration::from_millis(25);
 
 /// Loads in progress, shared by all who ask. A load is for one key or several, and has a mark, such as the instant that it is
 /// for.
@@ -127,13 +132,27 @@ where
         mark: M,
         load: impl Future<Output = T> + Send + 'static,
     ) -> Pending<T> {
-        let table = &mut *self.table;
-        table.last_number += 1;
-        let (number, keys): (u64, Arc<[K]>) = (table.last_number, keys.into());
+        let number = self.next_number();
+        self.insert(number, keys, mark, load)
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.table.last_number += 1;
+        self.table.last_number
+    }
+
+    fn insert(
+        &mut self,
+        number: u64,
+        keys: Vec<K>,
+        mark: M,
+        load: impl Future<Output = T> + Send + 'static,
+    ) -> Pending<T> {
+        let keys: Arc<[K]> = keys.into();
         let (sender, result) = watch::channel(None);
         for key in keys.iter() {
             let entry = Entry { number, keys: Arc::clone(&keys), mark, result: result.clone() };
-            table.entries.entry(key.clone()).or_default().push(entry);
+            self.table.entries.entry(key.clone()).or_default().push(entry);
         }
         let removal = RemoveOnDrop { single_flight: Arc::clone(self.single_flight), number, keys };
         self.started.push(Box::pin(async move {
@@ -158,9 +177,24 @@ where
         self.join_for(std::slice::from_ref(key), |()| true)
     }
 
-    /// Starts a load for a key.
-    pub(crate) fn start(&mut self, key: K, load: impl Future<Output = T> + Send + 'static) -> Pending<T> {
-        self.start_for(vec![key], (), load)
+    /// Starts a load for a key. It gets its own number, for [`is_current`](Self::is_current).
+    pub(crate) fn start<F>(&mut self, key: K, load: impl FnOnce(u64) -> F) -> Pending<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let number = self.next_number();
+        self.insert(number, vec![key], (), load(number))
+    }
+
+    /// Supersedes the load in progress for a key: nobody joins it any more, and it must cache nothing. Those who wait for it
+    /// still get its result.
+    pub(crate) fn supersede(&mut self, key: &K) {
+        self.table.entries.remove(key);
+    }
+
+    /// Whether the load of this number is still the one for its key, so that it may cache its result.
+    pub(crate) fn is_current(&self, key: &K, number: u64) -> bool {
+        self.table.entries.get(key).is_some_and(|entries| entries.iter().any(|entry| entry.number == number))
     }
 }
 
@@ -202,8 +236,6 @@ impl<T: Clone> Pending<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::sleep;
 
     use super::*;
@@ -252,6 +284,22 @@ mod tests {
         assert_eq!(first.wait(Instant::now() + Duration::from_millis(50)).await, None);
         let later = single_flight.exclusively(|loads| loads.join_for(&["a"], |_| true)).unwrap();
         assert_eq!(later.wait(soon()).await, Some(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_superseded_load_is_not_joined_and_its_callers_get_their_result() {
+        let single_flight: Arc<SingleFlight<&str, u32>> = Arc::default();
+        let is_current = |number| single_flight.exclusively(|loads| loads.is_current(&"a", number));
+        let first = single_flight.exclusively(|loads| loads.start("a", |_| load(1)));
+        assert!(is_current(1));
+        single_flight.exclusively(|loads| loads.supersede(&"a"));
+        assert!(!is_current(1) && single_flight.exclusively(|loads| loads.join(&"a")).is_none());
+        sleep(Duration::from_millis(50)).await;
+        let second = single_flight.exclusively(|loads| loads.start("a", |_| load(2)));
+        assert_eq!(first.wait(soon()).await, Some(1));
+        assert!(is_current(2), "the end of the first load ends no other");
+        assert_eq!(second.wait(soon()).await, Some(2));
+        assert!(!is_current(2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,21 +1,24 @@
-//! The widget cache of a process: for each key the last whole snapshot, and the snapshot of the last load that failed.
+//! The widget cache of a process: for each key the last whole snapshot, and the snapshot of the last load if that failed.
 
 use std::sync::Arc;
 
 use chrono::Duration;
 use quick_cache::{Weighter, sync::Cache};
 
-use super::widget_snapshot::WidgetSnapshot;
+use super::{bounded_cache::bounded_cache, widget_snapshot::WidgetSnapshot};
 use crate::Timestamp;
 
 /// The most bytes of keys and JSON that the cache of whole snapshots holds.
 const MAX_WHOLE_BYTES: u64 = 32 << 20;
 /// The same for snapshots of loads that failed.
 const MAX_FAILED_BYTES: u64 = 4 << 20;
+/// The size up to which a snapshot is always cached: the activities of a campaign of a thousand whose source fails, with the
+/// reason for each missing figure.
+const MAX_WIDGET_BYTES: u64 = 2 << 20;
 /// The usual size of a widget. With the bounds it gives the expected number of entries.
 const USUAL_BYTES: u64 = 2 << 10;
-/// A cached snapshot that is newer by less than this is from a load that overtook this one, and stays. One that is
-/// newer by more is from before the clock was set back, and is replaced.
+/// A cached snapshot that is newer by less than this is from a later load that ended first, and stays. One that is newer by more
+/// is from before the clock was set back, and is replaced.
 const MAX_OVERTAKE: Duration = Duration::seconds(5);
 
 #[derive(Debug)]
@@ -27,7 +30,8 @@ pub(crate) struct WidgetCache {
 #[derive(Debug, Clone)]
 struct Entry {
     snapshot: Arc<WidgetSnapshot>,
-    /// When it was last loaded for a request that names it; `None` if only as a member of a group.
+    /// The instant of the last load for a request that names this widget. `None` if no request has named it: it was loaded only
+    /// because others of its range were.
     requested_at: Option<Timestamp>,
     bytes: u64,
 }
@@ -52,7 +56,7 @@ impl Default for WidgetCache {
     fn default() -> Self {
         let cache = |bytes: u64| {
             let items = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
-            Cache::with_weighter(items, bytes, ByteWeight)
+            bounded_cache(items, bytes, MAX_WIDGET_BYTES, ByteWeight)
         };
         Self { whole: cache(MAX_WHOLE_BYTES), failed: cache(MAX_FAILED_BYTES) }
     }
@@ -69,13 +73,13 @@ impl WidgetCache {
         self.failed.get(key).map(|entry| entry.snapshot)
     }
 
-    /// When the widget was last loaded for a request that names it.
+    /// The instant of the last load for a request that names the widget.
     pub(crate) fn requested_at(&self, key: &str) -> Option<Timestamp> {
         self.whole.get(key)?.requested_at
     }
 
-    /// Inserts a snapshot from this process's load. `requested_at` is `None` if no request of that load names the
-    /// widget.
+    /// Caches a snapshot that this process loaded. `requested_at` is the instant of the request, or `None` if the request does
+    /// not name the widget.
     pub(crate) fn insert(&self, key: &str, snapshot: &Arc<WidgetSnapshot>, requested_at: Option<Timestamp>) {
         if snapshot.not_whole_until.is_some() {
             self.failed.insert(key.to_owned(), Entry::new(snapshot, requested_at));
@@ -84,8 +88,8 @@ impl WidgetCache {
         }
     }
 
-    /// Inserts a whole snapshot, unless a later load overtook it, and whether it did. The snapshot of a failed load
-    /// stays.
+    /// Caches a whole snapshot. Returns false, and changes nothing, if the cached one is from a later load. The snapshot of a
+    /// failed load stays.
     pub(crate) fn insert_whole(
         &self,
         key: &str,
@@ -110,8 +114,10 @@ impl WidgetCache {
 mod tests {
     use super::*;
     use crate::{
+        call::SourceReport,
+        source::SourceKind,
         widget::{Data, Widget},
-        wire::{WidgetState, WidgetStatus},
+        wire::{SourceState, WidgetState, WidgetStatus},
     };
 
     fn snapshot(second: i64, whole: bool) -> Arc<WidgetSnapshot> {
@@ -142,6 +148,22 @@ mod tests {
         assert_eq!(cached_second(&widgets), 101);
         widgets.insert("key", &snapshot(96, true), None);
         assert_eq!(cached_second(&widgets), 96);
+    }
+
+    #[test]
+    fn the_largest_snapshot_is_cached_whole_or_not() {
+        let widgets = WidgetCache::default();
+        let report = SourceReport::new("mysql", SourceKind::Ledger, std::time::Duration::ZERO);
+        let sources = vec![SourceState::from(report); 13_000];
+        for (key, is_whole) in ["k1", "k2", "k3", "k4"].into_iter().flat_map(|key| [(key, true), (key, false)]) {
+            let mut snapshot = Arc::into_inner(snapshot(100, is_whole)).unwrap();
+            snapshot.sources.clone_from(&sources);
+            let bytes = snapshot.weight() as u64;
+            assert!((MAX_WIDGET_BYTES - 100_000..MAX_WIDGET_BYTES).contains(&bytes), "{bytes}");
+            widgets.insert(key, &Arc::new(snapshot), None);
+            let cached = if is_whole { widgets.whole(key) } else { widgets.failed(key) };
+            assert!(cached.is_some(), "{key}, whole: {is_whole}");
+        }
     }
 
     #[test]

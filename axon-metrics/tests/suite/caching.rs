@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use axon_metrics::{
     AnswerError, Bound, Budgets, Concurrency, Dashboard, DashboardAnswer, DashboardRequest, Freshness, Lifetimes,
-    MemoryCache, Period, Phase, QuestionKind, TimedAnswer, Timestamp, Widget, Window,
+    MAX_ACTIVITIES, MemoryCache, Period, Phase, QuestionKind, TimedAnswer, Timestamp, Widget, Window,
     answer::{SourceStatus, WidgetStatus},
     cache::{CacheEntry, CacheError, DashboardCache},
     catalog::Catalog,
@@ -261,6 +261,22 @@ async fn a_failed_refresh_releases_at_once_and_the_next_one_heals() {
     assert_eq!(sources.calls(Of::Behavior), 3);
     let healed = ask(&dashboard, &overview(), now() + ms(1_900)).await.answer;
     assert_eq!((loaded_for(&healed), status(&healed, Widget::Overview)), (second(now()) + 1, WidgetStatus::Fresh));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_load_of_the_largest_campaign_is_shared_too() {
+    let sources = ScriptedSources::new(0);
+    let mut campaign = catalog().campaigns()[0].clone();
+    campaign.activities = (1..=MAX_ACTIVITIES as u64).map(activity).collect();
+    sources.list(Catalog::new("KRW", vec![campaign]).unwrap());
+    sources.one_is(Of::Behavior, Mood::Fails);
+    let dashboard = sources.builder().build();
+    let request = DashboardRequest::campaign(1).widgets([Widget::Activities]);
+    for milliseconds in [0, 100, 200] {
+        let answer = ask(&dashboard, &request, now() + ms(milliseconds)).await.answer;
+        assert_eq!(status(&answer, Widget::Activities), WidgetStatus::Partial);
+    }
+    assert_eq!(sources.calls(Of::Behavior), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use std::{
 
 use axon_metrics::{
     ActivityId, CampaignId, Dashboard, DashboardRequest, MemoryStore, SourceError, Timestamp, Widget,
+    cache::{CacheEntry, CacheError, DashboardCache},
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::RealtimeFacts,
     observe,
@@ -35,6 +36,22 @@ impl RealtimeSource for FailingRealtime {
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
+    }
+}
+
+/// A cache that refuses writes.
+struct ReadOnly;
+
+#[async_trait::async_trait]
+impl DashboardCache for ReadOnly {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+    async fn get(&self, keys: &[String], _: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
+        Ok(vec![None; keys.len()])
+    }
+    async fn put(&self, _: &[CacheEntry], _: Duration) -> Result<(), CacheError> {
+        Err(CacheError { cache_name: "redis", source: "READONLY".into() })
     }
 }
 
@@ -64,6 +81,7 @@ async fn ask() {
         .behavior(store.clone())
         .ledger(store)
         .realtime(FailingRealtime(AtomicUsize::new(0)))
+        .shared_cache(ReadOnly)
         .build();
     for second in 0..8 {
         // So far apart that no cached answer is reused.
@@ -99,9 +117,12 @@ fn a_scrape_has_metrics_of_every_source_and_no_id() {
         r#"axon_breaker_state{source="memory",seam="behavior"} 0"#,
         r#"axon_source_in_flight{source="memory",seam="ledger"} 0"#,
         r#"axon_data_age_seconds{source="memory",seam="behavior"}"#,
+        r#"axon_cache_lookups_total{level="shared",outcome="miss"}"#,
+        "\naxon_cache_write_failures_total ",
     ] {
         assert!(text.contains(part), "{part} is not in the scrape:\n{text}");
     }
+    assert!(!text.contains(r#"level="shared",outcome="error""#), "a write is no lookup: {text}");
     assert!(!text.contains("4711"), "{text}");
 }
 

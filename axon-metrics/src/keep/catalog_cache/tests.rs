@@ -91,6 +91,10 @@ impl World {
     async fn get(&self) -> CatalogLookup {
         self.cache.get(Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await
     }
+    /// The lookup of an id that the copy does not list.
+    async fn get_younger(&self) -> CatalogLookup {
+        self.cache.get_younger(RETRY_AFTER, Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await
+    }
     async fn lookup(&self) -> Outcome {
         let began = Instant::now();
         let lookup = self.get().await;
@@ -153,11 +157,54 @@ async fn a_copy_older_than_its_limit_is_not_used_while_the_source_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_old_copy_is_used_without_waiting_only_soon_after_a_failure() {
+    let world = World::new().await;
+    world.be(Mood::Hangs);
+    advance(SECONDS(60)).await;
+    assert_eq!(world.lookup().await, (Some(1), true, MS(300)));
+    advance(FAILING_FOR).await;
+    assert_eq!(world.lookup().await, (Some(1), true, MS(0)), "the source has just failed");
+    sleep(SECONDS(1)).await;
+    world.be(Mood::Takes(MS(20)));
+    advance(SECONDS(13 * 60)).await;
+    assert_eq!(world.lookup().await, (Some(4), false, MS(20)), "the failure is minutes ago");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_copy_that_is_not_young_enough_is_read_again_and_waited_for() {
     let world = World::new().await;
     advance(RETRY_AFTER).await;
-    let lookup = world.cache.get_younger(RETRY_AFTER, Timestamp::UNIX_EPOCH, Instant::now() + MS(300)).await;
+    let lookup = world.get_younger().await;
     assert!(lookup.catalog.unwrap().resolve(Scope::Campaign(CampaignId(2))).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_reading_for_an_unknown_id_fails_its_caller_alone() {
+    let world = World::new().await;
+    world.be(Mood::Hangs);
+    advance(SECONDS(10)).await;
+    assert!(world.get_younger().await.failing, "the catalog may list the id by now");
+    assert_eq!(world.lookup().await, (Some(1), false, MS(0)), "the copy is fresh for all others");
+    assert!(world.get_younger().await.failing, "nor is it known within the back-off");
+    assert_eq!(world.readings(), 2);
+    // At the end of its fresh time the copy is read again. By then, the failure is no news.
+    advance(SECONDS(20)).await;
+    assert_eq!(world.lookup().await, (Some(1), false, MS(0)));
+    sleep(MS(350)).await;
+    assert_eq!(world.lookup().await, (Some(1), true, MS(0)), "it is not fresh, and could not be read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_that_ends_just_after_the_deadline_is_waited_for() {
+    let world = World::new().await;
+    advance(FRESH_FOR + REVALIDATE_FOR).await;
+    let get = async |wait| world.cache.get(Timestamp::UNIX_EPOCH, Instant::now() + wait).await;
+    world.be(Mood::Takes(MS(120)));
+    assert!(!get(MS(100)).await.failing);
+    world.be(Mood::Hangs);
+    advance(FRESH_FOR + REVALIDATE_FOR).await;
+    let report = get(MS(300) - LOAD_GRACE / 2).await.report;
+    assert_eq!(report.took, MS(300), "the report is that of the call");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,8 @@ use super::*;
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 
+impl Clock for i32 {}
+
 /// What the next loads do.
 #[derive(Debug, Clone)]
 enum Next {
@@ -280,6 +282,72 @@ async fn an_invalidated_value_is_dropped_and_another_one_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_load_replaces_no_value_that_was_inserted_meanwhile() {
+    for next in [Next::Value, Next::Fail(fails().retry_after(SECONDS(5))), Next::Fail(fails().drops_value())] {
+        let store = Store::new();
+        store.next(next);
+        let Lookup::Pending(pending) = store.lookup("a") else { panic!("the cache is empty") };
+        sleep(MS(50)).await;
+        let now = Instant::now();
+        store.cache.insert(&"a", 50, Expiry::new(now, now + SECONDS(1), now + SECONDS(2)));
+        assert!(pending.wait(now + SECONDS(1)).await.is_some(), "who waits for the load gets its result");
+        assert!(matches!(store.lookup("a"), Lookup::Ready { value: 50, is_fresh: true, error: None }));
+        store.next(Next::Value);
+        advance(SECONDS(2)).await;
+        assert_eq!(store.get("a").await, (Some(Ok(2)), MS(100)), "later loads are cached again");
+        assert_eq!(store.get("a").await, (Some(Ok(2)), MS(0)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalidated_value_does_not_come_back_with_an_earlier_load() {
+    let store = Store::loaded().await;
+    advance(SECONDS(10)).await;
+    assert_eq!(store.get("a").await.0, Some(Ok(1)), "a load begins in the background");
+    sleep(MS(50)).await;
+    store.cache.invalidate(&"a", |value| *value == 1);
+    let Lookup::Pending(pending) = store.lookup("a") else { panic!("the value was dropped") };
+    sleep(MS(60)).await;
+    assert_eq!(store.cache.get_stale(&"a", Instant::now()), None, "the earlier load has ended");
+    assert_eq!(pending.result().await, Some(Ok(3)));
+    assert_eq!(store.get("a").await, (Some(Ok(3)), MS(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_many_invalidate_is_loaded_once() {
+    let store = Store::loaded().await;
+    for _ in 0..10 {
+        store.cache.invalidate(&"a", |value| *value == 1);
+        assert!(matches!(store.lookup("a"), Lookup::Pending(_)));
+        sleep(MS(5)).await;
+    }
+    sleep(MS(100)).await;
+    assert_eq!((store.get("a").await.0, store.loads()), (Some(Ok(2)), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_read_before_a_load_ended_starts_no_second_load() {
+    let store = Store::new();
+    let before = Instant::now();
+    assert_eq!(store.get("a").await, (Some(Ok(1)), MS(100)));
+    let (cache, load) = (&store.cache, || store.load());
+    assert!(matches!(cache.get(&"a", before, load), Lookup::Ready { value: 1, is_fresh: true, error: None }));
+    assert_eq!(cache.get_cached(&"a", before, load), Some((1, true)));
+    assert_eq!((cache.get_if_fresh(&"a", before), cache.get_stale(&"a", before)), (Some(1), Some(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_reported_until_its_times_are_over() {
+    let store = Store::loaded().await;
+    store.next(Next::Fail(fails().refresh_after(SECONDS(3))));
+    let (pending, _) = store.cache.reload(&"a", || store.load());
+    assert_eq!(pending.result().await, Some(Err("down")));
+    assert!(matches!(store.lookup("a"), Lookup::Ready { value: 1, is_fresh: true, error: Some("down") }));
+    advance(SECONDS(3)).await;
+    assert!(matches!(store.lookup("a"), Lookup::Ready { value: 1, is_fresh: true, error: None }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_value_with_a_shortened_time_to_live_is_refreshed_and_used() {
     let store = Store::loaded().await;
     store.cache.refresh_by(&"a", Instant::now() + SECONDS(1), |value| *value == 7);
@@ -338,6 +406,16 @@ async fn entries_are_bounded_by_their_weight() {
         few.insert(&key, key, Expiry::new(0, 1, 1));
     }
     assert!((4..=8).contains(&few.len()), "{}", few.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_of_an_eighth_of_the_bound_is_cached() {
+    let cache: RefreshCache<u32, Vec<u8>, (), i32> =
+        RefreshCache::weighted(10_000, 80_000, |_, value| value.len() as u64);
+    for key in 0..100 {
+        cache.insert(&key, vec![0; 10_000], Expiry::new(0, 1, 1));
+        assert!(cache.get_if_fresh(&key, 0).is_some(), "{key}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
