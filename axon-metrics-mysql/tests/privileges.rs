@@ -13,7 +13,7 @@ use axon_metrics::{
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
-    Database, MariaDb, MySql, PATIENT, Server, pool_to,
+    Database, PATIENT, Server, finding, on_each_server, pool_to,
     questions::{at, everything, fill, sales, steps},
     unique,
 };
@@ -86,16 +86,6 @@ async fn four_tables_are_enough<S: Server>(layout: Layout) {
     reader.drop(&database).await;
 }
 
-#[tokio::test]
-async fn on_mysql_four_tables_are_enough() {
-    four_tables_are_enough::<MySql>(Layout::Aug2026).await;
-}
-
-#[tokio::test]
-async fn on_mariadb_four_tables_are_enough() {
-    four_tables_are_enough::<MariaDb>(Layout::Dec2025).await;
-}
-
 async fn a_missing_right_is_named<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
@@ -122,20 +112,10 @@ async fn a_missing_right_is_named<S: Server>() {
     let error = ledger.ledger(&steps(1, PATIENT)).await.expect_err("refused");
     assert_eq!(error.to_string(), "mysql refused: SELECT on purchases");
     let probe = ledger.probe(at(0), PATIENT).await.unwrap();
-    let (_, finding) = probe.findings.iter().find(|(name, _)| name == "purchases").unwrap();
+    let finding = finding(&probe, "purchases");
     assert!(finding.starts_with("not readable: server error 1142") && !finding.contains(&reader.name), "{finding}");
     pool.close().await;
     reader.drop(&database).await;
-}
-
-#[tokio::test]
-async fn on_mysql_a_missing_right_is_named() {
-    a_missing_right_is_named::<MySql>().await;
-}
-
-#[tokio::test]
-async fn on_mariadb_a_missing_right_is_named() {
-    a_missing_right_is_named::<MariaDb>().await;
 }
 
 /// The statements of a user in the server's general log.
@@ -179,12 +159,8 @@ async fn nothing_is_written<S: Server>(layout: Layout) {
     }
 }
 
-#[tokio::test]
-async fn the_general_log_of_mysql_shows_no_write() {
-    nothing_is_written::<MySql>(Layout::Aug2026).await;
-}
-
-#[tokio::test]
-async fn the_general_log_of_mariadb_shows_no_write() {
-    nothing_is_written::<MariaDb>(Layout::Dec2025).await;
+on_each_server! {
+    four_tables_are_enough(Layout::Aug2026, Layout::Dec2025);
+    a_missing_right_is_named;
+    nothing_is_written(Layout::Aug2026, Layout::Dec2025);
 }

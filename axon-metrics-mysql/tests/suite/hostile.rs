@@ -13,11 +13,11 @@ use axon_examples::stores::{
 use axon_metrics::{
     ActivityId, Fact, Missing, Money, Reason, Window,
     facts::{History, SalesFacts},
-    source::{CatalogSource, Counting, LedgerSource, Probe, QueryScope},
+    source::{CatalogSource, Counting, LedgerSource, QueryScope},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
-    Database, MariaDb, MySql, PATIENT, Server,
+    Database, MariaDb, PATIENT, Server, finding, on_each_server,
     questions::{DAY, HOUR, activity, at, everything, fill, purchase, sales, steps},
 };
 use sqlx::Connection as _;
@@ -34,7 +34,7 @@ fn check_bad_value<T: std::fmt::Debug>(fact: Fact<T>) {
     assert!(matches!(fact, Err(Missing::NotMeasured(Reason::BadValue))), "{fact:?}");
 }
 
-async fn invalid_rows_make_sums_missing<S: Server>(layout: Layout) {
+async fn an_invalid_row_makes_only_its_sums_missing<S: Server>(layout: Layout) {
     let Some(database) = Database::create::<S>(layout).await else { return };
     fill(&database).await;
     let mut invalid = purchase(11, -HOUR, Some(1));
@@ -64,18 +64,14 @@ async fn invalid_rows_make_sums_missing<S: Server>(layout: Layout) {
     assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2);
 }
 
-#[tokio::test]
-async fn on_mysql_an_invalid_row_makes_only_its_sums_missing() {
-    invalid_rows_make_sums_missing::<MySql>(Layout::Aug2026).await;
-}
-
-#[tokio::test]
-async fn on_mariadb_an_invalid_row_makes_only_its_sums_missing() {
-    invalid_rows_make_sums_missing::<MariaDb>(Layout::Dec2025).await;
-}
-
 /// Purchases have a type, too. If it contradicts the activity, the activity counts.
-async fn the_activity_counts_and_not_the_type<S: Server>(layout: Layout) {
+async fn the_activity_counts_and_not_the_type<S: Server>() {
+    for layout in [Layout::Dec2025, Layout::Aug2026] {
+        check_types_of_purchases::<S>(layout).await;
+    }
+}
+
+async fn check_types_of_purchases<S: Server>(layout: Layout) {
     let Some(database) = Database::create::<S>(layout).await else { return };
     fill(&database).await;
     let ledger = MySqlLedger::new(database.pool());
@@ -93,18 +89,6 @@ async fn the_activity_counts_and_not_the_type<S: Server>(layout: Layout) {
         (26, 26, 5, 1, 'shop', 1, 1, '2024-11-12 18:30:00'), (27, 27, 5, 1, 'A', 1, 1, '2024-10-12 18:30:00')").await;
     assert_eq!(purchases().await, 7);
     assert_eq!(sales_of(&database).await.promotion.unwrap().value.orders, 7);
-}
-
-#[tokio::test]
-async fn on_mysql_the_activity_counts_and_not_the_type() {
-    the_activity_counts_and_not_the_type::<MySql>(Layout::Dec2025).await;
-    the_activity_counts_and_not_the_type::<MySql>(Layout::Aug2026).await;
-}
-
-#[tokio::test]
-async fn on_mariadb_the_activity_counts_and_not_the_type() {
-    the_activity_counts_and_not_the_type::<MariaDb>(Layout::Dec2025).await;
-    the_activity_counts_and_not_the_type::<MariaDb>(Layout::Aug2026).await;
 }
 
 /// Most collations take these for the platform's statuses. The embedded store compares bytes, so they must not count.
@@ -128,16 +112,6 @@ async fn a_status_must_match_exactly<S: Server>() {
         assert_eq!((promotion.orders, promotion.cancelled), (2, Some(0)));
         assert_eq!(sales.regular.unwrap().value.orders, 1);
     }
-}
-
-#[tokio::test]
-async fn on_mysql_a_status_must_match_exactly() {
-    a_status_must_match_exactly::<MySql>().await;
-}
-
-#[tokio::test]
-async fn on_mariadb_a_status_must_match_exactly() {
-    a_status_must_match_exactly::<MariaDb>().await;
 }
 
 /// Enumerations instead of texts, unsigned ids, NULL dates, `TIMESTAMP` columns.
@@ -219,20 +193,6 @@ async fn other_column_types_are_read<S: Server>() {
     assert_eq!(probe.newest, Some(at(-HOUR)));
 }
 
-fn finding<'a>(probe: &'a Probe, name: &str) -> &'a str {
-    &probe.findings.iter().find(|(one, _)| one == name).unwrap_or_else(|| panic!("no {name}: {probe:#?}")).1
-}
-
-#[tokio::test]
-async fn other_column_types_of_mysql_are_read() {
-    other_column_types_are_read::<MySql>().await;
-}
-
-#[tokio::test]
-async fn other_column_types_of_mariadb_are_read() {
-    other_column_types_are_read::<MariaDb>().await;
-}
-
 /// Two databases of one server: one has the column `status`, the other has not.
 async fn databases_of_one_server_are_probed_separately<S: Server>() {
     let Some(old) = Database::create::<S>(Layout::Dec2025).await else { return };
@@ -245,16 +205,6 @@ async fn databases_of_one_server_are_probed_separately<S: Server>() {
     let of_new = sales_of(&new).await.promotion.unwrap().value;
     assert_eq!((of_old.orders, of_old.cancelled), (2, None));
     assert_eq!((of_new.orders, of_new.cancelled), (4, Some(0)));
-}
-
-#[tokio::test]
-async fn databases_of_one_mysql_are_probed_separately() {
-    databases_of_one_server_are_probed_separately::<MySql>().await;
-}
-
-#[tokio::test]
-async fn databases_of_one_mariadb_are_probed_separately() {
-    databases_of_one_server_are_probed_separately::<MariaDb>().await;
 }
 
 /// A column and a table are dropped while the source is in use.
@@ -270,16 +220,6 @@ async fn dropped_columns_and_tables_are_noticed<S: Server>() {
     let facts = ledger.ledger(&steps(1, PATIENT)).await.unwrap();
     assert!(matches!(facts.steps.current[0], Err(Missing::NotMeasured(Reason::NoIndex))), "{:?}", facts.steps.current);
     assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2);
-}
-
-#[tokio::test]
-async fn on_mysql_dropped_columns_and_tables_are_noticed() {
-    dropped_columns_and_tables_are_noticed::<MySql>().await;
-}
-
-#[tokio::test]
-async fn on_mariadb_dropped_columns_and_tables_are_noticed() {
-    dropped_columns_and_tables_are_noticed::<MariaDb>().await;
 }
 
 /// The zero date `0000-00-00`, which MariaDB allows.
@@ -298,4 +238,13 @@ async fn a_zero_date_is_no_date() {
     let campaign = &catalog.campaigns()[0];
     assert_eq!(campaign.start, None);
     assert!(campaign.end.unwrap() > at(0));
+}
+
+on_each_server! {
+    an_invalid_row_makes_only_its_sums_missing(Layout::Aug2026, Layout::Dec2025);
+    the_activity_counts_and_not_the_type;
+    a_status_must_match_exactly;
+    other_column_types_are_read;
+    databases_of_one_server_are_probed_separately;
+    dropped_columns_and_tables_are_noticed;
 }
