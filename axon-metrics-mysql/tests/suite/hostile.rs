@@ -4,7 +4,7 @@
 
 use crate::common;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::{
     Layout,
@@ -17,7 +17,8 @@ use axon_metrics::{
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
-    Database, MariaDb, PATIENT, Server, finding, on_each_server,
+    Database, MariaDb, PATIENT, Server, finding, on_each_server, pool_to,
+    proxy::{Proxy, through},
     questions::{DAY, HOUR, activity, at, everything, fill, purchase, sales, steps},
 };
 use sqlx::Connection as _;
@@ -222,6 +223,23 @@ async fn dropped_columns_and_tables_are_noticed<S: Server>() {
     assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2);
 }
 
+/// A table is dropped, and the probe that this calls for is too slow.
+async fn figures_of_other_tables_outlive_a_schema_probe_that_fails<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    fill(&database).await;
+    let options = database.store.connect_options();
+    let proxy = Proxy::before(&options).await;
+    let ledger = MySqlLedger::new(pool_to(through(&proxy, &options)));
+    ledger.ledger(&sales(1, PATIENT)).await.unwrap();
+    database.run("DROP TABLE campaign_activities").await;
+    proxy.delay("information_schema", PATIENT);
+    let facts = ledger.ledger(&sales(1, Duration::from_secs(2))).await.unwrap();
+    let sales = facts.sales.unwrap();
+    assert_eq!((sales.promotion.unwrap().value.orders, facts.steps.current[0].as_ref().unwrap().value), (2, 3));
+    assert!(matches!(sales.regular, Err(Missing::Unavailable(_))), "{:?}", sales.regular);
+    assert!(proxy.delayed_commands() > 0, "the schema was not probed");
+}
+
 /// The zero date `0000-00-00`, which MariaDB allows.
 #[tokio::test]
 async fn a_zero_date_is_no_date() {
@@ -247,4 +265,5 @@ on_each_server! {
     other_column_types_are_read;
     databases_of_one_server_are_probed_separately;
     dropped_columns_and_tables_are_noticed;
+    figures_of_other_tables_outlive_a_schema_probe_that_fails;
 }
