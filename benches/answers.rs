@@ -29,7 +29,7 @@ fn answers(criterion: &mut Criterion) {
             ask(format!("{} {}, 30 days", mode.code(), widget.name()), request);
         }
         let page = DashboardRequest::campaign(CAMPAIGN).widgets(Widget::ALL).mode(mode).compare_previous();
-        ask(format!("{} all widgets, 7 days and the 7 before", mode.code()), page);
+        ask(format!("{} all widgets, 7 days compared with the 7 before", mode.code()), page);
     }
     group.finish();
     drop(store);

@@ -48,15 +48,15 @@ fn http(criterion: &mut Criterion) {
         axon_metrics::Widget::Realtime,
     ]);
     let mut group = criterion.benchmark_group(format!("http, {} bytes", bytes.len()));
-    group.bench_function("router, computed each time", |bencher| bencher.iter(|| runtime.block_on(body(&app, PATH))));
-    group.bench_function("router, kept answer", |bencher| bencher.iter(|| runtime.block_on(body(&caching, PATH))));
-    group.bench_function("router, kept answer, 304", |bencher| {
+    group.bench_function("router, uncached answer", |bencher| bencher.iter(|| runtime.block_on(body(&app, PATH))));
+    group.bench_function("router, cached answer", |bencher| bencher.iter(|| runtime.block_on(body(&caching, PATH))));
+    group.bench_function("router, cached answer, 304", |bencher| {
         bencher.iter(|| runtime.block_on(body_if_none_match(&caching, PATH, "*")));
     });
-    group.bench_function("the answer alone, without HTTP", |bencher| {
+    group.bench_function("answer without HTTP", |bencher| {
         bencher.iter(|| runtime.block_on(dashboard.answer(&request, now)).expect("an answer"));
     });
-    group.bench_function("opponent: bare handler with the same bytes", |bencher| {
+    group.bench_function("opponent: bare handler, the same bytes", |bencher| {
         bencher.iter(|| runtime.block_on(body(&bare, "/bare")));
     });
     group.finish();

@@ -60,7 +60,7 @@ fn load(criterion: &mut Criterion) {
     group.bench_function("opponent: parse into Value, nothing stored", |bencher| {
         bencher.iter(|| each(&text, &|line| serde_json::from_slice::<serde_json::Value>(line).is_ok()));
     });
-    group.bench_function("floor: count lines", |bencher| bencher.iter(|| each(&text, &|line| !line.is_empty())));
+    group.bench_function("lower bound: count lines", |bencher| bencher.iter(|| each(&text, &|line| !line.is_empty())));
     group.finish();
 }
 
@@ -77,7 +77,7 @@ fn append(criterion: &mut Criterion) {
     };
     let mut group = criterion.benchmark_group("append");
     group.sample_size(10).throughput(Throughput::Elements(10_000));
-    group.bench_function("ten thousand events together", |bencher| {
+    group.bench_function("10,000 events in one batch", |bencher| {
         bencher.iter_batched(
             || (0..10_000).map(event).collect::<Vec<_>>(),
             |batch| store.append_events(batch),

@@ -142,21 +142,17 @@ async fn measure(shared: &Setup, rounds: usize, requests: usize) -> Result<(), F
         rounds,
         bytes.len()
     )?;
-    writeln!(out, "  opponent: bare handler, the same bytes   {:>7.2} us", median(&|costs| costs.0) / 1e3)?;
+    writeln!(out, "  opponent: bare handler, the same bytes  {:>7.2} us", median(&|costs| costs.0) / 1e3)?;
     let one_trip = (trips - 1.0).abs() < f64::EPSILON;
     writeln!(
         out,
-        "  all widgets found in Redis               {:>7.2} us   {:.1} % of bare   bar: at least {:.0} %, {}",
+        "  all widgets read from Redis             {:>7.2} us   {:.1} % of bare   bar: at least {:.0} %, {}",
         median(&|costs| costs.1) / 1e3,
         ratio * 100.0,
         BAR * 100.0,
         verdict(ratio >= BAR)
     )?;
-    writeln!(
-        out,
-        "  trips to Redis per request               {trips:>7.2}      bar: exactly 1, {}",
-        verdict(one_trip)
-    )?;
+    writeln!(out, "  round trips to Redis per request        {trips:>7.2}      bar: exactly 1, {}", verdict(one_trip))?;
     Ok(require(one_trip)?)
 }
 

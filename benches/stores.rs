@@ -88,7 +88,7 @@ impl<'a> Comparison<'a> {
 
     async fn run(&self, blocks: usize) -> Result<(), Error> {
         say(
-            "one page: time (median, 95th of 100), processor time of Elasticsearch, MySQL, Redis, this process (medians)",
+            "one page: time (median, 95th percentile), processor time of Elasticsearch, MySQL, Redis, this process (medians)",
         );
         let near = &self.platform.addresses;
         for people in [false, true] {
@@ -216,7 +216,7 @@ impl Summary {
         let each: Vec<String> =
             self.cpu.iter().zip(&other.cpu).map(|(theirs, ours)| format!("{:.1}", theirs / ours)).collect();
         format!(
-            "times less: time {:.1} and {:.1}, processor {}, all stores' {:.1}",
+            "platform / ours: time {:.1} and {:.1}, processor time {}, sum of the stores {:.1}",
             self.median / other.median,
             self.p95 / other.p95,
             each.join(" "),

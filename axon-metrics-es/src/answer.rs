@@ -11,6 +11,7 @@ use axon_metrics::{
 
 use crate::{
     error::{Fault, NAME, QueryError},
+    index_groups::IndexGroups,
     plan::{CellWindows, FactSource, Plan, Search},
     reply::{self, Outcome, SearchReply},
 };
@@ -38,50 +39,80 @@ pub(crate) enum MappingVerdict {
     Invalid,
 }
 
-/// The facts; an error if every search failed.
-pub(crate) fn facts(
-    plan: &Plan,
-    outcomes: Vec<Outcome<SearchReply>>,
-    as_of: Timestamp,
-    lag: Lag,
-) -> (Result<BehaviorFacts, Fault>, MappingVerdict) {
-    let results: Vec<Outcome<SearchFigures>> =
-        plan.searches.iter().zip(outcomes).map(|(search, outcome)| check(search, outcome?)).collect();
-    let verdicts = results.iter().map(|result| match result {
-        Err(Fault::Changed(_)) => MappingVerdict::Invalid,
-        Err(fault) if reply::is_missing_index(fault) => MappingVerdict::Invalid,
-        Err(Fault::Rejected { .. }) => MappingVerdict::Suspect,
-        Ok(figures) if figures.failed => MappingVerdict::Suspect,
-        _ => MappingVerdict::Valid,
-    });
-    let no_event = if is_without_events(plan, &results) { MappingVerdict::Unconfirmed } else { MappingVerdict::Valid };
-    let verdict = verdicts.max().unwrap_or(MappingVerdict::Valid).max(no_event);
-    // Over several indices a missing one is a fault: the others were not counted.
-    let has_no_index =
-        |search: &Search, fault: &Fault| reply::is_missing_index(fault) && search.indices.names.len() == 1;
-    let faults = plan.searches.iter().zip(&results).map(|(search, result)| match result {
-        Err(fault) if !has_no_index(search, fault) => Some(fault),
-        _ => None,
-    });
-    let faults: Option<Vec<&Fault>> = faults.collect();
-    if let Some(first) = faults.and_then(|faults| faults.first().copied().cloned()) {
-        return (Err(first), verdict);
+/// The replies to the searches of a plan, each checked against its search.
+pub(crate) struct CheckedReplies<'a> {
+    plan: &'a Plan,
+    /// In the order of the searches.
+    results: Vec<Result<SearchFigures, QueryError>>,
+}
+
+impl<'a> CheckedReplies<'a> {
+    pub(crate) fn new(plan: &'a Plan, outcomes: Vec<Outcome<SearchReply>>) -> Self {
+        let results = plan.searches.iter().zip(outcomes).map(|(search, outcome)| {
+            outcome.and_then(|reply| check(search, reply)).map_err(|fault| QueryError { query: QUERY, fault })
+        });
+        Self { plan, results: results.collect() }
     }
-    let results = plan.searches.iter().zip(results).map(|(search, result)| {
-        result.map_err(|fault| {
-            if has_no_index(search, &fault) {
-                return Missing::NotMeasured(Reason::NoIndex);
+
+    /// What the replies imply about the cached mapping.
+    pub(crate) fn verdict(&self) -> MappingVerdict {
+        let verdicts = self.results.iter().map(|result| match result {
+            Err(QueryError { fault: Fault::Changed(_), .. }) => MappingVerdict::Invalid,
+            Err(error) if reply::is_missing_index(&error.fault) => MappingVerdict::Invalid,
+            Err(QueryError { fault: Fault::Rejected { .. }, .. }) => MappingVerdict::Suspect,
+            Ok(figures) if figures.failed => MappingVerdict::Suspect,
+            _ => MappingVerdict::Valid,
+        });
+        let is_without_events = is_without_events(self.plan, &self.results);
+        let no_event = if is_without_events { MappingVerdict::Unconfirmed } else { MappingVerdict::Valid };
+        verdicts.max().unwrap_or(MappingVerdict::Valid).max(no_event)
+    }
+
+    /// Fails each search that found no event, since the probe that would confirm its zero failed with this error. A zero is
+    /// kept if another search of the same indices found an event.
+    pub(crate) fn fail_zeros(&mut self, error: &QueryError) {
+        let found = self.plan.searches.iter().zip(&self.results);
+        let found = found.filter(|(_, result)| result.as_ref().is_ok_and(|figures| figures.total > 0));
+        let found: Vec<&IndexGroups> = found.map(|(search, _)| &search.indices).collect();
+        for (search, result) in self.plan.searches.iter().zip(&mut self.results) {
+            if result.as_ref().is_ok_and(|figures| figures.total == 0) && !found.contains(&&search.indices) {
+                *result = Err(error.clone());
             }
-            Missing::Unavailable(Arc::new(SourceError::from(QueryError { query: QUERY, fault })))
-        })
-    });
-    let builder = FactBuilder { plan, results: results.collect(), as_of, lag, name: NAME.into() };
-    (Ok(builder.facts()), verdict)
+        }
+    }
+
+    /// The facts.
+    /// # Errors
+    /// The first error if every search failed.
+    pub(crate) fn facts(self, as_of: Timestamp, lag: Lag) -> Result<BehaviorFacts, QueryError> {
+        let Self { plan, results } = self;
+        // Over several indices a missing one is a fault: the others were not counted.
+        let has_no_index = |search: &Search, error: &QueryError| {
+            error.query == QUERY && reply::is_missing_index(&error.fault) && search.indices.names.len() == 1
+        };
+        let errors = plan.searches.iter().zip(&results).map(|(search, result)| match result {
+            Err(error) if !has_no_index(search, error) => Some(error),
+            _ => None,
+        });
+        let errors: Option<Vec<&QueryError>> = errors.collect();
+        if let Some(first) = errors.and_then(|errors| errors.first().copied().cloned()) {
+            return Err(first);
+        }
+        let results = plan.searches.iter().zip(results).map(|(search, result)| {
+            result.map_err(|error| {
+                if has_no_index(search, &error) {
+                    return Missing::NotMeasured(Reason::NoIndex);
+                }
+                Missing::Unavailable(Arc::new(SourceError::from(error)))
+            })
+        });
+        Ok(FactBuilder { plan, results: results.collect(), as_of, lag, name: NAME.into() }.facts())
+    }
 }
 
 /// Whether no search found an event. Searches of purchases alone are ignored if there are others: purchases are rare,
 /// and they say nothing about the indices of other events.
-fn is_without_events(plan: &Plan, results: &[Outcome<SearchFigures>]) -> bool {
+fn is_without_events(plan: &Plan, results: &[Result<SearchFigures, QueryError>]) -> bool {
     let totals = |of: fn(&Search) -> bool| {
         plan.searches.iter().zip(results).filter(move |(search, _)| of(search)).map(|(_, result)| match result {
             Ok(figures) => figures.total,

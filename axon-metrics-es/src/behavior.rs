@@ -15,7 +15,7 @@ use elasticsearch::Elasticsearch;
 use tokio::time::Instant;
 
 use crate::{
-    answer::{self, Lag, MappingVerdict},
+    answer::{self, CheckedReplies, Lag, MappingVerdict},
     error::{Fault, NAME, QueryError},
     mapping::Mappings,
     mapping_cache::{MappingCache, PROBE_TIMEOUT},
@@ -29,10 +29,14 @@ use crate::{
 /// A [`BehaviorSource`] over Elasticsearch: counts of events or distinct subjects, series, active subjects. Clones
 /// share all state.
 ///
-/// A question is one request (`_msearch`). The mapping of the indices is probed by two more: before the first question,
-/// and then in a background task once per [probe interval](EsOptions::with_probe_interval). A question waits for a
-/// probe if the last one is older than two intervals and 5 s, and if no event at all was found by a mapping older than
-/// 5 s.
+/// A question is one request (`_msearch`). What it asks follows from the mapping of the indices, which a probe reads in two
+/// requests. Probes run in the background, one per [probe interval](EsOptions::with_probe_interval). A question waits for a
+/// probe in three cases:
+///
+/// - No probe has succeeded yet.
+/// - The last probe is older than two intervals and 5 s.
+/// - The question found no event, and the last probe is older than 5 s. A changed index would look the same. If this probe
+///   fails, the zeros are missing, and what was found is kept.
 ///
 /// - No events: a measured 0. A missing index, or one without records, is not measured.
 /// - Freshness: complete up to `as_of` minus the [ingest lag](EsOptions::with_ingest_lag).
@@ -87,19 +91,27 @@ impl EsBehavior {
         let cache = &self.inner.mapping;
         let mappings = cache.get(deadline, || self.probe_task()).await.map_err(probe_error)?;
         let plan = plan::plan(question, &mappings);
-        let (facts, verdict) = self.search(&plan, question, deadline).await?;
+        let mut replies = self.search(&plan, deadline).await?;
+        let lag = Lag { lag: self.inner.options.ingest_lag, assumed: self.inner.options.lag_assumed };
+        let (as_of, verdict) = (question.scope.as_of, replies.verdict());
         if verdict != MappingVerdict::Unconfirmed {
             self.apply(verdict, &mappings);
-            return facts;
+            return replies.facts(as_of, lag);
         }
-        let mappings = cache.get_recent(deadline, || self.probe_task()).await.map_err(probe_error)?;
-        let recent_plan = plan::plan(question, &mappings);
+        let recent = match cache.get_recent(deadline, || self.probe_task()).await {
+            Ok(recent) => recent,
+            Err(fault) => {
+                replies.fail_zeros(&probe_error(fault));
+                return replies.facts(as_of, lag);
+            }
+        };
+        let recent_plan = plan::plan(question, &recent);
         if recent_plan == plan {
-            return facts;
+            return replies.facts(as_of, lag);
         }
-        let (facts, verdict) = self.search(&recent_plan, question, deadline).await?;
-        self.apply(verdict, &mappings);
-        facts
+        let replies = self.search(&recent_plan, deadline).await?;
+        self.apply(replies.verdict(), &recent);
+        replies.facts(as_of, lag)
     }
 
     fn apply(&self, verdict: MappingVerdict, mappings: &Arc<Mappings>) {
@@ -110,13 +122,8 @@ impl EsBehavior {
         }
     }
 
-    /// Sends the one request of a plan. Returns its facts, and what they imply about the mapping.
-    async fn search(
-        &self,
-        plan: &Plan,
-        question: &BehaviorQuestion,
-        deadline: Instant,
-    ) -> Result<(Result<BehaviorFacts, QueryError>, MappingVerdict), QueryError> {
+    /// Sends the one request of a plan.
+    async fn search<'a>(&self, plan: &'a Plan, deadline: Instant) -> Result<CheckedReplies<'a>, QueryError> {
         let inner = &*self.inner;
         let outcomes = async {
             if plan.searches.is_empty() {
@@ -126,11 +133,8 @@ impl EsBehavior {
             let reply = inner.transport.msearch(lines, FILTER, remaining(deadline)).await?;
             reply::searches(&reply::ok_body(reply)?, plan.searches.len())
         };
-        let query_error = |fault| QueryError { query: answer::QUERY, fault };
-        let outcomes = outcomes.await.map_err(query_error)?;
-        let lag = Lag { lag: inner.options.ingest_lag, assumed: inner.options.lag_assumed };
-        let (facts, verdict) = answer::facts(plan, outcomes, question.scope.as_of, lag);
-        Ok((facts.map_err(query_error), verdict))
+        let outcomes = outcomes.await.map_err(|fault| QueryError { query: answer::QUERY, fault })?;
+        Ok(CheckedReplies::new(plan, outcomes))
     }
 
     async fn health(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, QueryError> {

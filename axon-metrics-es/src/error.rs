@@ -63,7 +63,7 @@ impl std::fmt::Display for Kind {
 }
 
 /// A fault, and the query that it ended.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{query} failed")]
 pub(crate) struct QueryError {
     pub(crate) query: &'static str,

@@ -6,22 +6,22 @@
 #[path = "suite/common/mod.rs"]
 mod common;
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpListener,
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::elasticsearch::client;
 use axon_metrics::{
-    ActivityId, EventRule, SourceError, Timestamp, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
+    ActivityId, EventRule, SourceError, Timestamp,
+    source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, Series, SeriesActivities},
+    testing::server,
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
 use chrono::TimeDelta;
-use common::scripted::{CannedReply, IndexStub, LongBody, ScriptedServer, shards};
+use common::{
+    question::{at, clicks_of},
+    scripted::{CannedReply, IndexStub, LongBody, ScriptedServer, shards},
+};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// The peak memory of the process so far. It never sinks, so a test shows only what takes more than all before it.
 fn peak_kib() -> u64 {
@@ -31,23 +31,19 @@ fn peak_kib() -> u64 {
 }
 
 /// A server whose replies have a valid head and up to this many blanks. `length` is the header that describes the body.
-fn endless(length: &'static str, bytes: usize) -> EsBehavior {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        while let Ok((mut stream, _)) = listener.accept() {
-            let _ = stream.read(&mut [0; 4096]);
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{length}\r\n\r\n");
-            let _ = stream.write_all(head.as_bytes());
-            let chunk = [b"4000\r\n".to_vec(), vec![b' '; 0x4000], b"\r\n".to_vec()].concat();
-            let mut sent = 0;
-            while sent < bytes && stream.write_all(&chunk).is_ok() {
-                sent += chunk.len();
-            }
-            let _ = stream.write_all(b"0\r\n\r\n");
+async fn endless(length: &'static str, bytes: usize) -> EsBehavior {
+    let server = server::start(move |mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{length}\r\n\r\n");
+        let _ = stream.write_all(head.as_bytes()).await;
+        let chunk = [b"4000\r\n".to_vec(), vec![b' '; 0x4000], b"\r\n".to_vec()].concat();
+        let mut sent = 0;
+        while sent < bytes && stream.write_all(&chunk).await.is_ok() {
+            sent += chunk.len();
         }
+        let _ = stream.write_all(b"0\r\n\r\n").await;
     });
-    EsBehavior::new(client(&url).unwrap())
+    EsBehavior::new(client(&format!("http://{}", server.await)).unwrap())
 }
 
 /// The longest reply that is accepted, in bytes.
@@ -58,33 +54,13 @@ const FIXED_PART: usize = 2 << 10;
 /// The most memory for reading a reply, as a multiple of its length.
 const MAX_FACTOR: u64 = 4;
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_timestamp(1_731_405_600 + second, 0).unwrap()
-}
-
 /// Clicks of two activities in an hour, in all, per activity and per hour: one search.
 fn clicks() -> BehaviorQuestion {
-    let hour = Window { from: at(0), to: at(3_600) };
-    let both = vec![ActivityId(77), ActivityId(78)];
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: hour.to,
-            activities: both.clone(),
-            funnel_activities: both,
-            current: hour,
-            previous: None,
-            counting: Counting::Events,
-            by_activity: true,
-        }),
-        budget: Duration::from_secs(20),
-        steps: vec![EventRule::trigger("CLICK")],
-        series: vec![Series {
-            rule: EventRule::trigger("CLICK"),
-            activities: SeriesActivities::All,
-            cells: Cells::Grid(Grid { from: hour.from, step: TimeDelta::hours(1), cells: 1 }),
-        }],
-        active: None,
-    }
+    let mut question = clicks_of([77, 78].map(ActivityId), 3_600, Counting::Events);
+    Arc::make_mut(&mut question.scope).by_activity = true;
+    let cells = Cells::Grid(Grid { from: at(-3_600), step: TimeDelta::hours(1), cells: 1 });
+    question.series = vec![Series { rule: EventRule::trigger("CLICK"), activities: SeriesActivities::All, cells }];
+    question
 }
 
 /// A valid reply just below the limit, whose list `list` repeats one entry. With the number of entries.
@@ -93,7 +69,7 @@ fn filled(list: &str, entry: &Value) -> (LongBody, u64) {
     let part = format!(",{entry}");
     let times = (MAX_REPLY - FIXED_PART) / part.len();
     let count = times as u64 + 1;
-    let hour = json!({"key": at(0).timestamp_millis(), "doc_count": count});
+    let hour = json!({"key": at(-3_600).timestamp_millis(), "doc_count": count});
     let mut shards = shards(1);
     shards["failures"] = json!([]);
     let mut search = json!({
@@ -136,7 +112,7 @@ async fn a_reply_takes_at_most_four_times_its_bytes() {
     };
     let body = MAX_REPLY as u64 >> 10;
     let before = peak_kib();
-    check_rejected(endless("content-length: 1073741824", 1 << 30)).await;
+    check_rejected(endless("content-length: 1073741824", 1 << 30).await).await;
     assert!(growth(before, "too long by its content-length") < body);
 
     // Memory that the first request allocated for good is not counted again.
@@ -147,7 +123,7 @@ async fn a_reply_takes_at_most_four_times_its_bytes() {
     assert_eq!(count_of(skipped).await.unwrap(), (count, true));
     assert!(bounds.contains(&growth(before, "just below the limit, with many skipped entries")));
     let (hours, count) =
-        filled("/aggregations/hours/each/buckets", &json!({"key": at(0).timestamp_millis(), "doc_count": 1}));
+        filled("/aggregations/hours/each/buckets", &json!({"key": at(-3_600).timestamp_millis(), "doc_count": 1}));
     assert_eq!(count_of(hours).await.unwrap(), (count, true));
     assert!(bounds.contains(&growth(before, "just below the limit, with many hours")));
     let (failures, count) = filled("/_shards/failures", &json!({}));
@@ -159,6 +135,6 @@ async fn a_reply_takes_at_most_four_times_its_bytes() {
     assert!(format!("{result:?}").contains("the counts per activity do not match the question"), "{result:?}");
     assert!(bounds.contains(&growth(before, "just below the limit, with many activities")));
 
-    check_rejected(endless("transfer-encoding: chunked", 64 << 20)).await;
+    check_rejected(endless("transfer-encoding: chunked", 64 << 20).await).await;
     assert!(growth(before, "too long, in chunks") < MAX_FACTOR * (64 << 10));
 }

@@ -20,7 +20,7 @@ pub(crate) struct QueryError {
 }
 
 /// The queries of this crate, as errors name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Query {
     Catalog,
     /// Steps, and the promotion's sales.
@@ -108,9 +108,9 @@ impl Cause {
         matches!(self, Self::Driver(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
-    /// Whether the tables differ from the cached schema.
+    /// Whether the tables, or the rights to read them, differ from the cached schema.
     pub(crate) fn is_schema_mismatch(&self) -> bool {
-        matches!(self, Self::Server(fault) if matches!(fault.number, NO_TABLE | NO_COLUMN | COLUMN_DENIED))
+        matches!(self, Self::Server(fault) if fault.is_absence() || matches!(fault.number, TABLE_DENIED | COLUMN_DENIED))
     }
 
     pub(crate) fn during(self, query: Query) -> QueryError {
@@ -166,7 +166,7 @@ impl ServerFault {
         Self::new(fault.number(), fault.code().unwrap_or_default(), fault.message())
     }
 
-    fn new(number: u16, state: &str, message: &str) -> Self {
+    pub(crate) fn new(number: u16, state: &str, message: &str) -> Self {
         // No database; unknown database, table, column, function or variable; syntax; query interrupted; time limit.
         const HARMLESS: [u16; 11] = [1046, 1049, 1054, 1064, 1146, 1176, 1193, 1305, 1317, 1969, 3024];
         Self {
@@ -177,8 +177,17 @@ impl ServerFault {
         }
     }
 
-    pub(crate) fn is_denial(&self) -> bool {
-        matches!(self.kind(), Kind::Denied(_))
+    /// The table that the error is about, if this crate reads it.
+    pub(crate) fn table(&self) -> Option<&'static str> {
+        self.table
+    }
+
+    /// The right that is missing, if the server refused for that.
+    pub(crate) fn missing_right(&self) -> Option<String> {
+        match self.kind() {
+            Kind::Denied(missing) => Some(missing),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_absence(&self) -> bool {
@@ -281,6 +290,14 @@ mod tests {
         assert_eq!(chain(&error), "mysql refused: SELECT on campaign_activity_entries");
         let error = source_error(1045, "Access denied for user 'axon_ro'@'10.0.0.7' (using password: YES)");
         assert_eq!(chain(&error), "mysql refused: the login (server error 1045)");
+    }
+
+    #[test]
+    fn absent_or_denied_tables_and_columns_are_a_schema_mismatch() {
+        let is_mismatch = |number| Cause::Server(ServerFault::new(number, "42000", "")).is_schema_mismatch();
+        assert!([1054, 1146, 1142, 1143].into_iter().all(is_mismatch));
+        // No right to the database or the server: the schema cannot be read either.
+        assert!(![1044, 1045, 1064, 1227, 3024].into_iter().any(is_mismatch));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod facts;
+mod failure_log;
 mod ledger_row;
 #[cfg(test)]
 mod plans;
@@ -31,6 +32,7 @@ mod stale_schema;
 mod statement;
 
 use facts::StatementResult;
+use failure_log::FailureLog;
 use ledger_row::LedgerRow;
 use statement::Statements;
 
@@ -42,11 +44,12 @@ use statement::Statements;
 /// - No rows: a measured 0. A table that does not exist is not measured.
 /// - Invalid rows, whose price or quantity is negative or missing, make the sums over them
 ///   [`BadValue`](axon_metrics::Reason::BadValue), since the sums would be too small.
-/// - Errors: a statement that fails costs its own facts, if another one succeeds.
+/// - Errors: a statement that fails, and a right that is missing, cost their own facts, if others are measured.
 #[derive(Debug, Clone)]
 pub struct MySqlLedger {
     store: Store,
     options: Arc<MySqlOptions>,
+    failures: Arc<FailureLog>,
 }
 
 impl MySqlLedger {
@@ -58,7 +61,7 @@ impl MySqlLedger {
 
     /// The same with other options.
     pub fn with_options(pool: MySqlPool, options: MySqlOptions) -> Self {
-        Self { store: Store::new(pool), options: Arc::new(options) }
+        Self { store: Store::new(pool), options: Arc::new(options), failures: Arc::default() }
     }
 
     /// Sends all statements of a question at the same time, each on its own connection.
@@ -105,10 +108,17 @@ impl LedgerSource for MySqlLedger {
         let mut schema = self.store.schema(deadline).await.map_err(probe_error)?;
         let mut results = self.ask(&schema, question, deadline).await;
         if results.iter().any(StatementResult::is_schema_mismatch) {
-            schema = self.store.schema_after_mismatch(&schema, deadline).await.map_err(probe_error)?;
-            results = self.ask(&schema, question, deadline).await;
+            match self.store.schema_after_mismatch(&schema, deadline).await {
+                Ok(current) => {
+                    schema = current;
+                    results = self.ask(&schema, question, deadline).await;
+                }
+                // What the other statements measured is not lost with the probe.
+                Err(_) if results.iter().any(StatementResult::is_measured) => {}
+                Err(cause) => return Err(probe_error(cause).into()),
+            }
         }
-        facts::facts(question, &schema, &self.options, results)
+        facts::facts(question, &schema, &self.options, results, &self.failures)
     }
 
     async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {

@@ -10,7 +10,8 @@
 //! A suite is a macro that generates one test per sentence of a trait's documentation. Its argument is a type that can
 //! fill a store with records: a [`BehaviorStore`], [`LedgerStore`], [`RealtimeStore`], [`CatalogStore`] or
 //! [`CacheStore`]. Each test gets its own store, so tests can run concurrently. A type that needs a server returns
-//! `None` if there is none: the test is then skipped, with a line on standard error.
+//! `None` if there is none: the test is then skipped, with a line on standard error. For a [`FaultyStore`] the suite starts
+//! a [`server`] itself.
 
 pub use crate::source::{MockBehaviorSource, MockCatalogSource, MockLedgerSource, MockRealtimeSource};
 
@@ -20,6 +21,7 @@ pub mod catalog;
 pub mod ledger;
 pub mod realtime;
 mod records;
+pub mod server;
 mod stores;
 mod world;
 

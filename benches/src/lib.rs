@@ -22,7 +22,7 @@ pub fn is_trial() -> bool {
 
 /// The word printed for a bar that is met or missed.
 pub fn verdict(met: bool) -> &'static str {
-    if met { "kept" } else { "MISSED" }
+    if met { "met" } else { "MISSED" }
 }
 
 /// Requires the bars of a bench, except in a trial run, whose figures mean nothing.

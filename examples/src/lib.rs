@@ -1,5 +1,5 @@
 //! Shared by the examples. Lives here: the generator of campaign data, loading of real stores, a proxy that breaks connections on
-//! purpose, a load generator, and the cost of a process. The header of each example says what it shows, how to run it and what you
+//! purpose, one that records requests, a load generator, and the cost of a process. The header of each example says what it shows, how to run it and what you
 //! should see.
 
 pub mod arguments;
@@ -7,6 +7,7 @@ pub mod fault_proxy;
 pub mod generator;
 pub mod load;
 pub mod process;
+pub mod recording_proxy;
 pub mod stores;
 
 /// The project's readme, so that its example is compiled.

@@ -20,6 +20,18 @@ const [revision, ...names] = process.argv.slice(2);
 const folder = resolve('target/against');
 const tree = join(folder, 'tree');
 
+// Rows that older revisions call by another name.
+const RENAMED = [
+  ['kept answer', 'cached answer'], ['counted for Prometheus', 'with a Prometheus recorder'],
+  ['computed each time', 'uncached answer'], ['the answer alone, without HTTP', 'answer without HTTP'],
+  ['bare handler with the same bytes', 'bare handler, the same bytes'], ['written each time', 'encodes JSON per request'],
+  ['from Redis each time', 'reads Redis per request'], ['found in Redis', 'read from Redis'],
+  ['floor: count lines', 'lower bound: count lines'], ['ten thousand events together', '10,000 events in one batch'],
+  ['7 days and the 7 before', '7 days compared with the 7 before'],
+];
+// Without the size of the answer, which differs by a byte from run to run.
+const rowName = (id) => RENAMED.reduce((name, [before, now]) => name.replace(before, now), id.replace(/, \d+ bytes/, ''));
+
 const git = (...args) => execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
 let commit;
 try {
@@ -48,8 +60,7 @@ function medians(home, found = {}) {
     if (entry.isDirectory() && entry.name !== 'new' && entry.name !== 'base') medians(path, found);
     if (entry.name !== 'new') continue;
     const { full_id: id } = JSON.parse(readFileSync(join(path, 'benchmark.json'), 'utf8'));
-    // The size of an answer differs by a byte from run to run.
-    found[id.replace(/, \d+ bytes/, '')] = JSON.parse(readFileSync(join(path, 'estimates.json'), 'utf8')).median.point_estimate;
+    found[rowName(id)] = JSON.parse(readFileSync(join(path, 'estimates.json'), 'utf8')).median.point_estimate;
   }
   return found;
 }
@@ -62,7 +73,7 @@ function run(program, cwd, name) {
   const env = { ...process.env, CRITERION_HOME: home };
   const done = spawnSync(program, ['--bench', ...(['cached', 'shared'].includes(name) ? [] : SHORT)], { cwd, env, encoding: 'utf8' });
   const figures = medians(home);
-  for (const [, row, micros] of done.stdout.matchAll(/^ {2}(\S.*?) +([\d.]+) us /gm)) figures[`${name}: ${row}`] = Number(micros);
+  for (const [, row, micros] of done.stdout.matchAll(/^ {2}(\S.*?) +([\d.]+) us /gm)) figures[rowName(`${name}: ${row}`)] = Number(micros);
   if (Object.keys(figures).length === 0) throw new Error(`the bench ${name} printed no figures:\n${done.stdout}\n${done.stderr}`);
   return figures;
 }

@@ -59,6 +59,10 @@ async fn a_cached_answer_has_its_first_headers_except_the_times_of_its_load() {
     first.headers.insert("cache-status", "axon-metrics; hit".parse().expect("a value"));
     assert_eq!(first.headers, again.headers);
     assert_eq!(again.header("content-length"), again.body.len().to_string());
+    // The same answer under a URL that is asked for the first time: no source was asked.
+    let other = get(&app, &format!("{CAMPAIGN}?period=7d")).await;
+    assert_eq!(other.header("cache-status"), HIT);
+    assert!(other.header("server-timing").starts_with("total;dur="), "{}", other.header("server-timing"));
 }
 
 #[tokio::test(start_paused = true)]

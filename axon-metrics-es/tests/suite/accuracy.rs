@@ -6,25 +6,23 @@
 
 use crate::common;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axon_metrics::{
-    ActivityId, EventRule, Measured, Precision, Timestamp, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, QueryScope},
+    ActivityId, EventRule, Measured, Precision,
+    source::{BehaviorQuestion, BehaviorSource as _, Counting},
 };
 use axon_metrics_es::EsOptions;
-use common::{Index, Time, source_over, source_with, write};
+use common::{
+    Index, Time,
+    question::{at, clicks_of},
+    source_over, source_with, write,
+};
 use serde_json::{Value, json};
-
-const AS_OF: i64 = 1_731_407_400;
 
 /// The sets of subjects: the size of each, and its trigger type.
 const SETS: [(u64, &str); 8] =
     [(1, "A"), (900, "B"), (1_000, "C"), (5_000, "D"), (5_000, "E"), (12_000, "F"), (20_000, "G"), (44_000, "H")];
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_timestamp(AS_OF + second, 0).unwrap()
-}
 
 /// An event of a subject. Ids are spread over the number range, as those of users are. Two of five subjects are
 /// sessions.
@@ -37,21 +35,9 @@ fn document(subject: u64, trigger: &str, activity: u64) -> Value {
 }
 
 fn question(activities: Vec<ActivityId>, triggers: impl IntoIterator<Item = &'static str>) -> BehaviorQuestion {
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: at(0),
-            activities: activities.clone(),
-            funnel_activities: activities,
-            current: Window { from: at(-3_600), to: at(0) },
-            previous: None,
-            counting: Counting::Subjects,
-            by_activity: false,
-        }),
-        budget: Duration::from_secs(20),
-        steps: triggers.into_iter().map(EventRule::trigger).collect(),
-        series: Vec::new(),
-        active: None,
-    }
+    let mut question = clicks_of(activities, 3_600, Counting::Subjects);
+    question.steps = triggers.into_iter().map(EventRule::trigger).collect();
+    question
 }
 
 /// The error of a figure, and the largest error by its stated precision.

@@ -4,7 +4,7 @@
 
 use crate::common;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use async_trait::async_trait;
 use axon_examples::stores::elasticsearch::client;
@@ -12,10 +12,6 @@ use axon_metrics::testing::{AbsentStore, BehaviorStore, EventRecord, FaultyStore
 use axon_metrics_es::EsBehavior;
 use common::{Index, OwnedSource, Time, platform};
 use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-};
 
 macro_rules! stores {
     ($($name:ident: $time:expr, step $step:literal s;)*) => { $(
@@ -42,46 +38,14 @@ stores! {
     MillisReadAsSeconds: Time::Late, step 0 s;
 }
 
-/// A server that sends the same bytes on each connection, or accepts connections and never answers.
-async fn server(reply: Option<&'static [u8]>) -> EsBehavior {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let mut open = Vec::new();
-        while let Ok((mut stream, _)) = listener.accept().await {
-            if let Some(reply) = reply {
-                let _ = stream.read(&mut [0; 1024]).await;
-                let _ = stream.write_all(reply).await;
-            } else {
-                open.push(stream);
-            }
-        }
-    });
-    EsBehavior::new(client(&format!("http://{address}")).unwrap())
-}
-
 struct FaultyServer;
 
-#[async_trait]
 impl FaultyStore for FaultyServer {
     type Source = EsBehavior;
+    const GARBAGE: &'static [u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 24\r\n\r\n\x00\xff<html>{{[1,2,\"oops\" ,,";
 
-    async fn silent() -> EsBehavior {
-        server(None).await
-    }
-
-    async fn garbled() -> EsBehavior {
-        server(Some(b"HTTP/1.1 200 OK\r\ncontent-length: 24\r\n\r\n\x00\xff<html>{{[1,2,\"oops\" ,,")).await
-    }
-
-    async fn cut() -> EsBehavior {
-        server(Some(b"")).await
-    }
-
-    async fn refused() -> EsBehavior {
-        // The listener is dropped at once, so the port is closed.
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        EsBehavior::new(client(&format!("http://{address}")).unwrap())
+    fn at(server: SocketAddr) -> EsBehavior {
+        EsBehavior::new(client(&format!("http://{server}")).unwrap())
     }
 }
 

@@ -5,39 +5,17 @@
 use crate::common;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant as Clock},
 };
 
-use axon_metrics::{
-    ActivityId, EventRule, SourceError, Timestamp, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, QueryScope},
-};
+use axon_metrics::{SourceError, source::BehaviorSource as _};
 use axon_metrics_es::EsOptions;
-use common::scripted::{CannedReply, IndexStub, ScriptedServer, shards};
+use common::{
+    question::clicks,
+    scripted::{CannedReply, IndexStub, ScriptedServer, shards},
+};
 use serde_json::json;
-
-fn question() -> BehaviorQuestion {
-    let at = |second: i64| Timestamp::from_timestamp(1_731_407_400 + second, 0).unwrap();
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: at(0),
-            activities: vec![ActivityId(7)],
-            funnel_activities: vec![ActivityId(7)],
-            current: Window { from: at(-3_600), to: at(0) },
-            previous: None,
-            counting: Counting::Events,
-            by_activity: false,
-        }),
-        budget: Duration::from_millis(300),
-        steps: vec![EventRule::trigger("CLICK")],
-        series: Vec::new(),
-        active: None,
-    }
-}
 
 #[tokio::test]
 async fn a_dead_connection_fails_one_question_and_no_more() {
@@ -50,6 +28,8 @@ async fn a_dead_connection_fails_one_question_and_no_more() {
         (CannedReply::Cut(200, 500, good.to_string().into()), true),
         (CannedReply::Raw(b"\0\0garbage\r\n\r\n".to_vec()), false),
     ];
+    let mut question = clicks();
+    question.budget = Duration::from_millis(300);
     for (fault, lost) in faults {
         let (number, fault_reply, good) = (AtomicUsize::new(0), fault.clone(), good.clone());
         let indices = vec![IndexStub::template("axon.event.behavior"), IndexStub::template("axon.event.commerce")];
@@ -60,7 +40,7 @@ async fn a_dead_connection_fails_one_question_and_no_more() {
         .await;
         let source = server.source(EsOptions::default());
         let count =
-            async || source.behavior(&question()).await.map(|facts| facts.steps.current[0].as_ref().unwrap().value);
+            async || source.behavior(&question).await.map(|facts| facts.steps.current[0].as_ref().unwrap().value);
         assert_eq!(count().await.unwrap(), 5);
         let began = Clock::now();
         let result = count().await;

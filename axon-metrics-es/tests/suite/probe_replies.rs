@@ -6,9 +6,12 @@
 
 use crate::common;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use axon_metrics::source::BehaviorSource as _;
+use axon_metrics::{
+    EventRule, Missing, SourceError,
+    source::{BehaviorSource as _, ErrorChain},
+};
 use axon_metrics_es::EsOptions;
 use common::{
     question::clicks,
@@ -231,4 +234,38 @@ async fn an_index_created_during_the_probe_gives_no_count() {
     let types = field_caps(&[IndexStub::template(PURCHASES)]);
     let result = whole_count(CannedReply::json(&types), CannedReply::json(&good_counts())).await;
     assert!(result.is_err(), "counted but not mapped: {result:?}");
+}
+
+/// No click and some purchases are found. The probe that would confirm the zero fails.
+#[tokio::test]
+async fn a_zero_that_no_probe_confirms_is_missing_and_what_was_found_is_kept() {
+    let search = |header: &str| {
+        let total = if header.contains(PURCHASES) { CLICKS } else { 0 };
+        let hits = json!({"total": {"value": total, "relation": "eq"}});
+        json!({"status": 200, "timed_out": false, "_shards": shards(1), "hits": hits})
+    };
+    let server = ScriptedServer::start(move |number, path, body| match number {
+        0 => CannedReply::json(&good_types()),
+        1 => CannedReply::json(&good_counts()),
+        _ if path.contains("_field_caps") => CannedReply::Sized(503, GATEWAY.into()),
+        // A search is two lines, a header and a body.
+        _ => CannedReply::json(&json!({"responses": body.lines().step_by(2).map(search).collect::<Vec<_>>()})),
+    })
+    .await;
+    let source = server.source(EsOptions::default());
+    let mut question = clicks();
+    question.steps = ["CLICK", "PURCHASE"].map(EventRule::trigger).into();
+    let counts = async || source.behavior(&question).await.unwrap().steps.current;
+    let just_probed: Vec<u64> = counts().await.into_iter().map(|fact| fact.unwrap().value).collect();
+    assert_eq!(just_probed, [0, CLICKS]);
+
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let counts = counts().await;
+    let Err(Missing::Unavailable(error)) = &counts[0] else { panic!("{counts:?}") };
+    let text = ErrorChain(&**error).to_string();
+    assert!(text.contains("index probe failed") && text.contains("status 503"), "{text}");
+    assert_eq!(counts[1].as_ref().unwrap().value, CLICKS);
+    // Here nothing else was found.
+    let error = source.behavior(&clicks()).await.unwrap_err();
+    assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
 }

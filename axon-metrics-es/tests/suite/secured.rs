@@ -9,41 +9,32 @@ use crate::common;
 
 use std::{sync::Arc, time::Duration};
 
-use axon_examples::stores::elasticsearch::{self as store, mapping};
+use axon_examples::{
+    recording_proxy::{Protocol, RecordingProxy, StoreRequest},
+    stores::elasticsearch::{self as store, mapping},
+};
 use axon_metrics::{
-    ActivityId, EventRule, Fact, SourceError, Timestamp, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
+    ActivityId, EventRule, Fact, SourceError, Window,
+    source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, Series, SeriesActivities},
     testing::{EventRecord, server_url},
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
 use chrono::TimeDelta;
-use common::{Time, document, recorder::Recorder};
+use common::{
+    Time, document,
+    question::{at, click, clicks_of},
+};
 use elasticsearch::{
     Elasticsearch,
     http::{Method, headers::HeaderMap},
 };
 use serde_json::{Value, json};
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_timestamp(1_731_407_400 + second, 0).unwrap()
-}
-
+/// Clicks of an hour, and active subjects.
 fn question() -> BehaviorQuestion {
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: at(0),
-            activities: vec![ActivityId(7)],
-            funnel_activities: vec![ActivityId(7)],
-            current: Window { from: at(-3_600), to: at(0) },
-            previous: None,
-            counting: Counting::Subjects,
-            by_activity: false,
-        }),
-        budget: Duration::from_secs(20),
-        steps: vec![EventRule::trigger("CLICK")],
-        series: Vec::new(),
-        active: Some(Window { from: at(-300), to: at(0) }),
-    }
+    let mut question = clicks_of([ActivityId(7)], 3_600, Counting::Subjects);
+    question.active = Some(Window { from: at(-300), to: at(0) });
+    question
 }
 
 /// The server's address for the reader, and a client of the user who creates the indices.
@@ -73,17 +64,8 @@ fn source_of(url: &str, index: &str) -> EsBehavior {
 async fn the_read_privilege_on_the_indices_is_enough() {
     let Some((url, owner)) = server() else { return };
     let index = common::unique("events");
-    let click = EventRecord {
-        trigger: "CLICK",
-        definition: None,
-        at: at(-60),
-        activity: Some(ActivityId(7)),
-        user: Some(1),
-        session: None,
-        forged: false,
-    };
     store::create_index(&owner, &index, mapping::template()).await.unwrap();
-    common::write(&owner, &index, &[document(&click, Time::Date)]).await;
+    common::write(&owner, &index, &[document(&click(-60, 1), Time::Date)]).await;
 
     let source = source_of(&url, &index);
     let facts = source.behavior(&question()).await;
@@ -102,12 +84,9 @@ async fn the_read_privilege_on_the_indices_is_enough() {
 fn everything(counting: Counting) -> BehaviorQuestion {
     let mut question = question();
     let hour = |back: i64| Window { from: at(-3_600 * back), to: at(-3_600 * (back - 1)) };
-    question.scope = Arc::new(QueryScope {
-        previous: Some(Window { from: at(-7_200), to: at(-3_600) }),
-        counting,
-        by_activity: true,
-        ..(*question.scope).clone()
-    });
+    let scope = Arc::make_mut(&mut question.scope);
+    scope.previous = Some(Window { from: at(-7_200), to: at(-3_600) });
+    (scope.counting, scope.by_activity) = (counting, true);
     question.steps = ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger).into();
     let cells = Cells::Grid(Grid { from: hour(2).from, step: TimeDelta::hours(1), cells: 2 });
     question.series = vec![Series { rule: EventRule::trigger("PAGE_VIEW"), activities: SeriesActivities::All, cells }];
@@ -136,12 +115,9 @@ async fn only_two_kinds_of_requests_are_sent_and_nothing_is_written() {
     let index = common::unique("events");
     let event = |trigger, second, session| EventRecord {
         trigger,
-        definition: Some(1),
-        at: at(second),
-        activity: Some(ActivityId(7)),
         user: (trigger != "PAGE_VIEW").then_some(1),
         session: Some(session),
-        forged: false,
+        ..click(second, 1)
     };
     let events = [event("PAGE_VIEW", -5_000, "a"), event("PAGE_VIEW", -60, "a"), event("PURCHASE", -50, "a")];
     store::create_index(&owner, &index, mapping::template()).await.unwrap();
@@ -149,8 +125,8 @@ async fn only_two_kinds_of_requests_are_sent_and_nothing_is_written() {
     let before = statistics(&admin, &index).await;
 
     let server = url.rsplit('@').next().unwrap().trim_end_matches('/').parse().unwrap();
-    let recorder = Recorder::before(server).await;
-    let source = source_of(&format!("http://{}@{}", credentials(&url), recorder.address), &index);
+    let proxy = RecordingProxy::before(server, Protocol::Http).await.unwrap();
+    let source = source_of(&format!("http://{}@{}", credentials(&url), proxy.address), &index);
     let mut answers = Vec::new();
     for counting in [Counting::Events, Counting::Subjects] {
         answers.push(source.behavior(&everything(counting)).await);
@@ -184,8 +160,12 @@ async fn only_two_kinds_of_requests_are_sent_and_nothing_is_written() {
         assert_eq!(facts.active.unwrap().unwrap().value, 2);
     }
     assert_eq!(probe.unwrap().newest, Some(at(-50)));
-    let requests = recorder.requests();
-    let allowed = [("GET".to_owned(), format!("/{index}/_field_caps")), ("POST".to_owned(), "/_msearch".to_owned())];
+    let path = |request| match request {
+        StoreRequest::Http(line, _) => line.split('?').next().unwrap().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    let requests: Vec<String> = proxy.take().into_iter().map(path).collect();
+    let allowed = [format!("GET /{index}/_field_caps"), "POST /_msearch".to_owned()];
     assert!(requests.iter().all(|request| allowed.contains(request)), "{requests:?}");
     assert!(allowed.iter().all(|request| requests.contains(request)), "{requests:?}");
     for (write, status, text) in writes {

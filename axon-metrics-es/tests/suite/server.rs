@@ -9,32 +9,18 @@ use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
-    ActivityId, EventRule, Fact, Files, MemoryStore, Missing, Reason, SourceError, Timestamp, Window,
+    ActivityId, EventRule, Fact, Files, MemoryStore, Missing, Reason, SourceError, Window,
     definitions::PageTemplate,
     source::{BehaviorQuestion, BehaviorSource, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
     testing::EventRecord,
 };
 use chrono::TimeDelta;
-use common::{Index, Time, document, source_over, source_with, write};
+use common::{
+    Index, Time, document,
+    question::{AS_OF, at, click, clicks_of},
+    source_over, source_with, write,
+};
 use serde_json::{Value, json};
-
-const AS_OF: i64 = 1_731_407_400;
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_timestamp(AS_OF + second, 0).unwrap()
-}
-
-fn click(second: i64, user: u64) -> EventRecord {
-    EventRecord {
-        trigger: "CLICK",
-        definition: Some(1),
-        at: at(second),
-        activity: Some(ActivityId(7)),
-        user: Some(user),
-        session: None,
-        forged: false,
-    }
-}
 
 fn purchase(second: i64, user: u64) -> EventRecord {
     EventRecord { trigger: "PURCHASE", ..click(second, user) }
@@ -54,21 +40,10 @@ fn question(counting: Counting, rules: &[&[&str]]) -> BehaviorQuestion {
         triggers: triggers.iter().map(ToString::to_string).collect(),
         definitions: Vec::new(),
     };
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: at(0),
-            activities: vec![ActivityId(7), ActivityId(8)],
-            funnel_activities: vec![ActivityId(7), ActivityId(8)],
-            current: Window { from: at(-86_400), to: at(0) },
-            previous: None,
-            counting,
-            by_activity: true,
-        }),
-        budget: Duration::from_secs(20),
-        steps: rules.iter().map(rule).collect(),
-        series: Vec::new(),
-        active: None,
-    }
+    let mut question = clicks_of([7, 8].map(ActivityId), 86_400, counting);
+    Arc::make_mut(&mut question.scope).by_activity = true;
+    question.steps = rules.iter().map(rule).collect();
+    question
 }
 
 fn clicks(counting: Counting) -> BehaviorQuestion {

@@ -7,14 +7,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use axon_metrics::{
     ActivityId, CampaignId, Fact, LedgerStep, MAX_ID, Measured, Missing, Money, ProductId, Reason, Timestamp, Window,
     facts::{BucketSales, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
-    source::{Counting, ErrorChain, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion, SourceError},
+    source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion, SourceError},
 };
-use tracing::warn;
 
-use super::ledger_row::{LedgerRow, StatementPart};
+use super::{
+    failure_log::FailureLog,
+    ledger_row::{LedgerRow, StatementPart},
+};
 use crate::{
     NAME,
-    error::{Cause, Query, QueryError},
+    error::{Cause, Query, QueryError, ServerFault},
     options::MySqlOptions,
     store::schema::{Presence, Schema, TimeColumn},
     text_row::Amount,
@@ -30,7 +32,11 @@ pub(super) enum StatementResult {
 }
 
 impl StatementResult {
-    /// Whether it failed because the tables differ from the cached schema.
+    pub(super) fn is_measured(&self) -> bool {
+        matches!(self, Self::Rows(_))
+    }
+
+    /// Whether it failed because the tables, or the rights to read them, differ from the cached schema.
     pub(super) fn is_schema_mismatch(&self) -> bool {
         matches!(self, Self::Failed(error) if error.cause.is_schema_mismatch())
     }
@@ -46,13 +52,14 @@ impl StatementResult {
     }
 
     /// The rows; none if the statement was not sent. Logs a failure.
-    fn rows(self) -> Rows {
+    fn rows(self, log: &FailureLog) -> Rows {
         match self {
             Self::NotSent => Ok(Vec::new()),
             Self::Rows(rows) => Ok(rows),
             Self::Failed(error) => {
+                let query = error.query;
                 let error = SourceError::from(error);
-                log(&error);
+                log.statement_failed(query, &error);
                 Err(Missing::Unavailable(Arc::new(error)))
             }
         }
@@ -62,29 +69,50 @@ impl StatementResult {
 /// The rows of one statement, or why there are none.
 type Rows = Result<Vec<LedgerRow>, Missing>;
 
-/// The facts of a question. A statement that failed costs its own facts, if another one succeeded.
+/// The facts of a question. A statement that failed costs its own facts, if another one succeeded. So does a right that is
+/// missing. Both are logged.
 /// # Errors
-/// The first failure if no statement succeeded, and [`SourceError::Malformed`] if the rows contradict the question.
+/// The first failure if no statement succeeded, a denial if the rights to all tables of the question are missing, and
+/// [`SourceError::Malformed`] if the rows contradict the question.
 pub(super) fn facts(
     question: &LedgerQuestion,
     schema: &Schema,
     options: &MySqlOptions,
     mut results: [StatementResult; 3],
+    log: &FailureLog,
 ) -> Result<LedgerFacts, SourceError> {
-    if !results.iter().any(|result| matches!(result, StatementResult::Rows(_)))
+    if !results.iter().any(StatementResult::is_measured)
         && let Some(error) = results.iter_mut().find_map(StatementResult::take_failure)
     {
         return Err(error.into());
     }
+    let refusals: Option<Vec<&ServerFault>> = tables(question, schema).map(Presence::refusal).collect();
+    if let Some(refusals) = refusals.filter(|refusals| !refusals.is_empty()) {
+        let missing: Vec<String> = refusals.into_iter().filter_map(ServerFault::missing_right).collect();
+        return Err(SourceError::Denied { source_name: NAME.into(), missing: missing.join(", ") });
+    }
+    // Without this table the campaigns of other promotions are unknown.
+    let campaigns = question.sales.is_some().then_some(&schema.activities);
+    for fault in tables(question, schema).chain(campaigns).filter_map(Presence::refusal) {
+        log.right_missing(fault.table(), &denial(fault));
+    }
     let builder = FactBuilder { question, scope: &question.scope, schema, options };
-    let facts = builder.facts(&results.map(StatementResult::rows));
+    let facts = builder.facts(&results.map(|result| result.rows(log)));
     facts.map_err(|what| Cause::Wrong(what).during(Query::ByActivity).into())
 }
 
-/// Logs a failure that the question survives. Other failures are logged by the caller.
-fn log(error: &SourceError) {
-    let causes = ErrorChain(error);
-    warn!(source = NAME, "mysql ledger: a statement failed, its facts are missing from the answer: {causes}");
+/// Whether the tables that the figures of a question are read from can be read.
+fn tables<'a>(question: &LedgerQuestion, schema: &'a Schema) -> impl Iterator<Item = &'a Presence> {
+    let LedgerQuestion { steps, sales, history, .. } = question;
+    let entries = steps.contains(&LedgerStep::ApprovedEntry);
+    let purchases = steps.contains(&LedgerStep::Purchase) || sales.is_some() || history.is_some();
+    // The status is refused if the table is.
+    [entries.then_some(&schema.entries), purchases.then_some(&schema.status)].into_iter().flatten()
+}
+
+/// The error of a right that was missing at the schema probe.
+fn denial(fault: &ServerFault) -> SourceError {
+    Cause::Server(fault.clone()).during(Query::Schema).into()
 }
 
 /// A value, or a text that says how the rows contradict the question.
@@ -275,10 +303,7 @@ fn check_readable(presence: &Presence) -> Result<(), Missing> {
     match presence {
         Presence::Present => Ok(()),
         Presence::Absent => Err(Missing::NotMeasured(Reason::NoIndex)),
-        Presence::Refused(fault) => {
-            let error = Cause::Server(fault.clone()).during(Query::Schema);
-            Err(Missing::Unavailable(Arc::new(error.into())))
-        }
+        Presence::Refused(fault) => Err(Missing::Unavailable(Arc::new(denial(fault)))),
     }
 }
 
@@ -311,7 +336,7 @@ fn start(question: &HistoryQuestion, slot: u64) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text_row::TextRow;
+    use crate::{ledger::failure_log::tests::logged, text_row::TextRow};
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("an instant")
@@ -347,8 +372,8 @@ mod tests {
             let row = |row: &&str| LedgerRow::read(&TextRow::of(&row.split(' ').collect::<Vec<_>>())).expect("a row");
             StatementResult::Rows(rows.iter().map(row).collect())
         };
-        let options = MySqlOptions::default();
-        facts(&question(), &Schema::of_mysql(), &options, [result(by_activity), result(by_product), result(history)])
+        let results = [result(by_activity), result(by_product), result(history)];
+        facts(&question(), &Schema::of_mysql(), &MySqlOptions::default(), results, &FailureLog::default())
     }
 
     const STEP: &str = "3 NULL NULL NULL 45 NULL NULL NULL NULL NULL NULL";
@@ -381,5 +406,52 @@ mod tests {
             let error = facts_of(by_activity, &[REGULAR], history).expect_err("malformed");
             assert!(matches!(error, SourceError::Malformed { .. }), "{error:?}");
         }
+    }
+
+    /// A schema whose tables of entries or of purchases may not be read.
+    fn schema_without(tables: &[&'static str]) -> Schema {
+        let presence = |table: &'static str| match tables.contains(&table) {
+            true => {
+                Presence::Refused(ServerFault::new(1142, "42000", &format!("denied to 'u'@'h' for table '{table}'")))
+            }
+            false => Presence::Present,
+        };
+        let (entries, purchases) = (presence("campaign_activity_entries"), presence("purchases"));
+        Schema { entries, status: purchases.clone(), purchases, ..Schema::of_mysql() }
+    }
+
+    #[test]
+    fn a_missing_right_costs_its_own_figures_and_is_logged_with_what_to_do() {
+        let log = FailureLog::default();
+        let (mut question, schema) = (question(), schema_without(&["campaign_activity_entries"]));
+        question.steps = vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase];
+        (question.sales, question.history) = (None, None);
+        let ask = || {
+            let row = LedgerRow::read(&TextRow::of(&STEP.split(' ').collect::<Vec<_>>())).expect("a row");
+            let results = [StatementResult::Rows(vec![row]), StatementResult::NotSent, StatementResult::NotSent];
+            facts(&question, &schema, &MySqlOptions::default(), results, &log).expect("facts")
+        };
+        let (facts, lines) = logged(|| {
+            let _ = (ask(), ask());
+            ask()
+        });
+        assert!(matches!(&facts.steps.current[0], Err(Missing::Unavailable(_))), "{facts:?}");
+        assert_eq!(facts.steps.current[1].as_ref().expect("a count").value, 45);
+        assert_eq!(lines.lines().count(), 1, "{lines}");
+        assert!(lines.contains("mysql refused: SELECT on campaign_activity_entries"), "{lines}");
+        assert!(lines.contains("docs/operate/rights.md"), "{lines}");
+    }
+
+    #[test]
+    fn without_any_right_the_question_is_denied() {
+        let schema = schema_without(&["campaign_activity_entries", "purchases"]);
+        let not_sent = std::array::from_fn(|_| StatementResult::NotSent);
+        let mut question = question();
+        question.steps.push(LedgerStep::ApprovedEntry);
+        let result = facts(&question, &schema, &MySqlOptions::default(), not_sent, &FailureLog::default());
+        let error = result.expect_err("denied");
+        let expected = "mysql refused: SELECT on campaign_activity_entries, SELECT on purchases";
+        assert_eq!(error.to_string(), expected);
+        assert!(matches!(error, SourceError::Denied { .. }), "{error:?}");
     }
 }

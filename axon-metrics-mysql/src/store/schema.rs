@@ -75,6 +75,14 @@ impl Presence {
     pub(crate) fn is_present(&self) -> bool {
         *self == Self::Present
     }
+
+    /// The error that says which right is missing.
+    pub(crate) fn refusal(&self) -> Option<&ServerFault> {
+        match self {
+            Self::Refused(fault) => Some(fault),
+            Self::Present | Self::Absent => None,
+        }
+    }
 }
 
 impl Schema {
@@ -122,7 +130,7 @@ pub(super) async fn probe(connections: &Connections, deadlines: ProbeDeadlines) 
         match connections.ask(statement, finish_by).await {
             Ok(_) => Ok(Presence::Present),
             Err(Cause::Server(fault)) if fault.is_absence() => Ok(Presence::Absent),
-            Err(Cause::Server(fault)) if fault.is_denial() => Ok(Presence::Refused(fault)),
+            Err(Cause::Server(fault)) if fault.missing_right().is_some() => Ok(Presence::Refused(fault)),
             Err(cause) => Err(cause),
         }
     };

@@ -6,7 +6,13 @@
 
 use crate::common;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use axon_examples::{
     fault_proxy::{Fault, FaultProxy},
@@ -15,10 +21,11 @@ use axon_examples::{
 use axon_metrics::{
     Budgets, QuestionKind,
     source::{CatalogSource, LedgerQuestion, LedgerSource},
+    testing::server,
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options};
 use common::{
-    Database, MariaDb, MySql, Server, faulty_server,
+    Database, MariaDb, Server, on_each_server, pool_at,
     questions::{fill, sales, steps},
 };
 use futures_util::future::join_all;
@@ -109,16 +116,6 @@ async fn a_distant_server_answers_after_few_questions<S: Server>() {
     assert_eq!(distant.connections(), connections);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_distant_mysql_answers_after_few_questions() {
-    a_distant_server_answers_after_few_questions::<MySql>().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_distant_mariadb_answers_after_few_questions() {
-    a_distant_server_answers_after_few_questions::<MariaDb>().await;
-}
-
 /// The first question gives up while its connection is in progress.
 async fn a_question_that_gives_up_leaves_its_connection_to_the_next<S: Server>() {
     let Some(distant) = DistantDatabase::create::<S>().await else { return };
@@ -132,16 +129,6 @@ async fn a_question_that_gives_up_leaves_its_connection_to_the_next<S: Server>()
     ledger.ledger(&question).await.unwrap();
     println!("{}: the next question is answered after {:?}", S::NAME, began.elapsed());
     assert_eq!(distant.connections(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn on_mysql_a_given_up_connect_serves_the_next_question() {
-    a_question_that_gives_up_leaves_its_connection_to_the_next::<MySql>().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn on_mariadb_a_given_up_connect_serves_the_next_question() {
-    a_question_that_gives_up_leaves_its_connection_to_the_next::<MariaDb>().await;
 }
 
 /// The driver's default options: a ping before each use, 30 s to acquire a connection, ten connections.
@@ -211,16 +198,6 @@ async fn a_crowd_opens_no_more_connections_than_the_pool_allows<S: Server>() {
     assert!(distant.connections() <= MAX_CONNECTIONS, "{} connections", distant.connections());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn on_mysql_a_crowd_opens_no_more_connections_than_allowed() {
-    a_crowd_opens_no_more_connections_than_the_pool_allows::<MySql>().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn on_mariadb_a_crowd_opens_no_more_connections_than_allowed() {
-    a_crowd_opens_no_more_connections_than_the_pool_allows::<MariaDb>().await;
-}
-
 /// The port is closed for 3 s, while questions are asked continuously.
 async fn a_server_answers_within_two_seconds_of_its_outage<S: Server>() {
     let Some(distant) = DistantDatabase::create::<S>().await else { return };
@@ -238,16 +215,6 @@ async fn a_server_answers_within_two_seconds_of_its_outage<S: Server>() {
     let (questions, took) = ask_until_answered(async || ledger.ledger(&question).await).await;
     println!("{}: recovered after {questions} questions, {took:?}", S::NAME);
     assert!(took < ms(2_000), "{took:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mysql_answers_within_two_seconds_of_its_outage() {
-    a_server_answers_within_two_seconds_of_its_outage::<MySql>().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mariadb_answers_within_two_seconds_of_its_outage() {
-    a_server_answers_within_two_seconds_of_its_outage::<MariaDb>().await;
 }
 
 /// Closing the pool waits for connections in use, but not for a connect in progress.
@@ -307,7 +274,17 @@ fn a_runtime_that_ends_during_a_connect_leaves_no_connection() {
 /// Each question starts a connect. Without questions there are none.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_server_gets_no_connects_without_questions() {
-    let (pool, connections) = faulty_server::silent_with_count().await;
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&accepted);
+    let address = server::start(move |stream| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        async move {
+            let _open = stream;
+            std::future::pending::<()>().await;
+        }
+    });
+    let connections = || accepted.load(Ordering::Relaxed);
+    let pool = pool_at(address.await);
     let ledger = MySqlLedger::new(pool.clone());
     for _ in 0..5 {
         ledger.ledger(&steps(1, Budgets::default().of(QuestionKind::Ledger))).await.expect_err("silent");
@@ -317,4 +294,12 @@ async fn a_silent_server_gets_no_connects_without_questions() {
     sleep(ms(3_000)).await;
     assert_eq!((connections(), pool.size()), (before, 0));
     assert!(before <= 12, "{before} connections for five questions");
+}
+
+on_each_server! {
+    #[tokio::test(flavor = "multi_thread")]
+    a_distant_server_answers_after_few_questions;
+    a_question_that_gives_up_leaves_its_connection_to_the_next;
+    a_crowd_opens_no_more_connections_than_the_pool_allows;
+    a_server_answers_within_two_seconds_of_its_outage;
 }

@@ -5,19 +5,17 @@
 
 use crate::common;
 
-use std::{
-    error::Error as _,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use axon_examples::stores::Layout;
 use axon_metrics::{
     Missing, SourceError,
-    source::{CatalogSource, LedgerSource},
+    source::{CatalogSource, ErrorChain, LedgerSource},
+    testing::server,
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options, pool_options_with};
 use common::{
-    Database, MariaDb, MySql, PATIENT, Server, pool_to,
+    Database, MariaDb, MySql, PATIENT, Server, on_each_server, pool_at, pool_to,
     proxy::{Proxy, through},
     questions::{at, fill, sales, steps},
 };
@@ -25,17 +23,6 @@ use sqlx::{Connection as _, mysql::MySqlConnectOptions};
 
 const BUDGET: Duration = Duration::from_millis(800);
 const SLACK: Duration = Duration::from_millis(250);
-
-/// An error with its causes, as a log prints it.
-fn chain(error: &SourceError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
-}
 
 /// A join that takes minutes. `SLEEP` would not do: on MySQL it ends at a limit without an error.
 const HEAVY: &str = "SELECT COUNT(*) FROM numbers a, numbers b, numbers c WHERE a.n + b.n + c.n = 7";
@@ -65,19 +52,9 @@ async fn a_slow_statement_is_stopped_by_the_server<S: Server>() {
     loop {
         match ledger.ledger(&steps(1, BUDGET)).await {
             Ok(_) => break,
-            Err(error) => assert!(began.elapsed() < Duration::from_secs(2), "{}", chain(&error)),
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(2), "{}", ErrorChain(&error)),
         }
     }
-}
-
-#[tokio::test]
-async fn a_slow_statement_is_stopped_by_mysql() {
-    a_slow_statement_is_stopped_by_the_server::<MySql>().await;
-}
-
-#[tokio::test]
-async fn a_slow_statement_is_stopped_by_mariadb() {
-    a_slow_statement_is_stopped_by_the_server::<MariaDb>().await;
 }
 
 /// The session has no limit here: the statement itself carries the remaining time.
@@ -107,16 +84,6 @@ async fn a_slow_statement_costs_its_own_facts_only<S: Server>() {
     assert!(ledger.ledger(&sales(1, BUDGET)).await.unwrap().sales.unwrap().regular.is_ok());
 }
 
-#[tokio::test]
-async fn on_mysql_a_slow_statement_costs_its_own_facts_only() {
-    a_slow_statement_costs_its_own_facts_only::<MySql>().await;
-}
-
-#[tokio::test]
-async fn on_mariadb_a_slow_statement_costs_its_own_facts_only() {
-    a_slow_statement_costs_its_own_facts_only::<MariaDb>().await;
-}
-
 /// All connections are dead, as after a restart, and the pool has not noticed.
 async fn killed_connections_cost_no_answer<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
@@ -143,16 +110,6 @@ async fn killed_connections_cost_no_answer<S: Server>() {
         let facts = ledger.ledger(&sales(1, BUDGET)).await.unwrap();
         assert!(facts.sales.unwrap().regular.is_ok());
     }
-}
-
-#[tokio::test]
-async fn on_mysql_killed_connections_cost_no_answer() {
-    killed_connections_cost_no_answer::<MySql>().await;
-}
-
-#[tokio::test]
-async fn on_mariadb_killed_connections_cost_no_answer() {
-    killed_connections_cost_no_answer::<MariaDb>().await;
 }
 
 /// Open connections forward nothing and stay open. New ones work.
@@ -184,30 +141,18 @@ async fn silent_connections_cost_one_answer<S: Server>() {
 }
 
 #[tokio::test]
-async fn on_mysql_silent_connections_cost_one_answer() {
-    silent_connections_cost_one_answer::<MySql>().await;
-}
-
-#[tokio::test]
-async fn on_mariadb_silent_connections_cost_one_answer() {
-    silent_connections_cost_one_answer::<MariaDb>().await;
-}
-
-#[tokio::test]
 async fn a_refused_connection_is_reported_in_time() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let pool = pool_options().connect_lazy_with(MySqlConnectOptions::new().host("127.0.0.1").port(port).username("x"));
+    let server = server::refused().await;
+    let (pool, port) = (pool_at(server), server.port());
     for budget in [Duration::from_millis(300), BUDGET] {
         let began = Instant::now();
         let error = MySqlLedger::new(pool.clone()).ledger(&steps(1, budget)).await.expect_err("refused");
         assert!(began.elapsed() < budget + SLACK, "{:?}", began.elapsed());
-        let text = chain(&error);
+        let text = ErrorChain(&error).to_string();
         assert!(text.starts_with("mysql did not answer") && text.contains("refused"), "{text}");
         assert!(!text.contains("127.0.0.1") && !text.contains(&port.to_string()), "{text}");
         let error = MySqlCatalog::new(pool.clone()).catalog(budget).await.expect_err("refused");
-        assert!(chain(&error).contains("refused"), "{}", chain(&error));
+        assert!(ErrorChain(&error).to_string().contains("refused"), "{error:?}");
     }
 }
 
@@ -219,7 +164,7 @@ async fn the_first_question_after_an_outage_is_answered() {
     let ledger = MySqlLedger::new(pool_to(through(&proxy, &options)));
     proxy.refuse(true);
     let error = ledger.ledger(&steps(1, BUDGET)).await.expect_err("a closed connection");
-    assert!(matches!(error, SourceError::Lost { .. }), "{}", chain(&error));
+    assert!(matches!(error, SourceError::Lost { .. }), "{}", ErrorChain(&error));
     proxy.refuse(false);
     ledger.ledger(&steps(1, BUDGET)).await.unwrap();
 }
@@ -231,6 +176,13 @@ async fn a_wrong_password_is_denied_without_the_user() {
         let options: MySqlConnectOptions = url.parse().unwrap();
         let pool = pool_options().connect_lazy_with(options.username("axon_nobody").password("wrong"));
         let error = MySqlLedger::new(pool).probe(at(0), BUDGET).await.expect_err("denied");
-        assert_eq!(chain(&error), "mysql refused: the login (server error 1045)");
+        assert_eq!(ErrorChain(&error).to_string(), "mysql refused: the login (server error 1045)");
     }
+}
+
+on_each_server! {
+    a_slow_statement_is_stopped_by_the_server;
+    a_slow_statement_costs_its_own_facts_only;
+    killed_connections_cost_no_answer;
+    silent_connections_cost_one_answer;
 }

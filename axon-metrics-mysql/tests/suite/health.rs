@@ -5,17 +5,13 @@
 use crate::common;
 
 use axon_examples::stores::{Layout, sql::PurchaseRow};
-use axon_metrics::source::{CatalogSource, LedgerSource, Probe};
+use axon_metrics::source::{CatalogSource, LedgerSource};
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions, pool_options};
 use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
 use common::{
-    Database, MariaDb, MySql, PATIENT, Server,
+    Database, PATIENT, Server, finding, on_each_server,
     questions::{at, fill, purchase},
 };
-
-fn finding<'a>(probe: &'a Probe, name: &str) -> &'a str {
-    &probe.findings.iter().find(|(one, _)| one == name).unwrap_or_else(|| panic!("no {name}: {probe:#?}")).1
-}
 
 async fn health_reports_the_session_limits<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Dec2025).await else { return };
@@ -36,16 +32,6 @@ async fn health_reports_the_session_limits<S: Server>() {
         assert!(finding(&probe, "statementLimit").starts_with("MISSING"), "{probe:#?}");
         assert!(finding(&probe, "session").starts_with("may write"), "{probe:#?}");
     }
-}
-
-#[tokio::test]
-async fn health_reports_the_session_limits_of_mysql() {
-    health_reports_the_session_limits::<MySql>().await;
-}
-
-#[tokio::test]
-async fn health_reports_the_session_limits_of_mariadb() {
-    health_reports_the_session_limits::<MariaDb>().await;
 }
 
 /// A new purchase, written by each of the possible wall clocks.
@@ -75,12 +61,7 @@ async fn health_compares_the_offset_with_the_newest_row<S: Server>() {
     }
 }
 
-#[tokio::test]
-async fn health_compares_the_offset_with_the_newest_row_of_mysql() {
-    health_compares_the_offset_with_the_newest_row::<MySql>().await;
-}
-
-#[tokio::test]
-async fn health_compares_the_offset_with_the_newest_row_of_mariadb() {
-    health_compares_the_offset_with_the_newest_row::<MariaDb>().await;
+on_each_server! {
+    health_reports_the_session_limits;
+    health_compares_the_offset_with_the_newest_row;
 }

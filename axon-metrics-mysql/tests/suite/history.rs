@@ -16,7 +16,7 @@ use axon_metrics::{
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options_with};
 use common::{
-    Database, MariaDb, MySql, Server, pool_to,
+    Database, Server, on_each_server, pool_to,
     proxy::{Proxy, through},
     questions::{DAY, at, fill, history, purchase, steps},
     unique,
@@ -87,16 +87,6 @@ async fn no_answer_waits_for_the_history<S: Server>(layout: Layout) {
     assert_eq!(proxy.delayed_commands(), 1);
 }
 
-#[tokio::test]
-async fn on_mysql_no_answer_waits_for_the_history() {
-    no_answer_waits_for_the_history::<MySql>(Layout::Aug2026).await;
-}
-
-#[tokio::test]
-async fn on_mariadb_no_answer_waits_for_the_history() {
-    no_answer_waits_for_the_history::<MariaDb>(Layout::Dec2025).await;
-}
-
 /// The session's limit is that of answers. The history statement sets its own, for which no right is needed. Other
 /// statements on the same connections end at the session's limit.
 async fn the_history_may_outlast_the_sessions_limit<S: Server>() {
@@ -134,12 +124,7 @@ async fn the_history_may_outlast_the_sessions_limit<S: Server>() {
     database.run(&format!("DROP USER '{name}'@'%'")).await;
 }
 
-#[tokio::test]
-async fn on_mysql_the_history_may_outlast_the_sessions_limit() {
-    the_history_may_outlast_the_sessions_limit::<MySql>().await;
-}
-
-#[tokio::test]
-async fn on_mariadb_the_history_may_outlast_the_sessions_limit() {
-    the_history_may_outlast_the_sessions_limit::<MariaDb>().await;
+on_each_server! {
+    no_answer_waits_for_the_history(Layout::Aug2026, Layout::Dec2025);
+    the_history_may_outlast_the_sessions_limit;
 }

@@ -10,7 +10,7 @@ use axon_examples::stores::Layout;
 use axon_metrics::source::{CatalogSource, LedgerSource};
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
-    Database, MariaDb, MySql, PATIENT, Server, pool_to,
+    Database, MariaDb, MySql, PATIENT, Server, on_each_server, pool_to,
     proxy::{Proxy, through},
     questions::{fill, history, sales, steps},
 };
@@ -49,16 +49,6 @@ async fn a_statement_is_one_command<S: Server>(layout: Layout) {
 }
 
 #[tokio::test]
-async fn on_mysql_a_statement_is_one_command() {
-    a_statement_is_one_command::<MySql>(Layout::Aug2026).await;
-}
-
-#[tokio::test]
-async fn on_mariadb_a_statement_is_one_command() {
-    a_statement_is_one_command::<MariaDb>(Layout::Dec2025).await;
-}
-
-#[tokio::test]
 async fn cached_connections_are_released_after_some_seconds() {
     let Some(database) = Database::create::<MySql>(Layout::Aug2026).await else { return };
     let pool = database.pool();
@@ -87,4 +77,8 @@ fn a_source_may_outlive_its_runtime() {
     let Some((ledger, database)) = owned else { return };
     drop(ledger);
     drop(database);
+}
+
+on_each_server! {
+    a_statement_is_one_command(Layout::Aug2026, Layout::Dec2025);
 }

@@ -7,26 +7,19 @@
 use crate::common;
 
 use std::{
+    net::SocketAddr,
     num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use axon_examples::fault_proxy::{Fault, FaultProxy};
 use axon_metrics::{cache::DashboardCache as _, testing::FaultyStore};
 use axon_metrics_redis::RedisCache;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-};
 
 use common::{
     BUDGET, Data,
     cache_calls::{KEY, entry, get_one, get_until_hit, keys, put_until_ok},
+    scripted::{Replies, ScriptedServer},
 };
 
 /// How long a recovery may take.
@@ -43,24 +36,11 @@ const VALUE: &[u8] = b"{\"steps\":[1234,567,123,45]}";
 /// Servers that misbehave.
 struct FaultyServer;
 
-#[async_trait]
 impl FaultyStore for FaultyServer {
     type Source = RedisCache;
 
-    async fn silent() -> RedisCache {
-        RedisCache::new(common::faulty_server::client(Fault::Blackhole).await)
-    }
-
-    async fn garbled() -> RedisCache {
-        RedisCache::new(common::faulty_server::client(Fault::Garbage).await)
-    }
-
-    async fn cut() -> RedisCache {
-        RedisCache::new(common::faulty_server::client(Fault::Close).await)
-    }
-
-    async fn refused() -> RedisCache {
-        RedisCache::new(common::faulty_server::client(Fault::Refuse).await)
+    fn at(server: SocketAddr) -> RedisCache {
+        RedisCache::new(redis::Client::open(format!("redis://{server}")).unwrap())
     }
 }
 
@@ -221,43 +201,20 @@ async fn no_value_is_used_for_another_key() {
 
 const GOOD: &[u8] = b"*1\r\n$2\r\n{}\r\n";
 
-/// A server that answers `PING`, and sends the same valid or invalid reply to each other command.
+/// A cache over a server that sends the same valid or invalid reply to each command.
 struct Server {
     cache: RedisCache,
-    bad: Arc<AtomicBool>,
+    server: ScriptedServer,
 }
 
 impl Server {
-    /// The cache has had one hit.
-    async fn start(reply: &'static [u8]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let bad = Arc::new(AtomicBool::new(false));
-        let switch = Arc::clone(&bad);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(serve(client, reply, Arc::clone(&switch)));
-            }
-        });
-        let cache = RedisCache::new(redis::Client::open(format!("redis://{address}")).unwrap());
+    /// The cache has had one hit, and gets invalid replies from now on.
+    async fn start(bad: &'static [u8]) -> Self {
+        let server = ScriptedServer::start(Replies { good: GOOD, bad, then_close: false }).await;
+        let cache = RedisCache::new(server.client.clone());
         get_until_hit(&cache, KEY, b"{}").await;
-        bad.store(true, Ordering::Relaxed);
-        Self { cache, bad }
-    }
-}
-
-async fn serve(mut client: TcpStream, reply: &'static [u8], bad: Arc<AtomicBool>) {
-    let mut request = vec![0; 4096];
-    while let Ok(read @ 1..) = client.read(&mut request).await {
-        let ping = request[..read].windows(4).any(|word| word == b"PING");
-        let answer: &[u8] = match bad.load(Ordering::Relaxed) {
-            _ if ping => b"+PONG\r\n",
-            true => reply,
-            false => GOOD,
-        };
-        if client.write_all(answer).await.is_err() {
-            return;
-        }
+        server.be_bad(true);
+        Self { cache, server }
     }
 }
 
@@ -297,7 +254,7 @@ async fn an_invalid_reply_is_an_error_until_the_next_valid_one() {
                 let text = format!("{error:?} {error}");
                 assert!(!text.contains("4711") && !text.contains("10.1.2.3") && !text.contains(KEY), "{name}: {text}");
             }
-            server.bad.store(false, Ordering::Relaxed);
+            server.server.be_bad(false);
             get_until_hit(&server.cache, KEY, b"{}").await;
         });
     }
@@ -314,7 +271,7 @@ async fn a_server_that_rejects_writes_still_gives_hits() {
         let server = Server::start(reply).await;
         let put = server.cache.put(&[entry(KEY, VALUE)], BUDGET).await;
         assert!(put.is_err(), "{put:?}");
-        server.bad.store(false, Ordering::Relaxed);
+        server.server.be_bad(false);
         get_until_hit(&server.cache, KEY, b"{}").await;
     }
 }

@@ -5,10 +5,9 @@
 
 use crate::common;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use async_trait::async_trait;
-use axon_examples::fault_proxy::Fault;
 use axon_metrics::{
     facts::Stock,
     testing::{FaultyStore, RealtimeStore, SlotRecord},
@@ -97,24 +96,11 @@ impl RealtimeStore for Resp3 {
 /// Servers that misbehave.
 struct FaultyServer;
 
-#[async_trait]
 impl FaultyStore for FaultyServer {
     type Source = RedisRealtime;
 
-    async fn silent() -> RedisRealtime {
-        RedisRealtime::new(common::faulty_server::client(Fault::Blackhole).await)
-    }
-
-    async fn garbled() -> RedisRealtime {
-        RedisRealtime::new(common::faulty_server::client(Fault::Garbage).await)
-    }
-
-    async fn cut() -> RedisRealtime {
-        RedisRealtime::new(common::faulty_server::client(Fault::Close).await)
-    }
-
-    async fn refused() -> RedisRealtime {
-        RedisRealtime::new(common::faulty_server::client(Fault::Refuse).await)
+    fn at(server: SocketAddr) -> RedisRealtime {
+        RedisRealtime::new(redis::Client::open(format!("redis://{server}")).unwrap())
     }
 }
 

@@ -5,64 +5,36 @@
 
 use crate::common;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
 use axon_metrics::{
     Missing, Reason,
     facts::Stock,
     source::{RealtimeSource as _, SourceError},
+    testing::server,
 };
 use axon_metrics_redis::RedisRealtime;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-};
+use tokio::io::AsyncWriteExt as _;
 
-use common::{ask, ask_until_answered, measured, question};
+use common::{
+    ask, ask_until_answered, measured, question,
+    scripted::{Replies, ScriptedServer},
+};
 
 const GOOD: &[u8] = b"$2\r\n45\r\n:44\r\n";
 
-/// A server that answers `PING`, and sends the same valid or invalid reply to each question.
+/// A source over a server that sends the same valid or invalid reply to each question.
 struct Server {
     source: RedisRealtime,
-    bad: Arc<AtomicBool>,
+    server: ScriptedServer,
 }
 
 impl Server {
-    /// `then_close`: the connection closes after an invalid reply. The source has answered once.
-    async fn start(reply: &'static [u8], then_close: bool) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let bad = Arc::new(AtomicBool::new(false));
-        let switch = Arc::clone(&bad);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(serve(client, reply, then_close, Arc::clone(&switch)));
-            }
-        });
-        let client = redis::Client::open(format!("redis://{address}")).unwrap();
-        let source = RedisRealtime::new(client);
+    /// The source has answered once, and gets invalid replies from now on.
+    async fn start(bad: &'static [u8], then_close: bool) -> Self {
+        let server = ScriptedServer::start(Replies { good: GOOD, bad, then_close }).await;
+        let source = RedisRealtime::new(server.client.clone());
         ask_until_answered(&source, 789, 45).await;
-        bad.store(true, Ordering::Relaxed);
-        Self { source, bad }
-    }
-}
-
-async fn serve(mut client: TcpStream, reply: &'static [u8], then_close: bool, bad: Arc<AtomicBool>) {
-    let mut request = vec![0; 4096];
-    while let Ok(read @ 1..) = client.read(&mut request).await {
-        let ping = request[..read].windows(4).any(|word| word == b"PING");
-        let answer: &[u8] = match bad.load(Ordering::Relaxed) {
-            _ if ping => b"+PONG\r\n",
-            true => reply,
-            false => GOOD,
-        };
-        if client.write_all(answer).await.is_err() || (then_close && !ping && bad.load(Ordering::Relaxed)) {
-            return;
-        }
+        server.be_bad(true);
+        Self { source, server }
     }
 }
 
@@ -125,7 +97,7 @@ async fn check_recovery(name: &str, reply: &'static [u8], then_close: bool) {
         assert!(!text.contains("4711") && !text.contains("10.1.2.3"), "{name}: {text}");
         assert!(!matches!(error, SourceError::Denied { .. }), "{name}: {text}");
     }
-    server.bad.store(false, Ordering::Relaxed);
+    server.server.be_bad(false);
     ask_until_answered(&server.source, 789, 45).await;
     assert_eq!(measured(&ask(&server.source, 789).await.unwrap()), (Stock::Held(45), 44), "{name}");
 }
@@ -189,13 +161,10 @@ async fn a_reply_to_an_earlier_question_is_not_used() {
 
 #[tokio::test]
 async fn a_full_server_is_not_a_wrong_password() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let _ = client.write_all(b"-ERR max number of clients reached\r\n").await;
-        }
-    });
+    let address = server::start(|mut client| async move {
+        let _ = client.write_all(b"-ERR max number of clients reached\r\n").await;
+    })
+    .await;
     for url in [format!("redis://{address}"), format!("redis://axon:secret@{address}"), format!("redis://{address}/3")]
     {
         let source = RedisRealtime::new(redis::Client::open(url).unwrap());

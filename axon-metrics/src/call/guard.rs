@@ -5,7 +5,11 @@
 //! Each kind of question to a store has its own circuit breaker and bulkhead: a missing right on one table, or one slow
 //! statement, does not affect the store's other facts. The retry budget is shared by all questions to a store.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -34,6 +38,8 @@ pub(crate) struct Guard {
     /// Shared by all kinds of questions to the store.
     retries: Arc<RetryBudget>,
     log_limiter: LogLimiter,
+    /// The right that was missing at the last call; `None` if it was not denied. It outlives the calls that the breaker refuses.
+    missing_right: Mutex<Option<String>>,
 }
 
 /// A call that failed, or was refused.
@@ -88,6 +94,7 @@ pub(crate) fn guards(names: PerSource<&'static str>, budgets: &Budgets, concurre
             bulkhead: Bulkhead::new(concurrency.of(kind)),
             retries,
             log_limiter: LogLimiter::new(),
+            missing_right: Mutex::default(),
         })
     })
 }
@@ -173,6 +180,10 @@ impl Guard {
             true => None,
             false => timeout_at(deadline, question(left)).await.ok(),
         };
+        *self.missing_right.lock().unwrap_or_else(PoisonError::into_inner) = match &result {
+            Some(Err(SourceError::Denied { missing, .. })) => Some(missing.clone()),
+            _ => None,
+        };
         match &result {
             Some(Ok(_)) => pass.succeeded(),
             // A time-out after less than half of the full budget is not held against the store. Adapters time calls
@@ -194,8 +205,13 @@ impl Guard {
         self.breaker.enter()
     }
 
+    /// A missing right stays the reason: waiting for the next trial would not help.
     fn breaker_open(&self) -> CallFailure {
-        let error = SourceError::Unavailable { source_name: self.name.into(), source: BreakerOpen.into() };
+        let source_name = self.name.into();
+        let error = match self.missing_right.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            Some(missing) => SourceError::Denied { source_name, missing },
+            None => SourceError::Unavailable { source_name, source: BreakerOpen.into() },
+        };
         CallFailure { error, outcome: SourceOutcome::Open }
     }
 

@@ -4,6 +4,7 @@ use std::{fmt::Debug, time::Duration};
 
 use super::{
     records::EventRecord,
+    server,
     stores::{AbsentStore, BehaviorStore, FaultyStore},
     world::{
         self, BUDGET, DAY, HOUR, assert_provenance, assert_valid_name, at, event, ids, measured, scope, shared, values,
@@ -415,7 +416,7 @@ pub async fn silence_is_unavailable_within_the_budget<S: FaultyStore>()
 where
     S::Source: BehaviorSource,
 {
-    let source = S::silent().await;
+    let source = S::at(server::silent().await);
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
     let answer = world::within(SHORT, source.behavior(&question)).await;
@@ -429,11 +430,11 @@ pub async fn a_lost_connection_is_lost<S: FaultyStore>()
 where
     S::Source: BehaviorSource,
 {
-    let source = S::cut().await;
+    let source = S::at(server::cut().await);
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
     world::assert_lost(world::within(SHORT, source.behavior(&question)).await.map(|_| ()));
-    let source = S::cut().await;
+    let source = S::at(server::cut().await);
     world::assert_lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
 }
 
@@ -442,7 +443,7 @@ pub async fn a_refused_connection_is_lost_or_unavailable<S: FaultyStore>()
 where
     S::Source: BehaviorSource,
 {
-    let source = S::refused().await;
+    let source = S::at(server::refused().await);
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
     world::assert_lost_or_unavailable(world::within(SHORT, source.behavior(&question)).await.map(|_| ()));
@@ -454,7 +455,7 @@ pub async fn nonsense_is_an_error_and_no_number<S: FaultyStore>()
 where
     S::Source: BehaviorSource,
 {
-    let source = S::garbled().await;
+    let source = S::at(server::garbled(S::GARBAGE).await);
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["CLICK"]);
     question.budget = SHORT;
     let answer = world::within(SHORT, source.behavior(&question)).await;

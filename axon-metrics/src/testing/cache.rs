@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
+    server,
     stores::{CacheStore, FaultyStore},
     world::{self, BUDGET, assert_valid_name},
 };
@@ -156,7 +157,7 @@ pub async fn silence_is_an_error_within_the_budget<S: FaultyStore>()
 where
     S::Source: DashboardCache,
 {
-    let cache = S::silent().await;
+    let cache = S::at(server::silent().await);
     let answer: Result<_, CacheError> = world::within(SHORT, cache.get(&keys(&["a", "b"]), SHORT)).await;
     assert!(answer.is_err(), "{answer:?}");
     let result = world::within(SHORT, cache.put(&[entry("a", b"1", HOUR)], SHORT)).await;
@@ -168,7 +169,7 @@ pub async fn a_lost_connection_is_an_error<S: FaultyStore>()
 where
     S::Source: DashboardCache,
 {
-    for cache in [S::cut().await, S::refused().await] {
+    for cache in [S::at(server::cut().await), S::at(server::refused().await)] {
         let answer: Result<_, CacheError> = world::within(SHORT, cache.get(&keys(&["a", "b"]), SHORT)).await;
         assert!(answer.is_err(), "{answer:?}");
         let result = world::within(SHORT, cache.put(&[entry("a", b"1", HOUR)], SHORT)).await;
@@ -181,7 +182,7 @@ pub async fn nonsense_is_no_value<S: FaultyStore>()
 where
     S::Source: DashboardCache,
 {
-    let cache = S::garbled().await;
+    let cache = S::at(server::garbled(S::GARBAGE).await);
     for _ in 0..3 {
         let answer = world::within(SHORT, cache.get(&keys(&["a", "b"]), SHORT)).await;
         assert!(answer.as_ref().is_ok_and(|values| values == &[None, None]) || answer.is_err(), "{answer:?}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    server,
     stores::{CatalogStore, FaultyStore},
     world::{self, BUDGET, DAY, assert_valid_name, at},
 };
@@ -107,7 +108,7 @@ pub async fn silence_is_unavailable_within_the_budget<S: FaultyStore>()
 where
     S::Source: CatalogSource,
 {
-    let source = S::silent().await;
+    let source = S::at(server::silent().await);
     let answer = world::within(SHORT, source.catalog(SHORT)).await;
     assert!(matches!(answer, Err(SourceError::Unavailable { .. })), "{answer:?}");
     let probe = world::within(SHORT, source.probe(at(0), SHORT)).await;
@@ -119,9 +120,9 @@ pub async fn a_lost_connection_is_lost<S: FaultyStore>()
 where
     S::Source: CatalogSource,
 {
-    let source = S::cut().await;
+    let source = S::at(server::cut().await);
     world::assert_lost(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
-    let source = S::cut().await;
+    let source = S::at(server::cut().await);
     world::assert_lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
 }
 
@@ -130,7 +131,7 @@ pub async fn a_refused_connection_is_lost_or_unavailable<S: FaultyStore>()
 where
     S::Source: CatalogSource,
 {
-    let source = S::refused().await;
+    let source = S::at(server::refused().await);
     world::assert_lost_or_unavailable(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
     world::assert_lost_or_unavailable(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
 }
@@ -140,7 +141,7 @@ pub async fn nonsense_is_an_error_and_no_catalog<S: FaultyStore>()
 where
     S::Source: CatalogSource,
 {
-    let source = S::garbled().await;
+    let source = S::at(server::garbled(S::GARBAGE).await);
     world::assert_garbled(world::within(SHORT, source.catalog(SHORT)).await.map(|_| ()));
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     records::{EntryRecord, PurchaseRecord},
+    server,
     stores::{AbsentStore, FaultyStore, LedgerStore, LimitedLedgerStore},
     world::{
         self, BUDGET, DAY, HOUR, assert_provenance, assert_valid_name, at, ids, measured, scope, shared, values, window,
@@ -407,7 +408,7 @@ pub async fn silence_is_unavailable_within_the_budget<S: FaultyStore>()
 where
     S::Source: LedgerSource,
 {
-    let source = S::silent().await;
+    let source = S::at(server::silent().await);
     let question = LedgerQuestion { budget: SHORT, ..steps(scope(&[7], window(-DAY, 0), Counting::Events)) };
     let answer = world::within(SHORT, source.ledger(&question)).await;
     assert!(matches!(answer, Err(SourceError::Unavailable { .. })), "{answer:?}");
@@ -420,10 +421,10 @@ pub async fn a_lost_connection_is_lost<S: FaultyStore>()
 where
     S::Source: LedgerSource,
 {
-    let source = S::cut().await;
+    let source = S::at(server::cut().await);
     let question = LedgerQuestion { budget: SHORT, ..steps(scope(&[7], window(-DAY, 0), Counting::Events)) };
     world::assert_lost(world::within(SHORT, source.ledger(&question)).await.map(|_| ()));
-    let source = S::cut().await;
+    let source = S::at(server::cut().await);
     world::assert_lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
 }
 
@@ -432,7 +433,7 @@ pub async fn a_refused_connection_is_lost_or_unavailable<S: FaultyStore>()
 where
     S::Source: LedgerSource,
 {
-    let source = S::refused().await;
+    let source = S::at(server::refused().await);
     let question = LedgerQuestion { budget: SHORT, ..steps(scope(&[7], window(-DAY, 0), Counting::Events)) };
     world::assert_lost_or_unavailable(world::within(SHORT, source.ledger(&question)).await.map(|_| ()));
     world::assert_lost_or_unavailable(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
@@ -453,7 +454,7 @@ pub async fn nonsense_is_an_error_and_no_number<S: FaultyStore>()
 where
     S::Source: LedgerSource,
 {
-    let source = S::garbled().await;
+    let source = S::at(server::garbled(S::GARBAGE).await);
     let question = LedgerQuestion { budget: SHORT, ..steps(scope(&[7], window(-DAY, 0), Counting::Events)) };
     world::assert_garbled(world::within(SHORT, source.ledger(&question)).await.map(|_| ()));
 }

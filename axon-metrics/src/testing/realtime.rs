@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     records::SlotRecord,
+    server,
     stores::{FaultyStore, RealtimeStore},
     world::{self, BUDGET, assert_provenance, assert_valid_name, at, ids, measured},
 };
@@ -119,7 +120,7 @@ pub async fn silence_is_unavailable_within_the_budget<S: FaultyStore>()
 where
     S::Source: RealtimeSource,
 {
-    let source = S::silent().await;
+    let source = S::at(server::silent().await);
     let question = RealtimeQuestion { budget: SHORT, ..question(&[7]) };
     let answer = world::within(SHORT, source.realtime(&question)).await;
     assert!(matches!(answer, Err(SourceError::Unavailable { .. })), "{answer:?}");
@@ -132,10 +133,10 @@ pub async fn a_lost_connection_is_lost<S: FaultyStore>()
 where
     S::Source: RealtimeSource,
 {
-    let source = S::cut().await;
+    let source = S::at(server::cut().await);
     let question = RealtimeQuestion { budget: SHORT, ..question(&[7]) };
     world::assert_lost(world::within(SHORT, source.realtime(&question)).await.map(|_| ()));
-    let source = S::cut().await;
+    let source = S::at(server::cut().await);
     world::assert_lost(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
 }
 
@@ -144,7 +145,7 @@ pub async fn a_refused_connection_is_lost_or_unavailable<S: FaultyStore>()
 where
     S::Source: RealtimeSource,
 {
-    let source = S::refused().await;
+    let source = S::at(server::refused().await);
     let question = RealtimeQuestion { budget: SHORT, ..question(&[7]) };
     world::assert_lost_or_unavailable(world::within(SHORT, source.realtime(&question)).await.map(|_| ()));
     world::assert_lost_or_unavailable(world::within(SHORT, source.probe(at(0), SHORT)).await.map(|_| ()));
@@ -155,7 +156,7 @@ pub async fn nonsense_is_an_error_and_no_number<S: FaultyStore>()
 where
     S::Source: RealtimeSource,
 {
-    let source = S::garbled().await;
+    let source = S::at(server::garbled(S::GARBAGE).await);
     let question = RealtimeQuestion { budget: SHORT, ..question(&[7]) };
     world::assert_garbled(world::within(SHORT, source.realtime(&question)).await.map(|_| ()));
 }

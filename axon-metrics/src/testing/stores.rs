@@ -1,6 +1,6 @@
 //! The traits that a store implements to run a conformance suite.
 
-use std::{fmt::Debug, io::Write as _, time::Duration};
+use std::{fmt::Debug, io::Write as _, net::SocketAddr, time::Duration};
 
 use async_trait::async_trait;
 
@@ -96,23 +96,16 @@ pub trait CacheStore: Send + Sync {
     async fn empty() -> Option<Self::Cache>;
 }
 
-/// A source or a cache over a server that misbehaves on the wire.
-#[async_trait]
+/// A source or a cache over a server that misbehaves on the wire. The suite starts the [`server`](super::server).
 pub trait FaultyStore: Send + Sync {
     /// The source under test.
     type Source: Debug;
 
-    /// Connections are accepted, but never answered.
-    async fn silent() -> Self::Source;
+    /// What a garbled server sends. Invalid in the store's protocol.
+    const GARBAGE: &'static [u8] = b"\x7f\xffgarbage\r\n\r\n";
 
-    /// Every question is answered with garbage.
-    async fn garbled() -> Self::Source;
-
-    /// Connections are accepted, and closed before any answer.
-    async fn cut() -> Self::Source;
-
-    /// Connections are refused: nothing listens.
-    async fn refused() -> Self::Source;
+    /// A source over the server at this address. Called inside a tokio runtime.
+    fn at(server: SocketAddr) -> Self::Source;
 }
 
 /// A source over a server with its own time limit for queries.

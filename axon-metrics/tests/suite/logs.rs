@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use crate::small;
+
 use std::{
     io,
     sync::{
@@ -12,10 +14,9 @@ use std::{
 };
 
 use axon_metrics::{
-    ActivityId, Budgets, CampaignId, Dashboard, DashboardBuilder, DashboardRequest, Measured, SourceError, Timestamp,
+    ActivityId, Budgets, Catalog, Dashboard, DashboardBuilder, DashboardRequest, Measured, SourceError, Timestamp,
     Widget,
     cache::{CacheEntry, CacheError, DashboardCache},
-    catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{RealtimeFacts, Slots, Stock},
     source::{CatalogSource, Probe, RealtimeQuestion, RealtimeSource},
 };
@@ -37,18 +38,7 @@ impl CatalogSource for Store {
         "mysql"
     }
     async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
-        let activity = Activity {
-            id: ActivityId(789),
-            name: "A".into(),
-            kind: ActivityKind::FirstComeFirstServe,
-            start: None,
-            end: None,
-            limit: Some(100),
-            product: None,
-        };
-        let (name, activities) = ("Spring".into(), vec![activity]);
-        let campaign = Campaign { id: CampaignId(123), name, start: None, end: None, budget: None, activities };
-        Ok(Catalog::new("KRW", vec![campaign]).unwrap())
+        Ok(small::catalog([small::activity(small::ACTIVITY)]))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())

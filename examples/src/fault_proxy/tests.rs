@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axon_metrics::testing::server;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::timeout,
 };
 
@@ -22,17 +23,11 @@ const LATE: Duration = Duration::from_secs(5);
 
 /// An echo server, which never ends a connection by itself.
 async fn echo() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let (mut from, mut to) = client.split();
-                let _ = tokio::io::copy(&mut from, &mut to).await;
-            });
-        }
-    });
-    address
+    server::start(|mut client| async move {
+        let (mut from, mut to) = client.split();
+        let _ = tokio::io::copy(&mut from, &mut to).await;
+    })
+    .await
 }
 
 async fn proxy() -> FaultProxy {
@@ -263,22 +258,17 @@ async fn a_dropped_proxy_ends_everything() {
 
 #[tokio::test]
 async fn a_server_that_is_down_is_a_reset() {
-    let closed_port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let proxy = FaultProxy::start(closed_port).await.unwrap();
+    let proxy = FaultProxy::start(server::refused().await).await.unwrap();
     let mut client = connect(&proxy).await;
     assert_eq!(read_end(&mut client).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 #[tokio::test]
 async fn bytes_before_the_end_of_a_server_are_forwarded() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let _ = client.write_all(b"full").await;
-        }
+    let server = server::start(|mut client| async move {
+        let _ = client.write_all(b"full").await;
     });
-    let proxy = FaultProxy::start(address).await.unwrap();
+    let proxy = FaultProxy::start(server.await).await.unwrap();
     let mut received = Vec::new();
     timeout(LATE, connect(&proxy).await.read_to_end(&mut received)).await.unwrap().unwrap();
     assert_eq!(received, b"full");

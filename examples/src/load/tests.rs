@@ -2,30 +2,16 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use axon_metrics::testing::server;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{Plan, Report, Target};
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 2\r\n\r\n{}";
-
-/// A server that runs `serve` on each connection.
-async fn server<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(serve(client));
-        }
-    });
-    address
-}
 
 /// The next request; `None` after the client has disconnected.
 async fn request(client: &mut TcpStream) -> Option<String> {
@@ -51,7 +37,7 @@ fn millis(millis: u64) -> Duration {
 /// A server that answers at once, except during a stall of one second that begins half a second after its start.
 async fn stalling() -> SocketAddr {
     let start = Instant::now();
-    server(move |mut client| async move {
+    server::start(move |mut client| async move {
         let stalls = start + millis(500)..start + millis(1_500);
         while request(&mut client).await.is_some() {
             if stalls.contains(&Instant::now()) {
@@ -89,7 +75,7 @@ async fn the_latency_of_a_viewer_starts_when_its_poll_was_due() {
 async fn requests_keep_their_rate_and_share_connections() {
     let connections = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
     let counted = std::sync::Arc::clone(&connections);
-    let address = server(move |mut client| {
+    let address = server::start(move |mut client| {
         counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         async move {
             while request(&mut client).await.is_some() {
@@ -107,7 +93,7 @@ async fn requests_keep_their_rate_and_share_connections() {
 
 #[tokio::test]
 async fn a_conditional_poll_is_answered_with_304() {
-    let address = server(|mut client| async move {
+    let address = server::start(|mut client| async move {
         while let Some(request) = request(&mut client).await {
             let known = request.contains("if-none-match: \"a\"\r\n");
             let answer = if known { "HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n" } else { ANSWER };
@@ -123,7 +109,7 @@ async fn a_conditional_poll_is_answered_with_304() {
 
 #[tokio::test]
 async fn failures_are_counted_by_kind() {
-    let address = server(|mut client| async move {
+    let address = server::start(|mut client| async move {
         let request = request(&mut client).await.unwrap();
         match request.split(' ').nth(1).unwrap() {
             "/busy" => client.write_all(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n").await.unwrap(),
@@ -134,7 +120,7 @@ async fn failures_are_counted_by_kind() {
         }
     })
     .await;
-    let unreachable = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let unreachable = server::refused().await;
     let paths = ["/busy", "/cut", "/garbage", "/reset", "/silent"];
     let targets = paths.iter().map(|path| target(address, path)).chain([target(unreachable, "/")]);
     let plan = Plan::new(targets).with_rate(200.0).with_duration(millis(500)).with_timeout(millis(300));
@@ -166,7 +152,7 @@ async fn stream(mut client: TcpStream) {
 
 #[tokio::test]
 async fn streams_are_timed_and_the_age_of_their_data_is_measured() {
-    let address = server(stream).await;
+    let address = server::start(stream).await;
     let plan = Plan::new([target(address, "/stream")]).with_streams(20, millis(200)).with_duration(millis(1_000));
     let report = run(plan).await;
     let streams = report.streams.as_ref().unwrap();
@@ -180,7 +166,7 @@ async fn streams_are_timed_and_the_age_of_their_data_is_measured() {
 
 #[tokio::test]
 async fn a_silent_stream_shows_as_its_longest_gap() {
-    let address = server(|mut client| async move {
+    let address = server::start(|mut client| async move {
         request(&mut client).await;
         let event = "data: x\n\n";
         let text = format!("HTTP/1.1 200 OK\r\n\r\n{event}");
@@ -198,7 +184,7 @@ async fn a_silent_stream_shows_as_its_longest_gap() {
 
 #[tokio::test]
 async fn a_stream_that_ends_is_reopened_after_the_server_s_delay() {
-    let address = server(|mut client| async move {
+    let address = server::start(|mut client| async move {
         request(&mut client).await;
         let text = "HTTP/1.1 200 OK\r\n\r\nretry: 50\nevent: end\ndata: {\"reason\":\"shutdown\"}\n\n";
         client.write_all(text.as_bytes()).await.unwrap();
@@ -213,7 +199,7 @@ async fn a_stream_that_ends_is_reopened_after_the_server_s_delay() {
 
 #[tokio::test]
 async fn a_refused_stream_is_retried_after_its_retry_after_header() {
-    let address = server(|mut client| async move {
+    let address = server::start(|mut client| async move {
         request(&mut client).await;
         let text = "HTTP/1.1 503 Full\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
         client.write_all(text.as_bytes()).await.unwrap();
@@ -227,7 +213,7 @@ async fn a_refused_stream_is_retried_after_its_retry_after_header() {
 
 #[tokio::test]
 async fn the_end_of_unread_streams_is_measured() {
-    let address = server(|mut client| async move {
+    let address = server::start(|mut client| async move {
         request(&mut client).await;
         client.write_all(b"HTTP/1.1 200 OK\r\n\r\ndata: x\n\n").await.unwrap();
         sleep(millis(300)).await;
@@ -242,7 +228,7 @@ async fn the_end_of_unread_streams_is_measured() {
 
 #[tokio::test]
 async fn a_report_survives_a_round_trip_through_json() {
-    let address = server(stream).await;
+    let address = server::start(stream).await;
     let plan = Plan::new([target(address, "/stream")]).with_streams(2, Duration::ZERO).with_duration(millis(300));
     let report = run(plan).await;
     let json = serde_json::to_string(&report).unwrap();

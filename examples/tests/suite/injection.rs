@@ -8,8 +8,8 @@
 use crate::{platform, proxied_stores::is_drill};
 #[path = "injection/payloads.rs"]
 mod payloads;
-#[path = "injection/recording_proxy.rs"]
-mod recording_proxy;
+#[path = "injection/request_shapes.rs"]
+mod request_shapes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,11 @@ use std::{
 };
 
 use axon_dashboard_http::{HttpOptions, router};
-use axon_examples::{generator::Config, stores::Layout};
+use axon_examples::{
+    generator::Config,
+    recording_proxy::{Protocol, RecordingProxy, StoreRequest},
+    stores::Layout,
+};
 use axon_metrics::{
     ActivityId, Dashboard, DashboardBuilder, EventRule, Lifetimes, Window,
     cache::{CacheEntry, DashboardCache as _},
@@ -41,7 +45,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use payloads::{encoded, loose};
 use platform::{Addresses, Platform, patient};
-use recording_proxy::{Protocol, RecordingProxy, StoreRequest, shapes, texts};
+use request_shapes::{shapes, texts};
 use serde_json::Value;
 use sqlx::mysql::MySqlSslMode;
 use tower::ServiceExt as _;
@@ -62,9 +66,9 @@ impl RecordedPlatform {
         let config = Config { events: 2_000, ..Config::default() };
         let platform = Platform::load(Layout::Aug2026, config, SQL, None).await?;
         let at = &platform.addresses;
-        let es = RecordingProxy::before(at.elasticsearch, Protocol::Http).await;
-        let sql = RecordingProxy::before(at.sql, Protocol::MySql).await;
-        let redis = RecordingProxy::before(at.redis, Protocol::Redis).await;
+        let es = RecordingProxy::before(at.elasticsearch, Protocol::Http).await.unwrap();
+        let sql = RecordingProxy::before(at.sql, Protocol::MySql).await.unwrap();
+        let redis = RecordingProxy::before(at.redis, Protocol::Redis).await.unwrap();
         Some(Self { platform, es, sql, redis })
     }
 
@@ -489,7 +493,7 @@ async fn any_redis_key_is_one_argument() {
         redis::ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
         other => panic!("{other:?}"),
     };
-    let recording_proxy = RecordingProxy::before(server.parse().unwrap(), Protocol::Redis).await;
+    let recording_proxy = RecordingProxy::before(server.parse().unwrap(), Protocol::Redis).await.unwrap();
     let client = redis::Client::open(format!("redis://{}/", recording_proxy.address)).unwrap();
     let own = unique();
     let sent = || -> Vec<Vec<Vec<u8>>> {

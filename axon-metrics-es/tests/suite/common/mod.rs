@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 pub(crate) mod question;
-pub(crate) mod recorder;
 pub(crate) mod scripted;
 
 use std::{

@@ -1,32 +1,59 @@
-//! The question that scripted replies answer.
+//! A question about clicks, which tests change, and the events that answer it.
 
 use std::{sync::Arc, time::Duration};
 
 use axon_metrics::{
     ActivityId, EventRule, Timestamp, Window,
     source::{BehaviorQuestion, Counting, QueryScope},
+    testing::EventRecord,
 };
 
-/// The instant this many seconds after the `as_of` of [`clicks`].
+/// The instant of all questions, 2024-11-12T10:30:00Z, in seconds since 1970.
+pub(crate) const AS_OF: i64 = 1_731_407_400;
+
+/// The instant this many seconds after [`AS_OF`].
 pub(crate) fn at(second: i64) -> Timestamp {
-    Timestamp::from_timestamp(1_731_407_400 + second, 0).unwrap()
+    Timestamp::from_timestamp(AS_OF + second, 0).unwrap()
 }
 
-/// Clicks of one activity in the last two hours.
-pub(crate) fn clicks() -> BehaviorQuestion {
+/// Clicks of these activities since this many seconds before [`AS_OF`].
+pub(crate) fn clicks_of(
+    activities: impl IntoIterator<Item = ActivityId>,
+    seconds: i64,
+    counting: Counting,
+) -> BehaviorQuestion {
+    let activities: Vec<ActivityId> = activities.into_iter().collect();
     BehaviorQuestion {
         scope: Arc::new(QueryScope {
             as_of: at(0),
-            activities: vec![ActivityId(77)],
-            funnel_activities: vec![ActivityId(77)],
-            current: Window { from: at(-7_200), to: at(0) },
+            funnel_activities: activities.clone(),
+            activities,
+            current: Window { from: at(-seconds), to: at(0) },
             previous: None,
-            counting: Counting::Events,
+            counting,
             by_activity: false,
         }),
-        budget: Duration::from_secs(5),
+        budget: Duration::from_secs(20),
         steps: vec![EventRule::trigger("CLICK")],
         series: Vec::new(),
         active: None,
+    }
+}
+
+/// Clicks of activity 77 in two hours.
+pub(crate) fn clicks() -> BehaviorQuestion {
+    clicks_of([ActivityId(77)], 7_200, Counting::Events)
+}
+
+/// A click of a user on activity 7, this many seconds after [`AS_OF`].
+pub(crate) fn click(second: i64, user: u64) -> EventRecord {
+    EventRecord {
+        trigger: "CLICK",
+        definition: Some(1),
+        at: at(second),
+        activity: Some(ActivityId(7)),
+        user: Some(user),
+        session: None,
+        forged: false,
     }
 }

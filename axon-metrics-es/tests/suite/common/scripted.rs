@@ -7,11 +7,12 @@ use std::{
 };
 
 use axon_examples::stores::elasticsearch::client;
+use axon_metrics::testing::server;
 use axon_metrics_es::{EsBehavior, EsOptions};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 
 /// A scripted reply: a status and a body, or raw bytes.
@@ -72,16 +73,10 @@ pub(crate) struct ScriptedServer {
 impl ScriptedServer {
     /// A server whose replies depend on the number, path and body of the request.
     pub(crate) async fn start(answer: impl Fn(usize, &str, &str) -> CannedReply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (log, answer) = (Arc::clone(&requests), Arc::new(answer));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&log), Arc::clone(&answer)));
-            }
-        });
-        Self { url, requests }
+        let address = server::start(move |stream| serve(stream, Arc::clone(&log), Arc::clone(&answer))).await;
+        Self { url: format!("http://{address}"), requests }
     }
 
     /// A server that answers probes by these indices, and questions by `answer`. The first two requests of a source are

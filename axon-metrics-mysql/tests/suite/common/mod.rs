@@ -3,13 +3,13 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-pub(crate) mod faulty_server;
 pub(crate) mod owned_source;
 pub(crate) mod proxy;
 pub(crate) mod questions;
 pub(crate) mod stores;
 
 use std::{
+    net::SocketAddr,
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, SystemTime},
 };
@@ -18,8 +18,8 @@ use axon_examples::stores::{
     Layout,
     sql::{Clocks, SqlStore},
 };
-use axon_metrics::testing::server_url;
-use axon_metrics_mysql::pool_options_with;
+use axon_metrics::{source::Probe, testing::server_url};
+use axon_metrics_mysql::{pool_options, pool_options_with};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
 
 /// A server of one kind.
@@ -41,6 +41,34 @@ impl Server for MariaDb {
     const VARIABLE: &'static str = "AXON_TEST_MARIADB_URL";
     const NAME: &'static str = "MariaDB";
 }
+
+/// Generates a test on each server from a function over a [`Server`]. In parentheses: its argument on MySQL and on MariaDB.
+macro_rules! on_each_server {
+    (#[$test:meta] $($name:ident $(($mysql:expr, $mariadb:expr))?;)+) => {
+        mod mysql {
+            #[allow(unused_imports, reason = "arguments may need them")]
+            use super::*;
+            $(
+                #[$test]
+                async fn $name() {
+                    super::$name::<crate::common::MySql>($($mysql)?).await;
+                }
+            )+
+        }
+        mod mariadb {
+            #[allow(unused_imports, reason = "arguments may need them")]
+            use super::*;
+            $(
+                #[$test]
+                async fn $name() {
+                    super::$name::<crate::common::MariaDb>($($mariadb)?).await;
+                }
+            )+
+        }
+    };
+    ($($tests:tt)+) => { crate::common::on_each_server! { #[tokio::test] $($tests)+ } };
+}
+pub(crate) use on_each_server;
 
 /// A budget that does not end on a busy machine. Tests of a limit use another one.
 pub(crate) const PATIENT: Duration = Duration::from_secs(20);
@@ -103,6 +131,17 @@ impl Database {
 
 pub(crate) fn pool_to(options: MySqlConnectOptions) -> MySqlPool {
     pool_options_with(PATIENT).connect_lazy_with(options)
+}
+
+/// A finding of a health report.
+pub(crate) fn finding<'a>(probe: &'a Probe, name: &str) -> &'a str {
+    &probe.findings.iter().find(|(one, _)| one == name).unwrap_or_else(|| panic!("no {name}: {probe:#?}")).1
+}
+
+/// The recommended pool to a server without a database.
+pub(crate) fn pool_at(server: SocketAddr) -> MySqlPool {
+    let options = MySqlConnectOptions::new().host(&server.ip().to_string()).port(server.port());
+    pool_options().connect_lazy_with(options.username("axon"))
 }
 
 impl Drop for Database {

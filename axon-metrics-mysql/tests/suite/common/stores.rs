@@ -1,6 +1,6 @@
 //! The stores of the conformance suite: both servers, each with both generations of tables.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{marker::PhantomData, net::SocketAddr, time::Duration};
 
 use async_trait::async_trait;
 use axon_examples::stores::{
@@ -16,7 +16,7 @@ use axon_metrics::{
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, pool_options_with};
 use sqlx::Connection as _;
 
-use super::{Database, PATIENT, Server, faulty_server, owned_source::OwnedSource, questions::steps};
+use super::{Database, PATIENT, Server, owned_source::OwnedSource, pool_at, questions::steps};
 
 /// The tables of December 2025 on a server.
 pub(crate) struct Dec2025<S>(PhantomData<S>);
@@ -124,6 +124,9 @@ impl<G: Generation> CatalogStore for Tables<G> {
 /// A store with the tables of a generation.
 pub(crate) struct Tables<G>(PhantomData<G>);
 
+/// A packet of 32 bytes that is no greeting.
+const GARBAGE: &[u8] = b"\x20\0\0\0no greeting, but 32 plain bytes!";
+
 /// The ledger of a server without tables, of one that misbehaves, and of a slow one.
 pub(crate) struct LedgerServer<S>(PhantomData<S>);
 
@@ -140,24 +143,12 @@ impl<S: Server> AbsentStore for LedgerServer<S> {
     }
 }
 
-#[async_trait]
 impl<S: Server> FaultyStore for LedgerServer<S> {
     type Source = MySqlLedger;
+    const GARBAGE: &'static [u8] = GARBAGE;
 
-    async fn silent() -> MySqlLedger {
-        MySqlLedger::new(faulty_server::silent().await)
-    }
-
-    async fn garbled() -> MySqlLedger {
-        MySqlLedger::new(faulty_server::garbled().await)
-    }
-
-    async fn cut() -> MySqlLedger {
-        MySqlLedger::new(faulty_server::cut().await)
-    }
-
-    async fn refused() -> MySqlLedger {
-        MySqlLedger::new(faulty_server::refused().await)
+    fn at(server: SocketAddr) -> MySqlLedger {
+        MySqlLedger::new(pool_at(server))
     }
 }
 
@@ -191,23 +182,11 @@ impl<S: Server> LimitedLedgerStore for LedgerServer<S> {
 /// The catalog of a server that misbehaves.
 pub(crate) struct CatalogServer<S>(PhantomData<S>);
 
-#[async_trait]
 impl<S: Server> FaultyStore for CatalogServer<S> {
     type Source = MySqlCatalog;
+    const GARBAGE: &'static [u8] = GARBAGE;
 
-    async fn silent() -> MySqlCatalog {
-        MySqlCatalog::new(faulty_server::silent().await)
-    }
-
-    async fn garbled() -> MySqlCatalog {
-        MySqlCatalog::new(faulty_server::garbled().await)
-    }
-
-    async fn cut() -> MySqlCatalog {
-        MySqlCatalog::new(faulty_server::cut().await)
-    }
-
-    async fn refused() -> MySqlCatalog {
-        MySqlCatalog::new(faulty_server::refused().await)
+    fn at(server: SocketAddr) -> MySqlCatalog {
+        MySqlCatalog::new(pool_at(server))
     }
 }

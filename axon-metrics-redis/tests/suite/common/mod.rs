@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 pub(crate) mod cache_calls;
-pub(crate) mod faulty_server;
 pub(crate) mod monitor;
+pub(crate) mod scripted;
 
 use std::{
     net::{SocketAddr, ToSocketAddrs as _},

@@ -132,6 +132,24 @@ async fn behind_an_open_breaker_a_store_is_not_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_open_breaker_still_names_the_missing_right() {
+    let guard = guard(8);
+    let denied = || SourceError::Denied { source_name: "elasticsearch".into(), missing: "read".into() };
+    for _ in 0..5 {
+        answers(&guard, || Err(denied())).await.unwrap_err();
+    }
+    let failed = guard.ask(BUDGET, |_| async { panic!("asked") as Answer }).await.unwrap_err();
+    assert_eq!(failed.outcome, SourceOutcome::Open);
+    assert!(matches!(&failed.error, SourceError::Denied { missing, .. } if missing == "read"), "{:?}", failed.error);
+
+    // The trial fails for another reason.
+    tokio::time::advance(MS(1_000)).await;
+    assert_eq!(answers(&guard, || Err(unavailable())).await, Err(SourceOutcome::Unavailable));
+    let failed = guard.ask(BUDGET, |_| async { panic!("asked") as Answer }).await.unwrap_err();
+    assert!(matches!(failed.error, SourceError::Unavailable { .. }), "{:?}", failed.error);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_is_never_refused_and_its_success_allows_a_trial() {
     let guard = guard(1);
     open(&guard).await;

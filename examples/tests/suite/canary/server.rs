@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axon_metrics::testing::server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn binary() -> Command {
@@ -192,29 +193,23 @@ impl Drop for Server {
 
 /// A server that refuses every request with a body that repeats the request.
 pub(crate) async fn echo_of_refusals() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut request = vec![0; 1 << 16];
-                while let Ok(read @ 1..) = client.read(&mut request).await {
-                    let text = String::from_utf8_lossy(&request[..read]).into_owned();
-                    let cause = serde_json::json!({"type": "security_exception", "reason": text});
-                    let body = serde_json::json!({"error": {"type": "security_exception", "reason": text,
-                        "root_cause": [cause]}, "status": 401});
-                    let body = body.to_string();
-                    let head = format!(
-                        "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"x\"\r\n\
-                         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-                        body.len()
-                    );
-                    if client.write_all((head + &body).as_bytes()).await.is_err() {
-                        return;
-                    }
-                }
-            });
+    server::start(|mut client| async move {
+        let mut request = vec![0; 1 << 16];
+        while let Ok(read @ 1..) = client.read(&mut request).await {
+            let text = String::from_utf8_lossy(&request[..read]).into_owned();
+            let cause = serde_json::json!({"type": "security_exception", "reason": text});
+            let body = serde_json::json!({"error": {"type": "security_exception", "reason": text,
+                "root_cause": [cause]}, "status": 401});
+            let body = body.to_string();
+            let head = format!(
+                "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"x\"\r\n\
+                 content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            if client.write_all((head + &body).as_bytes()).await.is_err() {
+                return;
+            }
         }
-    });
-    address
+    })
+    .await
 }
