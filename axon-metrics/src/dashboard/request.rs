@@ -183,6 +183,13 @@ pub struct RequestError {
     pub faults: Vec<Fault>,
 }
 
+impl RequestError {
+    /// An error with at least one fault, for a caller that refuses a request by itself.
+    pub fn new(faults: Vec<Fault>) -> Self {
+        Self { faults }
+    }
+}
+
 fn summary(faults: &[Fault]) -> String {
     match faults {
         [only] => format!("1 parameter is wrong: {}", only.message),
@@ -202,7 +209,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(field: impl Into<String>, code: FaultCode, message: impl Into<String>) -> Self {
+    /// A fault of a parameter. The message must not repeat the value.
+    pub fn new(field: impl Into<String>, code: FaultCode, message: impl Into<String>) -> Self {
         Self { field: field.into(), code, message: message.into() }
     }
 }

@@ -28,7 +28,12 @@ pub struct RequestText<'a> {
 const PARAMETERS: [&str; 7] = ["widgets", "period", "startDate", "endDate", "mode", "compare", "funnel"];
 const PERIODS: [Period; 3] = [Period::Today, Period::Last7Days, Period::Last30Days];
 
-impl RequestText<'_> {
+impl<'a> RequestText<'a> {
+    /// A request for a campaign or an activity, with the parameters of its query.
+    pub fn new(level: Level, id: &'a str, parameters: &'a [(String, String)]) -> Self {
+        Self { level, id, parameters }
+    }
+
     /// Parses and checks the text. `rules` have the defaults and the funnels; `as_of` decides whether a range is empty.
     ///
     /// An empty value is an absent one. Dates without `period` are a custom range; dates beside `1d`, `7d` or `30d`

@@ -47,3 +47,10 @@ pub struct CacheError {
     /// The cause.
     pub source: BoxError,
 }
+
+impl CacheError {
+    /// A failed call to the cache of this [`name`](DashboardCache::name), with its cause.
+    pub fn new(cache_name: &'static str, source: impl Into<BoxError>) -> Self {
+        Self { cache_name, source: source.into() }
+    }
+}

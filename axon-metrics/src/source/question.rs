@@ -1,4 +1,5 @@
 //! The questions to the sources. Each is complete, so that an adapter can answer it in one round trip.
+//! Only the dashboard asks them. Tests of adapters make them with the constructors of `testing/questions`.
 
 use std::{sync::Arc, time::Duration};
 
