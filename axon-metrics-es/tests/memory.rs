@@ -9,14 +9,13 @@ mod common;
 use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
-    sync::Arc,
     time::Duration,
 };
 
 use axon_examples::stores::elasticsearch::client;
 use axon_metrics::{
     ActivityId, EventRule, SourceError, Timestamp, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
+    source::{BehaviorQuestion, BehaviorSource as _, Cells, Grid, QueryScope, Series, SeriesActivities},
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
 use chrono::TimeDelta;
@@ -65,26 +64,11 @@ fn at(second: i64) -> Timestamp {
 /// Clicks of two activities in an hour, in all, per activity and per hour: one search.
 fn clicks() -> BehaviorQuestion {
     let hour = Window { from: at(0), to: at(3_600) };
-    let both = vec![ActivityId(77), ActivityId(78)];
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: hour.to,
-            activities: both.clone(),
-            funnel_activities: both,
-            current: hour,
-            previous: None,
-            counting: Counting::Events,
-            by_activity: true,
-        }),
-        budget: Duration::from_secs(20),
-        steps: vec![EventRule::trigger("CLICK")],
-        series: vec![Series {
-            rule: EventRule::trigger("CLICK"),
-            activities: SeriesActivities::All,
-            cells: Cells::Grid(Grid { from: hour.from, step: TimeDelta::hours(1), cells: 1 }),
-        }],
-        active: None,
-    }
+    let scope = QueryScope::new(hour.to, [77, 78].map(ActivityId), hour).with_by_activity(true);
+    let cells = Cells::Grid(Grid { from: hour.from, step: TimeDelta::hours(1), cells: 1 });
+    BehaviorQuestion::new(scope, Duration::from_secs(20))
+        .with_steps([EventRule::trigger("CLICK")])
+        .with_series([Series::new(EventRule::trigger("CLICK"), SeriesActivities::All, cells)])
 }
 
 /// A valid reply just below the limit, whose list `list` repeats one entry. With the number of entries.

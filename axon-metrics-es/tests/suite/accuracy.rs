@@ -6,7 +6,7 @@
 
 use crate::common;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axon_metrics::{
     ActivityId, EventRule, Measured, Precision, Timestamp, Window,
@@ -37,21 +37,9 @@ fn document(subject: u64, trigger: &str, activity: u64) -> Value {
 }
 
 fn question(activities: Vec<ActivityId>, triggers: impl IntoIterator<Item = &'static str>) -> BehaviorQuestion {
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: at(0),
-            activities: activities.clone(),
-            funnel_activities: activities,
-            current: Window { from: at(-3_600), to: at(0) },
-            previous: None,
-            counting: Counting::Subjects,
-            by_activity: false,
-        }),
-        budget: Duration::from_secs(20),
-        steps: triggers.into_iter().map(EventRule::trigger).collect(),
-        series: Vec::new(),
-        active: None,
-    }
+    let scope = QueryScope::new(at(0), activities, Window { from: at(-3_600), to: at(0) });
+    BehaviorQuestion::new(scope.with_counting(Counting::Subjects), Duration::from_secs(20))
+        .with_steps(triggers.into_iter().map(EventRule::trigger))
 }
 
 /// The error of a figure, and the largest error by its stated precision.

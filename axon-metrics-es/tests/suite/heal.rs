@@ -5,16 +5,13 @@
 use crate::common;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant as Clock},
 };
 
 use axon_metrics::{
     ActivityId, EventRule, SourceError, Timestamp, Window,
-    source::{BehaviorQuestion, BehaviorSource as _, Counting, QueryScope},
+    source::{BehaviorQuestion, BehaviorSource as _, QueryScope},
 };
 use axon_metrics_es::EsOptions;
 use common::scripted::{CannedReply, IndexStub, ScriptedServer, shards};
@@ -22,21 +19,8 @@ use serde_json::json;
 
 fn question() -> BehaviorQuestion {
     let at = |second: i64| Timestamp::from_timestamp(1_731_407_400 + second, 0).unwrap();
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: at(0),
-            activities: vec![ActivityId(7)],
-            funnel_activities: vec![ActivityId(7)],
-            current: Window { from: at(-3_600), to: at(0) },
-            previous: None,
-            counting: Counting::Events,
-            by_activity: false,
-        }),
-        budget: Duration::from_millis(300),
-        steps: vec![EventRule::trigger("CLICK")],
-        series: Vec::new(),
-        active: None,
-    }
+    let scope = QueryScope::new(at(0), [ActivityId(7)], Window { from: at(-3_600), to: at(0) });
+    BehaviorQuestion::new(scope, Duration::from_millis(300)).with_steps([EventRule::trigger("CLICK")])
 }
 
 #[tokio::test]

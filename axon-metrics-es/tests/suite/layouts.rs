@@ -6,7 +6,6 @@ use crate::common;
 
 use std::{
     io::{self, Cursor},
-    sync::Arc,
     time::Duration,
 };
 
@@ -129,24 +128,16 @@ impl Stores {
                 Window { from, to: (from + TimeDelta::hours(1)).min(as_of) }
             })
             .collect();
-        let question = |activities: &Vec<ActivityId>, counting| BehaviorQuestion {
-            scope: Arc::new(QueryScope {
-                as_of,
-                activities: activities.clone(),
-                funnel_activities: activities.clone(),
-                current,
-                previous: Some(previous),
-                counting,
-                by_activity: true,
-            }),
-            budget: Duration::from_secs(20),
-            steps: ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger).into(),
-            series: vec![Series {
-                rule: EventRule::trigger("PAGE_VIEW"),
-                activities: SeriesActivities::All,
-                cells: Cells::Grid(Grid { from: hours[0].from, step: TimeDelta::hours(1), cells: hours.len() }),
-            }],
-            active: Some(Window { from: as_of - TimeDelta::minutes(5), to: as_of }),
+        let question = |activities: &Vec<ActivityId>, counting| {
+            let scope = QueryScope::new(as_of, activities.clone(), current)
+                .with_previous(previous)
+                .with_counting(counting)
+                .with_by_activity(true);
+            let cells = Cells::Grid(Grid { from: hours[0].from, step: TimeDelta::hours(1), cells: hours.len() });
+            BehaviorQuestion::new(scope, Duration::from_secs(20))
+                .with_steps(["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger))
+                .with_series([Series::new(EventRule::trigger("PAGE_VIEW"), SeriesActivities::All, cells)])
+                .with_active(Window { from: as_of - TimeDelta::minutes(5), to: as_of })
         };
         let all = self.campaigns.concat();
         let scopes = self.campaigns.iter().chain([&all]);

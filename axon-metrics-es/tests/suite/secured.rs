@@ -29,21 +29,10 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn question() -> BehaviorQuestion {
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: at(0),
-            activities: vec![ActivityId(7)],
-            funnel_activities: vec![ActivityId(7)],
-            current: Window { from: at(-3_600), to: at(0) },
-            previous: None,
-            counting: Counting::Subjects,
-            by_activity: false,
-        }),
-        budget: Duration::from_secs(20),
-        steps: vec![EventRule::trigger("CLICK")],
-        series: Vec::new(),
-        active: Some(Window { from: at(-300), to: at(0) }),
-    }
+    let scope = QueryScope::new(at(0), [ActivityId(7)], Window { from: at(-3_600), to: at(0) });
+    BehaviorQuestion::new(scope.with_counting(Counting::Subjects), Duration::from_secs(20))
+        .with_steps([EventRule::trigger("CLICK")])
+        .with_active(Window { from: at(-300), to: at(0) })
 }
 
 /// The server's address for the reader, and a client of the user who creates the indices.
@@ -101,17 +90,13 @@ async fn the_read_privilege_on_the_indices_is_enough() {
 /// A question about all figures: both windows, purchases, each activity, a series, active subjects.
 fn everything(counting: Counting) -> BehaviorQuestion {
     let mut question = question();
-    let hour = |back: i64| Window { from: at(-3_600 * back), to: at(-3_600 * (back - 1)) };
-    question.scope = Arc::new(QueryScope {
-        previous: Some(Window { from: at(-7_200), to: at(-3_600) }),
-        counting,
-        by_activity: true,
-        ..(*question.scope).clone()
-    });
-    question.steps = ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger).into();
-    let cells = Cells::Grid(Grid { from: hour(2).from, step: TimeDelta::hours(1), cells: 2 });
-    question.series = vec![Series { rule: EventRule::trigger("PAGE_VIEW"), activities: SeriesActivities::All, cells }];
+    let scope = (*question.scope).clone();
+    let scope = scope.with_previous(Window { from: at(-7_200), to: at(-3_600) }).with_by_activity(true);
+    question.scope = Arc::new(scope.with_counting(counting));
+    let cells = Cells::Grid(Grid { from: at(-7_200), step: TimeDelta::hours(1), cells: 2 });
     question
+        .with_steps(["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger))
+        .with_series([Series::new(EventRule::trigger("PAGE_VIEW"), SeriesActivities::All, cells)])
 }
 
 /// Sends a request as this user. Returns the status and the text of the reply.

@@ -50,25 +50,10 @@ fn documents(time: Time, events: &[EventRecord]) -> Vec<Value> {
 
 /// A question about activities 7 and 8 over the last day.
 fn question(counting: Counting, rules: &[&[&str]]) -> BehaviorQuestion {
-    let rule = |triggers: &&[&str]| EventRule {
-        triggers: triggers.iter().map(ToString::to_string).collect(),
-        definitions: Vec::new(),
-    };
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: at(0),
-            activities: vec![ActivityId(7), ActivityId(8)],
-            funnel_activities: vec![ActivityId(7), ActivityId(8)],
-            current: Window { from: at(-86_400), to: at(0) },
-            previous: None,
-            counting,
-            by_activity: true,
-        }),
-        budget: Duration::from_secs(20),
-        steps: rules.iter().map(rule).collect(),
-        series: Vec::new(),
-        active: None,
-    }
+    let scope = QueryScope::new(at(0), [7, 8].map(ActivityId), Window { from: at(-86_400), to: at(0) });
+    let scope = scope.with_counting(counting).with_by_activity(true);
+    let steps = rules.iter().map(|triggers| EventRule::any_of(triggers.iter().copied()));
+    BehaviorQuestion::new(scope, Duration::from_secs(20)).with_steps(steps)
 }
 
 fn clicks(counting: Counting) -> BehaviorQuestion {
@@ -108,7 +93,7 @@ async fn finding(source: &common::OwnedSource, end: &str) -> String {
 
 /// Clicks of all activities in these cells.
 fn click_series(cells: Cells) -> Series {
-    Series { rule: EventRule::trigger("CLICK"), activities: SeriesActivities::All, cells }
+    Series::new(EventRule::trigger("CLICK"), SeriesActivities::All, cells)
 }
 
 #[tokio::test]
@@ -543,8 +528,7 @@ async fn a_short_window_is_not_measured_by_float_times() {
     let facts = source.behavior(&question).await.unwrap();
     assert_eq!(reason(&facts.active.unwrap()), Reason::TimeResolution);
     assert_eq!(facts.steps.current[0].as_ref().unwrap().time_step, Some(Duration::from_secs(128)));
-    question.scope =
-        Arc::new(QueryScope { current: Window { from: at(-383), to: at(0) }, ..(*question.scope).clone() });
+    Arc::make_mut(&mut question.scope).current.from = at(-383);
     let facts = source.behavior(&question).await.unwrap();
     assert_eq!(reason(&facts.steps.current[0]), Reason::TimeResolution);
 }
@@ -620,12 +604,9 @@ async fn the_embedded_store_finds_the_same_events_on_pages() {
         for counting in [Counting::Events, Counting::Subjects] {
             for scope in [&[7, 8][..], &[7], &[8, 9], &[77]] {
                 let mut question = question(counting, &[&["CLICK"]]);
-                let scope: Vec<_> = scope.iter().copied().map(ActivityId).collect();
-                question.scope = Arc::new(QueryScope {
-                    activities: scope.clone(),
-                    funnel_activities: scope,
-                    ..(*question.scope).clone()
-                });
+                let activities: Vec<_> = scope.iter().copied().map(ActivityId).collect();
+                let scope = Arc::make_mut(&mut question.scope);
+                (scope.activities, scope.funnel_activities) = (activities.clone(), activities);
                 question.active = Some(Window { from: at(-7_200), to: at(0) });
                 let figures = async |source: &dyn BehaviorSource| {
                     let facts = source.behavior(&question).await.unwrap();

@@ -12,7 +12,7 @@ use std::{
 };
 
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardRequest, Measured, SourceError, Timestamp, Widget,
+    ActivityId, Dashboard, DashboardRequest, Measured, SourceError, Timestamp, Widget,
     cache::{CacheEntry, CacheError, DashboardCache},
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{RealtimeFacts, Slots, Stock},
@@ -36,18 +36,8 @@ impl CatalogSource for Store {
         "mysql"
     }
     async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
-        let activity = Activity {
-            id: ActivityId(789),
-            name: "A".into(),
-            kind: ActivityKind::FirstComeFirstServe,
-            start: None,
-            end: None,
-            limit: Some(100),
-            product: None,
-        };
-        let (name, activities) = ("Spring".into(), vec![activity]);
-        let campaign = Campaign { id: CampaignId(123), name, start: None, end: None, budget: None, activities };
-        Ok(Catalog::new("KRW", vec![campaign]).unwrap())
+        let activity = Activity::new(789, "A", ActivityKind::FirstComeFirstServe).with_limit(100);
+        Ok(Catalog::new("KRW", vec![Campaign::new(123, "Spring", [activity])]).unwrap())
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
@@ -63,12 +53,9 @@ impl RealtimeSource for Store {
         if self.fails.load(Ordering::Relaxed) {
             return Err(SourceError::Unavailable { source_name: "redis".into(), source: "no answer in time".into() });
         }
-        let slots = Slots {
-            stock: Ok(Measured::exact(Stock::Held(45), "redis", question.as_of)),
-            members: Ok(Measured::exact(45, "redis", question.as_of)),
-            derived: false,
-        };
-        Ok(RealtimeFacts { slots: vec![(ActivityId(789), slots)] })
+        let stock = Ok(Measured::exact(Stock::Held(45), "redis", question.as_of));
+        let members = Ok(Measured::exact(45, "redis", question.as_of));
+        Ok(RealtimeFacts::new(vec![(ActivityId(789), Slots::new(stock, members))]))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
@@ -145,7 +132,7 @@ impl DashboardCache for ReadOnly {
         Ok(vec![None; keys.len()])
     }
     async fn put(&self, _: &[CacheEntry], _: Duration) -> Result<(), CacheError> {
-        Err(CacheError { cache_name: "redis", source: "READONLY".into() })
+        Err(CacheError::new("redis", "READONLY"))
     }
 }
 

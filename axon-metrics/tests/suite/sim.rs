@@ -71,7 +71,7 @@ impl FaultyCache {
             (dice.u32(0..100) < self.rates.lock().unwrap().caches).then(|| dice.u32(0..8))
         };
         match dice {
-            Some(0) => Err(CacheError { cache_name: "faulty", source: "down".into() }),
+            Some(0) => Err(CacheError::new("faulty", "down")),
             Some(1) => std::future::pending().await,
             Some(2) => panic!("a cache that panics on purpose"),
             Some(3) => {
