@@ -76,6 +76,7 @@ impl fmt::Debug for KeyTemplate {
 
 /// The key of an activity's counter, by what it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum StockKey {
     /// Slots taken.
     Held(KeyTemplate),
@@ -94,6 +95,7 @@ impl StockKey {
 
 /// The keys of an activity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct RedisKeys {
     /// The counter: a string that holds an integer.
     pub stock: StockKey,

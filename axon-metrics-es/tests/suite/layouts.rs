@@ -158,6 +158,7 @@ fn check_figure(figure: &Fact<u64>, exact: &Fact<u64>) {
     let allowed = match figure.precision {
         Precision::Exact => 0,
         Precision::Within { parts_per_million } => exact.value * u64::from(parts_per_million) / 1_000_000,
+        other => panic!("{other:?}"),
     };
     assert!(figure.value.abs_diff(exact.value) <= allowed, "{figure:?} instead of {exact:?}");
     assert!(!figure.partial);

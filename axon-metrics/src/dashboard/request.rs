@@ -178,6 +178,7 @@ fn range_fault(error: RangeError) -> Fault {
 /// Everything that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", summary(.faults))]
+#[non_exhaustive]
 pub struct RequestError {
     /// One entry per fault; never empty.
     pub faults: Vec<Fault>,
@@ -199,6 +200,7 @@ fn summary(faults: &[Fault]) -> String {
 
 /// One thing wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fault {
     /// The parameter.
     pub field: String,

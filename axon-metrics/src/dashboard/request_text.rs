@@ -7,6 +7,7 @@ use crate::{ActivityId, CampaignId, Mode, Period, Scope, Timestamp, vocabulary::
 
 /// Whether an id is that of a campaign or of an activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Level {
     /// A campaign.
     Campaign,
@@ -16,6 +17,7 @@ pub enum Level {
 
 /// A request as text, not checked yet.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RequestText<'a> {
     /// Whether `id` is that of a campaign or of an activity.
     pub level: Level,

@@ -29,6 +29,7 @@ pub trait DashboardCache: Send + Sync + 'static {
 
 /// An entry of a [`DashboardCache`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CacheEntry {
     /// The cache key, without the cache's own prefix.
     pub key: String,
@@ -41,6 +42,7 @@ pub struct CacheEntry {
 /// A call to a cache that failed. The answer is loaded from the sources instead.
 #[derive(Debug, thiserror::Error)]
 #[error("the cache {cache_name} did not answer")]
+#[non_exhaustive]
 pub struct CacheError {
     /// The cache's [`name`](DashboardCache::name).
     pub cache_name: &'static str,

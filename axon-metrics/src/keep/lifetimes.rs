@@ -13,6 +13,7 @@ use crate::Timestamp;
 /// assert_eq!((lifetimes.live, lifetimes.refresh), (Duration::from_secs(3), Duration::from_secs(1)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lifetimes {
     /// Time to live of live figures, of open ranges, and of ended ranges until their store is complete. Answers have a
     /// resolution of one second, so a positive time below 1 s is raised to 1 s, and jitter never shortens it below

@@ -14,6 +14,7 @@ pub type Fact<T> = Result<Measured<T>, Missing>;
 
 /// A measured value with its source and quality.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Measured<T> {
     /// What was measured.
     pub value: T,
@@ -86,6 +87,7 @@ impl<T> Measured<T> {
 
 /// How far a value can be from the truth. Ordered: the greater is the worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Precision {
     /// Counted one by one.
     Exact,
@@ -161,6 +163,7 @@ impl Reason {
 
 /// One count per step rule, in the order of the question.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct StepCounts {
     /// Counts of the current window.
     pub current: Vec<Fact<u64>>,
@@ -196,6 +199,7 @@ impl StepCounts {
 
 /// The answer to a [`BehaviorQuestion`](crate::source::BehaviorQuestion).
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct BehaviorFacts {
     /// The steps' counts.
     pub steps: StepCounts,
@@ -226,6 +230,7 @@ impl BehaviorFacts {
 
 /// The answer to a [`LedgerQuestion`](crate::source::LedgerQuestion).
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct LedgerFacts {
     /// The steps' counts.
     pub steps: StepCounts,
@@ -256,6 +261,7 @@ impl LedgerFacts {
 
 /// Purchases of the promotion and of the shop.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SalesFacts {
     /// Purchases attributed to the activities of the scope.
     pub promotion: Fact<Sales>,
@@ -274,6 +280,7 @@ impl SalesFacts {
 
 /// Confirmed orders of another promotion on the same products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OtherSales {
     /// The campaign of the activity; `None` if the store does not know the activity.
     pub campaign: Option<CampaignId>,
@@ -298,6 +305,7 @@ impl OtherSales {
 
 /// Confirmed purchases, summed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Sales {
     /// Purchases.
     pub orders: u64,
@@ -327,6 +335,7 @@ impl Sales {
 
 /// Regular purchases over time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct History {
     /// The time of the ledger's oldest purchase, of any product: how far back it reaches. `None` for an empty ledger.
     pub since: Option<Timestamp>,
@@ -343,6 +352,7 @@ impl History {
 
 /// Confirmed purchases of one bucket of time, or of one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct BucketSales {
     /// Purchases.
     pub orders: u64,
@@ -362,6 +372,7 @@ impl BucketSales {
 /// The answer to a [`RealtimeQuestion`](crate::source::RealtimeQuestion): one entry per activity of the
 /// question, in that order.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RealtimeFacts {
     /// Slots by activity.
     pub slots: Vec<(ActivityId, Slots)>,
@@ -376,6 +387,7 @@ impl RealtimeFacts {
 
 /// Slots of one activity. Each of the two figures may be missing without the other.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Slots {
     /// The counter.
     pub stock: Fact<Stock>,
@@ -400,6 +412,7 @@ impl Slots {
 
 /// The value of a slot counter, which counts slots taken or slots left. It can be negative or over the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stock {
     /// Slots taken.
     Held(i64),

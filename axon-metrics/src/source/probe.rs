@@ -9,6 +9,7 @@ use crate::vocabulary::Timestamp;
 /// assert_eq!(probe.findings, [("version".to_owned(), "8.0".to_owned())]);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Probe {
     /// The time of the newest record before the probe's `as_of`; `None` if there is none, or the store cannot tell.
     pub newest: Option<Timestamp>,

@@ -16,6 +16,7 @@ use super::{
 /// # Ok::<(), axon_metrics::catalog::CatalogError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Campaign {
     /// Its id.
     pub id: CampaignId,
@@ -63,6 +64,7 @@ impl Campaign {
 
 /// An activity: what visitors take part in.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Activity {
     /// Its id.
     pub id: ActivityId,
@@ -114,6 +116,7 @@ impl Activity {
 /// The kind of an activity, as the platform names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
+#[non_exhaustive]
 pub enum ActivityKind {
     /// First come, first served: the only kind with a funnel.
     FirstComeFirstServe,

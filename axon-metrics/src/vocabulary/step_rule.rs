@@ -2,6 +2,7 @@
 
 /// Which records a step counts, and so which source counts them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Record {
     /// An event.
     Event(EventRule),
@@ -16,6 +17,7 @@ pub enum Record {
 /// assert_eq!(rule.triggers, ["SCROLL", "STAY"]);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub struct EventRule {
     /// Trigger types, as stored (`PAGE_VIEW`). An event matches if it has one of them.
     pub triggers: Vec<String>,
