@@ -34,7 +34,7 @@ fn http(criterion: &mut Criterion) {
     let dashboard = axon_benches::dashboard(&store);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let options = HttpOptions::default().with_clock(move || now);
-    let app = router(dashboard.clone(), options.clone().with_kept_answers(0));
+    let app = router(dashboard.clone(), options.clone().with_cache_bytes(0));
     // The clock does not advance, so that cached answers stay fresh.
     let caching = router(axon_benches::caching_dashboard(&store), options);
     let bytes = runtime.block_on(body(&app, PATH));

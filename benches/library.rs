@@ -6,8 +6,7 @@ use std::{hint::black_box, time::Duration};
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardRequest, Fact, Measured, MemoryStore, ProductId, SourceError,
-    Timestamp, Widget,
+    Dashboard, DashboardRequest, Fact, Measured, MemoryStore, ProductId, SourceError, Timestamp, Widget,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{
         BehaviorFacts, BucketSales, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
@@ -35,15 +34,12 @@ impl BehaviorSource for FixedSource {
         let scope = &question.scope;
         let counts = || [1234, 567, 123, 45].map(|count| exact(count, scope.as_of)).to_vec();
         let per_activity = scope.funnel_activities.iter().filter(|_| scope.by_activity);
-        Ok(BehaviorFacts {
-            steps: StepCounts {
-                current: counts(),
-                previous: if scope.previous.is_some() { counts() } else { Vec::new() },
-                by_activity: per_activity.map(|id| (*id, counts())).collect(),
-            },
-            series: question.series.iter().map(|series| exact(vec![31; series.cells.count()], scope.as_of)).collect(),
-            active: question.active.map(|_| exact(12, scope.as_of)),
-        })
+        let steps = StepCounts::new(counts())
+            .with_previous(if scope.previous.is_some() { counts() } else { Vec::new() })
+            .with_by_activity(per_activity.map(|id| (*id, counts())).collect());
+        let series = question.series.iter().map(|series| exact(vec![31; series.cells.count()], scope.as_of)).collect();
+        let active = question.active.map(|_| exact(12, scope.as_of));
+        Ok(BehaviorFacts::new(steps).with_series(series).with_active(active))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
@@ -57,22 +53,19 @@ impl LedgerSource for FixedSource {
     }
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let as_of = question.scope.as_of;
-        let sales = Sales { orders: 45, quantity: 45, revenue: 1_345_500.into(), buyers: 45, cancelled: Some(3) };
+        let sales = Sales::new(BucketSales::new(45, 45, 1_345_500.into()), 45).with_cancelled(3);
         let history = |question: &HistoryQuestion| {
             let window = question.window;
-            let sales = BucketSales { orders: 2, quantity: 2, revenue: 59_800.into() };
+            let sales = BucketSales::new(2, 2, 59_800.into());
             let buckets = (0..4 * 168).map(|hour| (window.from + question.bucket * hour, sales));
-            History { since: Some(window.from), buckets: buckets.filter(|(at, _)| *at < window.to).collect() }
+            History::new(Some(window.from), buckets.filter(|(at, _)| *at < window.to).collect())
         };
-        Ok(LedgerFacts {
-            steps: StepCounts::default(),
-            sales: question.sales.as_ref().map(|_| SalesFacts {
-                promotion: exact(sales.clone(), as_of),
-                regular: exact(sales, as_of),
-                others: exact(Vec::new(), as_of),
-            }),
-            history: question.history.as_ref().map(|question| exact(history(question), as_of)),
-        })
+        let sales = question
+            .sales
+            .as_ref()
+            .map(|_| SalesFacts::new(exact(sales.clone(), as_of), exact(sales, as_of), exact(Vec::new(), as_of)));
+        let history = question.history.as_ref().map(|question| exact(history(question), as_of));
+        Ok(LedgerFacts::new(StepCounts::default()).with_sales(sales).with_history(history))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
@@ -85,12 +78,8 @@ impl RealtimeSource for FixedSource {
         "fixed"
     }
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
-        let slots = || Slots {
-            stock: exact(Stock::Held(45), question.as_of),
-            members: exact(45, question.as_of),
-            derived: false,
-        };
-        Ok(RealtimeFacts { slots: question.activities.iter().map(|id| (*id, slots())).collect() })
+        let slots = || Slots::new(exact(Stock::Held(45), question.as_of), exact(45, question.as_of));
+        Ok(RealtimeFacts::new(question.activities.iter().map(|id| (*id, slots())).collect()))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
@@ -99,23 +88,12 @@ impl RealtimeSource for FixedSource {
 
 fn library(criterion: &mut Criterion) {
     let now: Timestamp = "2024-11-12T10:30:00Z".parse().expect("an instant");
-    let activity = Activity {
-        id: ActivityId(789),
-        name: "A".into(),
-        kind: ActivityKind::FirstComeFirstServe,
-        start: Some("2024-11-06T00:00:00Z".parse().expect("an instant")),
-        end: None,
-        limit: Some(100),
-        product: Some(ProductId(456)),
-    };
-    let campaign = Campaign {
-        id: CampaignId(123),
-        name: "Spring".into(),
-        start: None,
-        end: None,
-        budget: None,
-        activities: vec![activity],
-    };
+    let start: Timestamp = "2024-11-06T00:00:00Z".parse().expect("an instant");
+    let activity = Activity::new(789, "A", ActivityKind::FirstComeFirstServe)
+        .with_start(start)
+        .with_limit(100)
+        .with_product(ProductId(456));
+    let campaign = Campaign::new(123, "Spring", [activity]);
     let catalog = MemoryStore::new(Catalog::new("KRW", vec![campaign]).expect("a catalog"));
     let dashboard =
         Dashboard::builder().catalog(catalog).behavior(FixedSource).ledger(FixedSource).realtime(FixedSource);

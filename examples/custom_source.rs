@@ -19,8 +19,8 @@ use std::{
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, AnswerError, CampaignId, Dashboard, DashboardRequest, Measured, MemoryStore, Missing, Reason,
-    SourceError, Timestamp, Widget,
+    ActivityId, AnswerError, Dashboard, DashboardRequest, Measured, MemoryStore, Missing, Reason, SourceError,
+    Timestamp, Widget,
     answer::SourceStatus,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{RealtimeFacts, Slots, Stock},
@@ -75,18 +75,17 @@ impl RealtimeSource for Inventory {
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
         let left = self.stock_of(&question.activities).await?;
         let measured = |left: i64| Measured::exact(Stock::Remaining(left), NAME, question.as_of);
-        let slots = |left: Option<i64>| Slots {
+        let slots = |left: Option<i64>| {
             // An unknown stock is missing with a reason, never 0.
-            stock: left.map(measured).ok_or(Missing::NotMeasured(Reason::KeyMissing)),
-            members: Err(Missing::NotSupported),
-            derived: false,
+            let stock = left.map(measured).ok_or(Missing::NotMeasured(Reason::KeyMissing));
+            Slots::new(stock, Err(Missing::NotSupported))
         };
-        Ok(RealtimeFacts { slots: question.activities.iter().copied().zip(left.into_iter().map(slots)).collect() })
+        Ok(RealtimeFacts::new(question.activities.iter().copied().zip(left.into_iter().map(slots)).collect()))
     }
 
     async fn probe(&self, _as_of: Timestamp, _budget: Duration) -> Result<Probe, SourceError> {
         self.stock_of(&[]).await?;
-        Ok(Probe { newest: None, findings: vec![("activities".into(), self.left.len().to_string())] })
+        Ok(Probe::default().with_findings([("activities", self.left.len().to_string())]))
     }
 }
 
@@ -99,18 +98,12 @@ async fn main() -> anyhow::Result<()> {
         .with_ansi(colour)
         .init();
     let now: Timestamp = "2024-11-12T10:30:00Z".parse()?;
-    let activity = |id: u64| Activity {
-        id: ActivityId(id),
-        name: format!("Activity {id}"),
-        kind: ActivityKind::FirstComeFirstServe,
-        start: Some(now - chrono::Duration::days(1)),
-        end: None,
-        limit: Some(100),
-        product: None,
+    let activity = |id: u64| {
+        Activity::new(id, format!("Activity {id}"), ActivityKind::FirstComeFirstServe)
+            .with_start(now - chrono::Duration::days(1))
+            .with_limit(100)
     };
-    let activities = vec![activity(789), activity(790)];
-    let campaign =
-        Campaign { id: CampaignId(123), name: "Spring".into(), start: None, end: None, budget: None, activities };
+    let campaign = Campaign::new(123, "Spring", [activity(789), activity(790)]);
     let catalog = MemoryStore::new(Catalog::new("KRW", vec![campaign])?);
     let inventory = Inventory { left: Arc::new(HashMap::from([(ActivityId(789), 55)])), down: Arc::default() };
 

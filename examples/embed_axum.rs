@@ -11,7 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use axon_dashboard_http::{HttpOptions, router};
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, MemoryStore, Timestamp,
+    ActivityId, Dashboard, MemoryStore, Timestamp,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     memory::Event,
 };
@@ -44,11 +44,9 @@ fn service(teams: Teams) -> Router {
 /// A team's API over a store of its own: one campaign with `visitors`, of whom every second one clicks.
 fn team(campaign: u64, visitors: u64, now: Timestamp) -> anyhow::Result<Router> {
     let (activity, hour) = (ActivityId(campaign * 10), chrono::Duration::hours(1));
-    let kind = ActivityKind::FirstComeFirstServe;
     let name = format!("Campaign {campaign}");
-    let (start, limit) = (Some(now - hour), Some(100));
-    let activities = vec![Activity { id: activity, name: name.clone(), kind, start, end: None, limit, product: None }];
-    let campaign = Campaign { id: CampaignId(campaign), name, start: None, end: None, budget: None, activities };
+    let listed = Activity::new(activity, name.as_str(), ActivityKind::FirstComeFirstServe);
+    let campaign = Campaign::new(campaign, name, [listed.with_start(now - hour).with_limit(100)]);
     let store = MemoryStore::new(Catalog::new("KRW", vec![campaign])?);
     let event = |trigger: &str, user| Event {
         trigger: trigger.into(),

@@ -48,7 +48,7 @@ impl HttpOptions {
 
     /// The size of the response cache, which holds encoded answers, in bytes; 0 disables it. Defaults to 64 MiB.
     #[must_use]
-    pub fn with_kept_answers(mut self, bytes: usize) -> Self {
+    pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
         self
     }

@@ -124,8 +124,7 @@ impl Problem {
 
     /// The query as a whole is wrong.
     pub(crate) fn query(message: &str) -> Self {
-        let fault = Fault { field: "query".to_owned(), code: FaultCode::InvalidValue, message: message.to_owned() };
-        RequestError { faults: vec![fault] }.into()
+        RequestError::new(vec![Fault::new("query", FaultCode::InvalidValue, message)]).into()
     }
 
     /// What went wrong, for programs.

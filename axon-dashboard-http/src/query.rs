@@ -49,10 +49,10 @@ impl Parameters {
                     [] => "there are no parameters here".to_owned(),
                     known => format!("the parameters are {}", known.join(", ")),
                 };
-                faults.push(Fault { field, code: FaultCode::UnknownParameter, message });
+                faults.push(Fault::new(field, FaultCode::UnknownParameter, message));
             } else if earlier == 1 {
                 let message = "the parameter must be there only once".to_owned();
-                faults.push(Fault { field, code: FaultCode::Repeated, message });
+                faults.push(Fault::new(field, FaultCode::Repeated, message));
             }
         }
         faults
@@ -61,7 +61,7 @@ impl Parameters {
 
 /// An error if there are faults.
 pub(crate) fn ensure_no_faults(faults: Vec<Fault>) -> Result<(), Problem> {
-    if faults.is_empty() { Ok(()) } else { Err(RequestError { faults }.into()) }
+    if faults.is_empty() { Ok(()) } else { Err(RequestError::new(faults).into()) }
 }
 
 /// For a route that takes no parameters: each one is a fault.

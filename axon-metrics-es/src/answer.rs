@@ -250,15 +250,13 @@ impl FactBuilder<'_> {
             };
             plan.current.iter().map(count).collect()
         };
-        BehaviorFacts {
-            steps: StepCounts {
-                current: plan.current.iter().map(count).collect(),
-                previous: plan.previous.iter().map(count).collect(),
-                by_activity: plan.activities.iter().enumerate().map(|(index, id)| (*id, per_activity(index))).collect(),
-            },
-            series: plan.series.iter().map(|series| self.series(*series)).collect(),
-            active: plan.active.as_ref().map(count),
-        }
+        let by_activity = plan.activities.iter().enumerate().map(|(index, id)| (*id, per_activity(index)));
+        let steps = StepCounts::new(plan.current.iter().map(count).collect())
+            .with_previous(plan.previous.iter().map(count).collect())
+            .with_by_activity(by_activity.collect());
+        BehaviorFacts::new(steps)
+            .with_series(plan.series.iter().map(|series| self.series(*series)).collect())
+            .with_active(plan.active.as_ref().map(count))
     }
 
     fn series(&self, (source, index, cells): (FactSource, usize, usize)) -> Fact<Vec<u64>> {
@@ -289,15 +287,11 @@ impl FactBuilder<'_> {
         let (value, precision) = read(search, figures).ok_or_else(missing)?;
         let bounds = bounds(search);
         let steps = search.indices.groups.iter().filter_map(|group| group.fields.times.step(&bounds));
-        Ok(Measured {
-            value,
-            source: Arc::clone(&self.name),
-            complete_to: self.as_of - self.lag.lag,
-            precision,
-            partial: figures.partial,
-            lag_assumed: self.lag.assumed,
-            time_step: steps.max(),
-        })
+        Ok(Measured::exact(value, Arc::clone(&self.name), self.as_of - self.lag.lag)
+            .with_precision(precision)
+            .with_partial(figures.partial)
+            .with_lag_assumed(self.lag.assumed)
+            .with_time_step(steps.max()))
     }
 }
 

@@ -158,7 +158,7 @@ impl EsBehavior {
                 newest = newest.max(time.map(|time| time.min(as_of - Duration::from_millis(1))));
             }
         }
-        Ok(Probe { newest, findings: mappings.findings() })
+        Ok(Probe::default().with_newest(newest).with_findings(mappings.findings()))
     }
 }
 

@@ -56,10 +56,13 @@ const MAX_FACTOR: u64 = 4;
 
 /// Clicks of two activities in an hour, in all, per activity and per hour: one search.
 fn clicks() -> BehaviorQuestion {
-    let mut question = clicks_of([77, 78].map(ActivityId), 3_600, Counting::Events);
-    Arc::make_mut(&mut question.scope).by_activity = true;
     let cells = Cells::Grid(Grid { from: at(-3_600), step: TimeDelta::hours(1), cells: 1 });
-    question.series = vec![Series { rule: EventRule::trigger("CLICK"), activities: SeriesActivities::All, cells }];
+    let mut question = clicks_of([77, 78].map(ActivityId), 3_600, Counting::Events).with_series([Series::new(
+        EventRule::trigger("CLICK"),
+        SeriesActivities::All,
+        cells,
+    )]);
+    Arc::make_mut(&mut question.scope).by_activity = true;
     question
 }
 

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, CampaignId, Catalog, MAX_ID, ProductId, Timestamp,
+    Catalog, MAX_ID, ProductId, Timestamp,
     catalog::{Activity, ActivityKind, Campaign},
     source::{CatalogSource, Probe, SourceError},
 };
@@ -123,29 +123,24 @@ fn read_row(
         Ok(cells.time(column)?.and_then(|wall| schema.clock(of, options.schedule).timestamp(wall)))
     };
     let Some(id) = id(cells.text("campaigns.id")?) else { return Ok(None) };
-    let campaign = Campaign {
-        id: CampaignId(id),
-        name: cells.some_text("campaigns.name")?.to_owned(),
-        start: date(cells, TimeColumn::CampaignStart, "campaigns.start_at")?,
-        end: date(cells, TimeColumn::CampaignEnd, "campaigns.end_at")?,
-        // No figure uses it, so a budget that does not fit into a decimal is left out instead of failing the catalog.
-        budget: cells.amount("campaigns.budget")?.and_then(|amount| match amount {
-            Amount::Exact(money) => Some(money),
-            Amount::TooLarge => None,
-        }),
-        activities: Vec::new(),
+    // No figure uses it, so a budget that does not fit into a decimal is left out instead of failing the catalog.
+    let budget = |amount| match amount {
+        Amount::Exact(money) => Some(money),
+        Amount::TooLarge => None,
     };
+    let campaign = Campaign::new(id, cells.some_text("campaigns.name")?, [])
+        .with_start(date(cells, TimeColumn::CampaignStart, "campaigns.start_at")?)
+        .with_end(date(cells, TimeColumn::CampaignEnd, "campaigns.end_at")?)
+        .with_budget(cells.amount("campaigns.budget")?.and_then(budget));
     let Some(activity) = cells.text("campaign_activities.id")? else { return Ok(Some((campaign, None))) };
     let Some(activity_id) = self::id(Some(activity)) else { return Ok(Some((campaign, Some(None)))) };
-    let activity = Activity {
-        id: ActivityId(activity_id),
-        name: cells.some_text("campaign_activities.name")?.to_owned(),
-        kind: ActivityKind::from(cells.some_text("campaign_activities.activity_type")?.to_owned()),
-        start: date(cells, TimeColumn::ActivityStart, "campaign_activities.start_date")?,
-        end: date(cells, TimeColumn::ActivityEnd, "campaign_activities.end_date")?,
-        limit: cells.whole("campaign_activities.limit_count")?.map(|limit| u64::try_from(limit).unwrap_or(0)),
-        product: self::id(cells.text("campaign_activities.product_id")?).map(ProductId),
-    };
+    let name = cells.some_text("campaign_activities.name")?.to_owned();
+    let kind = ActivityKind::from(cells.some_text("campaign_activities.activity_type")?.to_owned());
+    let activity = Activity::new(activity_id, name, kind)
+        .with_start(date(cells, TimeColumn::ActivityStart, "campaign_activities.start_date")?)
+        .with_end(date(cells, TimeColumn::ActivityEnd, "campaign_activities.end_date")?)
+        .with_limit(cells.whole("campaign_activities.limit_count")?.map(|limit| u64::try_from(limit).unwrap_or(0)))
+        .with_product(self::id(cells.text("campaign_activities.product_id")?).map(ProductId));
     Ok(Some((campaign, Some(Some(activity)))))
 }
 

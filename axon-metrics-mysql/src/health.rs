@@ -100,7 +100,7 @@ pub(crate) fn of_ledger(schema: &Schema, options: &MySqlOptions, newest: &Newest
         ("purchaseOffset".to_owned(), offset(TimeColumn::Purchase, options.purchase, newest.purchase[0])),
         ("createdOffset".to_owned(), offset(TimeColumn::EntryCreated, options.created, newest.entry[0])),
     ]);
-    Probe { newest: purchase.max(entry), findings }
+    Probe::default().with_newest(purchase.max(entry)).with_findings(findings)
 }
 
 pub(crate) fn of_catalog(schema: &Schema, options: &MySqlOptions, catalog: &Catalog, skipped: usize) -> Probe {
@@ -122,7 +122,7 @@ pub(crate) fn of_catalog(schema: &Schema, options: &MySqlOptions, catalog: &Cata
     if skipped > 0 {
         findings.push(("skipped".to_owned(), format!("{skipped} rows with an invalid id")));
     }
-    Probe { newest: None, findings }
+    Probe::default().with_findings(findings)
 }
 
 /// The finding for columns whose offset is not used.

@@ -163,7 +163,7 @@ fn millis(ttl: Duration) -> u64 {
 
 fn query_error(question: &str, fault: Fault) -> CacheError {
     let error = QueryError { question: question.to_owned(), source: fault };
-    CacheError { cache_name: NAME, source: error.into() }
+    CacheError::new(NAME, error)
 }
 
 #[cfg(test)]

@@ -76,6 +76,7 @@ impl fmt::Debug for KeyTemplate {
 
 /// The key of an activity's counter, by what it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum StockKey {
     /// Slots taken.
     Held(KeyTemplate),
@@ -94,6 +95,7 @@ impl StockKey {
 
 /// The keys of an activity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct RedisKeys {
     /// The counter: a string that holds an integer.
     pub stock: StockKey,
@@ -102,22 +104,23 @@ pub struct RedisKeys {
 }
 
 impl RedisKeys {
+    /// The keys of counters and participants.
+    pub fn new(stock: StockKey, members: KeyTemplate) -> Self {
+        Self { stock, members }
+    }
+
     /// The keys of the platform: `campaign:{activityId}:counter` counts slots taken, `campaign:{activityId}:users` has
     /// the participants.
     pub fn platform() -> Self {
-        Self {
-            stock: StockKey::Held(KeyTemplate::new("campaign:", ":counter")),
-            members: KeyTemplate::new("campaign:", ":users"),
-        }
+        let stock = StockKey::Held(KeyTemplate::new("campaign:", ":counter"));
+        Self::new(stock, KeyTemplate::new("campaign:", ":users"))
     }
 
     /// The keys of the plan: `campaign:{activityId}:remaining` counts slots left,
     /// `campaignActivity:{activityId}:participants` has the participants.
     pub fn plan() -> Self {
-        Self {
-            stock: StockKey::Remaining(KeyTemplate::new("campaign:", ":remaining")),
-            members: KeyTemplate::new("campaignActivity:", ":participants"),
-        }
+        let stock = StockKey::Remaining(KeyTemplate::new("campaign:", ":remaining"));
+        Self::new(stock, KeyTemplate::new("campaignActivity:", ":participants"))
     }
 }
 

@@ -7,10 +7,8 @@ use crate::keys::RedisKeys;
 /// Settings of [`RedisRealtime`](crate::RedisRealtime).
 /// ```
 /// use axon_metrics_redis::{RedisKeys, RedisOptions, StockKey};
-/// let keys = RedisKeys {
-///     stock: StockKey::Remaining("shop:{{activityId}}:left".parse()?),
-///     members: "shop:{{activityId}}:buyers".parse()?,
-/// };
+/// let stock = StockKey::Remaining("shop:{{activityId}}:left".parse()?);
+/// let keys = RedisKeys::new(stock, "shop:{{activityId}}:buyers".parse()?);
 /// let options = RedisOptions::default().with_keys(keys);
 /// # Ok::<(), axon_metrics_redis::KeyTemplateError>(())
 /// ```

@@ -84,7 +84,7 @@ impl RealtimeSource for RedisRealtime {
 
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {
         if question.activities.is_empty() {
-            return Ok(RealtimeFacts { slots: Vec::new() });
+            return Ok(RealtimeFacts::new(Vec::new()));
         }
         let keys = &self.options.keys;
         let commands = reply::commands(keys, &question.activities);
@@ -107,13 +107,11 @@ impl RealtimeSource for RedisRealtime {
             StockKey::Held(_) => "slots taken",
             StockKey::Remaining(_) => "slots left",
         };
-        let finding = |name: &str, text: String| (name.to_owned(), text);
-        let findings = vec![
-            finding("stock key", format!("{} ({meaning})", keys.stock.template())),
-            finding("members key", keys.members.to_string()),
-            finding("connection", self.connection.endpoint().describe().to_owned()),
-        ];
-        Ok(Probe { newest: None, findings })
+        Ok(Probe::default().with_findings([
+            ("stock key", format!("{} ({meaning})", keys.stock.template())),
+            ("members key", keys.members.to_string()),
+            ("connection", self.connection.endpoint().describe().to_owned()),
+        ]))
     }
 }
 

@@ -47,10 +47,10 @@ pub(crate) fn facts(
         .iter()
         .map(|activity| {
             let (stock, members) = (reader.stock(next()), reader.members(next()));
-            (*activity, Slots { stock, members, derived: false })
+            (*activity, Slots::new(stock, members))
         })
         .collect();
-    Ok(RealtimeFacts { slots })
+    Ok(RealtimeFacts::new(slots))
 }
 
 /// Checks that the keys may be read, by the replies to a `PING` and the commands for one activity.

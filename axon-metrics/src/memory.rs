@@ -208,10 +208,9 @@ impl CatalogSource for MemoryStore {
     }
 
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
-        let campaigns = self.snapshot().catalog.campaigns().len();
+        let campaigns = self.snapshot().catalog.campaigns().len().to_string();
         let zone = self.inner.reader.zone().name();
-        let findings = vec![("campaigns".into(), campaigns.to_string()), ("localTimesReadIn".into(), zone.into())];
-        Ok(Probe { newest: None, findings })
+        Ok(Probe::default().with_findings([("campaigns", &*campaigns), ("localTimesReadIn", zone)]))
     }
 }
 
@@ -229,7 +228,7 @@ impl BehaviorSource for MemoryStore {
         let events = &self.snapshot().events;
         let count = events.count(time_log::Span::ALL);
         let newest = events.newest(time_log::Span::before(as_of)).map(time_log::instant);
-        Ok(Probe { newest, findings: vec![("events".into(), count.to_string())] })
+        Ok(Probe::default().with_newest(newest).with_findings([("events", count.to_string())]))
     }
 }
 
@@ -247,7 +246,7 @@ impl LedgerSource for MemoryStore {
         let ledger = &self.snapshot().ledger;
         let rows = ledger.rows(time_log::Span::ALL);
         let newest = ledger.newest(time_log::Span::before(as_of)).map(time_log::instant);
-        Ok(Probe { newest, findings: vec![("rows".into(), rows.to_string())] })
+        Ok(Probe::default().with_newest(newest).with_findings([("rows", rows.to_string())]))
     }
 }
 
@@ -263,6 +262,6 @@ impl RealtimeSource for MemoryStore {
 
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         let slots = if self.snapshot().counters.is_some() { "counted" } else { "derived" };
-        Ok(Probe { newest: None, findings: vec![("slots".into(), slots.to_owned())] })
+        Ok(Probe::default().with_findings([("slots", slots)]))
     }
 }

@@ -1,9 +1,21 @@
-//! For tests: mocks of the sources, and the conformance suites that every source must pass.
+//! For tests: mocks of the sources, constructors of questions, and the conformance suites that every source must pass.
 //!
 //! ```
 //! use axon_metrics::testing::MockRealtimeSource;
 //! let mut redis = MockRealtimeSource::new();
 //! redis.expect_name().return_const("redis");
+//! ```
+//!
+//! # Questions
+//! Only the dashboard asks questions. With this feature their types have `new` and `with_…`, for the tests of an adapter:
+//! ```
+//! use std::time::Duration;
+//! use axon_metrics::{ActivityId, EventRule, Timestamp, Window, source::{BehaviorQuestion, QueryScope}};
+//! let as_of: Timestamp = "2024-11-12T10:30:00Z".parse()?;
+//! let hour = Window { from: as_of - Duration::from_secs(3_600), to: as_of };
+//! let scope = QueryScope::new(as_of, [ActivityId(789)], hour).with_by_activity(true);
+//! let question = BehaviorQuestion::new(scope, Duration::from_millis(800)).with_steps([EventRule::trigger("CLICK")]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Conformance
@@ -19,6 +31,7 @@ pub mod behavior;
 pub mod cache;
 pub mod catalog;
 pub mod ledger;
+mod questions;
 pub mod realtime;
 mod records;
 pub mod server;

@@ -53,7 +53,7 @@ pub(crate) async fn serve(
     let options = HttpOptions::default()
         .with_clock(move || clock())
         .with_max_concurrent(settings.max_concurrent)
-        .with_kept_answers(settings.cache.answers_bytes)
+        .with_cache_bytes(settings.cache.answers_bytes)
         .with_max_streams(limits.max_streams)
         .with_max_stream_keys(limits.max_stream_keys)
         .with_stream_tick(limits.stream_tick())

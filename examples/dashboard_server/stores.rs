@@ -103,13 +103,11 @@ fn redis(settings: &Config) -> anyhow::Result<RedisRealtime> {
     let config = &settings.redis;
     let client = client(&config.url, &config.password, "redis.url")?;
     let stock = config.stock_key.parse().context("redis.stock_key")?;
-    let keys = RedisKeys {
-        stock: match config.stock_counts {
-            StockCounts::Held => StockKey::Held(stock),
-            StockCounts::Remaining => StockKey::Remaining(stock),
-        },
-        members: config.members_key.parse().context("redis.members_key")?,
+    let stock = match config.stock_counts {
+        StockCounts::Held => StockKey::Held(stock),
+        StockCounts::Remaining => StockKey::Remaining(stock),
     };
+    let keys = RedisKeys::new(stock, config.members_key.parse().context("redis.members_key")?);
     let options =
         RedisOptions::default().with_keys(keys).with_connect_timeout(Duration::from_millis(config.connect_ms));
     Ok(RedisRealtime::with_options(client, options))

@@ -150,7 +150,7 @@ pub(super) fn read(
     now: Timestamp,
 ) -> Result<DashboardRequest, Problem> {
     let dashboard = app.dashboard();
-    let text = RequestText { level, id, parameters: &parameters.0 };
+    let text = RequestText::new(level, id, &parameters.0);
     let request = text.parse(dashboard.request_rules(), now)?;
     Ok(request.mode_or(dashboard.default_mode()))
 }

@@ -32,7 +32,7 @@ pub(super) async fn campaigns(State(app): State<App>, parameters: Parameters) ->
     let phase = value.and_then(|value| PHASES.into_iter().find(|(word, _)| *word == value).map(|(_, phase)| phase));
     if value.is_some() && phase.is_none() {
         let message = format!("phase must be one of {}", PHASES.map(|(word, _)| word).join(", "));
-        faults.push(Fault { field: "phase".to_owned(), code: FaultCode::UnknownValue, message });
+        faults.push(Fault::new("phase", FaultCode::UnknownValue, message));
     }
     ensure_no_faults(faults)?;
     let mut list = app.dashboard().campaigns(app.now()).await?;

@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use axon_dashboard_http::{HttpOptions, router};
 use axon_metrics::{
-    Catalog, Dashboard, Fact, Measured, Money, SourceError, Timestamp,
+    Catalog, Dashboard, Fact, Measured, Money, ProductId, SourceError, Timestamp,
     catalog::{Activity, ActivityKind, Campaign},
     facts::{
         BehaviorFacts, BucketSales, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
@@ -67,26 +67,16 @@ impl Fixture {
     pub(crate) fn new(trouble: Trouble) -> Self {
         let start = Some(at("2024-11-05T15:00:00Z"));
         let end = Some(at("2024-11-30T15:00:00Z"));
-        let activity = Activity {
-            id: 789.into(),
-            name: "A".to_owned(),
-            kind: ActivityKind::FirstComeFirstServe,
-            start,
-            end,
-            limit: Some(100),
-            product: Some(456.into()),
+        let activity = |id: u64| {
+            let activity = Activity::new(id, "A", ActivityKind::FirstComeFirstServe).with_limit(100);
+            activity.with_start(start).with_end(end).with_product(ProductId(456))
         };
-        let of = |id: u64, name: &str, start, end, activities| Campaign {
-            id: id.into(),
-            name: name.to_owned(),
-            start,
-            end,
-            budget: None,
-            activities,
+        let of = |id: u64, name: &str, start: Option<Timestamp>, end: Option<Timestamp>, activities: Vec<Activity>| {
+            Campaign::new(id, name, activities).with_start(start).with_end(end)
         };
-        let many = (1..=1001).map(|id| Activity { id: (1_000_000 + id).into(), ..activity.clone() }).collect();
+        let many = (1..=1001).map(|id| activity(1_000_000 + id)).collect();
         let campaigns = vec![
-            of(123, "11월 선착순", start, end, vec![activity]),
+            of(123, "11월 선착순", start, end, vec![activity(789)]),
             of(124, "Spring", Some(at("2025-03-01T00:00:00Z")), None, Vec::new()),
             of(125, "Summer", None, Some(at("2024-09-01T00:00:00Z")), many),
         ];
@@ -138,7 +128,7 @@ fn probe(name: &'static str, is_down: bool) -> Result<Probe, SourceError> {
     if is_down {
         return Err(down(name));
     }
-    Ok(Probe { newest: Some(at("2024-11-12T10:29:58Z")), findings: vec![("version".to_owned(), "8".to_owned())] })
+    Ok(Probe::default().with_newest(at("2024-11-12T10:29:58Z")).with_findings([("version", "8")]))
 }
 
 async fn works_for(milliseconds: u64) {
@@ -188,19 +178,10 @@ impl BehaviorSource for Fixture {
             visits[hours - 2] = 31;
             Ok(Measured::exact(visits, "elasticsearch", complete_to))
         });
-        Ok(BehaviorFacts {
-            steps: StepCounts {
-                by_activity: if scope.by_activity {
-                    scope.funnel_activities.iter().map(counts_of).collect()
-                } else {
-                    Vec::new()
-                },
-                previous: if scope.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() },
-                current,
-            },
-            series: series.collect(),
-            active: question.active.map(|_| count(12)),
-        })
+        let per_activity = scope.funnel_activities.iter().filter(|_| scope.by_activity).map(counts_of).collect();
+        let previous = if scope.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() };
+        let steps = StepCounts::new(current.clone()).with_previous(previous).with_by_activity(per_activity);
+        Ok(BehaviorFacts::new(steps).with_series(series.collect()).with_active(question.active.map(|_| count(12))))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         probe("elasticsearch", self.trouble.behavior.is_some())
@@ -219,29 +200,25 @@ impl LedgerSource for Fixture {
         }
         let as_of = question.scope.as_of;
         let sales = |orders, quantity, revenue: u32, buyers, cancelled| {
-            let sales = Sales { orders, quantity, revenue: revenue.into(), buyers, cancelled: Some(cancelled) };
-            Ok(Measured::exact(sales, "mysql", as_of))
+            let sums = BucketSales::new(orders, quantity, revenue.into());
+            Ok(Measured::exact(Sales::new(sums, buyers).with_cancelled(cancelled), "mysql", as_of))
         };
-        Ok(LedgerFacts {
-            steps: StepCounts::default(),
-            sales: question.sales.as_ref().map(|_| SalesFacts {
-                promotion: sales(45, 45, 1_345_500, 45, 3),
-                regular: sales(30, 33, 990_000, 28, 1),
-                others: Ok(Measured::exact(Vec::new(), "mysql", as_of)),
-            }),
-            history: question.history.as_ref().map(|history| {
-                let window = history.window;
-                // The same hour of four weeks.
-                let week = |(week, quantity): (u64, u64)| {
-                    let hour = window.from + Duration::from_secs(week * 7 * 86_400 + 12 * 3_600);
-                    (hour, BucketSales { orders: 24, quantity, revenue: Money::from(760_000) })
-                };
-                let buckets =
-                    [25, 26, 25, 26].into_iter().zip(0..).map(|(quantity, at)| week((at, quantity))).collect();
-                let since = Some(window.from - Duration::from_secs(86_400));
-                Ok(Measured::exact(History { since, buckets }, "mysql", as_of))
-            }),
-        })
+        let promotions = question.sales.as_ref().map(|_| {
+            let others = Ok(Measured::exact(Vec::new(), "mysql", as_of));
+            SalesFacts::new(sales(45, 45, 1_345_500, 45, 3), sales(30, 33, 990_000, 28, 1), others)
+        });
+        let history = question.history.as_ref().map(|history| {
+            let window = history.window;
+            // The same hour of four weeks.
+            let week = |(week, quantity): (u64, u64)| {
+                let hour = window.from + Duration::from_secs(week * 7 * 86_400 + 12 * 3_600);
+                (hour, BucketSales::new(24, quantity, Money::from(760_000)))
+            };
+            let buckets = [25, 26, 25, 26].into_iter().zip(0..).map(|(quantity, at)| week((at, quantity))).collect();
+            let since = window.from - Duration::from_secs(86_400);
+            Ok(Measured::exact(History::new(Some(since), buckets), "mysql", as_of))
+        });
+        Ok(LedgerFacts::new(StepCounts::default()).with_sales(promotions).with_history(history))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         probe("mysql", self.trouble.ledger)
@@ -258,12 +235,10 @@ impl RealtimeSource for Fixture {
         if self.trouble.realtime {
             return Err(down("redis"));
         }
-        let slots = || Slots {
-            stock: Ok(Measured::exact(Stock::Held(45), "redis", question.as_of)),
-            members: Ok(Measured::exact(45, "redis", question.as_of)),
-            derived: false,
-        };
-        Ok(RealtimeFacts { slots: question.activities.iter().map(|id| (*id, slots())).collect() })
+        let stock = || Ok(Measured::exact(Stock::Held(45), "redis", question.as_of));
+        let members = || Ok(Measured::exact(45, "redis", question.as_of));
+        let slots = question.activities.iter().map(|id| (*id, Slots::new(stock(), members())));
+        Ok(RealtimeFacts::new(slots.collect()))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         probe("redis", self.trouble.realtime)

@@ -48,7 +48,7 @@ impl LiveFixture {
 
     /// A fixture without stale answers: a failure is not covered by the answer before it.
     pub(crate) fn without_stale() -> Self {
-        let lifetimes = Lifetimes { stale: Duration::ZERO, ..Lifetimes::default() };
+        let lifetimes = Lifetimes::default().with_stale(Duration::ZERO);
         Self::of(Fixture::new(Trouble::default()), now(), lifetimes)
     }
 

@@ -207,11 +207,11 @@ async fn an_answer_is_cached_even_if_its_callers_went_away() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cache_of_no_bytes_holds_nothing_and_a_small_one_evicts() {
-    let app = LiveFixture::new().router(HttpOptions::default().with_kept_answers(0));
+    let app = LiveFixture::new().router(HttpOptions::default().with_cache_bytes(0));
     assert_eq!(cache_status(&app, CAMPAIGN).await, MISS);
     assert_eq!(cache_status(&app, CAMPAIGN).await, MISS);
 
-    let app = LiveFixture::new().router(HttpOptions::default().with_kept_answers(32 << 10));
+    let app = LiveFixture::new().router(HttpOptions::default().with_cache_bytes(32 << 10));
     assert_eq!(cache_status(&app, CAMPAIGN).await, MISS);
     assert_eq!(cache_status(&app, CAMPAIGN).await, HIT);
     for day in 1..=30 {

@@ -35,9 +35,7 @@ fn document(subject: u64, trigger: &str, activity: u64) -> Value {
 }
 
 fn question(activities: Vec<ActivityId>, triggers: impl IntoIterator<Item = &'static str>) -> BehaviorQuestion {
-    let mut question = clicks_of(activities, 3_600, Counting::Subjects);
-    question.steps = triggers.into_iter().map(EventRule::trigger).collect();
-    question
+    clicks_of(activities, 3_600, Counting::Subjects).with_steps(triggers.into_iter().map(EventRule::trigger))
 }
 
 /// The error of a figure, and the largest error by its stated precision.

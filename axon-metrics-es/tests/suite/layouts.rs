@@ -6,7 +6,6 @@ use crate::common;
 
 use std::{
     io::{self, Cursor},
-    sync::Arc,
     time::Duration,
 };
 
@@ -129,24 +128,16 @@ impl Stores {
                 Window { from, to: (from + TimeDelta::hours(1)).min(as_of) }
             })
             .collect();
-        let question = |activities: &Vec<ActivityId>, counting| BehaviorQuestion {
-            scope: Arc::new(QueryScope {
-                as_of,
-                activities: activities.clone(),
-                funnel_activities: activities.clone(),
-                current,
-                previous: Some(previous),
-                counting,
-                by_activity: true,
-            }),
-            budget: Duration::from_secs(20),
-            steps: ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger).into(),
-            series: vec![Series {
-                rule: EventRule::trigger("PAGE_VIEW"),
-                activities: SeriesActivities::All,
-                cells: Cells::Grid(Grid { from: hours[0].from, step: TimeDelta::hours(1), cells: hours.len() }),
-            }],
-            active: Some(Window { from: as_of - TimeDelta::minutes(5), to: as_of }),
+        let question = |activities: &Vec<ActivityId>, counting| {
+            let scope = QueryScope::new(as_of, activities.clone(), current)
+                .with_previous(previous)
+                .with_counting(counting)
+                .with_by_activity(true);
+            let cells = Cells::Grid(Grid { from: hours[0].from, step: TimeDelta::hours(1), cells: hours.len() });
+            BehaviorQuestion::new(scope, Duration::from_secs(20))
+                .with_steps(["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger))
+                .with_series([Series::new(EventRule::trigger("PAGE_VIEW"), SeriesActivities::All, cells)])
+                .with_active(Window { from: as_of - TimeDelta::minutes(5), to: as_of })
         };
         let all = self.campaigns.concat();
         let scopes = self.campaigns.iter().chain([&all]);
@@ -167,6 +158,7 @@ fn check_figure(figure: &Fact<u64>, exact: &Fact<u64>) {
     let allowed = match figure.precision {
         Precision::Exact => 0,
         Precision::Within { parts_per_million } => exact.value * u64::from(parts_per_million) / 1_000_000,
+        other => panic!("{other:?}"),
     };
     assert!(figure.value.abs_diff(exact.value) <= allowed, "{figure:?} instead of {exact:?}");
     assert!(!figure.partial);

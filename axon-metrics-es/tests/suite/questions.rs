@@ -8,8 +8,8 @@ use crate::common;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axon_metrics::{
-    ActivityId, CampaignId, Catalog, Dashboard, DashboardRequest, EventRule, Lifetimes, MemoryStore, StepRules,
-    Timestamp, Widget, Window,
+    ActivityId, Catalog, Dashboard, DashboardRequest, EventRule, Lifetimes, MemoryStore, StepRules, Timestamp, Widget,
+    Window,
     catalog::{Activity, ActivityKind, Campaign},
     definitions::Record,
     source::{BehaviorQuestion, BehaviorSource as _, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
@@ -29,28 +29,19 @@ fn question(counting: Counting) -> BehaviorQuestion {
     let rules = StepRules::default();
     let rules = rules.steps().iter().map(|step| match &step.record {
         Record::Event(rule) => rule.clone(),
-        Record::Ledger(_) => panic!("a step of the ledger"),
+        other => panic!("no event: {other:?}"),
     });
     let rules: Vec<EventRule> = rules.collect();
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of,
-            activities: vec![ActivityId(78), ActivityId(77)],
-            funnel_activities: vec![ActivityId(77), ActivityId(78)],
-            current: Window { from: at("2024-11-05T15:00:00Z"), to: as_of },
-            previous: Some(Window { from: at("2024-10-29T15:00:00Z"), to: at("2024-11-05T10:30:00Z") }),
-            counting,
-            by_activity: false,
-        }),
-        budget: Duration::from_secs(5),
-        series: vec![Series {
-            rule: rules[0].clone(),
-            activities: SeriesActivities::All,
-            cells: Cells::Grid(Grid { from: at("2024-11-11T11:00:00Z"), step: TimeDelta::hours(1), cells: 24 }),
-        }],
-        active: Some(Window { from: at("2024-11-12T10:25:00Z"), to: as_of }),
-        steps: rules,
-    }
+    let week = Window { from: at("2024-11-05T15:00:00Z"), to: as_of };
+    let scope = QueryScope::new(as_of, [78, 77].map(ActivityId), week)
+        .with_funnel_activities([77, 78].map(ActivityId))
+        .with_previous(Window { from: at("2024-10-29T15:00:00Z"), to: at("2024-11-05T10:30:00Z") })
+        .with_counting(counting);
+    let cells = Cells::Grid(Grid { from: at("2024-11-11T11:00:00Z"), step: TimeDelta::hours(1), cells: 24 });
+    BehaviorQuestion::new(scope, Duration::from_secs(5))
+        .with_series([Series::new(rules[0].clone(), SeriesActivities::All, cells)])
+        .with_active(Window { from: at("2024-11-12T10:25:00Z"), to: as_of })
+        .with_steps(rules)
 }
 
 /// The body of the one request that a question sends to a server over these indices.
@@ -124,8 +115,7 @@ async fn counts_per_activity_are_part_of_the_searches_of_steps() {
         let mut question = question(Counting::Subjects);
         question.steps.truncate(1);
         (question.series, question.active) = (Vec::new(), None);
-        let scope = QueryScope { by_activity: true, previous: None, ..(*question.scope).clone() };
-        question.scope = Arc::new(scope);
+        question.scope = Arc::new((*question.scope).clone().with_by_activity(true).with_previous(None));
         request_of(indices, options, &question).await
     };
     golden("by_activity", &per_activity(dates(), EsOptions::default()).await);
@@ -136,10 +126,7 @@ async fn counts_per_activity_are_part_of_the_searches_of_steps() {
 #[tokio::test]
 async fn a_mixed_rule_reads_purchases_in_purchase_indices_only() {
     let mut question = question(Counting::Events);
-    question.steps = vec![EventRule {
-        triggers: ["PURCHASE", "CLICK", "APPROVED"].map(String::from).into(),
-        definitions: vec![42, 3],
-    }];
+    question.steps = vec![EventRule::any_of(["PURCHASE", "CLICK", "APPROVED"]).of_definitions([42, 3])];
     (question.series, question.active) = (Vec::new(), None);
     golden("mixed_rule", &request_of(dates(), EsOptions::default(), &question).await);
 }
@@ -164,19 +151,10 @@ async fn two_questions_of_one_tick_are_equal_byte_for_byte() {
 
 /// The plan's campaign 123 with its activity 789.
 fn catalog() -> Catalog {
-    let (start, end) = (Some(at("2024-11-05T15:00:00Z")), Some(at("2024-11-19T15:00:00Z")));
-    let activity = Activity {
-        id: ActivityId(789),
-        name: "activity".into(),
-        kind: ActivityKind::FirstComeFirstServe,
-        start,
-        end,
-        limit: Some(100),
-        product: None,
-    };
-    let campaign =
-        Campaign { id: CampaignId(123), name: "campaign".into(), start, end, budget: None, activities: vec![activity] };
-    Catalog::new("KRW", vec![campaign]).unwrap()
+    let (start, end) = (at("2024-11-05T15:00:00Z"), at("2024-11-19T15:00:00Z"));
+    let activity = Activity::new(789, "activity", ActivityKind::FirstComeFirstServe).with_limit(100);
+    let campaign = Campaign::new(123, "campaign", [activity.with_start(start).with_end(end)]);
+    Catalog::new("KRW", vec![campaign.with_start(start).with_end(end)]).unwrap()
 }
 
 /// A valid reply to any question, without an event.
@@ -252,8 +230,8 @@ async fn a_question_is_one_request_after_the_probe() {
 async fn a_question_without_activities_sends_no_search() {
     let server = ScriptedServer::over(dates(), |_| CannedReply::Sized(503, b"{}".to_vec())).await;
     let mut question = question(Counting::Subjects);
-    let scope = QueryScope { activities: vec![], funnel_activities: vec![], ..(*question.scope).clone() };
-    question.scope = Arc::new(scope);
+    let scope = Arc::make_mut(&mut question.scope);
+    (scope.activities, scope.funnel_activities) = (Vec::new(), Vec::new());
     let facts = server.source(EsOptions::default()).behavior(&question).await.unwrap();
     assert!(facts.steps.current.iter().all(|fact| fact.as_ref().is_ok_and(|fact| fact.value == 0)));
     assert_eq!(facts.series[0].clone().unwrap().value, [0; 24]);

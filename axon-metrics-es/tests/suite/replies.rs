@@ -4,7 +4,7 @@
 
 use crate::common;
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use axon_metrics::{
     ActivityId, EventRule, Fact, Missing, Reason, SourceError,
@@ -59,18 +59,16 @@ fn fact_verdict(fact: &Fact<u64>) -> Verdict {
 
 /// All figures of the clicks of two activities in one search: subjects, per hour, per activity.
 fn everything() -> BehaviorQuestion {
-    let mut question = clicks();
-    let both = vec![ActivityId(77), ActivityId(78)];
-    question.scope = Arc::new(QueryScope {
-        activities: both.clone(),
-        funnel_activities: both,
-        counting: Counting::Subjects,
-        by_activity: true,
-        ..(*question.scope).clone()
-    });
+    let question = clicks();
+    let scope = QueryScope::new(at(0), [77, 78].map(ActivityId), question.scope.current)
+        .with_counting(Counting::Subjects)
+        .with_by_activity(true);
     let cells = Cells::Grid(Grid { from: at(-7_200), step: TimeDelta::hours(1), cells: 2 });
-    question.series = vec![Series { rule: EventRule::trigger("CLICK"), activities: SeriesActivities::All, cells }];
-    question
+    BehaviorQuestion::new(scope, question.budget).with_steps(question.steps).with_series([Series::new(
+        EventRule::trigger("CLICK"),
+        SeriesActivities::All,
+        cells,
+    )])
 }
 
 /// The facts of a question if the server sends this reply, over an index with this many shards.

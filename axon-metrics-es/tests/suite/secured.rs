@@ -32,9 +32,7 @@ use serde_json::{Value, json};
 
 /// Clicks of an hour, and active subjects.
 fn question() -> BehaviorQuestion {
-    let mut question = clicks_of([ActivityId(7)], 3_600, Counting::Subjects);
-    question.active = Some(Window { from: at(-300), to: at(0) });
-    question
+    clicks_of([ActivityId(7)], 3_600, Counting::Subjects).with_active(Window { from: at(-300), to: at(0) })
 }
 
 /// The server's address for the reader, and a client of the user who creates the indices.
@@ -83,14 +81,13 @@ async fn the_read_privilege_on_the_indices_is_enough() {
 /// A question about all figures: both windows, purchases, each activity, a series, active subjects.
 fn everything(counting: Counting) -> BehaviorQuestion {
     let mut question = question();
-    let hour = |back: i64| Window { from: at(-3_600 * back), to: at(-3_600 * (back - 1)) };
-    let scope = Arc::make_mut(&mut question.scope);
-    scope.previous = Some(Window { from: at(-7_200), to: at(-3_600) });
-    (scope.counting, scope.by_activity) = (counting, true);
-    question.steps = ["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger).into();
-    let cells = Cells::Grid(Grid { from: hour(2).from, step: TimeDelta::hours(1), cells: 2 });
-    question.series = vec![Series { rule: EventRule::trigger("PAGE_VIEW"), activities: SeriesActivities::All, cells }];
+    let scope = (*question.scope).clone();
+    let scope = scope.with_previous(Window { from: at(-7_200), to: at(-3_600) }).with_by_activity(true);
+    question.scope = Arc::new(scope.with_counting(counting));
+    let cells = Cells::Grid(Grid { from: at(-7_200), step: TimeDelta::hours(1), cells: 2 });
     question
+        .with_steps(["PAGE_VIEW", "CLICK", "APPROVED", "PURCHASE"].map(EventRule::trigger))
+        .with_series([Series::new(EventRule::trigger("PAGE_VIEW"), SeriesActivities::All, cells)])
 }
 
 /// Sends a request as this user. Returns the status and the text of the reply.

@@ -11,7 +11,7 @@ use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
     ActivityId, EventRule, Fact, Files, MemoryStore, Missing, Reason, SourceError, Window,
     definitions::PageTemplate,
-    source::{BehaviorQuestion, BehaviorSource, Cells, Counting, Grid, QueryScope, Series, SeriesActivities},
+    source::{BehaviorQuestion, BehaviorSource, Cells, Counting, Grid, Series, SeriesActivities},
     testing::EventRecord,
 };
 use chrono::TimeDelta;
@@ -36,13 +36,9 @@ fn documents(time: Time, events: &[EventRecord]) -> Vec<Value> {
 
 /// A question about activities 7 and 8 over the last day.
 fn question(counting: Counting, rules: &[&[&str]]) -> BehaviorQuestion {
-    let rule = |triggers: &&[&str]| EventRule {
-        triggers: triggers.iter().map(ToString::to_string).collect(),
-        definitions: Vec::new(),
-    };
-    let mut question = clicks_of([7, 8].map(ActivityId), 86_400, counting);
+    let steps = rules.iter().map(|triggers| EventRule::any_of(triggers.iter().copied()));
+    let mut question = clicks_of([7, 8].map(ActivityId), 86_400, counting).with_steps(steps);
     Arc::make_mut(&mut question.scope).by_activity = true;
-    question.steps = rules.iter().map(rule).collect();
     question
 }
 
@@ -83,7 +79,7 @@ async fn finding(source: &common::OwnedSource, end: &str) -> String {
 
 /// Clicks of all activities in these cells.
 fn click_series(cells: Cells) -> Series {
-    Series { rule: EventRule::trigger("CLICK"), activities: SeriesActivities::All, cells }
+    Series::new(EventRule::trigger("CLICK"), SeriesActivities::All, cells)
 }
 
 #[tokio::test]
@@ -518,8 +514,7 @@ async fn a_short_window_is_not_measured_by_float_times() {
     let facts = source.behavior(&question).await.unwrap();
     assert_eq!(reason(&facts.active.unwrap()), Reason::TimeResolution);
     assert_eq!(facts.steps.current[0].as_ref().unwrap().time_step, Some(Duration::from_secs(128)));
-    question.scope =
-        Arc::new(QueryScope { current: Window { from: at(-383), to: at(0) }, ..(*question.scope).clone() });
+    Arc::make_mut(&mut question.scope).current.from = at(-383);
     let facts = source.behavior(&question).await.unwrap();
     assert_eq!(reason(&facts.steps.current[0]), Reason::TimeResolution);
 }
@@ -595,12 +590,9 @@ async fn the_embedded_store_finds_the_same_events_on_pages() {
         for counting in [Counting::Events, Counting::Subjects] {
             for scope in [&[7, 8][..], &[7], &[8, 9], &[77]] {
                 let mut question = question(counting, &[&["CLICK"]]);
-                let scope: Vec<_> = scope.iter().copied().map(ActivityId).collect();
-                question.scope = Arc::new(QueryScope {
-                    activities: scope.clone(),
-                    funnel_activities: scope,
-                    ..(*question.scope).clone()
-                });
+                let activities: Vec<_> = scope.iter().copied().map(ActivityId).collect();
+                let scope = Arc::make_mut(&mut question.scope);
+                (scope.activities, scope.funnel_activities) = (activities.clone(), activities);
                 question.active = Some(Window { from: at(-7_200), to: at(0) });
                 let figures = async |source: &dyn BehaviorSource| {
                     let facts = source.behavior(&question).await.unwrap();

@@ -136,15 +136,12 @@ impl FactBuilder<'_> {
             (*activity, steps.iter().map(|step| self.of_activity(by_activity, *step, *activity)).collect())
         };
         let activities = if self.scope.by_activity && !steps.is_empty() { &funnel_activities[..] } else { &[] };
-        Ok(LedgerFacts {
-            steps: StepCounts {
-                current: counts(*current, true)?,
-                previous: previous.map_or(Ok(Vec::new()), |window| counts(window, false))?,
-                by_activity: activities.iter().map(per_activity).collect(),
-            },
-            sales: self.question.sales.as_ref().map(|sales| self.sales(by_activity, by_product, sales)).transpose()?,
-            history: self.question.history.as_ref().map(|question| self.history(history, question)).transpose()?,
-        })
+        let steps = StepCounts::new(counts(*current, true)?)
+            .with_previous(previous.map_or(Ok(Vec::new()), |window| counts(window, false))?)
+            .with_by_activity(activities.iter().map(per_activity).collect());
+        let sales = self.question.sales.as_ref().map(|sales| self.sales(by_activity, by_product, sales));
+        let history = self.question.history.as_ref().map(|question| self.history(history, question));
+        Ok(LedgerFacts::new(steps).with_sales(sales.transpose()?).with_history(history.transpose()?))
     }
 
     fn measured<T>(&self, value: T) -> Measured<T> {
@@ -235,7 +232,7 @@ impl FactBuilder<'_> {
             self.sum(row).map(|sales| self.measured(sales))
         });
         let others = products.map(|rows| self.measured(self.others(rows.iter())));
-        Ok(SalesFacts { promotion, regular, others })
+        Ok(SalesFacts::new(promotion, regular, others))
     }
 
     /// The rows by product, or why there are none. A question without products is [`Reason::NoProducts`].
@@ -250,10 +247,10 @@ impl FactBuilder<'_> {
     /// The sales of a row. Without a row there were no purchases.
     fn sum(&self, row: Option<&LedgerRow>) -> Result<Sales, Missing> {
         let cancelled = |count: u64| self.schema.status.is_present().then_some(count);
-        let Some(row) = row else { return Ok(Sales { cancelled: cancelled(0), ..Sales::default() }) };
-        let BucketSales { orders, quantity, revenue } = bucket(row)?;
+        let Some(row) = row else { return Ok(Sales::default().with_cancelled(cancelled(0))) };
+        let sums = bucket(row)?;
         let buyers = row.users.ok_or(Missing::NotMeasured(Reason::BadValue))?;
-        Ok(Sales { orders, quantity, revenue, buyers, cancelled: cancelled(row.reversed.unwrap_or(0)) })
+        Ok(Sales::new(sums, buyers).with_cancelled(cancelled(row.reversed.unwrap_or(0))))
     }
 
     /// Orders per activity outside the scope. Rows with an invalid activity id are left out.
@@ -264,7 +261,7 @@ impl FactBuilder<'_> {
             let Some(activity) = valid(row.activity).map(ActivityId) else { continue };
             if !self.scope.activities.contains(&activity) {
                 let campaign = valid(row.campaign).map(CampaignId);
-                others.insert(activity, OtherSales { campaign, activity, orders: row.orders });
+                others.insert(activity, OtherSales::new(activity, row.orders).with_campaign(campaign));
             }
         }
         others.into_values().collect()
@@ -291,7 +288,7 @@ impl FactBuilder<'_> {
             };
         }
         let since = since.filter(|since| *since < self.scope.as_of);
-        Ok(Ok(self.measured(History { since, buckets: buckets.into_iter().collect() })))
+        Ok(Ok(self.measured(History::new(since, buckets.into_iter().collect()))))
     }
 }
 
@@ -323,7 +320,7 @@ fn bucket(row: &LedgerRow) -> Result<BucketSales, Missing> {
         return Err(bad);
     }
     let quantity = u64::try_from(quantity).map_err(|_| Missing::TooLarge)?;
-    Ok(BucketSales { orders: row.orders, quantity, revenue: exact(row.revenue)? })
+    Ok(BucketSales::new(row.orders, quantity, exact(row.revenue)?))
 }
 
 /// The first instant of a bucket; `None` outside the calendar.
@@ -335,6 +332,8 @@ fn start(question: &HistoryQuestion, slot: u64) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{ledger::failure_log::tests::logged, text_row::TextRow};
 
@@ -345,25 +344,10 @@ mod tests {
     fn question() -> LedgerQuestion {
         let current = Window { from: at("2024-11-11T10:30:00Z"), to: at("2024-11-12T10:30:00Z") };
         let history = Window { from: at("2024-11-10T15:00:00Z"), to: at("2024-11-11T10:00:00Z") };
-        let scope = QueryScope {
-            as_of: current.to,
-            activities: vec![ActivityId(77)],
-            funnel_activities: vec![ActivityId(77)],
-            current,
-            previous: None,
-            counting: Counting::Events,
-            by_activity: false,
-        };
-        let bucket = std::time::Duration::from_secs(3_600);
-        let products = vec![ProductId(456)];
-        let history = HistoryQuestion { products: products.clone(), window: history, bucket };
-        LedgerQuestion {
-            scope: Arc::new(scope),
-            budget: std::time::Duration::from_millis(800),
-            steps: vec![LedgerStep::Purchase],
-            sales: Some(SalesQuestion { products, window: current }),
-            history: Some(history),
-        }
+        LedgerQuestion::new(QueryScope::new(current.to, [ActivityId(77)], current), Duration::from_millis(800))
+            .with_steps([LedgerStep::Purchase])
+            .with_sales(SalesQuestion::new([ProductId(456)], current))
+            .with_history(HistoryQuestion::new([ProductId(456)], history, Duration::from_secs(3_600)))
     }
 
     /// The facts of these rows. A row is given as a text with its cells.

@@ -79,26 +79,17 @@ fn at(text: &str) -> axon_metrics::Timestamp {
 
 /// A question over a week, the week before it and eight weeks of history, of this many activities and of ten products.
 fn question(activities: u64, counting: Counting) -> LedgerQuestion {
-    let activities: Vec<ActivityId> = (1..=activities).map(ActivityId).collect();
     let current = Window { from: at("2024-10-31T15:00:00Z"), to: at("2024-11-07T15:00:00Z") };
-    let scope = QueryScope {
-        as_of: at("2024-11-09T15:00:00Z"),
-        funnel_activities: activities.clone(),
-        activities,
-        current,
-        previous: Some(Window { from: at("2024-10-24T15:00:00Z"), to: current.from }),
-        counting,
-        by_activity: true,
-    };
+    let scope = QueryScope::new(at("2024-11-09T15:00:00Z"), (1..=activities).map(ActivityId), current)
+        .with_previous(Window { from: at("2024-10-24T15:00:00Z"), to: current.from })
+        .with_counting(counting)
+        .with_by_activity(true);
     let history = Window { from: at("2024-09-05T15:00:00Z"), to: at("2024-10-31T15:00:00Z") };
-    let products: Vec<ProductId> = (1..=10).map(ProductId).collect();
-    LedgerQuestion {
-        scope: Arc::new(scope),
-        budget: PATIENT,
-        steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
-        sales: Some(SalesQuestion { products: products.clone(), window: current }),
-        history: Some(HistoryQuestion { products, window: history, bucket: Duration::from_secs(3_600) }),
-    }
+    let products = || (1..=10).map(ProductId);
+    LedgerQuestion::new(scope, PATIENT)
+        .with_steps([LedgerStep::ApprovedEntry, LedgerStep::Purchase])
+        .with_sales(SalesQuestion::new(products(), current))
+        .with_history(HistoryQuestion::new(products(), history, Duration::from_secs(3_600)))
 }
 
 impl Tables {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axon_examples::stores::{
     Layout,
@@ -10,7 +10,7 @@ use axon_examples::stores::{
 };
 use axon_metrics::{
     ActivityId, LedgerStep, Timestamp, Window,
-    source::{Counting, LedgerQuestion, LedgerSource, QueryScope},
+    source::{LedgerQuestion, LedgerSource, QueryScope},
     testing::server_url,
 };
 use chrono::TimeDelta;
@@ -18,22 +18,8 @@ use chrono::TimeDelta;
 use super::MySqlLedger;
 
 fn question(as_of: Timestamp) -> LedgerQuestion {
-    let scope = QueryScope {
-        as_of,
-        activities: vec![ActivityId(1)],
-        funnel_activities: vec![ActivityId(1)],
-        current: Window { from: as_of - TimeDelta::hours(1), to: as_of },
-        previous: None,
-        counting: Counting::Events,
-        by_activity: false,
-    };
-    LedgerQuestion {
-        scope: Arc::new(scope),
-        budget: Duration::from_secs(20),
-        steps: vec![LedgerStep::Purchase],
-        sales: None,
-        history: None,
-    }
+    let scope = QueryScope::new(as_of, [ActivityId(1)], Window { from: as_of - TimeDelta::hours(1), to: as_of });
+    LedgerQuestion::new(scope, Duration::from_secs(20)).with_steps([LedgerStep::Purchase])
 }
 
 /// While no question is asked, the column `purchases.status` is added and one of two purchases is cancelled.

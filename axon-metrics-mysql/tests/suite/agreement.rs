@@ -5,7 +5,7 @@
 
 use crate::common;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axon_examples::{
     generator::{Config, MemorySink, NdjsonSink, Outputs, Plan, PurchaseStatus, Sink as _},
@@ -74,32 +74,27 @@ fn questions(data: &MemorySink, now: DateTime<Utc>) -> Vec<LedgerQuestion> {
     };
     let question = |_| {
         let scope_activities = subset(&mut random, &activities);
-        let funnel = scope_activities.iter().copied().filter(|_| random.below(5) > 0).map(ActivityId).collect();
+        let funnel =
+            scope_activities.iter().copied().filter(|_| random.below(5) > 0).map(ActivityId).collect::<Vec<_>>();
         let steps = match random.below(4) {
             0 => vec![],
             1 => vec![LedgerStep::Purchase],
             2 => vec![LedgerStep::ApprovedEntry],
             _ => vec![LedgerStep::Purchase, LedgerStep::ApprovedEntry],
         };
-        let scope = QueryScope {
-            as_of: if random.coin() { now } else { instant(&mut random) },
-            activities: scope_activities.into_iter().map(ActivityId).collect(),
-            funnel_activities: funnel,
-            current: window(&mut random),
-            previous: random.coin().then(|| window(&mut random)),
-            counting: if random.coin() { Counting::Events } else { Counting::Subjects },
-            by_activity: random.coin(),
-        };
-        let sales = (random.below(4) > 0).then(|| SalesQuestion {
-            products: subset(&mut random, &products).into_iter().map(ProductId).collect(),
-            window: window(&mut random),
+        let as_of = if random.coin() { now } else { instant(&mut random) };
+        let scope = QueryScope::new(as_of, scope_activities.into_iter().map(ActivityId), window(&mut random))
+            .with_funnel_activities(funnel)
+            .with_previous(random.coin().then(|| window(&mut random)))
+            .with_counting(if random.coin() { Counting::Events } else { Counting::Subjects })
+            .with_by_activity(random.coin());
+        let some_products = |random: &mut Random| subset(random, &products).into_iter().map(ProductId);
+        let sales = (random.below(4) > 0).then(|| SalesQuestion::new(some_products(&mut random), window(&mut random)));
+        let history = random.coin().then(|| {
+            let (products, window) = (some_products(&mut random), window(&mut random));
+            HistoryQuestion::new(products, window, Duration::from_secs([3_600, 1_800, 900][random.below(3)]))
         });
-        let history = random.coin().then(|| HistoryQuestion {
-            products: subset(&mut random, &products).into_iter().map(ProductId).collect(),
-            window: window(&mut random),
-            bucket: Duration::from_secs([3_600, 1_800, 900][random.below(3)]),
-        });
-        LedgerQuestion { scope: Arc::new(scope), budget: PATIENT, steps, sales, history }
+        LedgerQuestion::new(scope, PATIENT).with_steps(steps).with_sales(sales).with_history(history)
     };
     (0..60).map(question).collect()
 }

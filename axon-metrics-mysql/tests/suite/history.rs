@@ -52,7 +52,7 @@ async fn no_answer_waits_for_the_history<S: Server>(layout: Layout) {
         .with_answer(ms(2_500))
         .with(QuestionKind::Catalog, ms(1_000))
         .with(QuestionKind::Ledger, ms(2_000));
-    let lifetimes = Lifetimes { history: Lifetimes::default().history, ..Lifetimes::none() };
+    let lifetimes = Lifetimes::none().with_history(Lifetimes::default().history);
     let dashboard = Dashboard::builder()
         .catalog(MySqlCatalog::new(pool.clone()))
         .ledger(MySqlLedger::new(pool))

@@ -11,9 +11,9 @@ use axon_examples::stores::{
     sql::{EntryRow, PurchaseRow},
 };
 use axon_metrics::{
-    ActivityId, Fact, Missing, Money, Reason, Window,
+    ActivityId, Fact, Missing, Money, Reason,
     facts::{History, SalesFacts},
-    source::{CatalogSource, Counting, LedgerSource, QueryScope},
+    source::{CatalogSource, Counting, LedgerSource},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
@@ -104,7 +104,8 @@ async fn a_status_must_match_exactly<S: Server>() {
     database.store.insert_entries([(41, "approved"), (42, "APPROVED ")].map(entry).to_vec()).await.unwrap();
     for counting in [Counting::Events, Counting::Subjects] {
         let mut question = sales(1, PATIENT);
-        question.scope = Arc::new(QueryScope { counting, by_activity: true, ..QueryScope::clone(&question.scope) });
+        let scope = Arc::make_mut(&mut question.scope);
+        (scope.counting, scope.by_activity) = (counting, true);
         let facts = MySqlLedger::new(database.pool()).ledger(&question).await.unwrap();
         let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
         assert_eq!(counts, [3, 2]);
@@ -179,9 +180,7 @@ async fn other_column_types_are_read<S: Server>() {
     assert_eq!(again.campaigns()[0].start, Some(at(-DAY)));
     for window in [2 * HOUR, DAY] {
         let mut question = everything(PATIENT);
-        let scope =
-            QueryScope { current: Window { from: at(-window), to: at(0) }, ..QueryScope::clone(&question.scope) };
-        question.scope = Arc::new(scope);
+        Arc::make_mut(&mut question.scope).current.from = at(-window);
         let facts = MySqlLedger::new(database.pool()).ledger(&question).await.unwrap();
         let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
         assert_eq!(counts, [3, 2]);

@@ -18,7 +18,7 @@ use axon_metrics::{
     ActivityId, Missing,
     cache::DashboardCache as _,
     facts::{Slots, Stock},
-    source::{RealtimeQuestion, RealtimeSource as _, SourceError},
+    source::{RealtimeSource as _, SourceError},
     testing::{CacheStore, RealtimeStore, SlotRecord, server_url},
 };
 use axon_metrics_redis::{
@@ -33,7 +33,7 @@ use redis::{
 use common::{
     BUDGET,
     cache_calls::{entry, put_until_ok},
-    question, word,
+    patient_question, question, word,
 };
 
 fn nodes() -> Option<Vec<String>> {
@@ -42,10 +42,8 @@ fn nodes() -> Option<Vec<String>> {
 
 fn keys(prefix: &str) -> RedisKeys {
     let template = |name: &str| format!("{prefix}:{name}").parse::<KeyTemplate>().unwrap();
-    RedisKeys {
-        stock: StockKey::Held(template("campaign:{activityId}:counter")),
-        members: template("campaign:{activityId}:users"),
-    }
+    let stock = StockKey::Held(template("campaign:{activityId}:counter"));
+    RedisKeys::new(stock, template("campaign:{activityId}:users"))
 }
 
 async fn put(cluster: &mut ClusterConnection, keys: &RedisKeys, slot: &SlotRecord) {
@@ -273,7 +271,7 @@ async fn the_documented_rights_and_cluster_slots_are_enough() {
     let client = ClusterClientBuilder::new(nodes.clone()).username(&user).password(&user).build().unwrap();
     let options = RedisOptions::default().with_keys(keys).with_connect_timeout(Duration::from_secs(5));
     let source = RedisRealtime::cluster_with_options(client, options);
-    let patient = RealtimeQuestion { budget: Duration::from_secs(5), ..question(1..=9) };
+    let patient = patient_question(1..=9);
     for (_, slots) in source.realtime(&patient).await.unwrap().slots {
         assert_eq!(common::measured(&slots), (Stock::Held(45), 1));
     }

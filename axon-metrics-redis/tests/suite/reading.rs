@@ -18,12 +18,12 @@ use axon_examples::{
 use axon_metrics::{
     ActivityId, Missing, Reason,
     facts::Stock,
-    source::{RealtimeQuestion, RealtimeSource as _, SourceError},
+    source::{RealtimeSource as _, SourceError},
 };
 use axon_metrics_redis::{RedisKeys, RedisOptions, RedisRealtime, StockKey};
 use redis::Client;
 
-use common::{Data, ask, ask_until_answered, measured, monitor::Monitor, question, word};
+use common::{Data, ask, ask_until_answered, measured, monitor::Monitor, patient_question, question, word};
 
 #[tokio::test]
 async fn a_question_is_one_round_trip_for_1_and_for_1000_activities() {
@@ -35,7 +35,7 @@ async fn a_question_is_one_round_trip_for_1_and_for_1000_activities() {
     for activities in [1, 20, 1_000] {
         proxy.reset_counts();
         let started = Instant::now();
-        let patient = RealtimeQuestion { budget: Duration::from_secs(5), ..question(1..=activities) };
+        let patient = patient_question(1..=activities);
         let facts = source.realtime(&patient).await.unwrap();
         let took = started.elapsed();
         assert_eq!(facts.slots.len() as u64, activities);
@@ -150,7 +150,7 @@ async fn a_missing_right_costs_its_own_facts_and_is_named() {
         rights.iter().map(|word| if word.ends_with("+get") { format!("{word})") } else { word.clone() }).collect();
     let (user, client) = create_user(&mut data, &rights).await;
     let source = RedisRealtime::with_options(client, data.options().with_connect_timeout(Duration::from_secs(5)));
-    let patient = RealtimeQuestion { budget: Duration::from_secs(5), ..question([789]) };
+    let patient = patient_question([789]);
     let slots = source.realtime(&patient).await.unwrap().slots.remove(0).1;
     assert_eq!(slots.stock.unwrap().value, Stock::Held(45));
     let Err(Missing::Unavailable(error)) = slots.members else { panic!("{:?}", slots.members) };
@@ -201,10 +201,9 @@ async fn generated_slots_are_read_in_each_layout() {
 
         let counter = names.counter().parse().unwrap();
         let stock = if names.counts_down() { StockKey::Remaining(counter) } else { StockKey::Held(counter) };
-        let keys = RedisKeys { stock, members: names.members().parse().unwrap() };
+        let keys = RedisKeys::new(stock, names.members().parse().unwrap());
         let source = RedisRealtime::with_options(client.clone(), RedisOptions::default().with_keys(keys));
-        let all = question(sink.slots.iter().map(|slot| slot.activity_id.into()));
-        let all = RealtimeQuestion { budget: Duration::from_secs(5), ..all };
+        let all = patient_question(sink.slots.iter().map(|slot| slot.activity_id.into()));
         let facts = source.realtime(&all).await.unwrap();
         for (slot, (activity, slots)) in sink.slots.iter().zip(&facts.slots) {
             assert_eq!(*activity, ActivityId(slot.activity_id.into()));
@@ -238,7 +237,7 @@ async fn a_database_number_is_selected_and_a_missing_one_is_denied() {
         RedisRealtime::with_options(Client::open(info.set_redis_settings(settings)).unwrap(), data.options())
     };
     let other_database = at(1);
-    let patient = RealtimeQuestion { budget: Duration::from_secs(5), ..question([789]) };
+    let patient = patient_question([789]);
     let slots = other_database.realtime(&patient).await.unwrap().slots.remove(0).1;
     assert!(matches!(slots.stock, Err(Missing::NotMeasured(Reason::KeyMissing))), "{slots:?}");
     let result = at(100_000).realtime(&patient).await;

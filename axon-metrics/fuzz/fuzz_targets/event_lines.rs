@@ -7,7 +7,6 @@
 
 use std::{
     pin::pin,
-    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -39,30 +38,19 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(events.future, events.kept);
     assert!(events.without_subject <= events.kept);
 
-    let activities: Vec<ActivityId> = [1, 2, 7, 77].map(ActivityId).to_vec();
+    let activities = [1, 2, 7, 77].map(ActivityId);
     let all = Window { from: Timestamp::UNIX_EPOCH, to: Timestamp::MAX_UTC };
     let rules: Vec<EventRule> = events.triggers.keys().map(EventRule::trigger).collect();
     let ask = |counting| {
-        let scope = QueryScope {
-            as_of: Timestamp::MAX_UTC,
-            activities: activities.clone(),
-            funnel_activities: activities.clone(),
-            current: all,
-            previous: Some(all),
-            counting,
-            by_activity: true,
-        };
-        let question = BehaviorQuestion {
-            scope: Arc::new(scope),
-            budget: Duration::from_secs(1),
-            steps: rules.clone(),
-            series: vec![Series {
-                rule: EventRule::trigger("PAGE_VIEW"),
-                activities: SeriesActivities::All,
-                cells: Cells::Windows(vec![all]),
-            }],
-            active: Some(all),
-        };
+        let scope = QueryScope::new(Timestamp::MAX_UTC, activities, all)
+            .with_previous(all)
+            .with_counting(counting)
+            .with_by_activity(true);
+        let (views, cells) = (EventRule::trigger("PAGE_VIEW"), Cells::Windows(vec![all]));
+        let question = BehaviorQuestion::new(scope, Duration::from_secs(1))
+            .with_steps(rules.clone())
+            .with_series([Series::new(views, SeriesActivities::All, cells)])
+            .with_active(all);
         let answer = wait(store.behavior(&question)).expect("an answer");
         let value = |fact: &axon_metrics::Fact<u64>| fact.as_ref().expect("measured").value;
         let counts: Vec<u64> = answer.steps.current.iter().map(value).collect();
@@ -72,7 +60,7 @@ fuzz_target!(|data: &[u8]| {
     let (counts, subjects) = (ask(Counting::Events), ask(Counting::Subjects));
     assert!(counts.iter().zip(&subjects).all(|(events, subjects)| subjects <= events));
     assert!(counts.iter().sum::<u64>() <= events.kept);
-    let question = RealtimeQuestion { as_of: Timestamp::MAX_UTC, budget: Duration::from_secs(1), activities };
+    let question = RealtimeQuestion::new(Timestamp::MAX_UTC, Duration::from_secs(1), activities);
     wait(store.realtime(&question)).expect("an answer");
 });
 

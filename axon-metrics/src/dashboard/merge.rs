@@ -149,16 +149,15 @@ impl Plan {
         let counts = |sources: &[StepSource], pick: Pick<'_>| -> Vec<Fact<u64>> {
             sources.iter().map(|source| count(*source, &behavior, &ledger, pick)).collect()
         };
-        let whole = |sources: &[StepSource]| StepCounts {
-            current: counts(sources, &|steps| Some(&steps.current)),
-            previous: query.previous.map(|_| counts(sources, &|steps| Some(&steps.previous))).unwrap_or_default(),
-            by_activity: Vec::new(),
+        let whole = |sources: &[StepSource]| {
+            let previous = query.previous.map(|_| counts(sources, &|steps| Some(&steps.previous)));
+            StepCounts::new(counts(sources, &|steps| Some(&steps.current))).with_previous(previous.unwrap_or_default())
         };
         let by_activity =
             |index: usize| counts(&self.steps, &|steps| steps.by_activity.get(index).map(|(_, counts)| counts));
         let activities = query.funnel_activities.iter().enumerate();
         let by_activity = activities.map(|(index, id)| (*id, by_activity(index))).collect();
-        let (steps, funnel) = (StepCounts { by_activity, ..whole(&self.steps) }, whole(&self.funnel));
+        let (steps, funnel) = (whole(&self.steps).with_by_activity(by_activity), whole(&self.funnel));
         let not_asked = || Missing::NotMeasured(Reason::NoSource);
         let mut replies = behavior.as_ref().map(|facts| facts.series.iter()).map_err(Clone::clone);
         let mut of_part = |SeriesPart { part, .. }: &SeriesPart| -> Vec<Fact<u64>> {
@@ -175,13 +174,11 @@ impl Plan {
         });
         let series = series.collect();
         let active = behavior.and_then(|facts| facts.active.unwrap_or_else(|| Err(not_asked())));
-        let sales = ledger.and_then(|facts| facts.sales.ok_or_else(not_asked)).unwrap_or_else(|why| SalesFacts {
-            promotion: Err(why.clone()),
-            regular: Err(why.clone()),
-            others: Err(why),
-        });
+        let sales = ledger
+            .and_then(|facts| facts.sales.ok_or_else(not_asked))
+            .unwrap_or_else(|why| SalesFacts::new(Err(why.clone()), Err(why.clone()), Err(why)));
         let slots = realtime.map(|facts| facts.slots).unwrap_or_else(|why| {
-            let missing = || Slots { stock: Err(why.clone()), members: Err(why.clone()), derived: false };
+            let missing = || Slots::new(Err(why.clone()), Err(why.clone()));
             query.activities.iter().map(|id| (*id, missing())).collect()
         });
         Facts { steps, funnel, series, active, sales, history, slots }

@@ -178,9 +178,17 @@ fn range_fault(error: RangeError) -> Fault {
 /// Everything that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", summary(.faults))]
+#[non_exhaustive]
 pub struct RequestError {
     /// One entry per fault; never empty.
     pub faults: Vec<Fault>,
+}
+
+impl RequestError {
+    /// An error with at least one fault, for a caller that refuses a request by itself.
+    pub fn new(faults: Vec<Fault>) -> Self {
+        Self { faults }
+    }
 }
 
 fn summary(faults: &[Fault]) -> String {
@@ -192,6 +200,7 @@ fn summary(faults: &[Fault]) -> String {
 
 /// One thing wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fault {
     /// The parameter.
     pub field: String,
@@ -202,7 +211,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(field: impl Into<String>, code: FaultCode, message: impl Into<String>) -> Self {
+    /// A fault of a parameter. The message must not repeat the value.
+    pub fn new(field: impl Into<String>, code: FaultCode, message: impl Into<String>) -> Self {
         Self { field: field.into(), code, message: message.into() }
     }
 }

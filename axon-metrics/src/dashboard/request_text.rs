@@ -7,6 +7,7 @@ use crate::{ActivityId, CampaignId, Mode, Period, Scope, Timestamp, vocabulary::
 
 /// Whether an id is that of a campaign or of an activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Level {
     /// A campaign.
     Campaign,
@@ -16,6 +17,7 @@ pub enum Level {
 
 /// A request as text, not checked yet.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RequestText<'a> {
     /// Whether `id` is that of a campaign or of an activity.
     pub level: Level,
@@ -28,7 +30,12 @@ pub struct RequestText<'a> {
 const PARAMETERS: [&str; 7] = ["widgets", "period", "startDate", "endDate", "mode", "compare", "funnel"];
 const PERIODS: [Period; 3] = [Period::Today, Period::Last7Days, Period::Last30Days];
 
-impl RequestText<'_> {
+impl<'a> RequestText<'a> {
+    /// A request for a campaign or an activity, with the parameters of its query.
+    pub fn new(level: Level, id: &'a str, parameters: &'a [(String, String)]) -> Self {
+        Self { level, id, parameters }
+    }
+
     /// Parses and checks the text. `rules` hold the defaults and the funnels. `as_of` is the instant of the answer: the
     /// periods `1d`, `7d` and `30d` end on its day.
     ///

@@ -8,7 +8,9 @@ use rust_decimal::Decimal;
 use super::{settings::definition_hash, *};
 use crate::{
     ActivityId, CampaignId, Catalog, Fact, Lifetimes, Measured, Missing, Mode, ProductId, Reason, StepRules, Widget,
-    source::{BehaviorFacts, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
+    source::{
+        BehaviorFacts, BucketSales, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
+    },
     source::{
         BehaviorQuestion, BehaviorSource, CatalogSource, LedgerQuestion, LedgerSource, PerSource, RealtimeQuestion,
         RealtimeSource, SourceError, SourceKind, SourceStatus,
@@ -30,19 +32,16 @@ fn measured<T>(value: T) -> Fact<T> {
 }
 
 fn activity(id: u64, kind: &str) -> Activity {
-    Activity {
-        id: ActivityId(id),
-        name: format!("activity {id}"),
-        kind: ActivityKind::from(kind.to_owned()),
-        start: Some("2024-11-06T00:00:00Z".parse().unwrap()),
-        end: Some("2024-11-20T00:00:00Z".parse().unwrap()),
-        limit: Some(100),
-        product: Some(ProductId(456)),
-    }
+    let date = |text: &str| text.parse::<Timestamp>().unwrap();
+    Activity::new(id, format!("activity {id}"), ActivityKind::from(kind.to_owned()))
+        .with_start(date("2024-11-06T00:00:00Z"))
+        .with_end(date("2024-11-20T00:00:00Z"))
+        .with_limit(100)
+        .with_product(ProductId(456))
 }
 fn catalog_of(activities: Vec<Activity>) -> Catalog {
     let (start, end) = (activities.first().and_then(|one| one.start), activities.first().and_then(|one| one.end));
-    let campaign = Campaign { id: CampaignId(123), name: "Spring".into(), start, end, budget: None, activities };
+    let campaign = Campaign::new(123, "Spring", activities).with_start(start).with_end(end);
     Catalog::new("KRW", vec![campaign]).unwrap()
 }
 fn fcfs() -> Catalog {
@@ -60,15 +59,12 @@ fn behavior_facts(question: &BehaviorQuestion) -> BehaviorFacts {
     let counts = |numbers: [u64; 4]| question.steps.iter().zip(numbers).map(|(_, count)| measured(count)).collect();
     let apart = question.scope.by_activity && !question.steps.is_empty();
     let activities = if apart { question.scope.funnel_activities.clone() } else { Vec::new() };
-    BehaviorFacts {
-        steps: StepCounts {
-            current: counts([1234, 567, 123, 45]),
-            previous: if question.scope.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() },
-            by_activity: activities.into_iter().map(|id| (id, counts([1234, 567, 123, 45]))).collect(),
-        },
-        series: question.series.iter().map(|series| measured(vec![31; series.cells.count()])).collect(),
-        active: question.active.map(|_| measured(12)),
-    }
+    let steps = StepCounts::new(counts([1234, 567, 123, 45]))
+        .with_previous(if question.scope.previous.is_some() { counts([1100, 500, 110, 40]) } else { Vec::new() })
+        .with_by_activity(activities.into_iter().map(|id| (id, counts([1234, 567, 123, 45]))).collect());
+    BehaviorFacts::new(steps)
+        .with_series(question.series.iter().map(|series| measured(vec![31; series.cells.count()])).collect())
+        .with_active(question.active.map(|_| measured(12)))
 }
 fn behavior_source(
     answer: impl Fn(&BehaviorQuestion) -> Result<BehaviorFacts, SourceError> + Send + Sync + 'static,
@@ -80,28 +76,18 @@ fn behavior_source(
 }
 
 fn sold(orders: u64) -> Sales {
-    Sales { orders, quantity: orders, revenue: Decimal::from(orders * 29_900), buyers: orders, cancelled: Some(3) }
+    let sums = BucketSales::new(orders, orders, Decimal::from(orders * 29_900));
+    Sales::new(sums, orders).with_cancelled(3)
+}
+fn sales(promotion: u64, regular: u64) -> SalesFacts {
+    SalesFacts::new(measured(sold(promotion)), measured(sold(regular)), measured(Vec::new()))
 }
 fn ledger_facts(question: &LedgerQuestion) -> LedgerFacts {
-    LedgerFacts {
-        steps: StepCounts {
-            current: question.steps.iter().map(|_| measured(45)).collect(),
-            previous: Vec::new(),
-            by_activity: Vec::new(),
-        },
-        sales: question.sales.as_ref().map(|_| SalesFacts {
-            promotion: measured(sold(45)),
-            regular: measured(sold(30)),
-            others: measured(Vec::new()),
-        }),
-        history: question
-            .history
-            .as_ref()
-            .map(|_| measured(History { since: Some(as_of() - chrono::Duration::days(90)), buckets: vec![] })),
-    }
-}
-fn no_sales() -> SalesFacts {
-    SalesFacts { promotion: measured(sold(0)), regular: measured(sold(0)), others: measured(Vec::new()) }
+    let since = as_of() - chrono::Duration::days(90);
+    let history = question.history.as_ref().map(|_| measured(History::new(Some(since), Vec::new())));
+    LedgerFacts::new(StepCounts::new(question.steps.iter().map(|_| measured(45)).collect()))
+        .with_sales(question.sales.as_ref().map(|_| sales(45, 30)))
+        .with_history(history)
 }
 fn ledger_source(
     answer: impl Fn(&LedgerQuestion) -> Result<LedgerFacts, SourceError> + Send + Sync + 'static,
@@ -113,10 +99,10 @@ fn ledger_source(
 }
 
 fn slots(stock: i64, members: u64) -> Slots {
-    Slots { stock: measured(Stock::Held(stock)), members: measured(members), derived: false }
+    Slots::new(measured(Stock::Held(stock)), measured(members))
 }
 fn realtime_facts(question: &RealtimeQuestion) -> RealtimeFacts {
-    RealtimeFacts { slots: question.activities.iter().map(|id| (*id, slots(45, 45))).collect() }
+    RealtimeFacts::new(question.activities.iter().map(|id| (*id, slots(45, 45))).collect())
 }
 fn realtime_source(
     answer: impl Fn(&RealtimeQuestion) -> Result<RealtimeFacts, SourceError> + Send + Sync + 'static,
@@ -345,22 +331,22 @@ async fn an_invalid_reply_is_malformed_and_not_used() {
         assert_eq!(answer.widgets[&Widget::Funnel].missing[0].detail, Some(MissingDetail::Malformed), "{fault}");
     }
     let ledger: [(&str, Corrupt<LedgerFacts>, WidgetStatus); 4] = [
-        ("sales there or not", |facts| facts.sales = facts.sales.take().xor(Some(no_sales())), Unavailable),
+        ("sales there or not", |facts| facts.sales = facts.sales.take().xor(Some(sales(0, 0))), Unavailable),
         ("no history", |facts| facts.history = None, Partial),
         (
             "more buyers than orders",
             |facts| {
                 let sales = facts.sales.iter_mut();
-                sales.for_each(|sales| sales.promotion = measured(Sales { orders: 1, buyers: 2, ..sold(1) }));
+                sales.for_each(|sales| sales.promotion = measured(Sales { buyers: 2, ..sold(1) }));
             },
             Partial,
         ),
         (
             "an hour outside the history",
             |facts| {
-                let outside = || vec![(as_of(), crate::source::BucketSales::default())];
+                let outside = || vec![(as_of(), BucketSales::default())];
                 let history = facts.history.iter_mut();
-                history.for_each(|history| *history = measured(History { since: None, buckets: outside() }));
+                history.for_each(|history| *history = measured(History::new(None, outside())));
             },
             Partial,
         ),
@@ -668,7 +654,7 @@ async fn every_figure_of_an_answer_is_defined_once() {
             _ => drop(found.insert(path.to_owned())),
         }
     }
-    let others = vec![crate::source::OtherSales { campaign: None, activity: ActivityId(5), orders: 2 }];
+    let others = vec![crate::source::OtherSales::new(ActivityId(5), 2)];
     let ledger = ledger_source(move |question| {
         let mut facts = ledger_facts(question);
         facts.sales.iter_mut().for_each(|sales| sales.others = measured(others.clone()));

@@ -29,6 +29,7 @@ pub trait DashboardCache: Send + Sync + 'static {
 
 /// An entry of a [`DashboardCache`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CacheEntry {
     /// The cache key, without the cache's own prefix.
     pub key: String,
@@ -41,9 +42,17 @@ pub struct CacheEntry {
 /// A call to a cache that failed. The answer is loaded from the sources instead.
 #[derive(Debug, thiserror::Error)]
 #[error("the cache {cache_name} did not answer")]
+#[non_exhaustive]
 pub struct CacheError {
     /// The cache's [`name`](DashboardCache::name).
     pub cache_name: &'static str,
     /// The cause.
     pub source: BoxError,
+}
+
+impl CacheError {
+    /// A failed call to the cache of this [`name`](DashboardCache::name), with its cause.
+    pub fn new(cache_name: &'static str, source: impl Into<BoxError>) -> Self {
+        Self { cache_name, source: source.into() }
+    }
 }

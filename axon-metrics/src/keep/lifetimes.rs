@@ -6,7 +6,14 @@ use crate::Timestamp;
 
 /// Times to live of cached widgets, by the range of their figures. Zero is none; a time too long for the calendar never
 /// ends.
+/// ```
+/// use std::time::Duration;
+/// use axon_metrics::Lifetimes;
+/// let lifetimes = Lifetimes::default().with_live(Duration::from_secs(3)).with_jitter_percent(20);
+/// assert_eq!((lifetimes.live, lifetimes.refresh), (Duration::from_secs(3), Duration::from_secs(1)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lifetimes {
     /// Time to live of live figures, of open ranges, and of ended ranges until their store is complete. Answers have a
     /// resolution of one second, so a positive time below 1 s is raised to 1 s, and jitter never shortens it below
@@ -50,6 +57,60 @@ impl Lifetimes {
             history_stale: none,
             jitter_percent: 0,
         }
+    }
+
+    /// Sets the field [`live`](Self::live).
+    #[must_use]
+    pub fn with_live(self, live: Duration) -> Self {
+        Self { live, ..self }
+    }
+
+    /// Sets the field [`over`](Self::over).
+    #[must_use]
+    pub fn with_over(self, over: Duration) -> Self {
+        Self { over, ..self }
+    }
+
+    /// Sets the field [`settled`](Self::settled).
+    #[must_use]
+    pub fn with_settled(self, settled: Duration) -> Self {
+        Self { settled, ..self }
+    }
+
+    /// Sets the field [`lateness`](Self::lateness).
+    #[must_use]
+    pub fn with_lateness(self, lateness: Duration) -> Self {
+        Self { lateness, ..self }
+    }
+
+    /// Sets the field [`refresh`](Self::refresh).
+    #[must_use]
+    pub fn with_refresh(self, refresh: Duration) -> Self {
+        Self { refresh, ..self }
+    }
+
+    /// Sets the field [`stale`](Self::stale).
+    #[must_use]
+    pub fn with_stale(self, stale: Duration) -> Self {
+        Self { stale, ..self }
+    }
+
+    /// Sets the field [`history`](Self::history).
+    #[must_use]
+    pub fn with_history(self, history: Duration) -> Self {
+        Self { history, ..self }
+    }
+
+    /// Sets the field [`history_stale`](Self::history_stale).
+    #[must_use]
+    pub fn with_history_stale(self, history_stale: Duration) -> Self {
+        Self { history_stale, ..self }
+    }
+
+    /// Sets the field [`jitter_percent`](Self::jitter_percent).
+    #[must_use]
+    pub fn with_jitter_percent(self, jitter_percent: u8) -> Self {
+        Self { jitter_percent, ..self }
     }
 }
 

@@ -28,27 +28,21 @@ pub(super) fn answer(snapshot: &Snapshot, question: &BehaviorQuestion) -> Behavi
     };
     let union = &scope.funnel_activities;
     let per_activity = if scope.by_activity && !rules.is_empty() { &union[..] } else { &[] };
-    BehaviorFacts {
-        steps: StepCounts {
-            current: steps(union, scope.current, scope.counting),
-            previous: scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default(),
-            by_activity: per_activity.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
-        },
-        series: question
-            .series
-            .iter()
-            .map(|series| {
-                let (activities, cells) = (series.activities_of(scope), series.cells.windows());
-                let counts = snapshot.counts_per_window(activities, &series.rule, &cells, scope.as_of);
-                Ok(Measured::exact(counts, Arc::clone(&name), scope.as_of))
-            })
-            .collect(),
-        active: question.active.map(|window| {
-            let span = Span::of(window, scope.as_of);
-            let codes = snapshot.events.any(&scope.activities).flat_map(|log| log.slices(span));
-            exact(distinct(codes, snapshot.subjects, SubjectFilter::All))
-        }),
-    }
+    let by_activity = per_activity.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events)));
+    let counts = StepCounts::new(steps(union, scope.current, scope.counting))
+        .with_previous(scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default())
+        .with_by_activity(by_activity.collect());
+    let series = question.series.iter().map(|series| {
+        let (activities, cells) = (series.activities_of(scope), series.cells.windows());
+        let counts = snapshot.counts_per_window(activities, &series.rule, &cells, scope.as_of);
+        Ok(Measured::exact(counts, Arc::clone(&name), scope.as_of))
+    });
+    let active = question.active.map(|window| {
+        let span = Span::of(window, scope.as_of);
+        let codes = snapshot.events.any(&scope.activities).flat_map(|log| log.slices(span));
+        exact(distinct(codes, snapshot.subjects, SubjectFilter::All))
+    });
+    BehaviorFacts::new(counts).with_series(series.collect()).with_active(active)
 }
 
 impl Snapshot {

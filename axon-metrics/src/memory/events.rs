@@ -202,7 +202,7 @@ mod tests {
         for definition in [None, Some(1), Some(2)] {
             Kinds::find_or_add(&mut kinds, "CLICK", definition);
         }
-        let twice = EventRule { triggers: vec!["CLICK".into(), "CLICK".into()], definitions: vec![] };
+        let twice = EventRule::any_of(["CLICK", "CLICK"]);
         assert_eq!(kinds.matching(&twice), [0, 1, 2]);
         assert_eq!(kinds.matching(&twice.clone().of_definitions([2, 2, 9])), [2]);
         assert_eq!(kinds.matching(&EventRule::trigger("VIEW")), [0; 0]);

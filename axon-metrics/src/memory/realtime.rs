@@ -33,7 +33,7 @@ pub(super) fn answer(snapshot: &Snapshot, question: &RealtimeQuestion) -> Realti
         Some(counters) => {
             let missing = SlotCounts { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
             let counts = counters.get(activity).copied().unwrap_or(missing);
-            Slots { stock: stock(counts.counter), members: members(counts.members), derived: false }
+            Slots::new(stock(counts.counter), members(counts.members))
         }
         None => {
             let activities = [*activity];
@@ -41,8 +41,8 @@ pub(super) fn answer(snapshot: &Snapshot, question: &RealtimeQuestion) -> Realti
             let before = Span::before(question.as_of);
             let users = distinct(logs.flat_map(|log| log.slices(before)), snapshot.subjects, SubjectFilter::Users);
             let counter = i64::try_from(users).unwrap_or(i64::MAX);
-            Slots { stock: stock(Ok(counter)), members: members(Ok(users)), derived: true }
+            Slots::new(stock(Ok(counter)), members(Ok(users))).with_derived(true)
         }
     };
-    RealtimeFacts { slots: question.activities.iter().map(|activity| (*activity, slots(activity))).collect() }
+    RealtimeFacts::new(question.activities.iter().map(|activity| (*activity, slots(activity))).collect())
 }

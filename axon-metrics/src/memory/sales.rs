@@ -27,18 +27,16 @@ pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFa
     };
     let union = &scope.funnel_activities;
     let per_activity = if scope.by_activity && !question.steps.is_empty() { &union[..] } else { &[] };
-    LedgerFacts {
-        steps: StepCounts {
-            current: steps(union, scope.current, scope.counting),
-            previous: scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default(),
-            by_activity: per_activity.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events))).collect(),
-        },
-        sales: question.sales.as_ref().map(|question| sales(ledger, &snapshot.catalog, scope, question)),
-        history: question.history.as_ref().map(|question| {
-            let history = history(ledger, question, scope.as_of);
-            history.map(|history| Measured::exact(history, name, scope.as_of))
-        }),
-    }
+    let by_activity = per_activity.iter().map(|id| (*id, steps(&[*id], scope.current, Counting::Events)));
+    let counts = StepCounts::new(steps(union, scope.current, scope.counting))
+        .with_previous(scope.previous.map(|window| steps(union, window, scope.counting)).unwrap_or_default())
+        .with_by_activity(by_activity.collect());
+    let sales = question.sales.as_ref().map(|question| sales(ledger, &snapshot.catalog, scope, question));
+    let history = question.history.as_ref().map(|question| {
+        let history = history(ledger, question, scope.as_of);
+        history.map(|history| Measured::exact(history, Arc::clone(&name), scope.as_of))
+    });
+    LedgerFacts::new(counts).with_sales(sales).with_history(history)
 }
 
 /// The number of rows of a step, or of their distinct users.
@@ -80,30 +78,24 @@ fn sales(ledger: &Ledger, catalog: &Catalog, scope: &QueryScope, question: &Sale
     ));
     if question.products.is_empty() {
         let none = || Missing::NotMeasured(Reason::NoProducts);
-        return SalesFacts { promotion, regular: Err(none()), others: Err(none()) };
+        return SalesFacts::new(promotion, Err(none()), Err(none()));
     }
     let products = unique(&question.products);
-    SalesFacts {
-        promotion,
-        regular: measured(sum(
-            ledger.of_shop(&products, Outcome::Confirmed),
-            ledger.of_shop(&products, Outcome::Reversed),
-            span,
-        )),
-        others: {
-            let mut orders = BTreeMap::<ActivityId, u64>::new();
-            for (partition, log) in ledger.partitions().filter(|(partition, _)| partition.outcome == Outcome::Confirmed)
-            {
-                let sells = partition.product.is_some_and(|product| products.binary_search(&product).is_ok());
-                if let Some(activity) = partition.activity.filter(|activity| sells && !activities.contains(activity)) {
-                    *orders.entry(activity).or_default() += log.count(span) as u64;
-                }
-            }
-            let other = |(activity, orders)| OtherSales { campaign: catalog.campaign_of(activity), activity, orders };
-            let others = orders.into_iter().filter(|(_, orders)| *orders > 0).map(other).collect();
-            Ok(Measured::exact(others, Snapshot::SOURCE_NAME, scope.as_of))
-        },
+    let regular = measured(sum(
+        ledger.of_shop(&products, Outcome::Confirmed),
+        ledger.of_shop(&products, Outcome::Reversed),
+        span,
+    ));
+    let mut orders = BTreeMap::<ActivityId, u64>::new();
+    for (partition, log) in ledger.partitions().filter(|(partition, _)| partition.outcome == Outcome::Confirmed) {
+        let sells = partition.product.is_some_and(|product| products.binary_search(&product).is_ok());
+        if let Some(activity) = partition.activity.filter(|activity| sells && !activities.contains(activity)) {
+            *orders.entry(activity).or_default() += log.count(span) as u64;
+        }
     }
+    let other = |(activity, orders)| OtherSales::new(activity, orders).with_campaign(catalog.campaign_of(activity));
+    let others = orders.into_iter().filter(|(_, orders)| *orders > 0).map(other).collect();
+    SalesFacts::new(promotion, regular, Ok(Measured::exact(others, Snapshot::SOURCE_NAME, scope.as_of)))
 }
 
 /// The products, sorted, each once.
@@ -128,13 +120,7 @@ fn sum<'a>(
         add(&mut total, row)?;
         users.push(row.user);
     }
-    Ok(Sales {
-        orders: total.orders,
-        quantity: total.quantity,
-        revenue: total.revenue,
-        buyers: distinct(users.into_iter()),
-        cancelled: Some(count(reversed, span)),
-    })
+    Ok(Sales::new(total, distinct(users.into_iter())).with_cancelled(count(reversed, span)))
 }
 
 fn add(total: &mut BucketSales, row: &PurchaseRow) -> Result<(), Missing> {
@@ -157,8 +143,6 @@ fn history(ledger: &Ledger, question: &HistoryQuestion, as_of: Timestamp) -> Res
         add(buckets.entry(at.saturating_sub(span.from) / length).or_default(), row)?;
     }
     let start = |bucket: i64| instant(span.from.saturating_add(bucket.saturating_mul(length)));
-    Ok(History {
-        since: ledger.since().filter(|since| *since < bound_micros(as_of)).map(instant),
-        buckets: buckets.into_iter().map(|(bucket, sales)| (start(bucket), sales)).collect(),
-    })
+    let since = ledger.since().filter(|since| *since < bound_micros(as_of)).map(instant);
+    Ok(History::new(since, buckets.into_iter().map(|(bucket, sales)| (start(bucket), sales)).collect()))
 }

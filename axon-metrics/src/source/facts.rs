@@ -1,4 +1,5 @@
 //! Facts: values that stores measured, each with its quality, or missing with a typed reason. An error is never a zero.
+//! Adapters make them with `new` and `with_…`, so that a fact can get a further part without a change to any adapter.
 //! Lives elsewhere: rates (`stats/rate`).
 
 use std::{sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ pub type Fact<T> = Result<Measured<T>, Missing>;
 
 /// A measured value with its source and quality.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Measured<T> {
     /// What was measured.
     pub value: T,
@@ -44,6 +46,31 @@ impl<T> Measured<T> {
         }
     }
 
+    /// Sets how far the value can be from the truth. Defaults to exact.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// Sets whether a part of the store did not answer. Defaults to false.
+    #[must_use]
+    pub fn with_partial(self, partial: bool) -> Self {
+        Self { partial, ..self }
+    }
+
+    /// Sets whether `complete_to` is based on an assumed lag of the store. Defaults to false.
+    #[must_use]
+    pub fn with_lag_assumed(self, lag_assumed: bool) -> Self {
+        Self { lag_assumed, ..self }
+    }
+
+    /// Sets the resolution of the store's times, if it is so coarse that records can cross the window's bounds.
+    /// Defaults to `None`.
+    #[must_use]
+    pub fn with_time_step(self, time_step: impl Into<Option<Duration>>) -> Self {
+        Self { time_step: time_step.into(), ..self }
+    }
+
     /// Replaces the value by one computed from it. Source and quality stay.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Measured<U> {
         Measured {
@@ -60,6 +87,7 @@ impl<T> Measured<T> {
 
 /// How far a value can be from the truth. Ordered: the greater is the worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Precision {
     /// Counted one by one.
     Exact,
@@ -135,6 +163,7 @@ impl Reason {
 
 /// One count per step rule, in the order of the question.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct StepCounts {
     /// Counts of the current window.
     pub current: Vec<Fact<u64>>,
@@ -145,6 +174,23 @@ pub struct StepCounts {
 }
 
 impl StepCounts {
+    /// Counts of the current window alone. A question without steps has [`StepCounts::default`].
+    pub fn new(current: Vec<Fact<u64>>) -> Self {
+        Self { current, ..Self::default() }
+    }
+
+    /// Sets the counts of the previous window. Defaults to none.
+    #[must_use]
+    pub fn with_previous(self, previous: Vec<Fact<u64>>) -> Self {
+        Self { previous, ..self }
+    }
+
+    /// Sets the counts per funnel activity. Defaults to none.
+    #[must_use]
+    pub fn with_by_activity(self, by_activity: Vec<(ActivityId, Vec<Fact<u64>>)>) -> Self {
+        Self { by_activity, ..self }
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Fact<u64>> {
         let per_activity = self.by_activity.iter().flat_map(|(_, counts)| counts);
         self.current.iter().chain(&self.previous).chain(per_activity)
@@ -153,6 +199,7 @@ impl StepCounts {
 
 /// The answer to a [`BehaviorQuestion`](crate::source::BehaviorQuestion).
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct BehaviorFacts {
     /// The steps' counts.
     pub steps: StepCounts,
@@ -162,8 +209,28 @@ pub struct BehaviorFacts {
     pub active: Option<Fact<u64>>,
 }
 
+impl BehaviorFacts {
+    /// The answer to a question for steps alone.
+    pub fn new(steps: StepCounts) -> Self {
+        Self { steps, series: Vec::new(), active: None }
+    }
+
+    /// Sets the counts of each series. Defaults to none.
+    #[must_use]
+    pub fn with_series(self, series: Vec<Fact<Vec<u64>>>) -> Self {
+        Self { series, ..self }
+    }
+
+    /// Sets the active subjects. Defaults to `None`: not asked for.
+    #[must_use]
+    pub fn with_active(self, active: impl Into<Option<Fact<u64>>>) -> Self {
+        Self { active: active.into(), ..self }
+    }
+}
+
 /// The answer to a [`LedgerQuestion`](crate::source::LedgerQuestion).
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct LedgerFacts {
     /// The steps' counts.
     pub steps: StepCounts,
@@ -173,8 +240,28 @@ pub struct LedgerFacts {
     pub history: Option<Fact<History>>,
 }
 
+impl LedgerFacts {
+    /// The answer to a question for steps alone.
+    pub fn new(steps: StepCounts) -> Self {
+        Self { steps, sales: None, history: None }
+    }
+
+    /// Sets the sales. Defaults to `None`: not asked for.
+    #[must_use]
+    pub fn with_sales(self, sales: impl Into<Option<SalesFacts>>) -> Self {
+        Self { sales: sales.into(), ..self }
+    }
+
+    /// Sets the regular purchases over time. Defaults to `None`: not asked for.
+    #[must_use]
+    pub fn with_history(self, history: impl Into<Option<Fact<History>>>) -> Self {
+        Self { history: history.into(), ..self }
+    }
+}
+
 /// Purchases of the promotion and of the shop.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SalesFacts {
     /// Purchases attributed to the activities of the scope.
     pub promotion: Fact<Sales>,
@@ -184,8 +271,16 @@ pub struct SalesFacts {
     pub others: Fact<Vec<OtherSales>>,
 }
 
+impl SalesFacts {
+    /// The purchases of the promotion, of the shop, and of other promotions.
+    pub fn new(promotion: Fact<Sales>, regular: Fact<Sales>, others: Fact<Vec<OtherSales>>) -> Self {
+        Self { promotion, regular, others }
+    }
+}
+
 /// Confirmed orders of another promotion on the same products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OtherSales {
     /// The campaign of the activity; `None` if the store does not know the activity.
     pub campaign: Option<CampaignId>,
@@ -195,8 +290,22 @@ pub struct OtherSales {
     pub orders: u64,
 }
 
+impl OtherSales {
+    /// Orders of an activity whose campaign the store does not know.
+    pub fn new(activity: ActivityId, orders: u64) -> Self {
+        Self { campaign: None, activity, orders }
+    }
+
+    /// Sets the campaign of the activity. Defaults to `None`.
+    #[must_use]
+    pub fn with_campaign(self, campaign: impl Into<Option<CampaignId>>) -> Self {
+        Self { campaign: campaign.into(), ..self }
+    }
+}
+
 /// Confirmed purchases, summed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Sales {
     /// Purchases.
     pub orders: u64,
@@ -210,8 +319,23 @@ pub struct Sales {
     pub cancelled: Option<u64>,
 }
 
+impl Sales {
+    /// Sums of purchases, and the number of distinct users who bought, from a store without a status of purchases.
+    pub fn new(sums: BucketSales, buyers: u64) -> Self {
+        let BucketSales { orders, quantity, revenue } = sums;
+        Self { orders, quantity, revenue, buyers, cancelled: None }
+    }
+
+    /// Sets the number of purchases cancelled or refunded. Defaults to `None`: the store has no status.
+    #[must_use]
+    pub fn with_cancelled(self, cancelled: impl Into<Option<u64>>) -> Self {
+        Self { cancelled: cancelled.into(), ..self }
+    }
+}
+
 /// Regular purchases over time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct History {
     /// The time of the ledger's oldest purchase, of any product: how far back it reaches. `None` for an empty ledger.
     pub since: Option<Timestamp>,
@@ -219,8 +343,16 @@ pub struct History {
     pub buckets: Vec<(Timestamp, BucketSales)>,
 }
 
-/// Confirmed regular purchases of one bucket.
+impl History {
+    /// How far back the ledger reaches, and the buckets.
+    pub fn new(since: Option<Timestamp>, buckets: Vec<(Timestamp, BucketSales)>) -> Self {
+        Self { since, buckets }
+    }
+}
+
+/// Confirmed purchases of one bucket of time, or of one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct BucketSales {
     /// Purchases.
     pub orders: u64,
@@ -230,16 +362,32 @@ pub struct BucketSales {
     pub revenue: Money,
 }
 
+impl BucketSales {
+    /// Purchases, units and money.
+    pub fn new(orders: u64, quantity: u64, revenue: Money) -> Self {
+        Self { orders, quantity, revenue }
+    }
+}
+
 /// The answer to a [`RealtimeQuestion`](crate::source::RealtimeQuestion): one entry per activity of the
 /// question, in that order.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RealtimeFacts {
     /// Slots by activity.
     pub slots: Vec<(ActivityId, Slots)>,
 }
 
+impl RealtimeFacts {
+    /// The slots of each activity.
+    pub fn new(slots: Vec<(ActivityId, Slots)>) -> Self {
+        Self { slots }
+    }
+}
+
 /// Slots of one activity. Each of the two figures may be missing without the other.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Slots {
     /// The counter.
     pub stock: Fact<Stock>,
@@ -249,8 +397,22 @@ pub struct Slots {
     pub derived: bool,
 }
 
+impl Slots {
+    /// A counter and the number of users who hold a slot, as the store has them.
+    pub fn new(stock: Fact<Stock>, members: Fact<u64>) -> Self {
+        Self { stock, members, derived: false }
+    }
+
+    /// Sets whether both are derived from approval events. Defaults to false.
+    #[must_use]
+    pub fn with_derived(self, derived: bool) -> Self {
+        Self { derived, ..self }
+    }
+}
+
 /// The value of a slot counter, which counts slots taken or slots left. It can be negative or over the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stock {
     /// Slots taken.
     Held(i64),

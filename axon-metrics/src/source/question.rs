@@ -1,4 +1,5 @@
 //! The questions to the sources. Each is complete, so that an adapter can answer it in one round trip.
+//! Only the dashboard asks them. Tests of adapters make them with the constructors of `testing/questions`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,6 +7,7 @@ use crate::vocabulary::{ActivityId, Cells, Counting, EventRule, LedgerStep, Prod
 
 /// What all questions of one request share. Built once per request, from the catalog.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct QueryScope {
     /// The instant of the answer. Records at or after it are not used.
     pub as_of: Timestamp,
@@ -25,6 +27,7 @@ pub struct QueryScope {
 
 /// A question about what visitors did.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct BehaviorQuestion {
     /// Scope, windows and counting.
     pub scope: Arc<QueryScope>,
@@ -40,6 +43,7 @@ pub struct BehaviorQuestion {
 
 /// Events over time, one count per cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Series {
     /// The events that are counted.
     pub rule: EventRule,
@@ -52,6 +56,7 @@ pub struct Series {
 
 /// Which activities of a question's scope a series counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SeriesActivities {
     /// All activities.
     All,
@@ -71,6 +76,7 @@ impl Series {
 
 /// A question about what the business recorded.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct LedgerQuestion {
     /// Scope, windows and counting.
     pub scope: Arc<QueryScope>,
@@ -87,6 +93,7 @@ pub struct LedgerQuestion {
 
 /// Sales of the scope's activities and of the shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SalesQuestion {
     /// The products of the scope; may be empty.
     pub products: Vec<ProductId>,
@@ -96,6 +103,7 @@ pub struct SalesQuestion {
 
 /// Regular purchases, summed in buckets of time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct HistoryQuestion {
     /// The products, each once; may be empty.
     pub products: Vec<ProductId>,
@@ -108,6 +116,7 @@ pub struct HistoryQuestion {
 
 /// A question about current slots.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RealtimeQuestion {
     /// The instant of the answer.
     pub as_of: Timestamp,

@@ -167,7 +167,7 @@ pub async fn a_rule_may_name_triggers_and_definitions<S: BehaviorStore>() {
     let events = [event("PAGE_VIEW", -HOUR, 1), other, none, event("SCROLL", -HOUR, 1), event("STAY", -HOUR, 1)];
     let mut question = steps(scope(&[7], window(-DAY, 0), Counting::Events), &["PAGE_VIEW"]);
     question.steps.push(EventRule::trigger("PAGE_VIEW").of_definitions([2]));
-    question.steps.push(EventRule { triggers: vec!["SCROLL".into(), "STAY".into()], definitions: Vec::new() });
+    question.steps.push(EventRule::any_of(["SCROLL", "STAY"]));
     let Some(counts) = counts::<S>(&events, &question).await else { return };
     assert_eq!(counts, [3, 1, 2]);
 }

@@ -9,7 +9,14 @@ use super::{
 };
 
 /// A campaign: a name, dates, and its activities.
+/// ```
+/// use axon_metrics::catalog::{Activity, ActivityKind, Campaign, Catalog};
+/// let activity = Activity::new(789, "Chair", ActivityKind::FirstComeFirstServe).with_limit(100);
+/// let catalog = Catalog::new("KRW", vec![Campaign::new(123, "Spring", [activity])])?;
+/// # Ok::<(), axon_metrics::catalog::CatalogError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Campaign {
     /// Its id.
     pub id: CampaignId,
@@ -25,8 +32,39 @@ pub struct Campaign {
     pub activities: Vec<Activity>,
 }
 
+impl Campaign {
+    /// A campaign with these activities, without dates and budget.
+    pub fn new(
+        id: impl Into<CampaignId>,
+        name: impl Into<String>,
+        activities: impl IntoIterator<Item = Activity>,
+    ) -> Self {
+        let (id, name, activities) = (id.into(), name.into(), activities.into_iter().collect());
+        Self { id, name, start: None, end: None, budget: None, activities }
+    }
+
+    /// Sets when it starts. Defaults to `None`.
+    #[must_use]
+    pub fn with_start(self, start: impl Into<Option<Timestamp>>) -> Self {
+        Self { start: start.into(), ..self }
+    }
+
+    /// Sets when it is over. Defaults to `None`.
+    #[must_use]
+    pub fn with_end(self, end: impl Into<Option<Timestamp>>) -> Self {
+        Self { end: end.into(), ..self }
+    }
+
+    /// Sets its budget. Defaults to `None`.
+    #[must_use]
+    pub fn with_budget(self, budget: impl Into<Option<Money>>) -> Self {
+        Self { budget: budget.into(), ..self }
+    }
+}
+
 /// An activity: what visitors take part in.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Activity {
     /// Its id.
     pub id: ActivityId,
@@ -44,9 +82,41 @@ pub struct Activity {
     pub product: Option<ProductId>,
 }
 
+impl Activity {
+    /// An activity without dates, limit and product.
+    pub fn new(id: impl Into<ActivityId>, name: impl Into<String>, kind: ActivityKind) -> Self {
+        Self { id: id.into(), name: name.into(), kind, start: None, end: None, limit: None, product: None }
+    }
+
+    /// Sets when it opens. Defaults to `None`.
+    #[must_use]
+    pub fn with_start(self, start: impl Into<Option<Timestamp>>) -> Self {
+        Self { start: start.into(), ..self }
+    }
+
+    /// Sets when it closes. Defaults to `None`.
+    #[must_use]
+    pub fn with_end(self, end: impl Into<Option<Timestamp>>) -> Self {
+        Self { end: end.into(), ..self }
+    }
+
+    /// Sets the slots to give away. Defaults to `None`: no limit.
+    #[must_use]
+    pub fn with_limit(self, limit: impl Into<Option<u64>>) -> Self {
+        Self { limit: limit.into(), ..self }
+    }
+
+    /// Sets the product it sells. Defaults to `None`.
+    #[must_use]
+    pub fn with_product(self, product: impl Into<Option<ProductId>>) -> Self {
+        Self { product: product.into(), ..self }
+    }
+}
+
 /// The kind of an activity, as the platform names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
+#[non_exhaustive]
 pub enum ActivityKind {
     /// First come, first served: the only kind with a funnel.
     FirstComeFirstServe,

@@ -7,6 +7,7 @@ use super::{calendar, timestamp::Timestamp, window::Window};
 
 /// The range a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Period {
     /// `1d`: today.
     Today,

@@ -36,6 +36,7 @@ kinds! {
     #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
     #[cfg_attr(feature = "openapi", schema(as = Seam))]
     #[serde(rename_all = "snake_case")]
+    #[non_exhaustive]
     SourceKind,
     /// Its name in answers and logs.
     fn name {

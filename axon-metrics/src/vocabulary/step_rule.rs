@@ -2,6 +2,7 @@
 
 /// Which records a step counts, and so which source counts them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Record {
     /// An event.
     Event(EventRule),
@@ -10,7 +11,13 @@ pub enum Record {
 }
 
 /// Events with one of these triggers.
+/// ```
+/// use axon_metrics::EventRule;
+/// let rule = EventRule::any_of(["SCROLL", "STAY"]).of_definitions([41]);
+/// assert_eq!(rule.triggers, ["SCROLL", "STAY"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub struct EventRule {
     /// Trigger types, as stored (`PAGE_VIEW`). An event matches if it has one of them.
     pub triggers: Vec<String>,
@@ -22,7 +29,12 @@ pub struct EventRule {
 impl EventRule {
     /// Every event with this trigger.
     pub fn trigger(name: impl Into<String>) -> Self {
-        Self { triggers: vec![name.into()], definitions: Vec::new() }
+        Self::any_of([name])
+    }
+
+    /// Every event with one of these triggers.
+    pub fn any_of<T: Into<String>>(triggers: impl IntoIterator<Item = T>) -> Self {
+        Self { triggers: triggers.into_iter().map(Into::into).collect(), definitions: Vec::new() }
     }
 
     /// The same rule, for these tracker definitions only.

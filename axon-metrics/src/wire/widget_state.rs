@@ -28,6 +28,7 @@ pub struct WidgetState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum WidgetStatus {
     /// No figure is missing because of a failure.
     Fresh,

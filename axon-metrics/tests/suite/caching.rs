@@ -130,7 +130,7 @@ async fn the_jitter_is_within_a_tenth_and_differs_by_scope() {
 #[tokio::test(start_paused = true)]
 async fn seven_days_do_not_survive_midnight() {
     let sources = ScriptedSources::new(0);
-    let long = Lifetimes { live: Duration::from_secs(3_600), ..Lifetimes::default() };
+    let long = Lifetimes::default().with_live(Duration::from_secs(3_600));
     let dashboard = sources.builder().lifetimes(long).build();
     let (before, midnight) = (at("2024-11-12T14:59:50Z"), at("2024-11-12T15:00:00Z"));
     let answer = ask(&dashboard, &overview(), before).await;
@@ -406,7 +406,7 @@ impl DashboardCache for ScriptedCache {
         let mut values = self.memory.get(keys, budget).await?;
         match way {
             Way::Well => {}
-            Way::Fails => return Err(CacheError { cache_name: "scripted", source: "down".into() }),
+            Way::Fails => return Err(CacheError::new("scripted", "down")),
             Way::Hangs => std::future::pending().await,
             Way::Panics => panic!("a cache that panics on purpose"),
             Way::TooFew => drop(values.pop()),
@@ -422,7 +422,7 @@ impl DashboardCache for ScriptedCache {
     async fn put(&self, entries: &[CacheEntry], budget: Duration) -> Result<(), CacheError> {
         let way = self.way.lock().unwrap().clone();
         match way {
-            Way::Fails => return Err(CacheError { cache_name: "scripted", source: "down".into() }),
+            Way::Fails => return Err(CacheError::new("scripted", "down")),
             Way::Panics => panic!("a cache that panics on purpose"),
             Way::Hangs => {}
             _ => return self.memory.put(entries, budget).await,
@@ -716,17 +716,16 @@ async fn figures_lost_only_to_a_full_bulkhead_are_overloaded() {
 #[tokio::test(start_paused = true)]
 async fn the_longest_durations_mean_never() {
     let never = Duration::MAX;
-    let lifetimes = Lifetimes {
-        live: never,
-        over: never,
-        settled: never,
-        lateness: never,
-        refresh: never,
-        stale: never,
-        history: never,
-        history_stale: never,
-        jitter_percent: u8::MAX,
-    };
+    let lifetimes = Lifetimes::default()
+        .with_live(never)
+        .with_over(never)
+        .with_settled(never)
+        .with_lateness(never)
+        .with_refresh(never)
+        .with_stale(never)
+        .with_history(never)
+        .with_history_stale(never)
+        .with_jitter_percent(u8::MAX);
     let budgets = Budgets::all(never);
     let sources = ScriptedSources::new(0);
     let builder = sources.builder().lifetimes(lifetimes).budgets(budgets).shared_cache(MemoryCache::default());

@@ -10,7 +10,6 @@ use axon_metrics::{
     ActivityId, AnswerError, DashboardRequest, Files, LedgerStep, MemoryStore, Mode, Period, Phase, Record, StepRules,
     Widget,
     answer::WidgetStatus,
-    catalog::{Activity, ActivityKind},
     memory::{Event, Purchase, Slot, SlotChange},
     period::Bound,
     request::{Level, RequestRules, RequestText},
@@ -18,8 +17,8 @@ use axon_metrics::{
 };
 use chrono_tz::{America::Los_Angeles, Asia::Seoul};
 use small::{
-    ACTIVITY, CAMPAIGN, Down, NOW, activity, answer, ask, at, builder, campaign, catalog, event, rates, sale, shop,
-    store, values, warnings, why,
+    ACTIVITY, CAMPAIGN, Down, NOW, activity, activity_of, answer, ask, at, builder, campaign, catalog, event, rates,
+    sale, shop, store, values, warnings, why,
 };
 
 fn text(rate: &str) -> Option<String> {
@@ -168,7 +167,7 @@ async fn a_purchase_of_nobody_is_an_event_without_a_subject() {
 
 #[tokio::test]
 async fn a_campaign_not_started_has_its_counts_its_phase_and_its_whole_stock() {
-    let later = Activity { start: Some(at("2024-11-13T00:00:00Z")), ..activity(ACTIVITY) };
+    let later = activity(ACTIVITY).with_start(at("2024-11-13T00:00:00Z"));
     let store = MemoryStore::new(catalog([later]));
     store.append_events([event("PAGE_VIEW", 1, "2024-11-12T09:00:00Z")]);
     let answer = answer(&store, campaign()).await;
@@ -180,7 +179,7 @@ async fn a_campaign_not_started_has_its_counts_its_phase_and_its_whole_stock() {
 
 #[tokio::test]
 async fn a_campaign_without_dates_is_running() {
-    let store = MemoryStore::new(catalog([Activity { start: None, end: None, ..activity(ACTIVITY) }]));
+    let store = MemoryStore::new(catalog([activity(ACTIVITY).with_start(None).with_end(None)]));
     assert_eq!(answer(&store, campaign()).await.phase, Phase::Running);
     assert_eq!(answer(&store, DashboardRequest::activity(ACTIVITY)).await.phase, Phase::Running);
 }
@@ -188,8 +187,7 @@ async fn a_campaign_without_dates_is_running() {
 #[tokio::test]
 async fn an_activity_without_a_funnel_has_stock_and_sales_but_no_steps() {
     for kind in ["GIVEAWAY", "WEBHOOK", "COUPON"] {
-        let other = Activity { kind: ActivityKind::from(kind.to_owned()), ..activity(ACTIVITY) };
-        let store = MemoryStore::new(catalog([other]));
+        let store = MemoryStore::new(catalog([activity_of(ACTIVITY, kind)]));
         store.append_events([event("PAGE_VIEW", 1, "2024-11-12T10:29:00Z")]);
         store.append_purchases([sale(1, "2024-11-12T09:00:00Z")]);
         let answer = answer(&store, DashboardRequest::activity(ACTIVITY)).await;
@@ -207,8 +205,7 @@ async fn an_activity_without_a_funnel_has_stock_and_sales_but_no_steps() {
 
 #[tokio::test]
 async fn a_campaigns_funnel_counts_only_activities_with_a_funnel() {
-    let coupon = Activity { kind: ActivityKind::Other("COUPON".into()), ..activity(790) };
-    let store = MemoryStore::new(catalog([activity(ACTIVITY), coupon]));
+    let store = MemoryStore::new(catalog([activity(ACTIVITY), activity_of(790, "COUPON")]));
     let view = event("PAGE_VIEW", 1, "2024-11-12T10:29:00Z");
     let elsewhere = Event { activity: ActivityId(790), user: Some(2), ..view.clone() };
     store.append_events([view, elsewhere]);
@@ -221,7 +218,7 @@ async fn a_campaigns_funnel_counts_only_activities_with_a_funnel() {
 
 #[tokio::test]
 async fn an_ended_campaign_has_the_counts_of_the_range_and_its_last_stock() {
-    let over = Activity { end: Some(at("2024-11-10T15:00:00Z")), ..activity(ACTIVITY) };
+    let over = activity(ACTIVITY).with_end(at("2024-11-10T15:00:00Z"));
     let store = MemoryStore::new(catalog([over]));
     // Views before, during and after the promotion; an approval during it.
     store.append_events([
@@ -302,11 +299,7 @@ async fn a_day_of_a_clock_change_has_23_or_25_hours() {
 async fn the_baseline_uses_local_hours_and_a_skipped_hour_expects_nothing() {
     // Los Angeles skips the hour from 02:00 on Sunday 2024-03-10, the day of the promotion. Each of the four Sundays
     // before has one order at 01:30 and one at 02:30.
-    let promotion = Activity {
-        start: Some(at("2024-03-10T08:00:00Z")),
-        end: Some(at("2024-03-11T07:00:00Z")),
-        ..activity(ACTIVITY)
-    };
+    let promotion = activity(ACTIVITY).with_start(at("2024-03-10T08:00:00Z")).with_end(at("2024-03-11T07:00:00Z"));
     let store = MemoryStore::new(catalog([promotion]));
     let sundays = ["2024-02-11", "2024-02-18", "2024-02-25", "2024-03-03"];
     for (id, sunday) in (1..).zip(sundays) {
@@ -413,8 +406,7 @@ async fn without_a_figure_in_any_requested_widget_there_is_no_answer() {
 fn an_id_that_cannot_exist_is_an_invalid_request() {
     for level in [Level::Campaign, Level::Activity] {
         for id in ["9223372036854775808", "99999999999999999999999", "0", "-1", "+1", " 1", "1 ", "", "1.0"] {
-            let parsed =
-                RequestText { level, id, parameters: &[] }.parse(&RequestRules::new(Mode::Count, Seoul), at(NOW));
+            let parsed = RequestText::new(level, id, &[]).parse(&RequestRules::new(Mode::Count, Seoul), at(NOW));
             let faults = parsed.expect_err(id).faults;
             assert_eq!(faults.len(), 1, "{id:?}");
             assert!(faults[0].field.ends_with("Id"), "{id:?}");

@@ -54,12 +54,9 @@ impl RealtimeSource for Store {
         if self.fails.load(Ordering::Relaxed) {
             return Err(SourceError::Unavailable { source_name: "redis".into(), source: "no answer in time".into() });
         }
-        let slots = Slots {
-            stock: Ok(Measured::exact(Stock::Held(45), "redis", question.as_of)),
-            members: Ok(Measured::exact(45, "redis", question.as_of)),
-            derived: false,
-        };
-        Ok(RealtimeFacts { slots: vec![(ActivityId(789), slots)] })
+        let stock = Ok(Measured::exact(Stock::Held(45), "redis", question.as_of));
+        let members = Ok(Measured::exact(45, "redis", question.as_of));
+        Ok(RealtimeFacts::new(vec![(ActivityId(789), Slots::new(stock, members))]))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
@@ -151,13 +148,13 @@ impl DashboardCache for FlakyCache {
     }
     async fn get(&self, keys: &[String], _: Duration) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
         if self.reads_fail.load(Ordering::Relaxed) {
-            return Err(CacheError { cache_name: "redis", source: "LOADING".into() });
+            return Err(CacheError::new("redis", "LOADING"));
         }
         Ok(vec![None; keys.len()])
     }
     async fn put(&self, _: &[CacheEntry], _: Duration) -> Result<(), CacheError> {
         if self.writes_fail.load(Ordering::Relaxed) {
-            return Err(CacheError { cache_name: "redis", source: "READONLY".into() });
+            return Err(CacheError::new("redis", "READONLY"));
         }
         Ok(())
     }

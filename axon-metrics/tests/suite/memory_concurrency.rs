@@ -1,7 +1,7 @@
 //! Concurrent readers and writers of the embedded store: readers are never blocked, never see a part of a batch, and
 //! never see fewer records than before.
 
-#![cfg(feature = "memory")]
+#![cfg(all(feature = "memory", feature = "testing"))]
 
 use std::{
     sync::{
@@ -33,16 +33,8 @@ fn all() -> Window {
     Window { from: Timestamp::UNIX_EPOCH, to: at(1_000_000) }
 }
 
-fn scope(counting: Counting) -> Arc<QueryScope> {
-    Arc::new(QueryScope {
-        as_of: at(1_000_000),
-        activities: vec![ACTIVITY],
-        funnel_activities: vec![ACTIVITY],
-        current: all(),
-        previous: None,
-        counting,
-        by_activity: false,
-    })
+fn scope(counting: Counting) -> QueryScope {
+    QueryScope::new(at(1_000_000), [ACTIVITY], all()).with_counting(counting)
 }
 
 fn value(fact: &Fact<u64>) -> u64 {
@@ -61,20 +53,18 @@ fn event(trigger: &str, user: u64, second: i64) -> Event {
 }
 
 async fn events(store: &MemoryStore, counting: Counting) -> [u64; 3] {
-    let steps = ["PAGE_VIEW", "CLICK"].map(EventRule::trigger).to_vec();
-    let question =
-        BehaviorQuestion { scope: scope(counting), budget: BUDGET, steps, series: Vec::new(), active: Some(all()) };
+    let steps = ["PAGE_VIEW", "CLICK"].map(EventRule::trigger);
+    let question = BehaviorQuestion::new(scope(counting), BUDGET).with_steps(steps).with_active(all());
     let facts = store.behavior(&question).await.expect("an answer");
     let [views, clicks] = &facts.steps.current[..] else { panic!("two counts") };
     [value(views), value(clicks), value(facts.active.as_ref().expect("requested facts"))]
 }
 
 async fn ledger(store: &MemoryStore) -> LedgerFigures {
-    let sales = SalesQuestion { products: vec![PRODUCT], window: all() };
-    let history = HistoryQuestion { products: vec![PRODUCT], window: all(), bucket: Duration::from_secs(3600) };
-    let steps = vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase];
-    let scope = scope(Counting::Events);
-    let question = LedgerQuestion { scope, budget: BUDGET, steps, sales: Some(sales), history: Some(history) };
+    let question = LedgerQuestion::new(scope(Counting::Events), BUDGET)
+        .with_steps([LedgerStep::ApprovedEntry, LedgerStep::Purchase])
+        .with_sales(SalesQuestion::new([PRODUCT], all()))
+        .with_history(HistoryQuestion::new([PRODUCT], all(), Duration::from_secs(3600)));
     let facts = store.ledger(&question).await.expect("an answer");
     let [entries, purchases] = &facts.steps.current[..] else { panic!("two counts") };
     let sales = facts.sales.expect("requested facts");
@@ -103,7 +93,7 @@ struct LedgerFigures {
 }
 
 async fn slots(store: &MemoryStore) -> Slots {
-    let question = RealtimeQuestion { as_of: at(1_000_000), budget: BUDGET, activities: vec![ACTIVITY] };
+    let question = RealtimeQuestion::new(at(1_000_000), BUDGET, [ACTIVITY]);
     store.realtime(&question).await.expect("an answer").slots.remove(0).1
 }
 
@@ -244,9 +234,8 @@ async fn a_sum_beyond_the_range_of_money_is_too_large() {
     let store = MemoryStore::new(Catalog::default());
     let expensive = |id| Purchase { price: Money::MAX, quantity: 1, ..purchase(id, Some(ACTIVITY), "CONFIRMED") };
     store.append_purchases([expensive(1), expensive(2), purchase(3, None, "CONFIRMED")]);
-    let sales = SalesQuestion { products: vec![PRODUCT], window: all() };
-    let scope = scope(Counting::Events);
-    let question = LedgerQuestion { scope, budget: BUDGET, steps: vec![], sales: Some(sales), history: None };
+    let sales = SalesQuestion::new([PRODUCT], all());
+    let question = LedgerQuestion::new(scope(Counting::Events), BUDGET).with_sales(sales);
     let sales = store.ledger(&question).await.expect("an answer").sales.expect("requested facts");
     assert!(matches!(sales.promotion, Err(axon_metrics::Missing::TooLarge)));
     assert_eq!(sales.regular.expect("measured").value.orders, 1);

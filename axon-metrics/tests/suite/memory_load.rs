@@ -1,6 +1,6 @@
 //! Loading files into the embedded store: all formats of the platform, and invalid input.
 
-#![cfg(feature = "memory")]
+#![cfg(all(feature = "memory", feature = "testing"))]
 
 use std::{
     io::{Cursor, Write},
@@ -31,23 +31,10 @@ fn events(lines: &str) -> MemoryStore {
 /// The events and subjects of one rule for activity 77, over all time.
 async fn counts(store: &MemoryStore, rule: EventRule) -> (u64, u64) {
     let count = async |counting| {
-        let scope = QueryScope {
-            as_of: at("9999-12-31T23:59:59Z"),
-            activities: vec![ActivityId(77)],
-            funnel_activities: vec![ActivityId(77)],
-            current: Window { from: Timestamp::UNIX_EPOCH, to: at("9999-12-31T23:59:59Z") },
-            previous: None,
-            counting,
-            by_activity: false,
-        };
-        let budget = Duration::from_secs(1);
-        let question = BehaviorQuestion {
-            scope: Arc::new(scope),
-            budget,
-            steps: vec![rule.clone()],
-            series: Vec::new(),
-            active: None,
-        };
+        let end = at("9999-12-31T23:59:59Z");
+        let scope = QueryScope::new(end, [ActivityId(77)], Window { from: Timestamp::UNIX_EPOCH, to: end });
+        let scope = scope.with_counting(counting);
+        let question = BehaviorQuestion::new(scope, Duration::from_secs(1)).with_steps([rule.clone()]);
         let facts = store.behavior(&question).await.expect("an answer");
         facts.steps.current[0].as_ref().expect("measured").value
     };
@@ -374,8 +361,8 @@ async fn each_figure_of_a_realtime_file_can_be_missing_alone() {
         r#"[{"activityId":1,"counter":45,"members":[1,2,"2",3]},{"activityId":"2","counter":4.5,"members":[]},
             {"activityId":3,"members":["someone"]},{"activityId":4,"counter":"-2"},{"activityId":5,"counter":null,"members":[1]}]"#,
     );
-    let activities: Vec<ActivityId> = (1..=6).map(ActivityId).collect();
-    let question = RealtimeQuestion { as_of: at("2024-11-12T10:30:00Z"), budget: Duration::from_secs(1), activities };
+    let activities = (1..=6).map(ActivityId);
+    let question = RealtimeQuestion::new(at("2024-11-12T10:30:00Z"), Duration::from_secs(1), activities);
     let facts = store.expect("a store").realtime(&question).await.expect("an answer");
     let figures: Vec<_> = facts
         .slots

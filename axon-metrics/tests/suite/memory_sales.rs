@@ -1,8 +1,8 @@
 //! Sales in answers of the embedded store: of the promotion, of the shop, and of other promotions.
 
-#![cfg(feature = "memory")]
+#![cfg(all(feature = "memory", feature = "testing"))]
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axon_metrics::{
     ActivityId, CampaignId, Catalog, Fact, LedgerStep, MemoryStore, Missing, Money, ProductId, Reason, Timestamp,
@@ -34,24 +34,8 @@ fn purchase(id: u64, activity: Option<u64>, product: u64, minute: i64) -> Purcha
 }
 
 fn store() -> MemoryStore {
-    let activity = |id| Activity {
-        id: ActivityId(id),
-        name: String::new(),
-        kind: ActivityKind::FirstComeFirstServe,
-        start: None,
-        end: None,
-        limit: None,
-        product: Some(PRODUCT),
-    };
-    let campaign = |id, activities: Vec<Activity>| Campaign {
-        id: CampaignId(id),
-        name: String::new(),
-        start: None,
-        end: None,
-        budget: None,
-        activities,
-    };
-    let campaigns = vec![campaign(1, vec![activity(77), activity(78)]), campaign(2, vec![activity(80)])];
+    let activity = |id: u64| Activity::new(id, "", ActivityKind::FirstComeFirstServe).with_product(PRODUCT);
+    let campaigns = vec![Campaign::new(1, "", [activity(77), activity(78)]), Campaign::new(2, "", [activity(80)])];
     let store = MemoryStore::new(Catalog::new("KRW", campaigns).expect("a catalog"));
     store.append_purchases([
         // Purchases of the promotion, of any product. The window includes its first instant, and not its end.
@@ -91,25 +75,16 @@ async fn ask(
     as_of: Timestamp,
 ) -> (StepCounts, SalesFacts, Fact<History>) {
     let current = Window { from: at(60), to: at(120) };
-    let activities = vec![ActivityId(77), ActivityId(78)];
-    let scope = QueryScope {
-        as_of,
-        activities: activities.clone(),
-        funnel_activities: activities,
-        current,
-        previous: Some(Window { from: at(0), to: at(60) }),
-        counting,
-        by_activity: true,
-    };
+    let scope = QueryScope::new(as_of, [77, 78].map(ActivityId), current)
+        .with_previous(Window { from: at(0), to: at(60) })
+        .with_counting(counting)
+        .with_by_activity(true);
     let window = Window { from: at(-10), to: at(60) };
-    let history = HistoryQuestion { products: products.clone(), window, bucket: Duration::from_secs(3600) };
-    let question = LedgerQuestion {
-        scope: Arc::new(scope),
-        budget: Duration::from_secs(1),
-        steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
-        sales: Some(SalesQuestion { products, window: current }),
-        history: Some(history),
-    };
+    let history = HistoryQuestion::new(products.clone(), window, Duration::from_secs(3600));
+    let question = LedgerQuestion::new(scope, Duration::from_secs(1))
+        .with_steps([LedgerStep::ApprovedEntry, LedgerStep::Purchase])
+        .with_sales(SalesQuestion::new(products, current))
+        .with_history(history);
     let facts = store().ledger(&question).await.expect("an answer");
     (facts.steps, facts.sales.expect("requested facts"), facts.history.expect("requested facts"))
 }
@@ -122,12 +97,9 @@ async fn purchases_are_the_promotions_the_shops_or_another_promotions() {
     assert_eq!(promotion.revenue, Money::from(798));
     let regular = sales.regular.expect("measured").value;
     assert_eq!((regular.orders, regular.buyers, regular.cancelled), (1, 1, Some(0)));
-    let other = |campaign: Option<u64>, activity, orders| OtherSales {
-        campaign: campaign.map(CampaignId),
-        activity: ActivityId(activity),
-        orders,
-    };
-    assert_eq!(sales.others.expect("measured").value, [other(None, 79, 2), other(Some(2), 80, 1)]);
+    let other = |activity, orders| OtherSales::new(ActivityId(activity), orders);
+    let others = [other(79, 2), other(80, 1).with_campaign(CampaignId(2))];
+    assert_eq!(sales.others.expect("measured").value, others);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardRequest, MemoryStore, SourceError, Timestamp, Widget,
+    Dashboard, DashboardRequest, MemoryStore, SourceError, Timestamp, Widget,
     cache::{CacheEntry, CacheError, DashboardCache},
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::RealtimeFacts,
@@ -51,31 +51,18 @@ impl DashboardCache for ReadOnly {
         Ok(vec![None; keys.len()])
     }
     async fn put(&self, _: &[CacheEntry], _: Duration) -> Result<(), CacheError> {
-        Err(CacheError { cache_name: "redis", source: "READONLY".into() })
+        Err(CacheError::new("redis", "READONLY"))
     }
 }
 
 /// Asks for some answers.
 async fn ask() {
     let now: Timestamp = "2024-11-12T10:30:00Z".parse().unwrap();
-    let activity = Activity {
-        id: ActivityId(4_711_789),
-        name: "A".into(),
-        kind: ActivityKind::FirstComeFirstServe,
-        start: Some(now - chrono::Duration::days(1)),
-        end: None,
-        limit: Some(100),
-        product: None,
-    };
-    let campaign = Campaign {
-        id: CampaignId(4_711_123),
-        name: "Spring".into(),
-        start: None,
-        end: None,
-        budget: None,
-        activities: vec![activity],
-    };
-    let store = MemoryStore::new(Catalog::new("KRW", vec![campaign]).unwrap());
+    let activity = Activity::new(4_711_789, "A", ActivityKind::FirstComeFirstServe)
+        .with_start(now - chrono::Duration::days(1))
+        .with_limit(100);
+    let catalog = Catalog::new("KRW", vec![Campaign::new(4_711_123, "Spring", [activity])]).unwrap();
+    let store = MemoryStore::new(catalog);
     let dashboard = Dashboard::builder()
         .catalog(store.clone())
         .behavior(store.clone())

@@ -71,7 +71,7 @@ impl FaultyCache {
             (dice.u32(0..100) < self.rates.lock().unwrap().caches).then(|| dice.u32(0..8))
         };
         match dice {
-            Some(0) => Err(CacheError { cache_name: "faulty", source: "down".into() }),
+            Some(0) => Err(CacheError::new("faulty", "down")),
             Some(1) => std::future::pending().await,
             Some(2) => panic!("a cache that panics on purpose"),
             Some(3) => {
@@ -157,6 +157,7 @@ fn check(query: &Query, answer: &DashboardAnswer, now: Timestamp) {
     let (campaign, activity) = match query.request.scope() {
         Scope::Campaign(id) => (id.0, None),
         Scope::Activity(id) => (id.0 / 10, Some(id)),
+        other => panic!("{other:?}"),
     };
     assert_eq!((answer.campaign_id.0, answer.activity_id), (campaign, activity));
     let activities = activity.map_or_else(|| vec![(10 * campaign).into(), (10 * campaign + 1).into()], |id| vec![id]);
@@ -179,7 +180,7 @@ fn check(query: &Query, answer: &DashboardAnswer, now: Timestamp) {
             WidgetStatus::Fresh => assert!(!lost && age <= fresh_for.max(ms(3_000)), "{widget:?} is fresh at {age}"),
             WidgetStatus::Stale => assert!(!lost && age <= fresh_for + chrono::Duration::minutes(15), "stale at {age}"),
             WidgetStatus::Partial => assert!(age <= ms(3_000), "partial at {age}"),
-            WidgetStatus::Unavailable => {}
+            other => assert_eq!(other, WidgetStatus::Unavailable),
         }
     }
     if let Some(overview) = &answer.data.overview {
@@ -292,7 +293,7 @@ async fn world(seed: u64, figures: Arc<Mutex<Figures>>) {
                         WidgetStatus::Fresh => "fresh",
                         WidgetStatus::Stale => "stale",
                         WidgetStatus::Partial => "partial",
-                        WidgetStatus::Unavailable => "some unavailable",
+                        _ => "some unavailable",
                     }
                 }
                 Err(AnswerError::Unavailable { sources }) => {

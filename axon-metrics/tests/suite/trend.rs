@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use axon_metrics::{
-    ActivityId, Bound, CampaignId, Catalog, Dashboard, DashboardRequest, Files, LedgerStep, MemoryStore, Period,
-    Record, SourceError, StepRules, Timestamp, Widget,
+    ActivityId, Bound, Catalog, Dashboard, DashboardRequest, Files, LedgerStep, MemoryStore, Period, Record,
+    SourceError, StepRules, Timestamp, Widget,
     answer::WidgetStatus,
     catalog::{Activity, ActivityKind, Campaign},
     facts::BehaviorFacts,
@@ -29,27 +29,12 @@ fn date(text: &str) -> NaiveDate {
 }
 
 fn activity(id: u64, kind: &str) -> Activity {
-    Activity {
-        id: ActivityId(id),
-        name: format!("activity {id}"),
-        kind: ActivityKind::from(kind.to_owned()),
-        start: None,
-        end: None,
-        limit: Some(10),
-        product: None,
-    }
+    Activity::new(id, format!("activity {id}"), ActivityKind::from(kind.to_owned())).with_limit(10)
 }
 
 /// Campaign 1 with activity 7, which has a funnel, and 8; campaign 2 without a funnel; campaign 3 without activities.
 fn catalog() -> Catalog {
-    let campaign = |id, activities| Campaign {
-        id: CampaignId(id),
-        name: "Spring".into(),
-        start: None,
-        end: None,
-        budget: None,
-        activities,
-    };
+    let campaign = |id: u64, activities: Vec<Activity>| Campaign::new(id, "Spring", activities);
     let first = vec![activity(7, "FIRST_COME_FIRST_SERVE"), activity(8, "COUPON")];
     Catalog::new("KRW", vec![campaign(1, first), campaign(2, vec![activity(9, "COUPON")]), campaign(3, vec![])])
         .unwrap()

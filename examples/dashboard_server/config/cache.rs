@@ -91,16 +91,15 @@ impl Cache {
 
     /// The lifetimes of cached widgets.
     pub(super) fn lifetimes(&self) -> Lifetimes {
-        Lifetimes {
-            live: Duration::from_millis(self.live_ms),
-            refresh: Duration::from_millis(self.refresh_ms),
-            over: Duration::from_secs(self.over_s),
-            settled: Duration::from_secs(self.settled_s),
-            lateness: Duration::from_secs(self.lateness_s),
-            stale: Duration::from_secs(self.stale_s),
-            history: Duration::from_secs(self.history_s),
-            history_stale: Duration::from_secs(self.history_stale_s),
-            jitter_percent: self.jitter_percent,
-        }
+        Lifetimes::default()
+            .with_live(Duration::from_millis(self.live_ms))
+            .with_refresh(Duration::from_millis(self.refresh_ms))
+            .with_over(Duration::from_secs(self.over_s))
+            .with_settled(Duration::from_secs(self.settled_s))
+            .with_lateness(Duration::from_secs(self.lateness_s))
+            .with_stale(Duration::from_secs(self.stale_s))
+            .with_history(Duration::from_secs(self.history_s))
+            .with_history_stale(Duration::from_secs(self.history_stale_s))
+            .with_jitter_percent(self.jitter_percent)
     }
 }

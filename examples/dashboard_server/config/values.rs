@@ -166,8 +166,8 @@ impl StepText {
         }
         let number =
             |text: &str| text.parse::<i64>().map_err(|_| anyhow::anyhow!("{text:?} is no id of an event definition"));
-        let definitions = parts(definitions).map(number).collect::<Result<_, _>>()?;
-        Ok(Record::Event(EventRule { triggers, definitions }))
+        let definitions: Vec<i64> = parts(definitions).map(number).collect::<Result<_, _>>()?;
+        Ok(Record::Event(EventRule::any_of(triggers).of_definitions(definitions)))
     }
 }
 

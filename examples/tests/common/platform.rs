@@ -143,7 +143,7 @@ impl Platform {
     /// The dashboard over the servers at these addresses. It caches nothing but the weeks before promotions.
     pub(crate) fn dashboard(&self, addresses: &Addresses, budgets: Budgets) -> Dashboard {
         let history = Duration::from_secs(3_600);
-        let lifetimes = Lifetimes { history, history_stale: history, ..Lifetimes::none() };
+        let lifetimes = Lifetimes::none().with_history(history).with_history_stale(history);
         self.builder(addresses, budgets).lifetimes(lifetimes).build()
     }
 
@@ -172,10 +172,8 @@ impl Platform {
             .with_search_timeout(budgets.of(QuestionKind::Behavior) * 7 / 8);
         let behavior = EsBehavior::with_options(client, options).unwrap();
         let stock = self.keys.counter().parse().unwrap();
-        let keys = RedisKeys {
-            stock: if self.keys.counts_down() { StockKey::Remaining(stock) } else { StockKey::Held(stock) },
-            members: self.keys.members().parse().unwrap(),
-        };
+        let stock = if self.keys.counts_down() { StockKey::Remaining(stock) } else { StockKey::Held(stock) };
+        let keys = RedisKeys::new(stock, self.keys.members().parse().unwrap());
         let client = redis::Client::open(format!("redis://{}/", addresses.redis)).unwrap();
         Dashboard::builder()
             .catalog(MySqlCatalog::with_options(pool.clone(), MySqlOptions::default()))

@@ -68,8 +68,7 @@ impl ColdStart {
         let stores = ProxiedStores::of(&platform, LATENCIES).await;
         let pool = platform.pool_at(&stores.addresses(), budgets);
         let default = Lifetimes::default();
-        let lifetimes =
-            Lifetimes { history: default.history, history_stale: default.history_stale, ..Lifetimes::none() };
+        let lifetimes = Lifetimes::none().with_history(default.history).with_history_stale(default.history_stale);
         let builder = platform.builder_over(&stores.addresses(), budgets, pool.clone());
         Some(Self { dashboard: builder.lifetimes(lifetimes).build(), platform, stores, pool })
     }

@@ -26,10 +26,7 @@ use axon_examples::{
 use axon_metrics::{
     ActivityId, Dashboard, DashboardBuilder, EventRule, Lifetimes, Window,
     cache::{CacheEntry, DashboardCache as _},
-    source::{
-        BehaviorQuestion, BehaviorSource as _, CatalogSource, Counting, QueryScope, RealtimeQuestion,
-        RealtimeSource as _,
-    },
+    source::{BehaviorQuestion, BehaviorSource as _, CatalogSource, QueryScope, RealtimeQuestion, RealtimeSource as _},
     testing::server_url,
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
@@ -377,21 +374,8 @@ async fn no_currency_or_tenant_changes_the_shape_of_queries() {
 fn question(recorded: &RecordedPlatform, rule: EventRule) -> BehaviorQuestion {
     let as_of = recorded.platform.expected.as_of;
     let activity = recorded.platform.catalog.campaigns[0].activities[0].id;
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of,
-            activities: vec![ActivityId(activity.into())],
-            funnel_activities: vec![ActivityId(activity.into())],
-            current: Window { from: as_of - Duration::from_secs(86_400), to: as_of },
-            previous: None,
-            counting: Counting::Events,
-            by_activity: false,
-        }),
-        budget: LONG,
-        series: Vec::new(),
-        active: None,
-        steps: vec![rule],
-    }
+    let day = Window { from: as_of - Duration::from_secs(86_400), to: as_of };
+    BehaviorQuestion::new(QueryScope::new(as_of, [ActivityId(activity.into())], day), LONG).with_steps([rule])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -511,11 +495,11 @@ async fn any_redis_key_is_one_argument() {
             continue;
         };
         templates += 1;
-        let keys = RedisKeys { stock: StockKey::Held(parsed.clone()), members: parsed };
+        let keys = RedisKeys::new(StockKey::Held(parsed.clone()), parsed);
         let options = RedisOptions::default().with_keys(keys).with_connect_timeout(LONG);
         let source = RedisRealtime::with_options(client.clone(), options);
         let as_of = "2024-11-12T10:30:00Z".parse().unwrap();
-        let question = RealtimeQuestion { as_of, budget: LONG, activities: vec![ActivityId(789)] };
+        let question = RealtimeQuestion::new(as_of, LONG, [ActivityId(789)]);
         source.realtime(&question).await.unwrap();
         let key = template.replace("{activityId}", "789").into_bytes();
         assert_eq!(sent(), [vec![b"GET".to_vec(), key.clone()], vec![b"SCARD".to_vec(), key]], "{text:?}");
@@ -524,7 +508,7 @@ async fn any_redis_key_is_one_argument() {
         let prefix = format!("{own}{text}");
         let options = RedisCacheOptions::default().with_prefix(prefix.as_str()).with_connect_timeout(LONG);
         let cache = RedisCache::with_options(client.clone(), options);
-        let entry = CacheEntry { key: text.clone(), value: text.clone().into_bytes(), ttl: Duration::from_secs(60) };
+        let entry = CacheEntry::new(text, text.as_bytes(), Duration::from_secs(60));
         cache.put(&[entry], LONG).await.unwrap();
         let values = cache.get(std::slice::from_ref(text), LONG).await.unwrap();
         assert_eq!(values, [Some(text.clone().into_bytes())]);

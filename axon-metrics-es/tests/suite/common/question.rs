@@ -1,6 +1,6 @@
 //! A question about clicks, which tests change, and the events that answer it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axon_metrics::{
     ActivityId, EventRule, Timestamp, Window,
@@ -22,22 +22,8 @@ pub(crate) fn clicks_of(
     seconds: i64,
     counting: Counting,
 ) -> BehaviorQuestion {
-    let activities: Vec<ActivityId> = activities.into_iter().collect();
-    BehaviorQuestion {
-        scope: Arc::new(QueryScope {
-            as_of: at(0),
-            funnel_activities: activities.clone(),
-            activities,
-            current: Window { from: at(-seconds), to: at(0) },
-            previous: None,
-            counting,
-            by_activity: false,
-        }),
-        budget: Duration::from_secs(20),
-        steps: vec![EventRule::trigger("CLICK")],
-        series: Vec::new(),
-        active: None,
-    }
+    let scope = QueryScope::new(at(0), activities, Window { from: at(-seconds), to: at(0) }).with_counting(counting);
+    BehaviorQuestion::new(scope, Duration::from_secs(20)).with_steps([EventRule::trigger("CLICK")])
 }
 
 /// Clicks of activity 77 in two hours.

@@ -1,11 +1,11 @@
 //! The questions of the tests, around the instant of the plan, and the rows that answer them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axon_examples::stores::sql::{ActivityRow, CampaignRow, EntryRow, PurchaseRow};
 use axon_metrics::{
     ActivityId, LedgerStep, ProductId, Timestamp, Window,
-    source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion},
+    source::{HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion},
 };
 use chrono::TimeDelta;
 
@@ -21,41 +21,31 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// A question about the steps of the last day, of activities 1 to `activities`.
 pub(crate) fn steps(activities: u64, budget: Duration) -> LedgerQuestion {
-    let activities: Vec<ActivityId> = (1..=activities).map(ActivityId).collect();
-    let scope = QueryScope {
-        as_of: at(0),
-        activities: activities.clone(),
-        funnel_activities: activities,
-        current: Window { from: at(-DAY), to: at(0) },
-        previous: Some(Window { from: at(-2 * DAY), to: at(-DAY) }),
-        counting: Counting::Events,
-        by_activity: false,
-    };
-    LedgerQuestion {
-        scope: Arc::new(scope),
-        budget,
-        steps: vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase],
-        sales: None,
-        history: None,
-    }
+    LedgerQuestion::new(scope(activities), budget).with_steps([LedgerStep::ApprovedEntry, LedgerStep::Purchase])
+}
+
+fn scope(activities: u64) -> QueryScope {
+    let day = Window { from: at(-DAY), to: at(0) };
+    let scope = QueryScope::new(at(0), (1..=activities).map(ActivityId), day);
+    scope.with_previous(Window { from: at(-2 * DAY), to: at(-DAY) })
 }
 
 /// The same with sales of product 5.
 pub(crate) fn sales(activities: u64, budget: Duration) -> LedgerQuestion {
-    let sales = SalesQuestion { products: vec![ProductId(5)], window: Window { from: at(-DAY), to: at(0) } };
-    LedgerQuestion { sales: Some(sales), ..steps(activities, budget) }
+    let day = Window { from: at(-DAY), to: at(0) };
+    steps(activities, budget).with_sales(SalesQuestion::new([ProductId(5)], day))
 }
 
 /// A question about a week of history of product 5.
 pub(crate) fn history(budget: Duration) -> LedgerQuestion {
     let window = Window { from: at(-8 * DAY), to: at(-DAY) };
-    let history = HistoryQuestion { products: vec![ProductId(5)], window, bucket: Duration::from_secs(3_600) };
-    LedgerQuestion { steps: Vec::new(), history: Some(history), ..steps(0, budget) }
+    let history = HistoryQuestion::new([ProductId(5)], window, Duration::from_secs(3_600));
+    LedgerQuestion::new(scope(0), budget).with_history(history)
 }
 
 /// A question about steps, sales and history.
 pub(crate) fn everything(budget: Duration) -> LedgerQuestion {
-    LedgerQuestion { history: history(budget).history, ..sales(1, budget) }
+    sales(1, budget).with_history(history(budget).history)
 }
 
 pub(crate) fn purchase(id: u64, seconds: i64, activity: Option<u64>) -> PurchaseRow {

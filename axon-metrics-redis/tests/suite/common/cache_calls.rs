@@ -29,7 +29,7 @@ impl Data {
 }
 
 pub(crate) fn entry(key: &str, value: &[u8]) -> CacheEntry {
-    CacheEntry { key: key.to_owned(), value: value.to_vec(), ttl: Duration::from_secs(300) }
+    CacheEntry::new(key, value, Duration::from_secs(300))
 }
 
 pub(crate) fn keys(keys: &[&str]) -> Vec<String> {

@@ -59,18 +59,14 @@ impl Data {
 
     pub(crate) fn keys(&self) -> RedisKeys {
         let template = |name: &str| format!("{}{name}", self.prefix).parse::<KeyTemplate>().unwrap();
-        RedisKeys {
-            stock: StockKey::Held(template("campaign:{activityId}:counter")),
-            members: template("campaign:{activityId}:users"),
-        }
+        let stock = StockKey::Held(template("campaign:{activityId}:counter"));
+        RedisKeys::new(stock, template("campaign:{activityId}:users"))
     }
 
     pub(crate) fn plan_keys(&self) -> RedisKeys {
         let template = |name: &str| format!("{}{name}", self.prefix).parse::<KeyTemplate>().unwrap();
-        RedisKeys {
-            stock: StockKey::Remaining(template("campaign:{activityId}:remaining")),
-            members: template("campaignActivity:{activityId}:participants"),
-        }
+        let stock = StockKey::Remaining(template("campaign:{activityId}:remaining"));
+        RedisKeys::new(stock, template("campaignActivity:{activityId}:participants"))
     }
 
     pub(crate) fn options(&self) -> RedisOptions {
@@ -126,11 +122,15 @@ pub(crate) fn add(pipeline: &mut redis::Pipeline, key: &str, members: impl IntoI
 }
 
 pub(crate) fn question(activities: impl IntoIterator<Item = u64>) -> RealtimeQuestion {
-    RealtimeQuestion {
-        as_of: "2024-11-12T10:30:00Z".parse().unwrap(),
-        budget: BUDGET,
-        activities: activities.into_iter().map(ActivityId).collect(),
-    }
+    let activities = activities.into_iter().map(ActivityId);
+    RealtimeQuestion::new("2024-11-12T10:30:00Z".parse().unwrap(), BUDGET, activities)
+}
+
+/// The same with a budget of 5 s.
+pub(crate) fn patient_question(activities: impl IntoIterator<Item = u64>) -> RealtimeQuestion {
+    let mut question = question(activities);
+    question.budget = Duration::from_secs(5);
+    question
 }
 
 pub(crate) async fn ask(source: &RedisRealtime, activity: u64) -> Result<Slots, SourceError> {

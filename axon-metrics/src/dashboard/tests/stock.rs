@@ -10,7 +10,7 @@ async fn answer(
 ) -> (Realtime, Vec<(WarningCode, Option<String>)>, Vec<String>) {
     let catalog = catalog_of(activities);
     let realtime = realtime_source(move |question| {
-        Ok(RealtimeFacts { slots: question.activities.iter().copied().zip(slots.clone()).collect() })
+        Ok(RealtimeFacts::new(question.activities.iter().copied().zip(slots.clone()).collect()))
     });
     let dashboard = healthy().catalog(catalog_source(catalog)).realtime(realtime).build();
     let request = DashboardRequest::campaign(123).widgets([Widget::Realtime]);
@@ -25,7 +25,7 @@ async fn one(slots: Slots) -> (Option<u64>, Option<u64>, Vec<WarningCode>) {
     (realtime.remaining_stock, realtime.participants_total, warnings.into_iter().map(|(code, _)| code).collect())
 }
 fn of(stock: Result<Stock, Missing>, members: Result<u64, Missing>) -> Slots {
-    Slots { stock: stock.and_then(measured), members: members.and_then(measured), derived: false }
+    Slots::new(stock.and_then(measured), members.and_then(measured))
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn of_a_campaign_is_the_sum_and_is_missing_with_one_that_is_unknown() {
 }
 #[tokio::test]
 async fn without_a_limit_no_counter_of_what_is_left_is_missed() {
-    let unlimited = Activity { limit: None, ..activity(789, "FIRST_COME_FIRST_SERVE") };
+    let unlimited = activity(789, "FIRST_COME_FIRST_SERVE").with_limit(None);
     let (realtime, warnings, _) = answer(vec![unlimited], vec![of(Err(ABSENT), Ok(45))]).await;
     assert_eq!((realtime.remaining_stock, realtime.participants_total, warnings), (None, Some(45), vec![]));
 }

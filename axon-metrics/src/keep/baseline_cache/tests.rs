@@ -55,12 +55,11 @@ impl LedgerSource for Shared {
             Some(Trouble::NoTable) => Err(Missing::NotMeasured(Reason::NoIndex)),
             None | Some(Trouble::Partial) => {
                 let since = Some(at(0) - TimeDelta::days(1000 + i64::try_from(reading).unwrap()));
-                let history = History { since, buckets: Vec::new() };
-                let partial = trouble.is_some();
-                Ok(Measured { partial, ..Measured::exact(history, "mysql", question.scope.as_of) })
+                let history = History::new(since, Vec::new());
+                Ok(Measured::exact(history, "mysql", question.scope.as_of).with_partial(trouble.is_some()))
             }
         };
-        Ok(LedgerFacts { steps: StepCounts::default(), sales: None, history: Some(history) })
+        Ok(LedgerFacts::new(StepCounts::default()).with_history(history))
     }
 
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {

@@ -44,14 +44,7 @@ impl CatalogSource for Store {
             Mood::Takes(time) => sleep(time).await,
             Mood::Hangs => std::future::pending().await,
         }
-        let campaign = |id| Campaign {
-            id: CampaignId(id),
-            name: "A".into(),
-            start: None,
-            end: None,
-            budget: None,
-            activities: Vec::new(),
-        };
+        let campaign = |id: u64| Campaign::new(id, "A", []);
         Ok(Catalog::new("KRW", (1..=u64::try_from(reading).unwrap()).map(campaign).collect()).unwrap())
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {

@@ -13,10 +13,12 @@ use std::{
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardBuilder, Fact, Measured, Missing, ProductId, Reason, SourceError,
-    Timestamp, Window,
+    ActivityId, Dashboard, DashboardBuilder, Fact, Measured, Missing, ProductId, Reason, SourceError, Timestamp,
+    Window,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
-    facts::{BehaviorFacts, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock},
+    facts::{
+        BehaviorFacts, BucketSales, History, LedgerFacts, RealtimeFacts, Sales, SalesFacts, Slots, StepCounts, Stock,
+    },
     source::{
         BehaviorQuestion, BehaviorSource, CatalogSource, Counting, LedgerQuestion, LedgerSource, Probe,
         RealtimeQuestion, RealtimeSource,
@@ -105,26 +107,19 @@ impl Drop for CallGuard {
 }
 
 pub(crate) fn activity(id: u64) -> Activity {
-    Activity {
-        id: ActivityId(id),
-        name: format!("activity {id}"),
-        kind: ActivityKind::FirstComeFirstServe,
-        start: Some(at("2024-11-05T15:00:00Z")),
-        end: Some(at("2024-12-19T15:00:00Z")),
-        limit: Some(LIMIT),
-        product: Some(ProductId(id)),
-    }
+    Activity::new(id, format!("activity {id}"), ActivityKind::FirstComeFirstServe)
+        .with_start(at("2024-11-05T15:00:00Z"))
+        .with_end(at("2024-12-19T15:00:00Z"))
+        .with_limit(LIMIT)
+        .with_product(ProductId(id))
 }
 
 /// Campaigns 1 to 3, campaign n with the activities 10 n and 10 n + 1.
 pub(crate) fn catalog() -> Catalog {
-    let campaign = |id: u64| Campaign {
-        id: CampaignId(id),
-        name: format!("campaign {id}"),
-        start: Some(at("2024-11-05T15:00:00Z")),
-        end: Some(at("2024-12-19T15:00:00Z")),
-        budget: None,
-        activities: vec![activity(10 * id), activity(10 * id + 1)],
+    let campaign = |id: u64| {
+        Campaign::new(id, format!("campaign {id}"), [activity(10 * id), activity(10 * id + 1)])
+            .with_start(at("2024-11-05T15:00:00Z"))
+            .with_end(at("2024-12-19T15:00:00Z"))
     };
     Catalog::new("KRW", (1..=3).map(campaign).collect()).unwrap()
 }
@@ -252,9 +247,7 @@ fn fact<T>(value: T, as_of: Timestamp, mood: Mood) -> Fact<T> {
     if mood == Mood::NoIndex {
         return Err(Missing::NotMeasured(Reason::NoIndex));
     }
-    let mut measured = Measured::exact(value, "store", as_of);
-    measured.partial = mood == Mood::Partial;
-    Ok(measured)
+    Ok(Measured::exact(value, "store", as_of).with_partial(mood == Mood::Partial))
 }
 
 #[async_trait]
@@ -294,15 +287,12 @@ impl BehaviorSource for ScriptedSources {
         };
         let per_activity = scope.by_activity && !question.steps.is_empty();
         let per_activity = if per_activity { scope.funnel_activities.clone() } else { Vec::new() };
-        Ok(BehaviorFacts {
-            steps: StepCounts {
-                current: counts(&scope.activities, scope.current),
-                previous: scope.previous.map_or_else(Vec::new, |window| counts(&scope.activities, window)),
-                by_activity: per_activity.into_iter().map(|id| (id, counts(&[id], scope.current))).collect(),
-            },
-            series: question.series.iter().map(|one| fact(vec![7; one.cells.count()], scope.as_of, mood)).collect(),
-            active: question.active.map(|_| fact(second(scope.as_of), scope.as_of, mood)),
-        })
+        let steps = StepCounts::new(counts(&scope.activities, scope.current))
+            .with_previous(scope.previous.map_or_else(Vec::new, |window| counts(&scope.activities, window)))
+            .with_by_activity(per_activity.into_iter().map(|id| (id, counts(&[id], scope.current))).collect());
+        let series = question.series.iter().map(|one| fact(vec![7; one.cells.count()], scope.as_of, mood)).collect();
+        let active = question.active.map(|_| fact(second(scope.as_of), scope.as_of, mood));
+        Ok(BehaviorFacts::new(steps).with_series(series).with_active(active))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
@@ -316,29 +306,22 @@ impl LedgerSource for ScriptedSources {
     }
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let scope = &question.scope;
-        let nothing = StepCounts { current: Vec::new(), previous: Vec::new(), by_activity: Vec::new() };
+        let facts = LedgerFacts::new(StepCounts::default());
         // The history is asked for in a separate question, and does not count as a call.
         if question.history.is_some() {
             self.count(Of::Ledger);
             let time = *self.state.weeks.lock().unwrap();
             tokio::time::sleep(time).await;
-            let history = Some(fact(axon_metrics::facts::History::default(), scope.as_of, Mood::Well));
-            return Ok(LedgerFacts { steps: nothing, sales: None, history });
+            return Ok(facts.with_history(fact(History::default(), scope.as_of, Mood::Well)));
         }
         let mood = self.call(Of::Ledger, Vec::new()).await?;
         let sales = || {
             let orders = self.mark(&scope.activities, scope.current, Counting::Events);
-            Sales { orders, quantity: second(scope.as_of), revenue: 1.into(), buyers: 1, cancelled: Some(0) }
+            let sums = BucketSales::new(orders, second(scope.as_of), 1.into());
+            fact(Sales::new(sums, 1).with_cancelled(0), scope.as_of, mood)
         };
-        Ok(LedgerFacts {
-            steps: nothing,
-            sales: question.sales.as_ref().map(|_| SalesFacts {
-                promotion: fact(sales(), scope.as_of, mood),
-                regular: fact(sales(), scope.as_of, mood),
-                others: fact(Vec::new(), scope.as_of, mood),
-            }),
-            history: None,
-        })
+        let others = || fact(Vec::new(), scope.as_of, mood);
+        Ok(facts.with_sales(question.sales.as_ref().map(|_| SalesFacts::new(sales(), sales(), others()))))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())
@@ -355,9 +338,9 @@ impl RealtimeSource for ScriptedSources {
         let slots = |id: &ActivityId| {
             let held = id.0 + self.state.tenant * 1_000;
             let stock = fact(Stock::Held(i64::try_from(held).unwrap()), question.as_of, mood);
-            (*id, Slots { stock, members: fact(held, question.as_of, mood), derived: false })
+            (*id, Slots::new(stock, fact(held, question.as_of, mood)))
         };
-        Ok(RealtimeFacts { slots: question.activities.iter().map(slots).collect() })
+        Ok(RealtimeFacts::new(question.activities.iter().map(slots).collect()))
     }
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
         Ok(Probe::default())

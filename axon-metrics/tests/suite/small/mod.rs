@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, DashboardAnswer, DashboardBuilder, DashboardRequest, MemoryStore, ProductId,
-    SourceError, Timestamp,
+    ActivityId, Dashboard, DashboardAnswer, DashboardBuilder, DashboardRequest, MemoryStore, ProductId, SourceError,
+    Timestamp,
     catalog::{Activity, ActivityKind, Campaign, Catalog},
     facts::{BehaviorFacts, RealtimeFacts},
     memory::{Event, Purchase},
@@ -27,29 +27,24 @@ pub(crate) fn at(text: &str) -> Timestamp {
 
 /// A first-come-first-served activity with 100 slots, from 2024-11-06 to 2024-11-20 in Seoul.
 pub(crate) fn activity(id: u64) -> Activity {
-    Activity {
-        id: ActivityId(id),
-        name: format!("activity {id}"),
-        kind: ActivityKind::FirstComeFirstServe,
-        start: Some(at("2024-11-05T15:00:00Z")),
-        end: Some(at("2024-11-19T15:00:00Z")),
-        limit: Some(100),
-        product: Some(ProductId(PRODUCT)),
-    }
+    activity_of(id, "FIRST_COME_FIRST_SERVE")
+}
+
+/// The same of another kind.
+pub(crate) fn activity_of(id: u64, kind: &str) -> Activity {
+    Activity::new(id, format!("activity {id}"), ActivityKind::from(kind.to_owned()))
+        .with_start(at("2024-11-05T15:00:00Z"))
+        .with_end(at("2024-11-19T15:00:00Z"))
+        .with_limit(100)
+        .with_product(ProductId(PRODUCT))
 }
 
 /// A catalog of one campaign with these activities, and the dates of the first one.
 pub(crate) fn catalog(activities: impl IntoIterator<Item = Activity>) -> Catalog {
-    let activities: Vec<Activity> = activities.into_iter().collect();
-    let first = activities.first();
-    let campaign = Campaign {
-        id: CampaignId(CAMPAIGN),
-        name: "campaign".into(),
-        start: first.and_then(|activity| activity.start),
-        end: first.and_then(|activity| activity.end),
-        budget: None,
-        activities,
-    };
+    let mut campaign = Campaign::new(CAMPAIGN, "campaign", activities);
+    if let Some(first) = campaign.activities.first() {
+        (campaign.start, campaign.end) = (first.start, first.end);
+    }
     Catalog::new("KRW", vec![campaign]).expect("unique ids")
 }
 

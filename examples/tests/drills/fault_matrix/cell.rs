@@ -165,7 +165,7 @@ impl<'a> Drill<'a> {
         let builder = world.platform.builder(&stores.addresses(), budgets);
         let default = Lifetimes::default();
         // Both cache the weeks before a promotion: these are loaded in the background, with a budget of their own.
-        let none = Lifetimes { history: default.history, history_stale: default.history_stale, ..Lifetimes::none() };
+        let none = Lifetimes::none().with_history(default.history).with_history_stale(default.history_stale);
         let lifetimes = if cell.cached { default } else { none };
         let concurrency =
             Concurrency::default().with(QuestionKind::Realtime, Concurrency::default().of(QuestionKind::Behavior));

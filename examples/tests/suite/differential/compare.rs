@@ -112,6 +112,7 @@ fn stated_error(answer: &DashboardAnswer) -> Option<f64> {
     match behavior.precision? {
         Precision::Exact => None,
         Precision::Within { parts_per_million } => Some(f64::from(parts_per_million) / 1e6),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, io::Cursor};
 
 use axon_metrics::{
-    ActivityId, CampaignId, Dashboard, EventRule, Files, LedgerStep, MemoryStore, Money, ProductId, Record, StepRules,
-    catalog,
+    ActivityId, Dashboard, EventRule, Files, LedgerStep, MemoryStore, Money, ProductId, Record, StepRules, catalog,
     memory::{self, SlotChange},
 };
 use chrono::SecondsFormat;
@@ -169,22 +168,18 @@ fn load(world: &World, lines: &Lines) -> MemoryStore {
 }
 
 fn catalog_value(world: &World) -> catalog::Catalog {
-    let activity = |activity: &super::Activity| catalog::Activity {
-        id: ActivityId(activity.id),
-        name: format!("activity {}", activity.id),
-        kind: activity.kind.to_owned().into(),
-        start: activity.start.map(At::instant),
-        end: activity.end.map(At::instant),
-        limit: activity.limit,
-        product: activity.product.map(ProductId),
+    let activity = |activity: &super::Activity| {
+        catalog::Activity::new(activity.id, format!("activity {}", activity.id), activity.kind.to_owned().into())
+            .with_start(activity.start.map(At::instant))
+            .with_end(activity.end.map(At::instant))
+            .with_limit(activity.limit)
+            .with_product(activity.product.map(ProductId))
     };
-    let campaign = |campaign: &super::Campaign| catalog::Campaign {
-        id: CampaignId(campaign.id),
-        name: format!("campaign {}", campaign.id),
-        start: campaign.start.map(At::instant),
-        end: campaign.end.map(At::instant),
-        budget: None,
-        activities: campaign.activities.iter().map(activity).collect(),
+    let campaign = |campaign: &super::Campaign| {
+        let activities = campaign.activities.iter().map(activity);
+        catalog::Campaign::new(campaign.id, format!("campaign {}", campaign.id), activities)
+            .with_start(campaign.start.map(At::instant))
+            .with_end(campaign.end.map(At::instant))
     };
     catalog::Catalog::new("KRW", world.campaigns.iter().map(campaign).collect()).expect("a catalog")
 }
