@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use axon_metrics::{
     ActivityId, Timestamp,
     facts::{Missing, RealtimeFacts},
+    observe::LogLimiter,
     source::{Probe, RealtimeQuestion, RealtimeSource, SourceError},
 };
 use tracing::warn;
@@ -32,6 +33,7 @@ use crate::{
 pub struct RedisRealtime {
     connection: Connection,
     options: Arc<RedisOptions>,
+    log_limiter: Arc<LogLimiter<()>>,
 }
 
 impl RedisRealtime {
@@ -62,7 +64,25 @@ impl RedisRealtime {
     }
 
     fn over(endpoint: Endpoint, options: RedisOptions) -> Self {
-        Self { connection: Connection::new(endpoint, Backoff::default()), options: Arc::new(options) }
+        let connection = Connection::new(endpoint, Backoff::default());
+        Self { connection, options: Arc::new(options), log_limiter: Arc::default() }
+    }
+
+    /// Logs that facts are missing because of failed commands, at most every ten seconds. The facts themselves say which.
+    fn log_failures(&self, facts: &RealtimeFacts) {
+        let missing = facts.slots.iter().flat_map(|(_, slots)| {
+            let stock = slots.stock.as_ref().err();
+            stock.into_iter().chain(slots.members.as_ref().err())
+        });
+        let mut errors = missing.filter_map(|missing| match missing {
+            Missing::Unavailable(error) => Some(error),
+            _ => None,
+        });
+        let Some(first) = errors.next() else { return };
+        if let Some(left_out) = self.log_limiter.failure(()) {
+            let facts = 1 + errors.count();
+            warn!(facts, left_out, "redis: {facts} slot facts are missing from an answer; first cause: {first}");
+        }
     }
 }
 
@@ -91,7 +111,7 @@ impl RealtimeSource for RedisRealtime {
         let replies = self.connection.ask(commands, question.budget).await;
         let replies = replies.map_err(|fault| reply::query_error("GET and SCARD of slots", fault))?;
         let facts = reply::facts(keys, &question.activities, replies, question.as_of)?;
-        log_failures(&facts);
+        self.log_failures(&facts);
         Ok(facts)
     }
 
@@ -112,21 +132,5 @@ impl RealtimeSource for RedisRealtime {
             ("members key", keys.members.to_string()),
             ("connection", self.connection.endpoint().describe().to_owned()),
         ]))
-    }
-}
-
-/// Logs once per question that facts are missing because of failed commands. The facts themselves say which.
-fn log_failures(facts: &RealtimeFacts) {
-    let missing = facts.slots.iter().flat_map(|(_, slots)| {
-        let stock = slots.stock.as_ref().err();
-        stock.into_iter().chain(slots.members.as_ref().err())
-    });
-    let mut errors = missing.filter_map(|missing| match missing {
-        Missing::Unavailable(error) => Some(error),
-        _ => None,
-    });
-    if let Some(first) = errors.next() {
-        let facts = 1 + errors.count();
-        warn!(facts, "redis: {facts} slot facts are missing from an answer; first cause: {first}");
     }
 }

@@ -8,7 +8,6 @@ mod budgets;
 mod bulkhead;
 mod concurrency;
 mod guard;
-mod log_limiter;
 mod report;
 mod retry;
 
@@ -18,5 +17,4 @@ pub(crate) use breaker::Breaker;
 pub use budgets::Budgets;
 pub use concurrency::Concurrency;
 pub(crate) use guard::{Guard, Guards, guards};
-pub(crate) use log_limiter::LogLimiter;
 pub(crate) use report::SourceReport;

@@ -1,7 +1,12 @@
 //! Metrics of the library, for the recorder of the `metrics` facade that the host installs. Without the feature
-//! `metrics` nothing is recorded. No id of a campaign, activity, user or request is ever a label.
+//! `metrics` nothing is recorded. No id of a campaign, activity, user or request is ever a label. And the one limiter of log lines
+//! about failures.
+
+mod log_limiter;
 
 use std::time::Duration;
+
+pub use log_limiter::LogLimiter;
 
 use crate::source::{BreakerState, QuestionKind, SourceKind, SourceOutcome};
 

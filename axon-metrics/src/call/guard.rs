@@ -18,11 +18,10 @@ use super::{
     budgets::Budgets,
     bulkhead::Bulkhead,
     concurrency::Concurrency,
-    log_limiter::LogLimiter,
     retry::{self, RetryBudget},
 };
 use crate::{
-    observe,
+    observe::{self, LogLimiter},
     source::{BreakerState, PerQuestion, PerSource, QuestionKind, SourceError, SourceOutcome},
 };
 
@@ -37,7 +36,7 @@ pub(crate) struct Guard {
     bulkhead: Bulkhead,
     /// Shared by all kinds of questions to the store.
     retries: Arc<RetryBudget>,
-    log_limiter: LogLimiter,
+    log_limiter: LogLimiter<SourceOutcome>,
     /// The right that was missing at the last call; `None` if it was not denied. It outlives the calls that the breaker refuses.
     missing_right: Mutex<Option<String>>,
 }
@@ -93,7 +92,7 @@ pub(crate) fn guards(names: PerSource<&'static str>, budgets: &Budgets, concurre
             breaker: Breaker::new(),
             bulkhead: Bulkhead::new(concurrency.of(kind)),
             retries,
-            log_limiter: LogLimiter::new(),
+            log_limiter: LogLimiter::default(),
             missing_right: Mutex::default(),
         })
     })

@@ -11,8 +11,9 @@ use super::{
     sources::{FactSources, Sources},
 };
 use crate::{
-    call::{Admission, Budgets, Concurrency, LogLimiter, guards},
+    call::{Admission, Budgets, Concurrency, guards},
     keep::{BaselineCache, CatalogCache, DashboardCache, Lifetimes, SharedCache, WidgetCache},
+    observe::LogLimiter,
     source::{BehaviorSource, CatalogSource, LedgerSource, PerSource, QuestionKind, RealtimeSource},
     vocabulary::{FunnelDefinition, Mode, StepRules},
 };
@@ -181,7 +182,7 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
             inner: Arc::new(Inner {
                 catalog: Arc::new(catalog),
                 admission: Admission::new(*max_loads),
-                lost_loads: LogLimiter::new(),
+                lost_loads: LogLimiter::default(),
                 // Without a budget no call could end in time.
                 shared: shared
                     .filter(|_| !budgets.cache().is_zero())

@@ -6,8 +6,9 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{load_result::LoadResult, request::RequestRules, settings::Settings, sources::Sources};
 use crate::{
-    call::{Admission, LogLimiter},
+    call::Admission,
     keep::{CatalogCache, SharedCache, SingleFlight, WidgetCache},
+    observe::LogLimiter,
     vocabulary::{Mode, Timestamp},
     wire::Health,
 };
@@ -35,7 +36,7 @@ pub(super) struct Inner {
     pub(super) single_flight: Arc<SingleFlight<String, Arc<LoadResult>, Timestamp>>,
     pub(super) admission: Admission,
     /// Limits the log lines about loads that gave a caller nothing.
-    pub(super) lost_loads: LogLimiter,
+    pub(super) lost_loads: LogLimiter<()>,
 }
 
 impl std::fmt::Debug for Dashboard {

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     keep::{LOAD_GRACE, Loads, Pending, WidgetSnapshot},
-    source::SourceOutcome,
     vocabulary::Timestamp,
 };
 
@@ -98,7 +97,7 @@ impl Finder<'_> {
             Some((Some(retry_after), None)) => Lookup::Refused { retry_after },
             _ => {
                 // One load may have many callers: they do not all log it.
-                if let Some(left_out) = self.inner.lost_loads.failure(SourceOutcome::Unavailable) {
+                if let Some(left_out) = self.inner.lost_loads.failure(()) {
                     let keys = group.keys().join(", ");
                     warn!(
                         left_out,

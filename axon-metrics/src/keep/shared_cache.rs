@@ -8,8 +8,8 @@ use tracing::{Instrument, info, warn};
 
 use super::dashboard_cache::{CacheEntry, CacheError, DashboardCache};
 use crate::{
-    call::{Breaker, LogLimiter},
-    observe::{self, CacheLevel, CacheOutcome},
+    call::Breaker,
+    observe::{self, CacheLevel, CacheOutcome, LogLimiter},
     source::{ErrorChain, SourceOutcome},
 };
 
@@ -25,14 +25,14 @@ pub(crate) struct SharedCache {
 struct Operation {
     name: &'static str,
     breaker: Breaker,
-    log_limiter: LogLimiter,
+    log_limiter: LogLimiter<SourceOutcome>,
     count_failure: fn(),
 }
 
 impl SharedCache {
     pub(crate) fn new(cache: Arc<dyn DashboardCache>, budget: Duration) -> Self {
         let operation = |name, count_failure: fn()| {
-            Arc::new(Operation { name, breaker: Breaker::new(), log_limiter: LogLimiter::new(), count_failure })
+            Arc::new(Operation { name, breaker: Breaker::new(), log_limiter: LogLimiter::default(), count_failure })
         };
         let failed_lookup = || observe::cache(CacheLevel::Shared, CacheOutcome::Error);
         let reads = operation("read", failed_lookup);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The outcome of a question to a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SourceOutcome {
     /// Answered.
     Ok,
@@ -26,18 +26,6 @@ pub(crate) enum SourceOutcome {
 }
 
 impl SourceOutcome {
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Ok,
-        Self::Partial,
-        Self::Unavailable,
-        Self::Overloaded,
-        Self::Malformed,
-        Self::Denied,
-        Self::Lost,
-        Self::Shed,
-        Self::Open,
-    ];
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
