@@ -50,7 +50,7 @@ async fn a_dead_connection_fails_one_question_and_no_more() {
             _ => false,
         };
         assert!(is_expected, "{fault:?}: {result:?}");
-        assert!(began.elapsed() < Duration::from_millis(500), "{fault:?}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(1), "{fault:?}: {:?}", began.elapsed());
         assert_eq!(count().await.unwrap(), 5, "{fault:?}");
         assert_eq!(server.requests().len(), 5, "nothing is retried");
     }

@@ -22,7 +22,8 @@ use common::{
 use sqlx::{Connection as _, mysql::MySqlConnectOptions};
 
 const BUDGET: Duration = Duration::from_millis(800);
-const SLACK: Duration = Duration::from_millis(250);
+/// How much longer than its budget a question may take: other tests and compilers run at the same time.
+const SLACK: Duration = Duration::from_millis(500);
 
 /// A join that takes minutes. `SLEEP` would not do: on MySQL it ends at a limit without an error.
 const HEAVY: &str = "SELECT COUNT(*) FROM numbers a, numbers b, numbers c WHERE a.n + b.n + c.n = 7";

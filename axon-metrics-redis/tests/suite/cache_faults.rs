@@ -20,15 +20,11 @@ use common::{
     BUDGET, Data,
     cache_calls::{KEY, entry, get_one, get_until_hit, keys, put_until_ok},
     scripted::{Replies, ScriptedServer},
+    slack,
 };
 
 /// How long a recovery may take.
 const MAX_RECOVERY: Duration = Duration::from_secs(2);
-/// How much longer than its budget a call may take: little in a drill, more on the gate's busy machine.
-fn slack() -> Duration {
-    Duration::from_millis(if std::env::var_os("AXON_DRILL").is_some() { 20 } else { 150 })
-}
-
 /// The length of a fault: long enough for the back-off to reach its longest pause.
 const FAULT_LENGTH: Duration = Duration::from_millis(1800);
 const VALUE: &[u8] = b"{\"steps\":[1234,567,123,45]}";
@@ -159,11 +155,11 @@ async fn calls_fail_at_once_during_an_outage() {
     let Some(drill) = Drill::start().await else { return };
     drill.proxy.set(Fault::Blackhole);
     drill.check_errors(BUDGET * 4).await;
+    let began = Instant::now();
     for _ in 0..10 {
-        let started = Instant::now();
         get_one(&drill.cache, KEY).await.unwrap_err();
-        assert!(started.elapsed() < slack(), "{:?}", started.elapsed());
     }
+    assert!(began.elapsed() < 5 * BUDGET, "{:?}: most calls waited for the server", began.elapsed());
 }
 
 #[tokio::test]
