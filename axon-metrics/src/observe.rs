@@ -1,6 +1,6 @@
 //! Metrics of the library, for the recorder of the `metrics` facade that the host installs. Without the feature
-//! `metrics` nothing is recorded. No id of a campaign, activity, user or request is ever a label. And the one limiter of log lines
-//! about failures.
+//! `metrics` nothing is recorded. No id of a campaign, activity, user or request is ever a label. Also lives here: the limiter of log
+//! lines about failures.
 
 mod log_limiter;
 

@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:f
 import { join, resolve } from 'node:path';
 
 const ROUNDS = Number(process.env.AXON_BENCH_ROUNDS ?? 10);
-/** Benches that count processor time themselves, a few minutes each: they run in at most this many rounds. */
+// Benches that take minutes, and the most rounds that they run in.
 const SLOW = ['cached', 'shared', 'answers'];
 const SLOW_ROUNDS = 2;
 const SHORT = ['--noplot', '--warm-up-time', '0.3', '--measurement-time', '1', '--sample-size', '30'];

@@ -63,7 +63,7 @@ packages() {
   local packages crates manifest packed crate
   step "packages"
   # Packs the crates, unpacks them, and type-checks each alone from there, with the features that it has by default: a file that
-  # was not packed or a feature that only another crate asks for is an error of types. Not with cargo's own verification, which
+  # was not packed, and a feature that only another crate enables, are compile errors. Not with cargo's own verification, which
   # takes the other packages of the workspace from an earlier check of the same version.
   packages=$(mktemp -d)
   crates=()

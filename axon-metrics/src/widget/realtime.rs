@@ -82,7 +82,7 @@ pub enum BucketState {
 
 /// The number of clock hours in the inflow.
 const INFLOW_HOURS: usize = 24;
-/// The hours before the one in progress that hold as many whole clock hours.
+/// How many hours to look back for them: one more than are needed.
 const INFLOW_SPAN: i64 = 25;
 
 impl BucketState {
