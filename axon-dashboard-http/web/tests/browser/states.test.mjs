@@ -264,7 +264,7 @@ scene("without an answer the page says why, and keeps figures it has", async ({ 
   assert.match(await text(page, "[data-problem=unavailable]"), /지금은 어떤 값도 가져올 수 없습니다/);
   assert.equal(await page.locator("[data-widget]:visible").count(), 0);
   // A request that the page sent before its clock was paused must not be the one that brings the figures.
-  for (let sent = -1; sent !== requests; await sleep(300)) sent = requests;
+  for (let sent = -1; sent !== requests; await sleep(1_000)) sent = requests;
   down = false;
   await page.click("[data-problem] button");
   await page.waitForSelector('[data-widget="kpi"][data-status="fresh"]');
