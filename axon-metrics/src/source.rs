@@ -7,6 +7,7 @@
 mod behavior;
 mod catalog;
 pub(crate) mod check;
+mod coverage;
 mod error;
 pub mod facts;
 mod ledger;
@@ -18,15 +19,16 @@ mod realtime;
 pub use behavior::*;
 pub use catalog::*;
 pub use error::{BoxError, ErrorChain, SourceError, connection_lost};
+pub(crate) use coverage::Tolerance;
 pub(crate) use facts::HistoryFact;
 pub(crate) use facts::{
-    BehaviorFacts, BucketSales, Fact, History, LedgerFacts, Measured, Missing, OtherSales, Precision, RealtimeFacts,
-    Reason, Sales, SalesFacts, Slots, StepCounts, Stock,
+    BehaviorFacts, BucketSales, Coverage, Fact, History, LedgerFacts, LeftOut, LeftOutPlace, LeftOutReason, Measured,
+    Missing, OtherSales, Precision, RealtimeFacts, Reason, Refunds, Sales, SalesFacts, Slots, StepCounts, Stock,
 };
 pub use ledger::*;
 pub(crate) use outcome::SourceOutcome;
 pub use outcome::{BreakerState, SourceStatus};
-pub use probe::Probe;
+pub use probe::{Probe, StoreLoss};
 pub use question::{
     BehaviorQuestion, HistoryQuestion, LedgerQuestion, QueryScope, RealtimeQuestion, SalesQuestion, Series,
     SeriesActivities,
