@@ -180,6 +180,7 @@ pub async fn money_is_exact<S: LedgerStore>() {
         revenue: price("214748299978525.30"),
         buyers: 3,
         cancelled: S::HAS_STATUS.then_some(0),
+        ..Sales::default()
     };
     assert_eq!(total, expected);
 }
