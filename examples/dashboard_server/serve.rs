@@ -10,7 +10,10 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::Clock, config::Config, exporter::Exporter};
+use crate::{
+    cli::{Clock, OnProblem},
+    config::Config,     exporter::Exporter,
+};
 
 mod accept;
 mod body;
@@ -141,7 +144,7 @@ pub(crate) async fn check(
         bail!("figures would be missing or wrong: {}", problems.join("; "));
     }
     for problem in problems {
-        warn!("{problem}");
+        tracing::warn!("{problem}");
     }
     Ok(())
 }
