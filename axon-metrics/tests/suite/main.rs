@@ -6,6 +6,7 @@ mod caching;
 mod conformance;
 mod edge_cases;
 mod figures;
+mod file_forms;
 mod logs;
 mod memory_concurrency;
 mod memory_load;
