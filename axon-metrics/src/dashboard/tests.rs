@@ -534,7 +534,7 @@ fn the_hash_differs_by_what_decides_the_numbers_alone() {
         SourceKind::Behavior => Some("elasticsearch"),
         SourceKind::Realtime => Some("redis"),
     });
-    let hash = |settings: &Settings, mode| definition_hash(settings, &settings.funnels[0], mode, &names);
+    let hash = |settings: &Settings, mode| definition_hash(settings, &settings.funnels[0], mode, &names, &PerSource::default());
     let usual = hash(&settings, Mode::Count);
     assert_eq!(usual, hash(&settings.clone(), Mode::Count));
     let mut narrowed = settings.clone();
