@@ -42,8 +42,7 @@ pub mod catalog {
 pub mod definitions {
     pub use crate::vocabulary::{
         Definition, Definitions, EventRule, FigureKey, FunnelDefinition, FunnelEntry, LedgerStep, LeftOutEntry, Mode,
-        NotATemplate,
-        Origin, PageTemplate, Record, STEP_COUNTS, Step, StepEntry, StepFault, StepRules, Unit,
+        NotATemplate, Origin, PageTemplate, Record, STEP_COUNTS, Step, StepEntry, StepFault, StepRules, Unit,
     };
 }
 

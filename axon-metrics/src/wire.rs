@@ -15,8 +15,8 @@ mod warning;
 mod widget_state;
 
 pub use answer::{AnswerRange, DashboardAnswer, DefinitionState, PreviousRange, ScopeState};
-pub use figure::{At, Figure, FigureValue, NoFigure};
 pub use coverage::{CoverageState, LeftOutState};
+pub use figure::{At, Figure, FigureValue, NoFigure};
 pub use health::{Health, LossState, SourceHealth};
 pub use list::{ActivityEntry, CampaignEntry, CampaignList};
 pub use missing::{MissingFigure, MissingReason};

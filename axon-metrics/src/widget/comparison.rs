@@ -169,7 +169,15 @@ impl SalesFigures {
         let net = value(&money).and_then(|money| money.checked_add(refunded.clone()?).ok_or(Missing::TooLarge));
         let refunds = notes.derived(format!("{name}.refunds.revenue"), refunded.map(Amount));
         let net_revenue = notes.derived(format!("{name}.netRevenue"), net.map(Amount));
-        Self { orders, quantity, revenue, buyers, cancelled, refunds: RefundFigures { rows, revenue: refunds }, net_revenue }
+        Self {
+            orders,
+            quantity,
+            revenue,
+            buyers,
+            cancelled,
+            refunds: RefundFigures { rows, revenue: refunds },
+            net_revenue,
+        }
     }
 }
 
@@ -177,8 +185,7 @@ impl SalesFigures {
 fn priced(sales: &Fact<Sales>, tolerance: Tolerance) -> Fact<Decimal> {
     let measured = sales.as_ref().map_err(Clone::clone)?;
     let Sales { orders, unpriced, revenue, .. } = measured.value;
-    let coverage =
-        Coverage::of(orders.saturating_sub(unpriced)).left_out_in_window(LeftOutReason::BadAmount, unpriced);
+    let coverage = Coverage::of(orders.saturating_sub(unpriced)).left_out_in_window(LeftOutReason::BadAmount, unpriced);
     believed(Ok(measured.clone().map(|_| revenue).with_coverage(coverage)), tolerance)
 }
 

@@ -274,12 +274,7 @@ impl SlotState {
     }
 
     /// The sum of one figure of all activities; `None` with a note on the reason.
-    fn sum(
-        states: &[Self],
-        of: impl Fn(&Self) -> Result<u64, Missing>,
-        field: &str,
-        notes: &mut Notes,
-    ) -> Option<u64> {
+    fn sum(states: &[Self], of: impl Fn(&Self) -> Result<u64, Missing>, field: &str, notes: &mut Notes) -> Option<u64> {
         let key_missing = |state: &&Self| matches!(of(state), Err(Missing::NotMeasured(Reason::KeyMissing)));
         let is_expected = states.iter().filter(key_missing).all(|state| state.not_started);
         let sum = total(states.iter().map(&of));
