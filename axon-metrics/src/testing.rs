@@ -4,6 +4,7 @@
 //! use axon_metrics::testing::MockRealtimeSource;
 //! let mut redis = MockRealtimeSource::new();
 //! redis.expect_name().return_const("redis");
+//! redis.expect_definition().return_const(String::new());
 //! ```
 //!
 //! # Questions

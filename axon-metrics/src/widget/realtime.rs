@@ -115,7 +115,11 @@ impl Compute for Realtime {
         let participants = |state: &SlotState| state.participants.clone();
         let remaining_stock = SlotState::sum(&slot_states, remaining, "remainingStock", notes);
         let active_users = notes.figure("activeUsers", &facts.active);
-        let last_updated = notes.derived("lastUpdated", oldest(reads));
+        let none_started = slot_states.iter().all(|state| state.not_started);
+        let last_updated = match none_started {
+            true => notes.derived_before_start("lastUpdated", oldest(reads)),
+            false => notes.derived("lastUpdated", oldest(reads)),
+        };
         let limits = total(activities.iter().map(|activity| activity.limit.ok_or(Missing::Unlimited)));
         let initial_stock = limit(notes, "initialStock".to_owned(), limits);
         let participants_total = SlotState::sum(&slot_states, participants, "participantsTotal", notes);
