@@ -105,7 +105,7 @@ fn refusal(files: Files) -> String {
 /// The data of an activity's answer in a mode.
 async fn data(store: &MemoryStore, activity: u64, mode: Mode) -> Value {
     let dashboard = Dashboard::builder().memory(store.clone()).build();
-    let request = DashboardRequest::activity(activity).widgets(Widget::ALL).period(Period::Last7Days).mode(mode);
+    let request = DashboardRequest::activity(activity).widgets([Widget::Funnel, Widget::Comparison]).period(Period::Last7Days).mode(mode);
     let answer = dashboard.answer(&request, now()).await.expect("an answer");
     serde_json::to_value(&answer).expect("JSON")["data"].take()
 }
