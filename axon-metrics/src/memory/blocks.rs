@@ -87,8 +87,8 @@ pub(super) struct Block<T> {
 }
 
 impl<T: Default> Block<T> {
-    /// Calls `parse` for each line that is not blank, with the index of the line in the block, from 0. A comma before or
-    /// after a line is left out.
+    /// Calls `parse` for each line that is not blank, with the index of the line in the block, from 0. Commas around a
+    /// line are left out.
     pub(super) fn parse(mut bytes: &[u8], mut parse: impl FnMut(u64, &[u8], &mut T) -> Result<(), Fault>) -> Self {
         let mut block = Self::default();
         while !bytes.is_empty() {

@@ -212,9 +212,9 @@ impl Files {
         self
     }
 
-    /// The indices, aliases and data streams from which `PURCHASE` events are accepted, also with `*` for any text. Indices
-    /// that a rollover made of them count (`NAME-000002`, `.ds-NAME-2024.11.12-000003`). Lines without an index are
-    /// always accepted. Defaults to `axon.event.commerce` and `behavior-events`.
+    /// The indices, aliases and data streams from which `PURCHASE` events are accepted, also with `*` for any text.
+    /// Indices that a rollover made of them count (`NAME-000002`, `.ds-NAME-2024.11.12-000003`). Lines without an index
+    /// are always accepted. Defaults to `axon.event.commerce` and `behavior-events`.
     pub fn purchase_indices<T: Into<String>>(mut self, indices: impl IntoIterator<Item = T>) -> Self {
         self.purchase_indices = indices.into_iter().map(Into::into).collect();
         self
@@ -227,8 +227,8 @@ impl Files {
         self
     }
 
-    /// Loads also a file of events or of the ledger of which nothing or less than half can be read. Without it such a file
-    /// is [`LoadError::Unreadable`].
+    /// Loads also a file of events or of the ledger of which nothing or less than half can be read. Without it such a
+    /// file is [`LoadError::Unreadable`].
     pub fn accept_rejected(mut self) -> Self {
         self.accept_rejected = true;
         self

@@ -61,8 +61,7 @@ pub(super) fn open(source: ByteSource) -> io::Result<OpenInput> {
     let (head, rest) = split_head(counting, MAGIC_BYTES as u64)?;
     let compressed = is_compressed(&head);
     let whole = Cursor::new(head).chain(rest);
-    let reader: Box<dyn Read + Send> =
-        if compressed { Box::new(Unpacked::new(whole)) } else { Box::new(whole) };
+    let reader: Box<dyn Read + Send> = if compressed { Box::new(Unpacked::new(whole)) } else { Box::new(whole) };
     let (mut sample, rest) = split_head(reader, SAMPLE_BYTES)?;
     if sample.starts_with(&BOM) {
         sample.drain(..BOM.len());

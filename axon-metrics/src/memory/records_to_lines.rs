@@ -27,8 +27,8 @@ pub(super) struct RecordLines<R> {
 }
 
 impl<R> RecordLines<R> {
-    /// `strict`: a stream that ends inside a record or an array is an error. Otherwise this end is one more line, which is
-    /// not JSON.
+    /// `strict`: a stream that ends inside a record or an array is an error. Otherwise this end is one more line, which
+    /// is not JSON.
     pub(super) fn new(reader: R, framing: Framing, strict: bool) -> Self {
         let scanner = Scanner { bulk: framing == Framing::Bulk, strict, ..Scanner::default() };
         let input = vec![0; READ_BYTES].into_boxed_slice();
@@ -323,7 +323,8 @@ mod tests {
 
     #[test]
     fn records_over_several_lines_become_lines() {
-        let pretty = "[\n  {\n    \"a\": 1,\n    \"b\": [\n      {\n        \"c\": \"x y\"\n      }\n    ]\n  },\n  {}\n]";
+        let pretty =
+            "[\n  {\n    \"a\": 1,\n    \"b\": [\n      {\n        \"c\": \"x y\"\n      }\n    ]\n  },\n  {}\n]";
         assert_eq!(lines(pretty), [r#"{ "a": 1, "b": [ { "c": "x y" } ] }"#, "{}"]);
         assert_eq!(lines(&pretty[1..pretty.len() - 1]), lines(pretty));
     }
@@ -338,18 +339,12 @@ mod tests {
     #[test]
     fn a_broken_record_does_not_hide_the_next_ones() {
         let good = r#"{"a":1}"#;
-        for broken in [
-            r#"{"a":1"#,
-            r#"{"a":{"b":1}"#,
-            r#"{"a":[1}"#,
-            r#"{"a":]}"#,
-            "{\"a\":\"\n",
-            r#"{"a"}"#,
-            "}",
-            "{",
-            "x",
-        ] {
-            for array in [format!("[{good},{broken},{good},{good}]"), format!("[{good}\n,{broken}\n,{good}\n,{good}\n]")] {
+        for broken in
+            [r#"{"a":1"#, r#"{"a":{"b":1}"#, r#"{"a":[1}"#, r#"{"a":]}"#, "{\"a\":\"\n", r#"{"a"}"#, "}", "{", "x"]
+        {
+            for array in
+                [format!("[{good},{broken},{good},{good}]"), format!("[{good}\n,{broken}\n,{good}\n,{good}\n]")]
+            {
                 let lines = lines(&array);
                 assert_eq!(lines.iter().filter(|line| *line == good).count(), 3, "{array}: {lines:?}");
                 for line in lines.iter().filter(|line| *line != good) {

@@ -105,7 +105,10 @@ fn refusal(files: Files) -> String {
 /// The data of an activity's answer in a mode.
 async fn data(store: &MemoryStore, activity: u64, mode: Mode) -> Value {
     let dashboard = Dashboard::builder().memory(store.clone()).build();
-    let request = DashboardRequest::activity(activity).widgets([Widget::Funnel, Widget::Comparison]).period(Period::Last7Days).mode(mode);
+    let request = DashboardRequest::activity(activity)
+        .widgets([Widget::Funnel, Widget::Comparison])
+        .period(Period::Last7Days)
+        .mode(mode);
     let answer = dashboard.answer(&request, now()).await.expect("an answer");
     serde_json::to_value(&answer).expect("JSON")["data"].take()
 }
@@ -124,7 +127,13 @@ async fn every_form_of_events_that_is_read_gives_the_same_figures() {
     let elastic = lines(&exported(records.clone(), |_| "axon.event.commerce".to_owned()));
     let bulk: String = exported(records.clone(), |_| "behavior-events".to_owned())
         .iter()
-        .map(|document| format!("{}\n{}\n", json!({"index": {"_index": document["_index"], "_id": document["_id"]}}), document["_source"]))
+        .map(|document| {
+            format!(
+                "{}\n{}\n",
+                json!({"index": {"_index": document["_index"], "_id": document["_id"]}}),
+                document["_source"]
+            )
+        })
         .collect();
     let padded = |bytes: Vec<u8>| [bytes, vec![0; 512]].concat();
     let forms: Vec<(&str, Vec<u8>)> = vec![
@@ -176,7 +185,8 @@ async fn a_large_array_is_read_whatever_its_size_and_the_sizes_of_its_records() 
     for record in 0..40_000 {
         let filling = "x ]},{[\\\" ".repeat(if record % 10_000 == 0 { 20_000 } else { record % 7 });
         let event = json!({"triggerType": "CLICK", "occurredAt": 1_731_400_000, "userId": record, "note": filling, "properties": {"activityId": 77}});
-        let text = if record % 2 == 0 { event.to_string() } else { serde_json::to_string_pretty(&event).expect("JSON") };
+        let text =
+            if record % 2 == 0 { event.to_string() } else { serde_json::to_string_pretty(&event).expect("JSON") };
         array.extend_from_slice(text.as_bytes());
         array.extend_from_slice(b",\n");
     }
@@ -259,8 +269,7 @@ async fn a_price_with_a_point_is_read_exactly_from_its_text() {
         (&[("0.1", "1"), ("0.2", "1")], 2, 2, "0.30"),
     ];
     for (rows, orders, quantity, revenue) in cases {
-        let texts: Vec<String> =
-            (1..).zip(rows).map(|(id, (price, quantity))| purchase(id, price, quantity)).collect();
+        let texts: Vec<String> = (1..).zip(rows).map(|(id, (price, quantity))| purchase(id, price, quantity)).collect();
         for ledger in [texts.join("\n"), format!("[{}]", texts.join(",")), format!("[\n{}\n]\n", texts.join("\n,"))] {
             let store = load(with_ledger("ledger", ledger));
             assert_eq!(store.report(now()).rejected.total, 0);
@@ -272,7 +281,8 @@ async fn a_price_with_a_point_is_read_exactly_from_its_text() {
 
 #[test]
 fn an_amount_with_more_digits_than_are_held_is_rejected_and_not_rounded() {
-    let prices = ["0.12345678901234567890123456789", "79228162514264337593543950336", "1e-29", "1e29", "[1]", "\"1,5\""];
+    let prices =
+        ["0.12345678901234567890123456789", "79228162514264337593543950336", "1e-29", "1e29", "[1]", "\"1,5\""];
     let good = ["1", "2", "3", "4", "5", "6"].map(|price| purchase(9, price, "1"));
     let bad = prices.map(|price| purchase(1, price, "1"));
     let report = report(with_ledger("ledger", [good, bad].concat().join("\n")));
@@ -312,7 +322,12 @@ fn a_file_of_another_form_is_refused_with_its_form_and_the_command_that_converts
     let utf16: Vec<u8> = lines(&events()).encode_utf16().flat_map(u16::to_le_bytes).collect();
     let csv: String = "triggerType,occurredAt,userId\nCLICK,2024-11-12T09:00:00Z,1\n".repeat(3);
     let reply = json!({"took": 3, "timed_out": false, "hits": {"total": {"value": 21}, "hits": exported(events(), |_| "i".to_owned())}});
-    let latin1: Vec<u8> = lines(&events()).replace("PAGE_VIEW", "é").replace("CLICK", "é").chars().map(|char| u8::try_from(char).expect("Latin-1")).collect();
+    let latin1: Vec<u8> = lines(&events())
+        .replace("PAGE_VIEW", "é")
+        .replace("CLICK", "é")
+        .chars()
+        .map(|char| u8::try_from(char).expect("Latin-1"))
+        .collect();
     let cases: Vec<(Vec<u8>, &str, &str)> = vec![
         (b"BZh91AY&SY\x12\x34".to_vec(), "bzip2", "bzip2 -dc dump > converted.ndjson"),
         (b"\xfd7zXZ\x00\x00\x04".to_vec(), "xz", "xz -dc dump"),

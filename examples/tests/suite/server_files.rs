@@ -37,7 +37,10 @@ impl Folder {
     /// The arguments of a server with the catalog and one more file.
     fn arguments(&self, option: &str, name: &str) -> Vec<String> {
         let path = |name: &str| self.path(name).to_str().unwrap().to_owned();
-        ["--catalog".into(), path("catalog.json"), option.into(), path(name)].into_iter().chain(NOW.map(str::to_owned)).collect()
+        ["--catalog".into(), path("catalog.json"), option.into(), path(name)]
+            .into_iter()
+            .chain(NOW.map(str::to_owned))
+            .collect()
     }
 
     fn start(&self, option: &str, name: &str, settings: &[(&str, &str)]) -> Server {
@@ -85,7 +88,10 @@ fn an_array_of_documents_of_a_data_stream_is_served() {
 fn the_setting_of_purchase_indices_counts_for_files() {
     let folder = Folder::new();
     folder.write("events.json", Value::from(documents("shop-000002")).to_string());
-    assert_eq!(steps(&folder.start("--events", "events.json", &[("elasticsearch.purchase_indices", "shop")])), [10, 6, 3, 2]);
+    assert_eq!(
+        steps(&folder.start("--events", "events.json", &[("elasticsearch.purchase_indices", "shop")])),
+        [10, 6, 3, 2]
+    );
     // Without it these purchases are not believed, and the log says how many.
     let arguments = folder.arguments("--events", "events.json");
     let server = Server::start(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
@@ -97,12 +103,17 @@ fn the_setting_of_purchase_indices_counts_for_files() {
 fn a_ledger_with_decimal_prices_is_served_exactly() {
     let folder = Folder::new();
     let row = |id: u64, quantity: u64| {
-        format!(r#"{{"kind":"purchase","id":{id},"userId":{id},"productId":456,"activityId":77,"price":12900.00,"quantity":{quantity},"status":"CONFIRMED","purchaseAt":"2024-11-12T18:10:00+09:00"}}"#)
+        format!(
+            r#"{{"kind":"purchase","id":{id},"userId":{id},"productId":456,"activityId":77,"price":12900.00,"quantity":{quantity},"status":"CONFIRMED","purchaseAt":"2024-11-12T18:10:00+09:00"}}"#
+        )
     };
     folder.write("ledger.json", format!("[{},{}]", row(1, 1), row(2, 2)));
     let answer = folder.start("--ledger", "ledger.json", &[]).json(QUESTION);
     let promotion = &answer["data"]["comparison"]["promotion"];
-    assert_eq!((&promotion["orders"], &promotion["quantity"], &promotion["revenue"]), (&json!(2), &json!(3), &json!("38700.00")));
+    assert_eq!(
+        (&promotion["orders"], &promotion["quantity"], &promotion["revenue"]),
+        (&json!(2), &json!(3), &json!("38700.00"))
+    );
 }
 
 #[test]

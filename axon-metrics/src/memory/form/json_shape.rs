@@ -7,9 +7,32 @@ use super::{Expected, Form};
 
 /// Keys that a command names. Other keys could be names of people, and are not named.
 const KNOWN_KEYS: [&str; 26] = [
-    "_source", "hits", "data", "items", "events", "event", "records", "record", "results", "rows", "documents", "docs",
-    "purchases", "entries", "ledger", "messages", "message", "msg", "logs", "log", "list", "payload", "value", "after",
-    "body", "content",
+    "_source",
+    "hits",
+    "data",
+    "items",
+    "events",
+    "event",
+    "records",
+    "record",
+    "results",
+    "rows",
+    "documents",
+    "docs",
+    "purchases",
+    "entries",
+    "ledger",
+    "messages",
+    "message",
+    "msg",
+    "logs",
+    "log",
+    "list",
+    "payload",
+    "value",
+    "after",
+    "body",
+    "content",
 ];
 
 /// The deepest nesting that is followed.

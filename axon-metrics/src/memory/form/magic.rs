@@ -17,7 +17,8 @@ const fn starts(bytes: &'static [u8], name: &'static str, advice: &'static str) 
 const EXPORT: &str = "export the records as JSON lines";
 const WORKBOOK: &str = "turn its sheet into JSON lines: in2csv {file} | mlr --icsv --ojsonl cat > {output}";
 const GPG: &str = "decrypt it: gpg -d {file} > {output}";
-const ROWS: &str = "restore it into a database and export the rows: psql -Atc \"SELECT row_to_json(t) FROM TABLE t\" > {output}";
+const ROWS: &str =
+    "restore it into a database and export the rows: psql -Atc \"SELECT row_to_json(t) FROM TABLE t\" > {output}";
 
 const MAGICS: &[Magic] = &[
     // Packed.

@@ -50,7 +50,10 @@ pub(super) fn form(sample: &[u8]) -> Option<Form> {
         return Some(Form::new("an HTML page, perhaps of a login or an error", "export the records as JSON lines"));
     }
     if starts("<") {
-        return Some(Form::new("XML", "turn its records into JSON lines: yq -p=xml -o=json -I=0 '.ROOT.RECORD[]' {file} > {output}"));
+        return Some(Form::new(
+            "XML",
+            "turn its records into JSON lines: yq -p=xml -o=json -I=0 '.ROOT.RECORD[]' {file} > {output}",
+        ));
     }
     if ["--", "/*", "insert into", "create table", "set ", "copy ", "replace into"].iter().any(|start| starts(start))
         && !starts("---")
@@ -76,7 +79,8 @@ fn lines(text: &str) -> Option<Form> {
         return Some(Form::new("YAML", "turn it into JSON lines: yq -o=json -I=0 '.[]' {file} > {output}"));
     }
     let columns = |line: &str, delimiter: char| line.matches(delimiter).count();
-    let delimited = |delimiter| columns(first, delimiter) > 0 && columns(second, delimiter) >= columns(first, delimiter);
+    let delimited =
+        |delimiter| columns(first, delimiter) > 0 && columns(second, delimiter) >= columns(first, delimiter);
     let (name, input) = match ['\t', ';', ',', '|'].into_iter().find(|delimiter| delimited(*delimiter))? {
         '\t' => ("TSV", "--itsv"),
         ';' => ("CSV", "--icsv --ifs ';'"),

@@ -52,9 +52,9 @@ struct Line<'a> {
     dotted_activity_id: Values<'a>,
     /// The action that stands before the document in a bulk request.
     #[serde(borrow, default)]
-    index: ObjectField<Action<'a>>,
+    index: ObjectField<Box<Action<'a>>>,
     #[serde(borrow, default)]
-    create: ObjectField<Action<'a>>,
+    create: ObjectField<Box<Action<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -185,7 +185,7 @@ impl EventReader {
 fn document<'l, 'a>(
     index: &'l Scalar<'a>,
     id: &'l Scalar<'a>,
-    actions: Option<[&'l ObjectField<Action<'a>>; 2]>,
+    actions: Option<[&'l ObjectField<Box<Action<'a>>>; 2]>,
 ) -> (&'l Scalar<'a>, &'l Scalar<'a>) {
     let action = actions.into_iter().flatten().find_map(|action| match action {
         ObjectField::Object(action) => Some(action),

@@ -1,6 +1,6 @@
 //! Parses the times of the platform, epoch seconds or milliseconds as a number or ISO 8601 text, into microseconds
-//! since 1970. Those of records may have every form that Elasticsearch takes by default: `strict_date_optional_time`, and
-//! epoch times as text.
+//! since 1970. Those of records may have every form that Elasticsearch takes by default: `strict_date_optional_time`,
+//! and epoch times as text.
 
 use chrono::{Duration, NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
