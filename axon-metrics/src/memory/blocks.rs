@@ -12,7 +12,7 @@ use std::{
 
 use memchr::{memchr, memrchr};
 
-use super::{limits::MAX_LINE, load_report::Fault};
+use super::{framing::BOM, limits::MAX_LINE, load_report::Fault};
 
 /// The approximate size of a block, in bytes: how much is read and parsed at a time.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -94,7 +94,7 @@ impl<T: Default> Block<T> {
         while !bytes.is_empty() {
             let length = memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
             let (line, rest) = bytes.split_at(length);
-            let line = without_commas(line.trim_ascii());
+            let line = bare(line.trim_ascii());
             bytes = rest;
             let index = block.lines;
             block.lines += 1;
@@ -112,10 +112,11 @@ impl<T: Default> Block<T> {
     }
 }
 
-/// A line without the comma that separates it from the one before or after it.
-fn without_commas(line: &[u8]) -> &[u8] {
+/// A line without the commas that separate it from others, and without the byte order mark of a file that was appended.
+fn bare(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b",").unwrap_or(line);
-    line.strip_prefix(b",").unwrap_or(line)
+    let line = line.strip_prefix(b",").unwrap_or(line);
+    line.strip_prefix(&BOM).unwrap_or(line)
 }
 
 /// Parses the lines of a stream on other threads, and calls `take` with the blocks in order on this thread.
@@ -234,7 +235,7 @@ mod tests {
 
     #[test]
     fn commas_between_lines_are_left_out() {
-        let lines = "{},\r\n,{} ,\n , {}\n,\n{},";
+        let lines = "{},\r\n,{} ,\n , {}\n,\n\u{feff}{},";
         let block = Block::<Vec<String>>::parse(lines.as_bytes(), |_, line, lines| {
             lines.push(String::from_utf8_lossy(line).trim().to_owned());
             Ok(())

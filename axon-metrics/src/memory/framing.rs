@@ -1,7 +1,9 @@
 //! How the records of a file are separated, from its first bytes: one per line, or otherwise.
 
+/// The byte order mark of UTF-8.
+pub(super) const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// The record separator of JSON text sequences (RFC 7464).
-const RECORD_SEPARATOR: u8 = 0x1e;
+pub(super) const RECORD_SEPARATOR: u8 = 0x1e;
 
 /// How records are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,15 +11,13 @@ use std::{
 
 use super::{
     files::{ByteSource, Input},
-    framing::{Framing, framing},
+    framing::{BOM, Framing, framing},
     records_to_lines::RecordLines,
     unpack::{MAGIC_BYTES, Unpacked, is_compressed},
 };
 
 /// How many bytes show the form of a file.
 const SAMPLE_BYTES: u64 = 64 * 1024;
-/// The byte order mark of UTF-8.
-const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// An open input.
 pub(super) struct OpenInput {

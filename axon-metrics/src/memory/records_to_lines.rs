@@ -8,7 +8,10 @@ use std::io::{self, Read};
 
 use memchr::memchr3;
 
-use super::{framing::Framing, limits::MAX_LINE};
+use super::{
+    framing::{BOM, Framing, RECORD_SEPARATOR},
+    limits::MAX_LINE,
+};
 
 /// How many bytes show whether a record is an action of a bulk request.
 const ACTION_BYTES: usize = 11;
@@ -136,7 +139,11 @@ impl Scanner {
 
     /// A byte between records, or of one that starts with neither bracket nor quote.
     fn between(&mut self, byte: u8, output: &mut Vec<u8>) {
-        let is_separator = byte.is_ascii_whitespace() || matches!(byte, b',' | b'[' | b'{' | b']' | b'"' | 0x1e);
+        let is_bracket = matches!(byte, b'[' | b'{' | b']');
+        let is_separator = is_bracket
+            || byte.is_ascii_whitespace()
+            || matches!(byte, b',' | b'"' | RECORD_SEPARATOR)
+            || BOM.contains(&byte);
         if self.in_word && is_separator {
             self.end_record(output);
         }
@@ -317,7 +324,7 @@ mod tests {
             }
         }
         assert_eq!(lines("[]"), [""; 0]);
-        assert_eq!(lines("[{}][{}]"), ["{}", "{}"]);
+        assert_eq!(lines("[{}]\n\u{feff}[{}]"), ["{}", "{}"]);
         assert_eq!(lines("\u{1e}{}\n\u{1e}{}\n"), ["{}", "{}"]);
     }
 

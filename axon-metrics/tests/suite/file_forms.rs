@@ -141,6 +141,10 @@ async fn every_form_of_events_that_is_read_gives_the_same_figures() {
         ("lines without a last end", plain.trim_end().into()),
         ("CRLF", plain.replace('\n', "\r\n").into()),
         ("BOM", format!("\u{feff}{plain}").into()),
+        (
+            "two files with a BOM each",
+            format!("\u{feff}{}\u{feff}{}", lines(&records[..9]), lines(&records[9..])).into(),
+        ),
         ("BOM before an array", format!("\u{feff}{array}").into()),
         ("array on one line", array.clone().into()),
         ("array, pretty", format!("[\n{}\n]\n", pretty(&records, ",\n")).into()),
