@@ -12,10 +12,10 @@ use crate::{Money, memory::load_report::Fault};
 pub(in crate::memory) struct Decimal<'a>(#[serde(borrow)] Option<&'a RawValue>);
 
 impl Decimal<'_> {
-    /// The amount of money, from a number or a text; `None` if absent. An amount with more digits than [`Money`] has is
-    /// wrong, and not rounded.
+    /// The amount of money, from a number or a text; `None` if absent or empty. An amount with more digits than [`Money`]
+    /// has is wrong, and not rounded.
     pub(in crate::memory) fn money(&self, field: &'static str) -> Result<Option<Money>, Fault> {
-        let Some(value) = self.0 else { return Ok(None) };
+        let Some(value) = self.0.filter(|value| value.get() != r#""""#) else { return Ok(None) };
         let money = if value.get().starts_with('"') {
             serde_json::from_str::<String>(value.get()).ok().and_then(|text| exact(&text))
         } else {
@@ -26,9 +26,6 @@ impl Decimal<'_> {
 
     /// The whole number, from a number or a text; `None` if absent or empty. `2.0` is whole.
     pub(in crate::memory) fn whole(&self, field: &'static str) -> Result<Option<i64>, Fault> {
-        if self.0.is_some_and(|value| value.get() == r#""""#) {
-            return Ok(None);
-        }
         let Some(number) = self.money(field)? else { return Ok(None) };
         number.is_integer().then(|| number.to_i64()).flatten().map(Some).ok_or(Fault::Wrong(field))
     }
@@ -107,7 +104,9 @@ mod tests {
         ] {
             assert_eq!(money(json), Ok(Some(expected.to_owned())), "{json}");
         }
-        assert_eq!(money("null"), Ok(None));
+        for json in ["null", "\"\""] {
+            assert_eq!(money(json), Ok(None), "{json}");
+        }
     }
 
     #[test]
@@ -119,7 +118,6 @@ mod tests {
             "1e29",
             "1e-29",
             "1e99999999999999999999",
-            "\"\"",
             "\" 1\"",
             "\"1,000\"",
             "\"1_000\"",
