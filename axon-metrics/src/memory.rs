@@ -30,6 +30,9 @@ mod blocks;
 mod document;
 mod events;
 mod files;
+mod form;
+mod framing;
+mod input;
 mod ledger;
 mod limits;
 mod load_report;
@@ -37,11 +40,13 @@ mod loader;
 mod parse;
 mod realtime;
 mod records;
+mod records_to_lines;
 mod sales;
 mod slots;
 mod snapshot;
 mod subjects;
 mod time_log;
+mod unpack;
 mod writer;
 
 pub use files::{Files, LoadError, Progress};
@@ -90,7 +95,8 @@ impl MemoryStore {
     /// A store with the contents of the files. Reads one file after the other, and parses on several threads. Blocks
     /// until done. Invalid lines are counted in the [`report`](Self::report).
     /// # Errors
-    /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is invalid.
+    /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is invalid. [`LoadError::Unreadable`] if a
+    /// file has another form than those that are read, or more than half of its records are rejected.
     pub fn load(files: Files) -> Result<Self, LoadError> {
         let (writer, reader) = loader::load(files)?;
         Ok(Self::with(writer, reader))
@@ -139,8 +145,9 @@ impl MemoryStore {
         self.write(|writer| writer.append_slots(&slots));
     }
 
-    /// Adds event lines in the format of an event file, plain or gzip. The report names them `name`. Lines take effect
-    /// in blocks of about 256 KiB, so a long stream is visible while it is read. Returns the number of refused lines.
+    /// Adds events in the format of an event file, plain, gzip or zstd. The report names them `name`. Lines take effect in
+    /// blocks of about 256 KiB, so a long stream is visible while it is read. Returns the number of refused lines, which
+    /// may be all.
     /// # Errors
     /// [`LoadError`] if reading fails. The blocks read before that stay in the store.
     pub fn append_lines(
@@ -151,7 +158,7 @@ impl MemoryStore {
         let mut refused = 0;
         let input = files::Input::reader(name, reader);
         let parse = |bytes: &[u8]| loader::event_lines(&self.inner.reader, bytes);
-        loader::lines(input, &mut None, parse, |file, first_line, block| {
+        loader::lines(input, None, &mut None, parse, |file, first_line, block| {
             self.write(|writer| {
                 let mut pending = PendingEvents::default();
                 refused += writer.take_events(file, first_line, block, &mut pending);

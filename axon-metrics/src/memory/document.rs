@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{
     files::LoadError,
     load_report::Fault,
-    parse::{ledger_line::money, scalar::Scalar, time::time},
+    parse::{decimal::Decimal, ledger_line::money, scalar::Scalar, time::time},
     slots::{ActivitySlots, SlotFigure},
     time_log::instant,
 };
@@ -37,7 +37,7 @@ struct CampaignEntry<'a> {
     #[serde(borrow, default)]
     end_at: Scalar<'a>,
     #[serde(borrow, default)]
-    budget: Scalar<'a>,
+    budget: Decimal<'a>,
     #[serde(borrow, default)]
     activities: Vec<ActivityEntry<'a>>,
 }

@@ -7,6 +7,7 @@ mod conformance;
 mod coverage_matrix;
 mod edge_cases;
 mod figures;
+mod file_forms;
 mod logs;
 mod memory_concurrency;
 mod memory_load;

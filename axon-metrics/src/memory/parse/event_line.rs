@@ -8,12 +8,13 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::{
-    fields::{ObjectField, fields},
-    scalar::Scalar,
-    time::time,
+    activity_ids::{Named, Properties, named},
+    fields::{ObjectField, Objects, fields},
+    index_names::IndexNames,
+    scalar::{Scalar, Values},
+    time::record_time,
 };
 use crate::{
-    ActivityId,
     memory::{
         events::Owners,
         load_report::{Fault, checked_text},
@@ -46,7 +47,14 @@ struct Line<'a> {
     #[serde(borrow, default, rename = "pageUrl")]
     page_url: Scalar<'a>,
     #[serde(borrow, default)]
-    properties: ObjectField<Properties<'a>>,
+    properties: Objects<Properties<'a>>,
+    #[serde(borrow, default, rename = "properties.activityId")]
+    dotted_activity_id: Values<'a>,
+    /// The action that stands before the document in a bulk request.
+    #[serde(borrow, default)]
+    index: ObjectField<Box<Action<'a>>>,
+    #[serde(borrow, default)]
+    create: ObjectField<Box<Action<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -65,14 +73,17 @@ struct Source<'a> {
     #[serde(borrow, default)]
     page_url: Scalar<'a>,
     #[serde(borrow, default)]
-    properties: ObjectField<Properties<'a>>,
+    properties: Objects<Properties<'a>>,
+    #[serde(borrow, default, rename = "properties.activityId")]
+    dotted_activity_id: Values<'a>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Properties<'a> {
+struct Action<'a> {
     #[serde(borrow, default)]
-    activity_id: Scalar<'a>,
+    _index: Scalar<'a>,
+    #[serde(borrow, default)]
+    _id: Scalar<'a>,
 }
 
 /// An event of a line.
@@ -93,7 +104,7 @@ pub(in crate::memory) struct EventLine {
 /// Reads event lines.
 pub(in crate::memory) struct EventReader {
     zone: Tz,
-    purchase_indices: Vec<String>,
+    purchase_indices: IndexNames,
     pages: Vec<PageTemplate>,
     /// Two random keys for the fingerprints of documents, so that no input can provoke equal ones.
     keys: [RandomState; 2],
@@ -101,17 +112,22 @@ pub(in crate::memory) struct EventReader {
 
 impl EventReader {
     pub(in crate::memory) fn new(zone: Tz, purchase_indices: Vec<String>, pages: Vec<PageTemplate>) -> Self {
+        let purchase_indices = IndexNames::new(purchase_indices);
         Self { zone, purchase_indices, pages, keys: [RandomState::new(), RandomState::new()] }
     }
 
-    /// The activity that an event names, and those whose page it happened on; `None` if there are none.
-    fn owners(&self, named: Option<ActivityId>, page: &Scalar<'_>) -> Option<Owners> {
+    /// The activities that an event names, and those whose page it happened on; `None` if there are none.
+    fn owners(&self, named: Named, page: &Scalar<'_>) -> Option<Owners> {
         match page {
             Scalar::Text(address) if !self.pages.is_empty() => {
                 let of_page = self.pages.iter().flat_map(|template| template.activities(address));
-                Owners::of(of_page.chain(named).collect())
+                Owners::of(of_page.chain(named.into_ids()).collect())
             }
-            _ => named.map(Owners::One),
+            _ => match named {
+                Named::None => None,
+                Named::One(activity) => Some(Owners::One(activity)),
+                Named::Several(activities) => Owners::of(activities),
+            },
         }
     }
 
@@ -123,6 +139,8 @@ impl EventReader {
     /// The event of a line. Its kind is added to the kinds of the block if it is new.
     pub(in crate::memory) fn read(&self, line: &[u8], kinds: &mut BlockKinds) -> Result<EventLine, Fault> {
         let line: Line<'_> = fields(line)?;
+        let actions = matches!(line._source, ObjectField::Object(_)).then_some([&line.index, &line.create]);
+        let (index, id) = document(&line._index, &line._id, actions);
         let event = match line._source {
             ObjectField::Object(source) => source,
             ObjectField::Other => return Err(Fault::Wrong("_source")),
@@ -134,20 +152,17 @@ impl EventReader {
                 session_id: line.session_id,
                 page_url: line.page_url,
                 properties: line.properties,
+                dotted_activity_id: line.dotted_activity_id,
             },
         };
         let trigger = event.trigger_type.text("triggerType")?.ok_or(Fault::Missing("triggerType"))?;
         let trigger = checked_text(trigger, "triggerType")?;
-        let at = time(&event.occurred_at, "occurredAt", self.zone)?;
+        let at = record_time(&event.occurred_at, "occurredAt", self.zone)?;
         let definition = definition(&event.event_id)?;
         let subject = subject(&event.user_id, &event.session_id)?;
-        let named = match &event.properties {
-            ObjectField::Object(properties) => properties.activity_id.id("properties.activityId")?.map(ActivityId),
-            ObjectField::Null => None,
-            ObjectField::Other => return Err(Fault::Wrong("properties")),
-        };
-        let index = line._index.text("_index")?;
-        let id = match &line._id {
+        let named = named(&event.properties, &event.dotted_activity_id)?;
+        let index = index.text("_index")?;
+        let id = match id {
             Scalar::Whole(id) => Some(id.to_string()),
             id => id.text("_id")?.map(str::to_owned),
         };
@@ -161,9 +176,24 @@ impl EventReader {
             owners: self.owners(named, &event.page_url),
             subject,
             identity: index.zip(id).map(|(index, id)| fingerprint(index, &id)),
-            accepted: trigger != PURCHASE
-                || index.is_none_or(|index| self.purchase_indices.iter().any(|known| known == index)),
+            accepted: trigger != PURCHASE || index.is_none_or(|index| self.purchase_indices.contain(index)),
         })
+    }
+}
+
+/// Index and id of a document: those of an export, else those of the action of a bulk request.
+fn document<'l, 'a>(
+    index: &'l Scalar<'a>,
+    id: &'l Scalar<'a>,
+    actions: Option<[&'l ObjectField<Box<Action<'a>>>; 2]>,
+) -> (&'l Scalar<'a>, &'l Scalar<'a>) {
+    let action = actions.into_iter().flatten().find_map(|action| match action {
+        ObjectField::Object(action) => Some(action),
+        ObjectField::Null | ObjectField::Other => None,
+    });
+    match (index, action) {
+        (Scalar::Null, Some(action)) => (&action._index, &action._id),
+        _ => (index, id),
     }
 }
 

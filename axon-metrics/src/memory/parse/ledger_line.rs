@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::{fields::fields, scalar::Scalar, time::time};
+use super::{decimal::Decimal, fields::fields, scalar::Scalar, time::record_time};
 use crate::{
     ActivityId, Money, ProductId,
     memory::{
@@ -27,9 +27,9 @@ struct Line<'a> {
     #[serde(borrow, default)]
     product_id: Scalar<'a>,
     #[serde(borrow, default)]
-    price: Scalar<'a>,
+    price: Decimal<'a>,
     #[serde(borrow, default)]
-    quantity: Scalar<'a>,
+    quantity: Decimal<'a>,
     #[serde(borrow, default)]
     status: Scalar<'a>,
     #[serde(borrow, default)]
@@ -58,7 +58,7 @@ pub(in crate::memory) fn read(line: &[u8], zone: Tz) -> Result<LedgerLine, Fault
             activity: activity.ok_or(Fault::Missing("activityId"))?,
             user,
             status: status.ok_or(Fault::Missing("status"))?.to_owned(),
-            created_at: instant(time(&line.created_at, "createdAt", zone)?),
+            created_at: instant(record_time(&line.created_at, "createdAt", zone)?),
         })),
         "purchase" => Ok(LedgerLine::Purchase(Purchase {
             id,
@@ -66,21 +66,22 @@ pub(in crate::memory) fn read(line: &[u8], zone: Tz) -> Result<LedgerLine, Fault
             product: line.product_id.id("productId")?.map(ProductId),
             activity,
             price: money(&line.price, "price")?.ok_or(Fault::Missing("price"))?,
-            quantity: line.quantity.whole("quantity")?.ok_or(Fault::Missing("quantity"))?,
+            quantity: quantity(&line.quantity)?,
             status: status.unwrap_or("CONFIRMED").to_owned(),
-            at: instant(time(&line.purchase_at, "purchaseAt", zone)?),
+            at: instant(record_time(&line.purchase_at, "purchaseAt", zone)?),
         })),
         _ => Err(Fault::Wrong("kind")),
     }
 }
 
-/// An amount of money, not negative; `None` if absent. Accepts a text or a whole number: a float is not exact.
-pub(in crate::memory) fn money(value: &Scalar<'_>, field: &'static str) -> Result<Option<Money>, Fault> {
-    let money = match value {
-        Scalar::Null => return Ok(None),
-        Scalar::Whole(number) => Money::from(*number),
-        Scalar::Text(text) => Money::from_str_exact(text).map_err(|_| Fault::Wrong(field))?,
-        _ => return Err(Fault::Wrong(field)),
-    };
-    if money.is_sign_negative() && !money.is_zero() { Err(Fault::Wrong(field)) } else { Ok(Some(money)) }
+/// An amount of money, not negative; `None` if absent.
+pub(in crate::memory) fn money(value: &Decimal<'_>, field: &'static str) -> Result<Option<Money>, Fault> {
+    let money = value.money(field)?;
+    if money.is_some_and(|money| money < Money::ZERO) { Err(Fault::Wrong(field)) } else { Ok(money) }
+}
+
+fn quantity(value: &Decimal<'_>) -> Result<u64, Fault> {
+    const FIELD: &str = "quantity";
+    let quantity = value.whole(FIELD)?.ok_or(Fault::Missing(FIELD))?;
+    u64::try_from(quantity).map_err(|_| Fault::Wrong(FIELD))
 }

@@ -164,7 +164,7 @@ fn load(world: &World, lines: &Lines) -> MemoryStore {
         let text = Value::from_iter(slots.iter().map(line)).to_string();
         files = files.realtime_from("realtime.json", reader(&[text]));
     }
-    MemoryStore::load(files).expect("files that can be read")
+    MemoryStore::load(files.accept_rejected()).expect("files that can be read")
 }
 
 fn catalog_value(world: &World) -> catalog::Catalog {
