@@ -3,7 +3,7 @@
 //! (`event_line`), rows of the ledger (`ledger_line`).
 
 pub(super) mod event_line;
-mod fields;
+pub(super) mod fields;
 pub(super) mod ledger_line;
 pub(super) mod scalar;
 pub(super) mod time;
