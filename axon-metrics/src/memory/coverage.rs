@@ -421,7 +421,12 @@ mod tests {
     #[test]
     fn a_record_is_of_the_window_if_its_owner_trigger_and_time_are_known() {
         let mut losses = Losses::default();
-        losses.add([lost(7, Some(9)), lost(7, Some(10)), lost(7, None), LostRecord { owner: Owner::None, ..lost(7, Some(1)) }]);
+        losses.add([
+            lost(7, Some(9)),
+            lost(7, Some(10)),
+            lost(7, None),
+            LostRecord { owner: Owner::None, ..lost(7, Some(1)) },
+        ]);
         let expected = Coverage::of(1).left_out_in_window(REASON, 1).left_out_in_store(REASON, 1, 100);
         assert_eq!(coverage(&losses, 7), expected);
         assert_eq!(coverage(&losses, 8), Coverage::of(1));

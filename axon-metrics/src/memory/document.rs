@@ -16,12 +16,7 @@ use serde::{
 use super::{
     files::LoadError,
     load_report::Fault,
-    parse::{
-        fields::ObjectField,
-        ledger_line::money,
-        scalar::Scalar,
-        time::time,
-    },
+    parse::{fields::ObjectField, ledger_line::money, scalar::Scalar, time::time},
     slots::{ActivitySlots, SlotFigure},
     subjects::AnonymousUsers,
     time_log::instant,
@@ -196,11 +191,7 @@ pub(super) struct RealtimeFile {
 
 /// The slots of a realtime file, by activity. A figure with an invalid value is [`Reason::BadValue`], and so are both
 /// figures of an activity that is listed twice.
-pub(super) fn realtime(
-    file: &Arc<str>,
-    bytes: &[u8],
-    anonymous: &AnonymousUsers,
-) -> Result<RealtimeFile, LoadError> {
+pub(super) fn realtime(file: &Arc<str>, bytes: &[u8], anonymous: &AnonymousUsers) -> Result<RealtimeFile, LoadError> {
     let document: Vec<ObjectField<SlotsEntry<'_>>> = read(file, bytes)?;
     let mut realtime = RealtimeFile::default();
     for (index, entry) in (0..).zip(document) {
@@ -213,17 +204,11 @@ pub(super) fn realtime(
 
 impl RealtimeFile {
     /// Adds an entry. A fault costs the whole entry.
-    fn add(
-        &mut self,
-        index: u64,
-        entry: ObjectField<SlotsEntry<'_>>,
-        anonymous: &AnonymousUsers,
-    ) -> Result<(), Fault> {
+    fn add(&mut self, index: u64, entry: ObjectField<SlotsEntry<'_>>, anonymous: &AnonymousUsers) -> Result<(), Fault> {
         const ID: &str = "activityId";
         let ObjectField::Object(entry) = entry else { return Err(Fault::NotAnObject) };
         let activity = ActivityId(entry.activity_id.id(ID)?.ok_or(Fault::Missing(ID))?);
-        let slots =
-            ActivitySlots { counter: counter(&entry.counter), members: entry.members.users(anonymous) };
+        let slots = ActivitySlots { counter: counter(&entry.counter), members: entry.members.users(anonymous) };
         if slots.counter == Err(Reason::BadValue) {
             self.invalid.push((index, Fault::Wrong("counter")));
         }

@@ -186,6 +186,9 @@ pub(super) enum EntryOutcome {
     UnknownStatus,
 }
 
+/// The key of a partition of entries.
+type EntryPart = (ActivityId, EntryOutcome);
+
 /// What a purchase counts as, from its status and its amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Outcome {
@@ -231,7 +234,7 @@ pub(super) type PurchaseLog<'a> = (Outcome, &'a TimeLog<PurchaseRow>);
 /// All entries and purchases. Cloning is cheap, and a clone does not change.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
-    entries: Arc<BTreeMap<(ActivityId, EntryOutcome), TimeLog<EntryRow>>>,
+    entries: Arc<BTreeMap<EntryPart, TimeLog<EntryRow>>>,
     purchases: Arc<BTreeMap<Partition, TimeLog<PurchaseRow>>>,
     /// The entries of any status, each id once.
     pub(super) entry_rows: u64,
@@ -315,7 +318,7 @@ impl Ledger {
 
     /// The approximate memory of the columns and their containers, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let logs = self.entries.len() * size_of::<((ActivityId, EntryOutcome), TimeLog<EntryRow>)>()
+        let logs = self.entries.len() * size_of::<(EntryPart, TimeLog<EntryRow>)>()
             + self.purchases.len() * size_of::<(Partition, TimeLog<PurchaseRow>)>();
         let entries = self.entries.values().map(TimeLog::bytes);
         logs + entries.chain(self.purchases.values().map(TimeLog::bytes)).sum::<usize>()
@@ -344,7 +347,7 @@ impl PendingRows {
 #[derive(Default)]
 pub(super) struct RowIndex {
     /// `None` for an entry that is known not to be approved: it is not stored.
-    entries: HashMap<u64, Option<((ActivityId, EntryOutcome), i64)>>,
+    entries: HashMap<u64, Option<(EntryPart, i64)>>,
     purchases: HashMap<u64, (Partition, i64)>,
 }
 
@@ -395,7 +398,7 @@ impl RowIndex {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        table_bytes(self.entries.capacity(), size_of::<(u64, Option<((ActivityId, EntryOutcome), i64)>)>())
+        table_bytes(self.entries.capacity(), size_of::<(u64, Option<(EntryPart, i64)>)>())
             + table_bytes(self.purchases.capacity(), size_of::<(u64, (Partition, i64))>())
     }
 }

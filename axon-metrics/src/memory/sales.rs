@@ -22,7 +22,8 @@ use crate::{
 
 pub(super) fn answer(snapshot: &Snapshot, question: &LedgerQuestion) -> LedgerFacts {
     let scope = &*question.scope;
-    let ledger = Answering { snapshot, ledger: &snapshot.ledger, name: Snapshot::SOURCE_NAME.into(), as_of: scope.as_of };
+    let ledger =
+        Answering { snapshot, ledger: &snapshot.ledger, name: Snapshot::SOURCE_NAME.into(), as_of: scope.as_of };
     let steps = |activities: &[ActivityId], window: Window, counting: Counting| -> Vec<Fact<u64>> {
         let span = Span::of(window, scope.as_of);
         question.steps.iter().map(|step| Ok(ledger.step(*step, activities, span, counting))).collect()

@@ -84,8 +84,12 @@ fn list(what: &str, losses: &Losses, of: u64, count: impl Fn(LeftOutReason) -> u
 /// What to do about records that are left out for a reason.
 fn advice(reason: LeftOutReason) -> &'static str {
     match reason {
-        LeftOutReason::Unreadable => "Write each record as one JSON object with the documented fields, and load the file again.",
-        LeftOutReason::NoTime => "Write the time as RFC 3339 or as epoch seconds or milliseconds, and load the file again.",
+        LeftOutReason::Unreadable => {
+            "Write each record as one JSON object with the documented fields, and load the file again."
+        }
+        LeftOutReason::NoTime => {
+            "Write the time as RFC 3339 or as epoch seconds or milliseconds, and load the file again."
+        }
         LeftOutReason::TimeOutOfRange => "Check the unit of the time: it is read as a year before 1970 or after 9999.",
         LeftOutReason::Future => {
             "Check the zone and the clock of whoever writes the times: they are more than 5 minutes after now."
@@ -102,7 +106,9 @@ fn advice(reason: LeftOutReason) -> &'static str {
              REFUNDED for a purchase."
         }
         LeftOutReason::BadAmount => "Write price and quantity as numbers, of which a refund has exactly one negative.",
-        LeftOutReason::NoRoom => "Load fewer kinds of events, activities or subjects into one store, or shorter trigger types.",
+        LeftOutReason::NoRoom => {
+            "Load fewer kinds of events, activities or subjects into one store, or shorter trigger types."
+        }
         _ => "Read the log.",
     }
 }

@@ -7,7 +7,7 @@ use ahash::HashSet;
 
 use super::{
     blocks::Block,
-    coverage::{Contents, LeftOutRecords, LostRecord, Losses, MAX_EXAMPLES, Owner, reason},
+    coverage::{Contents, LeftOutRecords, Losses, LostRecord, MAX_EXAMPLES, Owner, reason},
     document::RealtimeFile,
     events::{Kind, Kinds, MAX_ACTIVITIES, Owners, PendingEvents},
     ledger::{EntryStatus, NewEntry, NewPurchase, Outcome, PendingRows, RowIndex, RowUser},

@@ -4,17 +4,18 @@
 
 use std::{io::Cursor, time::Duration};
 
+use LeftOutReason::{
+    BadAmount, Future, NoActivity, NoRoom, NoSubject, NoTime, NotBelieved, TimeOutOfRange, UnknownStatus, Unreadable,
+};
 use axon_metrics::{
-    ActivityId, Catalog, EventRule, Fact, Files, LedgerStep, Measured, MemoryStore, Money, ProductId, Timestamp, Window,
+    ActivityId, Catalog, EventRule, Fact, Files, LedgerStep, Measured, MemoryStore, Money, ProductId, Timestamp,
+    Window,
     facts::{Coverage, LeftOutReason, Missing, Reason, Refunds, SalesFacts, Stock},
     memory::{Entry, Event, Purchase},
     source::{
         BehaviorQuestion, BehaviorSource, Cells, Counting, HistoryQuestion, LedgerQuestion, LedgerSource, QueryScope,
         RealtimeQuestion, RealtimeSource, SalesQuestion, Series, SeriesActivities, StoreLoss,
     },
-};
-use LeftOutReason::{
-    BadAmount, Future, NoActivity, NoRoom, NoSubject, NoTime, NotBelieved, TimeOutOfRange, UnknownStatus, Unreadable,
 };
 
 const BUDGET: Duration = Duration::from_secs(1);
@@ -257,7 +258,8 @@ async fn every_figure_of_behavior_states_its_coverage() {
     assert_eq!(steps(&facts.steps.current), [(1, seen.clone()), bought.clone()]);
     assert_eq!(steps(&facts.steps.previous), [(1, no_time(Coverage::of(1))), (0, Coverage::of(0))]);
     assert_eq!(steps(&facts.steps.by_activity[0].1), [(3, no_time(Coverage::of(3))), bought]);
-    let series = |index: usize| (value(&facts.series[index]).value.clone(), value(&facts.series[index]).coverage.clone());
+    let series =
+        |index: usize| (value(&facts.series[index]).value.clone(), value(&facts.series[index]).coverage.clone());
     assert_eq!(series(0), (vec![0, 3, 0], no_time(Coverage::of(3))));
     assert_eq!(series(1), (vec![0, 0, 0], Coverage::of(0).left_out_in_window(NotBelieved, 1)));
     // Purchases that are not believed make nobody active.
@@ -277,8 +279,21 @@ async fn a_record_that_is_ahead_by_the_tolerated_skew_is_only_not_yet_counted() 
 #[tokio::test]
 async fn added_events_and_lines_of_nobody_count_for_their_session() {
     let placeholders = [
-        "0", "-1", "0.0", "null", r#""""#, r#""0""#, r#""-5""#, r#""NULL""#, r#""undefined""#, r#""None""#, r#""NaN""#,
-        r#""unknown""#, r#""Anonymous""#, r#"" guest ""#, r#""(not set)""#,
+        "0",
+        "-1",
+        "0.0",
+        "null",
+        r#""""#,
+        r#""0""#,
+        r#""-5""#,
+        r#""NULL""#,
+        r#""undefined""#,
+        r#""None""#,
+        r#""NaN""#,
+        r#""unknown""#,
+        r#""Anonymous""#,
+        r#"" guest ""#,
+        r#""(not set)""#,
     ];
     let line = |user: &str, session: &str| view(1, &format!(r#","userId":{user},"sessionId":{session}"#));
     for user in placeholders {
@@ -538,8 +553,17 @@ async fn an_order_without_a_price_is_an_order_and_the_revenue_is_that_of_the_oth
 #[tokio::test]
 async fn the_row_of_nobody_is_a_row_and_that_of_a_dropped_user_is_left_out_of_people() {
     for (user, dropped) in [
-        ("0", 0), ("-1", 0), ("null", 0), (r#""guest""#, 0), (r#""0""#, 0), (r#""""#, 0),
-        (r#""u-17""#, 2), ("1.5", 2), ("99999999999999999999", 2), ("18446744073709551615", 2), ("[7]", 2),
+        ("0", 0),
+        ("-1", 0),
+        ("null", 0),
+        (r#""guest""#, 0),
+        (r#""0""#, 0),
+        (r#""""#, 0),
+        (r#""u-17""#, 2),
+        ("1.5", 2),
+        ("99999999999999999999", 2),
+        ("18446744073709551615", 2),
+        ("[7]", 2),
     ] {
         let damage = format!(r#","userId":{user}"#);
         let lines = [rows("entry", 5, 2, &damage), rows("purchase", 5, 2, &damage)].concat();

@@ -98,7 +98,8 @@ impl Line<'_> {
         match (id, activity, at) {
             (Ok(id), Ok(activity), Ok(at)) => {
                 let stored = status.unwrap_or(EntryStatus::Unknown);
-                let entry = LedgerLine::Entry(NewEntry { id, activity, user: self.user(anonymous), status: stored, at });
+                let entry =
+                    LedgerLine::Entry(NewEntry { id, activity, user: self.user(anonymous), status: stored, at });
                 stored_or_invalid(entry, status.err())
             }
             (id, activity, at) => {
@@ -107,8 +108,7 @@ impl Line<'_> {
                     (Ok(EntryStatus::NotApproved), _) => Owner::None,
                     (_, activity) => activity.map_or(Owner::Unknown, of_activity),
                 };
-                let record =
-                    LostRecord { reason: reason(fault), owner, contents: Contents::Unknown, at: at.ok() };
+                let record = LostRecord { reason: reason(fault), owner, contents: Contents::Unknown, at: at.ok() };
                 Err(Box::new(InvalidRow { fault, row: LostRow::Entry(record) }))
             }
         }
