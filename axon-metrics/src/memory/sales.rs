@@ -12,9 +12,8 @@ use super::{
 };
 use crate::{
     ActivityId, Measured, Missing, Money, ProductId, Reason, Timestamp,
-    source::{
-        BucketSales, Fact, History, LedgerFacts, LeftOutReason, OtherSales, Refunds, Sales, SalesFacts, StepCounts,
-    },
+    source::facts::Refunds,
+    source::{BucketSales, Fact, History, LedgerFacts, LeftOutReason, OtherSales, Sales, SalesFacts, StepCounts},
     source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion},
     vocabulary::LedgerStep,
     vocabulary::Window,
