@@ -6,9 +6,9 @@
 use std::io::Cursor;
 
 use axon_metrics::{
-    Dashboard, DashboardAnswer, DashboardRequest, Files, LedgerStep, MemoryStore, Mode, Period, Record, SourceKind,
-    StepRules, Timestamp, Widget,
-    answer::WidgetStatus,
+    Dashboard, DashboardAnswer, DashboardRequest, Files, LedgerStep, MemoryStore, Mode, Period, Record, StepRules,
+    Timestamp, Widget,
+    answer::{SourceKind, WidgetStatus},
     facts::LeftOutReason::{self, BadAmount, Future, NoActivity, NoSubject, NoTime, NotBelieved, TimeOutOfRange},
     facts::LeftOutReason::{UnknownStatus, Unreadable},
     widget::WarningCode,
@@ -95,8 +95,7 @@ fn now() -> Timestamp {
 }
 
 fn dashboard(kind: Kind, reason: LeftOutReason, damaged: u64) -> Dashboard {
-    let lines: Vec<String> =
-        (1..=ALL).map(|id| kind.record(id, (id <= damaged).then_some(reason))).collect();
+    let lines: Vec<String> = (1..=ALL).map(|id| kind.record(id, (id <= damaged).then_some(reason))).collect();
     let lines = Cursor::new(lines.join("\n"));
     let files = Files::new().catalog_from("catalog", Cursor::new(CATALOG)).accept_rejected();
     let files = match kind.source() {
@@ -147,16 +146,16 @@ fn says(answer: &DashboardAnswer, widget: Widget, kind: Kind, reason: LeftOutRea
             && warning.text("reason") == Some(reason.code())
             && warning.number("records") == i64::try_from(damaged).ok()
     });
-    let in_missing = state.missing.iter().any(|missing| {
-        missing.detail.as_ref().is_some_and(|detail| detail.code() == reason.code())
-    });
+    let in_missing = state
+        .missing
+        .iter()
+        .any(|missing| missing.detail.as_ref().is_some_and(|detail| detail.code() == reason.code()));
     let in_source = answer.sources.iter().filter(|source| source.kind == kind.source()).any(|source| {
         let left_out = source.coverage.iter().flat_map(|coverage| &coverage.left_out);
         left_out.into_iter().any(|one| one.reason == reason && one.records == Some(damaged))
     });
     let is_tolerated = damaged <= TOLERATED;
-    (in_warning || in_missing || is_tolerated && in_source)
-        && (is_tolerated || state.status == WidgetStatus::Partial)
+    (in_warning || in_missing || is_tolerated && in_source) && (is_tolerated || state.status == WidgetStatus::Partial)
 }
 
 #[tokio::test]
@@ -167,20 +166,24 @@ async fn nothing_is_lost_silently() {
             for damaged in DAMAGED {
                 let dashboard = dashboard(kind, *reason, damaged);
                 for mode in [Mode::Count, Mode::Unique] {
-                    let request = DashboardRequest::campaign(1).widgets(Widget::ALL).period(Period::Last7Days).mode(mode);
+                    let request =
+                        DashboardRequest::campaign(1).widgets(Widget::ALL).period(Period::Last7Days).mode(mode);
                     let answer = dashboard.answer(&request, now()).await.expect("an answer");
                     let data = serde_json::to_value(&answer.data).expect("JSON");
                     for widget in Widget::ALL {
                         for figure in figures(widget, kind, &data[widget.name()]) {
                             cells += 1;
                             let is_right = figure == json!(ALL);
-                            let is_plausible = figure.is_null() && damaged > 0
-                                || figure == json!(ALL - damaged) && !(damaged == ALL);
+                            let is_plausible =
+                                figure.is_null() && damaged > 0 || figure == json!(ALL - damaged) && !(damaged == ALL);
                             if !(is_right || is_plausible && says(&answer, widget, kind, *reason, damaged)) {
                                 let state = &answer.widgets[&widget];
                                 silent.push(format!(
                                     "{kind:?} {reason:?} {damaged} {mode:?} {}: {figure}, {:?} {:?} {:?}",
-                                    widget.name(), state.status, state.warnings, state.missing.first()
+                                    widget.name(),
+                                    state.status,
+                                    state.warnings,
+                                    state.missing.first()
                                 ));
                             }
                         }
@@ -205,7 +208,8 @@ async fn a_store_of_whole_records_leaves_nothing_out() {
         for (widget, state) in &answer.widgets {
             assert!(state.warnings.iter().all(|one| one.code != WarningCode::RecordsLeftOut), "{widget:?} {state:?}");
         }
-        let coverage = answer.sources.iter().filter(|one| one.kind == kind.source()).filter_map(|one| one.coverage.as_ref());
+        let coverage =
+            answer.sources.iter().filter(|one| one.kind == kind.source()).filter_map(|one| one.coverage.as_ref());
         for coverage in coverage {
             assert!(coverage.left_out.is_empty() && coverage.used >= Some(ALL), "{kind:?} {coverage:?}");
         }

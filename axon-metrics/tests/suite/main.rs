@@ -5,6 +5,7 @@ mod cache_keys;
 mod caching;
 mod conformance;
 mod coverage_matrix;
+mod coverage_memory;
 mod edge_cases;
 mod figures;
 mod file_forms;
