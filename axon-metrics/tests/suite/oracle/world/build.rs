@@ -74,7 +74,7 @@ prop_compose! {
         events in few_or_many(16, 60, ((0..8_usize, option::of(1..3_i64), time(), 0..8_u8), (0..6_u64, 0..5_usize, 0..8_u8, 1..3_u8))),
         crowd in option::weighted(0.02, (0..3_usize, 0..3_usize, time())),
         entries in vec(row(), 0..8),
-        purchases in few_or_many(10, 40, (row(), 1..4_u64, 0..5_i64, 0..4_u32)),
+        purchases in few_or_many(10, 40, (row(), 1..4_u64, -1..5_i64, 0..4_u32)),
         slots in option::weighted(0.6, vec((option::weighted(0.8, -2..9_i64), option::weighted(0.8, vec(1..9_u64, 0..8))), 3)),
         moves in option::weighted(0.3, vec((0..3_usize, 1..9_u64, option::weighted(0.3, Just(()))), 0..16)),
         files in any::<bool>(),

@@ -132,7 +132,7 @@ fn step(world: &World, step: usize, activities: &[u64], span: Span) -> Vec<Optio
     if step == 3 && world.purchases_from_ledger {
         for purchase in &world.purchases {
             let ours = purchase.activity.is_some_and(|id| activities.contains(&id));
-            if purchase.status == "CONFIRMED" && ours && counts(purchase.at) {
+            if purchase.is_order() && ours && counts(purchase.at) {
                 subjects.push(Some(format!("user {}", purchase.user)));
             }
         }
