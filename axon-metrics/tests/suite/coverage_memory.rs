@@ -46,7 +46,7 @@ fn day_before() -> Window {
 }
 
 fn load(files: Files) -> MemoryStore {
-    MemoryStore::load(files).expect("a store")
+    MemoryStore::load(files.accept_rejected()).expect("a store")
 }
 
 fn text(lines: &[String]) -> Cursor<String> {
