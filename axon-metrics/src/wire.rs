@@ -5,6 +5,7 @@
 mod answer;
 mod figure;
 mod health;
+mod links;
 mod list;
 mod missing;
 mod missing_detail;
@@ -16,6 +17,7 @@ mod widget_state;
 pub use answer::{AnswerRange, DashboardAnswer, DefinitionState, PreviousRange, ScopeState};
 pub use figure::{At, Figure, FigureValue, NoFigure};
 pub use health::{Health, SourceHealth};
+pub use links::Links;
 pub use list::{ActivityEntry, CampaignEntry, CampaignList};
 pub use missing::{MissingFigure, MissingReason};
 pub use missing_detail::MissingDetail;
