@@ -417,7 +417,7 @@ async fn a_coarse_time_and_an_assumed_lag_are_warnings_of_their_widgets() {
     let answer = answered(healthy().behavior(source)).await;
     let warnings = |widget| {
         let warnings = answer.widgets[&widget].warnings.iter();
-        warnings.map(|warning| (warning.code, warning.data.get("seconds").copied().flatten())).collect::<Vec<_>>()
+        warnings.map(|warning| (warning.code, warning.number("seconds"))).collect::<Vec<_>>()
     };
     let both = [(WarningCode::TimeResolution, Some(128)), (WarningCode::AssumedLag, None)];
     assert_eq!((warnings(Widget::Overview), warnings(Widget::Funnel)), (both.to_vec(), both.to_vec()));
@@ -534,7 +534,9 @@ fn the_hash_differs_by_what_decides_the_numbers_alone() {
         SourceKind::Behavior => Some("elasticsearch"),
         SourceKind::Realtime => Some("redis"),
     });
-    let hash = |settings: &Settings, mode| definition_hash(settings, &settings.funnels[0], mode, &names);
+    let hash = |settings: &Settings, mode| {
+        definition_hash(settings, &settings.funnels[0], mode, &names, &PerSource::default())
+    };
     let usual = hash(&settings, Mode::Count);
     assert_eq!(usual, hash(&settings.clone(), Mode::Count));
     let mut narrowed = settings.clone();
