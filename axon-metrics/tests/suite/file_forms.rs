@@ -188,7 +188,7 @@ async fn a_large_array_is_read_whatever_its_size_and_the_sizes_of_its_records() 
     let mut array = b"[".to_vec();
     for record in 0..40_000 {
         let filling = "x ]},{[\\\" ".repeat(if record % 10_000 == 0 { 20_000 } else { record % 7 });
-        let event = json!({"triggerType": "CLICK", "occurredAt": 1_731_400_000, "userId": record, "note": filling, "properties": {"activityId": 77}});
+        let event = json!({"triggerType": "CLICK", "occurredAt": 1_731_400_000, "userId": record + 1, "note": filling, "properties": {"activityId": 77}});
         let text =
             if record % 2 == 0 { event.to_string() } else { serde_json::to_string_pretty(&event).expect("JSON") };
         array.extend_from_slice(text.as_bytes());
