@@ -31,6 +31,7 @@ pub use crate::source::{MockBehaviorSource, MockCatalogSource, MockLedgerSource,
 pub mod behavior;
 pub mod cache;
 pub mod catalog;
+pub mod coverage;
 pub mod ledger;
 mod questions;
 pub mod realtime;
