@@ -264,16 +264,17 @@ async fn sales(store: &MemoryStore) -> (Value, Value, Value) {
 
 #[tokio::test]
 async fn a_price_with_a_point_is_read_exactly_from_its_text() {
-    let cases: [(&[(&str, &str)], u64, u64, &str); 6] = [
-        (&[("19.99", "1"), ("19.99", "1")], 2, 2, "39.98"),
-        (&[("12900.00", "1"), ("12900.00", "2")], 2, 3, "38700.00"),
-        (&[("20", "1"), ("19.99", "1")], 2, 2, "39.99"),
-        (&[("\"19.99\"", "1"), ("1999e-2", "1.0")], 2, 2, "39.98"),
-        (&[("1e3", "2.0"), ("0.1", "3")], 2, 5, "2000.30"),
-        (&[("0.1", "1"), ("0.2", "1")], 2, 2, "0.30"),
+    let cases = [
+        ([("19.99", "1"), ("19.99", "1")], 2, 2, "39.98"),
+        ([("12900.00", "1"), ("12900.00", "2")], 2, 3, "38700.00"),
+        ([("20", "1"), ("19.99", "1")], 2, 2, "39.99"),
+        ([("\"19.99\"", "1"), ("1999e-2", "1.0")], 2, 2, "39.98"),
+        ([("1e3", "2.0"), ("0.1", "3")], 2, 5, "2000.30"),
+        ([("0.1", "1"), ("0.2", "1")], 2, 2, "0.30"),
     ];
     for (rows, orders, quantity, revenue) in cases {
-        let texts: Vec<String> = (1..).zip(rows).map(|(id, (price, quantity))| purchase(id, price, quantity)).collect();
+        let texts: Vec<String> =
+            (1..).zip(&rows).map(|(id, (price, quantity))| purchase(id, price, quantity)).collect();
         for ledger in [texts.join("\n"), format!("[{}]", texts.join(",")), format!("[\n{}\n]\n", texts.join("\n,"))] {
             let store = load(with_ledger("ledger", ledger));
             assert_eq!(store.report(now()).rejected.total, 0);
