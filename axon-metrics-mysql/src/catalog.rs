@@ -82,7 +82,8 @@ impl CatalogSource for MySqlCatalog {
     }
 }
 
-/// Reads both tables as a whole: they are small. The cast gives text whether the column is a text or an enumeration.
-pub(crate) const STATEMENT: &str = "SELECT c.id, c.name, c.start_at, c.end_at, c.budget, \
-    a.id, a.name, CAST(a.activity_type AS CHAR), a.start_date, a.end_date, a.limit_count, a.product_id \
-    FROM campaigns AS c LEFT JOIN campaign_activities AS a ON a.campaign_id = c.id ORDER BY c.id, a.id";
+/// Reads both tables as a whole: they are small. The casts give text whether a column is a text or an enumeration, and a
+/// date that is none (`2025-02-31`) as it is stored, whatever the mode of the session.
+pub(crate) const STATEMENT: &str = "SELECT c.id, c.name, CAST(c.start_at AS CHAR), CAST(c.end_at AS CHAR), c.budget, \
+    a.id, a.name, CAST(a.activity_type AS CHAR), CAST(a.start_date AS CHAR), CAST(a.end_date AS CHAR), a.limit_count, \
+    a.product_id FROM campaigns AS c LEFT JOIN campaign_activities AS a ON a.campaign_id = c.id ORDER BY c.id, a.id";

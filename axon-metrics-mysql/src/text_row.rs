@@ -4,7 +4,7 @@
 //! The text protocol sends every column as text, so no width, sign or scale of a column type has to be known.
 
 use axon_metrics::{Money, Timestamp};
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use sqlx::{Column as _, Row as _, mysql::MySqlRow};
 
 /// A cell that is not of its kind. Its value is left out, since it may be personal data.
@@ -148,6 +148,22 @@ impl<'a> Cells<'a> {
         Ok(time.flatten())
     }
 
+    /// A date and time, or NULL. Of a date that is none (`2025-00-15`, `2025-02-31`) the nearest day of the calendar.
+    pub(crate) fn rough_time(&mut self, column: &'static str) -> CellResult<Option<NaiveDateTime>> {
+        let mut same = Cells(self.0.clone());
+        let time = self.time(column);
+        if time.is_ok() {
+            return time;
+        }
+        same.parse_cell(column, "date and time", |text| {
+            let mut parts = text.get(..10)?.splitn(3, '-');
+            let mut number = || parts.next()?.parse::<u32>().ok();
+            let (year, month, day) = (i32::try_from(number()?).ok()?, number()?.clamp(1, 12), number()?.clamp(1, 31));
+            let date = (1..=day).rev().find_map(|day| NaiveDate::from_ymd_opt(year, month, day))?;
+            Some(date.and_time(NaiveTime::MIN))
+        })
+    }
+
     /// A time in one of the forms that columns of dates and of texts have, or NULL. The zero date is read as NULL.
     pub(crate) fn moment(&mut self, column: &'static str) -> CellResult<Option<Moment>> {
         let time = self.parse_cell(column, "date", |text| match text.trim() {
@@ -241,6 +257,18 @@ mod tests {
         assert_eq!(cells.whole("limit"), Ok(Some(100)));
         assert!(cells.whole("limit").is_err());
         assert_eq!((cells.whole("limit"), cells.whole("limit")), (Ok(Some(-5)), Ok(Some(7))));
+    }
+
+    #[test]
+    fn a_date_that_is_none_is_about_then() {
+        let row = TextRow::of(&["2025-00-15 00:00:00", "2025-02-31", "2025-03-00 10:00:00.000000", "soon", "0000-00-00"]);
+        let mut cells = row.cells();
+        let mut next = || cells.rough_time("oldest").map(|time| time.map(|time| time.date().to_string()));
+        assert_eq!(next(), Ok(Some("2025-01-15".to_owned())));
+        assert_eq!(next(), Ok(Some("2025-02-28".to_owned())));
+        assert_eq!(next(), Ok(Some("2025-03-01".to_owned())));
+        assert!(next().is_err());
+        assert_eq!(next(), Ok(None));
     }
 
     #[test]

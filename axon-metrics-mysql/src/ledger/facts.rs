@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axon_metrics::{
     ActivityId, CampaignId, Fact, LedgerStep, MAX_ID, Measured, Missing, ProductId, Reason, Timestamp, Window,
-    facts::{Coverage, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
+    facts::{Coverage, History, LedgerFacts, LeftOutReason, OtherSales, Sales, SalesFacts, StepCounts},
     source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion, SourceError},
 };
 
@@ -287,7 +287,9 @@ impl FactBuilder<'_> {
         let since = oldest
             .oldest
             .and_then(|wall| self.schema.clock(TimeColumn::Purchase, self.options.purchase).timestamp(wall));
-        let group = RowGroup::of(rows, |row| row.part == StatementPart::History);
+        let group = RowGroup::of(rows, |row| row.part == StatementPart::History && row.slot.is_some());
+        // Rows whose time is none (`2025-00-15`) belong to no bucket.
+        let timeless = RowGroup::of(rows, |row| row.part == StatementPart::History && row.slot.is_none());
         let mut buckets = BTreeMap::new();
         for row in group.rows(RowClass::Counted) {
             let start = row.slot.and_then(|slot| start(question, slot));
@@ -300,7 +302,9 @@ impl FactBuilder<'_> {
         }
         let since = since.filter(|since| *since < self.scope.as_of);
         let history = History::new(since, buckets.into_iter().collect());
-        Ok(Ok(self.measured(history, PURCHASES, group.coverage_of_amounts())))
+        let coverage =
+            group.coverage_of_amounts().left_out_in_window(LeftOutReason::NoTime, timeless.records(RowClass::Counted));
+        Ok(Ok(self.measured(history, PURCHASES, coverage)))
     }
 }
 
@@ -337,8 +341,6 @@ fn start(question: &HistoryQuestion, slot: u64) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use axon_metrics::facts::LeftOutReason;
 
     use super::*;
     use crate::{ledger::failure_log::tests::logged, text_row::TextRow};
@@ -408,18 +410,25 @@ mod tests {
     #[test]
     fn a_reply_that_lacks_a_row_is_malformed_and_not_zero() {
         let bucket = |slot: &str| format!("7 1 NULL {slot} NULL 2 NULL 2 3 38700.00 NULL");
-        let (outside, nowhere) = (bucket("9999"), bucket("NULL"));
+        let outside = bucket("9999");
         for (by_activity, by_product, history) in [
             (&[STEP, PROMOTION][..], &[REGULAR, END][..], &[OLDEST, END][..]),
             (&[STEP, PROMOTION, END], &[REGULAR], &[OLDEST, END]),
             (&[STEP, PROMOTION, END], &[REGULAR, END], &[OLDEST]),
             (&[STEP, PROMOTION, END], &[REGULAR, END], &[END]),
             (&[STEP, PROMOTION, END], &[REGULAR, END], &[&outside, OLDEST, END]),
-            (&[STEP, PROMOTION, END], &[REGULAR, END], &[&nowhere, OLDEST, END]),
         ] {
             let error = facts_of(by_activity, by_product, history).expect_err("malformed");
             assert!(matches!(error, SourceError::Malformed { .. }), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_row_without_a_time_is_left_out_of_the_history() {
+        let history = ["7 1 NULL NULL NULL 2 NULL 2 3 38700.00 NULL", OLDEST, END];
+        let facts = facts_of(&[STEP, PROMOTION, END], &[REGULAR, END], &history).expect("facts");
+        let history = facts.history.expect("history").expect("history");
+        assert_eq!(history.coverage, Coverage::of(0).left_out_in_window(LeftOutReason::NoTime, 2));
     }
 
     /// What is wrong with the store as a whole is in the coverage of the facts that it concerns.

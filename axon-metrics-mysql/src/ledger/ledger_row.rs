@@ -84,7 +84,7 @@ impl LedgerRow {
             priced: cells.maybe_count("priced")?,
             quantity: cells.amount("quantity")?,
             revenue: cells.amount("revenue")?,
-            oldest: cells.time("oldest")?,
+            oldest: cells.rough_time("oldest")?,
         })
     }
 }

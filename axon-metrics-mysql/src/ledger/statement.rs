@@ -332,13 +332,14 @@ fn complete(mut parts: Vec<String>) -> Option<String> {
 }
 
 /// The part for the oldest purchase of all. It jumps in the index once per activity and type, instead of reading each
-/// purchase.
+/// purchase. A zero date is no time.
 fn oldest(has_purchase_type: bool) -> String {
+    const FIRST: &str = "TIMESTAMP'1000-01-01 00:00:00'";
     let kind = if has_purchase_type { ", purchase_type" } else { "" };
     format!(
         "SELECT {part} AS part, NULL AS class, NULL AS activity, NULL AS slot, NULL AS campaign, 0 AS records, \
          NULL AS users, NULL AS priced, NULL AS quantity, NULL AS revenue, MIN(oldest) AS oldest FROM (\
-         SELECT MIN(purchase_at) AS oldest FROM purchases GROUP BY campaign_activity_id{kind}) AS o",
+         SELECT MIN(purchase_at) AS oldest FROM purchases WHERE purchase_at >= {FIRST} GROUP BY campaign_activity_id{kind}) AS o",
         part = StatementPart::Oldest.number()
     )
 }
