@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::{
     call::{SourceReport, probe, settle},
     keep::{CatalogLookup, RETRY_AFTER},
+    observe,
     source::{QuestionKind, SourceKind},
     vocabulary::{CatalogScope, Definitions, Mode, Origin, Record, Scope, Step, Timestamp},
     wire::{CampaignList, DashboardAnswer, Health, SourceHealth, SourceState},

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{Clock, OnProblem},
-    config::Config,     exporter::Exporter,
+    config::Config,
+    exporter::Exporter,
 };
 
 mod accept;

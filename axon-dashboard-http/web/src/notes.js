@@ -113,7 +113,7 @@ export function figure(widget, field, answer) {
   const activity = field.match(/^activities\[(\d+)\]\.(\w+)$/);
   if (activity) {
     const id = activity[1] ?? "";
-    const owner = answer.data.activities?.find((row) => String(row.activityId) === id)?.name ?? t("figure.activity", { id });
+    const owner = answer.data.activities?.find((row) => row.activityKey === id)?.name ?? t("figure.activity", { id });
     const key = known(`activities.${activity[2]}`) ? `activities.${activity[2]}` : `realtime.${activity[2]}`;
     return t("figure.of", { owner, figure: word(key) });
   }

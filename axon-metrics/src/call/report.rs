@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::{
     observe,
     source::{
-        BehaviorFacts, Coverage, Fact, HistoryFact, LedgerFacts, Measured, Missing, Precision, Probe, RealtimeFacts, Reason,
-        SourceKind, SourceOutcome, SourceStatus, StepCounts,
+        BehaviorFacts, Coverage, Fact, HistoryFact, LedgerFacts, Measured, Missing, Precision, Probe, RealtimeFacts,
+        Reason, SourceKind, SourceOutcome, SourceStatus, StepCounts,
     },
     vocabulary::{Catalog, Timestamp},
 };
@@ -29,7 +29,17 @@ pub(crate) struct SourceReport {
 
 impl SourceReport {
     pub(crate) fn new(name: &'static str, kind: SourceKind, took: Duration) -> Self {
-        Self { name, kind, took, status: SourceStatus::Ok, as_of: None, precision: None, shed: false, coverage: None, has_gap: false }
+        Self {
+            name,
+            kind,
+            took,
+            status: SourceStatus::Ok,
+            as_of: None,
+            precision: None,
+            shed: false,
+            coverage: None,
+            has_gap: false,
+        }
     }
 
     pub(crate) fn failed(mut self) -> Self {

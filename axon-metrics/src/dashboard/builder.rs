@@ -176,12 +176,12 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
         let Self { catalog, sources: facts, shared, settings } = self;
         let connected = facts.connected(&catalog);
         let names = PerSource::from_fn(|kind| connected[kind].as_ref().map(|source| source.name()));
-        let definitions = PerSource::from_fn(|kind| {
-            connected[kind].as_ref().map_or_else(String::new, |source| source.definition())
-        });
+        let definitions =
+            PerSource::from_fn(|kind| connected[kind].as_ref().map_or_else(String::new, |source| source.definition()));
         let hashes = settings.funnels.iter();
-        let hashes =
-            hashes.map(|funnel| Mode::ALL.map(|mode| definition_hash(&settings, funnel, mode, &names, &definitions))).collect();
+        let hashes = hashes
+            .map(|funnel| Mode::ALL.map(|mode| definition_hash(&settings, funnel, mode, &names, &definitions)))
+            .collect();
         let Settings { budgets, concurrency, lifetimes, max_loads, .. } = &settings;
         let guards = guards(names.map(|name| name.unwrap_or("none")), budgets, concurrency);
         let guard = |kind| Arc::clone(&guards[kind]);

@@ -170,8 +170,7 @@ impl Load {
     ) -> Vec<(WidgetKey, Arc<WidgetSnapshot>)> {
         let load = next_load();
         let tolerance = self.inner.settings.tolerance;
-        let reports: Vec<SourceState> =
-            reports.into_iter().map(|report| SourceState::new(report, tolerance)).collect();
+        let reports: Vec<SourceState> = reports.into_iter().map(|report| SourceState::new(report, tolerance)).collect();
         let compute = |widget_key: &WidgetKey| {
             let (mut data, mut notes) = (Data::default(), Notes::new(tolerance));
             widget_key.widget.fill(&mut data, input, facts, &mut notes);

@@ -167,9 +167,8 @@ impl Plan {
                 Ok(mut counts) => {
                     // The coverage is that of all buckets of the part: the first one has it.
                     let mut coverage = std::mem::take(&mut counts.coverage);
-                    let bucket = |count: &u64| {
-                        Ok(counts.clone().map(|_| *count).with_coverage(std::mem::take(&mut coverage)))
-                    };
+                    let bucket =
+                        |count: &u64| Ok(counts.clone().map(|_| *count).with_coverage(std::mem::take(&mut coverage)));
                     counts.value.iter().map(bucket).collect()
                 }
                 Err(why) => vec![Err(why); part.buckets.len()],

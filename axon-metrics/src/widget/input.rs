@@ -5,7 +5,8 @@ use std::{any::TypeId, sync::Arc, time::Duration};
 use super::notes::Notes;
 use crate::{
     source::{
-        Fact, HistoryFact, HistoryQuestion, QueryScope, SalesFacts, SalesQuestion, SeriesActivities, Slots, StepCounts, Tolerance,
+        Fact, HistoryFact, HistoryQuestion, QueryScope, SalesFacts, SalesQuestion, SeriesActivities, Slots, StepCounts,
+        Tolerance,
     },
     vocabulary::{ActivityId, FunnelDefinition, ResolvedScope, StepRules, Timestamp, Window},
 };

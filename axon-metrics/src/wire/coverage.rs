@@ -56,7 +56,9 @@ impl CoverageState {
         for one in &other.left_out {
             let same = |known: &&mut LeftOutState| known.reason == one.reason && known.place == one.place;
             match self.left_out.iter_mut().find(same) {
-                Some(known) => (known.records, known.of) = (larger(known.records, one.records), larger(known.of, one.of)),
+                Some(known) => {
+                    (known.records, known.of) = (larger(known.records, one.records), larger(known.of, one.of))
+                }
                 None => self.left_out.push(*one),
             }
         }

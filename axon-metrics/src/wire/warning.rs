@@ -53,7 +53,7 @@ pub struct Warning {
     pub field: Option<String>,
     /// The numbers and codes behind it; null for a number that is not available.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub data: BTreeMap<String, Option<WarningValue>>,
+    pub data: BTreeMap<String, WarningValue>,
 }
 
 /// A number or a code behind a warning.
@@ -66,6 +66,8 @@ pub enum WarningValue {
     Number(i64),
     /// A code (`no_time`), or the name of a store.
     Text(String),
+    /// A number that is not available; null.
+    NotAvailable,
 }
 
 impl Warning {
@@ -79,12 +81,12 @@ impl Warning {
     }
 
     pub(crate) fn with(mut self, name: &str, number: Option<i64>) -> Self {
-        self.data.insert(name.to_owned(), number.map(WarningValue::Number));
+        self.data.insert(name.to_owned(), number.map_or(WarningValue::NotAvailable, WarningValue::Number));
         self
     }
 
     pub(crate) fn with_text(mut self, name: &str, text: &str) -> Self {
-        self.data.insert(name.to_owned(), Some(WarningValue::Text(text.to_owned())));
+        self.data.insert(name.to_owned(), WarningValue::Text(text.to_owned()));
         self
     }
 
@@ -105,7 +107,7 @@ impl Warning {
     /// The number of this name; `None` if it has none.
     pub fn number(&self, name: &str) -> Option<i64> {
         match self.data.get(name) {
-            Some(Some(WarningValue::Number(number))) => Some(*number),
+            Some(WarningValue::Number(number)) => Some(*number),
             _ => None,
         }
     }
@@ -113,7 +115,7 @@ impl Warning {
     /// The code or text of this name; `None` if it has none.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.data.get(name) {
-            Some(Some(WarningValue::Text(text))) => Some(text),
+            Some(WarningValue::Text(text)) => Some(text),
             _ => None,
         }
     }

@@ -20,6 +20,8 @@ pub(crate) struct Widget {
     pub(crate) data: Map<String, Value>,
     pub(crate) missing: BTreeMap<String, &'static str>,
     pub(crate) warnings: BTreeSet<String>,
+    /// Whether a figure is missing that should be there.
+    pub(crate) has_gap: bool,
 }
 
 impl Widget {

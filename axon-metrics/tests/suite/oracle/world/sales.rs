@@ -98,6 +98,10 @@ fn sales(widget: &mut Widget, name: &str, purchases: &[&Purchase], absent: Optio
     for (figure, value) in figures {
         row[figure] = widget.value(format!("{name}.{figure}"), absent.map_or(Ok(value), Err));
     }
+    // No world has refunds.
+    let mut refund = |figure: &str, value| widget.value(format!("{name}.{figure}"), absent.map_or(Ok(value), Err));
+    row["refunds"] = json!({"rows": refund("refunds.rows", json!(0)), "revenue": refund("refunds.revenue", money(0))});
+    row["netRevenue"] = refund("netRevenue", money(revenue));
     row
 }
 
