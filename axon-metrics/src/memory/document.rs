@@ -227,15 +227,20 @@ impl RealtimeFile {
 }
 
 impl Members<'_> {
-    /// The users who hold a slot: [`Reason::KeyMissing`], or [`Reason::BadValue`] if one of them is no id or names nobody.
+    /// The users who hold a slot, without members that name nobody; [`Reason::KeyMissing`], or [`Reason::BadValue`] if one of
+    /// them is no id.
     fn users(&self, anonymous: &AnonymousUsers) -> SlotFigure<HashSet<u64>> {
-        let user = |member: &Scalar<'_>| match member {
-            Scalar::Text(text) if anonymous.has_user(text) => None,
-            member => member.whole("members").ok().flatten().filter(|id| *id > 0),
+        let is_somebody = |member: &&Scalar<'_>| match member {
+            Scalar::Null | Scalar::Negative(_) | Scalar::Whole(0) => false,
+            Scalar::Text(text) => !anonymous.has_user(text),
+            _ => true,
         };
+        let user = |member: &Scalar<'_>| member.whole("members").ok().flatten();
         match self {
             Self::Null => Err(Reason::KeyMissing),
-            Self::List(members) => members.iter().map(user).collect::<Option<_>>().ok_or(Reason::BadValue),
+            Self::List(members) => {
+                members.iter().filter(is_somebody).map(user).collect::<Option<_>>().ok_or(Reason::BadValue)
+            }
             Self::Other => Err(Reason::BadValue),
         }
     }
