@@ -8,6 +8,7 @@ use proptest::{collection::vec, option, prelude::*};
 use super::{
     Activity, At, Bound, Campaign, Entry, Event, PeriodChoice, Purchase, Question, SlotLine, Slots, Via, World,
     clock::{self, DAY, HOUR, MINUTE, SECOND},
+    expect::is_accepted,
 };
 
 /// Year, month, day.
@@ -124,6 +125,9 @@ prop_compose! {
         let activity_of = |index: u8| known.get(usize::from(index)).copied().or((index == 6).then_some(UNKNOWN));
         for ((trigger, definition, at, of), (user, session, via, copies)) in events {
             let (activity, via) = (activity_of(of), if files { event_via(via, copies) } else { Via::Batch(via % 3) });
+            // A purchase that is not believed is left out of its activity, which is in no scope.
+            let is_believed = is_accepted(TRIGGERS[trigger], via);
+            let activity = activity.map(|activity| if is_believed { activity } else { UNKNOWN });
             world.events.push(Event {
                 trigger: TRIGGERS[trigger],
                 definition,
