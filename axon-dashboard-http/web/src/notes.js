@@ -120,7 +120,7 @@ export function figure(widget, field, answer) {
   const sales = field.match(/^(promotion|regular|baseline)(?:\.([\w.]+))?$/);
   if (sales) {
     const owner = word(`promotion.${sales[1]}`);
-    return sales[2] ? t("figure.of", { owner, figure: word(`promotion.${sales[2]}`) }) : owner;
+    return sales[2] ? t("figure.of", { owner, figure: word(`promotion.${sales[2].replace(".", "_")}`) }) : owner;
   }
   return word(`${WIDGETS[widget].words}.${field}`);
 }

@@ -31,13 +31,11 @@ pub(super) fn framing(sample: &[u8]) -> Framing {
 /// others part of it.
 fn framing_of_objects(sample: &[u8]) -> Framing {
     let (mut depth, mut in_string, mut escaped, mut several_fields) = (0_usize, false, false, false);
-    // The last byte that is not blank.
-    let mut last = 0;
     for (index, &byte) in sample.iter().enumerate() {
         let rest = &sample[index + 1..];
         match byte {
             b'\n' if in_string => return Framing::Lines,
-            b'\n' => return if continues(last, rest) { Framing::Records } else { Framing::Lines },
+            b'\n' => return if continues(rest) { Framing::Records } else { Framing::Lines },
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
@@ -51,22 +49,14 @@ fn framing_of_objects(sample: &[u8]) -> Framing {
             let is_action = !several_fields && is_bulk_action(sample);
             return if is_action { Framing::Bulk } else { framing_after_object(rest) };
         }
-        if !byte.is_ascii_whitespace() {
-            last = byte;
-        }
     }
     Framing::Lines
 }
 
-/// Whether an object that is open at the end of a line goes on in the next lines. `last` is the last byte before the
-/// end of the line.
-fn continues(last: u8, next_lines: &[u8]) -> bool {
-    match next_lines.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != b',') {
-        // A value may start on a line of its own, a field may not.
-        Some(b'{') => matches!(last, b':' | b'['),
-        Some(_) => true,
-        None => false,
-    }
+/// Whether an object that is open at the end of a line goes on in the next lines: with a field, or with its end.
+fn continues(next_lines: &[u8]) -> bool {
+    let next = next_lines.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != b',');
+    matches!(next, Some(b'"' | b'}'))
 }
 
 /// Another object on the line of the first one makes them records.
@@ -99,6 +89,8 @@ mod tests {
             ("a,b\n1,2\n", Framing::Lines),
             // The first object is broken.
             ("{\"a\":1,\n{\"a\":2}\n", Framing::Lines),
+            ("{\"a\":\n{\"a\":2}\n", Framing::Lines),
+            ("{\"a\":[\n{\"a\":2}\n", Framing::Lines),
             ("{\n{\n{\n", Framing::Lines),
             ("{\"a\":\"\n{\"a\":2}\n", Framing::Lines),
             ("}\n{\"a\":2}\n", Framing::Lines),
@@ -107,7 +99,6 @@ mod tests {
             ("\u{1e}{\"a\":1}\n", Framing::Records),
             ("{\n  \"a\": 1\n}\n", Framing::Records),
             ("{ \"a\": 1\n, \"b\": 2 }\n", Framing::Records),
-            ("{ \"a\":\n{ \"b\": 1 } }\n", Framing::Records),
             ("{\"a\":1}{\"a\":2}", Framing::Records),
             ("{\"a\":1}, {\"a\":2}", Framing::Records),
             ("{\"index\":{\"_index\":\"i\"}}\n{\"a\":1}\n", Framing::Bulk),

@@ -75,8 +75,10 @@ struct Scanner {
     bulk_state: BulkState,
     /// Whether the array that holds the records is open.
     in_array: bool,
-    /// The open brackets of the record.
+    /// The open brackets of the record, at most [`MAX_LINE`]: a record with more is too long in any case.
     open: Vec<u8>,
+    /// The number of open brackets beyond these.
+    open_beyond: usize,
     in_string: bool,
     /// Whether the next byte of a string is escaped.
     escaped: bool,
@@ -211,9 +213,10 @@ impl Scanner {
     }
 
     fn open_bracket(&mut self, byte: u8, output: &mut Vec<u8>) {
-        // A record with more of them is too long in any case.
-        if self.open.len() <= MAX_LINE {
+        if self.open.len() < MAX_LINE {
             self.open.push(byte);
+        } else {
+            self.open_beyond += 1;
         }
         self.last = byte;
         output.push(byte);
@@ -221,6 +224,11 @@ impl Scanner {
 
     /// Closes the innermost bracket of a kind, with all that are open inside it.
     fn close_bracket(&mut self, opening: u8, byte: u8, output: &mut Vec<u8>) {
+        if self.open_beyond > 0 {
+            self.open_beyond -= 1;
+            output.push(byte);
+            return;
+        }
         match self.open.iter().rposition(|open| *open == opening) {
             Some(position) => self.open.truncate(position),
             // The end of the array: the record before has no end.
@@ -258,6 +266,7 @@ impl Scanner {
         }
         output.push(b'\n');
         self.open.clear();
+        self.open_beyond = 0;
         self.in_word = false;
         self.several_fields = false;
         self.records += 1;

@@ -50,8 +50,8 @@ pub async fn a_purchase_from_elsewhere_is_left_out<S: BehaviorStore>() {
 
 /// Used: the number of rows. Nothing is left out of a store without faults.
 pub async fn the_rows_used_are_counted<S: LedgerStore>() {
-    let cancelled = PurchaseRecord { status: "CANCELLED", ..purchase(3, -HOUR, 2) };
-    let mut purchases = vec![purchase(1, -HOUR, 1), purchase(2, -HOUR, 1), shop(4, -HOUR, 3)];
+    let cancelled = PurchaseRecord { status: "CANCELLED", ..purchase(3, -HOUR, 3) };
+    let mut purchases = vec![purchase(1, -HOUR, 1), purchase(2, -HOUR, 2), shop(4, -HOUR, 1)];
     purchases.extend(S::HAS_STATUS.then_some(cancelled));
     let Some(source) = S::holding(&campaigns(), &[entry(1, -HOUR, 1)], &purchases).await else { return };
     let sales = ledger::ask(&source, &ledger::sales(&[7], window(-DAY, 0))).await.sales.expect("asked for");
@@ -66,7 +66,7 @@ pub async fn the_rows_used_are_counted<S: LedgerStore>() {
 
 /// A purchase whose status is not known is left out as `unknown_status`, of its own window and scope.
 pub async fn a_purchase_of_unknown_status_is_left_out<S: LedgerStore>() {
-    let unknown = |id, seconds| PurchaseRecord { status: "SETTLED", ..purchase(id, seconds, 2) };
+    let unknown = |id, seconds| PurchaseRecord { status: "SETTLED", ..purchase(id, seconds, id) };
     let purchases = [purchase(1, -HOUR, 1), unknown(2, -HOUR), unknown(3, -2 * DAY), shop(4, -HOUR, 3)];
     if !S::HAS_STATUS {
         return;

@@ -23,7 +23,7 @@ pub(crate) fn realtime(world: &World) -> Widget {
         let people = participants_of(world, activity);
         widget.has_gap |= people.is_err() && is_started(world, activity);
         if !single {
-            let mut row = json!({ "activityId": activity.id });
+            let mut row = json!({ "activityId": activity.id, "activityKey": activity.id.to_string() });
             let limit = activity.limit.map(|limit| json!(limit)).ok_or("unlimited");
             row["initialStock"] = widget.value(format!("{path}initialStock"), limit);
             row["remainingStock"] = widget.value(format!("{path}remainingStock"), left.clone());
