@@ -31,6 +31,10 @@ pub(crate) fn dashboard(settings: &Config) -> anyhow::Result<Dashboard> {
     let mut builder = settings.apply(builder)?;
     if !settings.elasticsearch.url.is_empty() {
         builder = builder.behavior(elasticsearch(settings)?);
+        let zone = &settings.elasticsearch.occurred_at_zone;
+        if !zone.is_empty() {
+            builder = builder.source_settings(format!("elasticsearch.occurred_at_zone={zone}"));
+        }
     }
     if !settings.redis.url.is_empty() {
         builder = builder.realtime(redis(settings)?);
@@ -71,6 +75,7 @@ fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
         .with_event_indices(&config.event_indices)
         .with_purchase_indices(&config.purchase_indices)
         .with_page_templates(&config.page_urls)
+        .with_occurred_at_zone(&config.occurred_at_zone)
         .with_search_timeout(settings.budgets.0.of(QuestionKind::Behavior) * 7 / 8);
     let options =
         if config.ingest_lag_measured { options.with_measured_ingest_lag(lag) } else { options.with_ingest_lag(lag) };

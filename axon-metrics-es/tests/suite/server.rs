@@ -611,21 +611,6 @@ async fn the_embedded_store_finds_the_same_events_on_pages() {
 }
 
 #[tokio::test]
-async fn an_alias_is_rejected() {
-    let events = documents(Time::Date, &[click(-60, 1)]);
-    let Some(source) = source_over(vec![Index::of_both("aliased", mapping::template(), events)]).await else { return };
-    let alias = common::unique("alias");
-    let body = json!({"actions": [{"add": {"index": source.indices[0], "alias": alias}}]}).to_string();
-    let transport = source.client.transport();
-    use elasticsearch::http::{Method, headers::HeaderMap};
-    transport.send(Method::Post, "/_aliases", HeaderMap::new(), None::<&()>, Some(body), None).await.unwrap();
-    let options = axon_metrics_es::EsOptions::default().with_event_indices([&alias]).with_purchase_indices([&alias]);
-    let aliased = axon_metrics_es::EsBehavior::with_options(source.client.clone(), options).unwrap();
-    let error = aliased.behavior(&clicks(Counting::Events)).await.unwrap_err();
-    assert!(matches!(error, SourceError::Malformed { .. }), "{error:?}");
-}
-
-#[tokio::test]
 async fn the_mapping_of_the_loader_is_that_of_a_first_document() {
     let mut first = document(&EventRecord { session: Some("a"), ..click(-60, 1) }, Time::Float);
     first["properties"]["campaignId"] = json!(9);

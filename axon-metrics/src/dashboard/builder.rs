@@ -132,6 +132,14 @@ impl<C> DashboardBuilder<C> {
         self
     }
 
+    /// A setting of a source that decides its numbers, as text (`"elasticsearch.occurred_at_zone=Asia/Seoul"`): part of the
+    /// definition hash and so of every cache key, since a dashboard does not know the options of its sources. Several calls
+    /// add up. Defaults to none.
+    pub fn source_settings(mut self, setting: impl Into<String>) -> Self {
+        self.settings.source_settings.push(setting.into());
+        self
+    }
+
     /// Times to live of cached widgets and histories. Defaults to [`Lifetimes::default`].
     pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
         self.settings.lifetimes = lifetimes;

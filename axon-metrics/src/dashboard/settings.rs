@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub(super) lifetimes: Lifetimes,
     pub(super) max_loads: usize,
     pub(super) concurrency: Concurrency,
+    /// Settings of the sources that decide their numbers.
+    pub(super) source_settings: Vec<String>,
 }
 
 impl Default for Settings {
@@ -37,6 +39,7 @@ impl Default for Settings {
             lifetimes: Lifetimes::default(),
             max_loads: 64,
             concurrency: Concurrency::default(),
+            source_settings: Vec::new(),
         }
     }
 }
@@ -68,6 +71,9 @@ pub(super) fn definition_hash(
         funnel.rules().steps().iter().for_each(|step| push_step(&mut text, step));
     }
     text.push_str(&format!("|{sources:?}"));
+    if !settings.source_settings.is_empty() {
+        text.push_str(&format!("|{:?}", settings.source_settings));
+    }
     Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 

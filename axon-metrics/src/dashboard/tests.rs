@@ -541,8 +541,10 @@ fn the_hash_differs_by_what_decides_the_numbers_alone() {
     let visit = Record::Event(crate::EventRule::trigger("PAGE_VIEW").of_definitions([1]));
     narrowed.funnels[0] = FunnelDefinition::fcfs(StepRules::default().with("visit", visit).unwrap());
     let elsewhere = Settings { zone: chrono_tz::UTC, ..settings.clone() };
-    let hashes = [usual, hash(&settings, Mode::Unique), hash(&narrowed, Mode::Count), hash(&elsewhere, Mode::Count)];
-    assert_eq!(hashes.iter().collect::<std::collections::HashSet<_>>().len(), 4);
+    let shifted = Dashboard::builder().source_settings("elasticsearch.occurred_at_zone=Asia/Seoul").settings;
+    let others = [&narrowed, &elsewhere, &shifted].map(|settings| hash(settings, Mode::Count));
+    let hashes = others.iter().chain([&usual]).cloned().chain([hash(&settings, Mode::Unique)]);
+    assert_eq!(hashes.collect::<std::collections::HashSet<_>>().len(), 5);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::source_state::SourceState;
 use crate::{
     call::SourceReport,
-    source::{BreakerState, Missing, Probe, SourceKind, SourceStatus},
+    source::{BreakerState, ErrorChain, Missing, Probe, SourceKind, SourceStatus},
     vocabulary::Timestamp,
 };
 
@@ -43,7 +43,7 @@ pub struct SourceHealth {
     pub data_age_ms: Option<i64>,
     /// Findings of the health check, as name and text.
     pub probed: BTreeMap<String, String>,
-    /// Why it did not answer.
+    /// Why it did not answer, with its causes. For operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub error: Option<String>,
@@ -59,7 +59,7 @@ impl SourceHealth {
         let state = SourceState::from(report);
         let (probe, error) = match probed {
             Ok(probe) => (probe, None),
-            Err(Missing::Unavailable(error)) => (Probe::default(), Some(error.to_string())),
+            Err(Missing::Unavailable(error)) => (Probe::default(), Some(ErrorChain(&*error).to_string())),
             Err(_) => (Probe::default(), None),
         };
         Self {
