@@ -269,6 +269,10 @@ impl BehaviorSource for EsBehavior {
         NAME
     }
 
+    fn definition(&self) -> String {
+        self.inner.options.definition()
+    }
+
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
         let deadline = Instant::now() + question.budget;
         Ok(self.facts(question, deadline).await?)

@@ -120,13 +120,20 @@ impl EsOptions {
     }
 
     /// The zone of a pipeline that stores local times as if they were UTC: an offset (`+09:00`) or a name (`Asia/Seoul`).
-    /// Every bound is moved by it. It decides the numbers, so give it to
-    /// [`DashboardBuilder::source_settings`](axon_metrics::DashboardBuilder::source_settings), too. Where clocks are set
-    /// back, the hour that comes twice belongs to its first occurrence. Defaults to none: times are stored as they are.
+    /// Every bound is moved by it, and it is part of the definition's hash. Where clocks are set back, the hour that comes
+    /// twice belongs to its first occurrence. Defaults to none: times are stored as they are.
     #[must_use]
     pub fn with_occurred_at_zone(mut self, zone: impl Into<String>) -> Self {
         self.occurred_at_zone = zone.into();
         self
+    }
+
+    /// The settings that decide the numbers, as text. Empty for the defaults.
+    pub(crate) fn definition(&self) -> String {
+        let Self { occurred_at_zone: zone, page_templates: pages, .. } = self;
+        let zone = (!zone.is_empty()).then(|| format!("occurred_at_zone={zone}"));
+        let pages = (!pages.is_empty()).then(|| format!("page_templates={pages:?}"));
+        zone.into_iter().chain(pages).collect::<Vec<_>>().join(" ")
     }
 
     /// Validates all settings. Returns the parsed page templates and the zone of stored times.
@@ -234,6 +241,13 @@ mod tests {
         assert!(matches!(check("+09:00"), Ok(WallClock::Offset(_))));
         assert!(matches!(check("Asia/Seoul"), Ok(WallClock::Zone(_))));
         assert_eq!(check("Seoul"), Err(OptionsError::Zone("Seoul".to_owned())));
+    }
+
+    #[test]
+    fn the_definition_has_what_decides_the_numbers() {
+        assert_eq!(EsOptions::default().with_ingest_lag(Duration::ZERO).definition(), "");
+        let options = EsOptions::default().with_occurred_at_zone("+09:00").with_page_templates(["/a/{id}"]);
+        assert_eq!(options.definition(), r#"occurred_at_zone=+09:00 page_templates=["/a/{id}"]"#);
     }
 
     #[test]

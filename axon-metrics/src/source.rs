@@ -5,6 +5,7 @@
 //! question, so an adapter needs one round trip.
 
 mod behavior;
+mod believed;
 mod catalog;
 pub(crate) mod check;
 mod coverage;
@@ -17,13 +18,14 @@ mod question;
 mod realtime;
 
 pub use behavior::*;
+pub(crate) use believed::believed;
 pub use catalog::*;
-pub use error::{BoxError, ErrorChain, SourceError, connection_lost};
 pub(crate) use coverage::Tolerance;
+pub use error::{BoxError, ErrorChain, SourceError, connection_lost};
 pub(crate) use facts::HistoryFact;
 pub(crate) use facts::{
     BehaviorFacts, BucketSales, Coverage, Fact, History, LedgerFacts, LeftOut, LeftOutPlace, LeftOutReason, Measured,
-    Missing, OtherSales, Precision, RealtimeFacts, Reason, Refunds, Sales, SalesFacts, Slots, StepCounts, Stock,
+    Missing, OtherSales, Precision, RealtimeFacts, Reason, Sales, SalesFacts, Slots, StepCounts, Stock,
 };
 pub use ledger::*;
 pub(crate) use outcome::SourceOutcome;

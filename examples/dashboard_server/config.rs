@@ -43,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) max_concurrent: usize,
     /// Whole weeks before a promotion that its baseline is computed from.
     pub(crate) baseline_weeks: u32,
+    coverage: CoverageSettings,
     pub(crate) steps: Steps,
     pub(crate) budgets: BudgetSettings,
     pub(crate) limits: Limits,
@@ -53,6 +54,14 @@ pub(crate) struct Config {
     /// Further funnels beside the plan's; only a file can define them. `serde(default)`, since merging sources loses empty lists.
     #[serde(default)]
     funnels: Vec<FunnelSettings>,
+}
+
+/// What counts as a whole figure.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CoverageSettings {
+    /// The share of left-out records up to which a figure counts as whole.
+    tolerance: f64,
 }
 
 /// The rule of each step of the funnel: `event PAGE_VIEW`, `event PAGE_VIEW,SCREEN_VIEW of 3,4`, `approved entries`, `purchases`.
@@ -147,6 +156,7 @@ impl Config {
             log_format: LogFormat::Text,
             max_concurrent: 1_024,
             baseline_weeks: 4,
+            coverage: CoverageSettings { tolerance: 0.001 },
             steps: Steps {
                 visit: "event PAGE_VIEW".into(),
                 engage: "event CLICK".into(),
@@ -207,6 +217,11 @@ impl Config {
         let config: Self = with_sources(config::Config::builder().add_source(defaults), file)?.try_deserialize()?;
         config.steps.rules().context("steps")?;
         funnels::definitions(&config.funnels)?;
+        let tolerance = config.coverage.tolerance;
+        anyhow::ensure!(
+            (0.0..=1.0).contains(&tolerance),
+            "coverage.tolerance must be a share from 0 to 1, not {tolerance}"
+        );
         config.limits.check().context("limits")?;
         config.cache.check(&config.redis.url).context("cache")?;
         let lag = config.elasticsearch.ingest_lag_ms;
@@ -252,7 +267,8 @@ impl Config {
             .max_loads(self.limits.max_loads)
             .lifetimes(self.cache.lifetimes())
             .tenant(&self.cache.tenant)
-            .baseline_weeks(self.baseline_weeks))
+            .baseline_weeks(self.baseline_weeks)
+            .coverage_tolerance(self.coverage.tolerance))
     }
 
     /// Every key with its value, as a file for `--config`. Secrets are masked.

@@ -31,10 +31,6 @@ pub(crate) fn dashboard(settings: &Config) -> anyhow::Result<Dashboard> {
     let mut builder = settings.apply(builder)?;
     if !settings.elasticsearch.url.is_empty() {
         builder = builder.behavior(elasticsearch(settings)?);
-        let zone = &settings.elasticsearch.occurred_at_zone;
-        if !zone.is_empty() {
-            builder = builder.source_settings(format!("elasticsearch.occurred_at_zone={zone}"));
-        }
     }
     if !settings.redis.url.is_empty() {
         builder = builder.realtime(redis(settings)?);

@@ -113,7 +113,7 @@ impl ResolvedRequest {
             lifetimes: _,
             max_loads: _,
             concurrency: _,
-            source_settings: _, // in the definition's hash
+            tolerance: _, // in the definition's hash
         } = inner.settings;
         KeyInputs {
             tenant,

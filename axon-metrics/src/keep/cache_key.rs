@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The version of an entry's form. An entry of another form has another key, and is a miss.
-pub(crate) const SCHEMA: u32 = 2;
+pub(crate) const SCHEMA: u32 = 3;
 
 /// Part of each key, so that a release never uses entries of another release, which may have computed something else.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

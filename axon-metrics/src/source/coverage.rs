@@ -1,81 +1,12 @@
 //! Coverage: what a value was made from, and which records could not be used. A property of the data, not a failure: asking
 //! again gives the same coverage.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+pub use crate::vocabulary::LeftOutReason;
 use crate::vocabulary::Timestamp;
-
-/// Why a record was left out of a figure that it may belong to. Duplicates are not left out: they are in the figure once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum LeftOutReason {
-    /// The line or row cannot be read at all.
-    Unreadable,
-    /// It has no time, or none that can be read.
-    NoTime,
-    /// Its time is beyond what the store takes.
-    TimeOutOfRange,
-    /// Its time is more than five minutes after now.
-    Future,
-    /// It names an activity in a form that is not read. A record that names none belongs to none, and is used.
-    NoActivity,
-    /// It names a user or a session that the store dropped or cannot search. It counts as a record, and not as a person.
-    NoSubject,
-    /// A `PURCHASE` event outside the indices that purchases are accepted from.
-    NotBelieved,
-    /// Its status is none that the settings name.
-    UnknownStatus,
-    /// Its price or its quantity is missing, or is no number, or both are negative.
-    BadAmount,
-    /// The store says that it ignored a field of the record.
-    FieldDropped,
-    /// The store has not applied all records that it received.
-    Behind,
-    /// The store's times are known to be read in a wrong zone or unit.
-    OffsetWrong,
-    /// A limit of this library was reached.
-    NoRoom,
-}
-
-impl LeftOutReason {
-    /// All reasons.
-    pub const ALL: [Self; 13] = [
-        Self::Unreadable,
-        Self::NoTime,
-        Self::TimeOutOfRange,
-        Self::Future,
-        Self::NoActivity,
-        Self::NoSubject,
-        Self::NotBelieved,
-        Self::UnknownStatus,
-        Self::BadAmount,
-        Self::FieldDropped,
-        Self::Behind,
-        Self::OffsetWrong,
-        Self::NoRoom,
-    ];
-
-    /// Its code on the wire (`no_time`).
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable",
-            Self::NoTime => "no_time",
-            Self::TimeOutOfRange => "time_out_of_range",
-            Self::Future => "future",
-            Self::NoActivity => "no_activity",
-            Self::NoSubject => "no_subject",
-            Self::NotBelieved => "not_believed",
-            Self::UnknownStatus => "unknown_status",
-            Self::BadAmount => "bad_amount",
-            Self::FieldDropped => "field_dropped",
-            Self::Behind => "behind",
-            Self::OffsetWrong => "offset_wrong",
-            Self::NoRoom => "no_room",
-        }
-    }
-}
 
 /// How far it is known where left-out records belong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -101,6 +32,18 @@ pub struct LeftOut {
     pub of: Option<u64>,
     /// Where they belong.
     pub place: LeftOutPlace,
+}
+
+/// Why a value of 0 is not believed: no record was used for it, and some were left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NothingUsed {
+    /// The store that gave the value.
+    pub source: Arc<str>,
+    /// The reason for most of the records.
+    pub why: LeftOut,
+    /// What the store said of the value.
+    pub coverage: Coverage,
 }
 
 /// What a value was made from. Defaults to unknown: the source does not tell.
@@ -172,6 +115,26 @@ impl Coverage {
         self.checked_at
     }
 
+    /// Adds the coverage of a value that is made of other records of the same store. What is known for the whole store only is
+    /// the same for both.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.used = self.used.zip(other.used).map(|(one, two)| one.saturating_add(two));
+        for one in &other.left_out {
+            let place = |known: &&mut LeftOut| known.reason == one.reason && known.place == one.place;
+            match self.left_out.iter_mut().find(place) {
+                None => self.left_out.push(*one),
+                Some(known) if one.place == LeftOutPlace::Window => {
+                    known.records = known.records.zip(one.records).map(|(one, two)| one.saturating_add(two));
+                }
+                Some(known) => known.widen(one),
+            }
+        }
+        let in_window = self.records(LeftOutPlace::Window);
+        let of = self.used.map(|used| used.saturating_add(in_window));
+        self.left_out.iter_mut().filter(|one| one.place == LeftOutPlace::Window).for_each(|one| one.of = of);
+        self.checked_at = [self.checked_at, other.checked_at].into_iter().flatten().min();
+    }
+
     /// The number of left-out records of a place, as far as it is known.
     pub(crate) fn records(&self, place: LeftOutPlace) -> u64 {
         let of_place = self.left_out.iter().filter(|one| one.place == place);
@@ -197,6 +160,30 @@ impl Coverage {
         };
         let in_store = || most(LeftOutPlace::Store).filter(|_| self.exceeds(tolerance, LeftOutPlace::Store));
         most(LeftOutPlace::Window).or_else(in_store)
+    }
+}
+
+impl LeftOut {
+    /// What it says, as a sentence in English.
+    pub(crate) fn message(&self) -> String {
+        let number = |number: Option<u64>| number.map(|number| number.to_string());
+        let (records, place) = match (number(self.records), number(self.of)) {
+            (Some(records), Some(of)) => (format!("{records} of {of} records"), self.place),
+            (Some(records), None) => (format!("{records} records"), self.place),
+            (None, _) => ("records".to_owned(), LeftOutPlace::Window),
+        };
+        let place = match place {
+            LeftOutPlace::Window => "",
+            LeftOutPlace::Store => " of the store",
+        };
+        format!("{records}{place} were left out: {}", self.reason.en())
+    }
+
+    /// Takes the larger numbers of two statements about the same records. An unknown number is the largest.
+    pub(crate) fn widen(&mut self, other: &Self) {
+        let larger = |one: Option<u64>, two: Option<u64>| one.zip(two).map(|(one, two)| one.max(two));
+        self.records = larger(self.records, other.records);
+        self.of = larger(self.of, other.of);
     }
 }
 
@@ -258,9 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_serializes_as_its_code() {
-        for reason in LeftOutReason::ALL {
-            assert_eq!(serde_json::to_value(reason).unwrap(), reason.code());
-        }
+    fn the_records_of_two_windows_add_up_and_those_of_the_store_do_not() {
+        let one = Coverage::of(5).left_out_in_window(BadAmount, 1).left_out_in_store(NoTime, 7, 100);
+        let mut sum = one;
+        sum.add(&Coverage::of(3).left_out_in_window(BadAmount, 2).left_out_in_store(NoTime, 7, 100));
+        let expected = Coverage::of(8).left_out_in_window(BadAmount, 3);
+        assert_eq!(sum.used(), Some(8));
+        assert_eq!(sum.left_out(), expected.left_out_in_store(NoTime, 7, 100).left_out());
     }
 }

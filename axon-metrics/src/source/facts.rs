@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-pub use super::coverage::{Coverage, LeftOut, LeftOutPlace, LeftOutReason};
+pub use super::coverage::{Coverage, LeftOut, LeftOutPlace, LeftOutReason, NothingUsed};
 use super::error::SourceError;
 use crate::vocabulary::{ActivityId, CampaignId, Money, Timestamp};
 
@@ -117,7 +117,7 @@ pub enum Missing {
     NotMeasured(Reason),
     /// No record was used, and records that may belong to it were left out: it is not known to be 0. Only the dashboard gives
     /// this reason; a source gives the [`Coverage`] of its value.
-    LeftOut(LeftOut),
+    NothingUsed(Arc<NothingUsed>),
     /// The figure has no meaning here (a funnel of an activity without one, buyers of a baseline).
     NotSupported,
     /// The value overflows its type.
@@ -132,6 +132,25 @@ pub enum Missing {
     Unavailable(Arc<SourceError>),
     /// It is still being loaded from this store, which takes longer than an answer may. A later answer has it.
     Loading(Arc<str>),
+}
+
+impl Missing {
+    /// Whether a figure is missing that should be there, for what the store holds. A figure that has no meaning here is no gap,
+    /// and one that a source failed to give is a failure. A missing key is no gap before the start.
+    pub(crate) fn is_gap(&self) -> bool {
+        match self {
+            Self::NothingUsed(_) => true,
+            Self::NotMeasured(reason) => match reason {
+                Reason::KeyMissing | Reason::BadValue | Reason::NoIndex | Reason::NoRecords => true,
+                Reason::TimeResolution
+                | Reason::NoSource
+                | Reason::NoStatus
+                | Reason::NoActivities
+                | Reason::NoProducts => false,
+            },
+            _ => false,
+        }
+    }
 }
 
 /// Why a store has nothing to measure a fact from.
