@@ -55,14 +55,9 @@ impl<'a> CheckedReplies<'a> {
         Self { plan, results: results.collect() }
     }
 
-    /// The searches that facts are read from, each with its result.
-    fn of_events(&self) -> impl Iterator<Item = (&Search, &Result<SearchFigures, QueryError>)> {
-        self.plan.searches.iter().zip(&self.results).filter(|(search, _)| !search.auxiliary)
-    }
-
     /// What the replies imply about the cached mapping.
     pub(crate) fn verdict(&self) -> MappingVerdict {
-        let verdicts = self.of_events().map(|(_, result)| match result {
+        let verdicts = of_events(self.plan, &self.results).map(|(_, result)| match result {
             Err(QueryError { fault: Fault::Changed(_) | Fault::Blocked(_), .. }) => MappingVerdict::Invalid,
             Err(error) if reply::is_missing_index(&error.fault) => MappingVerdict::Invalid,
             Err(QueryError { fault: Fault::Rejected { .. }, .. }) => MappingVerdict::Suspect,
@@ -78,10 +73,11 @@ impl<'a> CheckedReplies<'a> {
     /// Fails each search that found no event, since the probe that would confirm its zero failed with this error. A zero is
     /// kept if another search of the same indices found an event.
     pub(crate) fn fail_zeros(&mut self, error: &QueryError) {
-        let found = self.of_events().filter(|(_, result)| result.as_ref().is_ok_and(|figures| figures.total > 0));
+        let plan = self.plan;
+        let found = of_events(plan, &self.results);
+        let found = found.filter(|(_, result)| result.as_ref().is_ok_and(|figures| figures.total > 0));
         let found: Vec<&IndexGroups> = found.map(|(search, _)| &search.indices).collect();
-        let found: Vec<&IndexGroups> = found;
-        let results = self.plan.searches.iter().zip(&mut self.results);
+        let results = plan.searches.iter().zip(&mut self.results);
         for (search, result) in results.filter(|(search, _)| !search.auxiliary) {
             if result.as_ref().is_ok_and(|figures| figures.total == 0) && !found.contains(&&search.indices) {
                 *result = Err(error.clone());
@@ -98,8 +94,7 @@ impl<'a> CheckedReplies<'a> {
         let has_no_index = |search: &Search, error: &QueryError| {
             error.query == QUERY && reply::is_missing_index(&error.fault) && search.indices.names.len() == 1
         };
-        let of_events = plan.searches.iter().zip(&results).filter(|(search, _)| !search.auxiliary);
-        let errors = of_events.map(|(search, result)| match result {
+        let errors = of_events(plan, &results).map(|(search, result)| match result {
             Err(error) if !has_no_index(search, error) => Some(error),
             _ => None,
         });
@@ -122,20 +117,24 @@ impl<'a> CheckedReplies<'a> {
     }
 }
 
+/// The searches that facts are read from, each with its result.
+fn of_events<'p, 'r, R>(plan: &'p Plan, results: &'r [R]) -> impl Iterator<Item = (&'p Search, &'r R)> {
+    plan.searches.iter().zip(results).filter(|(search, _)| !search.auxiliary)
+}
+
 /// Whether no search found an event. Searches of purchases alone are ignored if there are others: purchases are rare,
 /// and they say nothing about the indices of other events.
 fn is_without_events(plan: &Plan, results: &[Result<SearchFigures, QueryError>]) -> bool {
-    let of_events = || plan.searches.iter().zip(results).filter(|(search, _)| !search.auxiliary);
     let totals = |of: fn(&Search) -> bool| {
-        of_events().filter(move |(search, _)| of(search)).map(|(_, result)| match result {
+        of_events(plan, results).filter(move |(search, _)| of(search)).map(|(_, result)| match result {
             Ok(figures) => figures.total,
             Err(_) => 0,
         })
     };
     let others = |search: &Search| !search.indices.is_of_purchases_only();
-    let has_others = of_events().any(|(search, _)| others(search));
+    let has_others = of_events(plan, results).any(|(search, _)| others(search));
     let of: fn(&Search) -> bool = if has_others { others } else { |_| true };
-    of_events().any(|(_, result)| result.is_ok()) && totals(of).all(|total| total == 0)
+    of_events(plan, results).any(|(_, result)| result.is_ok()) && totals(of).all(|total| total == 0)
 }
 
 /// The figures of a reply, checked against its search.
@@ -298,9 +297,8 @@ impl FactBuilder<'_> {
         bounds: impl Fn(&Search) -> Vec<Window>,
         read: impl Fn(&Search, &SearchFigures) -> Option<Reading<T>>,
     ) -> Fact<T> {
-        let unavailable = |fault: Fault| {
-            Missing::Unavailable(Arc::new(SourceError::from(QueryError { query: QUERY, fault })))
-        };
+        let unavailable =
+            |fault: Fault| Missing::Unavailable(Arc::new(SourceError::from(QueryError { query: QUERY, fault })));
         let index = match source {
             FactSource::Zero => {
                 let fact = Measured::exact(zero, Arc::clone(&self.name), self.as_of);

@@ -13,11 +13,13 @@ use axon_metrics::{
 };
 use elasticsearch::Elasticsearch;
 use tokio::time::Instant;
+use tracing::debug;
 
 use crate::{
     answer::{self, CheckedReplies, Lag, MappingVerdict},
     error::{Fault, NAME, QueryError},
     field_types::FieldTypes,
+    loss_cache::LossCache,
     mapping::Mappings,
     mapping_cache::{MappingCache, PROBE_TIMEOUT},
     names::{self, Meaning, Resolved},
@@ -60,6 +62,7 @@ struct Inner {
     /// The wall clock of stored times.
     clock: WallClock,
     mapping: MappingCache,
+    losses: LossCache,
 }
 
 impl fmt::Debug for EsBehavior {
@@ -86,13 +89,13 @@ impl EsBehavior {
     fn with(client: Elasticsearch, options: EsOptions, templates: Vec<PageTemplate>, clock: WallClock) -> Self {
         let transport = Transport::new(client, options.longest_reply);
         let mapping = MappingCache::new(options.probe_interval);
-        Self { inner: Arc::new(Inner { transport, options, templates, clock, mapping }) }
+        Self { inner: Arc::new(Inner { transport, options, templates, clock, mapping, losses: LossCache::default() }) }
     }
 
     /// A probe of the indices that borrows nothing, since its task may outlive the question.
     fn probe_task(&self, as_of: Timestamp) -> impl Future<Output = Result<Mappings, Fault>> + Send + use<> {
         let inner = Arc::clone(&self.inner);
-        async move { inner.probe(as_of).await }
+        async move { inner.probe(as_of, LOSS_TIMEOUT).await }
     }
 
     async fn facts(&self, question: &BehaviorQuestion, deadline: Instant) -> Result<BehaviorFacts, QueryError> {
@@ -152,7 +155,7 @@ impl EsBehavior {
         let probe_error = |fault| QueryError { query: PROBE, fault };
         let inner = &*self.inner;
         // Health bypasses the cache, which may be from before an outage.
-        let result = tokio::time::timeout_at(deadline, inner.probe(as_of)).await;
+        let result = tokio::time::timeout_at(deadline, inner.probe(as_of, budget.min(LOSS_TIMEOUT) / 3)).await;
         let mappings = Arc::new(result.unwrap_or(Err(Fault::TooSlow(budget))).map_err(probe_error)?);
         // Answers must use the mapping that health reports.
         inner.mapping.replace(Arc::clone(&mappings));
@@ -180,6 +183,9 @@ impl EsBehavior {
     }
 }
 
+/// How long a probe counts the records that cannot be used. All others of its counts read no document.
+const LOSS_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The name of the probe in errors.
 const PROBE: &str = "index probe";
 
@@ -188,8 +194,9 @@ fn remaining(deadline: Instant) -> Duration {
 }
 
 impl Inner {
-    /// Probes the indices, in two requests, or in a few more.
-    async fn probe(&self, as_of: Timestamp) -> Result<Mappings, Fault> {
+    /// Probes the indices, in two requests, or in a few more. Records that cannot be used are counted within `loss_timeout`; if
+    /// that is too short, the mapping says that they are not counted.
+    async fn probe(&self, as_of: Timestamp, loss_timeout: Duration) -> Result<Mappings, Fault> {
         let deadline = Instant::now() + PROBE_TIMEOUT;
         let settings = ProbeSettings { pages: !self.options.page_templates.is_empty(), as_of, clock: self.clock };
         let (resolved, types) = self.resolve(deadline).await?;
@@ -197,9 +204,15 @@ impl Inner {
         let (lines, count) = probe::count_searches(&targets);
         let counts = self.probe_searches(lines, count, deadline).await?;
         let mut mappings = probe::mappings(&resolved, targets, counts, settings)?;
-        let (lines, searches) = probe::loss_searches(&mappings, settings);
-        let counts = self.probe_searches(lines, searches.len(), deadline).await?;
-        probe::add_losses(&mut mappings, &searches, counts)?;
+        self.losses.fill(&mut mappings);
+        let (lines, searches) = probe::loss_searches(&mappings, settings, loss_timeout);
+        let deadline = deadline.min(Instant::now() + loss_timeout);
+        match self.probe_searches(lines, searches.len(), deadline).await {
+            Ok(counts) => probe::add_losses(&mut mappings, &searches, counts),
+            // Questions count what they lack, and need to know only that there may be some.
+            Err(fault) => debug!(cause = %fault, "elasticsearch records that cannot be used are not counted"),
+        }
+        self.losses.keep(&mappings);
         Ok(mappings)
     }
 

@@ -6,6 +6,7 @@ mod coverage;
 mod error;
 mod field_types;
 mod index_groups;
+mod loss_cache;
 mod losses;
 mod mapping;
 mod mapping_cache;

@@ -13,7 +13,6 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::{
-    error::Fault,
     mapping::{Field, IndexFields},
     time_encoding, times,
     wall_clock::WallClock,
@@ -73,24 +72,72 @@ pub(crate) struct Losses {
     /// Later than the tolerated skew after the probe.
     pub(crate) future: u64,
     /// Records of which a field was ignored, by [`LossyField::ALL`].
-    ignored: [u64; 6],
+    pub(crate) ignored_by_field: [u64; 6],
     /// Purchases in an index that is not one of purchases.
     pub(crate) purchases: u64,
     /// The newest time; `None` if it is not known.
     pub(crate) newest: Option<Timestamp>,
     /// How many hours the newest records lie in the future, if so many do that their times must be local ones.
     pub(crate) hours_ahead: Option<u32>,
+    /// Counts are missing. Those of single fields are then upper bounds.
+    pub(crate) uncounted: Suspicion,
+    /// What the cheap counts say of all of them.
+    pub(crate) suspects: Suspects,
+}
+
+/// Records that may be unusable, by the cheap counts of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Suspects {
+    /// Without a usable time.
+    pub(crate) without_time: u64,
+    /// With any ignored field.
+    pub(crate) ignored: u64,
+}
+
+impl Suspects {
+    pub(crate) fn any(self) -> bool {
+        self != Self::default()
+    }
+}
+
+/// What the cheap counts of a probe leave open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Suspicion {
+    /// Records may lack a field, or a usable time.
+    pub(crate) fixed: bool,
+    /// Records may lie in the future.
+    pub(crate) moving: bool,
 }
 
 impl Losses {
+    /// At most as many as are suspected, and not counted yet. `moving`: some may lie in the future.
+    pub(crate) fn at_most(suspects: Suspects, moving: bool) -> Self {
+        let Suspects { without_time, ignored } = suspects;
+        Self {
+            no_time: without_time,
+            out_of_range: without_time,
+            ignored_by_field: [ignored; 6],
+            uncounted: Suspicion { fixed: suspects.any(), moving },
+            suspects,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the counts that do not depend on the instant from an earlier probe.
+    pub(crate) fn copy_fixed(&mut self, counted: &Self) {
+        (self.no_time, self.out_of_range) = (counted.no_time, counted.out_of_range);
+        self.ignored_by_field = counted.ignored_by_field;
+        self.uncounted.fixed = false;
+    }
+
     pub(crate) fn ignored(&self, field: LossyField) -> u64 {
-        let all = LossyField::ALL.iter().zip(self.ignored);
+        let all = LossyField::ALL.iter().zip(self.ignored_by_field);
         all.filter(|(one, _)| **one == field).map(|(_, count)| count).sum()
     }
 
     /// Whether a record may lie later than the tolerated skew after an instant.
     pub(crate) fn may_lie_after(&self, at: Timestamp) -> bool {
-        self.future > 0 || self.newest.is_some_and(|newest| newest >= at + MAX_SKEW)
+        self.future > 0 || self.uncounted.moving || self.newest.is_some_and(|newest| newest >= at + MAX_SKEW)
     }
 
     /// Adds those of another index.
@@ -100,7 +147,9 @@ impl Losses {
         sum(&mut self.out_of_range, other.out_of_range);
         sum(&mut self.future, other.future);
         sum(&mut self.purchases, other.purchases);
-        self.ignored.iter_mut().zip(other.ignored).for_each(|(one, more)| sum(one, more));
+        self.ignored_by_field.iter_mut().zip(other.ignored_by_field).for_each(|(one, more)| sum(one, more));
+        self.uncounted.fixed |= other.uncounted.fixed;
+        self.uncounted.moving |= other.uncounted.moving;
         self.newest = self.newest.max(other.newest);
         self.hours_ahead = self.hours_ahead.max(other.hours_ahead);
     }
@@ -108,13 +157,11 @@ impl Losses {
     /// The numbers of left-out records by reason, with the field that each is about.
     fn by_field(&self, fields: &IndexFields) -> Vec<(LeftOutReason, &'static str, u64)> {
         let time = time_encoding::FIELD;
-        let mut counts = vec![
-            (NoTime, time, self.no_time),
-            (TimeOutOfRange, time, self.out_of_range),
-            (Future, time, self.future),
-            (NotBelieved, fields.trigger.name, self.purchases),
-        ];
-        for field in LossyField::ALL {
+        let mut counts = vec![(Future, time, self.future), (NotBelieved, fields.trigger.name, self.purchases)];
+        if !self.uncounted.fixed {
+            counts.extend([(NoTime, time, self.no_time), (TimeOutOfRange, time, self.out_of_range)]);
+        }
+        for field in LossyField::ALL.into_iter().filter(|_| !self.uncounted.fixed) {
             let name = field.of(fields).map_or("", |field| field.name);
             counts.push((field.reason(), name, self.ignored(field)));
         }
@@ -157,27 +204,25 @@ pub(crate) fn moving_filters(fields: &IndexFields, as_of: Timestamp, clock: Wall
 const NEAR: TimeDelta = TimeDelta::minutes(15);
 
 impl Losses {
-    /// Reads the counts of [`fixed_filters`].
-    pub(crate) fn read_fixed(&mut self, counts: &[u64]) -> Result<(), Fault> {
-        let [no_time, out_of_range, ignored @ ..] = counts else { return Err(WRONG) };
-        (self.no_time, self.out_of_range) = (*no_time, *out_of_range);
-        self.ignored = ignored.try_into().map_err(|_| WRONG)?;
-        Ok(())
+    /// Reads the counts of [`fixed_filters`]. Counts of another form change nothing.
+    pub(crate) fn read_fixed(&mut self, counts: &[u64]) {
+        let [no_time, out_of_range, ignored @ ..] = counts else { return };
+        let Ok(ignored) = ignored.try_into() else { return };
+        (self.no_time, self.out_of_range, self.ignored_by_field) = (*no_time, *out_of_range, ignored);
+        self.uncounted.fixed = false;
     }
 
-    /// Reads the counts of [`moving_filters`].
-    pub(crate) fn read_moving(&mut self, counts: &[u64]) -> Result<(), Fault> {
-        let [future, rest @ ..] = counts else { return Err(WRONG) };
+    /// Reads the counts of [`moving_filters`]. Counts of another form change nothing.
+    pub(crate) fn read_moving(&mut self, counts: &[u64]) {
+        let [future, rest @ ..] = counts else { return };
         if rest.len() != 2 * OFFSETS.count() {
-            return Err(WRONG);
+            return;
         }
         let (ahead, before) = rest.split_at(OFFSETS.count());
         (self.future, self.hours_ahead) = (*future, hours_ahead(ahead, before));
-        Ok(())
+        self.uncounted.moving = false;
     }
 }
-
-const WRONG: Fault = Fault::Wrong("the counts of records that cannot be used do not match the request");
 
 /// How many hours the records lie ahead if their times are local ones; `None` if they are not. A clock that is wrong, or
 /// a forged time, moves a few records; a zone moves all, so that about as many lie ahead as in the same time before.
@@ -275,12 +320,16 @@ mod tests {
     }
 
     #[test]
-    fn counts_of_another_form_are_rejected() {
-        let mut losses = Losses::default();
-        assert_eq!(losses.read_fixed(&[1, 2, 3, 4, 5, 6, 7, 8]), Ok(()));
+    fn counts_of_another_form_leave_upper_bounds() {
+        let suspects = Suspects { without_time: 7, ignored: 9 };
+        let mut losses = Losses::at_most(suspects, true);
+        losses.read_fixed(&[1; 7]);
+        losses.read_fixed(&[]);
+        losses.read_moving(&[1; 28]);
+        assert_eq!(losses, Losses::at_most(suspects, true));
+        losses.read_fixed(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        losses.read_moving(&[1; 29]);
         assert_eq!((losses.no_time, losses.ignored(LossyField::Trigger), losses.ignored(LossyField::Page)), (1, 3, 8));
-        assert!(losses.read_fixed(&[1; 7]).is_err() && losses.read_fixed(&[]).is_err());
-        assert_eq!(losses.read_moving(&[1; 29]), Ok(()));
-        assert!(losses.read_moving(&[1; 28]).is_err() && losses.read_moving(&[]).is_err());
+        assert_eq!((losses.future, losses.uncounted), (1, Suspicion::default()));
     }
 }

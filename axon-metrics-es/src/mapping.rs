@@ -13,9 +13,8 @@ use axon_metrics::{Timestamp, source::StoreLoss};
 
 use crate::{
     error::{Block, Fault},
-    losses::{self, Losses},
+    losses::{self, Losses, Suspicion},
     names::is_pattern,
-    probe::Suspicion,
     times::Times,
 };
 
@@ -113,6 +112,7 @@ pub(crate) struct IndexMapping {
 
 /// Whether an index can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a probe has few, and nearly all are readable")]
 pub(crate) enum IndexState {
     Missing,
     /// It is closed or blocked.
@@ -130,8 +130,6 @@ pub(crate) enum IndexState {
         /// Records whose times are in another unit than those of most records.
         others: u64,
         losses: Losses,
-        /// What a further request of the probe has to count.
-        suspicion: Suspicion,
     },
 }
 
@@ -179,11 +177,13 @@ impl Mappings {
             match &index.state {
                 IndexState::Missing => add("", "no such index".to_owned()),
                 IndexState::Blocked(block) => add("", format!("cannot be read: {block}")),
-                IndexState::Denied(privileges) => add("", format!("cannot be read: a privilege is MISSING: {privileges}")),
+                IndexState::Denied(privileges) => {
+                    add("", format!("cannot be read: a privilege is MISSING: {privileges}"))
+                }
                 IndexState::Empty => add("", "no records".to_owned()),
                 IndexState::NoActivityIds => add("", "no record with an indexed activity id".to_owned()),
                 IndexState::Unreadable(why) => add("", format!("cannot be read: {why}")),
-                IndexState::Readable { fields, records, others, losses, .. } => {
+                IndexState::Readable { fields, records, others, losses } => {
                     if index.indices.iter().any(|one| one != &index.name) {
                         add(".indices", listed(&index.indices));
                     }
@@ -191,6 +191,9 @@ impl Mappings {
                     add(".occurredAt", fields.times.most.finding().to_owned());
                     if *others > 0 {
                         add(".occurredAt.otherUnits", format!("{others} records, each read in its own unit"));
+                    }
+                    if losses.uncounted != Suspicion::default() {
+                        add(".losses", "not counted: the server was too slow".to_owned());
                     }
                     if let Some(hours) = losses.hours_ahead {
                         add(".occurredAt.zone", ahead(hours));

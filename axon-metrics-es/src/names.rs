@@ -51,10 +51,8 @@ pub(crate) fn as_indices(names: &[&str], types: &FieldTypes) -> Result<Option<Ve
     if types.indices().any(|index| !names.contains(&index)) {
         return Err(Fault::Wrong("the reply lists an index that is not configured"));
     }
-    let itself = |name: &&str| Resolved {
-        name: (*name).to_owned(),
-        meaning: Meaning::Indices(vec![(*name).to_owned()]),
-    };
+    let itself =
+        |name: &&str| Resolved { name: (*name).to_owned(), meaning: Meaning::Indices(vec![(*name).to_owned()]) };
     Ok(Some(names.iter().map(itself).collect()))
 }
 
@@ -131,7 +129,8 @@ pub(crate) fn targets(options: &EsOptions, resolved: &[Resolved], types: &FieldT
         let types = types.of_index(index);
         let same = targets.iter_mut().find(|target| {
             !target.indices.is_empty()
-                && (&target.name[..], target.events, target.purchases, &target.types) == (name, events, purchases, &types)
+                && (&target.name[..], target.events, target.purchases, &target.types)
+                    == (name, events, purchases, &types)
         });
         match same {
             Some(target) => target.indices.push(index.to_owned()),

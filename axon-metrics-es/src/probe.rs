@@ -9,6 +9,8 @@
 //! and counts times per plausible unit. None of its counts reads a document. Only if they show that records cannot be
 //! used, a third request counts these.
 
+use std::time::Duration;
+
 use axon_metrics::Timestamp;
 use serde_json::{Value, json};
 
@@ -16,7 +18,7 @@ use crate::{
     error::Fault,
     field_types,
     index_groups::PURCHASE,
-    losses::{self, IGNORED, Losses, MAX_SKEW},
+    losses::{self, IGNORED, Losses, MAX_SKEW, Suspects},
     mapping::{
         ACTIVITY, DEFINITION, FIELD_NAMES, FieldNames, IndexFields, IndexMapping, IndexState, Mappings, PAGE,
         PROPERTIES, SESSION, SearchName, TRIGGER, USER,
@@ -162,7 +164,8 @@ pub(crate) fn mappings(
         indices.push(IndexMapping { label, name, indices: behind, events, purchases, state });
     }
     // An empty index behind a name that has others is the next one of a rollover, and lacks nothing.
-    let readable: Vec<String> = indices.iter().filter(|index| is_readable(index)).map(|index| index.name.clone()).collect();
+    let readable: Vec<String> =
+        indices.iter().filter(|index| is_readable(index)).map(|index| index.name.clone()).collect();
     indices.retain(|index| index.state != IndexState::Empty || !readable.contains(&index.name));
     Ok(Mappings { indices, names, checked_at: settings.as_of })
 }
@@ -236,39 +239,33 @@ fn state(target: &Target, count: Outcome<SearchReply>, settings: ProbeSettings) 
         page,
     };
     let plausible = units.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
-    let suspicion = Suspicion {
-        fixed: ignored > 0 || plausible != reply.total,
-        // Of several units the greatest number says nothing about the others.
-        moving: times.only().is_none() || newest.is_none_or(|newest| newest >= settings.as_of + MAX_SKEW),
-    };
+    let suspects = Suspects { without_time: reply.total.saturating_sub(plausible), ignored };
+    // Of several units the greatest number says nothing about the others.
+    let newest = newest.filter(|_| times.only().is_some());
+    let may_lie_ahead = newest.is_none_or(|newest| newest >= settings.as_of + MAX_SKEW);
     Ok(IndexState::Readable {
         fields,
         records: reply.total,
         others: plausible.saturating_sub(units.iter().copied().max().unwrap_or(0)),
-        // With several units, the newest of one of them is unknown.
-        losses: Losses { purchases, newest: newest.filter(|_| times.only().is_some()), ..Losses::default() },
-        suspicion,
+        losses: Losses { purchases, newest, ..Losses::at_most(suspects, may_lie_ahead) },
     })
-}
-
-/// What the cheap counts of a probe leave open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Suspicion {
-    /// Records may lack a field, or a usable time.
-    pub(crate) fixed: bool,
-    /// Records may lie in the future.
-    pub(crate) moving: bool,
 }
 
 /// The searches that count the records which cannot be used, of each index that may have some. With the index of the
 /// mapping that each of them is about, and whether it counts those that depend on the instant.
-pub(crate) fn loss_searches(mappings: &Mappings, settings: ProbeSettings) -> (String, Vec<(usize, bool)>) {
+pub(crate) fn loss_searches(
+    mappings: &Mappings,
+    settings: ProbeSettings,
+    timeout: Duration,
+) -> (String, Vec<(usize, bool)>) {
+    let timeout = format!("{}ms", (timeout * 7 / 8).as_millis().max(1));
     let (mut lines, mut searches) = (String::new(), Vec::new());
     for (index, mapping) in mappings.indices.iter().enumerate() {
-        let IndexState::Readable { fields, suspicion, .. } = &mapping.state else { continue };
+        let IndexState::Readable { fields, losses: Losses { uncounted, .. }, .. } = &mapping.state else { continue };
         let mut search = |filters: Vec<Value>, moving: bool| {
             let mut body = json!({
-                "size": 0, "track_total_hits": true, "aggs": {"losses": {"filters": {"filters": filters}}},
+                "size": 0, "track_total_hits": true, "timeout": timeout,
+                "aggs": {"losses": {"filters": {"filters": filters}}},
             });
             let behind = mappings.names.iter().find(|name| name.name == mapping.name).map(|name| &name.indices);
             if behind != Some(&mapping.indices) {
@@ -278,31 +275,24 @@ pub(crate) fn loss_searches(mappings: &Mappings, settings: ProbeSettings) -> (St
             line(&mut lines, &body);
             searches.push((index, moving));
         };
-        if suspicion.fixed {
+        if uncounted.fixed {
             search(losses::fixed_filters(fields, settings.pages), false);
         }
-        if suspicion.moving {
+        if uncounted.moving {
             search(losses::moving_filters(fields, settings.as_of, settings.clock), true);
         }
     }
     (lines, searches)
 }
 
-/// Adds the counts of [`loss_searches`] to the mapping.
-pub(crate) fn add_losses(
-    mappings: &mut Mappings,
-    searches: &[(usize, bool)],
-    counts: Vec<Outcome<SearchReply>>,
-) -> Result<(), Fault> {
+/// Adds the counts of [`loss_searches`] to the mapping. Those that failed are left as unknown.
+pub(crate) fn add_losses(mappings: &mut Mappings, searches: &[(usize, bool)], counts: Vec<Outcome<SearchReply>>) {
     for ((index, moving), count) in searches.iter().zip(counts) {
-        let reply = count?;
-        if reply.partial {
-            return Err(PARTIAL_PROBE);
-        }
-        let counts = reply.losses.ok_or(Fault::Wrong("the reply lacks the counts of records that cannot be used"))?;
-        if let Some(IndexMapping { state: IndexState::Readable { losses, .. }, .. }) = mappings.indices.get_mut(*index) {
-            if *moving { losses.read_moving(&counts)? } else { losses.read_fixed(&counts)? }
+        let counts = count.ok().filter(|reply| !reply.partial).and_then(|reply| reply.losses);
+        if let (Some(IndexMapping { state: IndexState::Readable { losses, .. }, .. }), Some(counts)) =
+            (mappings.indices.get_mut(*index), counts)
+        {
+            if *moving { losses.read_moving(&counts) } else { losses.read_fixed(&counts) }
         }
     }
-    Ok(())
 }

@@ -72,7 +72,8 @@ fn group_filter(search: &Search, group: &IndexGroup, templates: &[PageTemplate])
             Triggers::AnyButPurchases => must_not.push(json!({"term": {trigger: PURCHASE}})),
             Triggers::Any => {}
         }
-        let has_definitions = !search.definitions.is_empty() && search.records != Records::Ignored(LossyField::Definition);
+        let has_definitions =
+            !search.definitions.is_empty() && search.records != Records::Ignored(LossyField::Definition);
         if let (Some(field), true) = (fields.definition, has_definitions) {
             let definitions = search.definitions.iter().map(|id| field_value(field, *id));
             filter.push(json!({"terms": {field.name: definitions.collect::<Vec<_>>()}}));

@@ -282,10 +282,7 @@ mod tests {
             let range = encoding(NANOS, Units::Millis).within(window, false)["range"][FIELD].clone();
             (range["gte"].as_i64().unwrap(), range["lt"].as_i64().unwrap())
         };
-        assert_eq!(
-            range("2026-03-05T03:00:00Z", "2026-03-05T04:00:00Z"),
-            (1_772_679_600_000, 1_772_683_200_000)
-        );
+        assert_eq!(range("2026-03-05T03:00:00Z", "2026-03-05T04:00:00Z"), (1_772_679_600_000, 1_772_683_200_000));
         assert_eq!(range("1950-01-01T00:00:00Z", "2567-01-01T00:00:00Z"), (0, 9_223_372_036_854));
         let seconds = TimeEncoding::between(NANOS, 1_000_000_000_000, 10_000_000_000_000);
         assert_eq!(seconds["range"][FIELD]["lt"], 9_223_372_036_854_i64);

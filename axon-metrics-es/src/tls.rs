@@ -45,7 +45,8 @@ impl fmt::Display for TlsFault {
 pub(crate) fn fault(error: &(dyn Error + 'static)) -> Option<TlsFault> {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        let inner: Option<&(dyn Error + 'static)> = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).map(|inner| inner as _);
+        let inner: Option<&(dyn Error + 'static)> =
+            error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).map(|inner| inner as _);
         if let Some(tls) = [Some(error), inner].into_iter().flatten().find_map(|error| error.downcast_ref()) {
             return of_tls(tls);
         }
@@ -62,8 +63,13 @@ fn of_tls(error: &rustls::Error) -> Option<TlsFault> {
         rustls::Error::NoCertificatesPresented => Some(TlsFault::Invalid),
         rustls::Error::InvalidMessage(_) => Some(TlsFault::NoTls),
         rustls::Error::AlertReceived(
-            Alert::CertificateRequired | Alert::BadCertificate | Alert::UnknownCA | Alert::CertificateUnknown
-            | Alert::CertificateExpired | Alert::CertificateRevoked | Alert::UnsupportedCertificate,
+            Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnknownCA
+            | Alert::CertificateUnknown
+            | Alert::CertificateExpired
+            | Alert::CertificateRevoked
+            | Alert::UnsupportedCertificate,
         ) => Some(TlsFault::ClientRefused),
         _ => None,
     }
@@ -74,14 +80,10 @@ fn of_certificate(error: &CertificateError) -> TlsFault {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::NotTrusted,
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFault::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsFault::NotYetValid,
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            TlsFault::OtherName
-        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsFault::OtherName,
         CertificateError::Revoked => TlsFault::Revoked,
         // A certificate that signed itself, and is no authority, is refused by this.
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            TlsFault::NotTrusted
-        }
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => TlsFault::NotTrusted,
         _ => TlsFault::Invalid,
     }
 }

@@ -114,10 +114,8 @@ async fn a_blocked_index_is_said_to_be_blocked() {
 
 #[tokio::test]
 async fn a_missing_index_is_said_to_be_missing() {
-    let indices = vec![
-        Index::of_both("first", mapping::template(), base()),
-        Index::of_both("second", Value::Null, vec![]),
-    ];
+    let indices =
+        vec![Index::of_both("first", mapping::template(), base()), Index::of_both("second", Value::Null, vec![])];
     let Some(source) = source_over(indices).await else { return };
     let problem = problem_of_second(&source).await;
     assert!(problem.starts_with("there is no index") && problem.contains(&source.indices[1]), "{problem}");

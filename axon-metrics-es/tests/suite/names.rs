@@ -10,7 +10,7 @@ use std::time::Duration;
 use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
     facts::LeftOutReason,
-    source::{BehaviorSource as _, Counting},
+    source::{BehaviorSource as _, Counting, ErrorChain},
     testing::server_url,
 };
 use axon_metrics_es::{EsBehavior, EsOptions};
@@ -73,13 +73,14 @@ async fn an_alias_is_read_like_its_indices() {
 #[tokio::test]
 async fn a_pattern_is_read_like_its_indices() {
     let (first, second) = parts();
+    let month = common::unique("monthly").replace('.', "-");
+    let names = ["10", "11"].map(|number| format!("{month}-2024.{number}"));
     let indices = vec![
-        Index::of_both("monthly-2024.10", mapping::template(), first),
-        Index::of_both("monthly-2024.11", mapping::template(), second),
+        Index::of_both(&names[0], mapping::template(), first),
+        Index::of_both(&names[1], mapping::template(), second),
     ];
     let Some(source) = source_over(indices).await else { return };
-    let pattern = source.indices[0].split('.').next().unwrap().rsplit_once('-').unwrap().0;
-    let pattern = format!("{pattern}-*monthly-2024.*");
+    let pattern = format!("axon-test-*.{month}-2024.*");
     check_whole(&over(&source, &[&pattern], &[&pattern]).behavior(&question(Counting::Events)).await.unwrap());
     let nothing = over(&source, &["axon-test-nothing-*"], &[&source.indices[1]]);
     let probe = nothing.probe(at(0), Duration::from_secs(20)).await.unwrap();
@@ -135,6 +136,21 @@ async fn an_index_that_comes_with_a_rollover_is_said_and_then_read() {
     let _ = aliased.behavior(&question(Counting::Events)).await.unwrap();
     let facts = aliased.behavior(&question(Counting::Events)).await.unwrap();
     assert_eq!(whole(&facts.steps.current), [0, 0, 3, 4]);
+}
+
+#[tokio::test]
+async fn an_alias_with_a_closed_index_is_said_to_have_one() {
+    let (first, second) = parts();
+    let indices = vec![
+        Index::of_both("closed-000001", mapping::template(), first),
+        Index::of_both("closed-000002", mapping::template(), second),
+    ];
+    let Some(source) = source_over(indices).await else { return };
+    let name = common::unique("alias");
+    alias(&source, "add", &[&source.indices[0], &source.indices[1]], &name).await;
+    assert_eq!(send(&source.client, Method::Post, &format!("/{}/_close", source.indices[0]), Value::Null).await, 200);
+    let error = over(&source, &[&name], &[&name]).behavior(&question(Counting::Events)).await.unwrap_err();
+    assert!(ErrorChain(&error).to_string().contains("an index is closed"), "{error:?}");
 }
 
 #[tokio::test]

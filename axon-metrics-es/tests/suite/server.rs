@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
-    ActivityId, EventRule, Fact, Files, MemoryStore, Missing, Reason, SourceError, Window,
+    ActivityId, EventRule, Fact, Files, MemoryStore, Missing, Reason, Window,
     definitions::PageTemplate,
     source::{BehaviorQuestion, BehaviorSource, Cells, Counting, Grid, Series, SeriesActivities},
     testing::EventRecord,

@@ -49,7 +49,7 @@ pub struct SourceHealth {
     /// The records of the store that cannot be used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<LossState>,
-    /// Why it did not answer, with its causes.
+    /// Why it did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub error: Option<String>,

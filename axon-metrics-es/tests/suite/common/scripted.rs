@@ -275,7 +275,7 @@ fn buckets(counts: &[u64]) -> Value {
 /// The reply to the second request of a probe: the records of each index, and the units of their times.
 pub(crate) fn counts(indices: &[IndexStub]) -> Value {
     let count = |index: &IndexStub| {
-        let most = index.units.iter().zip([1, 1_000, 1_000_000_i64]).filter(|(count, _)| **count > 0).next_back();
+        let most = index.units.iter().zip([1, 1_000, 1_000_000_i64]).rfind(|(count, _)| **count > 0);
         json!({
             "status": 200, "timed_out": false, "_shards": shards(index.shards),
             "hits": {"total": {"value": index.records, "relation": "eq"}},
