@@ -1,5 +1,5 @@
-//! The cost of a cached answer on real sockets, against a bare axum handler that sends the same bytes: the processor time of the
-//! server's process per request.
+//! The cost of a cached answer on real sockets, as it is and in gzip, against a bare axum handler that sends the same bytes: the
+//! processor time of the server's process per request.
 //!
 //! The server is a process of its own with one thread: this program, started again. A second one also records metrics, for one
 //! row. The endpoints are requested in turns, round after round, over 64 persistent connections, each of which sends its next
@@ -35,6 +35,8 @@ const STARTS: usize = 7;
 struct Row {
     name: &'static str,
     path: &'static str,
+    /// Further lines of each request.
+    headers: &'static str,
     /// Whether requests carry the answer's tag.
     conditional: bool,
     status: u16,
@@ -47,24 +49,32 @@ struct Row {
 enum Bar {
     /// The bare handler's cost is at least this part of the row's.
     OfBare(f64),
+    /// The same with the bare handler that sends the compressed bytes.
+    OfBareGzip(f64),
     /// The row's cost is at least this multiple of the cached answer's.
     OfCached(f64),
 }
 
 const BARE: usize = 0;
 const CACHED: usize = 1;
-const ROWS: [Row; 6] = [
+const BARE_GZIP: usize = 3;
+const ROWS: [Row; 8] = [
     row("opponent: bare handler, the same bytes", server::BARE, 200, None),
     row("cached answer, 200", server::PATH, 200, Some(Bar::OfBare(0.90))),
     Row { conditional: true, ..row("cached answer, 304", server::PATH, 304, Some(Bar::OfBare(0.92))) },
+    Row { headers: GZIP, ..row("opponent: bare handler, the same bytes in gzip", server::BARE_GZIP, 200, None) },
+    Row { headers: GZIP, ..row("cached answer, 200 in gzip", server::PATH, 200, Some(Bar::OfBareGzip(0.85))) },
     Row { server: 1, ..row("cached answer, 200, with a Prometheus recorder", server::PATH, 200, None) },
     row("opponent: bare handler, encodes JSON per request", server::WRITTEN, 200, Some(Bar::OfCached(1.2))),
     // The last row: it is left out without a Redis.
     row("opponent: bare handler, reads Redis per request", server::FROM_REDIS, 200, Some(Bar::OfCached(1.35))),
 ];
 
+/// The header of a browser over a connection without TLS.
+const GZIP: &str = "Accept-Encoding: gzip, deflate\r\n";
+
 const fn row(name: &'static str, path: &'static str, status: u16, bar: Option<Bar>) -> Row {
-    Row { name, path, conditional: false, status, server: 0, bar }
+    Row { name, path, headers: "", conditional: false, status, server: 0, bar }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -115,7 +125,8 @@ fn measure(servers: &[(Child, String); 2], rows: &[Row]) -> Result<Vec<Vec<f64>>
     runtime.block_on(async {
         let mut lanes = Vec::new();
         for row in rows {
-            lanes.push(Lane::open(&servers[row.server].1, row.path, row.conditional, row.status).await?);
+            let lane = Lane::open(&servers[row.server].1, row.path, row.headers, row.conditional, row.status);
+            lanes.push(lane.await?);
         }
         let mut all_costs = Vec::new();
         // The first round warms up.
@@ -149,11 +160,16 @@ fn report(all_costs: &[Vec<f64>], rows: &[Row]) -> Result<(), Box<dyn std::error
     for (index, row) in rows.iter().enumerate() {
         let micros = median(&|costs| costs[index]) / 1e3;
         let of_bare = median(&|costs| costs[BARE] / costs[index]);
+        let of_bare_gzip = median(&|costs| costs[BARE_GZIP] / costs[index]);
         let bar = match row.bar {
             None => String::new(),
             Some(bar) => {
                 let (text, met) = match bar {
                     Bar::OfBare(bar) => (format!("bar: at least {:.0} %", bar * 100.0), of_bare >= bar),
+                    Bar::OfBareGzip(bar) => {
+                        let text = format!("{:.1} % of bare in gzip; bar: at least {:.0} %", of_bare_gzip * 100.0, bar * 100.0);
+                        (text, of_bare_gzip >= bar)
+                    }
                     Bar::OfCached(bar) => {
                         let times = median(&|costs| costs[index] / costs[CACHED]);
                         (format!("{times:.2} x the cached answer; bar: at least {bar} x"), times >= bar)

@@ -82,9 +82,18 @@ where
         let span = span(&id);
         if let Some(question) = question {
             // In the span: the log lines of a refresh that the lookup starts have the request's id.
-            let response = span.in_scope(|| hot_path::cached(app, &question, request.headers(), now));
-            if let Some(response) = response {
-                return Either::Left(ready(Ok(send_cached(requests, &request, response, id, began))));
+            if let Some(lookup) = span.in_scope(|| hot_path::cached(app, &question, now)) {
+                let coding = match hot_path::respond(&lookup, request.headers()) {
+                    Ok(response) => {
+                        return Either::Left(ready(Ok(send_cached(requests, &request, response, id, began))));
+                    }
+                    Err(coding) => coding,
+                };
+                // The first caller who takes this coding waits for it, and needs no permit: no source is asked.
+                let (line, app) = (Line::begin(Arc::clone(requests), &request, id, began), app.clone());
+                return Either::Right(Box::pin(async move {
+                    Ok(line.end(hot_path::compress(&app, &question, &lookup, coding).await))
+                }));
             }
         }
         let line = Line::begin(Arc::clone(requests), &request, id, began);

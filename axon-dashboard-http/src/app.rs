@@ -1,13 +1,15 @@
 //! The state that all routes share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axon_metrics::{Dashboard, Timestamp};
 use axum::body::Bytes;
 
 use crate::{
     HttpOptions,
-    hot_path::{InternedUrls, ResponseCache},
+    hot_path::{CampaignLists, EncodedBody, InternedUrls, ResponseCache, json_headers, of_content},
+    problem::Problem,
+    reply,
     stream::Streams,
 };
 
@@ -21,16 +23,29 @@ struct Inner {
     responses: ResponseCache,
     urls: InternedUrls,
     streams: Streams,
-    /// The OpenAPI document, as served.
-    document: Bytes,
+    lists: CampaignLists,
+    /// The text of the OpenAPI document.
+    document_text: Bytes,
+    document: OnceLock<EncodedBody>,
+    definitions: OnceLock<EncodedBody>,
     options: HttpOptions,
 }
 
 impl App {
-    pub(crate) fn new(dashboard: Dashboard, document: Bytes, options: HttpOptions) -> Self {
-        let responses = ResponseCache::new(dashboard.clone(), options.cache_bytes);
+    pub(crate) fn new(dashboard: Dashboard, document_text: Bytes, options: HttpOptions) -> Self {
+        let responses = ResponseCache::new(dashboard.clone(), options.cache_bytes, options.compress);
         let streams = Streams::new(responses.clone(), options.clone());
-        Self(Arc::new(Inner { dashboard, responses, urls: InternedUrls::new(), streams, document, options }))
+        Self(Arc::new(Inner {
+            dashboard,
+            responses,
+            urls: InternedUrls::new(),
+            streams,
+            lists: CampaignLists::default(),
+            document_text,
+            document: OnceLock::new(),
+            definitions: OnceLock::new(),
+            options,
+        }))
     }
 
     pub(crate) fn dashboard(&self) -> &Dashboard {
@@ -49,8 +64,32 @@ impl App {
         &self.0.streams
     }
 
-    pub(crate) fn document(&self) -> Bytes {
-        self.0.document.clone()
+    pub(crate) fn lists(&self) -> &CampaignLists {
+        &self.0.lists
+    }
+
+    /// The OpenAPI document.
+    pub(crate) fn document(&self) -> Result<&EncodedBody, Problem> {
+        self.encoded_once(&self.0.document, || Ok(self.0.document_text.clone()))
+    }
+
+    /// The definitions of the figures, which never change.
+    pub(crate) fn definitions(&self) -> Result<&EncodedBody, Problem> {
+        self.encoded_once(&self.0.definitions, || Ok(reply::encode(&self.0.dashboard.definitions())?.into()))
+    }
+
+    /// A body that never changes, encoded when it is first asked for.
+    fn encoded_once<'a>(
+        &self,
+        kept: &'a OnceLock<EncodedBody>,
+        body: impl FnOnce() -> Result<Bytes, Problem>,
+    ) -> Result<&'a EncodedBody, Problem> {
+        if let Some(encoded) = kept.get() {
+            return Ok(encoded);
+        }
+        let body = body()?;
+        let etag = of_content(&body)?;
+        Ok(kept.get_or_init(|| EncodedBody::new(body, etag, json_headers(), self.0.options.compress)))
     }
 
     pub(crate) fn options(&self) -> &HttpOptions {

@@ -126,15 +126,15 @@ impl IntoResponses for NoSuchScope {
     }
 }
 
-/// The response to a caller who has the tag of the current answer.
+/// The response to a caller who has the current tag.
 pub(crate) struct NotModified;
 
 impl IntoResponses for NotModified {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let tag =
-            HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).description(Some("The answer's tag."));
+            HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).description(Some("The current tag."));
         let response = ResponseBuilder::new()
-            .description("`If-None-Match` names the answer's tag: the caller's answer is current.")
+            .description("`If-None-Match` names the current tag: what the caller has is current.")
             .header("ETag", tag.build());
         BTreeMap::from([("304".to_owned(), response.build().into())])
     }

@@ -1,4 +1,4 @@
-//! The options of a host: the clock, the size of the response cache, bounds, times of streams, and the text of `/metrics`.
+//! The options of a host: the clock, the size of the response cache, compression, bounds, times of streams, and the text of `/metrics`.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -19,6 +19,7 @@ pub struct HttpOptions {
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) max_concurrent: usize,
     pub(crate) cache_bytes: usize,
+    pub(crate) compress: bool,
     pub(crate) max_streams: usize,
     pub(crate) max_stream_keys: usize,
     pub(crate) stream_tick: Duration,
@@ -46,10 +47,19 @@ impl HttpOptions {
         self
     }
 
-    /// The size of the response cache, which holds encoded answers, in bytes; 0 disables it. Defaults to 64 MiB.
+    /// The size of the response cache, which holds encoded answers with their compressed forms, in bytes; 0 disables it. Defaults to 64 MiB.
     #[must_use]
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
+        self
+    }
+
+    /// Whether bodies of JSON are compressed, with gzip or brotli, for callers who accept that: answers, the list of campaigns,
+    /// the definitions and the OpenAPI document, from 1 KiB on. Each is compressed once, and its bytes are kept with it. Switch it
+    /// off where a proxy compresses. Streams are never compressed; the page's assets always are. Defaults to true.
+    #[must_use]
+    pub fn with_compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
         self
     }
 
@@ -128,6 +138,7 @@ impl Default for HttpOptions {
             clock: Arc::new(Utc::now),
             max_concurrent: 1024,
             cache_bytes: 64 << 20,
+            compress: true,
             max_streams: 10_000,
             max_stream_keys: 1_000,
             stream_tick: Duration::from_secs(1),
@@ -146,6 +157,7 @@ impl fmt::Debug for HttpOptions {
         f.debug_struct("HttpOptions")
             .field("max_concurrent", &self.max_concurrent)
             .field("cache_bytes", &self.cache_bytes)
+            .field("compress", &self.compress)
             .field("max_streams", &self.max_streams)
             .field("max_stream_keys", &self.max_stream_keys)
             .field("stream_tick", &self.stream_tick)

@@ -67,7 +67,7 @@ pub(crate) fn coverage(
     let without_subject = counts.iter().filter(|(loss, ..)| loss.reason == LeftOutReason::NoSubject);
     let without_subject: u64 = without_subject.filter_map(|(_, records, _)| *records).sum();
     let used = used.saturating_sub(without_subject);
-    let mut coverage = Coverage::of(used).checked_at(plan.checked_at);
+    let mut coverage = Coverage::of(used);
     if search.indices.losses.hours_ahead.is_some() {
         coverage = coverage.left_out_uncounted(LeftOutReason::OffsetWrong);
     }
@@ -85,5 +85,7 @@ pub(crate) fn coverage(
             Some(records) => in_store(coverage, *reason, records, used.saturating_add(records)),
         };
     }
-    (coverage, partial)
+    // That there may be losses was found by the last probe.
+    let checked_at = (!coverage.left_out().is_empty()).then_some(plan.checked_at);
+    (coverage.checked_at(checked_at), partial)
 }

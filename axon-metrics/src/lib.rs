@@ -20,9 +20,10 @@ mod wire;
 /// The wire contract as types: answers, the list of campaigns, and health. All can be written and read.
 pub mod answer {
     pub use crate::source::{SourceKind, SourceStatus};
+    pub use crate::vocabulary::IdText;
     pub use crate::wire::{
         ActivityEntry, AnswerRange, At, CampaignEntry, CampaignList, CoverageState, DashboardAnswer, DefinitionState,
-        Figure, FigureValue, Health, LeftOutState, LossState, MissingDetail, MissingFigure, MissingReason, NoFigure,
+        Figure, FigureValue, Health, LeftOutState, Links, LossState, MissingDetail, MissingFigure, MissingReason, NoFigure,
         PreviousRange, ScopeState, SourceHealth, SourceState, WidgetState, WidgetStatus,
     };
 }

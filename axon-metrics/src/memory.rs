@@ -27,9 +27,13 @@ use crate::{
 
 mod behavior;
 mod blocks;
+mod coverage;
 mod document;
 mod events;
 mod files;
+mod form;
+mod framing;
+mod input;
 mod ledger;
 mod limits;
 mod load_report;
@@ -37,11 +41,14 @@ mod loader;
 mod parse;
 mod realtime;
 mod records;
+mod records_to_lines;
 mod sales;
 mod slots;
 mod snapshot;
+mod store_losses;
 mod subjects;
 mod time_log;
+mod unpack;
 mod writer;
 
 pub use files::{Files, LoadError, Progress};
@@ -90,7 +97,8 @@ impl MemoryStore {
     /// A store with the contents of the files. Reads one file after the other, and parses on several threads. Blocks
     /// until done. Invalid lines are counted in the [`report`](Self::report).
     /// # Errors
-    /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is invalid.
+    /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is invalid. [`LoadError::Unreadable`] if a
+    /// file has another form than those that are read, or more than half of its records are rejected.
     pub fn load(files: Files) -> Result<Self, LoadError> {
         let (writer, reader) = loader::load(files)?;
         Ok(Self::with(writer, reader))
@@ -100,10 +108,11 @@ impl MemoryStore {
     /// read with the defaults of [`Files::new`]. For another zone, [`load`](Self::load) `Files` without a file, and set
     /// the catalog.
     pub fn new(catalog: Catalog) -> Self {
-        let Files { zone, purchase_indices, pages, .. } = Files::new();
-        let mut writer = Writer::default();
+        let Files { zone, anonymous, purchase_indices, pages, .. } = Files::new();
+        let anonymous = Arc::new(anonymous);
+        let mut writer = Writer::new(Arc::clone(&anonymous));
         writer.snapshot.catalog = Arc::new(catalog);
-        Self::with(writer, EventReader::new(zone, purchase_indices, pages))
+        Self::with(writer, EventReader::new(zone, anonymous, purchase_indices, pages))
     }
 
     fn with(writer: Writer, reader: EventReader) -> Self {
@@ -112,8 +121,8 @@ impl MemoryStore {
     }
 
     /// Adds events. Refuses an event that would exceed 65,535 kinds of events (trigger type with definition) or 100,000
-    /// activities, or has a text longer than [`MAX_TEXT`]. Returns the number of refused events, which
-    /// the report counts, too.
+    /// activities, or has a trigger type longer than [`MAX_TEXT`]. Returns the number of refused events, which
+    /// the report counts, too. A session longer than [`MAX_TEXT`] costs only the event's subject.
     pub fn append_events(&self, events: impl IntoIterator<Item = Event>) -> usize {
         let events: Vec<Event> = events.into_iter().collect();
         self.write(|writer| writer.append_events(events))
@@ -125,8 +134,8 @@ impl MemoryStore {
         self.write(|writer| writer.append_entries(entries));
     }
 
-    /// Adds purchases. A purchase replaces the one with the same id. Those with a negative price are refused, and
-    /// counted in the report. Returns their number.
+    /// Adds purchases. A purchase replaces the one with the same id. Those with a negative price and a negative quantity
+    /// are refused, and counted in the report; they replace, too. Returns their number.
     pub fn append_purchases(&self, purchases: impl IntoIterator<Item = Purchase>) -> usize {
         let purchases: Vec<Purchase> = purchases.into_iter().collect();
         self.write(|writer| writer.append_purchases(purchases))
@@ -139,8 +148,9 @@ impl MemoryStore {
         self.write(|writer| writer.append_slots(&slots));
     }
 
-    /// Adds event lines in the format of an event file, plain or gzip. The report names them `name`. Lines take effect
-    /// in blocks of about 256 KiB, so a long stream is visible while it is read. Returns the number of refused lines.
+    /// Adds events in the format of an event file, plain, gzip or zstd. The report names them `name`. Lines take effect in
+    /// blocks of about 256 KiB, so a long stream is visible while it is read. Returns the number of refused lines, which
+    /// may be all.
     /// # Errors
     /// [`LoadError`] if reading fails. The blocks read before that stay in the store.
     pub fn append_lines(
@@ -151,7 +161,7 @@ impl MemoryStore {
         let mut refused = 0;
         let input = files::Input::reader(name, reader);
         let parse = |bytes: &[u8]| loader::event_lines(&self.inner.reader, bytes);
-        loader::lines(input, &mut None, parse, |file, first_line, block| {
+        loader::lines(input, None, &mut None, parse, |file, first_line, block| {
             self.write(|writer| {
                 let mut pending = PendingEvents::default();
                 refused += writer.take_events(file, first_line, block, &mut pending);
@@ -225,10 +235,11 @@ impl BehaviorSource for MemoryStore {
     }
 
     async fn probe(&self, as_of: Timestamp, _: Duration) -> Result<Probe, SourceError> {
-        let events = &self.snapshot().events;
-        let count = events.count(time_log::Span::ALL);
-        let newest = events.newest(time_log::Span::before(as_of)).map(time_log::instant);
-        Ok(Probe::default().with_newest(newest).with_findings([("events", count.to_string())]))
+        let snapshot = self.snapshot();
+        let count = snapshot.events.count(time_log::Span::ALL);
+        let newest = snapshot.events.newest(time_log::Span::before(as_of)).map(time_log::instant);
+        let probe = Probe::default().with_newest(newest).with_findings([("events", count.to_string())]);
+        Ok(probe.with_losses(store_losses::events(&snapshot, as_of)))
     }
 }
 
@@ -243,10 +254,12 @@ impl LedgerSource for MemoryStore {
     }
 
     async fn probe(&self, as_of: Timestamp, _: Duration) -> Result<Probe, SourceError> {
-        let ledger = &self.snapshot().ledger;
-        let rows = ledger.rows(time_log::Span::ALL);
-        let newest = ledger.newest(time_log::Span::before(as_of)).map(time_log::instant);
-        Ok(Probe::default().with_newest(newest).with_findings([("rows", rows.to_string())]))
+        let snapshot = self.snapshot();
+        let rows = snapshot.ledger.rows(time_log::Span::ALL);
+        let newest = snapshot.ledger.newest(time_log::Span::before(as_of)).map(time_log::instant);
+        let probe = Probe::default().with_newest(newest).with_findings([("rows", rows.to_string())]);
+        let [entries, purchases] = store_losses::ledger(&snapshot, as_of);
+        Ok(probe.with_losses(entries.into_iter().chain(purchases)))
     }
 }
 
@@ -261,7 +274,8 @@ impl RealtimeSource for MemoryStore {
     }
 
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
-        let slots = if self.snapshot().counters.is_some() { "counted" } else { "derived" };
-        Ok(Probe::default().with_findings([("slots", slots)]))
+        let snapshot = self.snapshot();
+        let slots = if snapshot.counters.is_some() { "counted" } else { "derived" };
+        Ok(Probe::default().with_findings([("slots", slots)]).with_problems(store_losses::slots(&snapshot)))
     }
 }

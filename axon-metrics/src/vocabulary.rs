@@ -35,7 +35,7 @@ pub(crate) use fingerprint::Fingerprint;
 pub use funnel_definition::FunnelDefinition;
 pub(crate) use grid::Part;
 pub use grid::{Cells, Grid};
-pub use id::{ActivityId, CampaignId, MAX_ID, NotAnId, ProductId};
+pub use id::{ActivityId, CampaignId, IdText, MAX_ID, NotAnId, ProductId};
 pub use left_out_reason::LeftOutReason;
 pub use money::Money;
 pub use page_template::{NotATemplate, PageTemplate};

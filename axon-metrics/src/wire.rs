@@ -6,6 +6,7 @@ mod answer;
 mod coverage;
 mod figure;
 mod health;
+mod links;
 mod list;
 mod missing;
 mod missing_detail;
@@ -18,6 +19,7 @@ pub use answer::{AnswerRange, DashboardAnswer, DefinitionState, PreviousRange, S
 pub use coverage::{CoverageState, LeftOutState};
 pub use figure::{At, Figure, FigureValue, NoFigure};
 pub use health::{Health, LossState, SourceHealth};
+pub use links::Links;
 pub use list::{ActivityEntry, CampaignEntry, CampaignList};
 pub use missing::{MissingFigure, MissingReason};
 pub use missing_detail::MissingDetail;

@@ -30,3 +30,21 @@ fn a_line_of_a_gigabyte_is_skipped_without_being_buffered() {
     let growth = peak_kib() - before;
     assert!(growth < 32 * 1024, "the peak memory grew by {growth} KiB");
 }
+
+#[test]
+fn a_long_or_deep_record_of_an_array_is_skipped_without_being_buffered() {
+    const GOOD: &[u8] = b"{\"triggerType\":\"CLICK\",\"occurredAt\":1,\"properties\":{\"activityId\":77}}";
+    let before = peak_kib();
+    let text = (&b"{\"text\":\""[..]).chain(std::io::repeat(b'x').take(1 << 29)).chain(&b"\"}"[..]);
+    let deep = std::io::repeat(b'[').take(1 << 22).chain(std::io::repeat(b']').take(1 << 22));
+    let comma = || &b",\n"[..];
+    let file = (&b"["[..]).chain(GOOD).chain(comma()).chain(text).chain(comma()).chain(GOOD).chain(comma());
+    let file = file.chain(deep).chain(comma()).chain(GOOD).chain(&b"]"[..]);
+    let store = MemoryStore::load(Files::new().events_from("array", file)).expect("a store");
+    let report = store.report(Timestamp::UNIX_EPOCH);
+    assert_eq!((report.events.lines, report.events.kept), (5, 3));
+    let too_long = |line| Rejection { file: "array".into(), line, reason: Fault::TooLong };
+    assert_eq!(report.rejected.first, [too_long(2), too_long(4)]);
+    let growth = peak_kib() - before;
+    assert!(growth < 32 * 1024, "the peak memory grew by {growth} KiB");
+}

@@ -8,7 +8,10 @@ use axon_metrics::{DashboardRequest, Widget};
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::{Request, StatusCode, header::CONTENT_TYPE},
+    http::{
+        Request, StatusCode,
+        header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE},
+    },
     routing::get,
 };
 use http_body_util::BodyExt as _;
@@ -17,6 +20,7 @@ use tower::ServiceExt as _;
 
 pub(crate) const PATH: &str = "/api/v1/dashboard/campaign/123?widgets=overview,funnel,realtime";
 pub(crate) const BARE: &str = "/bare";
+pub(crate) const BARE_GZIP: &str = "/bare-gzip";
 pub(crate) const WRITTEN: &str = "/written";
 /// Served only with a Redis.
 pub(crate) const FROM_REDIS: &str = "/from-redis";
@@ -50,12 +54,21 @@ pub(crate) fn serve(records: bool) -> Result<(), Box<dyn std::error::Error>> {
             now
         };
         let app = router(dashboard.clone(), HttpOptions::default().with_clock(clock));
-        let ask = || async {
-            Ok::<_, Box<dyn std::error::Error>>(app.clone().oneshot(Request::get(PATH).body(Body::empty())?).await?)
+        let ask = |codings: &'static str| {
+            let app = app.clone();
+            async move {
+                let request = Request::get(PATH).header(ACCEPT_ENCODING, codings).body(Body::empty())?;
+                Ok::<_, Box<dyn std::error::Error>>(app.oneshot(request).await?)
+            }
         };
-        let bytes = ask().await?.into_body().collect().await?.to_bytes();
-        // The second request must be a cache hit: otherwise the bench would measure loads.
-        let status = ask().await?.headers().get("cache-status").cloned();
+        let bytes = ask("identity").await?.into_body().collect().await?.to_bytes();
+        let gzip = ask("gzip").await?;
+        if gzip.headers().get(CONTENT_ENCODING).is_none_or(|coding| coding != "gzip") {
+            return Err("the answer is not compressed".into());
+        }
+        let gzip = gzip.into_body().collect().await?.to_bytes();
+        // From now on each request must be a cache hit: otherwise the bench would measure loads.
+        let status = ask("gzip").await?.headers().get("cache-status").cloned();
         if status.as_ref().is_none_or(|status| status != "axon-metrics; hit") {
             return Err(format!("the answer is not cached, its cache-status is {status:?}").into());
         }
@@ -68,6 +81,10 @@ pub(crate) fn serve(records: bool) -> Result<(), Box<dyn std::error::Error>> {
         };
         let app = from_redis
             .route(BARE, get(move || json(bytes)))
+            .route(
+                BARE_GZIP,
+                get(async move || ([(CONTENT_TYPE, "application/json"), (CONTENT_ENCODING, "gzip")], gzip.clone())),
+            )
             .route(WRITTEN, get(move || json(serde_json::to_vec(&*answer).unwrap_or_default().into())))
             .merge(app);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

@@ -30,22 +30,29 @@ pub struct Connection {
 }
 
 impl Lane {
-    /// Connects, and sends one request. If the requests are to be `conditional`, they carry the tag of its response.
+    /// Connects, and sends one request. `headers` are further lines of each request, each with its line break. If the requests
+    /// are to be `conditional`, they carry the tag of the first response.
     /// # Errors
     /// The server cannot be reached, or its response has no tag.
-    pub async fn open(address: &str, path: &str, conditional: bool, expected: u16) -> io::Result<Self> {
+    pub async fn open(
+        address: &str,
+        path: &str,
+        headers: &str,
+        conditional: bool,
+        expected: u16,
+    ) -> io::Result<Self> {
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS {
             connections.push(Connection::open(address).await?);
         }
-        let head = connections[0].ask(&request(path, ""), 200).await?;
+        let head = connections[0].ask(&request(path, headers), 200).await?;
         let tag = if conditional {
             header(&head, "etag").ok_or_else(|| other("the response has no etag"))?
         } else {
             String::new()
         };
         let condition = if conditional { format!("If-None-Match: {tag}\r\n") } else { String::new() };
-        Ok(Self { connections, request: request(path, &condition), expected })
+        Ok(Self { connections, request: request(path, &format!("{headers}{condition}")), expected })
     }
 
     /// Sends requests for this time, and returns the number of responses.
@@ -123,8 +130,8 @@ impl Connection {
     }
 }
 
-fn request(path: &str, condition: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{condition}\r\n")
+fn request(path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
 }
 
 fn header(head: &str, name: &str) -> Option<String> {

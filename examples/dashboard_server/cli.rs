@@ -21,18 +21,21 @@ pub(crate) struct Cli {
     /// Print every setting with its value, as a file for --config, and stop
     #[arg(long)]
     pub(crate) print_config: bool,
-    /// Event messages, one JSON object per line, plain or gzip; may repeat
+    /// Event messages, JSON objects one per line or in an array, plain, gzip or zstd; may repeat
     #[arg(long, value_name = "FILE", requires = "catalog")]
     pub(crate) events: Vec<PathBuf>,
     /// Campaigns, activities and products, JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) catalog: Option<PathBuf>,
-    /// Entries and purchases, one JSON object per line, plain or gzip; may repeat
+    /// Entries and purchases, JSON objects one per line or in an array, plain, gzip or zstd; may repeat
     #[arg(long, value_name = "FILE", requires = "catalog")]
     pub(crate) ledger: Vec<PathBuf>,
     /// Counters and members per activity, JSON; without it both are derived from approval events
     #[arg(long, value_name = "FILE", requires = "catalog")]
     pub(crate) realtime: Option<PathBuf>,
+    /// Load files of events and of the ledger also if more than half of their records are rejected
+    #[arg(long, requires = "catalog")]
+    pub(crate) accept_rejected: bool,
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,

@@ -91,6 +91,9 @@ pub(crate) struct Elasticsearch {
     pub(crate) event_indices: Vec<String>,
     #[serde(deserialize_with = "values::list")]
     pub(crate) purchase_indices: Vec<String>,
+    /// Whether `purchase_indices` is set, and not the default of the profile.
+    #[serde(skip)]
+    purchase_indices_are_set: bool,
     /// URLs of an activity's pages, with `{id}` for its id. `serde(default)`, since merging sources loses empty lists.
     #[serde(default, deserialize_with = "values::list")]
     pub(crate) page_urls: Vec<String>,
@@ -99,6 +102,14 @@ pub(crate) struct Elasticsearch {
     pub(crate) ingest_lag_measured: bool,
     /// The zone or offset of local times that are stored as if they were UTC; empty for none.
     pub(crate) occurred_at_zone: String,
+}
+
+impl Elasticsearch {
+    /// The indices from which files' `PURCHASE` events are accepted. `None` if the default of the files applies, which
+    /// accepts those of every profile.
+    pub(crate) fn purchase_indices_of_files(&self) -> Option<&[String]> {
+        self.purchase_indices_are_set.then_some(&self.purchase_indices)
+    }
 }
 
 /// The store of campaigns, entries and purchases.
@@ -176,6 +187,7 @@ impl Config {
                 ca_file: String::new(),
                 event_indices: texts(&events),
                 purchase_indices: texts(&purchases),
+                purchase_indices_are_set: false,
                 page_urls: Vec::new(),
                 ingest_lag_ms: 2_000,
                 ingest_lag_measured: false,
@@ -212,9 +224,12 @@ impl Config {
         struct ProfileOnly {
             profile: Option<Profile>,
         }
-        let first: ProfileOnly = with_sources(config::Config::builder(), file)?.try_deserialize()?;
+        let sources = with_sources(config::Config::builder(), file)?;
+        let purchase_indices_are_set = sources.get::<config::Value>("elasticsearch.purchase_indices").is_ok();
+        let first: ProfileOnly = sources.try_deserialize()?;
         let defaults = config::Config::try_from(&Self::of(first.profile.unwrap_or_default()))?;
-        let config: Self = with_sources(config::Config::builder().add_source(defaults), file)?.try_deserialize()?;
+        let mut config: Self = with_sources(config::Config::builder().add_source(defaults), file)?.try_deserialize()?;
+        config.elasticsearch.purchase_indices_are_set = purchase_indices_are_set;
         config.steps.rules().context("steps")?;
         funnels::definitions(&config.funnels)?;
         let tolerance = config.coverage.tolerance;

@@ -6,9 +6,9 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use axon_examples::generator::{Catalog, Config, Outputs, Plan};
-use axon_metrics::{Dashboard, Files, MemoryStore};
+use axon_metrics::{Dashboard, Files, MemoryStore, memory::LoadError};
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use crate::{
@@ -47,7 +47,13 @@ impl Data {
             }
             None => generate(cli, settings, clock)?,
         };
-        let files = files.zone(settings.zone).page_templates(pages);
+        let mut files = files.zone(settings.zone).page_templates(pages);
+        if let Some(names) = settings.elasticsearch.purchase_indices_of_files() {
+            files = files.purchase_indices(names);
+        }
+        if cli.accept_rejected {
+            files = files.accept_rejected();
+        }
         let bar = bar("loading", bytes, "{bytes} {bytes_per_sec}");
         let store = MemoryStore::load(files.on_progress({
             let (bar, mut done, mut file, mut read) = (bar.clone(), 0, String::new(), 0);
@@ -59,7 +65,8 @@ impl Data {
                 read = progress.bytes;
                 bar.set_position(done + read);
             }
-        }))?;
+        }))
+        .map_err(with_option)?;
         bar.finish_and_clear();
         let report = store.report(clock());
         let events = &report.events;
@@ -68,12 +75,19 @@ impl Data {
             kept = events.kept,
             duplicates = events.duplicates,
             future = events.future,
+            disbelieved = events.disbelieved,
             without_activity = events.without_activity,
             without_subject = events.without_subject,
             ledger_lines = report.ledger.lines,
             rejected = report.rejected.total,
             "files loaded into the embedded store"
         );
+        if events.disbelieved > 0 {
+            tracing::warn!(
+                events = events.disbelieved,
+                "PURCHASE events of other indices than elasticsearch.purchase_indices are left out"
+            );
+        }
         for line in report.rejected.first.iter().take(MAX_REJECTIONS_LOGGED) {
             tracing::warn!(file = %line.file, line = line.line, reason = %line.reason, "line of an input file rejected");
         }
@@ -85,6 +99,14 @@ impl Data {
         let store = &self.store;
         let dashboard = Dashboard::builder().memory(store.clone());
         Ok(settings.apply(dashboard)?.build())
+    }
+}
+
+/// The error with the option that loads the file all the same.
+fn with_option(error: LoadError) -> anyhow::Error {
+    match error {
+        LoadError::Unreadable { .. } => anyhow!("{error} (--accept-rejected loads what can be read of it)"),
+        error => error.into(),
     }
 }
 

@@ -1,13 +1,10 @@
 //! The encoded answer: its bytes, its tag, and from when until when it may be sent.
 
 use axon_metrics::{TimedAnswer, Timestamp, keep::Expiry};
-use axum::{
-    body::Bytes,
-    http::{HeaderMap, HeaderValue},
-};
+use axum::{body::Bytes, http::HeaderValue};
 use chrono::TimeDelta;
 
-use super::{answer_headers, etag};
+use super::{answer_headers, encoded_body::EncodedBody, etag};
 use crate::{headers, problem::Problem, reply};
 
 /// By how much an answer may be newer than the request it is sent to, at most. Concurrent requests share one load, and the
@@ -20,12 +17,9 @@ const MAX_OVERTAKE: TimeDelta = TimeDelta::seconds(5);
 /// An answer as it is sent.
 #[derive(Debug)]
 pub(crate) struct EncodedAnswer {
-    /// JSON on one line.
-    pub(crate) body: Bytes,
-    /// Weak: two answers with one tag have the same content, but their clocks differ.
-    pub(crate) etag: HeaderValue,
-    /// The headers of a cache hit.
-    pub(crate) headers: HeaderMap,
+    /// JSON on one line, with the headers of a cache hit. Two answers with one tag have the same content, but their clocks
+    /// differ.
+    pub(crate) encoded: EncodedBody,
     /// How long each source took, as `Server-Timing` has it.
     pub(crate) source_times: Option<HeaderValue>,
     /// The instant the answer was computed for.
@@ -37,7 +31,8 @@ pub(crate) struct EncodedAnswer {
 }
 
 impl EncodedAnswer {
-    pub(super) fn new(timed: TimedAnswer) -> Result<Self, Problem> {
+    /// `compress`: whether callers may get it compressed.
+    pub(super) fn new(timed: TimedAnswer, compress: bool) -> Result<Self, Problem> {
         // Boxed, to free the spare capacity of the buffer.
         let body = Bytes::from(timed.to_json().map_err(|error| reply::not_written(&error))?.into_boxed_slice());
         let content = timed.content().map_err(|error| reply::not_written(&error))?;
@@ -46,9 +41,7 @@ impl EncodedAnswer {
         let as_of = answer.widgets.values().filter_map(|state| state.as_of).min();
         let (timestamp, etag) = (answer.timestamp, etag::of(&answer, &content)?);
         Ok(Self {
-            headers: answer_headers::of(&etag, body.len()),
-            body,
-            etag,
+            encoded: EncodedBody::new(body, etag, answer_headers::headers(), compress),
             source_times,
             timestamp,
             as_of,
@@ -76,10 +69,9 @@ impl EncodedAnswer {
 impl EncodedAnswer {
     /// An answer of this instant with this content.
     pub(crate) fn with_content(what: &str, timestamp: Timestamp) -> Self {
+        let (body, etag) = (format!("{what} at {timestamp}"), HeaderValue::try_from(what).expect("a tag"));
         Self {
-            body: format!("{what} at {timestamp}").into(),
-            etag: HeaderValue::try_from(what).expect("a tag"),
-            headers: HeaderMap::new(),
+            encoded: EncodedBody::new(body.into(), etag, answer_headers::headers(), true),
             source_times: None,
             timestamp,
             as_of: Some(timestamp),

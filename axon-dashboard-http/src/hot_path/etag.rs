@@ -1,4 +1,4 @@
-//! The tag of an answer: equal while the content is equal, whatever the clock shows. And whether a caller has that tag.
+//! The tag of a body: equal while the content is equal, whatever the clock shows. And whether a caller has that tag.
 
 use std::fmt::Write as _;
 
@@ -69,8 +69,13 @@ pub(super) fn of(answer: &DashboardAnswer, data: &[(Widget, [u8; 16])]) -> Resul
         previous_to: range.previous.and_then(|previous| fixed_end(previous.to)),
         warnings: &answer.warnings,
     };
+    of_content(&reply::encode(&content)?)
+}
+
+/// The tag of this content. It is weak, since a body is the same in each coding.
+pub(crate) fn of_content(content: &[u8]) -> Result<HeaderValue, Problem> {
     let mut text = String::from("W/\"");
-    for byte in Sha256::digest(reply::encode(&content)?).iter().take(12) {
+    for byte in Sha256::digest(content).iter().take(12) {
         let _ = write!(text, "{byte:02x}");
     }
     text.push('"');

@@ -12,7 +12,7 @@ use chrono::SubsecRound as _;
 use super::encoded_answer::EncodedAnswer;
 use crate::problem::Problem;
 
-/// The bytes an entry takes beside its body, roughly. Headers are half of it.
+/// The bytes an entry takes beside its bodies, roughly. Headers are half of it.
 const ENTRY_OVERHEAD: u64 = 2048;
 /// The bytes of a typical answer. Only the initial size of the table depends on it.
 const TYPICAL_ANSWER: usize = 4096;
@@ -37,24 +37,46 @@ pub(crate) struct Lookup {
     pub(super) status: CacheStatus,
 }
 
+/// An answer in the cache, with its weight there. The weight is that of when it was put there: an answer grows when it is
+/// compressed, and is then put there again.
+#[derive(Debug, Clone)]
+struct CachedAnswer {
+    answer: Arc<EncodedAnswer>,
+    weight: u64,
+}
+
+impl From<Arc<EncodedAnswer>> for CachedAnswer {
+    fn from(answer: Arc<EncodedAnswer>) -> Self {
+        Self { weight: ENTRY_OVERHEAD + answer.encoded.weight(), answer }
+    }
+}
+
 /// The response cache. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct ResponseCache {
     dashboard: Dashboard,
-    cache: RefreshCache<Arc<DashboardRequest>, Arc<EncodedAnswer>, Problem, Timestamp>,
+    /// Whether callers may get answers compressed.
+    compress: bool,
+    cache: RefreshCache<Arc<DashboardRequest>, CachedAnswer, Problem, Timestamp>,
 }
 
 impl ResponseCache {
-    pub(crate) fn new(dashboard: Dashboard, bytes: usize) -> Self {
-        let weight = |_: &Arc<DashboardRequest>, answer: &Arc<EncodedAnswer>| ENTRY_OVERHEAD + answer.body.len() as u64;
+    pub(crate) fn new(dashboard: Dashboard, bytes: usize, compress: bool) -> Self {
         let answers = (bytes / TYPICAL_ANSWER).clamp(32, 16_384);
-        Self { dashboard, cache: RefreshCache::weighted(answers, bytes as u64, weight) }
+        let cache = RefreshCache::weighted(answers, bytes as u64, |_, cached: &CachedAnswer| cached.weight);
+        Self { dashboard, compress, cache }
+    }
+
+    /// Weighs an answer anew whose body was compressed. One that was replaced meanwhile is left out.
+    pub(super) fn weigh_anew(&self, request: &Arc<DashboardRequest>, answer: &Arc<EncodedAnswer>) {
+        let anew = CachedAnswer::from(Arc::clone(answer));
+        self.cache.replace(request, anew, |cached| Arc::ptr_eq(&cached.answer, answer));
     }
 
     /// The cached answer, while it is usable. A stale one starts a refresh in the background (stale-while-revalidate).
     pub(super) fn get(&self, request: &Arc<DashboardRequest>, now: Timestamp) -> Option<Lookup> {
         let refresh = || self.load(request, now, Freshness::MustBeFresh);
-        let (answer, is_fresh) = self.cache.get_cached(request, now, refresh)?;
+        let (CachedAnswer { answer, .. }, is_fresh) = self.cache.get_cached(request, now, refresh)?;
         let (outcome, status) = match is_fresh {
             true => (CacheOutcome::Hit, CacheStatus::Hit),
             false => (CacheOutcome::Refreshing, CacheStatus::Refreshing),
@@ -75,7 +97,7 @@ impl ResponseCache {
 
     /// The cached answer while it is fresh, else a new one.
     pub(crate) async fn get_fresh(&self, request: &Arc<DashboardRequest>, now: Timestamp) -> Outcome {
-        if let Some(answer) = self.cache.get_if_fresh(request, now) {
+        if let Some(CachedAnswer { answer, .. }) = self.cache.get_if_fresh(request, now) {
             observe::cache(CacheLevel::Answer, CacheOutcome::Hit);
             return Ok(answer);
         }
@@ -88,7 +110,7 @@ impl ResponseCache {
     async fn new_answer(&self, request: &Arc<DashboardRequest>, now: Timestamp, freshness: Freshness) -> Outcome {
         let load = || self.load(request, now, freshness);
         let (pending, started) = self.cache.reload(request, load);
-        let answer = pending.result().await.unwrap_or_else(|| Err(Problem::internal()))?;
+        let CachedAnswer { answer, .. } = pending.result().await.unwrap_or_else(|| Err(Problem::internal()))?;
         let will_do = match freshness {
             Freshness::MustBeFresh => now < answer.fresh_until,
             Freshness::AllowStale => now < answer.usable_until || answer.timestamp >= now.trunc_subsecs(0),
@@ -96,7 +118,8 @@ impl ResponseCache {
         if started || will_do {
             return Ok(answer);
         }
-        self.cache.reload(request, load).0.result().await.unwrap_or_else(|| Err(Problem::internal()))
+        let again = self.cache.reload(request, load).0.result().await;
+        again.unwrap_or_else(|| Err(Problem::internal())).map(|cached| cached.answer)
     }
 
     /// Asks the dashboard.
@@ -105,17 +128,17 @@ impl ResponseCache {
         request: &Arc<DashboardRequest>,
         now: Timestamp,
         freshness: Freshness,
-    ) -> impl Future<Output = LoadResult<Arc<EncodedAnswer>, Problem, Timestamp>> + Send + use<> {
-        let (dashboard, request) = (self.dashboard.clone(), Arc::clone(request));
+    ) -> impl Future<Output = LoadResult<CachedAnswer, Problem, Timestamp>> + Send + use<> {
+        let (dashboard, request, compress) = (self.dashboard.clone(), Arc::clone(request), self.compress);
         async move {
             let timed = dashboard.timed(&request, now, freshness).await.map_err(|error| {
                 let is_gone = matches!(error, AnswerError::NotFound(_));
                 let error = LoadError::new(Problem::from(error));
                 if is_gone { error.drops_value() } else { error }
             })?;
-            let answer = EncodedAnswer::new(timed).map_err(LoadError::new)?;
+            let answer = EncodedAnswer::new(timed, compress).map_err(LoadError::new)?;
             let expiry = answer.expiry(now);
-            Ok((Arc::new(answer), expiry))
+            Ok((Arc::new(answer).into(), expiry))
         }
     }
 }

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     app::App,
-    hot_path::respond,
+    hot_path::{compress, respond},
     openapi::{NoSuchScope, NotModified, Problems},
     problem::Problem,
     query::Parameters,
@@ -138,7 +138,10 @@ async fn answer(
     let request = Arc::new(read(app, level, id, parameters, now)?);
     app.urls().insert(uri, &request);
     let lookup = app.responses().get_or_load(&request, now).await?;
-    Ok(respond(&lookup, headers))
+    match respond(&lookup, headers) {
+        Ok(response) => Ok(response),
+        Err(coding) => Ok(compress(app, &request, &lookup, coding).await),
+    }
 }
 
 /// The request in its normal form. Requests with the same meaning have the same normal form.

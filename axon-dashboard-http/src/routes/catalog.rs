@@ -6,15 +6,14 @@ use axon_metrics::{
     definitions::Definitions,
     request::{Fault, FaultCode},
 };
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{extract::State, http::HeaderMap, response::Response};
 
 use crate::{
     app::App,
-    headers,
-    openapi::Problems,
+    hot_path::send,
+    openapi::{NotModified, Problems},
     problem::Problem,
     query::{NoParameters, Parameters, ensure_no_faults},
-    reply,
 };
 
 const PHASES: [(&str, Phase); 3] =
@@ -24,9 +23,15 @@ const PHASES: [(&str, Phase); 3] =
 #[utoipa::path(
     get, path = "/api/v1/dashboard/campaigns", tag = "catalog", operation_id = "campaigns",
     params(("phase" = Option<Phase>, Query, description = "Only campaigns of this phase.")),
-    responses((status = 200, description = "The campaigns, in the catalog's order.", body = CampaignList), Problems)
+    responses((status = 200, description = "The campaigns, in the catalog's order.", body = CampaignList,
+        headers(("ETag" = String, description = "Equal while the list is equal.")),
+    ), NotModified, Problems)
 )]
-pub(super) async fn campaigns(State(app): State<App>, parameters: Parameters) -> Result<Response, Problem> {
+pub(super) async fn campaigns(
+    State(app): State<App>,
+    parameters: Parameters,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let mut faults = parameters.wrong_names(&["phase"]);
     let value = parameters.value("phase");
     let phase = value.and_then(|value| PHASES.into_iter().find(|(word, _)| *word == value).map(|(_, phase)| phase));
@@ -39,14 +44,21 @@ pub(super) async fn campaigns(State(app): State<App>, parameters: Parameters) ->
     if let Some(phase) = phase {
         list = list.of_phase(phase);
     }
-    reply::json(StatusCode::OK, headers::NO_CACHE, &list)
+    let list = app.lists().encode(&list, phase, app.options().compress)?;
+    Ok(send(&list, &headers).await)
 }
 
 /// What every figure of an answer means.
 #[utoipa::path(
     get, path = "/api/v1/dashboard/definitions", tag = "catalog", operation_id = "definitions",
-    responses((status = 200, description = "The figures.", body = Definitions), Problems)
+    responses((status = 200, description = "The figures.", body = Definitions,
+        headers(("ETag" = String, description = "Equal while the definitions are equal.")),
+    ), NotModified, Problems)
 )]
-pub(super) async fn definitions(State(app): State<App>, _: NoParameters) -> Result<Response, Problem> {
-    reply::json(StatusCode::OK, headers::NO_CACHE, &app.dashboard().definitions())
+pub(super) async fn definitions(
+    State(app): State<App>,
+    _: NoParameters,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    Ok(send(app.definitions()?, &headers).await)
 }

@@ -1,19 +1,22 @@
 //! The OpenAPI document.
 
-use axum::{
-    extract::State,
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 
-use crate::{app::App, headers, openapi::Problems, query::NoParameters};
+use crate::{
+    app::App,
+    hot_path::send,
+    openapi::{NotModified, Problems},
+    problem::Problem,
+    query::NoParameters,
+};
 
 /// This document.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "operation", operation_id = "openapi",
-    responses((status = 200, description = "The document.", body = Object), Problems)
+    responses((status = 200, description = "The document.", body = Object,
+        headers(("ETag" = String, description = "Equal while the document is equal.")),
+    ), NotModified, Problems)
 )]
-pub(super) async fn openapi(State(app): State<App>, _: NoParameters) -> Response {
-    let json = HeaderValue::from_static("application/json");
-    ([(header::CONTENT_TYPE, json), (header::CACHE_CONTROL, headers::NO_CACHE)], app.document()).into_response()
+pub(super) async fn openapi(State(app): State<App>, _: NoParameters, headers: HeaderMap) -> Result<Response, Problem> {
+    Ok(send(app.document()?, &headers).await)
 }

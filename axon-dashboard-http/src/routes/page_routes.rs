@@ -13,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 
 use crate::{
-    accept::accepts_gzip,
+    accept::AcceptedCodings,
     headers,
     page::{POLICY, PageBundle, link_base},
     problem::Problem,
@@ -81,7 +81,7 @@ async fn asset(
     let head = [(header::CONTENT_TYPE, asset.media_type.clone()), (header::CACHE_CONTROL, IMMUTABLE)];
     let Some(gzip) = &asset.gzip else { return Ok((head, asset.plain.clone()).into_response()) };
     let vary = [(header::VARY, HeaderValue::from_static("accept-encoding"))];
-    if !accepts_gzip(&headers) {
+    if !AcceptedCodings::of(&headers).gzip() {
         return Ok((head, vary, asset.plain.clone()).into_response());
     }
     let coding = [(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))];

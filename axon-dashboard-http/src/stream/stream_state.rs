@@ -48,13 +48,13 @@ impl StreamState {
         Self {
             count: 1,
             update_id: 1,
-            update: event::update(1, &answer.body),
+            update: event::update(1, &answer.encoded.plain().body),
             heartbeat: event::heartbeat(answer.timestamp, answer.as_of, None),
             end: None,
             latest_at: now,
             history: VecDeque::from([EventRecord { count: 1, update_id: 1, at: now, due: now }]),
             horizon: stall_limit.saturating_mul(2),
-            etag: answer.etag.clone(),
+            etag: answer.encoded.etag.clone(),
             timestamp: answer.timestamp,
             as_of: answer.as_of,
             failing: None,
@@ -85,15 +85,15 @@ impl StreamState {
         if answer.is_overtaken(self.timestamp) || self.end.is_some() {
             return false;
         }
-        let is_event = self.etag != answer.etag;
+        let is_event = self.etag != answer.encoded.etag;
         if is_event {
-            self.etag = answer.etag.clone();
+            self.etag = answer.encoded.etag.clone();
             self.update_id += 1;
             self.record();
         }
         if is_event || self.timestamp != answer.timestamp {
             // An answer with the same tag keeps the id: new viewers get it, and no viewer gets it twice.
-            self.update = event::update(self.update_id, &answer.body);
+            self.update = event::update(self.update_id, &answer.encoded.plain().body);
         }
         self.timestamp = answer.timestamp;
         self.as_of = answer.as_of;

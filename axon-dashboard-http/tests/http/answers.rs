@@ -1,10 +1,11 @@
 //! Answers while all sources work, and while one of them fails.
 
-use axon_metrics::DashboardAnswer;
+use axon_metrics::{DashboardAnswer, answer::CampaignList};
+use axum::Router;
 use serde_json::{Value, json};
 
 use crate::fixture::{
-    ACTIVITY, CAMPAIGN, CAUSE, Failure, Fixture, PLAN, Trouble, app, get, golden_at, golden_json, pretty,
+    ACTIVITY, CAMPAIGN, CAUSE, Failure, Fixture, PLAN, Trouble, app, get, golden_at, golden_json, pretty, send,
 };
 
 /// Asserts that every member of the plan's answer is in ours, with the plan's value.
@@ -60,9 +61,75 @@ async fn an_activity_is_answered_with_its_campaign() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rust_client_reads_the_answer_as_the_core_wrote_it() {
-    let reply = get(&app(), &format!("{CAMPAIGN}?compare=previous")).await;
-    let answer: DashboardAnswer = serde_json::from_str(&reply.body).expect("an answer");
-    assert_eq!(serde_json::to_value(&answer).expect("JSON"), reply.json());
+    let all = format!("{CAMPAIGN}?widgets=overview,funnel,comparison,realtime,activities&compare=previous");
+    for path in [&all, ACTIVITY] {
+        let reply = get(&app(), path).await;
+        let answer: DashboardAnswer = serde_json::from_str(&reply.body).expect("an answer");
+        assert_eq!(serde_json::to_value(&answer).expect("JSON"), reply.json());
+    }
+    let reply = get(&app(), "/api/v1/dashboard/campaigns").await;
+    let list: CampaignList = serde_json::from_str(&reply.body).expect("a list");
+    assert_eq!(serde_json::to_value(&list).expect("JSON"), reply.json());
+}
+
+/// Every id of an answer or a list, with the key beside it.
+fn ids_with_keys(value: &Value, found: &mut Vec<(Value, Value)>) {
+    match value {
+        Value::Object(members) => {
+            for (name, key) in [("campaignId", "campaignKey"), ("activityId", "activityKey"), ("products", "productKeys")]
+            {
+                if let Some(id) = members.get(name) {
+                    found.push((id.clone(), members.get(key).cloned().unwrap_or_default()));
+                }
+            }
+            members.values().for_each(|member| ids_with_keys(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| ids_with_keys(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_every_id_stands_its_key() {
+    let all = format!("{CAMPAIGN}?widgets=overview,funnel,comparison,realtime,activities&compare=previous");
+    for (path, least) in [(&*all, 4), (ACTIVITY, 3), ("/api/v1/dashboard/campaigns", 1004)] {
+        let mut found = Vec::new();
+        ids_with_keys(&get(&app(), path).await.json(), &mut found);
+        assert!(found.len() >= least, "{path}: {found:?}");
+        for (id, key) in found {
+            let as_text = match &id {
+                Value::Array(ids) => ids.iter().map(|id| json!(id.to_string())).collect(),
+                id => json!(id.to_string()),
+            };
+            assert_eq!(key, as_text, "{path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_lead_to_their_answers_from_wherever_the_router_is_nested() {
+    let app = Router::new().nest("/metrics-api", app());
+    let list = get(&app, "/metrics-api/api/v1/dashboard/campaigns").await.json();
+    let campaign = &list["campaigns"][0];
+    let mut all = vec![(campaign["links"].clone(), None), (campaign["activities"][0]["links"].clone(), Some("789"))];
+    for (path, activity) in [(CAMPAIGN, None), (ACTIVITY, Some("789"))] {
+        all.push((get(&app, &format!("/metrics-api{path}")).await.json()["links"].clone(), activity));
+    }
+    for (links, activity) in all {
+        let answer = async |name: &str| {
+            let link = links[name].as_str().expect("a link");
+            get(&app, &format!("/metrics-api/{link}")).await.json()
+        };
+        let own = answer("self").await;
+        assert_eq!((&own["campaignKey"], own["activityKey"].as_str()), (&json!("123"), activity));
+        let campaign = answer("campaign").await;
+        assert_eq!((&campaign["campaignKey"], &campaign["activityKey"]), (&json!("123"), &Value::Null));
+        assert_eq!(answer("activities").await["data"]["activities"][0]["activityKey"], "789");
+        let stream = format!("/metrics-api/{}", links["stream"].as_str().expect("a link"));
+        let head = crate::fixture::ask(&app, "HEAD", &stream).await;
+        assert_eq!((head.status.as_u16(), head.header("content-type")), (200, "text/event-stream"));
+        assert_eq!(links["stream"], format!("{}/stream", links["self"].as_str().expect("a link")));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,6 +146,25 @@ async fn campaigns_are_listed_by_phase() {
     }
     let empty = get(&app, "/api/v1/dashboard/campaigns?phase=").await.json();
     assert_eq!(empty["campaigns"].as_array().map(Vec::len), Some(3), "an empty value is an absent one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_has_the_tag_of_its_content() {
+    let app = app();
+    let mut tags = std::collections::HashSet::new();
+    for query in ["", "?phase=not_started", "?phase=running", "?phase=ended"] {
+        let path = format!("/api/v1/dashboard/campaigns{query}");
+        let first = get(&app, &path).await;
+        let request = axum::http::Request::get(&path).header("If-None-Match", first.header("etag"));
+        let same = send(&app, request.body(axum::body::Body::empty()).expect("a request")).await;
+        assert_eq!((same.status.as_u16(), same.body.as_str()), (304, ""), "{query}");
+        assert_eq!((same.header("etag"), same.header("cache-control")), (first.header("etag"), "no-cache"));
+        assert_eq!(get(&app, &path).await.header("etag"), first.header("etag"), "{query}");
+        tags.insert(first.header("etag").to_owned());
+    }
+    assert_eq!(tags.len(), 4, "each list has its own tag");
+    let renamed = get(&Fixture::named("other").router(), "/api/v1/dashboard/campaigns").await;
+    assert!(!tags.contains(renamed.header("etag")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! The router, called without a port. The sources are a fixture with the figures of the plan's example.
 
 mod answers;
+mod compression;
 mod document;
 mod embedded_page;
 mod faults;

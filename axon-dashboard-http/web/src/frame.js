@@ -140,8 +140,8 @@ export class Frame {
 }
 
 /** The name of a saved table: scope, frame, range and `asOf`. @param {string} name @param {Answer} answer @param {WidgetState} state */
-function fileName(name, { campaignId, activityId, range }, { asOf }) {
-  const scope = activityId ? `activity-${activityId}` : `campaign-${campaignId}`;
+function fileName(name, { campaignKey, activityKey, range }, { asOf }) {
+  const scope = activityKey ? `activity-${activityKey}` : `campaign-${campaignKey}`;
   const until = asOf ? `-as-of-${asOf.replaceAll(":", "").replace(/\.\d+/, "")}` : "";
   return `axon-${scope}-${name}-${range.startDate}-${range.endDate}${until}`;
 }

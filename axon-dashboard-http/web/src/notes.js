@@ -113,14 +113,14 @@ export function figure(widget, field, answer) {
   const activity = field.match(/^activities\[(\d+)\]\.(\w+)$/);
   if (activity) {
     const id = activity[1] ?? "";
-    const owner = answer.data.activities?.find((row) => String(row.activityId) === id)?.name ?? t("figure.activity", { id });
+    const owner = answer.data.activities?.find((row) => row.activityKey === id)?.name ?? t("figure.activity", { id });
     const key = known(`activities.${activity[2]}`) ? `activities.${activity[2]}` : `realtime.${activity[2]}`;
     return t("figure.of", { owner, figure: word(key) });
   }
   const sales = field.match(/^(promotion|regular|baseline)(?:\.([\w.]+))?$/);
   if (sales) {
     const owner = word(`promotion.${sales[1]}`);
-    return sales[2] ? t("figure.of", { owner, figure: word(`promotion.${sales[2]}`) }) : owner;
+    return sales[2] ? t("figure.of", { owner, figure: word(`promotion.${sales[2].replace(".", "_")}`) }) : owner;
   }
   return word(`${WIDGETS[widget].words}.${field}`);
 }

@@ -1,4 +1,5 @@
-// The types of the server's answers, as in its OpenAPI document. Types only, no code.
+// The types of the server's answers, as in its OpenAPI document. Types only, no code. Ids as numbers are left out: those above 2^53
+// are not exact here. The keys are the same ids as text.
 
 /** @typedef {"not_started" | "running" | "ended"} Phase */
 /** @typedef {"fresh" | "stale" | "partial" | "unavailable"} Status */
@@ -79,8 +80,8 @@
  * @property {SalesFigures} regular
  * @property {Baseline} baseline
  * @property {string} currency
- * @property {number[]} products
- * @property {{campaignId: number | null, activityId: number, orders: number}[] | null} otherPromotions
+ * @property {string[]} productKeys
+ * @property {{campaignKey: string | null, activityKey: string, orders: number}[] | null} otherPromotions
  */
 
 /**
@@ -101,12 +102,15 @@
  * @property {InflowBucket[] | null} hourlyInflow
  */
 
-/** @typedef {OverviewFigures & {activityId: number, name: string, type: string, phase: Phase, remainingStock: number | null}} ActivityRow */
+/** @typedef {OverviewFigures & {activityKey: string, name: string, type: string, phase: Phase, remainingStock: number | null}} ActivityRow */
+
+/** Paths of the API, relative to the router's root. @typedef {{self: string, campaign: string, activities: string, stream: string}} Links */
 
 /**
  * @typedef {object} Answer
- * @property {number} campaignId
- * @property {number} [activityId]
+ * @property {string} campaignKey
+ * @property {string} [activityKey]
+ * @property {Links} links
  * @property {string} timestamp
  * @property {Phase} phase
  * @property {{name: string, campaignName?: string, startAt: string | null, endAt: string | null}} scope
@@ -121,23 +125,25 @@
 
 /**
  * @typedef {object} ListedActivity
- * @property {number} activityId
+ * @property {string} activityKey
  * @property {string} name
  * @property {string} type
  * @property {Phase} phase
  * @property {string | null} startAt
  * @property {string | null} endAt
  * @property {number | null} limitCount
+ * @property {Links} links
  */
 
 /**
  * @typedef {object} ListedCampaign
- * @property {number} campaignId
+ * @property {string} campaignKey
  * @property {string} name
  * @property {Phase} phase
  * @property {string | null} startAt
  * @property {string | null} endAt
  * @property {ListedActivity[]} activities
+ * @property {Links} links
  */
 
 /** @typedef {{campaigns: ListedCampaign[], zone: string}} CampaignList */

@@ -1,11 +1,12 @@
-//! Loads arbitrary bytes as a file of event lines. Checks that the report is consistent, and that the stored events can
-//! be queried.
+//! Loads arbitrary bytes as a file of events: as they are, in an array, with commas between lines, as gzip, as zstd, and
+//! padded. Checks that the report is consistent, that a form changes nothing, and that the stored events can be queried.
 //! Run in `axon-metrics/`: `cargo +nightly fuzz run event_lines -- -max_total_time=600 -detect_leaks=0`. Leak detection
 //! is off, since it reports the registration of thread-locals in the C library.
 
 #![no_main]
 
 use std::{
+    io::{Cursor, Read},
     pin::pin,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -16,15 +17,59 @@ use axon_metrics::{
     memory::LISTED,
     source::{BehaviorQuestion, BehaviorSource, Counting, Cells, QueryScope, Series, SeriesActivities, RealtimeQuestion, RealtimeSource},
 };
+use flate2::{Compression, read::GzEncoder};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    let bytes = data.to_vec();
-    // The only error is broken gzip.
-    let Ok(store) = MemoryStore::load(Files::new().events_from("fuzz", std::io::Cursor::new(bytes))) else {
-        assert!(data.starts_with(&[0x1f, 0x8b]));
-        return;
+/// The store of a file of which everything may be rejected. `None` for broken compressed data.
+fn load(bytes: Vec<u8>) -> Option<MemoryStore> {
+    let compressed = is_compressed(&bytes);
+    let store = MemoryStore::load(Files::new().events_from("fuzz", Cursor::new(bytes)).accept_rejected());
+    assert!(store.is_ok() || compressed);
+    store.ok()
+}
+
+fn is_compressed(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
+/// A file whose form the first byte chooses.
+fn shaped(data: &[u8]) -> Vec<u8> {
+    let [form, data @ ..] = data else { return Vec::new() };
+    let gzip = |bytes: &[u8]| {
+        let mut packed = Vec::new();
+        GzEncoder::new(bytes, Compression::fast()).read_to_end(&mut packed).expect("gzip");
+        packed
     };
+    let array = || [b"[\n", &data.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\n,"[..])[..], b"\n]"].concat();
+    let mut bytes = match form % 8 {
+        0 => array(),
+        1 => [b"{\n\"triggerType\":\"X\"}", data].concat(),
+        2 => [b"{\"index\":{\"_index\":\"i\"}}\n", data].concat(),
+        3 => gzip(data),
+        4 => gzip(&array()),
+        5 => zstd::encode_all(data, 1).expect("zstd"),
+        6 => zstd::encode_all(&array()[..], 1).expect("zstd"),
+        _ => data.to_vec(),
+    };
+    if form & 0x80 != 0 {
+        bytes.resize(bytes.len() + usize::from(*form), 0);
+    }
+    bytes
+}
+
+fuzz_target!(|data: &[u8]| {
+    let plain = load(data.to_vec());
+    if !is_compressed(data) {
+        let packed = load(zstd::encode_all(data, 1).expect("zstd"));
+        let report = |store: &Option<MemoryStore>| store.as_ref().map(|store| store.report(Timestamp::UNIX_EPOCH));
+        assert_eq!(report(&plain), report(&packed));
+    }
+    check(plain);
+    check(load(shaped(data)));
+});
+
+fn check(store: Option<MemoryStore>) {
+    let Some(store) = store else { return };
     let report = store.report(Timestamp::UNIX_EPOCH);
     let events = &report.events;
     let parts =
@@ -62,7 +107,7 @@ fuzz_target!(|data: &[u8]| {
     assert!(counts.iter().sum::<u64>() <= events.kept);
     let question = RealtimeQuestion::new(Timestamp::MAX_UTC, Duration::from_secs(1), activities);
     wait(store.realtime(&question)).expect("an answer");
-});
+}
 
 /// The answer of the store, which never waits, so no runtime is needed.
 fn wait<T>(answer: impl Future<Output = T>) -> T {

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use super::request::RequestError;
 use crate::{
     keep::{WidgetJson, WidgetSnapshot},
-    vocabulary::{ActivityId, CampaignId, Mode, Phase, Scope, Timestamp},
+    vocabulary::{ActivityId, CampaignId, IdText, Mode, Phase, Scope, Timestamp},
     widget::Widget,
-    wire::{AnswerRange, DashboardAnswer, DefinitionState, ScopeState, SourceState, Warning, WidgetState},
+    wire::{AnswerRange, DashboardAnswer, DefinitionState, Links, ScopeState, SourceState, Warning, WidgetState},
 };
 
 /// The most activities in the scope of one answer.
@@ -83,6 +83,9 @@ impl TimedAnswer {
             activity_id,
             ref period,
             timestamp,
+            campaign_key,
+            activity_key,
+            ref links,
             phase,
             ref scope,
             ref range,
@@ -101,6 +104,9 @@ impl TimedAnswer {
                 activity_id,
                 period,
                 timestamp,
+                campaign_key,
+                activity_key,
+                links,
                 phase,
                 scope,
                 range,
@@ -150,6 +156,10 @@ struct JsonAnswer<'a> {
     activity_id: Option<ActivityId>,
     period: &'a str,
     timestamp: Timestamp,
+    campaign_key: IdText<CampaignId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activity_key: Option<IdText<ActivityId>>,
+    links: &'a Links,
     phase: Phase,
     scope: &'a ScopeState,
     range: &'a AnswerRange,

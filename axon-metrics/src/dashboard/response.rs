@@ -12,10 +12,11 @@ use crate::{
     call::MIN_RETRY_AFTER,
     keep::{CatalogLookup, WidgetJson, later},
     source::SourceStatus,
-    vocabulary::{ResolvedScope, Timestamp},
+    vocabulary::{IdText, ResolvedScope, Timestamp},
     widget::{Data, Widget},
     wire::{
-        AnswerRange, DashboardAnswer, DefinitionState, SourceState, Warning, WarningCode, WidgetState, WidgetStatus,
+        AnswerRange, DashboardAnswer, DefinitionState, Links, SourceState, Warning, WarningCode, WidgetState,
+        WidgetStatus,
     },
 };
 
@@ -98,11 +99,16 @@ fn envelope(
         let message = "startDate and endDate are used with period=custom only";
         warnings.push(Warning::new(WarningCode::DatesIgnored, message));
     }
+    let campaign_id = scope.campaign.id;
+    let activity_id = scope.activity().map(|activity| activity.id);
     DashboardAnswer {
-        campaign_id: scope.campaign.id,
-        activity_id: scope.activity().map(|activity| activity.id),
+        campaign_id,
+        activity_id,
         period: request.period.code().to_owned(),
         timestamp: as_of,
+        campaign_key: IdText(campaign_id),
+        activity_key: activity_id.map(IdText),
+        links: Links::new(campaign_id, activity_id),
         phase: scope.phase(as_of),
         scope: scope.into(),
         range: AnswerRange {

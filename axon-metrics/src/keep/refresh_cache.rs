@@ -290,6 +290,16 @@ where
         });
     }
 
+    /// Puts another form of a value in its place, with the same times, so that it is weighed anew. Another value is left as it
+    /// is.
+    pub fn replace(&self, key: &K, form: V, is_meant: impl Fn(&V) -> bool) {
+        self.change(key, is_meant, |_, entry| {
+            if let Some((value, _)) = &mut entry.value {
+                *value = form;
+            }
+        });
+    }
+
     /// Makes a value stale by this instant at the latest. Another value is left as it is.
     pub fn refresh_by(&self, key: &K, by: C, is_meant: impl Fn(&V) -> bool) {
         self.change(key, is_meant, |_, entry| {

@@ -1,101 +1,23 @@
 //! Splits the bytes of a file into blocks of whole lines. Other threads parse them; this one takes them in order.
-//! Lives here: opening, decompression, splitting, threads. Lives elsewhere: parsing (`parse`), storing (`loader`).
+//! Lives here: splitting, threads. Lives elsewhere: opening (`input`), parsing (`parse`), storing (`loader`).
 //!
 //! Memory is bounded for every file: a line longer than [`MAX_LINE`] is skipped, not buffered, and a thread that is
 //! ahead waits for the others.
 
 use std::{
-    fs::File,
-    io::{self, BufReader, Cursor, Read},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, sync_channel},
-    },
+    io::{self, Read},
+    sync::mpsc::{Receiver, sync_channel},
     thread,
 };
 
-use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr};
 
-use super::{
-    files::{ByteSource, Input},
-    limits::MAX_LINE,
-    load_report::Fault,
-};
+use super::{framing::BOM, limits::MAX_LINE, load_report::Fault};
 
 /// The approximate size of a block, in bytes: how much is read and parsed at a time.
 const BLOCK_BYTES: usize = 256 * 1024;
 /// How many blocks may queue for, and behind, each parser thread.
 const MAX_QUEUED: usize = 2;
-
-/// The first bytes of a gzip file.
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// The byte order mark of UTF-8.
-const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
-
-/// An open input.
-pub(super) struct OpenInput {
-    /// Gives the decompressed bytes.
-    pub(super) reader: Box<dyn Read + Send>,
-    /// How many bytes of the input were read, before decompression.
-    pub(super) bytes: Arc<AtomicU64>,
-    /// The size of the input in bytes; `None` if it is unknown.
-    pub(super) total: Option<u64>,
-}
-
-struct CountingReader<R> {
-    reader: R,
-    bytes: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for CountingReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        self.bytes.fetch_add(read as u64, Ordering::Relaxed);
-        Ok(read)
-    }
-}
-
-/// Opens an input, and decompresses it if it is gzip. Removes a byte order mark.
-pub(super) fn open(input: ByteSource) -> io::Result<OpenInput> {
-    let (reader, total): (Box<dyn Read + Send>, _) = match input {
-        ByteSource::Reader(reader) => (reader, None),
-        ByteSource::Path(path) => {
-            let file = File::open(path)?;
-            let total = file.metadata()?;
-            (Box::new(file), total.is_file().then_some(total.len()))
-        }
-    };
-    let bytes = Arc::new(AtomicU64::new(0));
-    let counting = CountingReader { reader, bytes: Arc::clone(&bytes) };
-    let (head, rest) = split_head(counting, GZIP_MAGIC.len())?;
-    let is_gzip = head == GZIP_MAGIC;
-    let whole = Cursor::new(head).chain(rest);
-    let reader: Box<dyn Read + Send> = if is_gzip {
-        Box::new(MultiGzDecoder::new(BufReader::with_capacity(BLOCK_BYTES, whole)))
-    } else {
-        Box::new(whole)
-    };
-    let (head, rest) = split_head(reader, BOM.len())?;
-    let reader: Box<dyn Read + Send> =
-        if head == BOM { Box::new(rest) } else { Box::new(Cursor::new(head).chain(rest)) };
-    Ok(OpenInput { reader, bytes, total })
-}
-
-/// The first `length` bytes, or fewer at the end, and a reader of the rest.
-fn split_head<R: Read>(mut reader: R, length: usize) -> io::Result<(Vec<u8>, R)> {
-    let mut head = Vec::with_capacity(length);
-    (&mut reader).take(length as u64).read_to_end(&mut head)?;
-    Ok((head, reader))
-}
-
-impl Input {
-    /// The name, and the source of the bytes.
-    pub(super) fn into_parts(self) -> (Arc<str>, ByteSource) {
-        (self.name, self.source)
-    }
-}
 
 /// A part of a file.
 enum Piece {
@@ -165,13 +87,14 @@ pub(super) struct Block<T> {
 }
 
 impl<T: Default> Block<T> {
-    /// Calls `parse` for each line that is not blank, with the index of the line in the block, from 0.
+    /// Calls `parse` for each line that is not blank, with the index of the line in the block, from 0. Commas around a
+    /// line are left out.
     pub(super) fn parse(mut bytes: &[u8], mut parse: impl FnMut(u64, &[u8], &mut T) -> Result<(), Fault>) -> Self {
         let mut block = Self::default();
         while !bytes.is_empty() {
             let length = memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
             let (line, rest) = bytes.split_at(length);
-            let line = line.trim_ascii();
+            let line = bare(line.trim_ascii());
             bytes = rest;
             let index = block.lines;
             block.lines += 1;
@@ -187,6 +110,13 @@ impl<T: Default> Block<T> {
     fn too_long() -> Self {
         Self { lines: 1, blank: 0, parsed: T::default(), rejected: vec![(0, Fault::TooLong)] }
     }
+}
+
+/// A line without the commas that separate it from others, and without the byte order mark of a file that was appended.
+fn bare(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b",").unwrap_or(line);
+    let line = line.strip_prefix(b",").unwrap_or(line);
+    line.strip_prefix(&BOM).unwrap_or(line)
 }
 
 /// Parses the lines of a stream on other threads, and calls `take` with the blocks in order on this thread.
@@ -301,6 +231,17 @@ mod tests {
             let expected: Vec<_> = lines.iter().map(|&length| (length <= MAX_LINE).then_some(length)).collect();
             prop_assert_eq!(lengths(&bytes, at_a_time), expected);
         }
+    }
+
+    #[test]
+    fn commas_between_lines_are_left_out() {
+        let lines = "{},\r\n,{} ,\n , {}\n,\n\u{feff}{},";
+        let block = Block::<Vec<String>>::parse(lines.as_bytes(), |_, line, lines| {
+            lines.push(String::from_utf8_lossy(line).trim().to_owned());
+            Ok(())
+        });
+        assert_eq!(block.parsed, ["{}"; 4]);
+        assert_eq!((block.lines, block.blank), (5, 1));
     }
 
     #[test]

@@ -9,14 +9,15 @@ use std::{
 
 use chrono_tz::Tz;
 
-use super::load_report::Fault;
+use super::{load_report::Fault, subjects::AnonymousUsers};
 use crate::{vocabulary::CatalogError, vocabulary::PageTemplate};
 
 /// The default indices from which `PURCHASE` events are accepted.
 const PURCHASE_INDICES: [&str; 2] = ["axon.event.commerce", "behavior-events"];
 
-/// The files from which a store is loaded. Each may be gzip. Without a catalog every campaign is unknown. Without a
-/// realtime file slots are derived from `APPROVED` events.
+/// The files from which a store is loaded. Each may be gzip or zstd. The records of events and of the ledger are JSON
+/// objects, one per line or otherwise after each other, or in an array. Without a catalog every campaign is unknown.
+/// Without a realtime file slots are derived from `APPROVED` events.
 /// ```no_run
 /// use axon_metrics::{Files, MemoryStore};
 /// let store = MemoryStore::load(Files::new().events("events.ndjson.gz").catalog("catalog.json").ledger("ledger.ndjson"))?;
@@ -29,8 +30,10 @@ pub struct Files {
     pub(super) catalog: Option<Input>,
     pub(super) realtime: Option<Input>,
     pub(super) zone: Tz,
+    pub(super) anonymous: AnonymousUsers,
     pub(super) purchase_indices: Vec<String>,
     pub(super) pages: Vec<PageTemplate>,
+    pub(super) accept_rejected: bool,
     pub(super) on_progress: Option<OnProgress>,
 }
 
@@ -45,21 +48,32 @@ pub struct Progress<'a> {
     pub bytes: u64,
     /// The file's size in bytes; `None` if unknown.
     pub total: Option<u64>,
-    /// Lines read so far; 0 for the catalog and the realtime file.
+    /// Lines, or records of an array, read so far; 0 for the catalog and the realtime file.
     pub lines: u64,
 }
 
-/// Why a store could not be loaded. Invalid lines are no error: they are counted in the report.
+/// Why a store could not be loaded. Some invalid lines are no error: they are counted in the report.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file is missing, not readable, or broken gzip.
+    /// The file is missing or not readable, its compressed data are broken, or it ends inside an array.
     #[error("{file} cannot be read")]
-    Unreadable {
+    Io {
         /// The file's name.
         file: Arc<str>,
         /// What happened.
         source: io::Error,
+    },
+    /// The file has another form than those that are read, or more than half of its records are rejected. See
+    /// [`Files::accept_rejected`].
+    #[error("{file} cannot be loaded: {form}; {hint}")]
+    Unreadable {
+        /// The file's name.
+        file: Arc<str>,
+        /// What it looks like, without any value of a record.
+        form: String,
+        /// What to do, mostly the command that turns it into what is read.
+        hint: String,
     },
     /// The catalog or realtime file is larger than [`MAX_DOCUMENT`](super::MAX_DOCUMENT), after decompression.
     #[error("{file} is larger than {limit} bytes")]
@@ -138,13 +152,15 @@ impl Files {
             catalog: None,
             realtime: None,
             zone: chrono_tz::Asia::Seoul,
+            anonymous: AnonymousUsers::default(),
             purchase_indices: PURCHASE_INDICES.map(str::to_owned).to_vec(),
             pages: Vec::new(),
+            accept_rejected: false,
             on_progress: None,
         }
     }
 
-    /// Event messages, one per line. May be called several times. Defaults to none.
+    /// Event messages. May be called several times. Defaults to none.
     pub fn events(mut self, path: impl Into<PathBuf>) -> Self {
         self.events.push(Input::path(path));
         self
@@ -168,7 +184,7 @@ impl Files {
         self
     }
 
-    /// Entries and purchases, one per line. May be called several times. Defaults to none.
+    /// Entries and purchases. May be called several times. Defaults to none.
     pub fn ledger(mut self, path: impl Into<PathBuf>) -> Self {
         self.ledger.push(Input::path(path));
         self
@@ -198,8 +214,18 @@ impl Files {
         self
     }
 
-    /// The indices from which `PURCHASE` events are accepted. Lines without an index are always accepted. Defaults to
-    /// `axon.event.commerce` and `behavior-events`.
+    /// The texts that name nobody in the place of a user or a session, in files and in added events; case and blanks
+    /// around them do not matter. An event of nobody is counted for its session, if it has one. Empty texts and, for
+    /// users, numbers of 0 or below name nobody in any case. Defaults to `null`, `undefined`, `none`, `nan`, `unknown`,
+    /// `anonymous`, `guest` and `(not set)`.
+    pub fn anonymous_users<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
+        self.anonymous = AnonymousUsers::new(texts.into_iter().map(Into::into));
+        self
+    }
+
+    /// The indices, aliases and data streams from which `PURCHASE` events are accepted, also with `*` for any text.
+    /// Indices that a rollover made of them count (`NAME-000002`, `.ds-NAME-2024.11.12-000003`). Lines without an index
+    /// are always accepted. Defaults to `axon.event.commerce` and `behavior-events`.
     pub fn purchase_indices<T: Into<String>>(mut self, indices: impl IntoIterator<Item = T>) -> Self {
         self.purchase_indices = indices.into_iter().map(Into::into).collect();
         self
@@ -209,6 +235,13 @@ impl Files {
     /// too. Defaults to none: an event belongs only to `properties.activityId`.
     pub fn page_templates(mut self, templates: impl IntoIterator<Item = PageTemplate>) -> Self {
         self.pages = templates.into_iter().collect();
+        self
+    }
+
+    /// Loads also a file of events or of the ledger of which nothing or less than half can be read. Without it such a
+    /// file is [`LoadError::Unreadable`].
+    pub fn accept_rejected(mut self) -> Self {
+        self.accept_rejected = true;
         self
     }
 
@@ -228,8 +261,10 @@ impl fmt::Debug for Files {
             .field("catalog", &self.catalog.as_ref().map(|input| &input.name))
             .field("realtime", &self.realtime.as_ref().map(|input| &input.name))
             .field("zone", &self.zone)
+            .field("anonymous", &self.anonymous)
             .field("purchase_indices", &self.purchase_indices)
             .field("pages", &self.pages)
+            .field("accept_rejected", &self.accept_rejected)
             .finish_non_exhaustive()
     }
 }

@@ -35,9 +35,30 @@ pub(crate) fn start_of_day(date: NaiveDate, zone: Tz) -> Option<Timestamp> {
     instant(date.and_time(NaiveTime::MIN), zone)
 }
 
-/// The instant at which the wall clock showed the same time, this many calendar days earlier.
-pub(crate) fn days_before(at: Timestamp, days: u64, zone: Tz) -> Option<Timestamp> {
-    instant(local(at, zone).checked_sub_days(Days::new(days))?, zone)
+/// The wall clock at the start of a range. Where a calendar day starts it is the midnight of that day, also of one whose
+/// midnight does not exist: the clock then shows 01:00, for example.
+pub(crate) fn local_start(from: Timestamp, zone: Tz) -> NaiveDateTime {
+    let local = local(from, zone);
+    midnight(local.date(), from, zone).unwrap_or(local)
+}
+
+/// The wall clock at the end of a range. Where a calendar day ends it is the midnight after that day, also one that does
+/// not exist.
+pub(crate) fn local_end(to: Timestamp, zone: Tz) -> NaiveDateTime {
+    let last_day = date(to - chrono::Duration::nanoseconds(1), zone);
+    let midnight = last_day.succ_opt().and_then(|next| midnight(next, to, zone));
+    midnight.unwrap_or_else(|| local(to, zone))
+}
+
+/// The midnight of a calendar day, if the day starts at this instant.
+fn midnight(day: NaiveDate, at: Timestamp, zone: Tz) -> Option<NaiveDateTime> {
+    (start_of_day(day, zone) == Some(at)).then(|| day.and_time(NaiveTime::MIN))
+}
+
+/// The end of a range, this many calendar days earlier: the instant at which the wall clock showed the same time. The
+/// end of a day becomes the end of a day.
+pub(crate) fn days_before(end: Timestamp, days: u64, zone: Tz) -> Option<Timestamp> {
+    instant(local_end(end, zone).checked_sub_days(Days::new(days))?, zone)
 }
 
 pub(crate) const HOURS_OF_WEEK: usize = 7 * 24;
@@ -183,9 +204,10 @@ fn first_where(mut from: i64, mut to: i64, holds: impl Fn(i64) -> bool) -> i64 {
 #[cfg(test)]
 mod tests {
     use chrono_tz::{
-        America::Los_Angeles,
+        America::{Los_Angeles, Santiago},
         Asia::{Kathmandu, Seoul},
         Australia::Lord_Howe,
+        Pacific::Apia,
     };
 
     use super::*;
@@ -225,6 +247,21 @@ mod tests {
         // Half an hour: the hour from 2 is short in spring, and the one from 1 has two parts in autumn.
         assert_eq!(of_day("2024-10-06", Lord_Howe), (0..24).collect::<Vec<_>>());
         assert_eq!(of_day("2024-04-07", Lord_Howe), [vec![0, 1, 1], (2..24).collect()].concat());
+    }
+
+    #[test]
+    fn a_skipped_midnight_ends_one_day_and_starts_the_next() {
+        // Santiago goes from 23:59:59 on the 5th to 01:00 on the 6th of September 2026.
+        let at: Timestamp = "2026-09-06T04:00:00Z".parse().expect("an instant");
+        let midnight = "2026-09-06T00:00:00".parse().expect("a local time");
+        assert_eq!((local_start(at, Santiago), local_end(at, Santiago)), (midnight, midnight));
+        assert_eq!(days_before(at, 7, Santiago), "2026-08-30T04:00:00Z".parse().ok());
+        let later = at + chrono::Duration::seconds(1);
+        assert_eq!(local_end(later, Santiago), local(later, Santiago));
+        // Apia had no 30th of December 2011.
+        let at: Timestamp = "2011-12-30T10:00:00Z".parse().expect("an instant");
+        let day = |day| NaiveDate::from_ymd_opt(2011, 12, day).expect("a date").and_time(NaiveTime::MIN);
+        assert_eq!((local_end(at, Apia), local_start(at, Apia)), (day(30), day(31)));
     }
 
     #[test]

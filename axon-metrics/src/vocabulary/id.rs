@@ -1,9 +1,9 @@
 //! Identifiers of what the catalog lists: campaigns, activities, products.
-//! Lives here: the newtypes and their text form. Users and sessions have none on purpose: they never leave a source.
+//! Lives here: the newtypes, their text form, and that form on the wire. Users and sessions have none on purpose: they never leave a source.
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// The largest id a store can hold: a signed 64-bit column.
 pub const MAX_ID: u64 = i64::MAX as u64;
@@ -63,9 +63,45 @@ ids! {
     ProductId
 }
 
+/// An id as text on the wire (`"123"`): the key of a campaign, an activity or a product. For readers whose numbers are not
+/// exact beyond 2^53, such as those of JavaScript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdText<I>(pub I);
+
+impl<I: fmt::Display> fmt::Display for IdText<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<I: fmt::Display> Serialize for IdText<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Reads what was written: any number of 64 bits, as the id beside it.
+impl<'de, I: From<u64>> Deserialize<'de> for IdText<I> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(deserializer)?.parse::<u64>();
+        id.map(|id| Self(id.into())).map_err(|_| D::Error::custom("a key must be an id in a string"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_as_text_is_exact_in_both_directions() {
+        let key = IdText(CampaignId(1_726_275_868_403_174_403));
+        let json = serde_json::to_string(&key).expect("JSON");
+        assert_eq!(json, "\"1726275868403174403\"");
+        assert_eq!(serde_json::from_str::<IdText<CampaignId>>(&json).expect("a key"), key);
+        for wrong in ["1", "\"\"", "\"a\"", "\"-1\"", "null"] {
+            assert!(serde_json::from_str::<IdText<CampaignId>>(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_id_is_a_positive_number_of_a_signed_64_bit_column() {

@@ -43,7 +43,7 @@ impl Period {
         if whole.to <= whole.from {
             return Err(RangeError::Empty);
         }
-        let local_length = calendar::local(whole.to, zone) - calendar::local(whole.from, zone);
+        let local_length = calendar::local_end(whole.to, zone) - calendar::local_start(whole.from, zone);
         if local_length > Duration::days(MAX_DAYS) {
             return Err(RangeError::TooLong);
         }
@@ -124,7 +124,7 @@ pub struct Range {
     pub whole: Window,
     /// The part in the past: clamped to the instant of the answer. Empty for a range in the future.
     pub window: Window,
-    /// By the wall clock of the zone.
+    /// By the wall clock of the zone: whole days for a range of days, also where a midnight does not exist.
     local_length: Duration,
     zone: Tz,
 }
@@ -146,15 +146,15 @@ impl Range {
     }
 
     /// The window to compare with: the range, shifted back by the wall clock. A range of up to seven days is shifted by
-    /// a week, so that weekdays match; a longer one by its own length. While the range is in progress, the window is
-    /// clamped to the same elapsed time. `None` only before the range of the calendar library.
+    /// a week, so that weekdays match; a longer one by its own length. A range of days becomes a range of days, also
+    /// where a midnight does not exist. While the range is in progress, the window is clamped to the same elapsed time.
+    /// `None` only before the range of the calendar library.
     pub fn previous(&self) -> Option<Window> {
-        let week = Duration::days(7);
-        let shift = if self.local_length <= week { week } else { self.local_length };
-        let back =
-            |at: Timestamp| calendar::instant(calendar::local(at, self.zone).checked_sub_signed(shift)?, self.zone);
-        let from = back(self.whole.from)?;
-        let mut to = back(self.whole.to)?;
+        let Self { whole, local_length, zone, .. } = *self;
+        let shift = local_length.max(Duration::days(7));
+        let back = |local: NaiveDateTime| calendar::instant(local.checked_sub_signed(shift)?, zone);
+        let from = back(calendar::local_start(whole.from, zone))?;
+        let mut to = back(calendar::local_end(whole.to, zone))?;
         if self.in_progress() {
             to = to.min(from + self.window.length());
         }
@@ -164,7 +164,12 @@ impl Range {
 
 #[cfg(test)]
 mod tests {
-    use chrono_tz::{America::Los_Angeles, America::Santiago, Asia::Seoul, Australia::Lord_Howe};
+    use chrono_tz::{
+        America::{Los_Angeles, Santiago},
+        Asia::Seoul,
+        Australia::Lord_Howe,
+        Pacific::Apia,
+    };
 
     use super::*;
 
@@ -244,6 +249,86 @@ mod tests {
         let range = days("2024-11-04", "2024-11-10").resolve(at("2024-12-31T00:00:00Z"), Los_Angeles).unwrap();
         assert_eq!(range.window, window("2024-11-04T08:00:00Z", "2024-11-11T08:00:00Z"));
         assert_eq!(range.previous(), Some(window("2024-10-28T07:00:00Z", "2024-11-04T08:00:00Z")));
+    }
+
+    #[test]
+    fn a_range_that_ends_at_a_skipped_midnight_is_shifted_by_days() {
+        // Santiago goes from 23:59:59 on the 5th to 01:00 on the 6th of September 2026.
+        let previous = |start, end| days(start, end).resolve(at("2026-12-31T00:00:00Z"), Santiago).unwrap().previous();
+        let week = window("2026-08-23T04:00:00Z", "2026-08-30T04:00:00Z");
+        assert_eq!(previous("2026-08-30", "2026-09-05"), Some(week));
+        assert_eq!(
+            previous("2026-08-07", "2026-09-05"),
+            Some(window("2026-07-08T04:00:00Z", "2026-08-07T04:00:00Z")),
+            "30 days"
+        );
+        let starts_there = window("2026-08-30T04:00:00Z", "2026-09-06T04:00:00Z");
+        assert_eq!(previous("2026-09-06", "2026-09-12"), Some(starts_there));
+        // The same range as instants.
+        let [start, end] = ["2026-08-30T04:00:00Z", "2026-09-06T04:00:00Z"].map(|text| Bound::At(at(text)));
+        let instants = Period::Custom { start, end }.resolve(at("2026-12-31T00:00:00Z"), Santiago).unwrap();
+        assert_eq!(instants.previous(), Some(week));
+    }
+
+    #[test]
+    fn a_day_that_was_skipped_does_not_lengthen_a_range() {
+        // Apia had no 30th of December 2011.
+        let range = days("2011-12-23", "2011-12-29").resolve(at("2024-01-01T00:00:00Z"), Apia).unwrap();
+        assert_eq!(range.whole, window("2011-12-23T10:00:00Z", "2011-12-30T10:00:00Z"));
+        assert_eq!(range.previous(), Some(window("2011-12-16T10:00:00Z", "2011-12-23T10:00:00Z")));
+        let after = days("2011-12-31", "2012-01-06").resolve(at("2024-01-01T00:00:00Z"), Apia).unwrap();
+        assert_eq!(after.previous(), Some(window("2011-12-24T10:00:00Z", "2011-12-30T10:00:00Z")));
+    }
+
+    /// The days from 1970 to 2037 that have no midnight, since clocks went forward over it. A day that was skipped as a
+    /// whole is not among them.
+    fn days_without_midnight(zone: Tz) -> Vec<NaiveDate> {
+        const STEP: i64 = 7 * 24 * 3600;
+        let instant = |seconds| Timestamp::from_timestamp(seconds, 0).expect("an instant");
+        let local = |seconds| calendar::local(instant(seconds), zone);
+        let offset = |seconds| (local(seconds) - instant(seconds).naive_utc()).num_seconds();
+        let mut days = Vec::new();
+        let (mut from, end) = (0, at("2038-01-01T00:00:00Z").timestamp());
+        while from < end {
+            let to = from + STEP;
+            if offset(from) < offset(to) {
+                let (mut before, mut after) = (from, to);
+                while after - before > 1 {
+                    let middle = i64::midpoint(before, after);
+                    if offset(middle) == offset(from) { before = middle } else { after = middle }
+                }
+                let day = local(after).date();
+                if local(before).date() < day && local(after) > day.and_time(chrono::NaiveTime::MIN) {
+                    days.push(day);
+                }
+            }
+            from = to;
+        }
+        days
+    }
+
+    #[test]
+    fn ranges_at_a_skipped_midnight_are_shifted_by_days_in_every_zone() {
+        let now = at("2100-01-01T00:00:00Z");
+        let mut found = 0;
+        for zone in chrono_tz::TZ_VARIANTS {
+            for day in days_without_midnight(zone) {
+                found += 1;
+                for length in [1, 6, 7, 8, 30, MAX_DAYS] {
+                    let ends_there = day - Duration::days(length);
+                    for first in [ends_there, day] {
+                        let last = first + Duration::days(length - 1);
+                        let range = Period::Custom { start: Bound::Date(first), end: Bound::Date(last) };
+                        let range = range.resolve(now, zone).expect("a range");
+                        let shift = Duration::days(length.max(7));
+                        let day = |day: NaiveDate| calendar::start_of_day(day - shift, zone).expect("a day");
+                        let expected = Window { from: day(first), to: day(last + Duration::days(1)) };
+                        assert_eq!(range.previous(), Some(expected), "{zone}, {first} to {last}");
+                    }
+                }
+            }
+        }
+        assert!(found > 1000, "{found}");
     }
 
     #[test]

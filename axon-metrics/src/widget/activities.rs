@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     source::{Fact, Missing},
-    vocabulary::{ActivityId, ActivityKind, Phase, ResolvedScope, Timestamp},
+    vocabulary::{ActivityId, ActivityKind, IdText, Phase, ResolvedScope, Timestamp},
 };
 
 /// One activity. Null is missing, never 0.
@@ -21,6 +21,9 @@ use crate::{
 pub struct ActivityRow {
     /// The activity.
     pub activity_id: ActivityId,
+    /// The activity's id as text.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "789"))]
+    pub activity_key: IdText<ActivityId>,
     /// Its name.
     pub name: String,
     /// Its kind, as the platform names it.
@@ -51,6 +54,7 @@ impl Compute for Vec<ActivityRow> {
             slot_state.warn_into(notes, &prefix);
             rows.push(ActivityRow {
                 activity_id: activity.id,
+                activity_key: IdText(activity.id),
                 name: activity.name.clone(),
                 kind: activity.kind.clone(),
                 phase: Phase::at(input.as_of, activity.start, activity.end),

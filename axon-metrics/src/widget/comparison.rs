@@ -13,6 +13,7 @@ use crate::{
     source::{Coverage, Fact, LeftOutReason, Sales, Tolerance, believed},
     stats::baseline::{Expectation, expected},
     stats::rate::Exact,
+    vocabulary::IdText,
     wire::{Warning, WarningCode},
 };
 
@@ -32,6 +33,9 @@ pub struct Comparison {
     pub currency: String,
     /// The products compared.
     pub products: Vec<ProductId>,
+    /// The ids of these products as text, in the same order.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>, example = json!(["456"])))]
+    pub product_keys: Vec<IdText<ProductId>>,
     /// Purchases of the same products by other activities, not in the other figures; null if not available.
     pub other_promotions: Option<Vec<OtherPromotion>>,
 }
@@ -97,8 +101,14 @@ pub struct Baseline {
 pub struct OtherPromotion {
     /// The activity's campaign; null when the ledger does not know it.
     pub campaign_id: Option<CampaignId>,
+    /// The campaign's id as text; null when the ledger does not know it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "124"))]
+    pub campaign_key: Option<IdText<CampaignId>>,
     /// The activity.
     pub activity_id: ActivityId,
+    /// The activity's id as text.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "790"))]
+    pub activity_key: IdText<ActivityId>,
     /// Its confirmed orders.
     pub orders: u64,
 }
@@ -133,10 +143,13 @@ impl Compute for Comparison {
             baseline: Baseline::compute(input, facts, notes),
             currency: input.currency.to_owned(),
             products: input.sales.products.clone(),
+            product_keys: input.sales.products.iter().copied().map(IdText).collect(),
             other_promotions: notes.figure("otherPromotions", &sales.others).map(|others| {
                 let other = |sales: crate::source::OtherSales| OtherPromotion {
                     campaign_id: sales.campaign,
+                    campaign_key: sales.campaign.map(IdText),
                     activity_id: sales.activity,
+                    activity_key: IdText(sales.activity),
                     orders: sales.orders,
                 };
                 others.into_iter().map(other).collect()

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     source::{Fact, Missing, Reason, SeriesActivities, Slots, Stock},
-    vocabulary::{Activity, ActivityId, Phase, Timestamp, Window, calendar},
+    vocabulary::{Activity, ActivityId, IdText, Phase, Timestamp, Window, calendar},
     wire::{Warning, WarningCode},
 };
 
@@ -45,6 +45,9 @@ pub struct Realtime {
 pub struct ActivityStock {
     /// The activity.
     pub activity_id: ActivityId,
+    /// The activity's id as text.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "789"))]
+    pub activity_key: IdText<ActivityId>,
     /// Limit less slots held.
     pub remaining_stock: Option<u64>,
     /// The limit.
@@ -115,7 +118,11 @@ impl Compute for Realtime {
         let participants = |state: &SlotState| state.participants.clone();
         let remaining_stock = SlotState::sum(&slot_states, remaining, "remainingStock", notes);
         let active_users = notes.figure("activeUsers", &facts.active);
-        let last_updated = notes.derived("lastUpdated", oldest(reads));
+        let none_started = slot_states.iter().all(|state| state.not_started);
+        let last_updated = match none_started {
+            true => notes.derived_before_start("lastUpdated", oldest(reads)),
+            false => notes.derived("lastUpdated", oldest(reads)),
+        };
         let limits = total(activities.iter().map(|activity| activity.limit.ok_or(Missing::Unlimited)));
         let initial_stock = limit(notes, "initialStock".to_owned(), limits);
         let participants_total = SlotState::sum(&slot_states, participants, "participantsTotal", notes);
@@ -311,6 +318,7 @@ impl SlotState {
         let field = |name: &str| format!("activities[{}].{name}", activity.id);
         ActivityStock {
             activity_id: activity.id,
+            activity_key: IdText(activity.id),
             remaining_stock: self.figure(field("remainingStock"), self.remaining.clone(), notes),
             initial_stock: limit(notes, field("initialStock"), activity.limit.ok_or(Missing::Unlimited)),
             participants_total: self.figure(field("participantsTotal"), self.participants.clone(), notes),

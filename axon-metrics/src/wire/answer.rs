@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{source_state::SourceState, warning::Warning, widget_state::WidgetState};
+use super::{links::Links, source_state::SourceState, warning::Warning, widget_state::WidgetState};
 use crate::{
-    vocabulary::{ActivityId, CampaignId, Mode, Phase, ResolvedScope, Window},
+    vocabulary::{ActivityId, CampaignId, IdText, Mode, Phase, ResolvedScope, Window},
     widget::{Data, Widget},
 };
 
@@ -28,6 +28,15 @@ pub struct DashboardAnswer {
     pub period: String,
     /// The one instant the answer was made for.
     pub timestamp: DateTime<Utc>,
+    /// The campaign's id as text.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "123"))]
+    pub campaign_key: IdText<CampaignId>,
+    /// The activity's id as text, when an activity was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "789", nullable = false, required = false))]
+    pub activity_key: Option<IdText<ActivityId>>,
+    /// Where to ask for more.
+    pub links: Links,
     /// Where the campaign or activity stands by its dates.
     pub phase: Phase,
     /// What the catalog says of it.

@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::links::Links;
 use crate::{
     ActivityId, CampaignId, Phase, Timestamp,
-    vocabulary::{ActivityKind, Catalog},
+    vocabulary::{ActivityKind, Catalog, IdText},
 };
 
 /// All campaigns with their activities.
@@ -28,6 +29,9 @@ pub struct CampaignList {
 pub struct CampaignEntry {
     /// Its id.
     pub campaign_id: CampaignId,
+    /// Its id as text.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "123"))]
+    pub campaign_key: IdText<CampaignId>,
     /// Its name.
     pub name: String,
     /// Where it stands by its dates.
@@ -36,6 +40,8 @@ pub struct CampaignEntry {
     pub start_at: Option<DateTime<Utc>>,
     /// When it is over.
     pub end_at: Option<DateTime<Utc>>,
+    /// Where its figures are.
+    pub links: Links,
     /// Its activities.
     pub activities: Vec<ActivityEntry>,
 }
@@ -48,6 +54,9 @@ pub struct CampaignEntry {
 pub struct ActivityEntry {
     /// Its id.
     pub activity_id: ActivityId,
+    /// Its id as text.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "789"))]
+    pub activity_key: IdText<ActivityId>,
     /// Its name.
     pub name: String,
     /// Its kind, as the platform names it.
@@ -62,27 +71,33 @@ pub struct ActivityEntry {
     pub end_at: Option<DateTime<Utc>>,
     /// Slots to give away; null without a limit.
     pub limit_count: Option<u64>,
+    /// Where its figures are.
+    pub links: Links,
 }
 
 impl CampaignList {
     pub(crate) fn new(catalog: &Catalog, zone: Tz, as_of: Timestamp) -> Self {
         let campaigns = catalog.campaigns().iter().map(|campaign| CampaignEntry {
             campaign_id: campaign.id,
+            campaign_key: IdText(campaign.id),
             name: campaign.name.clone(),
             phase: Phase::at(as_of, campaign.start, campaign.end),
             start_at: campaign.start,
             end_at: campaign.end,
+            links: Links::new(campaign.id, None),
             activities: campaign
                 .activities
                 .iter()
                 .map(|activity| ActivityEntry {
                     activity_id: activity.id,
+                    activity_key: IdText(activity.id),
                     name: activity.name.clone(),
                     kind: activity.kind.clone(),
                     phase: Phase::at(as_of, activity.start, activity.end),
                     start_at: activity.start,
                     end_at: activity.end,
                     limit_count: activity.limit,
+                    links: Links::new(campaign.id, Some(activity.id)),
                 })
                 .collect(),
         });

@@ -473,12 +473,12 @@ async fn a_failing_slow_or_corrupt_cache_is_a_miss_and_never_an_error() {
         ("swapped", Way::Swapped),
         ("empty", Way::Changed(|_| String::new())),
         ("cut", Way::Changed(|text| text[..text.len() / 2].to_owned())),
-        ("another version", Way::Changed(|text| text.replace("\"v\":2", "\"v\":1"))),
+        ("another version", Way::Changed(|text| text.replace("\"v\":3", "\"v\":1"))),
         ("of two lines", Way::Changed(|text| text.replace("\"data\":{", "\"data\":{\n"))),
         ("another campaign's", Way::Changed(|text| text.replace("dashboard:c1:", "dashboard:c2:"))),
         ("from the future", Way::Changed(|text| text.replace("\"as_of\":\"2024", "\"as_of\":\"2034"))),
         ("too old", Way::Changed(|text| text.replace("\"as_of\":\"2024", "\"as_of\":\"2014"))),
-        ("not whole", Way::Changed(|text| text.replace("\"fresh\"", "\"partial\""))),
+        ("not whole", Way::Changed(|text| text.replace("\"fresh\"", "\"unavailable\""))),
     ];
     for (name, way) in ways {
         let sources = ScriptedSources::new(0);

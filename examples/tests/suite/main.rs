@@ -22,5 +22,6 @@ mod injection;
 mod load_stores;
 mod operate;
 mod round_trips;
+mod server_files;
 mod server_stores;
 mod totals;

@@ -20,6 +20,8 @@ const REFRESH_INTERVAL = 30_000;
 const RETRY_INTERVAL = 3_000;
 /** The latest list, cached for a viewer who comes back. @type {CampaignList | undefined} */
 let list;
+/** The tag of that list. @type {string | null} */
+let tag = null;
 /** When the list was loaded, by the server's clock or, while that is unknown, the viewer's. */
 let loadedAt = 0;
 const PHASES = /** @type {const} */ (["all", "running", "not_started", "ended"]);
@@ -54,11 +56,13 @@ export function campaigns(address) {
 
   async function load() {
     clearTimeout(timer);
-    const reply = await ask("api/v1/dashboard/campaigns", { signal: controller.signal });
+    const reply = await ask("api/v1/dashboard/campaigns", { signal: controller.signal, tag });
     if (controller.signal.aborted) return;
     stale.hidden = reply.ok || !list;
     if (reply.ok) {
-      list = reply.value;
+      // Null where the list is still the same.
+      list = reply.value ?? list;
+      tag = reply.tag;
       loadedAt = clock.now();
       show();
       timer = setTimeout(load, REFRESH_INTERVAL);
@@ -144,16 +148,16 @@ const dates = ({ startAt, endAt }, zone) => [date(startAt, zone), ` ${t("dates.b
 
 /** @param {Campaign} campaign @param {string} zone @param {Address} address */
 function card(campaign, zone, address) {
-  const target = { ...address, view: /** @type {const} */ ("campaign"), id: String(campaign.campaignId) };
+  const target = { ...address, view: /** @type {const} */ ("campaign"), id: campaign.campaignKey };
   const rows = campaign.activities.map((activity) => {
-    const activityTarget = { ...address, view: /** @type {const} */ ("activity"), id: String(activity.activityId) };
+    const activityTarget = { ...address, view: /** @type {const} */ ("activity"), id: activity.activityKey };
     return h("tr", {},
       h("th", { scope: "row", class: "text" }, h("a", { href: link(activityTarget), on: { click: follow(activityTarget) } }, h("bdi", { "data-name": true }, activity.name))),
       h("td", { class: "text" }, badge(activity.phase)),
       h("td", { class: "text" }, ...dates(activity, zone)),
       h("td", { class: "number", "data-label": activity.limitCount === null ? null : t("campaigns.limit") }, activity.limitCount === null ? t("campaigns.unlimited") : format.count(activity.limitCount)));
   });
-  return h("article", { class: "campaign", "data-campaign": campaign.campaignId },
+  return h("article", { class: "campaign", "data-campaign": campaign.campaignKey },
     h("header", {},
       h("h2", {}, h("a", { href: link(target), on: { click: follow(target) } }, h("bdi", { "data-name": true }, campaign.name))),
       badge(campaign.phase),

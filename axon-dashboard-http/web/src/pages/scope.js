@@ -207,7 +207,7 @@ function trail(path, answer, address) {
   const up = (/** @type {Address} */ target, /** @type {Node | string} */ text) => h("a", { href: link(target), on: { click: follow(target) } }, text);
   const steps = [up({ ...address, view: "campaigns", id: "" }, t("campaigns.title"))];
   if (address.view === "activity") {
-    steps.push(up({ ...address, view: "campaign", id: String(answer.campaignId) }, h("bdi", { "data-name": true }, answer.scope.campaignName ?? "")));
+    steps.push(up({ ...address, view: "campaign", id: answer.campaignKey }, h("bdi", { "data-name": true }, answer.scope.campaignName ?? "")));
   }
   fill(path, ...steps.flatMap((step, index) => (index ? [h("span", { "aria-hidden": "true" }, "/"), step] : [step])));
 }

@@ -26,12 +26,12 @@ export function activities({ address, definitions, retry }) {
       { key: "phase", title: t("activities.phase"), text: true },
       ...FIGURES.map((key) => ({ key, title: t(`activities.${key}`), extra: definition(definitions, `activities[].${key}`, t(`activities.${key}`)) })),
     ],
-    key: (/** @type {Row} */ row) => String(row.activityId),
+    key: (/** @type {Row} */ row) => row.activityKey,
     write: ([name, phase, ...figures], row) => {
       if (!name || !phase) return;
       let anchor = /** @type {HTMLAnchorElement | null} */ (name.firstElementChild);
       if (!anchor) {
-        const target = { ...address, view: /** @type {const} */ ("activity"), id: String(row.activityId) };
+        const target = { ...address, view: /** @type {const} */ ("activity"), id: row.activityKey };
         anchor = h("a", { href: link(target), on: { click: follow(target) } }, h("bdi", { "data-name": true }));
         name.append(anchor);
       }
@@ -46,7 +46,7 @@ export function activities({ address, definitions, retry }) {
       FIGURES.forEach((figure, index) => {
         const cell = figures[index];
         const text = figure === "conversionRate" ? format.percent(row[figure]) : format.count(row[figure]);
-        if (cell) figureIn(cell, text, answer?.widgets.activities, `activities[${row.activityId}].${figure}`);
+        if (cell) figureIn(cell, text, answer?.widgets.activities, `activities[${row.activityKey}].${figure}`);
       });
     },
     sort: (row, column) => {

@@ -97,7 +97,7 @@ export function promotion({ definitions, retry }) {
       const { method: how, weeks } = comparison.baseline;
       method.hidden = !how;
       write(method, how ? t(`promotion.method.${how}`, { weeks: format.count(weeks) }) : "");
-      const list = (comparison.otherPromotions ?? []).map((one) => t("promotion.other", { activity: one.activityId, orders: format.count(one.orders) }));
+      const list = (comparison.otherPromotions ?? []).map((one) => t("promotion.other", { activity: one.activityKey, orders: format.count(one.orders) }));
       others.hidden = list.length === 0;
       write(others, t("promotion.others", { list: list.join(", ") }));
       draw();

@@ -54,8 +54,8 @@ function expectedFigures({ data: { overview, funnel, comparison, realtime, activ
   }
   for (const figure of /** @type {const} */ (["remainingStock", "participantsTotal", "activeUsers"])) all[`realtime ${figure}`] = plain(realtime?.[figure]);
   for (const row of activities ?? []) {
-    for (const name of OVERVIEW) all[`activities activities[${row.activityId}].${name}`] = (name === "conversionRate" ? percent : plain)(row[name]);
-    all[`activities activities[${row.activityId}].remainingStock`] = plain(row.remainingStock);
+    for (const name of OVERVIEW) all[`activities activities[${row.activityKey}].${name}`] = (name === "conversionRate" ? percent : plain)(row[name]);
+    all[`activities activities[${row.activityKey}].remainingStock`] = plain(row.remainingStock);
   }
   return all;
 }

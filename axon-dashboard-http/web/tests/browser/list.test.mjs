@@ -23,8 +23,8 @@ scene("each campaign has its phase, dates, activities and limits", async ({ page
   const { campaigns } = await fetchList();
   assert.ok(campaigns.length >= 5);
   assert.equal(await page.locator(".campaign").count(), campaigns.length);
-  for (const { campaignId, name, phase, startAt, endAt, activities } of campaigns) {
-    const own = `[data-campaign="${campaignId}"]`;
+  for (const { campaignKey, name, phase, startAt, endAt, activities } of campaigns) {
+    const own = `[data-campaign="${campaignKey}"]`;
     assert.equal(await text(page, `${own} h2`), name);
     assert.equal(await text(page, `${own} > header .badge`), PHASES[phase]);
     assert.equal(await text(page, `${own} > header .quiet`), `${dateText(startAt)} ~ ${dateText(endAt)}`);
@@ -66,7 +66,7 @@ scene("a list without campaigns says so", async ({ page, go }) => {
 });
 
 scene("a campaign without activities and dates is listed", async ({ page, go }) => {
-  const bare = { campaignId: 1, name: "x", phase: "running", startAt: null, endAt: null, activities: [] };
+  const bare = { campaignKey: "1", name: "x", phase: "running", startAt: null, endAt: null, activities: [] };
   await page.route("**/campaigns", (route) => route.fulfill({ json: { campaigns: [bare], zone: "Asia/Seoul" } }));
   await go("");
   assert.deepEqual(await texts(page, ".campaign .quiet"), ["미정 ~ 미정", "활동 없음"]);
@@ -93,6 +93,15 @@ scene("an unavailable list is loaded again without a click", async ({ page, go }
   await page.clock.runFor(3_000);
   await page.waitForSelector("[data-campaign]");
 }, { expected: FAILED_LOADS });
+
+scene("a list that is still the same is not sent again", async ({ page, go }) => {
+  await page.clock.install();
+  await go("");
+  const again = page.waitForResponse("**/api/v1/dashboard/campaigns");
+  await page.clock.runFor(30_000);
+  assert.equal((await again).status(), 304);
+  assert.equal(await page.locator(".campaign").count(), (await fetchList()).campaigns.length);
+});
 
 scene("names link to their campaign or activity", async ({ page, go }) => {
   await go("");

@@ -65,7 +65,7 @@ async function long(page) {
   await page.route(/\/campaign\/124\?/, async (route) => {
     const real = await (await route.fetch()).json();
     real.scope.name = name;
-    for (const row of real.data.activities) row.name = `${row.activityId} ${name}`;
+    for (const row of real.data.activities) row.name = `${row.activityKey} ${name}`;
     for (const kind of ["promotion", "regular", "baseline"]) real.data.comparison[kind].revenue = "12345678901.50";
     real.data.overview.totalVisits = 1_234_567_890;
     await route.fulfill({ json: real });

@@ -283,11 +283,11 @@ scene("every figure that is null is a dash with its reason, never 0", async ({ p
       /** @param {any} value @param {string} path */
       const empty = (value, path) => {
         for (const [key, inner] of Object.entries(value)) {
-          const row = value[key]?.activityId;
+          const row = value[key]?.activityKey;
           const at = Array.isArray(value) ? `${path}[${row ?? key}]` : path ? `${path}.${key}` : key;
-          if (["hourlyInflow", "products", "otherPromotions"].includes(key)) continue;
+          if (["hourlyInflow", "products", "productKeys", "otherPromotions"].includes(key)) continue;
           if (typeof inner === "object" && inner) empty(inner, at);
-          else if (!["key", "name", "nameEn", "type", "phase", "activityId", "currency"].includes(key)) {
+          else if (!["key", "name", "nameEn", "type", "phase", "activityId", "activityKey", "currency"].includes(key)) {
             value[key] = null;
             missing.push(missingFigure(at, "not_measured", "no_source", null));
           }

@@ -36,7 +36,7 @@ test("the list shows every campaign and activity of MySQL's catalog", { skip }, 
   await page.goto(server.url);
   await page.waitForSelector("[data-campaign]");
   const shown = await page.$$eval("[data-campaign]", (cards) => cards.map((card) => ({
-    campaignId: Number(card.getAttribute("data-campaign")),
+    campaignKey: card.getAttribute("data-campaign"),
     name: card.querySelector("h2")?.textContent,
     phase: card.querySelector("header .badge")?.getAttribute("data-phase"),
     dates: [...card.querySelectorAll("header time")].map((time) => time.getAttribute("datetime")),
@@ -48,8 +48,8 @@ test("the list shows every campaign and activity of MySQL's catalog", { skip }, 
     })),
   })));
   const limit = (/** @type {number | null} */ count) => (count === null ? ko["campaigns.unlimited"] : text(count));
-  assert.deepEqual(shown, list.campaigns.map(({ campaignId, name, phase, startAt, endAt, activities }) => ({
-    campaignId, name, phase, dates: [startAt, endAt],
+  assert.deepEqual(shown, list.campaigns.map(({ campaignKey, name, phase, startAt, endAt, activities }) => ({
+    campaignKey, name, phase, dates: [startAt, endAt],
     activities: activities.map((one) => ({ name: one.name, phase: one.phase, dates: [one.startAt, one.endAt], limit: limit(one.limitCount) })),
   })));
   assert.ok(shown.length >= 6 && new Set(shown.map((one) => one.phase)).size === 3, "campaigns in each phase");
@@ -61,8 +61,8 @@ test("every campaign and kind of activity shows the API's figures", { skip }, as
   const list = await campaigns();
   const { page, context, complaints } = await open(setup.chromium);
   // Each campaign, and one activity of each combination of type, phase and whether it has a limit.
-  const sorts = new Map(list.campaigns.flatMap(({ activities }) => activities).map((one) => [`${one.type} ${one.phase} ${one.limitCount === null}`, `activities/${one.activityId}`]));
-  const pages = [...list.campaigns.map(({ campaignId }) => `campaigns/${campaignId}`), ...sorts.values()];
+  const sorts = new Map(list.campaigns.flatMap(({ activities }) => activities).map((one) => [`${one.type} ${one.phase} ${one.limitCount === null}`, `activities/${one.activityKey}`]));
+  const pages = [...list.campaigns.map(({ campaignKey }) => `campaigns/${campaignKey}`), ...sorts.values()];
   const first = pages[0];
   for (const path of [...pages, `${first}?period=1d`, `${first}?period=30d`, `${first}?mode=unique`]) {
     await page.goto(server.url + path);
@@ -108,7 +108,7 @@ test("the page shows the generated counts, sales and stock", { skip }, async () 
 
 test("each figure's definition names its store", { skip }, async () => {
   const { page, context, complaints } = await open(setup.chromium);
-  await page.goto(`${server.url}campaigns/${(await campaigns()).campaigns[0]?.campaignId}`);
+  await page.goto(`${server.url}campaigns/${(await campaigns()).campaigns[0]?.campaignKey}`);
   await page.waitForSelector('[data-widget="kpi"][data-status="fresh"]');
   const sources = { kpi: "elasticsearch", funnel: "elasticsearch", promotion: "mysql", realtime: "redis" };
   for (const [frame, source] of Object.entries(sources)) {
@@ -123,7 +123,7 @@ test("each figure's definition names its store", { skip }, async () => {
 
 test("a visit, a slot and a sale are on the open page within five seconds", { skip }, async (t) => {
   const { stores, chromium } = setup;
-  const running = (await campaigns()).campaigns.filter((campaign) => campaign.phase === "running").flatMap((campaign) => campaign.activities.map((activity) => ({ ...activity, campaignId: campaign.campaignId })));
+  const running = (await campaigns()).campaigns.filter((campaign) => campaign.phase === "running").flatMap((campaign) => campaign.activities.map((activity) => ({ activityId: Number(activity.activityKey), campaignId: Number(campaign.campaignKey), phase: activity.phase })));
   /** @type {{activityId: number, campaignId: number, stock: number, participants: number, visits: number, orders: number} | undefined} */
   let candidate;
   for (const { activityId, campaignId, phase } of running) {

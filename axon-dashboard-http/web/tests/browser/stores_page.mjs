@@ -70,8 +70,8 @@ export function figures({ data: { overview, funnel, comparison, realtime, activi
   }
   if (activities) {
     frames.activities = Object.fromEntries(activities.flatMap((row) => [
-      ...(/** @type {const} */ (["totalVisits", "totalParticipants", "approvedCount", "purchaseCount", "remainingStock"])).map((name) => [`activities[${row.activityId}].${name}`, count(row[name])]),
-      [`activities[${row.activityId}].conversionRate`, percent(row.conversionRate)],
+      ...(/** @type {const} */ (["totalVisits", "totalParticipants", "approvedCount", "purchaseCount", "remainingStock"])).map((name) => [`activities[${row.activityKey}].${name}`, count(row[name])]),
+      [`activities[${row.activityKey}].conversionRate`, percent(row.conversionRate)],
     ]));
   }
   return frames;

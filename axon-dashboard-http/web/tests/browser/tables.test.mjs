@@ -56,7 +56,7 @@ scene("missing figures are sorted last, and an update keeps the order", async ({
   await page.route("**/campaign/123?**", async (route) => {
     const real = await (await route.fetch()).json();
     const [first] = real.data.activities;
-    real.data.activities = served.map((remainingStock, index) => ({ ...first, activityId: index + 1, name: `n${index + 1}`, phase: ["ended", "running", "not_started"][index % 3], remainingStock }));
+    real.data.activities = served.map((remainingStock, index) => ({ ...first, activityKey: String(index + 1), name: `n${index + 1}`, phase: ["ended", "running", "not_started"][index % 3], remainingStock }));
     await route.fulfill({ json: real });
   });
   await go("campaigns/123");

@@ -63,7 +63,7 @@ scene("eight hours of updates leak no memory", async ({ page, context }) => {
       }
       // Every 500 updates, an activity is added and removed.
       const [first] = data.activities;
-      data.activities = Array.from({ length: 3 + (index % 500 < 3 ? 1 : 0) }, (_, row) => ({ ...first, activityId: row + 1, name: `${row} ${Math.floor(index / 500)}`, totalVisits: index + row }));
+      data.activities = Array.from({ length: 3 + (index % 500 < 3 ? 1 : 0) }, (_, row) => ({ ...first, activityKey: String(row + 1), name: `${row} ${Math.floor(index / 500)}`, totalVisits: index + row }));
       /** @type {any} */ (window).stream.dispatchEvent(Object.assign(new Event("update"), { data: JSON.stringify(real) }));
       // Callbacks of animation frames run, and release what they hold.
       if (index % 100 === 0) await new Promise(requestAnimationFrame);

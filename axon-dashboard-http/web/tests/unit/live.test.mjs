@@ -41,7 +41,7 @@ afterEach(() => {
 /** @param {Partial<Address>} [address] */
 function start(address = {}) {
   live = new Live({ ...ADDRESS, ...address }, {
-    answer: (answer) => calls.push(`answer ${answer.campaignId}`),
+    answer: (answer) => calls.push(`answer ${answer.campaignKey}`),
     beat: (beat) => calls.push(`beat ${beat && beat.asOf}`),
     link: (link) => calls.push(link),
     problem: ({ code }) => calls.push(`problem ${code}`),
@@ -88,14 +88,14 @@ test("an activity's page asks for no table of activities", () => {
 test("an update is reported, and the page is live", () => {
   start();
   news();
-  Stream.last.say("update", { campaignId: 1 });
-  Stream.last.say("update", { campaignId: 2 });
+  Stream.last.say("update", { campaignKey: 1 });
+  Stream.last.say("update", { campaignKey: 2 });
   assert.deepEqual(news(), ["live", "answer 1", "live", "answer 2"]);
 });
 
 test("a heartbeat tells up to when the figures are complete", () => {
   start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   news();
   Stream.last.say("heartbeat", HEARTBEAT);
   assert.deepEqual(news(), ["live", "beat 2024-11-12T10:30:03Z"]);
@@ -112,7 +112,7 @@ test("a heartbeat with a code reports a failure and no figures", () => {
 
 test("a stream with regular heartbeats stays open", async () => {
   start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   for (let beat = 0; beat < 100; beat += 1) {
     await clock.pass(MAX_SILENCE - 1);
     Stream.last.say("heartbeat", HEARTBEAT);
@@ -129,19 +129,19 @@ test("a new stream without an event for four seconds is replaced by polls", asyn
   assert.ok(Stream.last.closed);
   assert.match(requests.last.url.pathname, /\/campaign\/123$/);
   assert.equal(requests.last.url.search, Stream.last.url.search);
-  await requests.last.answer({ body: { campaignId: 7 } });
+  await requests.last.answer({ body: { campaignKey: 7 } });
   assert.deepEqual(news(), ["polling", "answer 7"]);
 });
 
 test("a silent stream is closed after twelve seconds", async () => {
   start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   news();
   await clock.pass(MAX_SILENCE - 1);
   assert.ok(!Stream.last.closed);
   await clock.pass(1);
   assert.ok(Stream.last.closed);
-  await requests.last.answer({ body: { campaignId: 2 } });
+  await requests.last.answer({ body: { campaignKey: 2 } });
   assert.deepEqual(news(), ["polling", "answer 2"]);
 });
 
@@ -151,7 +151,7 @@ test("a response that is no stream is closed at once", async () => {
   Stream.last.refuse();
   await settle();
   assert.equal(requests.all.length, 1);
-  await requests.last.answer({ body: { campaignId: 1 } });
+  await requests.last.answer({ body: { campaignKey: 1 } });
   assert.deepEqual(news(), ["polling", "answer 1"]);
 });
 
@@ -171,13 +171,13 @@ test("a poll follows a second after an answer, every 30th with a stream", async 
     // The interval starts after the answer, however long it takes.
     await clock.pass(5_000);
     assert.equal(requests.all.length, poll);
-    await requests.last.answer({ body: { campaignId: poll } });
+    await requests.last.answer({ body: { campaignKey: poll } });
     assert.equal(clock.next, POLL_INTERVAL);
     await clock.pass(POLL_INTERVAL);
   }
   assert.deepEqual([requests.all.length, Stream.all.length], [31, 2]);
   news();
-  Stream.last.say("update", { campaignId: 31 });
+  Stream.last.say("update", { campaignKey: 31 });
   await settle();
   assert.deepEqual([news(), requests.last.signal.aborted], [["live", "answer 31"], true]);
   assert.deepEqual([clock.next, clock.waiting], [MAX_SILENCE, 1]);
@@ -190,7 +190,7 @@ test("a silent second stream is closed after four seconds, beside polls", async 
   for (let poll = 1; poll <= 34; poll += 1) {
     assert.equal(requests.all.length, poll);
     news();
-    await requests.last.answer({ body: { campaignId: poll } });
+    await requests.last.answer({ body: { campaignKey: poll } });
     assert.deepEqual(news(), ["polling", `answer ${poll}`]);
     await clock.pass(POLL_INTERVAL);
   }
@@ -214,19 +214,19 @@ test("a refused second stream does not delay polls", async () => {
 
 test("the browser reconnects a broken stream after the server's retry", async () => {
   start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   news();
   Stream.last.break();
   assert.deepEqual(news(), ["reconnecting"]);
   await clock.pass(3_000);
   assert.deepEqual([Stream.all.length, requests.all.length], [1, 0]);
-  Stream.last.say("update", { campaignId: 2 });
+  Stream.last.say("update", { campaignKey: 2 });
   assert.deepEqual(news(), ["live", "answer 2"]);
 });
 
 test("a stream not reconnected within twelve seconds is closed", async () => {
   start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   Stream.last.break();
   await clock.pass(MAX_SILENCE);
   assert.deepEqual([Stream.last.closed, requests.all.length], [true, 1]);
@@ -234,7 +234,7 @@ test("a stream not reconnected within twelve seconds is closed", async () => {
 
 test("a stream whose reconnect fails is replaced by polls", async () => {
   start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   Stream.last.break();
   await clock.pass(3_000);
   news();
@@ -265,7 +265,7 @@ test("one answer resets the back-off", async () => {
     await fail(problem(500, "internal_error"));
     await clock.pass(clock.next);
   }
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   await fail(problem(500, "internal_error"));
   assert.equal(clock.next, 1000);
 });
@@ -325,7 +325,7 @@ test("a refusal by a login proxy is reported with its status", async () => {
 
 test("a stream that ends with not_found is not reopened", () => {
   start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   news();
   Stream.last.say("end", { reason: "not_found" });
   assert.deepEqual([news(), Stream.last.closed, clock.waiting], [["over", "problem not_found"], true, 0]);
@@ -334,7 +334,7 @@ test("a stream that ends with not_found is not reopened", () => {
 test("a stream that ends with its server is reopened", async () => {
   for (const reason of ["shutdown", "evicted"]) {
     start();
-    Stream.last.say("update", { campaignId: 1 });
+    Stream.last.say("update", { campaignKey: 1 });
     news();
     Stream.last.say("end", { reason });
     assert.deepEqual([news(), Stream.last.closed], [[], false]);
@@ -346,7 +346,7 @@ test("a stream that ends with its server is reopened", async () => {
 
 test("a paused page has no stream and no timer until it is resumed", async () => {
   const paused = start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   news();
   paused.pause(true);
   assert.deepEqual([news(), Stream.last.closed, clock.waiting], [["paused"], true, 0]);
@@ -365,13 +365,13 @@ test("pausing aborts a running request", async () => {
   news();
   paused.pause(true);
   assert.ok(requests.last.signal.aborted);
-  await requests.last.answer({ body: { campaignId: 1 } });
+  await requests.last.answer({ body: { campaignKey: 1 } });
   assert.deepEqual([news(), clock.waiting], [["paused"], 0]);
 });
 
 test("a hidden page closes its stream after 30 s until it is visible", async () => {
   start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   setHidden(true);
   for (let beat = 0; beat < 6; beat += 1) {
     assert.ok(!Stream.last.closed);
@@ -386,7 +386,7 @@ test("a hidden page closes its stream after 30 s until it is visible", async () 
 
 test("a page that is hidden for a moment keeps its stream", async () => {
   start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   setHidden(true);
   await clock.pass(MAX_SILENCE - 1);
   Stream.last.say("heartbeat", HEARTBEAT);
@@ -401,7 +401,7 @@ test("a page opened hidden polls for 30 s, and streams once visible", async () =
   page.hidden = true;
   start();
   for (let poll = 0; poll * POLL_INTERVAL < HIDDEN_GRACE - POLL_INTERVAL; poll += 1) {
-    await requests.last.answer({ body: { campaignId: 1 } });
+    await requests.last.answer({ body: { campaignKey: 1 } });
     await clock.pass(POLL_INTERVAL);
   }
   assert.equal(Stream.all.length, 0);
@@ -417,7 +417,7 @@ test("a poll sends the latest tag, and a 304 keeps the figures", async () => {
   Stream.last.refuse();
   await settle();
   assert.deepEqual(requests.last.headers, {});
-  await requests.last.answer({ body: { campaignId: 1 }, headers: { etag: 'W/"1"' } });
+  await requests.last.answer({ body: { campaignKey: 1 }, headers: { etag: 'W/"1"' } });
   news();
   await clock.pass(POLL_INTERVAL);
   assert.deepEqual(requests.last.headers, { "if-none-match": 'W/"1"' });
@@ -458,7 +458,7 @@ test("a manual retry is immediate and resets the back-off", async () => {
 test("a closed page leaves no listener, timer or stream", async () => {
   const before = page.listening;
   const closed = start();
-  Stream.last.say("update", { campaignId: 1 });
+  Stream.last.say("update", { campaignKey: 1 });
   setHidden(true);
   news();
   closed.close();

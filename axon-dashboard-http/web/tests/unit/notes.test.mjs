@@ -41,10 +41,10 @@ function figures() {
   const walk = (widget, path, value) => {
     const name = path.split(".").pop() ?? "";
     if (Array.isArray(value) && name === "steps") value.forEach((step, index) => walk(widget, `steps[${index}]`, step));
-    else if (Array.isArray(value) && name === "activities") for (const row of value) walk(widget, `activities[${row.activityId}]`, row);
+    else if (Array.isArray(value) && name === "activities") for (const row of value) walk(widget, `activities[${row.activityKey}]`, row);
     else if (value && typeof value === "object" && !Array.isArray(value)) for (const [key, inner] of Object.entries(value)) walk(widget, path ? `${path}.${key}` : key, inner);
     // Names and keys are no figures.
-    else if (!["key", "name", "nameEn", "type", "phase", "activityId", "currency", "products"].includes(name)) paths.push([widget, path]);
+    else if (!["key", "name", "nameEn", "type", "phase", "activityId", "activityKey", "currency", "products", "productKeys"].includes(name)) paths.push([widget, path]);
   };
   for (const [widget, data] of Object.entries(answer.data)) walk(/** @type {WidgetName} */ (widget), widget === "activities" ? "activities" : "", data);
   return paths;

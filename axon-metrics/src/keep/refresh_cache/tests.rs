@@ -409,6 +409,27 @@ async fn entries_are_bounded_by_their_weight() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_form_of_a_value_is_weighed_anew_and_keeps_its_times() {
+    let cache: RefreshCache<u32, Vec<u8>, (), i32> = RefreshCache::weighted(100, 10_000, |_, value| value.len() as u64);
+    for key in 0..50 {
+        cache.insert(&key, vec![0; 100], Expiry::new(0, 5, 5));
+    }
+    assert_eq!(cache.len(), 50);
+    for key in 0..50 {
+        cache.replace(&key, vec![1; 1_000], |value| value.len() == 100);
+    }
+    assert!((1..=10).contains(&cache.len()), "{}", cache.len());
+    let cached: Vec<_> = (0..50).filter_map(|key| cache.get_if_fresh(&key, 4).map(|value| (key, value))).collect();
+    assert!(!cached.is_empty() && cached.iter().all(|(_, value)| value.len() == 1_000));
+    let key = cached[0].0;
+    assert_eq!(cache.get_if_fresh(&key, 5), None);
+    cache.replace(&key, vec![2], |value| value.len() == 100);
+    assert_eq!(cache.get_if_fresh(&key, 4), Some(vec![1; 1_000]), "another value is left as it is");
+    cache.replace(&1_000, vec![2], |_| true);
+    assert_eq!(cache.get_if_fresh(&1_000, 0), None, "nothing is added");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_entry_of_an_eighth_of_the_bound_is_cached() {
     let cache: RefreshCache<u32, Vec<u8>, (), i32> =
         RefreshCache::weighted(10_000, 80_000, |_, value| value.len() as u64);

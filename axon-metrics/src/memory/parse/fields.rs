@@ -1,6 +1,6 @@
 //! The fields of a line, with any values.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize,
@@ -27,7 +27,7 @@ pub(super) fn fields<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Fault>
 
 /// A value that should be an object.
 #[derive(Default)]
-pub(super) enum ObjectField<T> {
+pub(in crate::memory) enum ObjectField<T> {
     Object(T),
     #[default]
     Null,
@@ -36,7 +36,7 @@ pub(super) enum ObjectField<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for ObjectField<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object<T>(std::marker::PhantomData<T>);
+        struct Object<T>(PhantomData<T>);
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
             type Value = ObjectField<T>;
 
@@ -69,6 +69,61 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for ObjectField<T> {
                 Ok(ObjectField::Other)
             }
         }
-        deserializer.deserialize_any(Object(std::marker::PhantomData))
+        deserializer.deserialize_any(Object(PhantomData))
+    }
+}
+
+/// A value that should be an object, or several objects in an array, as Elasticsearch takes them.
+pub(super) enum Objects<T> {
+    /// One object, or none.
+    One(ObjectField<T>),
+    Several(Vec<ObjectField<T>>),
+}
+
+impl<T> Default for Objects<T> {
+    fn default() -> Self {
+        Self::One(ObjectField::Null)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Objects<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Any<T> {
+            type Value = Objects<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Objects<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|object| Objects::One(ObjectField::Object(object)))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Objects<T>, A::Error> {
+                let mut objects = Vec::new();
+                while let Some(object) = seq.next_element()? {
+                    objects.push(object);
+                }
+                Ok(Objects::Several(objects))
+            }
+            fn visit_unit<E>(self) -> Result<Objects<T>, E> {
+                Ok(Objects::default())
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Objects<T>, E> {
+                Ok(Objects::One(ObjectField::Other))
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Objects<T>, E> {
+                Ok(Objects::One(ObjectField::Other))
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Objects<T>, E> {
+                Ok(Objects::One(ObjectField::Other))
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Objects<T>, E> {
+                Ok(Objects::One(ObjectField::Other))
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Objects<T>, E> {
+                Ok(Objects::One(ObjectField::Other))
+            }
+        }
+        deserializer.deserialize_any(Any(PhantomData))
     }
 }

@@ -1,6 +1,6 @@
 //! The value of a field, and its conversion to ids and texts. Any JSON value deserializes to a [`Scalar`].
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize,
@@ -72,51 +72,111 @@ const NUMBER: &str = "$serde_json::private::Number";
 
 impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Scalar<'de>;
+        deserializer.deserialize_any(Any(PhantomData::<Scalar<'de>>))
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-            fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
-                Ok(Scalar::Null)
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Scalar<'de>, E> {
-                Ok(Scalar::Other)
-            }
-            fn visit_u64<E>(self, number: u64) -> Result<Scalar<'de>, E> {
-                Ok(Scalar::Whole(number))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<Scalar<'de>, E> {
-                Ok(u64::try_from(number).map_or(Scalar::Negative(number), Scalar::Whole))
-            }
-            fn visit_f64<E>(self, number: f64) -> Result<Scalar<'de>, E> {
-                Ok(Scalar::Float(number))
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
-                Ok(Scalar::Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
-                Ok(Scalar::Text(Cow::Owned(text.to_owned())))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
-                let mut value = Scalar::Other;
-                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-                    if key == NUMBER {
-                        value = number(&map.next_value::<Cow<'de, str>>()?);
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(value)
+/// A value, or several in an array, as Elasticsearch takes them. An array in an array is a part of it.
+pub(in crate::memory) enum Values<'a> {
+    One(Scalar<'a>),
+    Several(Vec<Values<'a>>),
+}
+
+impl Default for Values<'_> {
+    fn default() -> Self {
+        Self::One(Scalar::Null)
+    }
+}
+
+impl<'a> Values<'a> {
+    /// Calls `take` with each value.
+    pub(in crate::memory) fn each<E>(&self, take: &mut impl FnMut(&Scalar<'a>) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Self::One(value) => take(value),
+            Self::Several(values) => values.iter().try_for_each(|value| value.each(take)),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(PhantomData::<Values<'de>>))
+    }
+}
+
+/// What any JSON value becomes.
+trait FromAny<'de>: Sized {
+    fn from_scalar(value: Scalar<'de>) -> Self;
+    fn from_array<A: SeqAccess<'de>>(array: A) -> Result<Self, A::Error>;
+}
+
+impl<'de> FromAny<'de> for Scalar<'de> {
+    fn from_scalar(value: Scalar<'de>) -> Self {
+        value
+    }
+
+    fn from_array<A: SeqAccess<'de>>(mut array: A) -> Result<Self, A::Error> {
+        while array.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self::Other)
+    }
+}
+
+impl<'de> FromAny<'de> for Values<'de> {
+    fn from_scalar(value: Scalar<'de>) -> Self {
+        Self::One(value)
+    }
+
+    fn from_array<A: SeqAccess<'de>>(mut array: A) -> Result<Self, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = array.next_element()? {
+            values.push(value);
+        }
+        Ok(Self::Several(values))
+    }
+}
+
+struct Any<T>(PhantomData<T>);
+
+impl<'de, T: FromAny<'de>> Visitor<'de> for Any<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::from_scalar(Scalar::Null))
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
+        Ok(T::from_scalar(Scalar::Other))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<T, E> {
+        Ok(T::from_scalar(Scalar::Whole(number)))
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<T, E> {
+        Ok(T::from_scalar(u64::try_from(number).map_or(Scalar::Negative(number), Scalar::Whole)))
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<T, E> {
+        Ok(T::from_scalar(Scalar::Float(number)))
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<T, E> {
+        Ok(T::from_scalar(Scalar::Text(Cow::Borrowed(text))))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<T, E> {
+        Ok(T::from_scalar(Scalar::Text(Cow::Owned(text.to_owned()))))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<T, A::Error> {
+        T::from_array(seq)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let mut value = Scalar::Other;
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if key == NUMBER {
+                value = number(&map.next_value::<Cow<'de, str>>()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
-        deserializer.deserialize_any(Any)
+        Ok(T::from_scalar(value))
     }
 }
 

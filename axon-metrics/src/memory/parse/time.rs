@@ -1,7 +1,8 @@
 //! Parses the times of the platform, epoch seconds or milliseconds as a number or ISO 8601 text, into microseconds
-//! since 1970.
+//! since 1970. Those of records may have every form that Elasticsearch takes by default: `strict_date_optional_time`,
+//! and epoch times as text.
 
-use chrono::{Duration, NaiveDate, NaiveTime};
+use chrono::{Duration, NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
 
 use super::scalar::Scalar;
@@ -14,12 +15,37 @@ const SECOND: i64 = 1_000_000;
 /// The first microsecond of the year 10000: times must be before it.
 const END: i64 = 253_402_300_800 * SECOND;
 
-/// The time of a value. Text without an offset is the wall clock of `zone`.
+/// The fewest digits of a text that is an epoch time: seconds since the year 2001. Fewer may be a date of another form.
+const EPOCH_DIGITS: usize = 10;
+
+/// Whether a part of a time may be absent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Precision {
+    /// Hours and minutes are there.
+    Minutes,
+    /// All but the year may be absent. What is absent is the first month, day, hour and so on.
+    Years,
+}
+
+/// The time of a record. Text without an offset is the wall clock of `zone`.
+pub(in crate::memory) fn record_time(value: &Scalar<'_>, field: &'static str, zone: Tz) -> Result<i64, Fault> {
+    parse(value, field, zone, Precision::Years)
+}
+
+/// The time of a document, in which a date alone could mean its beginning or its end, and is wrong. Text without an
+/// offset is the wall clock of `zone`.
 pub(in crate::memory) fn time(value: &Scalar<'_>, field: &'static str, zone: Tz) -> Result<i64, Fault> {
+    parse(value, field, zone, Precision::Minutes)
+}
+
+fn parse(value: &Scalar<'_>, field: &'static str, zone: Tz, least: Precision) -> Result<i64, Fault> {
     let micros = match value {
         Scalar::Null => return Err(Fault::Missing(field)),
         Scalar::Text(text) if text.is_empty() => return Err(Fault::Missing(field)),
-        Scalar::Text(text) => iso(text.as_bytes(), zone).ok_or(Fault::Wrong(field))?,
+        Scalar::Text(text) => {
+            let time = iso(text.as_bytes(), zone, least);
+            time.or_else(|| epoch_text(text).filter(|_| least == Precision::Years)).ok_or(Fault::Wrong(field))?
+        }
         // A float has every whole number below 2^53; larger ones are out of range in any case.
         #[expect(clippy::cast_precision_loss, reason = "exact where it matters")]
         Scalar::Whole(number) => epoch(*number as f64),
@@ -37,34 +63,58 @@ fn epoch(number: f64) -> i64 {
     micros
 }
 
-/// Parses `2026-03-05T03:34:56.789Z`, also with an offset instead of `Z` or without one, without seconds, or with a
-/// blank instead of `T`. `None` for any other text.
-fn iso(text: &[u8], zone: Tz) -> Option<i64> {
+/// Parses the digits of an epoch time, with or without a fraction. `None` for any other text.
+fn epoch_text(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let are_digits = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() < EPOCH_DIGITS || !are_digits(whole) || !are_digits(fraction) {
+        return None;
+    }
+    text.parse().ok().map(epoch)
+}
+
+/// Parses `2026-03-05T03:34:56.789Z`, also with an offset or a zone (`+09:00`, `Asia/Seoul`) instead of `Z` or without
+/// one, without seconds, or with a blank instead of `T`. `None` for any other text.
+fn iso(text: &[u8], zone: Tz, least: Precision) -> Option<i64> {
+    let may_end = least == Precision::Years;
     let mut text = Text(text);
-    let year = text.digits(4)?;
-    text.one_of(b"-")?;
-    let month = text.digits(2)?;
-    text.one_of(b"-")?;
-    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, text.digits(2)?)?;
+    let date = text.date(may_end)?;
+    let (mut clock, mut fraction) = (0, 0);
+    if may_end && text.0.is_empty() {
+        return local(date, clock, fraction, zone);
+    }
     text.one_of(b"Tt ")?;
-    let hour = text.digits(2).filter(|hour| *hour < 24)?;
-    text.one_of(b":")?;
-    let minute = text.digits(2).filter(|minute| *minute < 60)?;
-    let mut second = 0;
-    let mut fraction = 0;
-    if text.one_of(b":").is_some() {
-        // A leap second counts as the second after it.
-        second = text.digits(2).filter(|second| *second <= 60)?;
-        if text.one_of(b".,").is_some() {
-            fraction = text.micros()?;
+    if !may_end || text.0.first().is_some_and(u8::is_ascii_digit) {
+        clock = text.digits(2).filter(|hour| *hour < 24)? * 3600;
+        if text.one_of(b":").is_some() {
+            clock += text.digits(2).filter(|minute| *minute < 60)? * 60;
+            if text.one_of(b":").is_some() {
+                // A leap second counts as the second after it.
+                clock += text.digits(2).filter(|second| *second <= 60)?;
+                if text.one_of(b".,").is_some() {
+                    fraction = text.micros()?;
+                }
+            }
+        } else if !may_end {
+            return None;
         }
     }
-    let clock = i64::from(hour * 3600 + minute * 60 + second);
-    let local = date.and_time(NaiveTime::MIN) + Duration::microseconds(clock * SECOND + fraction);
-    match text.offset()? {
-        Some(offset) => Some(local.and_utc().timestamp_micros() - offset * SECOND),
-        None => calendar::instant(local, zone).map(|instant| instant.timestamp_micros()),
+    if text.0.first().is_some_and(u8::is_ascii_alphabetic) && text.0.len() > 1 {
+        return local(date, clock, fraction, std::str::from_utf8(text.0).ok()?.parse().ok()?);
     }
+    match text.offset()? {
+        Some(offset) => Some(wall_clock(date, clock, fraction).and_utc().timestamp_micros() - offset * SECOND),
+        None => local(date, clock, fraction, zone),
+    }
+}
+
+/// A wall clock in a zone, in microseconds since 1970. `clock`: seconds of the day. `fraction`: microseconds.
+fn local(date: NaiveDate, clock: u32, fraction: i64, zone: Tz) -> Option<i64> {
+    calendar::instant(wall_clock(date, clock, fraction), zone).map(|instant| instant.timestamp_micros())
+}
+
+fn wall_clock(date: NaiveDate, clock: u32, fraction: i64) -> NaiveDateTime {
+    date.and_time(NaiveTime::MIN) + Duration::microseconds(i64::from(clock) * SECOND + fraction)
 }
 
 /// A cursor over the rest of a text.
@@ -83,6 +133,21 @@ impl Text<'_> {
 
     fn digits(&mut self, count: usize) -> Option<u32> {
         (0..count).try_fold(0, |number, _| Some(number * 10 + self.digit()?))
+    }
+
+    /// `2026-03-05`. `may_end`: the text may end after the year or the month, which then is the first day of it.
+    fn date(&mut self, may_end: bool) -> Option<NaiveDate> {
+        let year = i32::try_from(self.digits(4)?).ok()?;
+        let mut month_and_day = [1, 1];
+        for part in &mut month_and_day {
+            if may_end && self.0.is_empty() {
+                break;
+            }
+            self.one_of(b"-")?;
+            *part = self.digits(2)?;
+        }
+        let [month, day] = month_and_day;
+        NaiveDate::from_ymd_opt(year, month, day)
     }
 
     /// The microseconds of a fraction of a second with at least one digit. Digits after the sixth are ignored.
@@ -130,7 +195,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<i64, Fault> {
-        time(&Scalar::Text(text.into()), "at", Seoul)
+        record_time(&Scalar::Text(text.into()), "at", Seoul)
     }
 
     #[test]
@@ -163,9 +228,58 @@ mod tests {
     }
 
     #[test]
+    fn a_record_may_have_each_time_that_elasticsearch_takes() {
+        for (text, expected) in [
+            ("2026", "2025-12-31T15:00:00Z"),
+            ("2026-03", "2026-02-28T15:00:00Z"),
+            ("2026-03-05", "2026-03-04T15:00:00Z"),
+            ("2026-03-05T", "2026-03-04T15:00:00Z"),
+            ("2026-03-05TZ", "2026-03-05T00:00:00Z"),
+            ("2026-03-05T12", "2026-03-05T03:00:00Z"),
+            ("2026-03-05T12Z", "2026-03-05T12:00:00Z"),
+            ("2026-03-05T12:34", "2026-03-05T03:34:00Z"),
+            ("2026-03-05T12:34+09:00", "2026-03-05T03:34:00Z"),
+            ("2026-03-05T12:34:56,7", "2026-03-05T03:34:56.7Z"),
+            ("2026-03-05T12:34:56.123456789Z", "2026-03-05T12:34:56.123456Z"),
+            ("2026-03-05T12:34:56UTC", "2026-03-05T12:34:56Z"),
+            ("2026-03-05T12:34:56America/New_York", "2026-03-05T17:34:56Z"),
+            ("1772681696", "2026-03-05T03:34:56Z"),
+            ("1772681696.789", "2026-03-05T03:34:56.789Z"),
+            ("1772681696789", "2026-03-05T03:34:56.789Z"),
+            ("1772681696789.5", "2026-03-05T03:34:56.789500Z"),
+        ] {
+            assert_eq!(read(text), Ok(micros(expected)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_of_a_document_has_hours_and_minutes() {
+        let at = |text: &str| time(&Scalar::Text(text.into()), "at", Seoul);
+        assert_eq!(at("2026-03-05T12:34"), Ok(micros("2026-03-05T03:34:00Z")));
+        for text in ["2026", "2026-03", "2026-03-05", "2026-03-05T", "2026-03-05T12", "1772681696"] {
+            assert_eq!(at(text), Err(Fault::Wrong("at")), "{text}");
+        }
+    }
+
+    #[test]
     fn a_text_that_is_not_a_time_is_wrong() {
         for text in [
-            "2026-03-05",
+            "2026-3-5",
+            "2026-",
+            "2026-03-",
+            "2026-13",
+            "2026T10:00:00",
+            "2026-03T10:00:00",
+            "2026-03-05Z",
+            "2026-03-05T10:",
+            "2026-W10-4",
+            "2026-064",
+            "20260305",
+            "177268169",
+            "-1772681696",
+            "1772681696.",
+            "1.772681696789E9",
+            "2026-03-05T10:00:00Mars/Olympus",
             "2026-02-30T00:00:00Z",
             "2026-03-05T24:00:00Z",
             "2026-03-05T00:00:00 Z",
@@ -173,7 +287,7 @@ mod tests {
             "2026-03-05T00:00:00+9",
             "2026-03-05T00:00:00+09:",
             "2026-03-05T00:00:00Zx",
-            "1772681696",
+            "12/11/2024 18:00",
             "now",
         ] {
             assert_eq!(read(text), Err(Fault::Wrong("at")), "{text}");
@@ -205,7 +319,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_causes_a_panic(text in "[0-9TZtz:+., -]{0,40}") {
+        fn no_text_causes_a_panic(text in "[0-9TZtz:+., UC-]{0,40}") {
             let _ = read(&text);
         }
     }

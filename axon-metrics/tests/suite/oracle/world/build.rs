@@ -127,7 +127,7 @@ prop_compose! {
             world.events.push(Event {
                 trigger: TRIGGERS[trigger],
                 definition,
-                at: times.at(at),
+                at: times.of_record(at),
                 activity,
                 user: (user > 0).then_some(user),
                 session: SESSIONS.get(session).copied(),
@@ -141,7 +141,7 @@ prop_compose! {
             let event = |trigger, more| Event {
                 trigger,
                 definition: world.definition,
-                at: times.at(at),
+                at: times.of_record(at),
                 activity: Some(activity_of(0).unwrap_or(UNKNOWN)),
                 user: None,
                 session: None,
@@ -155,8 +155,8 @@ prop_compose! {
                 activity: activity_of(of).unwrap_or(UNKNOWN),
                 user,
                 status: ENTRY_STATUS[usize::from(status)],
-                at: times.at(at),
-                was: was.map(|(status, at)| (ENTRY_STATUS[usize::from(status)], times.at(at))),
+                at: times.of_record(at),
+                was: was.map(|(status, at)| (ENTRY_STATUS[usize::from(status)], times.of_record(at))),
                 via: if files { row_via(via) } else { Via::Batch(via % 4) },
             });
         }
@@ -168,8 +168,8 @@ prop_compose! {
                 cents: price * 12_345,
                 quantity,
                 status: PURCHASE_STATUS[usize::from(status)],
-                at: times.at(at),
-                was: was.map(|(status, at)| (PURCHASE_STATUS[usize::from(status)], times.at(at))),
+                at: times.of_record(at),
+                was: was.map(|(status, at)| (PURCHASE_STATUS[usize::from(status)], times.of_record(at))),
                 via: if files { row_via(via) } else { Via::Batch(via % 4) },
             });
         }
@@ -289,6 +289,11 @@ impl Times {
         let (from, length) = self.spans[index % self.spans.len()];
         // Anywhere in the span. The remainder of the number gives the milliseconds.
         At((from.0 + length / 1000 * (fine % 1000) + fine % SECOND).max(self.as_of.0 - 200 * DAY))
+    }
+
+    /// The time of a record. None is so far in the future that it would be left out.
+    fn of_record(&self, raw: RawTime) -> At {
+        self.at(raw).min(At(self.as_of.0 + 5 * MINUTE))
     }
 
     fn in_order(&self, start: Option<RawTime>, end: Option<RawTime>) -> (Option<At>, Option<At>) {

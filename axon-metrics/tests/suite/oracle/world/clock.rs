@@ -41,9 +41,15 @@ pub(crate) fn start_of_day(day: NaiveDate, zone: Tz) -> At {
     first_at(day.and_hms_opt(0, 0, 0).unwrap(), zone)
 }
 
+/// The wall clock where a range starts or ends: midnight where a day does, whatever the clock shows there.
+fn wall_clock(at: At, zone: Tz) -> NaiveDateTime {
+    let day = local(at, zone).date();
+    if start_of_day(day, zone) == at { day.and_hms_opt(0, 0, 0).unwrap() } else { local(at, zone) }
+}
+
 /// The same time of the wall clock, this many calendar days earlier.
 pub(crate) fn days_before(at: At, days: u64, zone: Tz) -> At {
-    first_at(local(at, zone) - Days::new(days), zone)
+    first_at(wall_clock(at, zone) - Days::new(days), zone)
 }
 
 /// The day of the week, from Monday, and the hour of the wall clock.
@@ -137,7 +143,7 @@ pub(crate) fn range(world: &World) -> Option<Range> {
             (from, to)
         }
     };
-    let length = local(to, zone) - local(from, zone);
+    let length = wall_clock(to, zone) - wall_clock(from, zone);
     if from >= to || length > Duration::days(400) {
         return None;
     }
@@ -145,7 +151,7 @@ pub(crate) fn range(world: &World) -> Option<Range> {
     let current = Span { from, to: to.min(as_of).max(from) };
     // Shifted by a week, or by its length if that is longer, by the wall clock.
     let shift = length.max(Duration::days(7));
-    let shifted = |at: At| first_at(local(at, zone) - shift, zone);
+    let shifted = |at: At| first_at(wall_clock(at, zone) - shift, zone);
     let mut previous = Span { from: shifted(from), to: shifted(to) };
     if current.to < to {
         let elapsed = current.to.0 - from.0;

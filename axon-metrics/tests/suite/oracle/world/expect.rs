@@ -20,6 +20,8 @@ pub(crate) struct Widget {
     pub(crate) data: Map<String, Value>,
     pub(crate) missing: BTreeMap<String, &'static str>,
     pub(crate) warnings: BTreeSet<String>,
+    /// Whether a figure is missing that should be there.
+    pub(crate) has_gap: bool,
 }
 
 impl Widget {
@@ -70,6 +72,7 @@ fn head(world: &World, range: &Range) -> Value {
     let day = |at: At| json!(clock::local(at, world.zone).date().to_string());
     let mut head = json!({
         "campaignId": 123,
+        "campaignKey": "123",
         "period": match world.question.period {
             PeriodChoice::LastDays(days) => format!("{days}d"),
             PeriodChoice::Custom(..) => "custom".to_owned(),
@@ -89,6 +92,7 @@ fn head(world: &World, range: &Range) -> Value {
     });
     if let Some(id) = world.question.activity {
         head["activityId"] = json!(id);
+        head["activityKey"] = json!(id.to_string());
     }
     if world.question.compare {
         head["range"]["previous"] = json!({ "from": text(range.previous.from), "to": text(range.previous.to) });
@@ -245,6 +249,7 @@ fn activities(world: &World, range: &Range) -> Widget {
         let path = format!("activities[{}].", activity.id);
         let mut row = totals(&mut widget, &path, counts(world, &[activity], range.current, false));
         row.insert("activityId".to_owned(), json!(activity.id));
+        row.insert("activityKey".to_owned(), json!(activity.id.to_string()));
         row.insert("name".to_owned(), json!(format!("activity {}", activity.id)));
         row.insert("type".to_owned(), json!(activity.kind));
         row.insert("phase".to_owned(), json!(phase(world, activity.start, activity.end)));

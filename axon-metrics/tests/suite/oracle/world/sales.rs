@@ -43,13 +43,21 @@ pub(crate) fn comparison(world: &World, range: &Range) -> Widget {
         let lists = |campaign: &&super::Campaign| campaign.activities.iter().any(|activity| activity.id == id);
         world.campaigns.iter().find(lists).map(|campaign| campaign.id)
     };
-    let other = |(id, orders): (u64, u64)| json!({ "campaignId": campaign_of(id), "activityId": id, "orders": orders });
+    let other = |(id, orders): (u64, u64)| {
+        let campaign = campaign_of(id);
+        let key = campaign.map(|id| id.to_string());
+        json!({
+            "campaignId": campaign, "campaignKey": key, "activityId": id, "activityKey": id.to_string(), "orders": orders,
+        })
+    };
     let others = absent.map_or_else(|| Ok(Value::from_iter(others.into_iter().map(other))), Err);
 
     widget.data.insert("promotion".to_owned(), promotion);
     widget.data.insert("regular".to_owned(), regular);
     widget.data.insert("currency".to_owned(), json!("KRW"));
     widget.data.insert("products".to_owned(), json!(products));
+    let keys: Vec<String> = products.iter().map(u64::to_string).collect();
+    widget.data.insert("productKeys".to_owned(), json!(keys));
     widget.put("otherPromotions", others);
     let baseline = baseline(world, &mut widget, span, &products, absent);
     widget.data.insert("baseline".to_owned(), baseline);
@@ -98,6 +106,10 @@ fn sales(widget: &mut Widget, name: &str, purchases: &[&Purchase], absent: Optio
     for (figure, value) in figures {
         row[figure] = widget.value(format!("{name}.{figure}"), absent.map_or(Ok(value), Err));
     }
+    // No world has refunds.
+    let mut refund = |figure: &str, value| widget.value(format!("{name}.{figure}"), absent.map_or(Ok(value), Err));
+    row["refunds"] = json!({"rows": refund("refunds.rows", json!(0)), "revenue": refund("refunds.revenue", money(0))});
+    row["netRevenue"] = refund("netRevenue", money(revenue));
     row
 }
 
