@@ -2,10 +2,15 @@
 
 mod answer;
 mod behavior;
+mod coverage;
 mod error;
+mod field_types;
 mod index_groups;
+mod loss_cache;
+mod losses;
 mod mapping;
 mod mapping_cache;
+mod names;
 mod options;
 mod page_template;
 mod plan;
@@ -14,8 +19,10 @@ mod query;
 mod reply;
 mod time_encoding;
 mod times;
+mod tls;
 mod transport;
 mod unique_keys;
+mod wall_clock;
 
 pub use axon_metrics::definitions::NotATemplate;
 pub use behavior::EsBehavior;

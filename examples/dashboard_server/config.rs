@@ -103,6 +103,8 @@ pub(crate) struct Elasticsearch {
     pub(crate) ingest_lag_ms: u64,
     /// Whether the lag was measured; for an assumed one, answers carry a warning.
     pub(crate) ingest_lag_measured: bool,
+    /// The zone or offset of local times that are stored as if they were UTC; empty for none.
+    pub(crate) occurred_at_zone: String,
 }
 
 impl Elasticsearch {
@@ -174,6 +176,7 @@ impl Config {
                 page_urls: Vec::new(),
                 ingest_lag_ms: 2_000,
                 ingest_lag_measured: false,
+                occurred_at_zone: String::new(),
             },
             mysql: MySql::default(),
             purchase_status: PurchaseStatus::default(),

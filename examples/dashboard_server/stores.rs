@@ -71,6 +71,7 @@ fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
         .with_event_indices(&config.event_indices)
         .with_purchase_indices(&config.purchase_indices)
         .with_page_templates(&config.page_urls)
+        .with_occurred_at_zone(&config.occurred_at_zone)
         .with_search_timeout(settings.budgets.0.of(QuestionKind::Behavior) * 7 / 8);
     let options =
         if config.ingest_lag_measured { options.with_measured_ingest_lag(lag) } else { options.with_ingest_lag(lag) };

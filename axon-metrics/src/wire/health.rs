@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::source_state::SourceState;
 use crate::{
     call::SourceReport,
-    source::{BreakerState, LeftOutReason, Missing, Probe, SourceKind, SourceStatus, StoreLoss},
+    source::{BreakerState, ErrorChain, LeftOutReason, Missing, Probe, SourceKind, SourceStatus, StoreLoss},
     vocabulary::Timestamp,
 };
 
@@ -90,7 +90,7 @@ impl SourceHealth {
         let state = SourceState::from(report);
         let (probe, error) = match probed {
             Ok(probe) => (probe, None),
-            Err(Missing::Unavailable(error)) => (Probe::default(), Some(error.to_string())),
+            Err(Missing::Unavailable(error)) => (Probe::default(), Some(ErrorChain(&*error).to_string())),
             Err(_) => (Probe::default(), None),
         };
         Self {
