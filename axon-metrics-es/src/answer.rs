@@ -15,6 +15,7 @@ use crate::{
     index_groups::IndexGroups,
     plan::{CellWindows, FactSource, Plan, Search},
     reply::{self, Outcome, SearchReply},
+    search_figures::SearchFigures,
 };
 
 /// The ingest lag: how long an event takes to become visible to a search.
@@ -135,20 +136,6 @@ fn is_without_events(plan: &Plan, results: &[Result<SearchFigures, QueryError>])
     let has_others = of_events(plan, results).any(|(search, _)| others(search));
     let of: fn(&Search) -> bool = if has_others { others } else { |_| true };
     of_events(plan, results).any(|(_, result)| result.is_ok()) && totals(of).all(|total| total == 0)
-}
-
-/// The figures of a reply, checked against its search.
-pub(crate) struct SearchFigures {
-    pub(crate) total: u64,
-    subjects: Option<(u64, Precision)>,
-    series: Vec<Vec<u64>>,
-    /// In the order of the search's activities.
-    pub(crate) per_activity: Option<Vec<u64>>,
-    pub(crate) partial: bool,
-    /// A shard failed.
-    failed: bool,
-    /// The indices behind a name are no longer those of the mapping.
-    changed: bool,
 }
 
 fn check(search: &Search, reply: SearchReply) -> Outcome<SearchFigures> {

@@ -7,8 +7,8 @@ use axon_metrics::{
 };
 
 use crate::{
-    answer::SearchFigures,
     plan::{Loss, Plan, Search},
+    search_figures::SearchFigures,
 };
 
 /// The part of a search that a fact is about.

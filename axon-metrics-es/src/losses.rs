@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::{
-    mapping::{Field, IndexFields},
+    fields::{Field, IndexFields},
     time_encoding, times,
     wall_clock::WallClock,
 };

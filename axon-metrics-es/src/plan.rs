@@ -15,6 +15,7 @@ use crate::{
     index_groups::{self, Gap, IndexGroup, IndexGroups, PURCHASE, SubjectFields},
     losses::{LossyField, MAX_SKEW},
     mapping::Mappings,
+    reply::MAX_SERIES,
     time_encoding::{TimeEncoding, TimeStorage},
     times,
     wall_clock::WallClock,
@@ -84,9 +85,6 @@ impl PartialEq for Loss {
         (reason, place, search, of) == (&other.reason, &other.place, &other.search, &other.of)
     }
 }
-
-/// The most series of one search. A reply has names for as many.
-pub(crate) const MAX_SERIES: usize = 4;
 
 /// The cells of a series, clamped to `as_of`.
 #[derive(Debug, Clone, PartialEq)]

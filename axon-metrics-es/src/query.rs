@@ -15,8 +15,9 @@ use crate::{
     losses::{IGNORED, LossyField},
     mapping::{Field, Form},
     page_template,
-    plan::{CellWindows, MAX_SERIES, Records, Search},
+    plan::{CellWindows, Records, Search},
     probe::line,
+    reply::MAX_SERIES,
     time_encoding,
 };
 

@@ -16,9 +16,11 @@ use serde_json::value::RawValue;
 
 use crate::{
     error::{Block, Fault, Kind},
-    plan::MAX_SERIES,
     transport::Reply,
 };
+
+/// The most series of one search. A reply has names for as many.
+pub(crate) const MAX_SERIES: usize = 4;
 
 /// The members of a reply that the server sends. Must name every member that is read below: others arrive as missing.
 pub(crate) const FILTER: &str = "responses.status,responses.error.type,responses.error.reason,\

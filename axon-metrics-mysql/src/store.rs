@@ -16,6 +16,7 @@ mod probe_deadlines;
 pub(crate) mod replication;
 pub(crate) mod schema;
 mod schema_cache;
+mod tables;
 
 use connections::Connections;
 use probe_deadlines::ProbeDeadlines;

@@ -2,7 +2,7 @@
 //! Lives here: the types, and the sentence about a column of another one. Lives elsewhere: reading the listing
 //! (`schema`), the SQL for each type (`ledger::expressions`).
 
-use super::schema::{ACTIVITIES, CAMPAIGNS, ENTRIES, PURCHASES};
+use super::tables::{ACTIVITIES, CAMPAIGNS, ENTRIES, PURCHASES};
 
 /// The columns of our tables: table, column and type, in lower case.
 #[derive(Debug, Clone, Default)]

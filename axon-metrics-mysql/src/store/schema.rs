@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+pub(crate) use super::tables::{ACTIVITIES, CAMPAIGNS, ENTRIES, PURCHASES};
 use super::{
     columns::{ColumnType, Columns},
     connections::Connections,
@@ -130,11 +131,6 @@ impl Schema {
         absent.chain(types).collect()
     }
 }
-
-pub(crate) const PURCHASES: &str = "purchases";
-pub(crate) const ENTRIES: &str = "campaign_activity_entries";
-pub(crate) const CAMPAIGNS: &str = "campaigns";
-pub(crate) const ACTIVITIES: &str = "campaign_activities";
 
 /// The statement for the version, the session's limits and the columns. Columns are aliased, since MySQL names those of
 /// its information schema in upper case. It lists the connection's own database only.
