@@ -16,7 +16,6 @@ use crate::{
     error::{Block, Fault},
     losses::{self, Losses, Suspicion},
     names::is_pattern,
-    times::Times,
 };
 
 /// The name of a field, and of the keyword subfield that a dynamic mapping adds to texts.

@@ -36,6 +36,11 @@ impl<'a> RowGroup<'a> {
         self.coverage_without(0)
     }
 
+    /// The same where only orders are in the value.
+    pub(super) fn coverage_of_counted(&self) -> Coverage {
+        self.left_out_of(self.records(RowClass::Counted), 0)
+    }
+
     /// The same where an order without a price is left out, too, since the value has no other place for it.
     pub(super) fn coverage_of_amounts(&self) -> Coverage {
         self.coverage_without(self.rows(RowClass::Counted).map(unpriced).sum())
@@ -44,7 +49,11 @@ impl<'a> RowGroup<'a> {
     fn coverage_without(&self, unpriced: u64) -> Coverage {
         let used = [RowClass::Counted, RowClass::Reversed, RowClass::Refund].map(|class| self.records(class));
         let used = used.into_iter().fold(0, u64::saturating_add);
-        Coverage::of(used.saturating_sub(unpriced))
+        self.left_out_of(used.saturating_sub(unpriced), unpriced)
+    }
+
+    fn left_out_of(&self, used: u64, unpriced: u64) -> Coverage {
+        Coverage::of(used)
             .left_out_in_window(LeftOutReason::UnknownStatus, self.records(RowClass::Unknown))
             .left_out_in_window(LeftOutReason::BadAmount, self.records(RowClass::BadAmount).saturating_add(unpriced))
     }
