@@ -48,11 +48,11 @@ struct Row {
 #[derive(Clone, Copy)]
 enum Bar {
     /// The bare handler's cost is at least this part of the row's.
-    OfBare(f64),
+    Bare(f64),
     /// The same with the bare handler that sends the compressed bytes.
-    OfBareGzip(f64),
+    BareGzip(f64),
     /// The row's cost is at least this multiple of the cached answer's.
-    OfCached(f64),
+    Cached(f64),
 }
 
 const BARE: usize = 0;
@@ -60,14 +60,14 @@ const CACHED: usize = 1;
 const BARE_GZIP: usize = 3;
 const ROWS: [Row; 8] = [
     row("opponent: bare handler, the same bytes", server::BARE, 200, None),
-    row("cached answer, 200", server::PATH, 200, Some(Bar::OfBare(0.90))),
-    Row { conditional: true, ..row("cached answer, 304", server::PATH, 304, Some(Bar::OfBare(0.92))) },
+    row("cached answer, 200", server::PATH, 200, Some(Bar::Bare(0.90))),
+    Row { conditional: true, ..row("cached answer, 304", server::PATH, 304, Some(Bar::Bare(0.92))) },
     Row { headers: GZIP, ..row("opponent: bare handler, the same bytes in gzip", server::BARE_GZIP, 200, None) },
-    Row { headers: GZIP, ..row("cached answer, 200 in gzip", server::PATH, 200, Some(Bar::OfBareGzip(0.85))) },
+    Row { headers: GZIP, ..row("cached answer, 200 in gzip", server::PATH, 200, Some(Bar::BareGzip(0.85))) },
     Row { server: 1, ..row("cached answer, 200, with a Prometheus recorder", server::PATH, 200, None) },
-    row("opponent: bare handler, encodes JSON per request", server::WRITTEN, 200, Some(Bar::OfCached(1.2))),
+    row("opponent: bare handler, encodes JSON per request", server::WRITTEN, 200, Some(Bar::Cached(1.2))),
     // The last row: it is left out without a Redis.
-    row("opponent: bare handler, reads Redis per request", server::FROM_REDIS, 200, Some(Bar::OfCached(1.35))),
+    row("opponent: bare handler, reads Redis per request", server::FROM_REDIS, 200, Some(Bar::Cached(1.35))),
 ];
 
 /// The header of a browser over a connection without TLS.
@@ -165,12 +165,16 @@ fn report(all_costs: &[Vec<f64>], rows: &[Row]) -> Result<(), Box<dyn std::error
             None => String::new(),
             Some(bar) => {
                 let (text, met) = match bar {
-                    Bar::OfBare(bar) => (format!("bar: at least {:.0} %", bar * 100.0), of_bare >= bar),
-                    Bar::OfBareGzip(bar) => {
-                        let text = format!("{:.1} % of bare in gzip; bar: at least {:.0} %", of_bare_gzip * 100.0, bar * 100.0);
+                    Bar::Bare(bar) => (format!("bar: at least {:.0} %", bar * 100.0), of_bare >= bar),
+                    Bar::BareGzip(bar) => {
+                        let text = format!(
+                            "{:.1} % of bare in gzip; bar: at least {:.0} %",
+                            of_bare_gzip * 100.0,
+                            bar * 100.0
+                        );
                         (text, of_bare_gzip >= bar)
                     }
-                    Bar::OfCached(bar) => {
+                    Bar::Cached(bar) => {
                         let times = median(&|costs| costs[index] / costs[CACHED]);
                         (format!("{times:.2} x the cached answer; bar: at least {bar} x"), times >= bar)
                     }

@@ -60,7 +60,8 @@ pub enum AddressError {
 /// ```
 pub fn connect_options(address: &str) -> Result<MySqlConnectOptions, AddressError> {
     let address = address.trim();
-    let rest = address.get(..5).filter(|prefix| prefix.eq_ignore_ascii_case("jdbc:")).map_or(address, |_| &address[5..]);
+    let rest =
+        address.get(..5).filter(|prefix| prefix.eq_ignore_ascii_case("jdbc:")).map_or(address, |_| &address[5..]);
     let scheme = rest.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
     if !["mysql", "mariadb"].contains(&scheme.as_str()) {
         return Err(AddressError::Scheme);
@@ -123,7 +124,11 @@ fn parameter(
         "socket" => return Ok(options.socket(value)),
         "allowpublickeyretrieval" if flag()? => {}
         "allowpublickeyretrieval" => return Err(bad_value()),
-        "charset" | "collation" | "characterencoding" | "connectioncollation" | "useunicode"
+        "charset"
+        | "collation"
+        | "characterencoding"
+        | "connectioncollation"
+        | "useunicode"
         | "statement-cache-capacity" => {}
         _ => return Err(AddressError::UnknownParameter(shown(name))),
     }
@@ -242,7 +247,8 @@ mod tests {
         ] {
             assert_eq!(error(address), scheme, "{address}");
         }
-        for address in ["mysql:///axon", "jdbc:mysql:///axon", "mariadb://:3306/axon", "mysql://user@/axon", "mysql://"] {
+        for address in ["mysql:///axon", "jdbc:mysql:///axon", "mariadb://:3306/axon", "mysql://user@/axon", "mysql://"]
+        {
             assert!(connect_options(address).is_err(), "{address}");
         }
         assert_eq!(error("jdbc:mysql:///axon"), "it names no host");
@@ -251,11 +257,22 @@ mod tests {
     #[test]
     fn a_parameter_that_is_not_read_is_named() {
         let text = |address: &str| error(&format!("jdbc:mysql://db/axon?{address}"));
-        assert!(text("serverTimezone=UTC").starts_with("the parameter serverTimezone is not read here: how times are read"));
-        assert!(text("trustCertificateKeyStoreUrl=file:x").contains("trustCertificateKeyStoreUrl is not read here: name PEM files"));
-        assert_eq!(text("enabledTLSProtocols=TLSv1.3"), "the parameter enabledTLSProtocols is not read here; remove it");
+        assert!(
+            text("serverTimezone=UTC").starts_with("the parameter serverTimezone is not read here: how times are read")
+        );
+        assert!(
+            text("trustCertificateKeyStoreUrl=file:x")
+                .contains("trustCertificateKeyStoreUrl is not read here: name PEM files")
+        );
+        assert_eq!(
+            text("enabledTLSProtocols=TLSv1.3"),
+            "the parameter enabledTLSProtocols is not read here; remove it"
+        );
         assert_eq!(text("sslMode=SOMETIMES"), "the parameter sslMode has a value that is not read here");
-        assert_eq!(text("allowPublicKeyRetrieval=false"), "the parameter allowPublicKeyRetrieval has a value that is not read here");
+        assert_eq!(
+            text("allowPublicKeyRetrieval=false"),
+            "the parameter allowPublicKeyRetrieval has a value that is not read here"
+        );
         assert!(text("se%40cret1").starts_with("the parameter (not shown)"));
     }
 

@@ -242,7 +242,9 @@ mod tests {
     fn a_window_of_instants_is_a_window_of_wall_times() {
         let zones = [Tz::America__New_York, Tz::Australia__Lord_Howe, Tz::America__Santiago, Tz::Africa__Casablanca];
         for clock in zones.map(Clock::Zone) {
-            for day in ["2024-03-10", "2024-11-03", "2024-04-06", "2024-10-05", "2024-09-08", "2024-04-07", "2024-04-14"] {
+            for day in
+                ["2024-03-10", "2024-11-03", "2024-04-06", "2024-10-05", "2024-09-08", "2024-04-07", "2024-04-14"]
+            {
                 let (start, first) = (at(&format!("{day}T00:00:00Z")), wall(&format!("{day}T00:00:00")));
                 for minute in (0..48 * 60).step_by(15) {
                     let instant = start + TimeDelta::minutes(minute);
@@ -263,7 +265,8 @@ mod tests {
         assert_eq!(one.len(), 1);
         assert_eq!(one[0].base, one[0].from);
         let two = pieces(NEW_YORK, "2024-10-30T04:00:00Z", "2024-11-06T05:00:00Z");
-        let walls: Vec<_> = two.iter().map(|piece| [piece.from, piece.first_shown, piece.base].map(Bound::wall)).collect();
+        let walls: Vec<_> =
+            two.iter().map(|piece| [piece.from, piece.first_shown, piece.base].map(Bound::wall)).collect();
         assert_eq!(walls[0], ["2024-10-30T00:00:00"; 3].map(wall));
         assert_eq!(walls[1], ["2024-11-03T02:00:00", "2024-11-03T01:00:00", "2024-10-29T23:00:00"].map(wall));
         let spring = pieces(NEW_YORK, "2024-03-09T05:00:00Z", "2024-03-11T04:00:00Z");

@@ -24,7 +24,9 @@ pub(crate) fn of_ledger(schema: &Schema, options: &MySqlOptions, check: &StoreCh
         Presence::Present if options.purchase_statuses == MySqlOptions::default().purchase_statuses => {
             "present: CONFIRMED purchases count".to_owned()
         }
-        Presence::Present => format!("present: counted/cancelled/refunded/ignored: {}", options.purchase_statuses.describe()),
+        Presence::Present => {
+            format!("present: counted/cancelled/refunded/ignored: {}", options.purchase_statuses.describe())
+        }
         Presence::Absent if schema.purchases.is_present() => {
             "absent: every purchase counts, cancelled ones are not measured".to_owned()
         }

@@ -41,8 +41,8 @@ use failure_log::FailureLog;
 use ledger_row::LedgerRow;
 use standing::Standing;
 use statement::Statements;
-pub(crate) use store_check::StoreCheck;
 use store_check::Checks;
+pub(crate) use store_check::StoreCheck;
 
 /// A [`LedgerSource`] over MySQL or MariaDB: approved entries from `campaign_activity_entries`, purchases from
 /// `purchases`. Clones share all state.

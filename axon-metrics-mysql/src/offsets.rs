@@ -79,7 +79,8 @@ pub(crate) fn verdict(configured: Clock, seen: Option<Observation<'_>>, progress
     };
     let age = |clock: Clock, wall: NaiveDateTime| clock.timestamp(wall).map(|timestamp| now - timestamp.naive_utc());
     let own = |wall: &NaiveDateTime| age(configured, *wall).map(|age| (*wall, age));
-    let known: Vec<(NaiveDateTime, TimeDelta)> = times.iter().filter_map(own).filter(|(_, age)| *age >= -MAX_ERROR).collect();
+    let known: Vec<(NaiveDateTime, TimeDelta)> =
+        times.iter().filter_map(own).filter(|(_, age)| *age >= -MAX_ERROR).collect();
     let is_future = |age: TimeDelta| age < -MAX_CLOCK_SKEW;
     let future = known.iter().filter(|(_, age)| is_future(*age)).count();
     let recent = known.iter().filter(|(_, age)| !is_future(*age) && *age <= MAX_ERROR).count();
@@ -119,9 +120,7 @@ fn wrong(configured: Clock, why: String) -> Verdict {
 }
 
 /// The newest of some rows, with its age.
-fn newest<'a>(
-    rows: impl Iterator<Item = &'a (NaiveDateTime, TimeDelta)>,
-) -> Option<(NaiveDateTime, TimeDelta)> {
+fn newest<'a>(rows: impl Iterator<Item = &'a (NaiveDateTime, TimeDelta)>) -> Option<(NaiveDateTime, TimeDelta)> {
     rows.copied().min_by_key(|(_, age)| *age)
 }
 

@@ -70,7 +70,7 @@ impl IdList {
     }
 
     /// Sets whether the column holds text. Defaults to numbers.
-    pub(crate) fn as_text(self, as_text: bool) -> Self {
+    pub(crate) fn with_texts(self, as_text: bool) -> Self {
         Self { as_text, ..self }
     }
 }
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn ids_of_a_text_column_are_texts() {
-        assert_eq!(IdList::new("c", [7, 77]).as_text(true).to_string(), "(c IN ('7','77'))");
+        assert_eq!(IdList::new("c", [7, 77]).with_texts(true).to_string(), "(c IN ('7','77'))");
     }
 
     #[test]

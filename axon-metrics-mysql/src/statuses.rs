@@ -152,7 +152,9 @@ mod tests {
         statuses.set(NameList::Counted, [" confirmed ", "Paid", "PAID", ""]);
         assert_eq!(statuses.all_names().as_deref(), Some("'CONFIRMED', 'PAID', 'CANCELLED', 'REFUNDED'"));
         let sql = statuses.kind("s");
-        assert!(sql.starts_with("CASE WHEN CAST(s AS BINARY) IN (CAST('CONFIRMED' AS BINARY), CAST('PAID' AS BINARY)) THEN 1"));
+        assert!(sql.starts_with(
+            "CASE WHEN CAST(s AS BINARY) IN (CAST('CONFIRMED' AS BINARY), CAST('PAID' AS BINARY)) THEN 1"
+        ));
         assert!(sql.contains("CAST(UPPER(TRIM(") && sql.ends_with("ELSE 0 END"), "{sql}");
     }
 

@@ -261,7 +261,8 @@ mod tests {
 
     #[test]
     fn a_date_that_is_none_is_about_then() {
-        let row = TextRow::of(&["2025-00-15 00:00:00", "2025-02-31", "2025-03-00 10:00:00.000000", "soon", "0000-00-00"]);
+        let row =
+            TextRow::of(&["2025-00-15 00:00:00", "2025-02-31", "2025-03-00 10:00:00.000000", "soon", "0000-00-00"]);
         let mut cells = row.cells();
         let mut next = || cells.rough_time("oldest").map(|time| time.map(|time| time.date().to_string()));
         assert_eq!(next(), Ok(Some("2025-01-15".to_owned())));
@@ -274,8 +275,14 @@ mod tests {
     #[test]
     fn dates_of_text_columns_are_read() {
         let row = TextRow::of(&[
-            "2024-11-06 09:00:00.5", "2024-11-06T09:00:00", "2024-11-06", "2024-11-06T09:00:00+09:00", "0000-00-00",
-            "2025-00-15 00:00:00", "2025-02-31", "soon",
+            "2024-11-06 09:00:00.5",
+            "2024-11-06T09:00:00",
+            "2024-11-06",
+            "2024-11-06T09:00:00+09:00",
+            "0000-00-00",
+            "2025-00-15 00:00:00",
+            "2025-02-31",
+            "soon",
         ]);
         let mut cells = row.cells();
         let mut next = || cells.moment("start");

@@ -23,8 +23,8 @@ pub mod answer {
     pub use crate::vocabulary::IdText;
     pub use crate::wire::{
         ActivityEntry, AnswerRange, At, CampaignEntry, CampaignList, CoverageState, DashboardAnswer, DefinitionState,
-        Figure, FigureValue, Health, LeftOutState, Links, LossState, MissingDetail, MissingFigure, MissingReason, NoFigure,
-        PreviousRange, ScopeState, SourceHealth, SourceState, WidgetState, WidgetStatus,
+        Figure, FigureValue, Health, LeftOutState, Links, LossState, MissingDetail, MissingFigure, MissingReason,
+        NoFigure, PreviousRange, ScopeState, SourceHealth, SourceState, WidgetState, WidgetStatus,
     };
 }
 

@@ -34,13 +34,7 @@ impl Lane {
     /// are to be `conditional`, they carry the tag of the first response.
     /// # Errors
     /// The server cannot be reached, or its response has no tag.
-    pub async fn open(
-        address: &str,
-        path: &str,
-        headers: &str,
-        conditional: bool,
-        expected: u16,
-    ) -> io::Result<Self> {
+    pub async fn open(address: &str, path: &str, headers: &str, conditional: bool, expected: u16) -> io::Result<Self> {
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS {
             connections.push(Connection::open(address).await?);

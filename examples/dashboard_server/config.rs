@@ -6,19 +6,20 @@ use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context as _;
 use axon_metrics::{DashboardBuilder, StepRules};
-use chrono::FixedOffset;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 mod cache;
 mod funnels;
 mod limits;
+mod mysql;
 mod numbers;
 mod values;
 
 pub(crate) use cache::{Cache, Shared};
 use funnels::FunnelSettings;
 pub(crate) use limits::Limits;
+pub(crate) use mysql::{EntryStatus, MySql, PurchaseStatus};
 pub(crate) use numbers::BudgetSettings;
 pub(crate) use values::{CountingMode, LogFormat, Profile, Secret, StockCounts, Url};
 
@@ -50,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) cache: Cache,
     pub(crate) elasticsearch: Elasticsearch,
     pub(crate) mysql: MySql,
+    pub(crate) purchase_status: PurchaseStatus,
+    pub(crate) entry_status: EntryStatus,
     pub(crate) redis: Redis,
     /// Further funnels beside the plan's; only a file can define them. `serde(default)`, since merging sources loses empty lists.
     #[serde(default)]
@@ -112,23 +115,6 @@ impl Elasticsearch {
     }
 }
 
-/// The store of campaigns, entries and purchases.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MySql {
-    pub(crate) url: Url,
-    pub(crate) password: Secret,
-    pub(crate) password_file: String,
-    pub(crate) max_connections: u32,
-    pub(crate) currency: String,
-    #[serde(with = "values::as_text")]
-    pub(crate) purchase_offset: FixedOffset,
-    #[serde(with = "values::as_text")]
-    pub(crate) created_offset: FixedOffset,
-    #[serde(with = "values::as_text")]
-    pub(crate) schedule_offset: FixedOffset,
-}
-
 /// The store of stock and participants.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -158,7 +144,6 @@ impl Config {
         } else {
             ("campaign:{activityId}:counter", StockCounts::Held, "campaign:{activityId}:users")
         };
-        let seoul = FixedOffset::east_opt(9 * 3_600).expect("nine hours are an offset");
         Self {
             profile,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -193,16 +178,9 @@ impl Config {
                 ingest_lag_measured: false,
                 occurred_at_zone: String::new(),
             },
-            mysql: MySql {
-                url: Url::default(),
-                password: Secret::default(),
-                password_file: String::new(),
-                max_connections: 14,
-                currency: "KRW".into(),
-                purchase_offset: seoul,
-                created_offset: seoul,
-                schedule_offset: seoul,
-            },
+            mysql: MySql::default(),
+            purchase_status: PurchaseStatus::default(),
+            entry_status: EntryStatus::default(),
             redis: Redis {
                 url: Url::default(),
                 password: Secret::default(),
@@ -239,6 +217,9 @@ impl Config {
         );
         config.limits.check().context("limits")?;
         config.cache.check(&config.redis.url).context("cache")?;
+        config.mysql.check().context("mysql")?;
+        config.purchase_status.check().context("purchase_status")?;
+        config.entry_status.check().context("entry_status")?;
         let lag = config.elasticsearch.ingest_lag_ms;
         anyhow::ensure!(lag <= MAX_LAG_MS, "elasticsearch.ingest_lag_ms must be at most {MAX_LAG_MS}, not {lag}");
         config.with_secret_files()

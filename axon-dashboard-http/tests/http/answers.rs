@@ -76,7 +76,8 @@ async fn a_rust_client_reads_the_answer_as_the_core_wrote_it() {
 fn ids_with_keys(value: &Value, found: &mut Vec<(Value, Value)>) {
     match value {
         Value::Object(members) => {
-            for (name, key) in [("campaignId", "campaignKey"), ("activityId", "activityKey"), ("products", "productKeys")]
+            for (name, key) in
+                [("campaignId", "campaignKey"), ("activityId", "activityKey"), ("products", "productKeys")]
             {
                 if let Some(id) = members.get(name) {
                     found.push((id.clone(), members.get(key).cloned().unwrap_or_default()));

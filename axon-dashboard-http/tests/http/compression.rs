@@ -191,7 +191,10 @@ async fn compressing_a_cached_answer_needs_no_permit() {
     let waits = format!("{CAMPAIGN}?period=1d");
     let (other, compressed) = tokio::join!(get(&app, &waits), accepting(&app, CAMPAIGN, "gzip"));
     assert_eq!((other.status.as_u16(), compressed.status.as_u16()), (200, 200));
-    assert_eq!((compressed.header("content-encoding"), compressed.header("cache-status")), ("gzip", "axon-metrics; hit"));
+    assert_eq!(
+        (compressed.header("content-encoding"), compressed.header("cache-status")),
+        ("gzip", "axon-metrics; hit")
+    );
 }
 
 #[tokio::test(start_paused = true)]

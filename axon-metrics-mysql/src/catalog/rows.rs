@@ -63,7 +63,8 @@ impl TableLosses {
     }
 
     fn loss(&self) -> Option<StoreLoss> {
-        const ADVICE: &str = "correct these columns; rows with a wrong id are not listed, other fields are shown as empty";
+        const ADVICE: &str =
+            "correct these columns; rows with a wrong id are not listed, other fields are shown as empty";
         let loss = || StoreLoss::new(LeftOutReason::Unreadable, self.what, self.damaged, self.rows);
         (self.damaged > 0).then(|| loss().with_examples(self.examples.clone()).with_advice(ADVICE))
     }
@@ -154,9 +155,7 @@ impl RowReader<'_> {
     fn key(&mut self, column: &'static str) -> Result<Key, CellError> {
         match self.cells.text(column) {
             Ok(None) => Ok(Key::Null),
-            Ok(Some(text)) => {
-                Ok(whole_part(text).parse().map_or_else(|_| Key::Other(text.to_owned()), Key::Number))
-            }
+            Ok(Some(text)) => Ok(whole_part(text).parse().map_or_else(|_| Key::Other(text.to_owned()), Key::Number)),
             Err(error) => self.tolerate(error, Key::Other(String::new())),
         }
     }
@@ -312,7 +311,10 @@ mod tests {
     fn a_value_that_cannot_be_read_costs_its_field_and_no_other_campaign() {
         let rows = [
             row(["77", "Chair", "COUPON", "NULL", "NULL", "100", "456"]),
-            row_of(["124", "NULL", "2025-00-15 00:00:00", "2025-02-31 00:00:00", "1"], ["78", "\0", "COUPON", "x", "NULL", "many", "p"]),
+            row_of(
+                ["124", "NULL", "2025-00-15 00:00:00", "2025-02-31 00:00:00", "1"],
+                ["78", "\0", "COUPON", "x", "NULL", "many", "p"],
+            ),
             row_of(["person", "Bad key", "NULL", "NULL", "NULL"], NONE),
         ];
         let result = read(&rows);

@@ -30,8 +30,7 @@ pub(super) enum RowClass {
 }
 
 impl RowClass {
-    const ALL: [Self; 6] =
-        [Self::Unknown, Self::Counted, Self::Reversed, Self::Ignored, Self::Refund, Self::BadAmount];
+    const ALL: [Self; 6] = [Self::Unknown, Self::Counted, Self::Reversed, Self::Ignored, Self::Refund, Self::BadAmount];
 
     fn number(self) -> usize {
         // The first ones are those of `StatusKind`.
@@ -61,7 +60,7 @@ pub(super) fn activity(columns: &Columns, table: &str) -> String {
 /// The condition that an id column is one of these.
 pub(super) fn id_is_one_of(columns: &Columns, table: &str, column: &str, ids: impl Iterator<Item = u64>) -> IdList {
     match columns.type_of(table, column) {
-        Some(ColumnType::Text | ColumnType::Bytes) => IdList::new(column, ids).as_text(true),
+        Some(ColumnType::Text | ColumnType::Bytes) => IdList::new(column, ids).with_texts(true),
         Some(ColumnType::Bit) => IdList::new(format!("({column} + 0)"), ids),
         _ => IdList::new(column, ids),
     }

@@ -443,7 +443,8 @@ mod tests {
             wrong_purchase: true,
             ..Standing::default()
         };
-        let rows = [STEP, END].map(|row| LedgerRow::read(&TextRow::of(&row.split(' ').collect::<Vec<_>>())).expect("a row"));
+        let rows =
+            [STEP, END].map(|row| LedgerRow::read(&TextRow::of(&row.split(' ').collect::<Vec<_>>())).expect("a row"));
         let results = [StatementResult::Rows(rows.to_vec()), StatementResult::NotSent, StatementResult::NotSent];
         let log = FailureLog::default();
         let facts = facts(&question, &Schema::of_mysql(), &MySqlOptions::default(), &standing, results, &log);
@@ -480,7 +481,8 @@ mod tests {
         let ask = || {
             let read = |row: &str| LedgerRow::read(&TextRow::of(&row.split(' ').collect::<Vec<_>>())).expect("a row");
             let rows = StatementResult::Rows(vec![read(STEP), read(END)]);
-            let (options, results) = (MySqlOptions::default(), [rows, StatementResult::NotSent, StatementResult::NotSent]);
+            let (options, results) =
+                (MySqlOptions::default(), [rows, StatementResult::NotSent, StatementResult::NotSent]);
             facts(&question, &schema, &options, &Standing::default(), results, &log).expect("facts")
         };
         let (facts, lines) = logged(|| {

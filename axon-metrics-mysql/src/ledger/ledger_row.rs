@@ -70,9 +70,9 @@ impl LedgerRow {
         let mut cells = row.cells();
         let part = StatementPart::of(cells.count("part")?)
             .ok_or(CellError { column: "part", kind: "part of the question" })?;
-        let class = cells.maybe_count("class")?.map(|number| {
-            RowClass::of(number).ok_or(CellError { column: "class", kind: "class of a row" })
-        });
+        let class = cells
+            .maybe_count("class")?
+            .map(|number| RowClass::of(number).ok_or(CellError { column: "class", kind: "class of a row" }));
         Ok(Self {
             part,
             class: class.transpose()?,

@@ -126,12 +126,18 @@ mod tests {
         let mut newest = NewestTimes::default();
         let rows = |rows: &[[&str; 2]]| rows.iter().map(|row| TextRow::of(row)).collect::<Vec<_>>();
         let (ten, nine) = ("2024-11-12 10:00:00.000000", "2024-11-12 09:00:00");
-        newest.add(&rows(&[["now", ten], ["purchase", nine], ["purchase before", "NULL"], ["entry", "x"]])).expect("read");
+        newest
+            .add(&rows(&[["now", ten], ["purchase", nine], ["purchase before", "NULL"], ["entry", "x"]]))
+            .expect("read");
         newest.add(&rows(&[["purchase", ten]])).expect("read");
         assert_eq!((newest.purchases.times.len(), newest.entries.times.len()), (2, 0));
         let as_of = "2024-11-12T01:00:00Z".parse().expect("an instant");
         let newest_at = newest.purchases.newest(crate::clock::Clock::SEOUL, as_of);
-        assert_eq!(newest_at, Some("2024-11-12T00:00:00Z".parse().expect("an instant")), "ten o'clock is not before as_of");
+        assert_eq!(
+            newest_at,
+            Some("2024-11-12T00:00:00Z".parse().expect("an instant")),
+            "ten o'clock is not before as_of"
+        );
         assert!(newest.add(&rows(&[["other", ten]])).is_err());
     }
 }

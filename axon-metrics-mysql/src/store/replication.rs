@@ -55,7 +55,8 @@ impl Replication {
     fn of_source(row: &TextRow) -> Self {
         // `Replica_IO_Running` or `Slave_IO_Running`, `Seconds_Behind_Source` or `Seconds_Behind_Master`.
         let find = |is_it: &dyn Fn(&str) -> bool| row.named().find(|(name, _)| is_it(name)).and_then(|(_, text)| text);
-        let runs = |suffix: &str| find(&|name| name.ends_with(suffix)).is_some_and(|text| text.eq_ignore_ascii_case("yes"));
+        let runs =
+            |suffix: &str| find(&|name| name.ends_with(suffix)).is_some_and(|text| text.eq_ignore_ascii_case("yes"));
         let (receives, applies) = (runs("_IO_Running"), runs("_SQL_Running"));
         if !receives || !applies {
             return Self::Stopped { receives, applies };
@@ -88,8 +89,12 @@ impl Replication {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::None => "no replica".to_owned(),
-            Self::Running { behind: Some(behind) } => format!("a replica, {} s behind its source", behind.num_seconds()),
-            Self::Running { behind: None } => "a replica, which does not say how far it is behind its source".to_owned(),
+            Self::Running { behind: Some(behind) } => {
+                format!("a replica, {} s behind its source", behind.num_seconds())
+            }
+            Self::Running { behind: None } => {
+                "a replica, which does not say how far it is behind its source".to_owned()
+            }
             Self::Stopped { .. } => self.problem().unwrap_or_default(),
             Self::NotVisible => "not visible to this user. If the server is a replica, grant what \
                  docs/operate/rights.md says, since figures do not tell how old they are"

@@ -125,7 +125,8 @@ impl Schema {
                 Some(format!("a right is missing: {right}; grant it as in docs/operate/rights.md"))
             }
         });
-        let types = self.columns.problems().filter(|text| tables.iter().any(|table| text.starts_with(&format!("{table}."))));
+        let types =
+            self.columns.problems().filter(|text| tables.iter().any(|table| text.starts_with(&format!("{table}."))));
         absent.chain(types).collect()
     }
 }
@@ -265,8 +266,8 @@ mod tests {
 
     #[test]
     fn a_limit_of_zero_is_no_limit() {
-        let listing =
-            ColumnListing::read(&[TextRow::of(&["session", "0.0000", "no yes", "10.11.18-MariaDB"])]).expect("a listing");
+        let listing = ColumnListing::read(&[TextRow::of(&["session", "0.0000", "no yes", "10.11.18-MariaDB"])])
+            .expect("a listing");
         assert_eq!((listing.limit, listing.read_only), (None, false));
     }
 }

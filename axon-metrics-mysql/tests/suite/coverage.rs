@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axon_examples::stores::{Layout, sql::PurchaseRow};
 use axon_metrics::{
     CampaignId, Fact, Money,
-    facts::{Coverage, LeftOutReason, LedgerFacts, Refunds, Sales, SalesFacts},
+    facts::{Coverage, LedgerFacts, LeftOutReason, Refunds, Sales, SalesFacts},
     source::{CatalogSource, Counting, LedgerQuestion, LedgerSource},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
@@ -63,7 +63,10 @@ async fn a_row_of_the_catalog_that_cannot_be_read_costs_itself<S: Server>() {
         assert_eq!((third.start, third.end.is_some()), (None, true), "a zero date is no date");
         let probe = source.probe(at(0), PATIENT).await.unwrap();
         let [loss] = &probe.losses[..] else { panic!("{probe:#?}") };
-        assert_eq!((loss.reason, loss.what.as_str(), loss.records, loss.of), (LeftOutReason::Unreadable, "campaigns", 2, 4));
+        assert_eq!(
+            (loss.reason, loss.what.as_str(), loss.records, loss.of),
+            (LeftOutReason::Unreadable, "campaigns", 2, 4)
+        );
         assert_eq!(loss.examples, ["campaigns id=-4 id", "campaigns id=2 name", "campaigns id=2 start_at"]);
     }
 }
@@ -75,13 +78,22 @@ async fn a_status_is_read_without_case_and_white_space<S: Server>(collation: &'s
     for table in ["purchases", "campaign_activity_entries"] {
         database.run(&format!("ALTER TABLE {table} MODIFY status VARCHAR(20) COLLATE {collation} NULL")).await;
     }
-    let spellings = [(41, "confirmed"), (42, " Confirmed "), (43, "CONFIRMED\r\n"), (44, "Cancelled"), (45, "refunded\t")];
+    let spellings =
+        [(41, "confirmed"), (42, " Confirmed "), (43, "CONFIRMED\r\n"), (44, "Cancelled"), (45, "refunded\t")];
     let others = [(46, "PAID"), (47, "pending"), (48, "")];
     let row = |(id, status)| PurchaseRow { status, ..purchase(id, -HOUR, Some(1)) };
     database.store.insert_purchases(spellings.into_iter().chain(others).map(row).collect()).await.unwrap();
-    database.store.insert_purchases(vec![PurchaseRow { status: "Confirmed", ..purchase(49, -HOUR, None) }]).await.unwrap();
-    database.run("INSERT INTO purchases (id, user_id, product_id, campaign_activity_id, purchase_type, price, quantity, \
-        purchase_at, status) VALUES (50, 50, 5, 1, 'SHOP', 1, 1, '2024-11-12 18:30:00', NULL)").await;
+    database
+        .store
+        .insert_purchases(vec![PurchaseRow { status: "Confirmed", ..purchase(49, -HOUR, None) }])
+        .await
+        .unwrap();
+    database
+        .run(
+            "INSERT INTO purchases (id, user_id, product_id, campaign_activity_id, purchase_type, price, quantity, \
+        purchase_at, status) VALUES (50, 50, 5, 1, 'SHOP', 1, 1, '2024-11-12 18:30:00', NULL)",
+        )
+        .await;
     database.run("INSERT INTO campaign_activity_entries (id, campaign_activity_id, user_id, status, requested_at, created_at) \
         VALUES (41, 1, 41, 'approved ', '2024-11-12', '2024-11-12 18:30:00'), (42, 1, 42, 'WON', '2024-11-12', '2024-11-12 18:30:00'), \
         (43, 1, 43, 'Rejected', '2024-11-12', '2024-11-12 18:30:00')").await;
@@ -91,7 +103,8 @@ async fn a_status_is_read_without_case_and_white_space<S: Server>(collation: &'s
             let scope = Arc::make_mut(&mut question.scope);
             (scope.counting, scope.by_activity) = (counting, true);
             let facts = ask(&database, options, &question).await;
-            let expected = |used: u64, unknown: u64| Coverage::of(used).left_out_in_window(LeftOutReason::UnknownStatus, unknown);
+            let expected =
+                |used: u64, unknown: u64| Coverage::of(used).left_out_in_window(LeftOutReason::UnknownStatus, unknown);
             let entries = (entries, expected(entries, unknown_entries));
             let purchases = (orders, expected(orders + 2, unknown));
             let value = |fact: &Fact<u64>| fact.as_ref().map(|fact| (fact.value, fact.coverage.clone())).unwrap();
@@ -100,7 +113,10 @@ async fn a_status_is_read_without_case_and_white_space<S: Server>(collation: &'s
             }
             let sales = facts.sales.unwrap();
             let promotion = sales.promotion.unwrap();
-            assert_eq!((promotion.value.orders, promotion.value.cancelled, &promotion.coverage), (orders, Some(2), &purchases.1));
+            assert_eq!(
+                (promotion.value.orders, promotion.value.cancelled, &promotion.coverage),
+                (orders, Some(2), &purchases.1)
+            );
             assert_eq!(sales.regular.unwrap().value.orders, 2);
         }
     };
@@ -118,7 +134,9 @@ async fn a_status_may_be_a_number<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
     database.store.insert_purchases(vec![purchase(41, -HOUR, Some(1))]).await.unwrap();
-    database.run("UPDATE purchases SET status = IF(id = 41, 2, 1); ALTER TABLE purchases MODIFY status TINYINT NOT NULL").await;
+    database
+        .run("UPDATE purchases SET status = IF(id = 41, 2, 1); ALTER TABLE purchases MODIFY status TINYINT NOT NULL")
+        .await;
     let unknown = sales_of(&database, &MySqlOptions::default()).await;
     assert_eq!(covered(&unknown.promotion), (Some(0), vec![(LeftOutReason::UnknownStatus, Some(3))]));
     assert_eq!(covered(&unknown.regular), (Some(0), vec![(LeftOutReason::UnknownStatus, Some(1))]));
@@ -220,11 +238,17 @@ async fn rows_that_name_nobody_are_no_people<S: Server>() {
     for (id, user) in [(34, "Guest"), (35, " "), (36, "null"), (37, "(not set)"), (38, "000")] {
         database.run(&row(id, "1", "1", "1")).await;
         database.run(&format!("UPDATE purchases SET user_id = '{user}' WHERE id = {id}")).await;
-        database.run(&format!("INSERT INTO campaign_activity_entries (id, campaign_activity_id, user_id, status, requested_at, \
-            created_at) VALUES ({id}, 1, '{user}', 'APPROVED', '2024-11-12', '2024-11-12 18:30:00')")).await;
+        database
+            .run(&format!(
+                "INSERT INTO campaign_activity_entries (id, campaign_activity_id, user_id, status, requested_at, \
+            created_at) VALUES ({id}, 1, '{user}', 'APPROVED', '2024-11-12', '2024-11-12 18:30:00')"
+            ))
+            .await;
     }
     check(8).await;
-    database.run("UPDATE purchases SET user_id = 'ann' WHERE id = 1; UPDATE purchases SET user_id = 'ANN' WHERE id = 2").await;
+    database
+        .run("UPDATE purchases SET user_id = 'ann' WHERE id = 1; UPDATE purchases SET user_id = 'ANN' WHERE id = 2")
+        .await;
     assert_eq!(sales_of(&database, &MySqlOptions::default()).await.promotion.unwrap().value.buyers, 2);
 }
 
@@ -258,7 +282,10 @@ async fn a_time_that_is_none_costs_its_row<S: Server>() {
     let history = ask(&database, &MySqlOptions::default(), &question).await.history.unwrap();
     let measured = history.as_ref().unwrap();
     // In the month that it has, and so the oldest.
-    assert_eq!((measured.value.buckets.len(), measured.value.since), (1, Some("2024-10-31T15:00:00Z".parse().unwrap())));
+    assert_eq!(
+        (measured.value.buckets.len(), measured.value.since),
+        (1, Some("2024-10-31T15:00:00Z".parse().unwrap()))
+    );
     assert_eq!(covered(&history), (Some(2), vec![(LeftOutReason::NoTime, Some(1))]));
     database
         .run("SET SESSION sql_mode = ''; UPDATE purchases SET purchase_at = '0000-00-00' WHERE id = 61; SET SESSION sql_mode = DEFAULT")

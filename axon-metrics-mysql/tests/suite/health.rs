@@ -71,7 +71,8 @@ async fn health_compares_the_offset_with_the_newest_row<S: Server>() {
 /// A purchase a minute ago by the clock of Seoul.
 async fn database_of_now<S: Server>() -> Option<(Database, DateTime<Utc>)> {
     let database = Database::create::<S>(Layout::Aug2026).await?;
-    let now: NaiveDateTime = sqlx::query_scalar("SELECT UTC_TIMESTAMP(6)").fetch_one(database.store.pool()).await.unwrap();
+    let now: NaiveDateTime =
+        sqlx::query_scalar("SELECT UTC_TIMESTAMP(6)").fetch_one(database.store.pool()).await.unwrap();
     let at = now.and_utc() - TimeDelta::seconds(65);
     database.store.insert_purchases(vec![PurchaseRow { at, ..purchase(1, 0, Some(1)) }]).await.unwrap();
     let entry = EntryRow { id: 1, activity: 1, user: 1, status: "APPROVED", created_at: at };
@@ -89,7 +90,8 @@ async fn reasons(ledger: &MySqlLedger, now: DateTime<Utc>) -> [Vec<LeftOutReason
     let question = LedgerQuestion::new(QueryScope::new(now, [ActivityId(1)], day), PATIENT)
         .with_steps([LedgerStep::ApprovedEntry, LedgerStep::Purchase]);
     let steps = ledger.ledger(&question).await.unwrap().steps.current;
-    let reasons = |index: usize| steps[index].as_ref().unwrap().coverage.left_out().iter().map(|one| one.reason).collect();
+    let reasons =
+        |index: usize| steps[index].as_ref().unwrap().coverage.left_out().iter().map(|one| one.reason).collect();
     [reasons(0), reasons(1)]
 }
 
@@ -121,7 +123,11 @@ async fn an_offset_that_is_too_large_is_found_by_new_rows<S: Server>() {
     let ledger = MySqlLedger::with_options(database.pool(), with_offset(14));
     for (id, is_wrong) in [(2, false), (3, false), (4, true)] {
         let probe = ledger.probe(now, PATIENT).await.unwrap();
-        assert_eq!(finding(&probe, "purchaseOffset").contains("WRONG: new rows keep coming 5 h 0"), is_wrong, "{probe:#?}");
+        assert_eq!(
+            finding(&probe, "purchaseOffset").contains("WRONG: new rows keep coming 5 h 0"),
+            is_wrong,
+            "{probe:#?}"
+        );
         let at = now - TimeDelta::seconds(65 - i64::try_from(id).unwrap());
         database.store.insert_purchases(vec![PurchaseRow { at, ..purchase(id, 0, Some(1)) }]).await.unwrap();
     }

@@ -7,7 +7,7 @@ use crate::common;
 
 use axon_examples::stores::Layout;
 use axon_metrics::{
-    facts::{LeftOutReason, LedgerFacts},
+    facts::{LedgerFacts, LeftOutReason},
     source::{LedgerSource, Probe},
 };
 use axon_metrics_mysql::MySqlLedger;
@@ -37,7 +37,8 @@ async fn of_replica(database: &Database, show: &'static str, reply: String) -> (
 /// The instant that every fact is complete to, and why records were left out of it.
 fn standing(facts: &LedgerFacts) -> (axon_metrics::Timestamp, Vec<LeftOutReason>) {
     let step = facts.steps.current[1].as_ref().unwrap();
-    let of = |coverage: &axon_metrics::facts::Coverage| coverage.left_out().iter().map(|one| one.reason).collect::<Vec<_>>();
+    let of =
+        |coverage: &axon_metrics::facts::Coverage| coverage.left_out().iter().map(|one| one.reason).collect::<Vec<_>>();
     let standing = (step.complete_to, of(&step.coverage));
     let sales = facts.sales.as_ref().unwrap();
     let (promotion, history) = (sales.promotion.as_ref().unwrap(), facts.history.as_ref().unwrap().as_ref().unwrap());

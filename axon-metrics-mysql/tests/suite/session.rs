@@ -49,7 +49,9 @@ async fn what_a_session_inherits_changes_no_answer<S: Server>(more: &'static str
     // Names that differ beyond the bytes that a hostile session compares, and that are no ASCII.
     database.run("ALTER TABLE purchases MODIFY user_id VARCHAR(200) NOT NULL").await;
     let same = "가".repeat(60);
-    database.run(&format!("UPDATE purchases SET user_id = CONCAT('{same}', user_id); UPDATE campaigns SET name = '봄'")).await;
+    database
+        .run(&format!("UPDATE purchases SET user_id = CONCAT('{same}', user_id); UPDATE campaigns SET name = '봄'"))
+        .await;
     database.store.insert_purchases(vec![purchase(70, -HOUR, Some(1))]).await.unwrap();
     let name: String = unique("ro").chars().take(30).collect();
     let reader = database.store.create_reader(&name, "a_password").await.unwrap();
@@ -62,7 +64,9 @@ async fn what_a_session_inherits_changes_no_answer<S: Server>(more: &'static str
     database.run(&format!("SET GLOBAL init_connect = {}", quoted(&format!("{HOSTILE}{more}")))).await;
     let hostile = async {
         let mut plain = MySqlConnection::connect_with(&reader.clone().timezone(None)).await?;
-        sqlx::query_as::<_, (i64, i64)>("SELECT CAST(@@sql_select_limit AS SIGNED), CAST(@@autocommit AS SIGNED)").fetch_one(&mut plain).await
+        sqlx::query_as::<_, (i64, i64)>("SELECT CAST(@@sql_select_limit AS SIGNED), CAST(@@autocommit AS SIGNED)")
+            .fetch_one(&mut plain)
+            .await
     };
     let hostile = hostile.await;
     let actual = tokio::spawn({

@@ -18,15 +18,54 @@ use common::{
 
 /// Each column with the types that are tried. `TEXT` is in no index, so the tables have none here.
 const LEDGER_TYPES: [(&str, &str, &[&str]); 10] = [
-    ("purchases", "user_id", &["INT UNSIGNED", "DECIMAL(20, 0)", "DOUBLE", "BIT(64)", "VARCHAR(40)", "TEXT", "VARBINARY(40)"]),
-    ("purchases", "product_id", &["SMALLINT", "DECIMAL(20, 2)", "DOUBLE", "BIT(64)", "VARCHAR(40)", "TEXT", "VARBINARY(40)"]),
-    ("purchases", "campaign_activity_id", &["INT", "DECIMAL(20, 2)", "DOUBLE", "BIT(64)", "VARCHAR(40)", "TEXT", "VARBINARY(40)"]),
-    ("purchases", "price", &["INT", "BIGINT UNSIGNED", "DECIMAL(65, 10)", "DOUBLE", "VARCHAR(40)", "TEXT", "VARBINARY(40)"]),
-    ("purchases", "quantity", &["TINYINT", "BIGINT UNSIGNED", "DECIMAL(10, 2)", "FLOAT", "DOUBLE", "BIT(8)", "VARCHAR(40)", "VARBINARY(8)"]),
-    ("purchases", "status", &["CHAR(20)", "ENUM('CONFIRMED', 'CANCELLED')", "TEXT", "VARBINARY(20)", "BINARY(20)", "VARCHAR(20) CHARACTER SET latin1"]),
+    (
+        "purchases",
+        "user_id",
+        &["INT UNSIGNED", "DECIMAL(20, 0)", "DOUBLE", "BIT(64)", "VARCHAR(40)", "TEXT", "VARBINARY(40)"],
+    ),
+    (
+        "purchases",
+        "product_id",
+        &["SMALLINT", "DECIMAL(20, 2)", "DOUBLE", "BIT(64)", "VARCHAR(40)", "TEXT", "VARBINARY(40)"],
+    ),
+    (
+        "purchases",
+        "campaign_activity_id",
+        &["INT", "DECIMAL(20, 2)", "DOUBLE", "BIT(64)", "VARCHAR(40)", "TEXT", "VARBINARY(40)"],
+    ),
+    (
+        "purchases",
+        "price",
+        &["INT", "BIGINT UNSIGNED", "DECIMAL(65, 10)", "DOUBLE", "VARCHAR(40)", "TEXT", "VARBINARY(40)"],
+    ),
+    (
+        "purchases",
+        "quantity",
+        &["TINYINT", "BIGINT UNSIGNED", "DECIMAL(10, 2)", "FLOAT", "DOUBLE", "BIT(8)", "VARCHAR(40)", "VARBINARY(8)"],
+    ),
+    (
+        "purchases",
+        "status",
+        &[
+            "CHAR(20)",
+            "ENUM('CONFIRMED', 'CANCELLED')",
+            "TEXT",
+            "VARBINARY(20)",
+            "BINARY(20)",
+            "VARCHAR(20) CHARACTER SET latin1",
+        ],
+    ),
     ("purchases", "purchase_at", &["DATETIME", "DATETIME(3)", "DATETIME(6)"]),
-    ("campaign_activity_entries", "campaign_activity_id", &["INT", "DECIMAL(20, 0)", "DOUBLE", "BIT(64)", "VARCHAR(40)", "VARBINARY(40)"]),
-    ("campaign_activity_entries", "user_id", &["INT UNSIGNED", "DECIMAL(20, 0)", "DOUBLE", "BIT(64)", "VARCHAR(40)", "VARBINARY(40)"]),
+    (
+        "campaign_activity_entries",
+        "campaign_activity_id",
+        &["INT", "DECIMAL(20, 0)", "DOUBLE", "BIT(64)", "VARCHAR(40)", "VARBINARY(40)"],
+    ),
+    (
+        "campaign_activity_entries",
+        "user_id",
+        &["INT UNSIGNED", "DECIMAL(20, 0)", "DOUBLE", "BIT(64)", "VARCHAR(40)", "VARBINARY(40)"],
+    ),
     ("campaign_activity_entries", "status", &["CHAR(20)", "ENUM('APPROVED')", "TEXT", "VARBINARY(20)"]),
 ];
 
@@ -37,7 +76,11 @@ const CATALOG_TYPES: [(&str, &str, &[&str]); 9] = [
     ("campaign_activities", "id", &["INT UNSIGNED", "DECIMAL(20, 0)", "VARCHAR(40)"]),
     ("campaign_activities", "campaign_id", &["INT UNSIGNED", "DECIMAL(20, 0)", "VARCHAR(40)"]),
     ("campaign_activities", "product_id", &["INT", "DECIMAL(20, 2)", "DOUBLE", "VARCHAR(40)"]),
-    ("campaign_activities", "limit_count", &["BIGINT UNSIGNED", "DECIMAL(10, 2)", "DOUBLE", "VARCHAR(40)", "VARBINARY(40)"]),
+    (
+        "campaign_activities",
+        "limit_count",
+        &["BIGINT UNSIGNED", "DECIMAL(10, 2)", "DOUBLE", "VARCHAR(40)", "VARBINARY(40)"],
+    ),
     ("campaign_activities", "activity_type", &["CHAR(40)", "ENUM('FIRST_COME_FIRST_SERVE')", "TEXT", "VARBINARY(40)"]),
     ("campaign_activities", "end_date", &["DATETIME(3)", "TEXT"]),
 ];
@@ -140,8 +183,10 @@ async fn the_type_of_a_column_changes_no_campaign<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
     fill(&database).await;
     database
-        .run("ALTER TABLE campaigns MODIFY id BIGINT NOT NULL, DROP PRIMARY KEY; \
-              ALTER TABLE campaign_activities MODIFY id BIGINT NOT NULL, DROP PRIMARY KEY")
+        .run(
+            "ALTER TABLE campaigns MODIFY id BIGINT NOT NULL, DROP PRIMARY KEY; \
+              ALTER TABLE campaign_activities MODIFY id BIGINT NOT NULL, DROP PRIMARY KEY",
+        )
         .await;
     let source = MySqlCatalog::new(database.pool());
     let expected = source.catalog(PATIENT).await.unwrap();
@@ -172,7 +217,9 @@ async fn a_type_that_loses_digits_is_named_and_gives_no_fact<S: Server>() {
     for (table, column, kind) in REFUSED {
         let usual = type_of(&database, table, column).await;
         database.run(&format!("CREATE TABLE kept AS SELECT id, {column} AS value FROM {table}")).await;
-        database.run(&format!("ALTER TABLE {table} DROP COLUMN {column}; ALTER TABLE {table} ADD {column} {kind} NULL")).await;
+        database
+            .run(&format!("ALTER TABLE {table} DROP COLUMN {column}; ALTER TABLE {table} ADD {column} {kind} NULL"))
+            .await;
         let ledger = MySqlLedger::new(database.pool());
         let facts = ledger.ledger(&everything(PATIENT)).await.unwrap();
         let (step, others) = if table == "purchases" { (1, 0) } else { (0, 1) };

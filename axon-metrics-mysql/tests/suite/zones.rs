@@ -66,7 +66,8 @@ async fn buckets(ledger: &MySqlLedger, from: &str, to: &str, length: u64) -> Vec
 /// The clocks of New York went back on 2024-11-03 at 06:00 UTC.
 async fn a_purchase_counts_on_its_own_day_in_summer_and_in_winter<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
-    purchases(&database, &["2024-10-31 23:30:00", "2024-11-05 23:30:00", "2024-11-03 01:30:00", "2024-11-03 02:00:00"]).await;
+    purchases(&database, &["2024-10-31 23:30:00", "2024-11-05 23:30:00", "2024-11-03 01:30:00", "2024-11-03 02:00:00"])
+        .await;
     let ledger = MySqlLedger::with_options(database.pool(), in_zone(New_York));
     assert_eq!(orders(&ledger, "2024-10-31T04:00:00Z", "2024-11-01T04:00:00Z").await, 1, "October 31");
     assert_eq!(orders(&ledger, "2024-11-01T04:00:00Z", "2024-11-02T04:00:00Z").await, 0, "November 1");
@@ -94,7 +95,8 @@ async fn a_purchase_counts_on_its_own_day_in_summer_and_in_winter<S: Server>() {
 /// In spring an hour is skipped: what is stored there counts at the change, and costs no bucket.
 async fn a_skipped_hour_costs_nothing<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
-    purchases(&database, &["2024-03-10 01:59:59", "2024-03-10 02:30:00", "2024-03-10 03:00:00", "2024-03-10 23:00:00"]).await;
+    purchases(&database, &["2024-03-10 01:59:59", "2024-03-10 02:30:00", "2024-03-10 03:00:00", "2024-03-10 23:00:00"])
+        .await;
     let ledger = MySqlLedger::with_options(database.pool(), in_zone(New_York));
     assert_eq!(orders(&ledger, "2024-03-10T05:00:00Z", "2024-03-11T04:00:00Z").await, 4, "the day of 23 hours");
     assert_eq!(orders(&ledger, "2024-03-10T06:00:00Z", "2024-03-10T07:00:00Z").await, 1);
@@ -108,7 +110,8 @@ async fn a_skipped_hour_costs_nothing<S: Server>() {
 /// A change by half an hour, on 2024-04-06 at 15:00 UTC, and two changes in one window.
 async fn buckets_of_half_an_hour_follow_a_change_of_half_an_hour<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
-    purchases(&database, &["2024-04-07 01:15:00", "2024-04-07 01:45:00", "2024-04-07 02:00:00", "2024-10-06 03:00:00"]).await;
+    purchases(&database, &["2024-04-07 01:15:00", "2024-04-07 01:45:00", "2024-04-07 02:00:00", "2024-10-06 03:00:00"])
+        .await;
     let ledger = MySqlLedger::with_options(database.pool(), in_zone(Lord_Howe));
     let expected = [
         ("2024-04-06T14:00:00Z", 1),

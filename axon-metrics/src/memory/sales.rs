@@ -151,7 +151,7 @@ impl Answering<'_> {
         let sales = Sales::new(orders, buyers)
             .with_cancelled(cancelled)
             .with_unpriced(unpriced)
-            .with_refunds(Refunds::new(refunds.orders, -refunds.revenue));
+            .with_refunds(Refunds::new(refunds.orders, Money::ZERO - refunds.revenue));
         Ok(self.purchases_fact(sales, used, &tally))
     }
 

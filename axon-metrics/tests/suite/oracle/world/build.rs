@@ -8,6 +8,7 @@ use proptest::{collection::vec, option, prelude::*};
 use super::{
     Activity, At, Bound, Campaign, Entry, Event, PeriodChoice, Purchase, Question, SlotLine, Slots, Via, World,
     clock::{self, DAY, HOUR, MINUTE, SECOND},
+    expect::is_accepted,
 };
 
 /// Year, month, day.
@@ -74,7 +75,7 @@ prop_compose! {
         events in few_or_many(16, 60, ((0..8_usize, option::of(1..3_i64), time(), 0..8_u8), (0..6_u64, 0..5_usize, 0..8_u8, 1..3_u8))),
         crowd in option::weighted(0.02, (0..3_usize, 0..3_usize, time())),
         entries in vec(row(), 0..8),
-        purchases in few_or_many(10, 40, (row(), 1..4_u64, 0..5_i64, 0..4_u32)),
+        purchases in few_or_many(10, 40, (row(), 1..4_u64, -1..5_i64, 0..4_u32)),
         slots in option::weighted(0.6, vec((option::weighted(0.8, -2..9_i64), option::weighted(0.8, vec(1..9_u64, 0..8))), 3)),
         moves in option::weighted(0.3, vec((0..3_usize, 1..9_u64, option::weighted(0.3, Just(()))), 0..16)),
         files in any::<bool>(),
@@ -124,6 +125,9 @@ prop_compose! {
         let activity_of = |index: u8| known.get(usize::from(index)).copied().or((index == 6).then_some(UNKNOWN));
         for ((trigger, definition, at, of), (user, session, via, copies)) in events {
             let (activity, via) = (activity_of(of), if files { event_via(via, copies) } else { Via::Batch(via % 3) });
+            // A purchase that is not believed is left out of its activity, which is in no scope.
+            let is_believed = is_accepted(TRIGGERS[trigger], via);
+            let activity = activity.map(|activity| if is_believed { activity } else { UNKNOWN });
             world.events.push(Event {
                 trigger: TRIGGERS[trigger],
                 definition,

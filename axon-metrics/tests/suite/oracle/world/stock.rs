@@ -159,7 +159,7 @@ fn active(world: &World) -> Figure {
     let last = Span { from: At(as_of.0 - 5 * MINUTE), to: as_of };
     let mut subjects = HashSet::new();
     for event in &world.events {
-        if ours(world, event.activity) && is_accepted(event) && last.contains(event.at) {
+        if ours(world, event.activity) && is_accepted(event.trigger, event.via) && last.contains(event.at) {
             subjects.extend(subject(event));
         }
     }
