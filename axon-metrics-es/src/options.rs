@@ -181,7 +181,7 @@ pub enum OptionsError {
     )]
     Index(String),
     /// Neither an offset nor the name of a zone.
-    #[error("{0:?} is neither an offset such as +09:00 nor the name of a zone such as Asia/Seoul")]
+    #[error("occurred_at_zone: {0:?} is neither an offset such as +09:00 nor the name of a zone such as Asia/Seoul")]
     Zone(String),
     /// The search timeout is shorter than a millisecond.
     #[error("the search timeout is shorter than 1 ms")]

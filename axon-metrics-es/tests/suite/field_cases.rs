@@ -150,13 +150,16 @@ async fn a_trigger_that_was_dropped_may_be_of_any_step() {
     assert_eq!(losses(&source).await, [(LeftOutReason::FieldDropped, 5, 21)]);
 }
 
+/// A field, its mapping, and a change of documents.
+type Case = (&'static str, Value, fn(&mut Value));
+
 #[tokio::test]
 async fn subjects_that_cannot_be_searched_are_left_out_of_people_alone() {
     let long = |document: &mut Value| {
         (document["userId"], document["sessionId"]) = (Value::Null, json!("a-session-of-many-letters"));
     };
     let quoted = |document: &mut Value| document["userId"] = json!("user-1");
-    let cases: [(&str, Value, fn(&mut Value)); 2] = [
+    let cases: [Case; 2] = [
         ("/properties/sessionId", json!({"type": "keyword", "ignore_above": 8}), long),
         ("/properties/userId", json!({"type": "long", "ignore_malformed": true}), quoted),
     ];
