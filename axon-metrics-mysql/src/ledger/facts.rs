@@ -190,14 +190,14 @@ impl FactBuilder<'_> {
             (Counting::Events, Some(row)) => row.records,
             (Counting::Subjects, Some(row)) => row.users.ok_or("the reply lacks a count of users")?,
         };
-        Ok(Ok(self.measured(total, table, group.coverage())))
+        Ok(Ok(self.measured(total, table, group.coverage_of_count())))
     }
 
     fn of_activity(&self, rows: &Rows, step: LedgerStep, activity: ActivityId) -> Fact<u64> {
         let (part, table, rows) = self.rows(rows, step, true)?;
         let id = i64::try_from(activity.0).ok();
         let group = RowGroup::of(rows, |row| row.part == part && row.activity.is_some() && row.activity == id);
-        Ok(self.measured(group.records(RowClass::Counted), table, group.coverage()))
+        Ok(self.measured(group.records(RowClass::Counted), table, group.coverage_of_count()))
     }
 
     fn has_no_rows(&self, window: Window) -> bool {
