@@ -31,14 +31,21 @@ impl<'a> RowGroup<'a> {
         self.rows(class).fold(0, |sum, row| sum.saturating_add(row.records))
     }
 
-    /// Orders, reversed rows and refunds are used. Rows of an unknown status and orders without proper amounts are left out.
+    /// The coverage of sums: orders, reversed rows and refunds are used. Rows of an unknown status and orders without proper
+    /// amounts are left out.
     pub(super) fn coverage(&self) -> Coverage {
         self.coverage_without(0)
     }
 
+<<<<<<< HEAD
     /// The same where only orders are in the value.
     pub(super) fn coverage_of_counted(&self) -> Coverage {
         self.left_out_of(self.records(RowClass::Counted), 0)
+=======
+    /// The coverage of a count, which uses what it counts alone.
+    pub(super) fn coverage_of_count(&self) -> Coverage {
+        self.left_out(Coverage::of(self.records(RowClass::Counted)), 0)
+>>>>>>> cov-mysql
     }
 
     /// The same where an order without a price is left out, too, since the value has no other place for it.
@@ -49,11 +56,19 @@ impl<'a> RowGroup<'a> {
     fn coverage_without(&self, unpriced: u64) -> Coverage {
         let used = [RowClass::Counted, RowClass::Reversed, RowClass::Refund].map(|class| self.records(class));
         let used = used.into_iter().fold(0, u64::saturating_add);
+<<<<<<< HEAD
         self.left_out_of(used.saturating_sub(unpriced), unpriced)
     }
 
     fn left_out_of(&self, used: u64, unpriced: u64) -> Coverage {
         Coverage::of(used)
+=======
+        self.left_out(Coverage::of(used.saturating_sub(unpriced)), unpriced)
+    }
+
+    fn left_out(&self, coverage: Coverage, unpriced: u64) -> Coverage {
+        coverage
+>>>>>>> cov-mysql
             .left_out_in_window(LeftOutReason::UnknownStatus, self.records(RowClass::Unknown))
             .left_out_in_window(LeftOutReason::BadAmount, self.records(RowClass::BadAmount).saturating_add(unpriced))
     }
@@ -133,6 +148,7 @@ mod tests {
         };
         let (unknown, bad) = (LeftOutReason::UnknownStatus, LeftOutReason::BadAmount);
         assert_eq!(left_out(group.coverage()), (Some(8), vec![(unknown, Some(2)), (bad, Some(1))]));
+        assert_eq!(left_out(group.coverage_of_count()), (Some(5), vec![(unknown, Some(2)), (bad, Some(1))]));
         assert_eq!(left_out(group.coverage_of_amounts()), (Some(6), vec![(unknown, Some(2)), (bad, Some(3))]));
     }
 

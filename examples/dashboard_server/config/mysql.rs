@@ -124,15 +124,18 @@ impl MySql {
             .with_ignored_statuses(&purchases.ignored)
             .with_approved_statuses(&entries.approved)
             .with_unapproved_statuses(&entries.unapproved);
-        let zones: [(Option<Tz>, fn(MySqlOptions, Tz) -> MySqlOptions); 3] = [
-            (self.purchase_zone, MySqlOptions::with_purchase_zone),
-            (self.created_zone, MySqlOptions::with_created_zone),
-            (self.schedule_zone, MySqlOptions::with_schedule_zone),
-        ];
-        zones.into_iter().fold(options, |options, (zone, set)| match zone {
-            Some(zone) => set(options, zone),
+        let options = match self.purchase_zone {
+            Some(zone) => options.with_purchase_zone(zone),
             None => options,
-        })
+        };
+        let options = match self.created_zone {
+            Some(zone) => options.with_created_zone(zone),
+            None => options,
+        };
+        match self.schedule_zone {
+            Some(zone) => options.with_schedule_zone(zone),
+            None => options,
+        }
     }
 }
 
