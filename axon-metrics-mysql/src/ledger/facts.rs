@@ -190,22 +190,14 @@ impl FactBuilder<'_> {
             (Counting::Events, Some(row)) => row.records,
             (Counting::Subjects, Some(row)) => row.users.ok_or("the reply lacks a count of users")?,
         };
-<<<<<<< HEAD
-        Ok(Ok(self.measured(total, table, group.coverage_of_counted())))
-=======
         Ok(Ok(self.measured(total, table, group.coverage_of_count())))
->>>>>>> cov-mysql
     }
 
     fn of_activity(&self, rows: &Rows, step: LedgerStep, activity: ActivityId) -> Fact<u64> {
         let (part, table, rows) = self.rows(rows, step, true)?;
         let id = i64::try_from(activity.0).ok();
         let group = RowGroup::of(rows, |row| row.part == part && row.activity.is_some() && row.activity == id);
-<<<<<<< HEAD
-        Ok(self.measured(group.records(RowClass::Counted), table, group.coverage_of_counted()))
-=======
         Ok(self.measured(group.records(RowClass::Counted), table, group.coverage_of_count()))
->>>>>>> cov-mysql
     }
 
     fn has_no_rows(&self, window: Window) -> bool {
@@ -281,7 +273,7 @@ impl FactBuilder<'_> {
                 others.insert(id, OtherSales::new(id, row.records).with_campaign(campaign));
             }
         }
-        self.measured(others.into_values().collect(), PURCHASES, group.coverage_of_counted())
+        self.measured(others.into_values().collect(), PURCHASES, group.coverage())
     }
 
     fn history(&self, rows: &Rows, question: &HistoryQuestion) -> ReplyResult<Fact<History>> {

@@ -37,15 +37,9 @@ impl<'a> RowGroup<'a> {
         self.coverage_without(0)
     }
 
-<<<<<<< HEAD
-    /// The same where only orders are in the value.
-    pub(super) fn coverage_of_counted(&self) -> Coverage {
-        self.left_out_of(self.records(RowClass::Counted), 0)
-=======
     /// The coverage of a count, which uses what it counts alone.
     pub(super) fn coverage_of_count(&self) -> Coverage {
         self.left_out(Coverage::of(self.records(RowClass::Counted)), 0)
->>>>>>> cov-mysql
     }
 
     /// The same where an order without a price is left out, too, since the value has no other place for it.
@@ -56,19 +50,11 @@ impl<'a> RowGroup<'a> {
     fn coverage_without(&self, unpriced: u64) -> Coverage {
         let used = [RowClass::Counted, RowClass::Reversed, RowClass::Refund].map(|class| self.records(class));
         let used = used.into_iter().fold(0, u64::saturating_add);
-<<<<<<< HEAD
-        self.left_out_of(used.saturating_sub(unpriced), unpriced)
-    }
-
-    fn left_out_of(&self, used: u64, unpriced: u64) -> Coverage {
-        Coverage::of(used)
-=======
         self.left_out(Coverage::of(used.saturating_sub(unpriced)), unpriced)
     }
 
     fn left_out(&self, coverage: Coverage, unpriced: u64) -> Coverage {
         coverage
->>>>>>> cov-mysql
             .left_out_in_window(LeftOutReason::UnknownStatus, self.records(RowClass::Unknown))
             .left_out_in_window(LeftOutReason::BadAmount, self.records(RowClass::BadAmount).saturating_add(unpriced))
     }
