@@ -318,9 +318,9 @@ fn a_wrong_setting_is_named_in_one_line() {
             vec![
                 sql,
                 ("AXON_DASHBOARD__ELASTICSEARCH__URL", "http://127.0.0.1:1"),
-                ("AXON_DASHBOARD__ELASTICSEARCH__EVENT_INDICES", "axon.*"),
+                ("AXON_DASHBOARD__ELASTICSEARCH__EVENT_INDICES", "*.event"),
             ],
-            "axon.*",
+            "*.event",
         ),
         (vec![sql, ("AXON_DASHBOARD__REDIS__URL", "s3cr3t")], "redis.url"),
         (
