@@ -6,8 +6,8 @@ use axon_metrics::{Dashboard, Timestamp};
 use axum::body::Bytes;
 
 use crate::{
-    HttpOptions,
-    hot_path::{CampaignLists, EncodedBody, InternedUrls, ResponseCache, json_headers, of_content},
+    HttpOptions, headers,
+    hot_path::{CampaignLists, EncodedBody, InternedUrls, ResponseCache, etag_of},
     problem::Problem,
     reply,
     stream::Streams,
@@ -88,8 +88,8 @@ impl App {
             return Ok(encoded);
         }
         let body = body()?;
-        let etag = of_content(&body)?;
-        Ok(kept.get_or_init(|| EncodedBody::new(body, etag, json_headers(), self.0.options.compress)))
+        let etag = etag_of(&body)?;
+        Ok(kept.get_or_init(|| EncodedBody::new(body, etag, headers::revalidated_json(), self.0.options.compress)))
     }
 
     pub(crate) fn options(&self) -> &HttpOptions {

@@ -3,7 +3,7 @@
 use std::{fmt::Write, io, time::Duration};
 
 use axon_metrics::answer::SourceState;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// A cache may store the response, and must revalidate it before use.
 pub(crate) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -13,6 +13,13 @@ pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-statu
 pub(crate) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(crate) const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// `Vary` of a body that is sent in several codings.
+pub(crate) const VARY_CODING: HeaderValue = HeaderValue::from_static("accept-encoding");
+
+/// The headers of JSON that a cache may store and must revalidate.
+pub(crate) fn revalidated_json() -> HeaderMap {
+    HeaderMap::from_iter([(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, NO_CACHE)])
+}
 
 /// `Server-Timing` of the sources: `mysql;desc="ledger";dur=1.23` each. `None` without sources.
 pub(crate) fn source_times(sources: &[SourceState]) -> Option<HeaderValue> {

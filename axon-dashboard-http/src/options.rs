@@ -1,4 +1,5 @@
-//! The options of a host: the clock, the size of the response cache, compression, bounds, times of streams, and the text of `/metrics`.
+//! The options of a host: the clock, the size of the response cache, compression, bounds, times of streams, and the text of
+//! `/metrics`.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -47,7 +48,8 @@ impl HttpOptions {
         self
     }
 
-    /// The size of the response cache, which holds encoded answers with their compressed forms, in bytes; 0 disables it. Defaults to 64 MiB.
+    /// The size of the response cache, which holds encoded answers with their compressed forms, in bytes; 0 disables it. Defaults
+    /// to 64 MiB.
     #[must_use]
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;

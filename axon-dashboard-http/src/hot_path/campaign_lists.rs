@@ -7,7 +7,6 @@ use std::{
 };
 
 use axon_metrics::{Phase, answer::CampaignList};
-use axum::http::{HeaderMap, header};
 
 use super::{encoded_body::EncodedBody, etag};
 use crate::{headers, problem::Problem, reply};
@@ -31,13 +30,9 @@ impl CampaignLists {
         if let Some(same) = lists.get(&phase).filter(|kept| kept.etag == etag) {
             return Ok(Arc::clone(same));
         }
-        let list = Arc::new(EncodedBody::new(body.into_boxed_slice().into(), etag, json_headers(), compress));
+        let list =
+            Arc::new(EncodedBody::new(body.into_boxed_slice().into(), etag, headers::revalidated_json(), compress));
         lists.insert(phase, Arc::clone(&list));
         Ok(list)
     }
-}
-
-/// The headers of JSON that a cache may store and must revalidate.
-pub(crate) fn json_headers() -> HeaderMap {
-    HeaderMap::from_iter([(header::CONTENT_TYPE, headers::JSON), (header::CACHE_CONTROL, headers::NO_CACHE)])
 }

@@ -12,7 +12,7 @@ use crate::accept::Coding;
 const GZIP_LEVEL: u32 = 6;
 const BROTLI_QUALITY: i32 = 5;
 
-/// The body in a coding; `None` only while the runtime shuts down.
+/// The body in a coding; `None` if the task was lost: it panicked, or the runtime shuts down.
 pub(super) async fn compressed(body: Bytes, coding: Coding) -> Option<Bytes> {
     let compressed = tokio::task::spawn_blocking(move || compress(&body, coding)).await;
     // Boxed, to free the spare capacity of the buffer.

@@ -7,13 +7,15 @@ use axum::{
 use tokio::sync::OnceCell;
 
 use super::{compression::compressed, etag};
-use crate::accept::{AcceptedCodings, Coding};
+use crate::{
+    accept::{AcceptedCodings, Coding},
+    headers::VARY_CODING,
+};
 
 /// Shorter bodies, in bytes, are sent as they are: with its head, such a response is one packet either way.
 const MIN_COMPRESSED: usize = 1024;
 /// The bytes that a compressed form takes beside its body, roughly: its headers.
 const FORM_OVERHEAD: u64 = 1024;
-const VARY: HeaderValue = HeaderValue::from_static("accept-encoding");
 
 /// A body in one coding, with the headers that go with it.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl EncodedBody {
         headers.insert(header::ETAG, etag.clone());
         headers.insert(header::CONTENT_LENGTH, body.len().into());
         if compress {
-            headers.insert(header::VARY, VARY);
+            headers.insert(header::VARY, VARY_CODING);
         }
         let identity = Form { body, headers };
         Self { etag, compress, identity, gzip: OnceCell::new(), brotli: OnceCell::new() }
@@ -76,7 +78,7 @@ impl EncodedBody {
     }
 
     /// The body in a coding, compressed now if nobody took that coding before; callers at the same time share it. As it is
-    /// while the runtime shuts down.
+    /// if the compression was lost, which the next caller tries again.
     pub(super) async fn compressed(&self, coding: Coding) -> &Form {
         let cell = match coding {
             Coding::Identity => return &self.identity,

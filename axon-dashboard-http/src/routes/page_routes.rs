@@ -80,7 +80,7 @@ async fn asset(
     let asset = asset.ok_or_else(Problem::no_such_path)?;
     let head = [(header::CONTENT_TYPE, asset.media_type.clone()), (header::CACHE_CONTROL, IMMUTABLE)];
     let Some(gzip) = &asset.gzip else { return Ok((head, asset.plain.clone()).into_response()) };
-    let vary = [(header::VARY, HeaderValue::from_static("accept-encoding"))];
+    let vary = [(header::VARY, headers::VARY_CODING)];
     if !AcceptedCodings::of(&headers).gzip() {
         return Ok((head, vary, asset.plain.clone()).into_response());
     }

@@ -52,7 +52,10 @@ impl Form {
 
     /// What to do about a file.
     pub(super) fn hint(&self, file: &str, expected: Expected) -> String {
-        self.advice.replace("{output}", expected.output()).replace("{file}", &quoted(file))
+        // A name inside a quoted program cannot be quoted once more.
+        let in_program = if is_plain(file) { file } else { "FILE" };
+        let advice = self.advice.replace("{output}", expected.output());
+        advice.replace("'{file}'", &format!("'{in_program}'")).replace("{file}", &quoted(file))
     }
 }
 
@@ -76,12 +79,13 @@ pub(super) fn of_unreadable(sample: &[u8], expected: Expected) -> Option<Form> {
 
 /// A name as one word of a shell.
 fn quoted(name: &str) -> Cow<'_, str> {
+    if is_plain(name) { Cow::Borrowed(name) } else { Cow::Owned(format!("'{}'", name.replace('\'', r"'\''"))) }
+}
+
+/// Whether a shell takes a name as one word as it is.
+fn is_plain(name: &str) -> bool {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "_./:@%+=,-".contains(char);
-    if !name.is_empty() && name.chars().all(is_plain) {
-        Cow::Borrowed(name)
-    } else {
-        Cow::Owned(format!("'{}'", name.replace('\'', r"'\''")))
-    }
+    !name.is_empty() && name.chars().all(is_plain)
 }
 
 #[cfg(test)]
@@ -183,5 +187,8 @@ mod tests {
         let form = of_bytes(b"BZh91AY&SY").expect("a form");
         let hint = form.hint("it's {output} mine.bz2", Expected::Document);
         assert_eq!(hint, r"unpack it: bzip2 -dc 'it'\''s {output} mine.bz2' > converted.json");
+        let form = of_bytes(b"PAR1").expect("a form");
+        assert!(form.hint("a.parquet", Expected::Events).contains("read_parquet('a.parquet')"));
+        assert!(form.hint("it's mine", Expected::Events).contains("read_parquet('FILE')"));
     }
 }

@@ -5,6 +5,13 @@ pub(super) const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// The record separator of JSON text sequences (RFC 7464).
 pub(super) const RECORD_SEPARATOR: u8 = 0x1e;
 
+/// How actions of a bulk request start that are followed by a document, without blanks.
+pub(super) const DOCUMENT_ACTIONS: [&[u8]; 2] = [br#"{"index":{"#, br#"{"create":{"#];
+/// How other actions start.
+const OTHER_ACTIONS: [&[u8]; 2] = [br#"{"update":{"#, br#"{"delete":{"#];
+/// How many bytes that are not blank show whether an object is an action.
+pub(super) const ACTION_BYTES: usize = 11;
+
 /// How records are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -67,9 +74,9 @@ fn framing_after_object(rest: &[u8]) -> Framing {
 
 /// Whether an object that starts with these bytes is an action of a bulk request.
 fn is_bulk_action(object: &[u8]) -> bool {
-    let start: Vec<u8> = object.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(11).collect();
-    let actions: [&[u8]; 4] = [br#"{"index":{"#, br#"{"create":{"#, br#"{"update":{"#, br#"{"delete":{"#];
-    actions.iter().any(|action| start.starts_with(action))
+    let start = object.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
+    let start: Vec<u8> = start.take(ACTION_BYTES).collect();
+    DOCUMENT_ACTIONS.iter().chain(&OTHER_ACTIONS).any(|action| start.starts_with(action))
 }
 
 #[cfg(test)]

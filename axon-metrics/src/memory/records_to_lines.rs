@@ -9,12 +9,10 @@ use std::io::{self, Read};
 use memchr::memchr3;
 
 use super::{
-    framing::{BOM, Framing, RECORD_SEPARATOR},
+    framing::{ACTION_BYTES, BOM, DOCUMENT_ACTIONS, Framing, RECORD_SEPARATOR},
     limits::MAX_LINE,
 };
 
-/// How many bytes show whether a record is an action of a bulk request.
-const ACTION_BYTES: usize = 11;
 /// How many bytes are read at a time.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -252,11 +250,10 @@ impl Scanner {
 
     /// Whether the record is an action whose document follows.
     fn is_action(&self) -> bool {
-        let actions: [&[u8]; 2] = [br#"{"index":{"#, br#"{"create":{"#];
         self.bulk
             && self.bulk_state == BulkState::Action
             && !self.several_fields
-            && actions.iter().any(|action| self.start.starts_with(action))
+            && DOCUMENT_ACTIONS.iter().any(|action| self.start.starts_with(action))
     }
 
     fn end_record(&mut self, output: &mut Vec<u8>) {

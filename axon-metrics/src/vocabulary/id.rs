@@ -1,5 +1,6 @@
 //! Identifiers of what the catalog lists: campaigns, activities, products.
-//! Lives here: the newtypes, their text form, and that form on the wire. Users and sessions have none on purpose: they never leave a source.
+//! Lives here: the newtypes, their text form, and that form on the wire. Users and sessions have no newtype on purpose: they
+//! never leave a source.
 
 use std::{fmt, str::FromStr};
 

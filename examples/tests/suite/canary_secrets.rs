@@ -466,8 +466,17 @@ fn no_user_of_the_embedded_store_s_files_leaks() {
     let wrong = json!([{"activityId": 789, "counter": SESSION, "members": [PERSON, {"a": SESSION}]}]).to_string();
     let (events, ledger) = (file("events.ndjson", &(good + &bad)), file("ledger.ndjson", &ledger));
     let (realtime, wrong) = (file("realtime.json", &realtime), file("wrong.json", &wrong));
-    let files = ["--catalog", &catalog, "--events", &events, "--ledger", &ledger, "--now", "2024-11-12T10:30:00Z"];
-    let files = [&files[..], &["--accept-rejected"]].concat();
+    let files = [
+        "--catalog",
+        &catalog,
+        "--events",
+        &events,
+        "--ledger",
+        &ledger,
+        "--now",
+        "2024-11-12T10:30:00Z",
+        "--accept-rejected",
+    ];
     let with = |more: &[&'static str], realtime: &str| -> Vec<String> {
         let all = files.iter().chain(more).map(|text| (*text).to_owned());
         all.chain(["--realtime".to_owned(), realtime.to_owned()]).collect()

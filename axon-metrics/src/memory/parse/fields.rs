@@ -36,40 +36,7 @@ pub(super) enum ObjectField<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for ObjectField<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
-            type Value = ObjectField<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ObjectField<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(ObjectField::Object)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ObjectField<T>, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(ObjectField::Other)
-            }
-            fn visit_unit<E>(self) -> Result<ObjectField<T>, E> {
-                Ok(ObjectField::Null)
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<ObjectField<T>, E> {
-                Ok(ObjectField::Other)
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<ObjectField<T>, E> {
-                Ok(ObjectField::Other)
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<ObjectField<T>, E> {
-                Ok(ObjectField::Other)
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<ObjectField<T>, E> {
-                Ok(ObjectField::Other)
-            }
-            fn visit_str<E>(self, _: &str) -> Result<ObjectField<T>, E> {
-                Ok(ObjectField::Other)
-            }
-        }
-        deserializer.deserialize_any(Object(PhantomData))
+        deserializer.deserialize_any(Any(PhantomData::<(Self, T)>))
     }
 }
 
@@ -88,42 +55,72 @@ impl<T> Default for Objects<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Objects<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Any<T> {
-            type Value = Objects<T>;
+        deserializer.deserialize_any(Any(PhantomData::<(Self, T)>))
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Objects<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(|object| Objects::One(ObjectField::Object(object)))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Objects<T>, A::Error> {
-                let mut objects = Vec::new();
-                while let Some(object) = seq.next_element()? {
-                    objects.push(object);
-                }
-                Ok(Objects::Several(objects))
-            }
-            fn visit_unit<E>(self) -> Result<Objects<T>, E> {
-                Ok(Objects::default())
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Objects<T>, E> {
-                Ok(Objects::One(ObjectField::Other))
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Objects<T>, E> {
-                Ok(Objects::One(ObjectField::Other))
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Objects<T>, E> {
-                Ok(Objects::One(ObjectField::Other))
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Objects<T>, E> {
-                Ok(Objects::One(ObjectField::Other))
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Objects<T>, E> {
-                Ok(Objects::One(ObjectField::Other))
-            }
+/// What any JSON value becomes.
+trait FromAny<'de, T>: Sized {
+    /// A value that is no array.
+    fn from_field(field: ObjectField<T>) -> Self;
+    fn from_array<A: SeqAccess<'de>>(array: A) -> Result<Self, A::Error>;
+}
+
+impl<'de, T> FromAny<'de, T> for ObjectField<T> {
+    fn from_field(field: ObjectField<T>) -> Self {
+        field
+    }
+
+    fn from_array<A: SeqAccess<'de>>(mut array: A) -> Result<Self, A::Error> {
+        while array.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self::Other)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> FromAny<'de, T> for Objects<T> {
+    fn from_field(field: ObjectField<T>) -> Self {
+        Self::One(field)
+    }
+
+    fn from_array<A: SeqAccess<'de>>(mut array: A) -> Result<Self, A::Error> {
+        let mut objects = Vec::new();
+        while let Some(object) = array.next_element()? {
+            objects.push(object);
         }
-        deserializer.deserialize_any(Any(PhantomData))
+        Ok(Self::Several(objects))
+    }
+}
+
+struct Any<V, T>(PhantomData<(V, T)>);
+
+impl<'de, V: FromAny<'de, T>, T: Deserialize<'de>> Visitor<'de> for Any<V, T> {
+    type Value = V;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(|object| V::from_field(ObjectField::Object(object)))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<V, A::Error> {
+        V::from_array(seq)
+    }
+    fn visit_unit<E>(self) -> Result<V, E> {
+        Ok(V::from_field(ObjectField::Null))
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<V, E> {
+        Ok(V::from_field(ObjectField::Other))
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<V, E> {
+        Ok(V::from_field(ObjectField::Other))
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<V, E> {
+        Ok(V::from_field(ObjectField::Other))
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<V, E> {
+        Ok(V::from_field(ObjectField::Other))
+    }
+    fn visit_str<E>(self, _: &str) -> Result<V, E> {
+        Ok(V::from_field(ObjectField::Other))
     }
 }
