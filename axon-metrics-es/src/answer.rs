@@ -1,19 +1,21 @@
 //! Turns the replies of the searches into facts. Pure.
 //! Lives here: the checks of a reply against its search, and the precision of each number. Lives elsewhere: reading a
-//! reply (`reply`).
+//! reply (`reply`), what a fact was made from (`coverage`).
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axon_metrics::{
     Fact, Measured, Missing, Precision, Reason, SourceError, Timestamp, Window,
-    facts::{BehaviorFacts, StepCounts},
+    facts::{BehaviorFacts, Coverage, StepCounts},
 };
 
 use crate::{
+    coverage::{self, Part},
     error::{Fault, NAME, QueryError},
     index_groups::IndexGroups,
     plan::{CellWindows, FactSource, Plan, Search},
     reply::{self, Outcome, SearchReply},
+    search_figures::SearchFigures,
 };
 
 /// The ingest lag: how long an event takes to become visible to a search.
@@ -56,10 +58,11 @@ impl<'a> CheckedReplies<'a> {
 
     /// What the replies imply about the cached mapping.
     pub(crate) fn verdict(&self) -> MappingVerdict {
-        let verdicts = self.results.iter().map(|result| match result {
-            Err(QueryError { fault: Fault::Changed(_), .. }) => MappingVerdict::Invalid,
+        let verdicts = of_events(self.plan, &self.results).map(|(_, result)| match result {
+            Err(QueryError { fault: Fault::Changed(_) | Fault::Blocked(_), .. }) => MappingVerdict::Invalid,
             Err(error) if reply::is_missing_index(&error.fault) => MappingVerdict::Invalid,
             Err(QueryError { fault: Fault::Rejected { .. }, .. }) => MappingVerdict::Suspect,
+            Ok(figures) if figures.changed => MappingVerdict::Invalid,
             Ok(figures) if figures.failed => MappingVerdict::Suspect,
             _ => MappingVerdict::Valid,
         });
@@ -71,10 +74,12 @@ impl<'a> CheckedReplies<'a> {
     /// Fails each search that found no event, since the probe that would confirm its zero failed with this error. A zero is
     /// kept if another search of the same indices found an event.
     pub(crate) fn fail_zeros(&mut self, error: &QueryError) {
-        let found = self.plan.searches.iter().zip(&self.results);
+        let plan = self.plan;
+        let found = of_events(plan, &self.results);
         let found = found.filter(|(_, result)| result.as_ref().is_ok_and(|figures| figures.total > 0));
         let found: Vec<&IndexGroups> = found.map(|(search, _)| &search.indices).collect();
-        for (search, result) in self.plan.searches.iter().zip(&mut self.results) {
+        let results = plan.searches.iter().zip(&mut self.results);
+        for (search, result) in results.filter(|(search, _)| !search.auxiliary) {
             if result.as_ref().is_ok_and(|figures| figures.total == 0) && !found.contains(&&search.indices) {
                 *result = Err(error.clone());
             }
@@ -90,11 +95,14 @@ impl<'a> CheckedReplies<'a> {
         let has_no_index = |search: &Search, error: &QueryError| {
             error.query == QUERY && reply::is_missing_index(&error.fault) && search.indices.names.len() == 1
         };
-        let errors = plan.searches.iter().zip(&results).map(|(search, result)| match result {
+        let errors = of_events(plan, &results).map(|(search, result)| match result {
             Err(error) if !has_no_index(search, error) => Some(error),
             _ => None,
         });
         let errors: Option<Vec<&QueryError>> = errors.collect();
+        if let (Some([]), [first, ..]) = (errors.as_deref(), &plan.refusals[..]) {
+            return Err(QueryError { query: QUERY, fault: first.clone() });
+        }
         if let Some(first) = errors.and_then(|errors| errors.first().copied().cloned()) {
             return Err(first);
         }
@@ -110,35 +118,29 @@ impl<'a> CheckedReplies<'a> {
     }
 }
 
+/// The searches that facts are read from, each with its result.
+fn of_events<'p, 'r, R>(plan: &'p Plan, results: &'r [R]) -> impl Iterator<Item = (&'p Search, &'r R)> {
+    plan.searches.iter().zip(results).filter(|(search, _)| !search.auxiliary)
+}
+
 /// Whether no search found an event. Searches of purchases alone are ignored if there are others: purchases are rare,
 /// and they say nothing about the indices of other events.
 fn is_without_events(plan: &Plan, results: &[Result<SearchFigures, QueryError>]) -> bool {
     let totals = |of: fn(&Search) -> bool| {
-        plan.searches.iter().zip(results).filter(move |(search, _)| of(search)).map(|(_, result)| match result {
+        of_events(plan, results).filter(move |(search, _)| of(search)).map(|(_, result)| match result {
             Ok(figures) => figures.total,
             Err(_) => 0,
         })
     };
     let others = |search: &Search| !search.indices.is_of_purchases_only();
-    let has_others = plan.searches.iter().any(others);
+    let has_others = of_events(plan, results).any(|(search, _)| others(search));
     let of: fn(&Search) -> bool = if has_others { others } else { |_| true };
-    results.iter().any(Result::is_ok) && totals(of).all(|total| total == 0)
-}
-
-/// The figures of a reply, checked against its search.
-struct SearchFigures {
-    total: u64,
-    subjects: Option<(u64, Precision)>,
-    series: Vec<Vec<u64>>,
-    /// In the order of the search's activities.
-    per_activity: Option<Vec<u64>>,
-    partial: bool,
-    /// A shard failed.
-    failed: bool,
+    of_events(plan, results).any(|(_, result)| result.is_ok()) && totals(of).all(|total| total == 0)
 }
 
 fn check(search: &Search, reply: SearchReply) -> Outcome<SearchFigures> {
-    if reply.shards != search.indices.shards {
+    let changed = search.indices.shards.is_some_and(|shards| shards != reply.shards);
+    if changed && !search.indices.changing {
         return Err(Fault::Changed("the number of searched shards differs from the mapping"));
     }
     let subjects = search.distinct.map(|_| {
@@ -165,8 +167,9 @@ fn check(search: &Search, reply: SearchReply) -> Outcome<SearchFigures> {
         subjects: subjects.transpose()?,
         series: series.collect::<Outcome<_>>()?,
         per_activity: per_activity.transpose()?,
-        partial: reply.partial || search.indices.incomplete,
+        partial: reply.partial || search.indices.incomplete || changed,
         failed: reply.failed,
+        changed,
     })
 }
 
@@ -234,18 +237,22 @@ impl FactBuilder<'_> {
     fn facts(&self) -> BehaviorFacts {
         let plan = self.plan;
         let count = |source: &FactSource| {
-            self.fact(*source, 0, window, |search, figures| match (search.distinct, figures.subjects) {
-                (Some(_), Some(subjects)) => Some(subjects),
-                _ => Some((figures.total, Precision::Exact)),
+            self.fact(*source, 0, Part::Whole, window, |search, figures| {
+                let (value, precision) = match (search.distinct, figures.subjects) {
+                    (Some(_), Some(subjects)) => subjects,
+                    _ => (figures.total, Precision::Exact),
+                };
+                Some(Reading { value, precision, used: figures.total })
             })
         };
         let per_activity = |index: usize| {
             let count = |source: &FactSource| {
                 let id = self.plan.activities[index].0;
-                self.fact(*source, 0, window, |search, figures| {
+                self.fact(*source, 0, Part::Activity(id), window, |search, figures| {
                     let index = search.activities.binary_search(&id).ok();
                     let count = index.and_then(|index| figures.per_activity.as_ref()?.get(index)).copied();
-                    Some((count.unwrap_or(0), Precision::Exact))
+                    let value = count.unwrap_or(0);
+                    Some(Reading { value, precision: Precision::Exact, used: value })
                 })
             };
             plan.current.iter().map(count).collect()
@@ -261,8 +268,11 @@ impl FactBuilder<'_> {
 
     fn series(&self, (source, index, cells): (FactSource, usize, usize)) -> Fact<Vec<u64>> {
         let bounds = |search: &Search| search.series.get(index).map(|cells| cells.windows.clone()).unwrap_or_default();
-        let counts = |figures: &SearchFigures| Some((figures.series.get(index)?.clone(), Precision::Exact));
-        self.fact(source, vec![0; cells], bounds, |_, figures| counts(figures))
+        self.fact(source, vec![0; cells], Part::Series(index), bounds, |_, figures| {
+            let value = figures.series.get(index)?.clone();
+            let used = value.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
+            Some(Reading { value, precision: Precision::Exact, used })
+        })
     }
 
     /// A fact of one search. `zero` is its value where no search is needed.
@@ -270,29 +280,43 @@ impl FactBuilder<'_> {
         &self,
         source: FactSource,
         zero: T,
+        part: Part,
         bounds: impl Fn(&Search) -> Vec<Window>,
-        read: impl Fn(&Search, &SearchFigures) -> Option<(T, Precision)>,
+        read: impl Fn(&Search, &SearchFigures) -> Option<Reading<T>>,
     ) -> Fact<T> {
+        let unavailable =
+            |fault: Fault| Missing::Unavailable(Arc::new(SourceError::from(QueryError { query: QUERY, fault })));
         let index = match source {
-            FactSource::Zero => return Ok(Measured::exact(zero, Arc::clone(&self.name), self.as_of)),
+            FactSource::Zero => {
+                let fact = Measured::exact(zero, Arc::clone(&self.name), self.as_of);
+                return Ok(fact.with_coverage(Coverage::of(0)));
+            }
             FactSource::Missing(reason) => return Err(Missing::NotMeasured(reason)),
+            FactSource::Refused(index) => return Err(unavailable(self.plan.refusals[index].clone())),
             FactSource::Search(index) => index,
         };
         let search = &self.plan.searches[index];
         let figures = self.results[index].as_ref().map_err(Clone::clone)?;
-        let missing = || {
-            let fault = Fault::Wrong("the reply lacks a figure");
-            Missing::Unavailable(Arc::new(SourceError::from(QueryError { query: QUERY, fault })))
-        };
-        let (value, precision) = read(search, figures).ok_or_else(missing)?;
+        let missing = || unavailable(Fault::Wrong("the reply lacks a figure"));
+        let Reading { value, precision, used } = read(search, figures).ok_or_else(missing)?;
         let bounds = bounds(search);
         let steps = search.indices.groups.iter().filter_map(|group| group.fields.times.step(&bounds));
+        let (coverage, is_uncertain) = coverage::coverage(self.plan, &self.results, search, part, used);
         Ok(Measured::exact(value, Arc::clone(&self.name), self.as_of - self.lag.lag)
             .with_precision(precision)
-            .with_partial(figures.partial)
+            .with_partial(figures.partial || is_uncertain)
             .with_lag_assumed(self.lag.assumed)
-            .with_time_step(steps.max()))
+            .with_time_step(steps.max())
+            .with_coverage(coverage))
     }
+}
+
+/// A value read from a reply.
+struct Reading<T> {
+    value: T,
+    precision: Precision,
+    /// The records that it was made from.
+    used: u64,
 }
 
 /// The bounds of a search's window.

@@ -5,6 +5,8 @@ use std::{io, time::Duration};
 
 use axon_metrics::{SourceError, source::connection_lost};
 
+use crate::tls::TlsFault;
+
 /// The store's name in answers, logs and metrics.
 pub(crate) const NAME: &str = "elasticsearch";
 
@@ -15,6 +17,8 @@ pub(crate) enum Fault {
     TooSlow(Duration),
     #[error("the connection failed: {0}")]
     Connection(io::ErrorKind),
+    #[error("{0}")]
+    Tls(TlsFault),
     #[error("the connection closed before the reply was complete")]
     Ended,
     #[error("the request failed without a known cause")]
@@ -25,6 +29,12 @@ pub(crate) enum Fault {
     /// The indices changed after the probe. They are probed again, and the next question uses the new mapping.
     #[error("{0}")]
     Changed(&'static str),
+    /// An index is closed, or has a block against reading.
+    #[error("{0}")]
+    Blocked(Block),
+    /// No configured name can be read. A sentence that names one, and says what to do.
+    #[error("{0}")]
+    Index(String),
     #[error("the server is overloaded")]
     Busy,
     #[error("a privilege is missing: {0}")]
@@ -62,6 +72,23 @@ impl std::fmt::Display for Kind {
     }
 }
 
+/// Why an index that exists cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Block {
+    Closed,
+    /// A block against reading (`index.blocks.read`), or another one.
+    Reading,
+}
+
+impl std::fmt::Display for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "an index is closed",
+            Self::Reading => "an index is blocked for reading",
+        })
+    }
+}
+
 /// A fault, and the query that it ended.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{query} failed")]
@@ -77,10 +104,15 @@ impl From<QueryError> for SourceError {
         match &error.fault {
             Fault::Connection(kind) if connection_lost(*kind) => Self::Lost { source_name, source: error.into() },
             Fault::Ended => Self::Lost { source_name, source: error.into() },
-            // Only faults that may pass by themselves.
-            Fault::TooSlow(_) | Fault::Connection(_) | Fault::Broken | Fault::Failing { .. } | Fault::Changed(_) => {
-                Self::Unavailable { source_name, source: error.into() }
-            }
+            // Faults that may pass by themselves, or by what an operator does to the server.
+            Fault::TooSlow(_)
+            | Fault::Connection(_)
+            | Fault::Tls(_)
+            | Fault::Broken
+            | Fault::Failing { .. }
+            | Fault::Changed(_)
+            | Fault::Blocked(_)
+            | Fault::Index(_) => Self::Unavailable { source_name, source: error.into() },
             Fault::Busy => Self::Overloaded { source_name },
             Fault::Denied(missing) => Self::Denied { source_name, missing: missing.clone() },
             Fault::Rejected { .. } | Fault::TooLong(_) | Fault::Form { .. } | Fault::Wrong(_) => {

@@ -5,10 +5,13 @@
 //! - If all indices of a kind are missing, empty or without activity ids, the whole rule is not measured: the other
 //!   kind alone would be a smaller number.
 //! - If only some of them are, the count is partial: they may lack events.
+//! - If all of them are closed, blocked or forbidden, the server's refusal is the answer.
 
 use axon_metrics::{EventRule, Reason};
 
 use crate::{
+    error::Fault,
+    losses::Losses,
     mapping::{Field, IndexFields, IndexMapping, IndexState, Mappings},
     time_encoding::TimeEncoding,
     times::Times,
@@ -18,16 +21,41 @@ use crate::{
 pub(crate) const PURCHASE: &str = "PURCHASE";
 
 /// The indices of one search.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct IndexGroups {
     /// Indices with the same fields and triggers form one group.
     pub(crate) groups: Vec<IndexGroup>,
-    /// The names of all indices, in order.
+    /// The configured names by which all indices are searched, in order.
     pub(crate) names: Vec<String>,
-    /// The primary shards of all indices.
-    pub(crate) shards: u64,
+    /// The names bring further indices, which the search must leave out.
+    pub(crate) restricted: bool,
+    /// The primary shards behind all names; `None` if an index is behind two of them.
+    pub(crate) shards: Option<u64>,
+    /// A name is an alias, a data stream or a pattern: the indices behind it may change at any time.
+    pub(crate) changing: bool,
     /// An index of the kind cannot be read, so the counts may be too small.
     pub(crate) incomplete: bool,
+    /// The records of all indices.
+    pub(crate) records: u64,
+    /// The records that cannot be used.
+    pub(crate) losses: Losses,
+}
+
+impl PartialEq for IndexGroups {
+    /// Whether both are the same indices, read in the same way. How many records they have does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { groups, names, restricted, shards, changing, incomplete, records: _, losses: _ } = self;
+        (groups, names, shards) == (&other.groups, &other.names, &other.shards)
+            && (restricted, changing, incomplete) == (&other.restricted, &other.changing, &other.incomplete)
+    }
+}
+
+/// Why a figure has no indices to be read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Gap {
+    NotMeasured(Reason),
+    /// The server refuses to read them.
+    Refused(Fault),
 }
 
 /// Indices with the same fields.
@@ -47,6 +75,13 @@ pub(crate) enum Triggers {
     AnyButPurchases,
 }
 
+impl Triggers {
+    /// Whether this trigger is named.
+    pub(crate) fn names(&self, trigger: &str) -> bool {
+        matches!(self, Self::Only(triggers) if triggers.iter().any(|one| one == trigger))
+    }
+}
+
 /// The fields of distinct subjects.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SubjectFields {
@@ -56,8 +91,8 @@ pub(crate) struct SubjectFields {
 
 /// The indices of a rule.
 /// # Errors
-/// The reason why the rule is not measured.
-pub(crate) fn for_rule(rule: &EventRule, mappings: &Mappings) -> Result<IndexGroups, Reason> {
+/// Why the rule is not measured.
+pub(crate) fn for_rule(rule: &EventRule, mappings: &Mappings) -> Result<IndexGroups, Gap> {
     let mut others: Vec<String> = rule.triggers.iter().filter(|trigger| *trigger != PURCHASE).cloned().collect();
     others.sort_unstable();
     others.dedup();
@@ -77,19 +112,29 @@ pub(crate) fn for_rule(rule: &EventRule, mappings: &Mappings) -> Result<IndexGro
     });
     let has_definitions = !rule.definitions.is_empty();
     if has_definitions && groups.groups.iter().any(|group| group.fields.definition.is_none()) {
-        return Err(Reason::BadValue);
+        return Err(Gap::NotMeasured(Reason::BadValue));
     }
     Ok(groups)
+}
+
+/// The indices that hold purchases and are not indices of purchases; `None` if no index does.
+pub(crate) fn of_unbelieved_purchases(mappings: &Mappings) -> Option<IndexGroups> {
+    let holds_some = |index: &IndexMapping| match &index.state {
+        IndexState::Readable { losses, .. } => losses.purchases > 0,
+        _ => false,
+    };
+    let groups = group_indices(mappings, |index| holds_some(index).then(|| Triggers::Only(vec![PURCHASE.to_owned()])));
+    (!groups.groups.is_empty()).then_some(groups)
 }
 
 /// The indices of a search for any event. A purchase index that is missing or empty is left out: it is created with the
 /// first purchase, so nothing is lost.
 /// # Errors
-/// The reason why the search is not measured.
-pub(crate) fn for_any_event(mappings: &Mappings) -> Result<IndexGroups, Reason> {
+/// Why the search is not measured.
+pub(crate) fn for_any_event(mappings: &Mappings) -> Result<IndexGroups, Gap> {
     check_readable(mappings, |index| index.events)?;
     if mappings.indices.iter().any(|index| matches!(index.state, IndexState::Unreadable(_))) {
-        return Err(Reason::BadValue);
+        return Err(Gap::NotMeasured(Reason::BadValue));
     }
     let has_no_purchase =
         |index: &IndexMapping| !index.events && matches!(index.state, IndexState::Missing | IndexState::Empty);
@@ -101,40 +146,69 @@ pub(crate) fn for_any_event(mappings: &Mappings) -> Result<IndexGroups, Reason> 
 }
 
 /// Checks that at least one index of a kind can be read, and none is unreadable.
-fn check_readable(mappings: &Mappings, of_kind: impl Fn(&IndexMapping) -> bool) -> Result<(), Reason> {
-    let states = || mappings.indices.iter().filter(|index| of_kind(index)).map(|index| &index.state);
+fn check_readable(mappings: &Mappings, of_kind: impl Fn(&IndexMapping) -> bool) -> Result<(), Gap> {
+    let indices = || mappings.indices.iter().filter(|index| of_kind(index));
+    let states = || indices().map(|index| &index.state);
     if states().any(|state| matches!(state, IndexState::Unreadable(_))) {
-        Err(Reason::BadValue)
+        Err(Gap::NotMeasured(Reason::BadValue))
     } else if states().any(|state| matches!(state, IndexState::Readable { .. })) {
         Ok(())
+    } else if let Some(fault) = indices().find_map(IndexMapping::fault) {
+        Err(Gap::Refused(fault))
     } else if states().any(|state| matches!(state, IndexState::Empty | IndexState::NoActivityIds)) {
-        Err(Reason::NoRecords)
+        Err(Gap::NotMeasured(Reason::NoRecords))
     } else {
-        Err(Reason::NoIndex)
+        Err(Gap::NotMeasured(Reason::NoIndex))
     }
 }
 
 fn group_indices(mappings: &Mappings, triggers: impl Fn(&IndexMapping) -> Option<Triggers>) -> IndexGroups {
-    let mut result = IndexGroups { groups: Vec::new(), names: Vec::new(), shards: 0, incomplete: false };
+    let mut result = IndexGroups {
+        groups: Vec::new(),
+        names: Vec::new(),
+        restricted: false,
+        shards: Some(0),
+        changing: false,
+        incomplete: false,
+        records: 0,
+        losses: Losses::default(),
+    };
     for index in &mappings.indices {
         let Some(triggers) = triggers(index) else { continue };
-        let IndexState::Readable { fields, shards, .. } = &index.state else {
+        let IndexState::Readable { fields, records, losses, .. } = &index.state else {
             result.incomplete = true;
             continue;
         };
-        result.names.push(index.name.clone());
-        result.shards += shards;
+        if !result.names.contains(&index.name) {
+            result.names.push(index.name.clone());
+        }
+        result.records = result.records.saturating_add(*records);
+        result.losses.add(losses);
         match result.groups.iter_mut().find(|group| group.fields == *fields && group.triggers == triggers) {
-            Some(group) => group.indices.push(index.name.clone()),
+            Some(group) => group.indices.extend_from_slice(&index.indices),
             None => {
-                result.groups.push(IndexGroup { indices: vec![index.name.clone()], fields: *fields, triggers });
+                result.groups.push(IndexGroup { indices: index.indices.clone(), fields: *fields, triggers });
             }
         }
     }
+    result.add_names(mappings);
     result
 }
 
 impl IndexGroups {
+    /// Sets what follows from the names: their shards, and whether they bring further indices.
+    fn add_names(&mut self, mappings: &Mappings) {
+        let names = || mappings.names.iter().filter(|name| self.names.contains(&name.name));
+        let mut behind: Vec<&String> = names().flat_map(|name| &name.indices).collect();
+        let all = behind.len();
+        behind.sort_unstable();
+        behind.dedup();
+        let shards = (behind.len() == all).then(|| names().map(|name| name.shards).sum());
+        let changing = names().any(|name| name.indices != [&name.name[..]]);
+        let restricted = behind.len() != self.groups.iter().map(|group| group.indices.len()).sum::<usize>();
+        (self.shards, self.changing, self.restricted) = (shards, changing, restricted);
+    }
+
     /// The time encoding, if all indices share one.
     pub(crate) fn time_encoding(&self) -> Option<TimeEncoding> {
         common_value(self.groups.iter().map(|group| group.fields.times)).and_then(Times::only)

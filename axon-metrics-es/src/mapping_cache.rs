@@ -155,17 +155,23 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 probes.fetch_add(1, Ordering::Relaxed);
                 let missing = crate::mapping::IndexMapping {
+                    label: "a".to_owned(),
                     name: "a".to_owned(),
+                    indices: Vec::new(),
                     events: true,
                     purchases: true,
                     state: crate::mapping::IndexState::Missing,
                 };
-                Ok(Mappings { indices: if settled { Vec::new() } else { vec![missing] } })
+                Ok(mappings(if settled { Vec::new() } else { vec![missing] }))
             }
         }
         fn probes(&self) -> u32 {
             self.0.load(Ordering::Relaxed)
         }
+    }
+
+    fn mappings(indices: Vec<crate::mapping::IndexMapping>) -> Mappings {
+        Mappings { indices, names: Vec::new(), checked_at: axon_metrics::Timestamp::UNIX_EPOCH }
     }
 
     const MINUTE: Duration = Duration::from_secs(60);
@@ -237,7 +243,7 @@ mod tests {
     async fn a_mapping_that_was_probed_elsewhere_is_used() {
         let (cache, indices) = (MappingCache::new(MINUTE), FakeIndices::default());
         ask(&cache, &indices, true, 800).await.unwrap();
-        let newer = Arc::new(Mappings { indices: Vec::new() });
+        let newer = Arc::new(mappings(Vec::new()));
         cache.replace(Arc::clone(&newer));
         assert!(Arc::ptr_eq(&newer, &ask(&cache, &indices, true, 0).await.unwrap()));
     }

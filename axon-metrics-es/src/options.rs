@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axon_metrics::definitions::{NotATemplate, PageTemplate};
 
+use crate::wall_clock::WallClock;
+
 /// Settings of [`EsBehavior`](crate::EsBehavior).
 /// ```
 /// use std::time::Duration;
@@ -20,6 +22,7 @@ pub struct EsOptions {
     pub(crate) search_timeout: Duration,
     pub(crate) probe_interval: Duration,
     pub(crate) longest_reply: u64,
+    pub(crate) occurred_at_zone: String,
 }
 
 impl Default for EsOptions {
@@ -34,6 +37,7 @@ impl Default for EsOptions {
             search_timeout: Duration::from_millis(700),
             probe_interval: Duration::from_secs(60),
             longest_reply: 16 << 20,
+            occurred_at_zone: String::new(),
         }
     }
 }
@@ -45,17 +49,19 @@ impl EsOptions {
         Self::default().with_event_indices(["behavior-events"]).with_purchase_indices(["behavior-events"])
     }
 
-    /// The indices of all events but purchases. Names of indices, not patterns or aliases. A missing index is probed
-    /// again at least every 5 s. Figures are partial while one of several indices is missing or empty. Defaults to
-    /// `axon.event.behavior`.
+    /// The indices of all events but purchases: names of indices, aliases or data streams, or patterns (`events-*`). A
+    /// probe reads which indices are behind a name; an index that comes with a rollover is seen by the next one, and
+    /// figures are partial until then. A missing index is probed again at least every 5 s. Figures are partial while one
+    /// of several names is missing, closed, forbidden or empty. **A pattern leaves out indices that are closed or that
+    /// the user may not read without a word**; a name does not. Defaults to `axon.event.behavior`.
     #[must_use]
     pub fn with_event_indices(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.event_indices = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The indices of purchases. Purchases in other indices are not counted. Names of indices, not patterns or aliases;
-    /// an index may hold both purchases and other events. Defaults to `axon.event.commerce`.
+    /// The indices of purchases, named in the same way. Purchases in other indices are not counted, and a fact says how
+    /// many there are. An index may hold both purchases and other events. Defaults to `axon.event.commerce`.
     #[must_use]
     pub fn with_purchase_indices(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.purchase_indices = names.into_iter().map(Into::into).collect();
@@ -113,8 +119,25 @@ impl EsOptions {
         self
     }
 
-    /// Validates all settings. Returns the parsed page templates.
-    pub(crate) fn check(&self) -> Result<Vec<PageTemplate>, OptionsError> {
+    /// The zone of a pipeline that stores local times as if they were UTC: an offset (`+09:00`) or a name (`Asia/Seoul`).
+    /// Every bound is moved by it, and it is part of the definition's hash. Where clocks are set back, the hour that comes
+    /// twice belongs to its first occurrence. Defaults to none: times are stored as they are.
+    #[must_use]
+    pub fn with_occurred_at_zone(mut self, zone: impl Into<String>) -> Self {
+        self.occurred_at_zone = zone.into();
+        self
+    }
+
+    /// The settings that decide the numbers, as text. Empty for the defaults.
+    pub(crate) fn definition(&self) -> String {
+        let Self { occurred_at_zone: zone, page_templates: pages, .. } = self;
+        let zone = (!zone.is_empty()).then(|| format!("occurred_at_zone={zone}"));
+        let pages = (!pages.is_empty()).then(|| format!("page_templates={pages:?}"));
+        zone.into_iter().chain(pages).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Validates all settings. Returns the parsed page templates and the zone of stored times.
+    pub(crate) fn check(&self) -> Result<(Vec<PageTemplate>, WallClock), OptionsError> {
         if self.event_indices.is_empty() {
             return Err(OptionsError::NoIndex);
         }
@@ -128,16 +151,20 @@ impl EsOptions {
         }
         let template =
             |text: &String| text.parse().map_err(|source| OptionsError::Template { template: text.clone(), source });
-        self.page_templates.iter().map(template).collect()
+        let templates = self.page_templates.iter().map(template).collect::<Result<_, _>>()?;
+        let clock = WallClock::parse(&self.occurred_at_zone);
+        Ok((templates, clock.ok_or_else(|| OptionsError::Zone(self.occurred_at_zone.clone()))?))
     }
 }
 
-/// Whether a text names exactly one index. Patterns, lists, exclusions, date expressions and remote clusters do not.
+/// Whether a text is one name of indices, or one pattern that begins like a name. Lists, exclusions, date expressions and
+/// remote clusters are not.
 fn is_index_name(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-+".contains(&byte);
-    let has_valid_start =
-        name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.');
-    has_valid_start && name.len() <= 255 && name.bytes().all(is_plain) && name != "." && name != ".."
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_plain = |byte: u8| is_letter(byte) || b"._-+*".contains(&byte);
+    let has_valid_start = name.bytes().next().is_some_and(|byte| is_letter(byte) || byte == b'.');
+    let first = name.split('*').next().unwrap_or_default();
+    has_valid_start && first.bytes().any(is_letter) && name.len() <= 255 && name.bytes().all(is_plain)
 }
 
 /// Why [`EsOptions`] are invalid.
@@ -147,10 +174,15 @@ pub enum OptionsError {
     /// No event index is named.
     #[error("no event index is named: name at least one with EsOptions::with_event_indices")]
     NoIndex,
-    /// Not the name of one index. Patterns, lists and capital letters are rejected, since they can address other
-    /// indices.
-    #[error("{0:?} is not the name of one index: patterns, lists and capital letters are not allowed")]
+    /// Not a name of indices. Lists, exclusions and capital letters are rejected, since they can address other indices.
+    #[error(
+        "{0:?} is no name of an index, an alias or a data stream, and no pattern that begins with a letter or a digit: \
+         lists, exclusions and capital letters are not allowed"
+    )]
     Index(String),
+    /// Neither an offset nor the name of a zone.
+    #[error("occurred_at_zone: {0:?} is neither an offset such as +09:00 nor the name of a zone such as Asia/Seoul")]
+    Zone(String),
     /// The search timeout is shorter than a millisecond.
     #[error("the search timeout is shorter than 1 ms")]
     Timeout,
@@ -169,8 +201,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_one_index_are_accepted() {
-        for name in ["axon.event.behavior", "behavior-events", "a", ".hidden", "0-1_2+3"] {
+    fn only_names_and_patterns_of_indices_are_accepted() {
+        for name in ["axon.event.behavior", "behavior-events", "a", ".ds-a-000001", "0-1_2+3", "a*", "a-*-b*"] {
             assert!(is_index_name(name), "{name:?}");
         }
         let long = "a".repeat(256);
@@ -180,9 +212,13 @@ mod tests {
             "..",
             "-a",
             "_all",
+            "*",
+            ".*",
+            "*a",
+            "-a*",
             "+a",
-            "a*",
             "a,b",
+            "a*,-b",
             "A",
             "a b",
             "<a-{now/d}>",
@@ -196,6 +232,22 @@ mod tests {
             let options = EsOptions::default().with_purchase_indices([name]);
             assert_eq!(options.check().map(|_| ()), Err(OptionsError::Index(name.to_owned())), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_zone_is_an_offset_or_a_name() {
+        let check = |zone: &str| EsOptions::default().with_occurred_at_zone(zone).check().map(|(_, clock)| clock);
+        assert_eq!(check(""), Ok(WallClock::Utc));
+        assert!(matches!(check("+09:00"), Ok(WallClock::Offset(_))));
+        assert!(matches!(check("Asia/Seoul"), Ok(WallClock::Zone(_))));
+        assert_eq!(check("Seoul"), Err(OptionsError::Zone("Seoul".to_owned())));
+    }
+
+    #[test]
+    fn the_definition_has_what_decides_the_numbers() {
+        assert_eq!(EsOptions::default().with_ingest_lag(Duration::ZERO).definition(), "");
+        let options = EsOptions::default().with_occurred_at_zone("+09:00").with_page_templates(["/a/{id}"]);
+        assert_eq!(options.definition(), r#"occurred_at_zone=+09:00 page_templates=["/a/{id}"]"#);
     }
 
     #[test]

@@ -12,10 +12,13 @@ use serde_json::{Value, json};
 
 use crate::{
     index_groups::{IndexGroup, PURCHASE, SubjectFields, Triggers},
+    losses::{IGNORED, LossyField},
     mapping::{Field, Form},
     page_template,
-    plan::{CellWindows, MAX_SERIES, Search},
+    plan::{CellWindows, Records, Search},
     probe::line,
+    reply::MAX_SERIES,
+    time_encoding,
 };
 
 /// The names of a search's series in its aggregations.
@@ -36,29 +39,81 @@ pub(crate) fn lines(searches: &[Search], templates: &[PageTemplate], timeout: Du
 }
 
 fn body(search: &Search, templates: &[PageTemplate], timeout: &str) -> Value {
-    let filter = per_group(&search.indices.groups, |group| {
-        let mut filter = vec![activity_filter(group, &search.activities, templates)];
-        filter.push(group.fields.times.within(search.window, search.open));
-        let trigger = group.fields.trigger.name;
-        let mut bool = json!({});
-        match &group.triggers {
-            Triggers::Only(triggers) => filter.push(json!({"terms": {trigger: triggers}})),
-            Triggers::AnyButPurchases => bool["must_not"] = json!([{"term": {trigger: PURCHASE}}]),
-            Triggers::Any => {}
-        }
-        if let (Some(field), false) = (group.fields.definition, search.definitions.is_empty()) {
-            let definitions = search.definitions.iter().map(|id| field_value(field, *id));
-            filter.push(json!({"terms": {field.name: definitions.collect::<Vec<_>>()}}));
-        }
-        bool["filter"] = Value::Array(filter);
-        json!({"bool": bool})
-    });
+    let filter = per_group(&search.indices.groups, |group| group_filter(search, group, templates));
+    let filter = if search.indices.restricted {
+        let indices: Vec<&String> = search.indices.groups.iter().flat_map(|group| &group.indices).collect();
+        json!({"bool": {"filter": [{"terms": {"_index": indices}}, filter]}})
+    } else {
+        filter
+    };
     let mut body = json!({"size": 0, "track_total_hits": true, "timeout": timeout, "query": filter});
     let aggregations = aggregations(search, templates);
     if aggregations != json!({}) {
         body["aggs"] = aggregations;
     }
     body
+}
+
+/// The query for the records of a search in the indices of a group.
+fn group_filter(search: &Search, group: &IndexGroup, templates: &[PageTemplate]) -> Value {
+    let fields = &group.fields;
+    let exists = |field: &str| json!({"exists": {"field": field}});
+    let (mut filter, mut must_not) = (Vec::new(), Vec::new());
+    if !matches!(search.records, Records::OfAnyActivity | Records::Ignored(LossyField::Activity)) {
+        filter.push(activity_filter(group, &search.activities, templates));
+    }
+    let is_at_any_time = matches!(search.records, Records::AtAnyTime | Records::WithoutTime | Records::OutOfRange);
+    if !is_at_any_time {
+        filter.push(fields.times.within(search.window, search.open));
+    }
+    if search.records != Records::Ignored(LossyField::Trigger) {
+        let trigger = fields.trigger.name;
+        match &group.triggers {
+            Triggers::Only(triggers) => filter.push(json!({"terms": {trigger: triggers}})),
+            Triggers::AnyButPurchases => must_not.push(json!({"term": {trigger: PURCHASE}})),
+            Triggers::Any => {}
+        }
+        let has_definitions =
+            !search.definitions.is_empty() && search.records != Records::Ignored(LossyField::Definition);
+        if let (Some(field), true) = (fields.definition, has_definitions) {
+            let definitions = search.definitions.iter().map(|id| field_value(field, *id));
+            filter.push(json!({"terms": {field.name: definitions.collect::<Vec<_>>()}}));
+        }
+    }
+    match search.records {
+        Records::InWindow | Records::OfAnyActivity | Records::AtAnyTime => {}
+        Records::WithoutTime => must_not.push(exists(time_encoding::FIELD)),
+        Records::OutOfRange => {
+            filter.push(exists(time_encoding::FIELD));
+            must_not.push(fields.times.plausible());
+        }
+        Records::Ignored(LossyField::Activity) if !templates.is_empty() => {
+            filter.push(ignored(group, &[LossyField::Activity, LossyField::Page]));
+        }
+        Records::Ignored(field) => filter.push(ignored(group, &[field])),
+        Records::WithoutSubject => filter.push(without_subject(group)),
+    }
+    let mut bool = json!({"filter": filter});
+    if !must_not.is_empty() {
+        bool["must_not"] = must_not.into();
+    }
+    json!({"bool": bool})
+}
+
+/// The query for records of which one of the fields was ignored.
+fn ignored(group: &IndexGroup, fields: &[LossyField]) -> Value {
+    let names: Vec<&str> = fields.iter().filter_map(|field| field.of(&group.fields)).map(|field| field.name).collect();
+    json!({"terms": {IGNORED: names}})
+}
+
+/// The query for records whose user was ignored, or which have no user and whose session was ignored.
+fn without_subject(group: &IndexGroup) -> Value {
+    let mut either = vec![ignored(group, &[LossyField::User])];
+    let has_user = LossyField::User.of(&group.fields).map(|user| json!({"exists": {"field": user.name}}));
+    either.push(json!({"bool": {
+        "filter": [ignored(group, &[LossyField::Session])], "must_not": has_user.into_iter().collect::<Vec<_>>(),
+    }}));
+    json!({"bool": {"should": either, "minimum_should_match": 1}})
 }
 
 fn aggregations(search: &Search, templates: &[PageTemplate]) -> Value {

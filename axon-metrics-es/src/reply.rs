@@ -15,10 +15,12 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
-    error::{Fault, Kind},
-    plan::MAX_SERIES,
+    error::{Block, Fault, Kind},
     transport::Reply,
 };
+
+/// The most series of one search. A reply has names for as many.
+pub(crate) const MAX_SERIES: usize = 4;
 
 /// The members of a reply that the server sends. Must name every member that is read below: others arrive as missing.
 pub(crate) const FILTER: &str = "responses.status,responses.error.type,responses.error.reason,\
@@ -46,6 +48,10 @@ pub(crate) struct SearchReply {
     pub(crate) units: Option<Vec<u64>>,
     /// The newest stored time, of a probe.
     pub(crate) newest: Option<f64>,
+    /// Records with an ignored field, and purchases, of a probe.
+    pub(crate) checks: Option<Vec<u64>>,
+    /// Records that cannot be used, of a probe.
+    pub(crate) losses: Option<Vec<u64>>,
 }
 
 /// Counts per cell of a series. A bucket of a histogram has a key, a bucket of filters has none.
@@ -133,8 +139,10 @@ fn search(index: usize, reply: &str) -> Outcome<SearchReply> {
             })
         }),
         activities: aggregations.activities.map(Groups::counts).transpose()?,
-        units: aggregations.units.map(|units| units.buckets.iter().map(|bucket| bucket.doc_count).collect()),
+        units: aggregations.units.map(Buckets::counts),
         newest: aggregations.newest.and_then(|newest| newest.value),
+        checks: aggregations.checks.map(Buckets::counts),
+        losses: aggregations.losses.map(Buckets::counts),
     })
 }
 
@@ -230,6 +238,8 @@ struct Aggregations {
     activities: Option<Groups>,
     units: Option<Buckets>,
     newest: Option<Newest>,
+    checks: Option<Buckets>,
+    losses: Option<Buckets>,
 }
 
 #[derive(Deserialize)]
@@ -256,6 +266,12 @@ struct CellGroup {
 #[derive(Deserialize)]
 struct Buckets {
     buckets: Vec<Bucket>,
+}
+
+impl Buckets {
+    fn counts(self) -> Vec<u64> {
+        self.buckets.iter().map(|bucket| bucket.doc_count).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -340,20 +356,31 @@ impl Error {
         causes.filter_map(|cause| cause.r#type.as_deref()).map(Kind::new).next().unwrap_or_default()
     }
 
+    fn block(&self) -> Block {
+        let reasons = self.root_cause.iter().chain([&self.reason]).filter_map(|cause| cause.reason.as_deref());
+        let is_closed = reasons.into_iter().any(|reason| reason.contains("/index closed]"));
+        if is_closed { Block::Closed } else { Block::Reading }
+    }
+
     fn fault(&self, status: u16) -> Fault {
         let kind = self.kind();
         match status {
             429 => Fault::Busy,
             _ if is_busy(&kind) => Fault::Busy,
-            401 => Fault::Denied("valid credentials".to_owned()),
+            401 => Fault::Denied(CREDENTIALS.to_owned()),
+            // A closed index is refused with the status of a missing right.
+            _ if kind.is("cluster_block_exception") && status < 500 => Fault::Blocked(self.block()),
+            400 if kind.is("index_closed_exception") => Fault::Blocked(Block::Closed),
             403 => Fault::Denied(privilege(self.reason.reason.as_deref().unwrap_or_default())),
             404 if kind.is(MISSING_INDEX) => Fault::Rejected { status, kind },
-            400 if kind.is("index_closed_exception") => Fault::Changed("an index is closed"),
             408 | 500.. => Fault::Failing { status, kind },
             _ => Fault::Rejected { status, kind },
         }
     }
 }
+
+/// What is missing where the server does not know the user.
+pub(crate) const CREDENTIALS: &str = "valid credentials";
 
 const MISSING_INDEX: &str = "index_not_found_exception";
 
@@ -383,6 +410,18 @@ fn privilege(reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_is_not_taken_for_a_missing_privilege() {
+        let fault = |block: &str| {
+            let reason = format!("index [events] blocked by: [FORBIDDEN/{block}];");
+            let cause = serde_json::json!({"type": "cluster_block_exception", "reason": reason});
+            let body = serde_json::json!({"error": {"root_cause": [cause], "reason": reason}, "status": 403});
+            ok_body(Reply { status: 403, body: body.to_string().into() }).unwrap_err()
+        };
+        assert_eq!(fault("4/index closed]"), Fault::Blocked(Block::Closed));
+        assert_eq!(fault("7/index read (api)]"), Fault::Blocked(Block::Reading));
+    }
 
     #[test]
     fn a_missing_privilege_is_named_and_the_user_is_not() {

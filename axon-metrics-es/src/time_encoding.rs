@@ -18,14 +18,31 @@ pub(crate) const FIELD: &str = "occurredAt";
 /// The type of number that a time is stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeStorage {
-    /// `date` or `date_nanos`: queries and replies use milliseconds.
+    /// `date`: queries and replies use milliseconds.
     Date,
+    /// `date_nanos`: the same, from 1970 to 2262. A bound outside of these years fails the whole search.
+    DateNanos,
     /// A whole number.
     Whole,
     /// A double. Exact to the microsecond.
     Double,
     /// A float. Its 24 bits store seconds of this century in steps of 128.
     Float,
+}
+
+/// The last millisecond of a `date_nanos`, in April 2262.
+const LAST_OF_NANOS: i64 = i64::MAX / 1_000_000;
+
+impl TimeStorage {
+    /// Whether it is a date, whose bounds are milliseconds.
+    pub(crate) fn is_date(self) -> bool {
+        matches!(self, Self::Date | Self::DateNanos)
+    }
+
+    /// The stored numbers that can be searched.
+    fn clamp(self, stored: i64) -> i64 {
+        if self == Self::DateNanos { stored.clamp(0, LAST_OF_NANOS) } else { stored }
+    }
 }
 
 /// How an index stores times.
@@ -82,6 +99,10 @@ impl TimeEncoding {
 
     /// The query for stored numbers in `[from, to)`.
     pub(crate) fn between(storage: TimeStorage, from: i64, to: i64) -> Value {
+        let (from, to) = (storage.clamp(from), storage.clamp(to));
+        if from >= to {
+            return json!({"match_none": {}});
+        }
         let mut range = json!({"gte": from, "lt": to});
         Self { storage, per_second: Units::Millis }.add_format(&mut range);
         json!({"range": {FIELD: range}})
@@ -89,7 +110,7 @@ impl TimeEncoding {
 
     /// Makes a date field read the bounds as milliseconds. Without it the field's own format applies.
     fn add_format(self, range: &mut Value) {
-        if self.storage == TimeStorage::Date {
+        if self.storage.is_date() {
             range["format"] = json!("epoch_millis");
         }
     }
@@ -99,7 +120,7 @@ impl TimeEncoding {
         let interval = self.interval(step);
         let offset = self.whole(first).rem_euclid(interval);
         match self.storage {
-            TimeStorage::Date => json!({"date_histogram": {
+            TimeStorage::Date | TimeStorage::DateNanos => json!({"date_histogram": {
                 "field": FIELD, "fixed_interval": format!("{interval}ms"), "offset": format!("+{offset}ms"),
                 "format": "epoch_millis", "min_doc_count": 1,
             }}),
@@ -134,7 +155,7 @@ impl TimeEncoding {
         match self.storage {
             TimeStorage::Double => None,
             TimeStorage::Float => ends().map(|bound| self.float_step(bound)).max(),
-            TimeStorage::Date | TimeStorage::Whole => {
+            TimeStorage::Date | TimeStorage::DateNanos | TimeStorage::Whole => {
                 let micros = self.per_second.micros();
                 let is_between_units = ends().any(|bound| bound.timestamp_micros().rem_euclid(micros) != 0);
                 is_between_units.then(|| Duration::from_micros(micros.unsigned_abs()))
@@ -148,6 +169,8 @@ impl TimeEncoding {
             (TimeStorage::Date, Units::Millis) => "date",
             (TimeStorage::Date, Units::Seconds) => "date in 1970: seconds stored as milliseconds",
             (TimeStorage::Date, Units::Micros) => "date in the year 58143: milliseconds stored as seconds",
+            (TimeStorage::DateNanos, Units::Millis | Units::Micros) => "date_nanos",
+            (TimeStorage::DateNanos, Units::Seconds) => "date_nanos in 1970: seconds stored as milliseconds",
             (TimeStorage::Whole, Units::Seconds) => "whole seconds",
             (TimeStorage::Whole, Units::Millis) => "whole milliseconds",
             (TimeStorage::Whole, Units::Micros) => "whole microseconds",
@@ -164,7 +187,9 @@ impl TimeEncoding {
     /// lies within half a step of the instant.
     fn bound(self, timestamp: Timestamp) -> Value {
         match self.storage {
-            TimeStorage::Date | TimeStorage::Whole => json!(self.whole(timestamp)),
+            TimeStorage::Date | TimeStorage::DateNanos | TimeStorage::Whole => {
+                json!(self.storage.clamp(self.whole(timestamp)))
+            }
             TimeStorage::Double => Self::number(self.units(timestamp)),
             TimeStorage::Float => {
                 let (units, nearest) = (self.units(timestamp), to_float(self.units(timestamp)));
@@ -247,6 +272,23 @@ mod tests {
             range(encoding(TimeStorage::Double, Units::Seconds), true),
             json!({"gte": 1_772_679_600, "lt": 1_772_681_700.5})
         );
+    }
+
+    #[test]
+    fn no_bound_of_a_date_nanos_lies_outside_its_years() {
+        const NANOS: TimeStorage = TimeStorage::DateNanos;
+        let range = |from: &str, to: &str| {
+            let window = Window { from: at(from), to: at(to) };
+            let range = encoding(NANOS, Units::Millis).within(window, false)["range"][FIELD].clone();
+            (range["gte"].as_i64().unwrap(), range["lt"].as_i64().unwrap())
+        };
+        assert_eq!(range("2026-03-05T03:00:00Z", "2026-03-05T04:00:00Z"), (1_772_679_600_000, 1_772_683_200_000));
+        assert_eq!(range("1950-01-01T00:00:00Z", "2567-01-01T00:00:00Z"), (0, 9_223_372_036_854));
+        let seconds = TimeEncoding::between(NANOS, 1_000_000_000_000, 10_000_000_000_000);
+        assert_eq!(seconds["range"][FIELD]["lt"], 9_223_372_036_854_i64);
+        let micros = TimeEncoding::between(NANOS, 1_000_000_000_000_000, 10_000_000_000_000_000);
+        assert_eq!(micros, json!({"match_none": {}}));
+        assert_eq!(TimeEncoding::between(TimeStorage::Date, 1, 1 << 60)["range"][FIELD]["lt"], 1_i64 << 60);
     }
 
     #[test]

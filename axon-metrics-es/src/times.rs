@@ -14,6 +14,11 @@ use crate::time_encoding::{TimeEncoding, TimeStorage, Units};
 /// so a stored number is plausible in one unit at most.
 pub(crate) const VALID_SECONDS: (i64, i64) = (1_000_000_000, 10_000_000_000);
 
+/// The instant after all plausible times.
+pub(crate) fn last() -> Timestamp {
+    Timestamp::from_timestamp(VALID_SECONDS.1, 0).unwrap_or_default()
+}
+
 /// How an index stores times, in one unit or in several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
@@ -33,6 +38,31 @@ impl Times {
         });
         let (_, per_second) = most?;
         Some(Self { most: TimeEncoding { storage, per_second }, present: counts.map(|count| count > 0) })
+    }
+
+    /// Dates of which no one is plausible: perhaps each was malformed. The next one that is written is a date.
+    pub(crate) fn of_no_record(storage: TimeStorage) -> Option<Self> {
+        let most = TimeEncoding { storage, per_second: Units::Millis };
+        storage.is_date().then_some(Self { most, present: Units::ALL.map(|units| units == Units::Millis) })
+    }
+
+    /// The query for plausible times in one of the units.
+    pub(crate) fn plausible_in(storage: TimeStorage, units: Units) -> Value {
+        let (from, to) = (VALID_SECONDS.0 * units.per_second(), VALID_SECONDS.1 * units.per_second());
+        TimeEncoding::between(storage, from, to)
+    }
+
+    /// The query for plausible times in any unit.
+    pub(crate) fn plausible(self) -> Value {
+        let each = Units::ALL.map(|units| Self::plausible_in(self.most.storage, units));
+        json!({"bool": {"should": each, "minimum_should_match": 1}})
+    }
+
+    /// The instant of a stored number, read in the unit in which it is plausible; `None` if it is in none.
+    pub(crate) fn timestamp(self, stored: f64) -> Option<Timestamp> {
+        let timestamps = self.encodings().filter_map(|encoding| encoding.timestamp(stored));
+        let mut plausible = timestamps.filter(|at| (VALID_SECONDS.0..VALID_SECONDS.1).contains(&at.timestamp()));
+        plausible.next()
     }
 
     /// One encoding for each unit.
@@ -83,6 +113,17 @@ mod tests {
         let window = window(0, 1_772_681_701);
         assert_eq!(times.within(window, true), times.most.within(window, true));
         assert_eq!(Times::new(TimeStorage::Whole, [0, 0, 0]), None);
+    }
+
+    #[test]
+    fn a_stored_number_is_read_in_the_unit_in_which_it_is_plausible() {
+        let times = Times::new(TimeStorage::Whole, [7, 900, 0]).unwrap();
+        let second = |second| Timestamp::from_timestamp(second, 0);
+        assert_eq!(times.timestamp(1_772_681_701.0), second(1_772_681_701));
+        assert_eq!(times.timestamp(1_772_681_701_000.0), second(1_772_681_701));
+        assert_eq!((times.timestamp(17.0), times.timestamp(1e16)), (None, None));
+        assert_eq!(Times::of_no_record(TimeStorage::Double), None);
+        assert_eq!(Times::of_no_record(TimeStorage::Date).unwrap().most.per_second, Units::Millis);
     }
 
     #[test]

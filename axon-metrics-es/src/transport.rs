@@ -12,7 +12,7 @@ use elasticsearch::{
     },
 };
 
-use crate::error::Fault;
+use crate::{error::Fault, tls};
 
 /// The client, and the longest reply that is accepted.
 #[derive(Clone)]
@@ -45,8 +45,8 @@ impl Transport {
         self.send(Method::Post, "/_msearch", &[("filter_path", filter)], Some(lines), within).await
     }
 
-    /// The mapped types of the fields. Missing indices are left out of the reply. `indices` must be a list of plain
-    /// names.
+    /// The mapped types of the fields. Missing indices are left out of the reply. `indices` must be a list of names and
+    /// patterns.
     pub(crate) async fn field_caps(&self, indices: &str, fields: &str, within: Duration) -> Result<Reply, Fault> {
         let query = [
             ("fields", fields),
@@ -99,6 +99,9 @@ impl Transport {
 fn fault(error: &Error, within: Duration) -> Fault {
     if error.is_timeout() {
         return Fault::TooSlow(within);
+    }
+    if let Some(fault) = tls::fault(error) {
+        return Fault::Tls(fault);
     }
     let mut cause = error.source();
     while let Some(next) = cause {

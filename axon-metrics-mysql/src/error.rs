@@ -154,6 +154,9 @@ pub(crate) struct ServerFault {
 /// The tables that this crate reads. A name that contains another one comes first.
 const TABLES: [&str; 4] = ["campaign_activity_entries", "campaign_activities", "campaigns", "purchases"];
 
+/// A privilege of the server is missing.
+pub(crate) const NO_PRIVILEGE: u16 = 1227;
+pub(crate) const SYNTAX_ERROR: u16 = 1064;
 const NO_COLUMN: u16 = 1054;
 const NO_TABLE: u16 = 1146;
 const TABLE_DENIED: u16 = 1142;
@@ -202,7 +205,7 @@ impl ServerFault {
             1045 | 1129 | 1130 | 1524 | 1698 | 1820 | 1862 | 3118 | 4151 => {
                 Kind::Denied(format!("the login (server error {})", self.number))
             }
-            1227 => Kind::Denied("a server privilege (server error 1227)".to_owned()),
+            NO_PRIVILEGE => Kind::Denied("a server privilege (server error 1227)".to_owned()),
             // Too many connections: in all, of this user, or per hour.
             1040 | 1203 | 1226 => Kind::Overloaded,
             IDLE_TOO_LONG | CONNECTION_KILLED => Kind::Lost,

@@ -1,115 +1,64 @@
 //! The health report of a server: its kind, its tables, the limits of its sessions, the verdict on the configured
-//! offsets.
-//! Lives here: the statement for the newest rows, and the text of each finding. Lives elsewhere: the schema probe
-//! (`store::schema`), the verdict on an offset (`offsets`).
+//! offsets, the state of a replica; and what is wrong with them.
+//! Lives here: the text of each finding. Lives elsewhere: the schema probe (`store::schema`), the check of clocks and
+//! replication (`ledger::store_check`), the verdict on an offset (`offsets`).
 
 use axon_metrics::{Catalog, Timestamp, source::Probe};
-use chrono::NaiveDateTime;
 
 use crate::{
-    error::Cause,
-    offsets::verdict,
+    ledger::StoreCheck,
+    offsets::Verdict,
     options::MySqlOptions,
-    sql_literals::Clock,
-    store::schema::{Presence, Schema, TimeColumn},
-    text_row::TextRow,
+    store::schema::{ACTIVITIES, CAMPAIGNS, ENTRIES, PURCHASES, Presence, Schema, TimeColumn},
 };
 
-/// How many rows with the highest ids are read. No index begins with a time, but ids rise with time.
-const NEWEST_ROWS: u32 = 1_000;
-
-/// The statement for the server's clock, and for purchases and entries the newest time of all and the newest before
-/// `as_of`. It reads `PRIMARY` from its end.
-///
-/// Workaround: MySQL scans another index as a whole if it sees the bound, so `COALESCE` hides it from the optimiser. No
-/// public number known. Shown by `ledger::plans`. Can go once the plans there stay the same without it.
-pub(crate) fn newest_statement(schema: &Schema, options: &MySqlOptions, as_of: Timestamp) -> String {
-    let mut statement = "SELECT 'now' AS what, UTC_TIMESTAMP(6) AS newest, NULL AS before_it".to_owned();
-    let mut add = |what: &str, table: &str, column: &str, bound| {
-        statement.push_str(&format!(
-            " UNION ALL SELECT '{what}', (SELECT MAX(t) FROM (SELECT {column} AS t FROM {table} \
-             ORDER BY id DESC LIMIT {NEWEST_ROWS}) AS a), (SELECT MAX(t) FROM (SELECT {column} AS t FROM {table} \
-             WHERE COALESCE({column}) < {bound} ORDER BY id DESC LIMIT {NEWEST_ROWS}) AS b)"
-        ));
-    };
-    if schema.purchases.is_present() {
-        add("purchase", "purchases", "purchase_at", schema.clock(TimeColumn::Purchase, options.purchase).bound(as_of));
-    }
-    if schema.entries.is_present() {
-        add(
-            "entry",
-            "campaign_activity_entries",
-            "created_at",
-            schema.clock(TimeColumn::EntryCreated, options.created).bound(as_of),
-        );
-    }
-    statement
-}
-
-/// The reply to [`newest_statement`]: wall clocks as the columns hold them. Of each table the newest time of all, and
-/// the newest before `as_of`.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct NewestTimes {
-    now: Option<NaiveDateTime>,
-    purchase: [Option<NaiveDateTime>; 2],
-    entry: [Option<NaiveDateTime>; 2],
-}
-
-impl NewestTimes {
-    pub(crate) fn read(rows: &[TextRow]) -> Result<Self, Cause> {
-        let mut newest = Self::default();
-        for row in rows {
-            let mut cells = row.cells();
-            let what = cells.some_text("what")?;
-            let times = [cells.time("newest")?, cells.time("before_it")?];
-            match what {
-                "now" => newest.now = times[0],
-                "purchase" => newest.purchase = times,
-                "entry" => newest.entry = times,
-                _ => return Err(Cause::Wrong("the reply has newest rows of an unknown table")),
-            }
-        }
-        Ok(newest)
-    }
-}
-
-pub(crate) fn of_ledger(schema: &Schema, options: &MySqlOptions, newest: &NewestTimes) -> Probe {
-    let purchase =
-        newest.purchase[1].and_then(|wall| schema.clock(TimeColumn::Purchase, options.purchase).timestamp(wall));
-    let entry =
-        newest.entry[1].and_then(|wall| schema.clock(TimeColumn::EntryCreated, options.created).timestamp(wall));
-    let mut findings = of_server(schema);
-    let offset = |column: TimeColumn, configured: Clock, time: Option<NaiveDateTime>| match schema
-        .timestamp_columns
-        .contains(&column)
-    {
+pub(crate) fn of_ledger(schema: &Schema, options: &MySqlOptions, check: &StoreCheck, as_of: Timestamp) -> Probe {
+    let clocks = [(TimeColumn::Purchase, options.purchase), (TimeColumn::EntryCreated, options.created)];
+    let [purchases, entries] = clocks.map(|(column, configured)| schema.clock(column, configured));
+    let newest = check.newest.purchases.newest(purchases, as_of).max(check.newest.entries.newest(entries, as_of));
+    let offset = |column: TimeColumn, verdict: &Verdict| match schema.holds_instants(column) {
         true => OFFSET_UNUSED.to_owned(),
-        false => verdict(configured, time, newest.now),
+        false => verdict.text.clone(),
     };
     let status = match &schema.status {
-        Presence::Present => "present: CONFIRMED purchases count",
-        Presence::Absent if schema.purchases.is_present() => {
-            "absent: every purchase counts, cancelled ones are not measured"
+        Presence::Present if options.purchase_statuses == MySqlOptions::default().purchase_statuses => {
+            "present: CONFIRMED purchases count".to_owned()
         }
-        Presence::Absent | Presence::Refused(_) => "unknown",
+        Presence::Present => {
+            format!("present: counted/cancelled/refunded/ignored: {}", options.purchase_statuses.describe())
+        }
+        Presence::Absent if schema.purchases.is_present() => {
+            "absent: every purchase counts, cancelled ones are not measured".to_owned()
+        }
+        Presence::Absent | Presence::Refused(_) => "unknown".to_owned(),
     };
+    let mut findings = of_server(schema);
     findings.extend([
         ("purchases".to_owned(), describe(&schema.purchases)),
-        ("purchaseStatus".to_owned(), status.to_owned()),
+        ("purchaseStatus".to_owned(), status),
         ("entries".to_owned(), describe(&schema.entries)),
-        ("purchaseOffset".to_owned(), offset(TimeColumn::Purchase, options.purchase, newest.purchase[0])),
-        ("createdOffset".to_owned(), offset(TimeColumn::EntryCreated, options.created, newest.entry[0])),
+        ("purchaseOffset".to_owned(), offset(TimeColumn::Purchase, &check.purchase)),
+        ("createdOffset".to_owned(), offset(TimeColumn::EntryCreated, &check.created)),
+        ("replication".to_owned(), check.replication.describe()),
     ]);
-    Probe::default().with_newest(purchase.max(entry)).with_findings(findings)
+    let clock = |column: &str, setting: &str, verdict: &Verdict| {
+        let why = verdict.wrong.as_ref()?;
+        Some(format!("{column} is read by a wrong clock: {why}; set mysql.{setting}_offset or mysql.{setting}_zone"))
+    };
+    let mut problems = schema.problems(&[PURCHASES, ENTRIES]);
+    problems.extend(clock("purchases.purchase_at", "purchase", &check.purchase));
+    problems.extend(clock("campaign_activity_entries.created_at", "created", &check.created));
+    problems.extend(check.replication.problem());
+    Probe::default().with_newest(newest).with_findings(findings).with_problems(problems)
 }
 
-pub(crate) fn of_catalog(schema: &Schema, options: &MySqlOptions, catalog: &Catalog, skipped: usize) -> Probe {
+pub(crate) fn of_catalog(schema: &Schema, options: &MySqlOptions, catalog: &Catalog) -> Probe {
     let activities: usize = catalog.campaigns().iter().map(|campaign| campaign.activities.len()).sum();
     let mut findings = of_server(schema);
     const DATES: [TimeColumn; 4] =
         [TimeColumn::CampaignStart, TimeColumn::CampaignEnd, TimeColumn::ActivityStart, TimeColumn::ActivityEnd];
     let configured = format!("{} configured; not verified, since dates may lie in the future", options.schedule);
-    let offset = match DATES.iter().filter(|column| schema.timestamp_columns.contains(column)).count() {
+    let offset = match DATES.iter().filter(|column| schema.holds_instants(**column)).count() {
         0 => configured,
         all if all == DATES.len() => OFFSET_UNUSED.to_owned(),
         some => format!("{configured}; {some} of the {} columns: {OFFSET_UNUSED}", DATES.len()),
@@ -119,10 +68,7 @@ pub(crate) fn of_catalog(schema: &Schema, options: &MySqlOptions, catalog: &Cata
         ("activities".to_owned(), activities.to_string()),
         ("scheduleOffset".to_owned(), offset),
     ]);
-    if skipped > 0 {
-        findings.push(("skipped".to_owned(), format!("{skipped} rows with an invalid id")));
-    }
-    Probe::default().with_findings(findings)
+    Probe::default().with_findings(findings).with_problems(schema.problems(&[CAMPAIGNS, ACTIVITIES]))
 }
 
 /// The finding for columns whose offset is not used.
@@ -135,11 +81,16 @@ fn of_server(schema: &Schema) -> Vec<(String, String)> {
     };
     let session =
         if schema.read_only { "read-only" } else { "may write, within the rights of the user; use pool_options()" };
-    vec![
+    let mut findings = vec![
         ("server".to_owned(), format!("{} {}", schema.flavor.name(), schema.version)),
         ("statementLimit".to_owned(), limit),
         ("session".to_owned(), session.to_owned()),
-    ]
+    ];
+    if !schema.has_own_settings {
+        let text = "MISSING: the session has settings of the server, which can change answers; use pool_options()";
+        findings.push(("sessionSettings".to_owned(), text.to_owned()));
+    }
+    findings
 }
 
 fn describe(presence: &Presence) -> String {

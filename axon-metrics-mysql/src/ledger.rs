@@ -22,19 +22,27 @@ use crate::{
     store::{Store, schema::Schema},
 };
 
+mod expressions;
 mod facts;
 mod failure_log;
 mod ledger_row;
+mod newest;
 #[cfg(test)]
 mod plans;
+mod row_group;
 #[cfg(test)]
 mod stale_schema;
+mod standing;
 mod statement;
+mod store_check;
 
 use facts::StatementResult;
 use failure_log::FailureLog;
 use ledger_row::LedgerRow;
+use standing::Standing;
 use statement::Statements;
+use store_check::Checks;
+pub(crate) use store_check::StoreCheck;
 
 /// A [`LedgerSource`] over MySQL or MariaDB: approved entries from `campaign_activity_entries`, purchases from
 /// `purchases`. Clones share all state.
@@ -42,13 +50,17 @@ use statement::Statements;
 /// It only reads. No table or index has to be created.
 ///
 /// - No rows: a measured 0. A table that does not exist is not measured.
-/// - Invalid rows, whose price or quantity is negative or missing, make the sums over them
-///   [`BadValue`](axon_metrics::Reason::BadValue), since the sums would be too small.
+/// - Rows that cannot be used are counted in the same scan, and are the coverage of the facts: those of an unknown status,
+///   and those without a quantity or with two negative amounts. Orders without a price are orders, without revenue. A row
+///   with exactly one negative amount is a refund, and no order.
+/// - A clock that is known to be wrong, and a replica that has stopped, are in the coverage, too. They are checked about
+///   once a minute, beside the answers.
 /// - Errors: a statement that fails, and a right that is missing, cost their own facts, if others are measured.
 #[derive(Debug, Clone)]
 pub struct MySqlLedger {
     store: Store,
     options: Arc<MySqlOptions>,
+    checks: Checks,
     failures: Arc<FailureLog>,
 }
 
@@ -61,7 +73,9 @@ impl MySqlLedger {
 
     /// The same with other options.
     pub fn with_options(pool: MySqlPool, options: MySqlOptions) -> Self {
-        Self { store: Store::new(pool), options: Arc::new(options), failures: Arc::default() }
+        let (store, options) = (Store::new(pool), Arc::new(options));
+        let checks = Checks::new(store.clone(), Arc::clone(&options));
+        Self { store, options, checks, failures: Arc::default() }
     }
 
     /// Sends all statements of a question at the same time, each on its own connection.
@@ -102,6 +116,10 @@ impl LedgerSource for MySqlLedger {
         NAME
     }
 
+    fn definition(&self) -> String {
+        self.options.ledger_definition()
+    }
+
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         let deadline = deadline(question.budget);
         let probe_error = |cause: Cause| cause.during(Query::Schema);
@@ -118,16 +136,17 @@ impl LedgerSource for MySqlLedger {
                 Err(cause) => return Err(probe_error(cause).into()),
             }
         }
-        facts::facts(question, &schema, &self.options, results, &self.failures)
+        let standing = match results.iter().any(StatementResult::is_measured) {
+            true => self.checks.standing(&schema, question.scope.as_of, deadline).await,
+            false => Standing::default(),
+        };
+        facts::facts(question, &schema, &self.options, &standing, results, &self.failures)
     }
 
     async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         let deadline = deadline(budget);
         let schema = self.store.refresh_schema(deadline).await.map_err(|cause| cause.during(Query::Schema))?;
-        let statement = health::newest_statement(&schema, &self.options, as_of);
-        let rows = self.store.ask(&schema, &statement, deadline).await;
-        let newest =
-            rows.and_then(|rows| health::NewestTimes::read(&rows)).map_err(|cause| cause.during(Query::Health))?;
-        Ok(health::of_ledger(&schema, &self.options, &newest))
+        let check = self.checks.check(&schema, as_of, deadline).await.map_err(|cause| cause.during(Query::Health))?;
+        Ok(health::of_ledger(&schema, &self.options, &check, as_of))
     }
 }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod catalog;
+mod clock;
 mod error;
 mod health;
 mod ledger;
@@ -8,9 +10,11 @@ mod offsets;
 mod options;
 mod pool;
 mod sql_literals;
+mod statuses;
 mod store;
 mod text_row;
 
+pub use address::{AddressError, connect_options};
 pub use catalog::MySqlCatalog;
 pub use ledger::MySqlLedger;
 pub use options::MySqlOptions;

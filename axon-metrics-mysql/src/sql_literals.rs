@@ -1,58 +1,14 @@
-//! Times and ids as literals of a statement.
+//! Times, ids and names of statuses as literals of a statement.
 //! Lives here: the only values that enter the text of a statement, each with a type that formats it. Lives elsewhere:
-//! the statements (`ledger::statement`, `catalog`), the verdict on an offset (`offsets`).
+//! the statements (`ledger::statement`, `catalog`), the wall time of an instant (`clock`).
 //!
 //! Statements use the text protocol. With prepared statements each length of a list of ids would be another statement
-//! on every connection, and its first use would cost a second round trip. Only whole numbers and times enter a text,
-//! both formatted here, so nothing needs escaping.
+//! on every connection, and its first use would cost a second round trip. Only whole numbers, times and names of
+//! statuses enter a text. All are formatted here, so nothing needs escaping elsewhere.
 
 use std::fmt;
 
-use axon_metrics::Timestamp;
-use chrono::{FixedOffset, NaiveDateTime, TimeDelta};
-
-/// The wall clock at an offset from UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Clock {
-    ahead: TimeDelta,
-}
-
-impl Clock {
-    pub(crate) const SEOUL: Self = Self { ahead: TimeDelta::hours(9) };
-    pub(crate) const UTC: Self = Self { ahead: TimeDelta::zero() };
-
-    pub(crate) fn at(offset: FixedOffset) -> Self {
-        Self::ahead(TimeDelta::seconds(i64::from(offset.local_minus_utc())))
-    }
-
-    pub(crate) const fn ahead(ahead: TimeDelta) -> Self {
-        Self { ahead }
-    }
-
-    /// A bound in a statement, clamped to the range of a `DATETIME`. A fraction of a microsecond is rounded up, so that
-    /// `[from, to)` contains the same stored times.
-    pub(crate) fn bound(self, timestamp: Timestamp) -> Bound {
-        let fraction = i64::from(timestamp.timestamp_subsec_nanos() % 1_000);
-        let rounding = if fraction == 0 { TimeDelta::zero() } else { TimeDelta::nanoseconds(1_000 - fraction) };
-        let wall =
-            timestamp.naive_utc().checked_add_signed(rounding).and_then(|utc| utc.checked_add_signed(self.ahead));
-        Bound(wall.unwrap_or(LAST).clamp(FIRST, LAST))
-    }
-
-    /// The instant at which the clock shows this time; `None` outside the calendar.
-    pub(crate) fn timestamp(self, wall: NaiveDateTime) -> Option<Timestamp> {
-        wall.checked_sub_signed(self.ahead).map(|utc| utc.and_utc())
-    }
-}
-
-/// `+09:00`.
-impl fmt::Display for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.ahead.num_seconds();
-        let (hours, minutes) = (seconds.abs() / 3_600, seconds.abs() / 60 % 60);
-        write!(f, "{}{hours:02}:{minutes:02}", if seconds < 0 { '-' } else { '+' })
-    }
-}
+use chrono::NaiveDateTime;
 
 /// The earliest time of a `DATETIME`.
 const FIRST: NaiveDateTime = wall(1000, 1, 1, (0, 0, 0));
@@ -66,8 +22,20 @@ const fn wall(year: i32, month: u32, day: u32, (hour, minute, second): (u32, u32
 
 /// A time in a statement: `TIMESTAMP'2024-11-06 00:00:00.000000'`. The literal is typed, so the server parses it once
 /// and not per row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Bound(NaiveDateTime);
+
+impl Bound {
+    /// A wall time, clamped to the range of a `DATETIME`.
+    pub(crate) fn clamped(wall: NaiveDateTime) -> Self {
+        Self(wall.clamp(FIRST, LAST))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn wall(self) -> NaiveDateTime {
+        self.0
+    }
+}
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,21 +48,30 @@ impl fmt::Display for Bound {
 /// Workaround: MariaDB turns a long list into a subquery and then reads the whole table
 /// (`in_predicate_conversion_threshold`, 1,000 by default; MDEV-12176), so lists are split. Shown by `ledger::plans`.
 /// Can go once MariaDB uses the index of a subquery's column.
+///
+/// Where the column holds text, the ids are texts, too: a comparison of a text with a number uses no index, and takes
+/// `77abc` for 77.
 #[derive(Debug, Clone)]
 pub(crate) struct IdList {
-    column: &'static str,
+    column: String,
     ids: Vec<u64>,
+    as_text: bool,
 }
 
 /// The longest list of one `IN`. Below the threshold of MariaDB.
 const MAX_IDS_PER_IN: usize = 500;
 
 impl IdList {
-    pub(crate) fn new(column: &'static str, ids: impl IntoIterator<Item = u64>) -> Self {
+    pub(crate) fn new(column: impl Into<String>, ids: impl IntoIterator<Item = u64>) -> Self {
         let mut ids: Vec<u64> = ids.into_iter().collect();
         ids.sort_unstable();
         ids.dedup();
-        Self { column, ids }
+        Self { column: column.into(), ids, as_text: false }
+    }
+
+    /// Sets whether the column holds text. Defaults to numbers.
+    pub(crate) fn with_texts(self, as_text: bool) -> Self {
+        Self { as_text, ..self }
     }
 }
 
@@ -105,8 +82,9 @@ impl fmt::Display for IdList {
         }
         for (index, part) in self.ids.chunks(MAX_IDS_PER_IN).enumerate() {
             write!(f, "{}{} IN (", if index == 0 { "(" } else { " OR " }, self.column)?;
+            let quote = if self.as_text { "'" } else { "" };
             for (index, id) in part.iter().enumerate() {
-                write!(f, "{}{id}", if index == 0 { "" } else { "," })?;
+                write!(f, "{}{quote}{id}{quote}", if index == 0 { "" } else { "," })?;
             }
             f.write_str(")")?;
         }
@@ -114,43 +92,25 @@ impl fmt::Display for IdList {
     }
 }
 
+/// The name of a status in a statement. Plain names stand as they are, others as their bytes: `_utf8mb4 X'C3A4'`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NameLiteral<'a>(pub(crate) &'a str);
+
+impl fmt::Display for NameLiteral<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_- ".contains(&byte);
+        if self.0.bytes().all(is_plain) {
+            return write!(f, "'{}'", self.0);
+        }
+        f.write_str("_utf8mb4 X'")?;
+        self.0.bytes().try_for_each(|byte| write!(f, "{byte:02X}"))?;
+        f.write_str("'")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().expect("an instant")
-    }
-
-    #[test]
-    fn a_bound_is_the_wall_clock_of_its_offset_to_the_microsecond() {
-        let text = |instant: &str| Clock::SEOUL.bound(at(instant)).to_string();
-        assert_eq!(text("2024-11-05T15:00:00Z"), "TIMESTAMP'2024-11-06 00:00:00.000000'");
-        assert_eq!(text("2024-11-05T15:00:00.000001Z"), "TIMESTAMP'2024-11-06 00:00:00.000001'");
-        assert_eq!(text("2024-11-05T15:00:00.000001001Z"), "TIMESTAMP'2024-11-06 00:00:00.000002'");
-        assert_eq!(text("2024-12-31T14:59:59.999999999Z"), "TIMESTAMP'2025-01-01 00:00:00.000000'");
-    }
-
-    #[test]
-    fn bounds_are_clamped_to_the_range_of_a_column() {
-        assert_eq!(Clock::SEOUL.bound(Timestamp::MAX_UTC).to_string(), "TIMESTAMP'9999-12-31 23:59:59.000000'");
-        assert_eq!(Clock::SEOUL.bound(Timestamp::MIN_UTC).to_string(), "TIMESTAMP'1000-01-01 00:00:00.000000'");
-    }
-
-    #[test]
-    fn a_bound_is_read_back_as_its_instant() {
-        let instant = at("2024-11-05T15:00:00.123456Z");
-        for hours in [-5, 0, 9, 18] {
-            let clock = Clock::ahead(TimeDelta::hours(hours));
-            assert_eq!(clock.timestamp(clock.bound(instant).0), Some(instant), "{clock}");
-        }
-    }
-
-    #[test]
-    fn an_offset_is_formatted_with_its_sign() {
-        let text = |seconds| Clock::ahead(TimeDelta::seconds(seconds)).to_string();
-        assert_eq!([text(64_800), text(0), text(-19_800)], ["+18:00", "+00:00", "-05:30"]);
-    }
 
     #[test]
     fn ids_are_listed_once_and_in_short_lists() {
@@ -160,5 +120,19 @@ mod tests {
         let many = IdList::new("c", 1..=1_001).to_string();
         assert_eq!(many.matches(" IN (").count(), 3);
         assert!(many.contains("500) OR c IN (501,") && many.ends_with("1001))"), "{many}");
+    }
+
+    #[test]
+    fn ids_of_a_text_column_are_texts() {
+        assert_eq!(IdList::new("c", [7, 77]).with_texts(true).to_string(), "(c IN ('7','77'))");
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_literal() {
+        let text = |name: &str| NameLiteral(name).to_string();
+        assert_eq!(text("NOT PAID-2"), "'NOT PAID-2'");
+        assert_eq!(text("A' OR 1=1"), "_utf8mb4 X'4127204F5220313D31'");
+        assert_eq!(text("\\"), "_utf8mb4 X'5C'");
+        assert_eq!(text("결제"), "_utf8mb4 X'EAB2B0ECA09C'");
     }
 }

@@ -9,11 +9,14 @@ use tokio::time::Instant;
 
 use crate::{error::Cause, text_row::TextRow};
 
+pub(crate) mod columns;
 mod connections;
 pub(crate) mod flavor;
 mod probe_deadlines;
+pub(crate) mod replication;
 pub(crate) mod schema;
 mod schema_cache;
+mod tables;
 
 use connections::Connections;
 use probe_deadlines::ProbeDeadlines;
@@ -60,6 +63,11 @@ impl Store {
     ) -> Result<Vec<TextRow>, Cause> {
         let remaining = deadline.saturating_duration_since(Instant::now());
         self.inner.connections.ask(schema.flavor.limited(select, remaining), deadline).await
+    }
+
+    /// The rows of another statement than a `SELECT`, with the names of their columns.
+    pub(crate) async fn ask_named(&self, statement: &str, deadline: Instant) -> Result<Vec<TextRow>, Cause> {
+        self.inner.connections.ask_named(statement.to_owned(), deadline).await
     }
 
     /// The schema from the cache, which refreshes it in the background. Waits for a probe if the cache is empty or

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::{
     call::{SourceReport, probe, settle},
     keep::{CatalogLookup, RETRY_AFTER},
+    observe,
     source::{QuestionKind, SourceKind},
     vocabulary::{CatalogScope, Definitions, Mode, Origin, Record, Scope, Step, Timestamp},
     wire::{CampaignList, DashboardAnswer, Health, SourceHealth, SourceState},
@@ -210,6 +211,9 @@ impl Dashboard {
         let mut health = Health { ready: lookup.catalog.is_some(), sources: Vec::new() };
         for (guard, probe) in probes {
             let (result, report) = settle(probe).await;
+            if let Ok(probe) = &result {
+                observe::records_left_out(report.name, report.kind, &probe.losses);
+            }
             health.sources.push(SourceHealth::new(report, result, guard.breaker(), as_of));
         }
         health

@@ -22,9 +22,9 @@ pub mod answer {
     pub use crate::source::{SourceKind, SourceStatus};
     pub use crate::vocabulary::IdText;
     pub use crate::wire::{
-        ActivityEntry, AnswerRange, At, CampaignEntry, CampaignList, DashboardAnswer, DefinitionState, Figure,
-        FigureValue, Health, Links, MissingDetail, MissingFigure, MissingReason, NoFigure, PreviousRange, ScopeState,
-        SourceHealth, SourceState, WidgetState, WidgetStatus,
+        ActivityEntry, AnswerRange, At, CampaignEntry, CampaignList, CoverageState, DashboardAnswer, DefinitionState,
+        Figure, FigureValue, Health, LeftOutState, Links, LossState, MissingDetail, MissingFigure, MissingReason,
+        NoFigure, PreviousRange, ScopeState, SourceHealth, SourceState, WidgetState, WidgetStatus,
     };
 }
 
@@ -42,8 +42,8 @@ pub mod catalog {
 /// names and formula in Korean and English.
 pub mod definitions {
     pub use crate::vocabulary::{
-        Definition, Definitions, EventRule, FigureKey, FunnelDefinition, FunnelEntry, LedgerStep, Mode, NotATemplate,
-        Origin, PageTemplate, Record, STEP_COUNTS, Step, StepEntry, StepFault, StepRules, Unit,
+        Definition, Definitions, EventRule, FigureKey, FunnelDefinition, FunnelEntry, LedgerStep, LeftOutEntry, Mode,
+        NotATemplate, Origin, PageTemplate, Record, STEP_COUNTS, Step, StepEntry, StepFault, StepRules, Unit,
     };
 }
 

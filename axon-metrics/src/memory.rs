@@ -27,6 +27,7 @@ use crate::{
 
 mod behavior;
 mod blocks;
+mod coverage;
 mod document;
 mod events;
 mod files;
@@ -44,6 +45,7 @@ mod records_to_lines;
 mod sales;
 mod slots;
 mod snapshot;
+mod store_losses;
 mod subjects;
 mod time_log;
 mod unpack;
@@ -106,10 +108,11 @@ impl MemoryStore {
     /// read with the defaults of [`Files::new`]. For another zone, [`load`](Self::load) `Files` without a file, and set
     /// the catalog.
     pub fn new(catalog: Catalog) -> Self {
-        let Files { zone, purchase_indices, pages, .. } = Files::new();
-        let mut writer = Writer::default();
+        let Files { zone, anonymous, purchase_indices, pages, .. } = Files::new();
+        let anonymous = Arc::new(anonymous);
+        let mut writer = Writer::new(Arc::clone(&anonymous));
         writer.snapshot.catalog = Arc::new(catalog);
-        Self::with(writer, EventReader::new(zone, purchase_indices, pages))
+        Self::with(writer, EventReader::new(zone, anonymous, purchase_indices, pages))
     }
 
     fn with(writer: Writer, reader: EventReader) -> Self {
@@ -118,8 +121,8 @@ impl MemoryStore {
     }
 
     /// Adds events. Refuses an event that would exceed 65,535 kinds of events (trigger type with definition) or 100,000
-    /// activities, or has a text longer than [`MAX_TEXT`]. Returns the number of refused events, which
-    /// the report counts, too.
+    /// activities, or has a trigger type longer than [`MAX_TEXT`]. Returns the number of refused events, which
+    /// the report counts, too. A session longer than [`MAX_TEXT`] costs only the event's subject.
     pub fn append_events(&self, events: impl IntoIterator<Item = Event>) -> usize {
         let events: Vec<Event> = events.into_iter().collect();
         self.write(|writer| writer.append_events(events))
@@ -131,8 +134,8 @@ impl MemoryStore {
         self.write(|writer| writer.append_entries(entries));
     }
 
-    /// Adds purchases. A purchase replaces the one with the same id. Those with a negative price are refused, and
-    /// counted in the report. Returns their number.
+    /// Adds purchases. A purchase replaces the one with the same id. Those with a negative price and a negative quantity
+    /// are refused, and counted in the report; they replace, too. Returns their number.
     pub fn append_purchases(&self, purchases: impl IntoIterator<Item = Purchase>) -> usize {
         let purchases: Vec<Purchase> = purchases.into_iter().collect();
         self.write(|writer| writer.append_purchases(purchases))
@@ -232,10 +235,11 @@ impl BehaviorSource for MemoryStore {
     }
 
     async fn probe(&self, as_of: Timestamp, _: Duration) -> Result<Probe, SourceError> {
-        let events = &self.snapshot().events;
-        let count = events.count(time_log::Span::ALL);
-        let newest = events.newest(time_log::Span::before(as_of)).map(time_log::instant);
-        Ok(Probe::default().with_newest(newest).with_findings([("events", count.to_string())]))
+        let snapshot = self.snapshot();
+        let count = snapshot.events.count(time_log::Span::ALL);
+        let newest = snapshot.events.newest(time_log::Span::before(as_of)).map(time_log::instant);
+        let probe = Probe::default().with_newest(newest).with_findings([("events", count.to_string())]);
+        Ok(probe.with_losses(store_losses::events(&snapshot, as_of)))
     }
 }
 
@@ -250,10 +254,12 @@ impl LedgerSource for MemoryStore {
     }
 
     async fn probe(&self, as_of: Timestamp, _: Duration) -> Result<Probe, SourceError> {
-        let ledger = &self.snapshot().ledger;
-        let rows = ledger.rows(time_log::Span::ALL);
-        let newest = ledger.newest(time_log::Span::before(as_of)).map(time_log::instant);
-        Ok(Probe::default().with_newest(newest).with_findings([("rows", rows.to_string())]))
+        let snapshot = self.snapshot();
+        let rows = snapshot.ledger.rows(time_log::Span::ALL);
+        let newest = snapshot.ledger.newest(time_log::Span::before(as_of)).map(time_log::instant);
+        let probe = Probe::default().with_newest(newest).with_findings([("rows", rows.to_string())]);
+        let [entries, purchases] = store_losses::ledger(&snapshot, as_of);
+        Ok(probe.with_losses(entries.into_iter().chain(purchases)))
     }
 }
 
@@ -268,7 +274,8 @@ impl RealtimeSource for MemoryStore {
     }
 
     async fn probe(&self, _: Timestamp, _: Duration) -> Result<Probe, SourceError> {
-        let slots = if self.snapshot().counters.is_some() { "counted" } else { "derived" };
-        Ok(Probe::default().with_findings([("slots", slots)]))
+        let snapshot = self.snapshot();
+        let slots = if snapshot.counters.is_some() { "counted" } else { "derived" };
+        Ok(Probe::default().with_findings([("slots", slots)]).with_problems(store_losses::slots(&snapshot)))
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 pub use log_limiter::LogLimiter;
 
-use crate::source::{BreakerState, QuestionKind, SourceKind, SourceOutcome};
+#[cfg(feature = "metrics")]
+use crate::source::LeftOutReason;
+use crate::source::{BreakerState, QuestionKind, SourceKind, SourceOutcome, StoreLoss};
 
 /// The level of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +141,20 @@ pub(crate) fn data_age(name: &'static str, kind: SourceKind, age: chrono::Durati
     let _ = (name, kind, age);
 }
 
+/// Sets how many records of a store cannot be used: `axon_records_left_out{source, seam, reason, where}`, from the last probe. Every
+/// reason is set, so that one that is gone is 0.
+pub(crate) fn records_left_out(name: &'static str, kind: SourceKind, losses: &[StoreLoss]) {
+    #[cfg(feature = "metrics")]
+    for reason in LeftOutReason::ALL {
+        let records: u64 = losses.iter().filter(|loss| loss.reason == reason).map(|loss| loss.records).sum();
+        let labels = [("source", name), ("seam", kind.name()), ("reason", reason.code()), ("where", "store")];
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        metrics::gauge!("axon_records_left_out", &labels).set(records as f64);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (name, kind, losses);
+}
+
 /// Counts a question in flight until it is dropped: `axon_source_in_flight{source, seam}`.
 #[derive(Debug)]
 pub(crate) struct InFlight {
@@ -188,6 +204,11 @@ pub fn describe() {
             "State of the circuit breaker of a source: 0 closed, 1 half open, 2 open"
         );
         describe_gauge!("axon_source_in_flight", Unit::Count, "Questions to a source in flight");
+        describe_gauge!(
+            "axon_records_left_out",
+            Unit::Count,
+            "Records of a store that cannot be used, by reason, from the last health check"
+        );
         describe_gauge!("axon_data_age_seconds", Unit::Seconds, "Age of the figures of a source in the last answer");
     }
 }

@@ -5,8 +5,10 @@
 //! question, so an adapter needs one round trip.
 
 mod behavior;
+mod believed;
 mod catalog;
 pub(crate) mod check;
+mod coverage;
 mod error;
 pub mod facts;
 mod ledger;
@@ -16,17 +18,19 @@ mod question;
 mod realtime;
 
 pub use behavior::*;
+pub(crate) use believed::believed;
 pub use catalog::*;
+pub(crate) use coverage::Tolerance;
 pub use error::{BoxError, ErrorChain, SourceError, connection_lost};
 pub(crate) use facts::HistoryFact;
 pub(crate) use facts::{
-    BehaviorFacts, BucketSales, Fact, History, LedgerFacts, Measured, Missing, OtherSales, Precision, RealtimeFacts,
-    Reason, Sales, SalesFacts, Slots, StepCounts, Stock,
+    BehaviorFacts, BucketSales, Coverage, Fact, History, LedgerFacts, LeftOut, LeftOutPlace, LeftOutReason, Measured,
+    Missing, OtherSales, Precision, RealtimeFacts, Reason, Sales, SalesFacts, Slots, StepCounts, Stock,
 };
 pub use ledger::*;
 pub(crate) use outcome::SourceOutcome;
 pub use outcome::{BreakerState, SourceStatus};
-pub use probe::Probe;
+pub use probe::{Probe, StoreLoss};
 pub use question::{
     BehaviorQuestion, HistoryQuestion, LedgerQuestion, QueryScope, RealtimeQuestion, SalesQuestion, Series,
     SeriesActivities,

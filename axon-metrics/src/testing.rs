@@ -4,6 +4,7 @@
 //! use axon_metrics::testing::MockRealtimeSource;
 //! let mut redis = MockRealtimeSource::new();
 //! redis.expect_name().return_const("redis");
+//! redis.expect_definition().return_const(String::new());
 //! ```
 //!
 //! # Questions
@@ -30,6 +31,7 @@ pub use crate::source::{MockBehaviorSource, MockCatalogSource, MockLedgerSource,
 pub mod behavior;
 pub mod cache;
 pub mod catalog;
+pub mod coverage;
 pub mod ledger;
 mod questions;
 pub mod realtime;

@@ -12,7 +12,7 @@ mod registry;
 mod trend;
 
 pub use activities::ActivityRow;
-pub use comparison::{Amount, Baseline, BaselineMethod, Comparison, OtherPromotion, SalesFigures};
+pub use comparison::{Amount, Baseline, BaselineMethod, Comparison, OtherPromotion, RefundFigures, SalesFigures};
 pub use funnel::{Funnel, FunnelStep, PreviousStep};
 pub(crate) use input::{BucketSeries, Facts, Needs, WidgetInput};
 pub(crate) use notes::Notes;
@@ -22,4 +22,4 @@ pub(crate) use registry::LifetimeClass;
 pub use registry::{Data, Widget};
 pub use trend::{Trend, TrendBucket, TrendInterval, TrendState};
 
-pub use crate::wire::{MissingDetail, MissingFigure, MissingReason, Warning, WarningCode};
+pub use crate::wire::{MissingDetail, MissingFigure, MissingReason, Warning, WarningCode, WarningValue};

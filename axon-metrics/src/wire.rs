@@ -3,6 +3,7 @@
 //! `Timestamp`.
 
 mod answer;
+mod coverage;
 mod figure;
 mod health;
 mod links;
@@ -15,12 +16,13 @@ mod warning;
 mod widget_state;
 
 pub use answer::{AnswerRange, DashboardAnswer, DefinitionState, PreviousRange, ScopeState};
+pub use coverage::{CoverageState, LeftOutState};
 pub use figure::{At, Figure, FigureValue, NoFigure};
-pub use health::{Health, SourceHealth};
+pub use health::{Health, LossState, SourceHealth};
 pub use links::Links;
 pub use list::{ActivityEntry, CampaignEntry, CampaignList};
 pub use missing::{MissingFigure, MissingReason};
 pub use missing_detail::MissingDetail;
 pub use source_state::SourceState;
-pub use warning::{Warning, WarningCode};
+pub use warning::{Warning, WarningCode, WarningValue};
 pub use widget_state::{WidgetState, WidgetStatus};

@@ -57,9 +57,19 @@ pub(crate) struct Cli {
     /// How log lines are written, to standard error; RUST_LOG sets what is logged [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
     log_format: Option<LogFormat>,
-    /// Load everything, connect to every store, print what was found, and stop; fails if one does not answer
-    #[arg(long)]
-    pub(crate) check_config: bool,
+    /// Load everything, connect to every store, print what was found, and stop; fails if one does not answer, or if something
+    /// makes figures missing or wrong, which `=warn` only lists
+    #[arg(long, value_name = "WHAT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "fail")]
+    pub(crate) check_config: Option<OnProblem>,
+}
+
+/// What `--check-config` does about something that makes figures missing or wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OnProblem {
+    /// Lists it, and fails.
+    Fail,
+    /// Lists it.
+    Warn,
 }
 
 /// The server's clock: the machine's, or one that was started at another instant.

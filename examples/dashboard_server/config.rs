@@ -6,19 +6,20 @@ use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context as _;
 use axon_metrics::{DashboardBuilder, StepRules};
-use chrono::FixedOffset;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 mod cache;
 mod funnels;
 mod limits;
+mod mysql;
 mod numbers;
 mod values;
 
 pub(crate) use cache::{Cache, Shared};
 use funnels::FunnelSettings;
 pub(crate) use limits::Limits;
+pub(crate) use mysql::{EntryStatus, MySql, PurchaseStatus};
 pub(crate) use numbers::BudgetSettings;
 pub(crate) use values::{CountingMode, LogFormat, Profile, Secret, StockCounts, Url};
 
@@ -43,16 +44,27 @@ pub(crate) struct Config {
     pub(crate) max_concurrent: usize,
     /// Whole weeks before a promotion that its baseline is computed from.
     pub(crate) baseline_weeks: u32,
+    coverage: CoverageSettings,
     pub(crate) steps: Steps,
     pub(crate) budgets: BudgetSettings,
     pub(crate) limits: Limits,
     pub(crate) cache: Cache,
     pub(crate) elasticsearch: Elasticsearch,
     pub(crate) mysql: MySql,
+    pub(crate) purchase_status: PurchaseStatus,
+    pub(crate) entry_status: EntryStatus,
     pub(crate) redis: Redis,
     /// Further funnels beside the plan's; only a file can define them. `serde(default)`, since merging sources loses empty lists.
     #[serde(default)]
     funnels: Vec<FunnelSettings>,
+}
+
+/// What counts as a whole figure.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CoverageSettings {
+    /// The share of left-out records up to which a figure counts as whole.
+    tolerance: f64,
 }
 
 /// The rule of each step of the funnel: `event PAGE_VIEW`, `event PAGE_VIEW,SCREEN_VIEW of 3,4`, `approved entries`, `purchases`.
@@ -91,6 +103,8 @@ pub(crate) struct Elasticsearch {
     pub(crate) ingest_lag_ms: u64,
     /// Whether the lag was measured; for an assumed one, answers carry a warning.
     pub(crate) ingest_lag_measured: bool,
+    /// The zone or offset of local times that are stored as if they were UTC; empty for none.
+    pub(crate) occurred_at_zone: String,
 }
 
 impl Elasticsearch {
@@ -99,23 +113,6 @@ impl Elasticsearch {
     pub(crate) fn purchase_indices_of_files(&self) -> Option<&[String]> {
         self.purchase_indices_are_set.then_some(&self.purchase_indices)
     }
-}
-
-/// The store of campaigns, entries and purchases.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MySql {
-    pub(crate) url: Url,
-    pub(crate) password: Secret,
-    pub(crate) password_file: String,
-    pub(crate) max_connections: u32,
-    pub(crate) currency: String,
-    #[serde(with = "values::as_text")]
-    pub(crate) purchase_offset: FixedOffset,
-    #[serde(with = "values::as_text")]
-    pub(crate) created_offset: FixedOffset,
-    #[serde(with = "values::as_text")]
-    pub(crate) schedule_offset: FixedOffset,
 }
 
 /// The store of stock and participants.
@@ -147,7 +144,6 @@ impl Config {
         } else {
             ("campaign:{activityId}:counter", StockCounts::Held, "campaign:{activityId}:users")
         };
-        let seoul = FixedOffset::east_opt(9 * 3_600).expect("nine hours are an offset");
         Self {
             profile,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -156,6 +152,7 @@ impl Config {
             log_format: LogFormat::Text,
             max_concurrent: 1_024,
             baseline_weeks: 4,
+            coverage: CoverageSettings { tolerance: 0.001 },
             steps: Steps {
                 visit: "event PAGE_VIEW".into(),
                 engage: "event CLICK".into(),
@@ -179,17 +176,11 @@ impl Config {
                 page_urls: Vec::new(),
                 ingest_lag_ms: 2_000,
                 ingest_lag_measured: false,
+                occurred_at_zone: String::new(),
             },
-            mysql: MySql {
-                url: Url::default(),
-                password: Secret::default(),
-                password_file: String::new(),
-                max_connections: 14,
-                currency: "KRW".into(),
-                purchase_offset: seoul,
-                created_offset: seoul,
-                schedule_offset: seoul,
-            },
+            mysql: MySql::default(),
+            purchase_status: PurchaseStatus::default(),
+            entry_status: EntryStatus::default(),
             redis: Redis {
                 url: Url::default(),
                 password: Secret::default(),
@@ -219,8 +210,16 @@ impl Config {
         config.elasticsearch.purchase_indices_are_set = purchase_indices_are_set;
         config.steps.rules().context("steps")?;
         funnels::definitions(&config.funnels)?;
+        let tolerance = config.coverage.tolerance;
+        anyhow::ensure!(
+            (0.0..=1.0).contains(&tolerance),
+            "coverage.tolerance must be a share from 0 to 1, not {tolerance}"
+        );
         config.limits.check().context("limits")?;
         config.cache.check(&config.redis.url).context("cache")?;
+        config.mysql.check().context("mysql")?;
+        config.purchase_status.check().context("purchase_status")?;
+        config.entry_status.check().context("entry_status")?;
         let lag = config.elasticsearch.ingest_lag_ms;
         anyhow::ensure!(lag <= MAX_LAG_MS, "elasticsearch.ingest_lag_ms must be at most {MAX_LAG_MS}, not {lag}");
         config.with_secret_files()
@@ -264,7 +263,8 @@ impl Config {
             .max_loads(self.limits.max_loads)
             .lifetimes(self.cache.lifetimes())
             .tenant(&self.cache.tenant)
-            .baseline_weeks(self.baseline_weeks))
+            .baseline_weeks(self.baseline_weeks)
+            .coverage_tolerance(self.coverage.tolerance))
     }
 
     /// Every key with its value, as a file for `--config`. Secrets are masked.

@@ -55,16 +55,16 @@ async fn work(cli: &cli::Cli, settings: &config::Config) -> anyhow::Result<()> {
     let clock = cli.clock();
     if settings.has_stores() {
         let dashboard = stores::dashboard(settings)?;
-        return if cli.check_config {
-            serve::check(None, &dashboard, &clock).await
+        return if let Some(on_problem) = cli.check_config {
+            serve::check(None, &dashboard, &clock, on_problem).await
         } else {
             serve::serve(settings, dashboard, clock, exporter, async {}).await
         };
     }
     let data = data::Data::of(cli, settings, &clock)?;
     let dashboard = data.dashboard(settings)?;
-    if cli.check_config {
-        return serve::check(Some(data.store.report(clock())), &dashboard, &clock).await;
+    if let Some(on_problem) = cli.check_config {
+        return serve::check(Some(data.store.report(clock())), &dashboard, &clock, on_problem).await;
     }
     let generated = data.generated.filter(|_| !cli.still);
     let visitors =

@@ -10,7 +10,11 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::Clock, config::Config, exporter::Exporter};
+use crate::{
+    cli::{Clock, OnProblem},
+    config::Config,
+    exporter::Exporter,
+};
 
 mod accept;
 mod body;
@@ -116,7 +120,12 @@ fn max_connections(connections: usize) -> usize {
 /// Prints the load report and the health of each source.
 /// # Errors
 /// A source does not answer.
-pub(crate) async fn check(loaded: Option<LoadReport>, dashboard: &Dashboard, clock: &Clock) -> anyhow::Result<()> {
+pub(crate) async fn check(
+    loaded: Option<LoadReport>,
+    dashboard: &Dashboard,
+    clock: &Clock,
+    on_problem: OnProblem,
+) -> anyhow::Result<()> {
     let health = dashboard.health(clock()).await;
     let mut report = serde_json::json!({ "health": health });
     if let Some(loaded) = loaded {
@@ -127,6 +136,16 @@ pub(crate) async fn check(loaded: Option<LoadReport>, dashboard: &Dashboard, clo
     let down: Vec<String> = down.map(|source| format!("{} ({})", source.name, source.kind.name())).collect();
     if !health.ready || !down.is_empty() {
         bail!("no answer from {}", down.join(", "));
+    }
+    let problems = health.sources.iter().flat_map(|source| {
+        source.problems.iter().map(move |problem| format!("{} ({}): {problem}", source.name, source.kind.name()))
+    });
+    let problems: Vec<String> = problems.collect();
+    if !problems.is_empty() && on_problem == OnProblem::Fail {
+        bail!("figures would be missing or wrong: {}", problems.join("; "));
+    }
+    for problem in problems {
+        tracing::warn!("{problem}");
     }
     Ok(())
 }

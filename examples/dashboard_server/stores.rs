@@ -1,12 +1,12 @@
 //! The dashboard over the configured stores. It connects lazily: a store that is down at the start of the server is asked again by
 //! each question.
 
-use std::{str::FromStr as _, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 use axon_metrics::{Dashboard, QuestionKind};
 use axon_metrics_es::{EsBehavior, EsOptions};
-use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
+use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use axon_metrics_redis::{RedisCache, RedisCacheOptions, RedisKeys, RedisOptions, RedisRealtime, StockKey};
 use elasticsearch::{
     auth::Credentials,
@@ -14,9 +14,9 @@ use elasticsearch::{
     http::transport::{SingleNodeConnectionPool, TransportBuilder},
 };
 use redis::IntoConnectionInfo as _;
-use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
+use sqlx::mysql::MySqlPool;
 
-use crate::config::{self, Config, Secret, Shared, StockCounts, Url};
+use crate::config::{Config, Secret, Shared, StockCounts, Url};
 
 /// A dashboard with every store that has an address. Must be called inside a tokio runtime.
 /// # Errors
@@ -24,7 +24,7 @@ use crate::config::{self, Config, Secret, Shared, StockCounts, Url};
 pub(crate) fn dashboard(settings: &Config) -> anyhow::Result<Dashboard> {
     ensure!(!settings.mysql.url.is_empty(), "mysql.url is missing: the catalog is in MySQL");
     let pool = mysql(settings)?;
-    let tables = tables(&settings.mysql);
+    let tables = settings.mysql.options(&settings.purchase_status, &settings.entry_status);
     let builder = Dashboard::builder()
         .catalog(MySqlCatalog::with_options(pool.clone(), tables.clone()))
         .ledger(MySqlLedger::with_options(pool, tables));
@@ -71,6 +71,7 @@ fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
         .with_event_indices(&config.event_indices)
         .with_purchase_indices(&config.purchase_indices)
         .with_page_templates(&config.page_urls)
+        .with_occurred_at_zone(&config.occurred_at_zone)
         .with_search_timeout(settings.budgets.0.of(QuestionKind::Behavior) * 7 / 8);
     let options =
         if config.ingest_lag_measured { options.with_measured_ingest_lag(lag) } else { options.with_ingest_lag(lag) };
@@ -79,8 +80,8 @@ fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
 
 fn mysql(settings: &Config) -> anyhow::Result<MySqlPool> {
     let config = &settings.mysql;
-    let mut server = MySqlConnectOptions::from_str(config.url.exposed())
-        .map_err(|_| anyhow!("mysql.url is no address such as mysql://user@host:3306/database"))?;
+    let mut server = axon_metrics_mysql::connect_options(config.url.exposed())
+        .context("mysql.url is no address such as mysql://user@host:3306/database")?;
     if !config.password.is_empty() {
         server = server.password(config.password.exposed());
     }
@@ -89,14 +90,6 @@ fn mysql(settings: &Config) -> anyhow::Result<MySqlPool> {
     let pool =
         axon_metrics_mysql::pool_options_with(budgets.of(QuestionKind::Ledger).max(budgets.of(QuestionKind::Catalog)));
     Ok(pool.max_connections(config.max_connections).connect_lazy_with(server))
-}
-
-fn tables(config: &config::MySql) -> MySqlOptions {
-    MySqlOptions::default()
-        .with_currency(&config.currency)
-        .with_purchase_offset(config.purchase_offset)
-        .with_created_offset(config.created_offset)
-        .with_schedule_offset(config.schedule_offset)
 }
 
 fn redis(settings: &Config) -> anyhow::Result<RedisRealtime> {

@@ -21,10 +21,10 @@ fn events() -> String {
     };
     for view in 0..1234 {
         let at = if view < 12 { "2024-11-12T10:29:59Z" } else { "2024-11-08T03:00:00Z" };
-        line("PAGE_VIEW", at, view % 617, 789);
+        line("PAGE_VIEW", at, 1 + view % 617, 789);
     }
     for (trigger, count) in [("CLICK", 567), ("APPROVED", 123), ("PURCHASE", 45)] {
-        (0..count).for_each(|user| line(trigger, "2024-11-08T03:00:10Z", user, 789));
+        (1..=count).for_each(|user| line(trigger, "2024-11-08T03:00:10Z", user, 789));
     }
     for at in ["2024-11-05T14:59:59.999Z", "2024-11-12T10:30:00Z", "2024-11-13T00:00:00Z"] {
         line("PAGE_VIEW", at, 1, 789);
@@ -63,7 +63,7 @@ fn ledger() -> String {
 }
 
 fn app() -> Router {
-    let members: Vec<String> = (0..45).map(|user| user.to_string()).collect();
+    let members: Vec<String> = (1..=45).map(|user| user.to_string()).collect();
     let realtime = format!(r#"[{{"activityId": 789, "counter": 45, "members": [{}]}}]"#, members.join(","));
     let files = Files::new()
         .events_from("events", std::io::Cursor::new(events()))

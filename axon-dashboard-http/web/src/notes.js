@@ -59,14 +59,37 @@ export function reasons(widget, missing, answer) {
 
 /** @param {WidgetName} widget @param {Warning} warning @param {Answer} answer */
 export function warning(widget, { code, field, data = {} }, answer) {
+  if (code === "records_left_out") return leftOut(widget, field, data, answer);
   const key = `warning.${code}`;
   if (!known(key)) return t("warning.unknown", { code });
   /** @type {Record<string, string>} */
   const values = { figure: field ? figure(widget, field, answer) : "" };
-  for (const name of ["limit", "held", "counter", "members", "seconds", "hours"]) {
-    values[name] = format.count(data[name]);
+  for (const name of ["limit", "held", "counter", "members", "seconds", "hours", "rows"]) {
+    values[name] = format.count(number(data[name]));
   }
   return t(key, values);
+}
+
+/**
+ * Records that were left out: of a figure, or somewhere in a store.
+ * @param {WidgetName} widget @param {string | undefined} field @param {NonNullable<Warning["data"]>} data @param {Answer} answer
+ */
+function leftOut(widget, field, data, answer) {
+  const why = `left_out.${data.reason}`;
+  const values = {
+    figure: field ? figure(widget, field, answer) : "",
+    source: String(data.source ?? ""),
+    records: format.count(number(data.records)),
+    of: format.count(number(data.of)),
+    why: known(why) ? t(why) : String(data.reason),
+  };
+  if (typeof data.records !== "number") return t("left_out.uncounted", values);
+  return t(data.where === "store" ? "left_out.in_store" : "warning.records_left_out", values);
+}
+
+/** @param {number | string | null | undefined} value */
+function number(value) {
+  return typeof value === "number" ? value : null;
 }
 
 /**
@@ -94,10 +117,10 @@ export function figure(widget, field, answer) {
     const key = known(`activities.${activity[2]}`) ? `activities.${activity[2]}` : `realtime.${activity[2]}`;
     return t("figure.of", { owner, figure: word(key) });
   }
-  const sales = field.match(/^(promotion|regular|baseline)(?:\.(\w+))?$/);
+  const sales = field.match(/^(promotion|regular|baseline)(?:\.([\w.]+))?$/);
   if (sales) {
     const owner = word(`promotion.${sales[1]}`);
-    return sales[2] ? t("figure.of", { owner, figure: word(`promotion.${sales[2]}`) }) : owner;
+    return sales[2] ? t("figure.of", { owner, figure: word(`promotion.${sales[2].replace(".", "_")}`) }) : owner;
   }
   return word(`${WIDGETS[widget].words}.${field}`);
 }

@@ -19,7 +19,7 @@
  * @property {string} code
  * @property {string} message
  * @property {string} [field]
- * @property {Record<string, number | null>} [data]
+ * @property {Record<string, number | string | null>} [data]
  */
 
 /**
@@ -60,6 +60,8 @@
  * @property {string | null} revenue
  * @property {number | null} buyers
  * @property {number | null} cancelled
+ * @property {{rows: number | null, revenue: string | null}} refunds
+ * @property {string | null} netRevenue
  */
 
 /**

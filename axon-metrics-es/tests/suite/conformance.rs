@@ -62,18 +62,23 @@ impl AbsentStore for FaultyServer {
 
 mod float_seconds {
     axon_metrics::behavior_source_conformance!(super::FloatSeconds);
+    axon_metrics::behavior_coverage_conformance!(super::FloatSeconds);
 }
 mod template {
     axon_metrics::behavior_source_conformance!(super::Template);
+    axon_metrics::behavior_coverage_conformance!(super::Template);
 }
 mod double_seconds {
     axon_metrics::behavior_source_conformance!(super::DoubleSeconds);
+    axon_metrics::behavior_coverage_conformance!(super::DoubleSeconds);
 }
 mod whole_millis {
     axon_metrics::behavior_source_conformance!(super::WholeMillis);
+    axon_metrics::behavior_coverage_conformance!(super::WholeMillis);
 }
 mod millis_read_as_seconds {
     axon_metrics::behavior_source_conformance!(super::MillisReadAsSeconds);
+    axon_metrics::behavior_coverage_conformance!(super::MillisReadAsSeconds);
 }
 mod no_index {
     axon_metrics::behavior_server_conformance!(super::FaultyServer);

@@ -4,10 +4,14 @@
 mod accuracy;
 mod common;
 mod conformance;
+mod field_cases;
+mod gaps;
 mod heal;
 mod layouts;
+mod names;
 mod probe_replies;
 mod questions;
 mod replies;
 mod secured;
 mod server;
+mod tls;

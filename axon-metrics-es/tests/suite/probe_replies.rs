@@ -46,8 +46,10 @@ fn good_searches(body: &str) -> CannedReply {
 /// The whole count that the question gets after these probe replies, or a text that says what it gets instead.
 async fn whole_count(types: CannedReply, counts: CannedReply) -> Result<u64, String> {
     let server = ScriptedServer::start(move |number, path, body| match number {
-        _ if path.contains("_field_caps") => types.clone(),
-        1 => counts.clone(),
+        0 => types.clone(),
+        // Each name by itself, after a reply that does not list all of them.
+        _ if path.contains("_field_caps") => CannedReply::json(&json!({"indices": [], "fields": {}})),
+        _ if body.contains("\"units\"") || !body.contains("\"query\"") => counts.clone(),
         _ => good_searches(body),
     })
     .await;
@@ -192,11 +194,12 @@ async fn faulty_counts_give_no_count() {
         ("zero shards", first("/_shards", Some(shards(0)))),
         ("no shards", first("/_shards", None)),
         ("no aggregation", first("/aggregations", None)),
+        ("no counts of ignored fields", first("/aggregations/checks", None)),
+        ("one count of ignored fields", first("/aggregations/checks/buckets", Some(json!([{"doc_count": 0}])))),
         ("another aggregation", first("/aggregations", Some(json!({"users": {"value": 4}})))),
         ("two buckets instead of three", first(buckets, Some(json!([{"doc_count": 0}, {"doc_count": 1_000}])))),
         ("four buckets instead of three", first(buckets, Some(json!(vec![json!({"doc_count": 250}); 4])))),
         ("a bucket without a count", first(buckets, Some(json!([{}, {"doc_count": 1_000}, {"doc_count": 0}])))),
-        ("no time in any unit", first(buckets, Some(json!(vec![json!({"doc_count": 0}); 3])))),
         ("a lower bound", first("/hits/total/relation", Some(json!("gte")))),
         ("no total", first("/hits", None)),
         ("a negative total", first("/hits/total/value", Some(json!(-1)))),
@@ -227,6 +230,57 @@ async fn faulty_counts_give_no_count() {
         ("recorded: searches refused", recording("msearch_inner_429")),
     ];
     check_rejected(bad, |counts| (CannedReply::json(&good_types()), counts)).await;
+}
+
+/// Records may lack their time, and the server does not count them: the question still asks for those of its scope.
+#[tokio::test]
+async fn losses_that_a_probe_cannot_count_are_counted_by_the_question() {
+    let indices = [IndexStub::template(EVENTS).with_units([0, 990, 0]), IndexStub::template(PURCHASES)];
+    let server = ScriptedServer::start(move |_, path, body| {
+        if path.contains("_field_caps") {
+            CannedReply::json(&field_caps(&indices))
+        } else if body.contains("\"losses\"") {
+            CannedReply::Sized(503, GATEWAY.into())
+        } else if body.contains("\"units\"") {
+            CannedReply::json(&counts(&indices))
+        } else {
+            good_searches(body)
+        }
+    })
+    .await;
+    let source = server.source(EsOptions::default());
+    let fact = source.behavior(&clicks()).await.unwrap().steps.current.remove(0).unwrap();
+    assert_eq!((fact.value, fact.partial), (CLICKS, false));
+    let left_out: Vec<_> = fact.coverage.left_out().iter().map(|one| (one.reason.code(), one.records)).collect();
+    assert_eq!(left_out, ["no_time", "time_out_of_range"].map(|code| (code, Some(CLICKS))));
+    let probe = source.probe(common::question::at(0), Duration::from_secs(5)).await.unwrap();
+    assert_eq!(probe.losses, []);
+    assert!(probe.findings.iter().any(|(name, text)| name.ends_with(".losses") && text.starts_with("not counted")));
+}
+
+#[tokio::test]
+async fn losses_are_counted_again_only_when_their_number_has_changed() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    let lossy = std::sync::Arc::new(AtomicU64::new(5));
+    let current = std::sync::Arc::clone(&lossy);
+    let server = ScriptedServer::start(move |_, path, body| {
+        let users = current.load(Ordering::Relaxed);
+        let indices = [IndexStub::template(EVENTS).with_losses([0, 0, 0, 0, users, 0, 0, 0])];
+        CannedReply::json(&match body {
+            _ if path.contains("_field_caps") => field_caps(&indices),
+            _ if body.contains("\"losses\"") => common::scripted::losses(&indices, body),
+            _ => counts(&indices),
+        })
+    })
+    .await;
+    let source = server.source(EsOptions::default().with_event_indices([EVENTS]).with_purchase_indices([EVENTS]));
+    for (number, requests) in [(5, 1), (5, 1), (6, 2), (0, 2)] {
+        lossy.store(number, Ordering::Relaxed);
+        let probe = source.probe(common::question::at(0), Duration::from_secs(5)).await.unwrap();
+        assert_eq!(probe.losses.iter().map(|loss| loss.records).sum::<u64>(), number);
+        let counted = server.requests().iter().filter(|(_, body)| body.contains("\"losses\"")).count();
+        assert_eq!(counted, requests, "{number}");
+    }
 }
 
 #[tokio::test]

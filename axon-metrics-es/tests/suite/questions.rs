@@ -227,6 +227,25 @@ async fn a_question_is_one_request_after_the_probe() {
 }
 
 #[tokio::test]
+async fn records_that_cannot_be_used_are_counted_by_the_same_request() {
+    let count = async |lossy: IndexStub| {
+        let server = ScriptedServer::over(vec![lossy, IndexStub::template(COMMERCE)], no_events).await;
+        let source = server.source(EsOptions::default());
+        source.behavior(&question(Counting::Subjects)).await.unwrap();
+        let questions = server.questions();
+        assert_eq!(questions.len(), 1, "one request for one question");
+        questions[0].lines().count() / 2
+    };
+    let stub = || IndexStub::template(BEHAVIOR);
+    let usual = count(stub()).await;
+    // Three of four steps in two windows, and active subjects, which read both indices.
+    assert_eq!(count(stub().with_losses([0, 0, 0, 0, 5, 0, 0, 0])).await, usual + 2 * 3 + 1, "ignored users");
+    let timeless = stub().with_units([0, 995, 0]).with_losses([5, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(count(timeless).await, usual + 2 * (3 + 1), "no time, whatever the window");
+    assert_eq!(count(stub().with_purchases(5)).await, usual + 2, "purchases elsewhere, in two windows");
+}
+
+#[tokio::test]
 async fn a_question_without_activities_sends_no_search() {
     let server = ScriptedServer::over(dates(), |_| CannedReply::Sized(503, b"{}".to_vec())).await;
     let mut question = question(Counting::Subjects);

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::elasticsearch::{self as store, mapping};
 use axon_metrics::{
-    ActivityId, EventRule, Fact, Files, MemoryStore, Missing, Reason, SourceError, Window,
+    ActivityId, EventRule, Fact, Files, MemoryStore, Missing, Reason, Window,
     definitions::PageTemplate,
     source::{BehaviorQuestion, BehaviorSource, Cells, Counting, Grid, Series, SeriesActivities},
     testing::EventRecord,
@@ -608,21 +608,6 @@ async fn the_embedded_store_finds_the_same_events_on_pages() {
     // By id alone the first scope has 22 events. Templates find more, and count no event twice.
     let first: Vec<_> = counts.iter().step_by(8).copied().collect();
     assert_eq!(first, [22, 24, 26, 26, 26, 26]);
-}
-
-#[tokio::test]
-async fn an_alias_is_rejected() {
-    let events = documents(Time::Date, &[click(-60, 1)]);
-    let Some(source) = source_over(vec![Index::of_both("aliased", mapping::template(), events)]).await else { return };
-    let alias = common::unique("alias");
-    let body = json!({"actions": [{"add": {"index": source.indices[0], "alias": alias}}]}).to_string();
-    let transport = source.client.transport();
-    use elasticsearch::http::{Method, headers::HeaderMap};
-    transport.send(Method::Post, "/_aliases", HeaderMap::new(), None::<&()>, Some(body), None).await.unwrap();
-    let options = axon_metrics_es::EsOptions::default().with_event_indices([&alias]).with_purchase_indices([&alias]);
-    let aliased = axon_metrics_es::EsBehavior::with_options(source.client.clone(), options).unwrap();
-    let error = aliased.behavior(&clicks(Counting::Events)).await.unwrap_err();
-    assert!(matches!(error, SourceError::Malformed { .. }), "{error:?}");
 }
 
 #[tokio::test]

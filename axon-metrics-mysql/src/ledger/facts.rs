@@ -1,25 +1,27 @@
 //! Turns the rows of a ledger question into facts. Pure.
 //! Lives here: the origin of each figure, and the reason if it is missing. Lives elsewhere: the rows of a statement
-//! (`statement`), reading a row (`ledger_row`).
+//! (`statement`), reading a row (`ledger_row`), what a group of rows says (`row_group`).
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axon_metrics::{
-    ActivityId, CampaignId, Fact, LedgerStep, MAX_ID, Measured, Missing, Money, ProductId, Reason, Timestamp, Window,
-    facts::{BucketSales, History, LedgerFacts, OtherSales, Sales, SalesFacts, StepCounts},
+    ActivityId, CampaignId, Fact, LedgerStep, MAX_ID, Measured, Missing, ProductId, Reason, Timestamp, Window,
+    facts::{Coverage, History, LedgerFacts, LeftOutReason, OtherSales, Sales, SalesFacts, StepCounts},
     source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion, SourceError},
 };
 
 use super::{
+    expressions::RowClass,
     failure_log::FailureLog,
     ledger_row::{LedgerRow, StatementPart},
+    row_group::{self, RowGroup},
+    standing::Standing,
 };
 use crate::{
     NAME,
     error::{Cause, Query, QueryError, ServerFault},
     options::MySqlOptions,
-    store::schema::{Presence, Schema, TimeColumn},
-    text_row::Amount,
+    store::schema::{ENTRIES, PURCHASES, Presence, Schema, TimeColumn},
 };
 
 /// The result of one statement of a question.
@@ -78,6 +80,7 @@ pub(super) fn facts(
     question: &LedgerQuestion,
     schema: &Schema,
     options: &MySqlOptions,
+    standing: &Standing,
     mut results: [StatementResult; 3],
     log: &FailureLog,
 ) -> Result<LedgerFacts, SourceError> {
@@ -96,7 +99,7 @@ pub(super) fn facts(
     for fault in tables(question, schema).chain(campaigns).filter_map(Presence::refusal) {
         log.right_missing(fault.table(), &denial(fault));
     }
-    let builder = FactBuilder { question, scope: &question.scope, schema, options };
+    let builder = FactBuilder { question, scope: &question.scope, schema, options, standing };
     let facts = builder.facts(&results.map(|result| result.rows(log)));
     facts.map_err(|what| Cause::Wrong(what).during(Query::ByActivity).into())
 }
@@ -123,6 +126,7 @@ struct FactBuilder<'a> {
     scope: &'a QueryScope,
     schema: &'a Schema,
     options: &'a MySqlOptions,
+    standing: &'a Standing,
 }
 
 impl FactBuilder<'_> {
@@ -144,54 +148,56 @@ impl FactBuilder<'_> {
         Ok(LedgerFacts::new(steps).with_sales(sales.transpose()?).with_history(history.transpose()?))
     }
 
-    fn measured<T>(&self, value: T) -> Measured<T> {
-        Measured::exact(value, NAME, self.scope.as_of)
+    /// A value from rows of a table.
+    fn measured<T>(&self, value: T, table: &str, coverage: Coverage) -> Measured<T> {
+        let complete_to = self.scope.as_of.checked_sub_signed(self.standing.lag).unwrap_or(self.scope.as_of);
+        Measured::exact(value, NAME, complete_to).with_coverage(self.standing.add_to(coverage, table))
     }
 
-    /// The rows of a step, or why it is missing. `now`: of the current window, else of the previous one.
+    /// The rows of a step and their table, or why it is missing. `now`: of the current window, else of the previous one.
     fn rows<'a>(
         &self,
         rows: &'a Rows,
         step: LedgerStep,
         now: bool,
-    ) -> Result<(StatementPart, &'a [LedgerRow]), Missing> {
-        let part = match step {
+    ) -> Result<(StatementPart, &'static str, &'a [LedgerRow]), Missing> {
+        let (part, table) = match step {
             LedgerStep::ApprovedEntry => {
                 check_readable(&self.schema.entries)?;
-                if now { StatementPart::EntriesNow } else { StatementPart::EntriesBefore }
+                check_types(self.schema.can_read_entries())?;
+                (if now { StatementPart::EntriesNow } else { StatementPart::EntriesBefore }, ENTRIES)
             }
             LedgerStep::Purchase => {
                 self.check_purchases()?;
-                if now { StatementPart::PurchasesNow } else { StatementPart::PurchasesBefore }
+                (if now { StatementPart::PurchasesNow } else { StatementPart::PurchasesBefore }, PURCHASES)
             }
         };
-        rows.as_ref().map(|rows| (part, &rows[..])).map_err(Clone::clone)
+        rows.as_ref().map(|rows| (part, table, &rows[..])).map_err(Clone::clone)
     }
 
     fn total(&self, rows: &Rows, step: LedgerStep, window: Window, now: bool) -> ReplyResult<Fact<u64>> {
-        let (part, rows) = match self.rows(rows, step, now) {
+        let (part, table, rows) = match self.rows(rows, step, now) {
             Ok(rows) => rows,
             Err(missing) => return Ok(Err(missing)),
         };
-        let mut of_part = rows.iter().filter(|row| row.part == part);
-        let total = match of_part.clone().find(|row| row.activity.is_none()) {
-            Some(row) => match self.scope.counting {
-                Counting::Events => row.orders,
-                Counting::Subjects => row.users.ok_or("the reply lacks a count of users")?,
-            },
-            // An empty scope or window has no statement, and a group without rows has no total.
-            None if self.has_no_rows(window) => 0,
-            None if now && self.scope.by_activity && of_part.next().is_none() => 0,
-            None => return Err("the reply lacks a count"),
+        // An empty scope or window has no statement.
+        if !self.has_no_rows(window) {
+            check_complete(rows)?;
+        }
+        let group = RowGroup::of(rows, |row| row.part == part && row.activity.is_none());
+        let total = match (self.scope.counting, group.row(RowClass::Counted)) {
+            (_, None) => 0,
+            (Counting::Events, Some(row)) => row.records,
+            (Counting::Subjects, Some(row)) => row.users.ok_or("the reply lacks a count of users")?,
         };
-        Ok(Ok(self.measured(total)))
+        Ok(Ok(self.measured(total, table, group.coverage_of_count())))
     }
 
     fn of_activity(&self, rows: &Rows, step: LedgerStep, activity: ActivityId) -> Fact<u64> {
-        let (part, rows) = self.rows(rows, step, true)?;
+        let (part, table, rows) = self.rows(rows, step, true)?;
         let id = i64::try_from(activity.0).ok();
-        let row = rows.iter().find(|row| row.part == part && row.activity.is_some() && row.activity == id);
-        Ok(self.measured(row.map_or(0, |row| row.orders)))
+        let group = RowGroup::of(rows, |row| row.part == part && row.activity.is_some() && row.activity == id);
+        Ok(self.measured(group.records(RowClass::Counted), table, group.coverage_of_count()))
     }
 
     fn has_no_rows(&self, window: Window) -> bool {
@@ -205,6 +211,7 @@ impl FactBuilder<'_> {
     /// Checks that purchases can be read and counted.
     fn check_purchases(&self) -> Result<(), Missing> {
         check_readable(&self.schema.purchases)?;
+        check_types(self.schema.can_read_purchases() || matches!(self.schema.status, Presence::Refused(_)))?;
         match &self.schema.status {
             // Without the column every purchase counts. A column that may not be read decides which count.
             Presence::Present | Presence::Absent => Ok(()),
@@ -214,24 +221,24 @@ impl FactBuilder<'_> {
 
     fn sales(&self, by_activity: &Rows, by_product: &Rows, question: &SalesQuestion) -> ReplyResult<SalesFacts> {
         let check = self.check_purchases();
-        let rows = |rows: &Rows| check.clone().and_then(|()| rows.clone());
-        let promotion = match rows(by_activity) {
+        let is_empty = self.is_empty(question.window);
+        let promotion = match check.clone().and_then(|()| by_activity.clone()) {
             Err(missing) => Err(missing),
             Ok(rows) => {
-                let row = rows.iter().find(|row| row.part == StatementPart::Promotion);
-                let has_no_rows = self.scope.activities.is_empty() || self.is_empty(question.window);
-                if row.is_none() && !has_no_rows {
-                    return Err("the reply lacks the sums of the promotion");
+                if !self.scope.activities.is_empty() && !is_empty {
+                    check_complete(&rows)?;
                 }
-                self.sum(row).map(|sales| self.measured(sales))
+                self.sum(&RowGroup::of(&rows, |row| row.part == StatementPart::Promotion))
             }
         };
         let products = self.of_products(&question.products, by_product);
+        if let (Ok(rows), false) = (&products, is_empty) {
+            check_complete(rows)?;
+        }
         let regular = products.clone().and_then(|rows| {
-            let row = rows.iter().find(|row| row.activity == Some(NO_ACTIVITY));
-            self.sum(row).map(|sales| self.measured(sales))
+            self.sum(&RowGroup::of(rows, |row| row.part == StatementPart::Sales && row.activity == Some(NO_ACTIVITY)))
         });
-        let others = products.map(|rows| self.measured(self.others(rows.iter())));
+        let others = products.map(|rows| self.others(rows));
         Ok(SalesFacts::new(promotion, regular, others))
     }
 
@@ -244,27 +251,29 @@ impl FactBuilder<'_> {
         }
     }
 
-    /// The sales of a row. Without a row there were no purchases.
-    fn sum(&self, row: Option<&LedgerRow>) -> Result<Sales, Missing> {
-        let cancelled = |count: u64| self.schema.status.is_present().then_some(count);
-        let Some(row) = row else { return Ok(Sales::default().with_cancelled(cancelled(0))) };
-        let sums = bucket(row)?;
-        let buyers = row.users.ok_or(Missing::NotMeasured(Reason::BadValue))?;
-        Ok(Sales::new(sums, buyers).with_cancelled(cancelled(row.reversed.unwrap_or(0))))
+    /// The sales of a group of rows. Without rows there were no purchases.
+    fn sum(&self, group: &RowGroup<'_>) -> Fact<Sales> {
+        let cancelled = self.schema.status.is_present().then_some(group.records(RowClass::Reversed));
+        let sales = group.sales()?.with_cancelled(cancelled);
+        Ok(self.measured(sales, PURCHASES, group.coverage()))
     }
 
     /// Orders per activity outside the scope. Rows with an invalid activity id are left out.
-    fn others<'a>(&self, rows: impl Iterator<Item = &'a LedgerRow>) -> Vec<OtherSales> {
+    fn others(&self, rows: &[LedgerRow]) -> Measured<Vec<OtherSales>> {
         let valid = |id: Option<i64>| id.and_then(|id| u64::try_from(id).ok()).filter(|id| (1..=MAX_ID).contains(id));
+        let other = |row: &LedgerRow| {
+            let id = valid(row.activity).map(ActivityId).filter(|_| row.part == StatementPart::Sales);
+            id.filter(|id| !self.scope.activities.contains(id))
+        };
+        let group = RowGroup::of(rows, |row| other(row).is_some());
         let mut others = BTreeMap::new();
-        for row in rows.filter(|row| row.orders > 0) {
-            let Some(activity) = valid(row.activity).map(ActivityId) else { continue };
-            if !self.scope.activities.contains(&activity) {
+        for row in group.rows(RowClass::Counted) {
+            if let Some(id) = other(row) {
                 let campaign = valid(row.campaign).map(CampaignId);
-                others.insert(activity, OtherSales::new(activity, row.orders).with_campaign(campaign));
+                others.insert(id, OtherSales::new(id, row.records).with_campaign(campaign));
             }
         }
-        others.into_values().collect()
+        self.measured(others.into_values().collect(), PURCHASES, group.coverage())
     }
 
     fn history(&self, rows: &Rows, question: &HistoryQuestion) -> ReplyResult<Fact<History>> {
@@ -272,23 +281,30 @@ impl FactBuilder<'_> {
             Ok(rows) => rows,
             Err(missing) => return Ok(Err(missing)),
         };
+        check_complete(rows)?;
         let oldest =
             rows.iter().find(|row| row.part == StatementPart::Oldest).ok_or("the reply lacks the oldest purchase")?;
         let since = oldest
             .oldest
             .and_then(|wall| self.schema.clock(TimeColumn::Purchase, self.options.purchase).timestamp(wall));
+        let group = RowGroup::of(rows, |row| row.part == StatementPart::History && row.slot.is_some());
+        // Rows whose time is none (`2025-00-15`) belong to no bucket.
+        let timeless = RowGroup::of(rows, |row| row.part == StatementPart::History && row.slot.is_none());
         let mut buckets = BTreeMap::new();
-        for row in rows.iter().filter(|row| row.part == StatementPart::History && row.orders > 0) {
+        for row in group.rows(RowClass::Counted) {
             let start = row.slot.and_then(|slot| start(question, slot));
             let start = start.filter(|start| question.window.contains(*start));
             let start = start.ok_or("the reply has a bucket outside the history")?;
-            match bucket(row) {
+            match row_group::sums(row) {
                 Ok(sales) => buckets.insert(start, sales),
                 Err(missing) => return Ok(Err(missing)),
             };
         }
         let since = since.filter(|since| *since < self.scope.as_of);
-        Ok(Ok(self.measured(History::new(since, buckets.into_iter().collect()))))
+        let history = History::new(since, buckets.into_iter().collect());
+        let coverage =
+            group.coverage_of_amounts().left_out_in_window(LeftOutReason::NoTime, timeless.records(RowClass::Counted));
+        Ok(Ok(self.measured(history, PURCHASES, coverage)))
     }
 }
 
@@ -304,23 +320,15 @@ fn check_readable(presence: &Presence) -> Result<(), Missing> {
     }
 }
 
-/// The sums of a row. [`Reason::BadValue`] if they include invalid rows.
-fn bucket(row: &LedgerRow) -> Result<BucketSales, Missing> {
-    let bad = Missing::NotMeasured(Reason::BadValue);
-    if row.invalid_rows.is_none_or(|count| count > 0) {
-        return Err(bad);
-    }
-    let exact = |amount: Option<Amount>| match amount {
-        None => Ok(Money::ZERO),
-        Some(Amount::Exact(money)) => Ok(money),
-        Some(Amount::TooLarge) => Err(Missing::TooLarge),
-    };
-    let quantity = exact(row.quantity)?;
-    if !quantity.fract().is_zero() {
-        return Err(bad);
-    }
-    let quantity = u64::try_from(quantity).map_err(|_| Missing::TooLarge)?;
-    Ok(BucketSales::new(row.orders, quantity, exact(row.revenue)?))
+/// Checks that each column has a type that is read.
+fn check_types(can_read: bool) -> Result<(), Missing> {
+    if can_read { Ok(()) } else { Err(Missing::NotMeasured(Reason::BadValue)) }
+}
+
+/// Checks that the reply of a statement has its last row.
+fn check_complete(rows: &[LedgerRow]) -> ReplyResult<()> {
+    let is_complete = rows.iter().any(|row| row.part == StatementPart::End);
+    if is_complete { Ok(()) } else { Err("the reply lacks its last row") }
 }
 
 /// The first instant of a bucket; `None` outside the calendar.
@@ -357,21 +365,28 @@ mod tests {
             StatementResult::Rows(rows.iter().map(row).collect())
         };
         let results = [result(by_activity), result(by_product), result(history)];
-        facts(&question(), &Schema::of_mysql(), &MySqlOptions::default(), results, &FailureLog::default())
+        let (schema, options, standing) = (Schema::of_mysql(), MySqlOptions::default(), Standing::default());
+        facts(&question(), &schema, &options, &standing, results, &FailureLog::default())
     }
 
-    const STEP: &str = "3 NULL NULL NULL 45 NULL NULL NULL NULL NULL NULL";
-    const PROMOTION: &str = "5 NULL NULL NULL 45 45 3 0 45 1345500.00 NULL";
-    const REGULAR: &str = "6 -1 NULL NULL 30 28 1 0 33 990000.00 NULL";
-    const OLDEST: &str = "8 NULL NULL NULL 0 NULL NULL NULL NULL NULL NULL";
+    /// Part, class, activity, slot, campaign, records, users, priced, quantity, revenue, oldest.
+    const STEP: &str = "3 1 NULL NULL NULL 45 NULL NULL NULL NULL NULL";
+    const PROMOTION: &str = "5 1 NULL NULL NULL 45 45 45 45 1345500.00 NULL";
+    const CANCELLED: &str = "5 2 NULL NULL NULL 3 3 3 3 38700.00 NULL";
+    const REGULAR: &str = "6 1 -1 NULL NULL 30 28 30 33 990000.00 NULL";
+    const OLDEST: &str = "8 NULL NULL NULL NULL 0 NULL NULL NULL NULL NULL";
+    const END: &str = "9 NULL NULL NULL NULL 0 NULL NULL NULL NULL NULL";
 
     #[test]
     fn a_complete_reply_is_measured() {
-        let history = "7 NULL 2 NULL 2 NULL NULL 0 3 38700.00 NULL";
-        let facts = facts_of(&[STEP, PROMOTION], &[REGULAR], &[history, OLDEST]).expect("facts");
+        let history = "7 1 NULL 2 NULL 2 NULL 2 3 38700.00 NULL";
+        let by_activity = [STEP, PROMOTION, CANCELLED, END];
+        let facts = facts_of(&by_activity, &[REGULAR, END], &[history, OLDEST, END]).expect("facts");
         assert_eq!(facts.steps.current[0].as_ref().expect("a count").value, 45);
         let sales = facts.sales.expect("sales");
-        assert_eq!(sales.promotion.expect("sums").value.cancelled, Some(3));
+        let promotion = sales.promotion.expect("sums");
+        assert_eq!((promotion.value.orders, promotion.value.cancelled), (45, Some(3)));
+        assert_eq!(promotion.coverage, Coverage::of(48));
         assert_eq!(sales.regular.expect("sums").value.orders, 30);
         let history = facts.history.expect("history").expect("history").value;
         assert_eq!((history.since, history.buckets.len()), (None, 1));
@@ -379,17 +394,70 @@ mod tests {
     }
 
     #[test]
+    fn no_rows_are_a_zero_and_rows_that_were_left_out_are_its_coverage() {
+        let unknown = ["3 0 NULL NULL NULL 5 NULL NULL NULL NULL NULL", "5 0 NULL NULL NULL 5 5 5 5 5.00 NULL", END];
+        let facts = facts_of(&unknown, &[END], &[OLDEST, END]).expect("facts");
+        let left_out = Coverage::of(0).left_out_in_window(LeftOutReason::UnknownStatus, 5);
+        let step = facts.steps.current[0].as_ref().expect("a count");
+        assert_eq!((step.value, &step.coverage), (0, &left_out));
+        let sales = facts.sales.expect("sales");
+        let promotion = sales.promotion.expect("sums");
+        assert_eq!((promotion.value.orders, promotion.coverage), (0, left_out));
+        let regular = sales.regular.expect("sums");
+        assert_eq!((regular.value.orders, regular.coverage), (0, Coverage::of(0)));
+    }
+
+    #[test]
     fn a_reply_that_lacks_a_row_is_malformed_and_not_zero() {
-        for (by_activity, history) in [
-            (&[PROMOTION][..], &[OLDEST][..]),
-            (&[STEP], &[OLDEST]),
-            (&[STEP, PROMOTION], &[]),
-            (&[STEP, PROMOTION], &["7 NULL 9999 NULL 2 NULL NULL 0 3 38700.00 NULL", OLDEST]),
-            (&[STEP, PROMOTION], &["7 NULL NULL NULL 2 NULL NULL 0 3 38700.00 NULL", OLDEST]),
+        let bucket = |slot: &str| format!("7 1 NULL {slot} NULL 2 NULL 2 3 38700.00 NULL");
+        let outside = bucket("9999");
+        for (by_activity, by_product, history) in [
+            (&[STEP, PROMOTION][..], &[REGULAR, END][..], &[OLDEST, END][..]),
+            (&[STEP, PROMOTION, END], &[REGULAR], &[OLDEST, END]),
+            (&[STEP, PROMOTION, END], &[REGULAR, END], &[OLDEST]),
+            (&[STEP, PROMOTION, END], &[REGULAR, END], &[END]),
+            (&[STEP, PROMOTION, END], &[REGULAR, END], &[&outside, OLDEST, END]),
         ] {
-            let error = facts_of(by_activity, &[REGULAR], history).expect_err("malformed");
+            let error = facts_of(by_activity, by_product, history).expect_err("malformed");
             assert!(matches!(error, SourceError::Malformed { .. }), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_row_without_a_time_is_left_out_of_the_history() {
+        let history = ["7 1 NULL NULL NULL 2 NULL 2 3 38700.00 NULL", OLDEST, END];
+        let facts = facts_of(&[STEP, PROMOTION, END], &[REGULAR, END], &history).expect("facts");
+        let history = facts.history.expect("history").expect("history");
+        assert_eq!(history.coverage, Coverage::of(0).left_out_in_window(LeftOutReason::NoTime, 2));
+    }
+
+    /// What is wrong with the store as a whole is in the coverage of the facts that it concerns.
+    #[test]
+    fn a_stopped_replica_and_a_wrong_offset_are_in_the_coverage() {
+        let mut question = question();
+        question.steps = vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase];
+        (question.sales, question.history) = (None, None);
+        let standing = Standing {
+            lag: chrono::TimeDelta::seconds(40),
+            is_behind: true,
+            wrong_purchase: true,
+            ..Standing::default()
+        };
+        let rows =
+            [STEP, END].map(|row| LedgerRow::read(&TextRow::of(&row.split(' ').collect::<Vec<_>>())).expect("a row"));
+        let results = [StatementResult::Rows(rows.to_vec()), StatementResult::NotSent, StatementResult::NotSent];
+        let log = FailureLog::default();
+        let facts = facts(&question, &Schema::of_mysql(), &MySqlOptions::default(), &standing, results, &log);
+        let reasons: Vec<Vec<LeftOutReason>> = facts
+            .expect("facts")
+            .steps
+            .current
+            .iter()
+            .map(|fact| fact.as_ref().expect("a count"))
+            .inspect(|fact| assert_eq!(fact.complete_to, at("2024-11-12T10:29:20Z")))
+            .map(|fact| fact.coverage.left_out().iter().map(|left_out| left_out.reason).collect())
+            .collect();
+        assert_eq!(reasons, [vec![LeftOutReason::Behind], vec![LeftOutReason::Behind, LeftOutReason::OffsetWrong]]);
     }
 
     /// A schema whose tables of entries or of purchases may not be read.
@@ -411,9 +479,11 @@ mod tests {
         question.steps = vec![LedgerStep::ApprovedEntry, LedgerStep::Purchase];
         (question.sales, question.history) = (None, None);
         let ask = || {
-            let row = LedgerRow::read(&TextRow::of(&STEP.split(' ').collect::<Vec<_>>())).expect("a row");
-            let results = [StatementResult::Rows(vec![row]), StatementResult::NotSent, StatementResult::NotSent];
-            facts(&question, &schema, &MySqlOptions::default(), results, &log).expect("facts")
+            let read = |row: &str| LedgerRow::read(&TextRow::of(&row.split(' ').collect::<Vec<_>>())).expect("a row");
+            let rows = StatementResult::Rows(vec![read(STEP), read(END)]);
+            let (options, results) =
+                (MySqlOptions::default(), [rows, StatementResult::NotSent, StatementResult::NotSent]);
+            facts(&question, &schema, &options, &Standing::default(), results, &log).expect("facts")
         };
         let (facts, lines) = logged(|| {
             let _ = (ask(), ask());
@@ -432,7 +502,8 @@ mod tests {
         let not_sent = std::array::from_fn(|_| StatementResult::NotSent);
         let mut question = question();
         question.steps.push(LedgerStep::ApprovedEntry);
-        let result = facts(&question, &schema, &MySqlOptions::default(), not_sent, &FailureLog::default());
+        let (options, standing) = (MySqlOptions::default(), Standing::default());
+        let result = facts(&question, &schema, &options, &standing, not_sent, &FailureLog::default());
         let error = result.expect_err("denied");
         let expected = "mysql refused: SELECT on campaign_activity_entries, SELECT on purchases";
         assert_eq!(error.to_string(), expected);

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDateTime;
 
+use super::expressions::RowClass;
 use crate::text_row::{Amount, CellError, TextRow};
 
 /// The `SELECT` of a `UNION ALL` that a row comes from. `Now`: the current window; `Before`: the previous one.
@@ -15,10 +16,12 @@ pub(super) enum StatementPart {
     Sales,
     History,
     Oldest,
+    /// The last row of every reply.
+    End,
 }
 
 impl StatementPart {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::EntriesNow,
         Self::EntriesBefore,
         Self::PurchasesNow,
@@ -27,6 +30,7 @@ impl StatementPart {
         Self::Sales,
         Self::History,
         Self::Oldest,
+        Self::End,
     ];
 
     /// Its number in the first column of the rows. From 1 on.
@@ -43,19 +47,19 @@ impl StatementPart {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LedgerRow {
     pub(super) part: StatementPart,
+    /// The class of the rows of the table; `None` for a sum over all classes.
+    pub(super) class: Option<RowClass>,
     /// `None` for a total; -1 for no activity.
     pub(super) activity: Option<i64>,
     /// The index of a bucket of history.
     pub(super) slot: Option<u64>,
     pub(super) campaign: Option<i64>,
-    /// The number of approved entries or confirmed purchases.
-    pub(super) orders: u64,
+    /// The number of rows of the table.
+    pub(super) records: u64,
     /// Their distinct users.
     pub(super) users: Option<u64>,
-    /// The number of cancelled and refunded purchases.
-    pub(super) reversed: Option<u64>,
-    /// The number of confirmed purchases whose price or quantity is negative or missing. The column is `odd`.
-    pub(super) invalid_rows: Option<u64>,
+    /// The number of rows with a price.
+    pub(super) priced: Option<u64>,
     pub(super) quantity: Option<Amount>,
     pub(super) revenue: Option<Amount>,
     pub(super) oldest: Option<NaiveDateTime>,
@@ -66,18 +70,21 @@ impl LedgerRow {
         let mut cells = row.cells();
         let part = StatementPart::of(cells.count("part")?)
             .ok_or(CellError { column: "part", kind: "part of the question" })?;
+        let class = cells
+            .maybe_count("class")?
+            .map(|number| RowClass::of(number).ok_or(CellError { column: "class", kind: "class of a row" }));
         Ok(Self {
             part,
+            class: class.transpose()?,
             activity: cells.whole("activity")?,
             slot: cells.maybe_count("slot")?,
             campaign: cells.whole("campaign")?,
-            orders: cells.count("orders")?,
+            records: cells.count("records")?,
             users: cells.maybe_count("users")?,
-            reversed: cells.maybe_count("reversed")?,
-            invalid_rows: cells.maybe_count("odd")?,
+            priced: cells.maybe_count("priced")?,
             quantity: cells.amount("quantity")?,
             revenue: cells.amount("revenue")?,
-            oldest: cells.time("oldest")?,
+            oldest: cells.rough_time("oldest")?,
         })
     }
 }

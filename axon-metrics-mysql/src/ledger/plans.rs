@@ -16,9 +16,9 @@ use axon_metrics::{
 use sqlx::{Row as _, mysql::MySqlRow};
 use tokio::time::Instant;
 
-use super::statement::Statements;
+use super::{newest, statement::Statements};
 use crate::{
-    catalog, health,
+    catalog,
     options::MySqlOptions,
     pool::pool_options_with,
     store::{Store, flavor::Flavor, schema::Schema},
@@ -117,7 +117,7 @@ impl Tables {
         let tables: Vec<&str> = plan.iter().map(|line| &line[..1]).collect();
         differences.extend((tables != ["a", "c"]).then(|| format!("catalog: {plan:?}")));
         let as_of = "2024-11-12T10:30:00Z".parse().unwrap();
-        let plan = self.plan(&health::newest_statement(&self.schema, &MySqlOptions::default(), as_of)).await;
+        let plan = self.plan(&newest::by_id(&self.schema, &MySqlOptions::default(), as_of)).await;
         let expected = ["campaign_activity_entries by PRIMARY", "purchases by PRIMARY"];
         differences.extend((!plan.iter().eq(&expected)).then(|| format!("newest rows: {plan:?}")));
         differences

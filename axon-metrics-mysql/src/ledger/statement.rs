@@ -1,19 +1,24 @@
 //! The texts of the statements of a ledger question. Pure.
-//! Lives here: the rows of a statement, the index that finds them, and their groups. Lives elsewhere: literals
-//! (`sql_literals`), the meaning of the rows (`ledger_row`, `facts`).
+//! Lives here: the rows of a statement, the index that finds them, and their groups. Lives elsewhere: the values of a row
+//! (`expressions`), literals (`sql_literals`), the meaning of the rows (`ledger_row`, `facts`).
 //!
-//! Every part of a statement has the columns of [`LedgerRow`](super::ledger_row::LedgerRow), in their order.
+//! Every part of a statement has the columns of [`LedgerRow`](super::ledger_row::LedgerRow), in their order. Rows of the
+//! tables are grouped by their class, so that what is left out is counted in the same scan.
 
 use axon_metrics::{
     ActivityId, LedgerStep, ProductId, Window,
-    source::{Counting, LedgerQuestion, QueryScope, SalesQuestion},
+    source::{Counting, HistoryQuestion, LedgerQuestion, QueryScope, SalesQuestion},
 };
 
-use super::ledger_row::StatementPart;
+use super::{expressions, ledger_row::StatementPart};
 use crate::{
+    clock::{Clock, Piece},
     options::MySqlOptions,
-    sql_literals::{Bound, Clock, IdList},
-    store::schema::{Presence, Schema, TimeColumn},
+    sql_literals::{Bound, IdList},
+    store::{
+        columns::ColumnType,
+        schema::{ENTRIES, PURCHASES, Presence, Schema, TimeColumn},
+    },
 };
 
 /// The statements of a question; `None` where none is needed.
@@ -35,39 +40,13 @@ impl Statements {
     }
 }
 
-/// The sums of purchases, over the columns of [`purchase`] and `buyer`.
-const SUMS: &str = "COUNT(CASE WHEN confirmed THEN 1 END) AS orders, \
-    COUNT(DISTINCT CASE WHEN confirmed AND buyer THEN user_id END) AS users, \
-    COUNT(CASE WHEN reversed THEN 1 END) AS reversed, \
-    COUNT(CASE WHEN confirmed AND odd THEN 1 END) AS odd, \
-    SUM(CASE WHEN confirmed THEN quantity END) AS quantity, \
-    SUM(CASE WHEN confirmed THEN price * quantity END) AS revenue";
+/// The sums of a group of purchases, over the columns of [`Text::purchase`] and `subject`.
+const SUMS: &str = "COUNT(*) AS records, COUNT(DISTINCT subject) AS users, COUNT(price) AS priced, \
+    SUM(quantity) AS quantity, SUM(price * quantity) AS revenue";
 
 /// The same without distinct buyers, which do not add up over buckets.
-const HISTORY_SUMS: &str = "COUNT(CASE WHEN confirmed THEN 1 END) AS orders, NULL AS users, NULL AS reversed, \
-    COUNT(CASE WHEN confirmed AND odd THEN 1 END) AS odd, \
-    SUM(CASE WHEN confirmed THEN quantity END) AS quantity, \
-    SUM(CASE WHEN confirmed THEN price * quantity END) AS revenue";
-
-/// The columns of a purchase that the sums need. `odd` marks invalid rows, whose price or quantity is negative or
-/// missing.
-fn purchase(schema: &Schema) -> String {
-    let [confirmed, reversed] = match schema.status.is_present() {
-        true => [format!("{EXACT_STATUS} = 'CONFIRMED'"), format!("{EXACT_STATUS} IN ('CANCELLED', 'REFUNDED')")],
-        false => ["TRUE", "FALSE"].map(str::to_owned),
-    };
-    format!(
-        "{confirmed} AS confirmed, {reversed} AS reversed, \
-         COALESCE(price < 0 OR quantity < 0, TRUE) AS odd, user_id, price, quantity"
-    )
-}
-
-/// The status byte by byte. Most collations take `confirmed` and `CONFIRMED ` for `CONFIRMED`. It is used in addition
-/// to a comparison of the column itself, which can use an index.
-const EXACT_STATUS: &str = "CAST(CONVERT(status USING utf8mb4) AS BINARY)";
-
-/// The activity, or -1 without one. The expression hides the column from the optimiser: see [`Text::by_product`].
-const ACTIVITY: &str = "COALESCE(campaign_activity_id, -1)";
+const HISTORY_SUMS: &str = "COUNT(*) AS records, NULL AS users, COUNT(price) AS priced, \
+    SUM(quantity) AS quantity, SUM(price * quantity) AS revenue";
 
 /// The bounds `[from, to)` of a column.
 #[derive(Debug, Clone, Copy)]
@@ -79,14 +58,20 @@ struct Span {
 impl Span {
     /// The window clamped to `as_of`; `None` if that is empty.
     fn of(window: Window, scope: &QueryScope, clock: Clock) -> Option<Self> {
-        let window = Window { to: window.to.min(scope.as_of), ..window };
-        (!window.is_empty()).then(|| Self { from: clock.bound(window.from), to: clock.bound(window.to) })
+        let window = clamped(window, scope)?;
+        Some(Self { from: clock.bound(window.from), to: clock.bound(window.to) })
     }
 
     fn contains(self, column: &str) -> String {
         let Self { from, to } = self;
         format!("{column} >= {from} AND {column} < {to}")
     }
+}
+
+/// The part of a window before `as_of`; `None` if that is empty.
+fn clamped(window: Window, scope: &QueryScope) -> Option<Window> {
+    let window = Window { to: window.to.min(scope.as_of), ..window };
+    (!window.is_empty()).then_some(window)
 }
 
 struct Text<'a> {
@@ -113,61 +98,57 @@ impl Text<'_> {
             }
         }
         parts.extend(question.sales.as_ref().and_then(|sales| self.promotion(sales)));
-        (!parts.is_empty()).then(|| parts.join(" UNION ALL "))
+        complete(parts)
     }
 
-    /// The count of a step in a window, and its distinct users if subjects are counted. Per activity, the total is the
-    /// row without an activity.
+    /// The rows of a step in a window by class, and their distinct users if subjects are counted. Per activity, the total of
+    /// a class is the row without an activity.
     fn step(&self, step: LedgerStep, part: StatementPart, window: Window, per_activity: bool) -> Option<String> {
-        let activities = activities(&self.scope.funnel_activities)?;
-        let (table, within) = match step {
-            LedgerStep::ApprovedEntry if self.schema.entries.is_present() => {
+        let (table, class, within) = match step {
+            LedgerStep::ApprovedEntry if self.schema.can_read_entries() => {
                 let within = Span::of(window, self.scope, self.entry_clock())?.contains("created_at");
-                ("campaign_activity_entries", format!("{within} AND {}", exactly("APPROVED")))
+                (ENTRIES, expressions::class_of_entry(self.schema, self.options), within)
             }
-            LedgerStep::Purchase if self.can_read_purchases() => {
+            LedgerStep::Purchase if self.schema.can_read_purchases() => {
                 let span = Span::of(window, self.scope, self.purchase_clock())?;
-                let within = match self.schema.status.is_present() {
-                    true => format!("{} AND {}", span.contains("purchase_at"), exactly("CONFIRMED")),
-                    false => self.any_type(span),
-                };
-                ("purchases", within)
+                (PURCHASES, expressions::class_of_purchase(self.schema, self.options), self.by_index(span))
             }
             LedgerStep::ApprovedEntry | LedgerStep::Purchase => return None,
         };
+        let activities = self.activities(table, &self.scope.funnel_activities)?;
         let users = match self.scope.counting {
             Counting::Events => "NULL",
-            Counting::Subjects => "COUNT(DISTINCT user_id)",
+            Counting::Subjects => "COUNT(DISTINCT subject)",
         };
         // Grouped by an expression. Grouped by the column, a server may read all rows in the order of an index.
         let (activity, group) = match per_activity {
-            true => ("activity", " GROUP BY activity WITH ROLLUP"),
-            false => ("NULL AS activity", ""),
+            true => ("activity", "class, activity WITH ROLLUP"),
+            false => ("NULL AS activity", "class"),
         };
         Some(format!(
-            "SELECT {part} AS part, {activity}, NULL AS slot, NULL AS campaign, COUNT(*) AS orders, \
-             {users} AS users, NULL AS reversed, NULL AS odd, NULL AS quantity, NULL AS revenue, NULL AS oldest \
-             FROM (SELECT {ACTIVITY} AS activity, user_id FROM {table} \
-             WHERE {activities} AND {within}) AS r{group}",
-            part = part.number()
+            "SELECT {part} AS part, class, {activity}, NULL AS slot, NULL AS campaign, COUNT(*) AS records, \
+             {users} AS users, NULL AS priced, NULL AS quantity, NULL AS revenue, NULL AS oldest \
+             FROM (SELECT {class} AS class, {of} AS activity, {subject} AS subject FROM {table} \
+             WHERE {activities} AND {within}) AS r GROUP BY {group}",
+            part = part.number(),
+            of = expressions::activity(&self.schema.columns, table),
+            subject = expressions::subject(&self.schema.columns, table),
         ))
     }
 
     fn promotion(&self, question: &SalesQuestion) -> Option<String> {
-        if !self.can_read_purchases() {
+        if !self.schema.can_read_purchases() {
             return None;
         }
-        let activities = activities(&self.scope.activities)?;
-        let span = Span::of(question.window, self.scope, self.purchase_clock())?;
-        let within = match self.schema.status.is_present() {
-            true => format!("{} AND status IN ('CONFIRMED', 'CANCELLED', 'REFUNDED')", span.contains("purchase_at")),
-            false => self.any_type(span),
-        };
+        let activities = self.activities(PURCHASES, &self.scope.activities)?;
+        let within = self.by_index(Span::of(question.window, self.scope, self.purchase_clock())?);
         Some(format!(
-            "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, {SUMS}, NULL AS oldest \
-             FROM (SELECT {purchase}, TRUE AS buyer FROM purchases WHERE {activities} AND {within}) AS p",
+            "SELECT {part} AS part, class, NULL AS activity, NULL AS slot, NULL AS campaign, {SUMS}, NULL AS oldest \
+             FROM (SELECT {purchase}, {subject} AS subject FROM purchases WHERE {activities} AND {within}) AS p \
+             GROUP BY class",
             part = StatementPart::Promotion.number(),
-            purchase = purchase(self.schema),
+            purchase = self.purchase(),
+            subject = self.subject(),
         ))
     }
 
@@ -177,8 +158,9 @@ impl Text<'_> {
     /// ...) it reads only its rows.
     ///
     /// Workaround: both servers choose an index that begins with the activity if they see `campaign_activity_id IS
-    /// NULL` or a group by that column, which costs many times as much as reading the table once. So [`ACTIVITY`] hides
-    /// the column. No public number known. Shown by `plans`. Can go once the plans there stay the same without it.
+    /// NULL` or a group by that column, which costs many times as much as reading the table once. So the expression of the
+    /// activity hides the column. No public number known. Shown by `plans`. Can go once the plans there stay the same
+    /// without it.
     fn by_product(&self, question: &LedgerQuestion) -> Option<String> {
         let sales = question.sales.as_ref()?;
         let products = self.products(&sales.products)?;
@@ -187,15 +169,17 @@ impl Text<'_> {
             true => ("a.campaign_id", " LEFT JOIN campaign_activities AS a ON a.id = g.activity"),
             false => ("NULL", ""),
         };
-        Some(format!(
-            "SELECT {part} AS part, g.activity, NULL AS slot, {campaign} AS campaign, g.orders, g.users, g.reversed, g.odd, \
-             g.quantity, g.revenue, NULL AS oldest FROM (SELECT activity, {SUMS} FROM (\
-             SELECT {ACTIVITY} AS activity, {ACTIVITY} = -1 AS buyer, {purchase} \
-             FROM purchases WHERE {products} AND {within}) AS p GROUP BY activity) AS g{join}",
+        let activity = self.activity();
+        complete(vec![format!(
+            "SELECT {part} AS part, g.class, g.activity, NULL AS slot, {campaign} AS campaign, g.records, g.users, \
+             g.priced, g.quantity, g.revenue, NULL AS oldest FROM (SELECT class, activity, {SUMS} FROM (\
+             SELECT {activity} AS activity, CASE WHEN {activity} = -1 THEN {subject} END AS subject, {purchase} \
+             FROM purchases WHERE {products} AND {within}) AS p GROUP BY class, activity) AS g{join}",
             part = StatementPart::Sales.number(),
-            purchase = purchase(self.schema),
+            subject = self.subject(),
+            purchase = self.purchase(),
             within = span.contains("purchase_at"),
-        ))
+        )])
     }
 
     /// The statement for a history: purchases without an activity per bucket, and the time of the oldest purchase.
@@ -205,32 +189,86 @@ impl Text<'_> {
         let history = question.history.as_ref()?;
         let products = self.products(&history.products)?;
         let oldest = oldest(self.schema.has_purchase_type);
-        let Some(span) = Span::of(history.window, self.scope, self.purchase_clock()) else { return Some(oldest) };
-        Some(format!(
-            "SELECT {part} AS part, NULL AS activity, slot, NULL AS campaign, {HISTORY_SUMS}, NULL AS oldest FROM (\
-             SELECT TIMESTAMPDIFF(MICROSECOND, {from}, purchase_at) DIV {length} AS slot, {purchase} \
-             FROM purchases WHERE {products} AND {within} AND {ACTIVITY} = -1) AS p GROUP BY slot UNION ALL {oldest}",
+        let Some(window) = clamped(history.window, self.scope) else { return complete(vec![oldest]) };
+        let span = Span::of(window, self.scope, self.purchase_clock())?;
+        let buckets = format!(
+            "SELECT {part} AS part, class, NULL AS activity, slot, NULL AS campaign, {HISTORY_SUMS}, NULL AS oldest FROM (\
+             SELECT {slot} AS slot, {purchase} \
+             FROM purchases WHERE {products} AND {within} AND {activity} = -1) AS p GROUP BY class, slot",
             part = StatementPart::History.number(),
-            from = span.from,
-            length = history.bucket.as_micros().max(1),
-            purchase = purchase(self.schema),
+            slot = self.slot(history, window),
+            purchase = self.purchase(),
             within = span.contains("purchase_at"),
-        ))
+            activity = self.activity(),
+        );
+        complete(vec![buckets, oldest])
+    }
+
+    /// The number of the bucket of a purchase. Where the clock changes within the window, each piece with one offset has a
+    /// base of its own.
+    fn slot(&self, history: &HistoryQuestion, window: Window) -> String {
+        let pieces = self.purchase_clock().pieces(window.from, window.to);
+        let time = |piece: &Piece| match piece.first_shown > piece.from {
+            // Times that the clock skipped count at the change.
+            true => format!("GREATEST(purchase_at, {})", piece.first_shown),
+            false => "purchase_at".to_owned(),
+        };
+        let since = |piece: &Piece| format!("TIMESTAMPDIFF(MICROSECOND, {}, {})", piece.base, time(piece));
+        let length = history.bucket.as_micros().max(1);
+        let micros = match &pieces[..] {
+            [] => "NULL".to_owned(),
+            [whole] => since(whole),
+            [first, later @ ..] => {
+                let mut sql = "(CASE".to_owned();
+                for piece in later.iter().rev() {
+                    sql.push_str(&format!(" WHEN purchase_at >= {} THEN {}", piece.from, since(piece)));
+                }
+                format!("{sql} ELSE {} END)", since(first))
+            }
+        };
+        format!("{micros} DIV {length}")
+    }
+
+    /// `None` without activities.
+    fn activities(&self, table: &'static str, activities: &[ActivityId]) -> Option<IdList> {
+        let ids = activities.iter().map(|activity| activity.0);
+        (!activities.is_empty())
+            .then(|| expressions::id_is_one_of(&self.schema.columns, table, "campaign_activity_id", ids))
     }
 
     /// `None` without products, or if purchases cannot be read.
     fn products(&self, products: &[ProductId]) -> Option<IdList> {
-        let list = || IdList::new("product_id", products.iter().map(|product| product.0));
-        (!products.is_empty() && self.can_read_purchases()).then(list)
+        let ids = products.iter().map(|product| product.0);
+        let can_read = !products.is_empty() && self.schema.can_read_purchases();
+        can_read.then(|| expressions::id_is_one_of(&self.schema.columns, PURCHASES, "product_id", ids))
     }
 
-    /// The condition for purchases of any type in the span. It lists the platform's two types, since in the index the
-    /// type precedes the time. Purchases of other types are a second half of the condition, whose time is hidden from
-    /// the optimiser: it would else merge both halves into one without a type.
+    /// The condition for purchases in the span that an index by activity finds, with a status and without.
+    fn by_index(&self, span: Span) -> String {
+        match self.schema.status.is_present() {
+            true => self.any_status(span),
+            false => self.any_type(span),
+        }
+    }
+
+    /// The condition for purchases of any status in the span. It lists the names of statuses, since in the index the status
+    /// precedes the time. Purchases of other statuses are a second half of the condition, whose time is hidden from the
+    /// optimiser: it would else merge both halves into one without a status.
+    fn any_status(&self, span: Span) -> String {
+        let within = span.contains("purchase_at");
+        let is_text = matches!(self.schema.columns.type_of(PURCHASES, "status"), None | Some(ColumnType::Text));
+        let Some(names) = self.options.purchase_statuses.all_names().filter(|_| is_text) else { return within };
+        let others = span.contains("COALESCE(purchase_at)");
+        format!("(status IN ({names}) AND {within} OR (status NOT IN ({names}) OR status IS NULL) AND {others})")
+    }
+
+    /// The condition for purchases of any type in the span. It lists the platform's two types, as
+    /// [`any_status`](Self::any_status) lists statuses.
     fn any_type(&self, span: Span) -> String {
         const TYPES: &str = "('CAMPAIGNACTIVITY', 'SHOP')";
         let within = span.contains("purchase_at");
-        if !self.schema.has_purchase_type {
+        let is_text = matches!(self.schema.columns.type_of(PURCHASES, "purchase_type"), None | Some(ColumnType::Text));
+        if !self.schema.has_purchase_type || !is_text {
             return within;
         }
         let others = span.contains("COALESCE(purchase_at)");
@@ -238,6 +276,24 @@ impl Text<'_> {
             "(purchase_type IN {TYPES} AND {within} \
              OR (purchase_type NOT IN {TYPES} OR purchase_type IS NULL) AND {others})"
         )
+    }
+
+    /// The columns of a purchase that the sums need.
+    fn purchase(&self) -> String {
+        format!(
+            "{class} AS class, {price} AS price, {quantity} AS quantity",
+            class = expressions::class_of_purchase(self.schema, self.options),
+            price = expressions::price(&self.schema.columns),
+            quantity = expressions::quantity(&self.schema.columns),
+        )
+    }
+
+    fn activity(&self) -> String {
+        expressions::activity(&self.schema.columns, PURCHASES)
+    }
+
+    fn subject(&self) -> String {
+        expressions::subject(&self.schema.columns, PURCHASES)
     }
 
     /// The clock of `purchases.purchase_at`.
@@ -249,32 +305,41 @@ impl Text<'_> {
     fn entry_clock(&self) -> Clock {
         self.schema.clock(TimeColumn::EntryCreated, self.options.created)
     }
+}
 
+impl Schema {
     /// Whether purchases can be read, and it is known which of them count.
-    fn can_read_purchases(&self) -> bool {
-        self.schema.purchases.is_present() && !matches!(self.schema.status, Presence::Refused(_))
+    pub(super) fn can_read_purchases(&self) -> bool {
+        self.purchases.is_present() && !matches!(self.status, Presence::Refused(_)) && self.columns.can_read(PURCHASES)
+    }
+
+    pub(super) fn can_read_entries(&self) -> bool {
+        self.entries.is_present() && self.columns.can_read(ENTRIES)
     }
 }
 
-/// The condition for exactly this status, which can use an index.
-fn exactly(status: &str) -> String {
-    format!("status = '{status}' AND {EXACT_STATUS} = '{status}'")
-}
-
-/// `None` without activities.
-fn activities(activities: &[ActivityId]) -> Option<IdList> {
-    let list = || IdList::new("campaign_activity_id", activities.iter().map(|activity| activity.0));
-    (!activities.is_empty()).then(list)
+/// The statement of these parts, and of a last row that proves that the reply is complete; `None` without parts.
+fn complete(mut parts: Vec<String>) -> Option<String> {
+    if parts.is_empty() {
+        return None;
+    }
+    parts.push(format!(
+        "SELECT {} AS part, NULL AS class, NULL AS activity, NULL AS slot, NULL AS campaign, 0 AS records, NULL AS users, \
+         NULL AS priced, NULL AS quantity, NULL AS revenue, NULL AS oldest",
+        StatementPart::End.number()
+    ));
+    Some(parts.join(" UNION ALL "))
 }
 
 /// The part for the oldest purchase of all. It jumps in the index once per activity and type, instead of reading each
-/// purchase.
+/// purchase. A zero date is no time.
 fn oldest(has_purchase_type: bool) -> String {
+    const FIRST: &str = "TIMESTAMP'1000-01-01 00:00:00'";
     let kind = if has_purchase_type { ", purchase_type" } else { "" };
     format!(
-        "SELECT {part} AS part, NULL AS activity, NULL AS slot, NULL AS campaign, 0 AS orders, NULL AS users, \
-         NULL AS reversed, NULL AS odd, NULL AS quantity, NULL AS revenue, MIN(oldest) AS oldest FROM (\
-         SELECT MIN(purchase_at) AS oldest FROM purchases GROUP BY campaign_activity_id{kind}) AS o",
+        "SELECT {part} AS part, NULL AS class, NULL AS activity, NULL AS slot, NULL AS campaign, 0 AS records, \
+         NULL AS users, NULL AS priced, NULL AS quantity, NULL AS revenue, MIN(oldest) AS oldest FROM (\
+         SELECT MIN(purchase_at) AS oldest FROM purchases WHERE purchase_at >= {FIRST} GROUP BY campaign_activity_id{kind}) AS o",
         part = StatementPart::Oldest.number()
     )
 }

@@ -24,7 +24,7 @@ use std::{
 };
 
 use futures_util::{TryStreamExt as _, future::join_all};
-use sqlx::{AssertSqlSafe, Connection as _, MySql, MySqlPool, pool::PoolConnection};
+use sqlx::{AssertSqlSafe, Connection as _, MySql, MySqlPool, mysql::MySqlRow, pool::PoolConnection};
 use tokio::{
     runtime::Handle,
     time::{Instant, sleep, timeout, timeout_at},
@@ -70,6 +70,13 @@ struct Inner {
     diagnosis: tokio::sync::Mutex<Option<(Instant, Arc<Cause>)>>,
 }
 
+/// A statement, and how its rows are read.
+#[derive(Clone)]
+struct Request {
+    statement: String,
+    read: fn(&MySqlRow) -> Result<TextRow, sqlx::Error>,
+}
+
 /// There are idle connections or waiters, never both.
 #[derive(Default)]
 struct State {
@@ -107,15 +114,24 @@ impl Connections {
         self.ask_with_connect_deadline(statement, deadline, deadline).await
     }
 
-    /// The same with an earlier deadline for the connection.
+    /// The same with the names of the columns ([`TextRow::read_named`]).
+    pub(super) async fn ask_named(&self, statement: String, deadline: Instant) -> Result<Vec<TextRow>, Cause> {
+        self.ask_rows(Request { statement, read: TextRow::read_named }, deadline, deadline).await
+    }
+
+    /// The rows of a statement with an earlier deadline for the connection.
     pub(super) async fn ask_with_connect_deadline(
         &self,
         statement: String,
         connect_by: Instant,
         deadline: Instant,
     ) -> Result<Vec<TextRow>, Cause> {
+        self.ask_rows(Request { statement, read: TextRow::read }, connect_by, deadline).await
+    }
+
+    async fn ask_rows(&self, request: Request, connect_by: Instant, deadline: Instant) -> Result<Vec<TextRow>, Cause> {
         let mut idle = false;
-        let answer = self.try_ask(statement.clone(), connect_by, deadline, &mut idle).await;
+        let answer = self.try_ask(request.clone(), connect_by, deadline, &mut idle).await;
         match answer {
             Err(cause) if cause.lost_connection() => {
                 // A restart of the server or a fault of the network breaks all connections, not just one.
@@ -123,7 +139,7 @@ impl Connections {
                 if !idle {
                     return Err(cause);
                 }
-                self.try_ask(statement, connect_by, deadline, &mut idle).await.map_err(Cause::after_retry)
+                self.try_ask(request, connect_by, deadline, &mut idle).await.map_err(Cause::after_retry)
             }
             answer => answer,
         }
@@ -132,7 +148,7 @@ impl Connections {
     /// One attempt. Sets `idle` to whether its connection was idle before.
     async fn try_ask(
         &self,
-        statement: String,
+        request: Request,
         connect_by: Instant,
         deadline: Instant,
         idle: &mut bool,
@@ -140,7 +156,7 @@ impl Connections {
         let mut lease = self.lease(connect_by).await?;
         *idle = lease.idle;
         lease.clean = false;
-        let answer = match timeout_at(deadline, lease.fetch(statement)).await {
+        let answer = match timeout_at(deadline, lease.fetch(request)).await {
             Ok(answer) => answer,
             Err(_) => {
                 drop(lease);
@@ -294,7 +310,7 @@ struct Lease {
 }
 
 impl Lease {
-    async fn fetch(&mut self, statement: String) -> Result<Vec<TextRow>, Cause> {
+    async fn fetch(&mut self, Request { statement, read }: Request) -> Result<Vec<TextRow>, Cause> {
         let connection = self.connection.as_mut().ok_or(Cause::PoolBusy)?;
         // Safe: statements consist of constants of this crate, integers and times (`sql_literals`).
         let mut rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(&mut **connection);
@@ -303,7 +319,7 @@ impl Lease {
             if result.len() == MAX_ROWS {
                 return Err(Cause::Wrong("the reply has more rows than any question needs"));
             }
-            result.push(TextRow::read(&row)?);
+            result.push(read(&row)?);
         }
         Ok(result)
     }

@@ -40,19 +40,37 @@ fn either(mysql: &str, mariadb: &str) -> String {
     format!("/*!50708 {mysql} *//*M!100101 {mariadb} */")
 }
 
-/// The statement that sets up a session: a time limit for each statement, and read-only. One round trip, on either kind
-/// of server.
+/// The SQL mode of a session: none of the modes that change the meaning of a statement.
+const SQL_MODE: &str = "NO_ENGINE_SUBSTITUTION";
+/// The largest number of rows or combinations of rows, which stands for no limit.
+const UNLIMITED: &str = "18446744073709551615";
+
+/// The statement that sets up a session: a time limit for each statement, read-only, and everything that a session inherits
+/// from the server and that could change an answer. One round trip, on either kind of server.
+///
+/// What each setting could change is a table in the readme.
 pub(crate) fn set_up(limit: Duration) -> String {
     let mysql = format!("MAX_EXECUTION_TIME = {}", millis(limit));
     let mariadb = format!("max_statement_time = {}", seconds(limit));
-    format!("SET SESSION {}; SET SESSION TRANSACTION READ ONLY", either(&mysql, &mariadb))
+    let limit = either(&mysql, &mariadb);
+    format!(
+        "SET SESSION {limit}/*M!100304 , old_mode = '', system_versioning_asof = DEFAULT */, sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1, completion_type = 0, \
+         sql_auto_is_null = 0, sql_safe_updates = 0, max_join_size = {UNLIMITED}, sql_big_selects = 1, \
+         sql_select_limit = {UNLIMITED}, group_concat_max_len = 1048576, div_precision_increment = 4, \
+         max_sort_length = 1024, lc_time_names = 'en_US', NAMES utf8mb4 COLLATE utf8mb4_bin; \
+         SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY"
+    )
 }
 
-/// SQL for the session's statement limit in seconds (0: none), and for whether it is read-only.
-pub(crate) fn session() -> [String; 2] {
+/// SQL for the session's statement limit in seconds (0: none), for whether it is read-only, and for whether it has the
+/// settings of [`set_up`].
+pub(crate) fn session() -> [String; 3] {
     [
         either("@@SESSION.max_execution_time / 1000", "@@SESSION.max_statement_time"),
         either("@@SESSION.transaction_read_only", "@@SESSION.tx_read_only"),
+        format!(
+            "@@SESSION.sql_mode = '{SQL_MODE}' AND @@SESSION.sql_select_limit = {UNLIMITED} AND @@SESSION.autocommit = 1"
+        ),
     ]
 }
 
@@ -82,10 +100,10 @@ mod tests {
 
     #[test]
     fn a_session_is_set_up_by_one_statement_for_both_kinds() {
-        assert_eq!(
-            set_up(Duration::from_millis(760)),
-            "SET SESSION /*!50708 MAX_EXECUTION_TIME = 760 *//*M!100101 max_statement_time = 0.760 */; \
-             SET SESSION TRANSACTION READ ONLY"
-        );
+        let statements = set_up(Duration::from_millis(760));
+        let limit = "SET SESSION /*!50708 MAX_EXECUTION_TIME = 760 *//*M!100101 max_statement_time = 0.760 */";
+        assert!(statements.starts_with(limit), "{statements}");
+        assert!(statements.ends_with("; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY"));
+        assert_eq!(statements.matches(';').count(), 1, "{statements}");
     }
 }

@@ -1,6 +1,6 @@
 //! The schema of a server: its kind and version, the limits of a session, and which of our tables and columns exist.
-//! Lives here: the schema, and its probe. Lives elsewhere: when a probe runs (`schema_cache`), the use of the schema
-//! (`ledger`, `catalog`).
+//! Lives here: the schema, and its probe. Lives elsewhere: when a probe runs (`schema_cache`), the types of columns
+//! (`columns`), the use of the schema (`ledger`, `catalog`).
 //!
 //! A server lists only the tables that the user may read, so a table that is not listed may exist without a grant. The
 //! probe therefore selects from each missing table once: the error says whether the table does not exist or the right
@@ -8,14 +8,16 @@
 
 use std::time::Duration;
 
+pub(crate) use super::tables::{ACTIVITIES, CAMPAIGNS, ENTRIES, PURCHASES};
 use super::{
+    columns::{ColumnType, Columns},
     connections::Connections,
     flavor::{self, Flavor},
     probe_deadlines::ProbeDeadlines,
 };
 use crate::{
+    clock::Clock,
     error::{Cause, ServerFault},
-    sql_literals::Clock,
     text_row::TextRow,
 };
 
@@ -27,6 +29,8 @@ pub(crate) struct Schema {
     /// The statement limit of the session; `None`: there is none.
     pub(crate) limit: Option<Duration>,
     pub(crate) read_only: bool,
+    /// Whether the session has the settings of `pool_options`, and not those of the server.
+    pub(crate) has_own_settings: bool,
     pub(crate) purchases: Presence,
     /// The column `purchases.status`.
     pub(crate) status: Presence,
@@ -35,8 +39,8 @@ pub(crate) struct Schema {
     pub(crate) entries: Presence,
     pub(crate) campaigns: Presence,
     pub(crate) activities: Presence,
-    /// The columns of type `TIMESTAMP`, which hold instants. The others are `DATETIME`, wall clocks.
-    pub(crate) timestamp_columns: Vec<TimeColumn>,
+    /// The columns that are listed, with their types.
+    pub(crate) columns: Columns,
 }
 
 /// A column of times.
@@ -94,23 +98,47 @@ impl Schema {
     }
 
     /// The clock of a column. That of a `DATETIME` is configured. A `TIMESTAMP` is shown in the time zone of the
-    /// session, which sqlx sets to UTC.
+    /// session, which is UTC.
     pub(crate) fn clock(&self, column: TimeColumn, configured: Clock) -> Clock {
-        if self.timestamp_columns.contains(&column) { Clock::UTC } else { configured }
+        if self.holds_instants(column) { Clock::UTC } else { configured }
+    }
+
+    /// Whether the column is a `TIMESTAMP`, which holds instants. The others are `DATETIME`, wall clocks.
+    pub(crate) fn holds_instants(&self, column: TimeColumn) -> bool {
+        let named = TimeColumn::ALL.into_iter().find(|(time, ..)| *time == column);
+        named.is_some_and(|(_, table, name)| self.columns.type_of(table, name) == Some(ColumnType::Timestamp))
+    }
+
+    /// What keeps figures from being measured, as sentences: tables that are not there, rights that are missing, types that
+    /// are not read.
+    pub(crate) fn problems(&self, tables: &[&'static str]) -> Vec<String> {
+        let of = |table: &'static str| match table {
+            PURCHASES => &self.purchases,
+            ENTRIES => &self.entries,
+            CAMPAIGNS => &self.campaigns,
+            _ => &self.activities,
+        };
+        let absent = tables.iter().filter_map(|table| match of(table) {
+            Presence::Present => None,
+            Presence::Absent => Some(format!("there is no table {table} in the database: check the address")),
+            Presence::Refused(fault) => {
+                let right = fault.missing_right().unwrap_or_else(|| format!("SELECT on {table}"));
+                Some(format!("a right is missing: {right}; grant it as in docs/operate/rights.md"))
+            }
+        });
+        let types =
+            self.columns.problems().filter(|text| tables.iter().any(|table| text.starts_with(&format!("{table}."))));
+        absent.chain(types).collect()
     }
 }
-
-const PURCHASES: &str = "purchases";
-const ENTRIES: &str = "campaign_activity_entries";
-const CAMPAIGNS: &str = "campaigns";
-const ACTIVITIES: &str = "campaign_activities";
 
 /// The statement for the version, the session's limits and the columns. Columns are aliased, since MySQL names those of
 /// its information schema in upper case. It lists the connection's own database only.
 fn listing_statement() -> String {
-    let [limit, read_only] = flavor::session();
+    let [limit, read_only, own] = flavor::session();
     format!(
-        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, IF({read_only}, 'yes', 'no') AS two, VERSION() AS kind \
+        "SELECT 'session' AS what, CAST({limit} AS CHAR) AS one, \
+         CONCAT(IF({read_only}, 'yes', 'no'), ' ', IF({own}, 'yes', 'no')) AS two, VERSION() AS kind \
          UNION ALL SELECT 'column', c.table_name, c.column_name, c.data_type FROM information_schema.columns AS c \
          WHERE c.table_schema = DATABASE() \
          AND c.table_name IN ('{PURCHASES}', '{ENTRIES}', '{CAMPAIGNS}', '{ACTIVITIES}')"
@@ -123,7 +151,7 @@ pub(super) async fn probe(connections: &Connections, deadlines: ProbeDeadlines) 
     let listing =
         ColumnListing::read(&connections.ask_with_connect_deadline(listing_statement(), connect_by, finish_by).await?)?;
     let presence = async |table: &'static str, column: Option<&'static str>| -> Result<Presence, Cause> {
-        if listing.has(table, column) {
+        if listing.columns.has(table, column) {
             return Ok(Presence::Present);
         }
         let statement = format!("SELECT {} FROM {table} LIMIT 0", column.unwrap_or("1"));
@@ -138,14 +166,15 @@ pub(super) async fn probe(connections: &Connections, deadlines: ProbeDeadlines) 
     let status = if purchases.is_present() { presence(PURCHASES, Some("status")).await? } else { purchases.clone() };
     Ok(Schema {
         status,
-        has_purchase_type: listing.has(PURCHASES, Some("purchase_type")),
+        has_purchase_type: listing.columns.has(PURCHASES, Some("purchase_type")),
         purchases,
         entries: presence(ENTRIES, None).await?,
         campaigns: presence(CAMPAIGNS, None).await?,
         activities: presence(ACTIVITIES, None).await?,
-        timestamp_columns: listing.timestamp_columns(),
+        columns: listing.columns,
         limit: listing.limit,
         read_only: listing.read_only,
+        has_own_settings: listing.has_own_settings,
         flavor: Flavor::of(&listing.version),
         version: listing.version,
     })
@@ -157,8 +186,8 @@ struct ColumnListing {
     version: String,
     limit: Option<Duration>,
     read_only: bool,
-    /// Table, column and type, in lower case.
-    columns: Vec<[String; 3]>,
+    has_own_settings: bool,
+    columns: Columns,
 }
 
 impl ColumnListing {
@@ -173,10 +202,11 @@ impl ColumnListing {
                     let seconds: f64 =
                         one.parse().map_err(|_| Cause::Wrong("the statement limit of the session is not a number"))?;
                     listing.limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
-                    listing.read_only = two == "yes";
+                    let (read_only, own_settings) = two.split_once(' ').unwrap_or((two, "no"));
+                    (listing.read_only, listing.has_own_settings) = (read_only == "yes", own_settings == "yes");
                     listing.version = kind.to_owned();
                 }
-                _ => listing.columns.push([one, two, kind].map(str::to_ascii_lowercase)),
+                _ => listing.columns.add(one, two, kind),
             }
         }
         if listing.version.is_empty() {
@@ -184,21 +214,6 @@ impl ColumnListing {
         } else {
             Ok(listing)
         }
-    }
-
-    fn has(&self, table: &str, column: Option<&str>) -> bool {
-        self.columns.iter().any(|[t, c, _]| t == table && column.is_none_or(|column| c == column))
-    }
-
-    fn timestamp_columns(&self) -> Vec<TimeColumn> {
-        let is_timestamp = |table: &str, column: &str| {
-            self.columns.iter().any(|[t, c, kind]| t == table && c == column && kind == "timestamp")
-        };
-        TimeColumn::ALL
-            .into_iter()
-            .filter(|(_, table, column)| is_timestamp(table, column))
-            .map(|(time, ..)| time)
-            .collect()
     }
 }
 
@@ -211,13 +226,14 @@ impl Schema {
             version: "9.7.4".to_owned(),
             limit: None,
             read_only: true,
+            has_own_settings: true,
             purchases: Presence::Present,
             status: Presence::Present,
             has_purchase_type: true,
             entries: Presence::Present,
             campaigns: Presence::Present,
             activities: Presence::Present,
-            timestamp_columns: Vec::new(),
+            columns: Columns::default(),
         }
     }
 }
@@ -229,7 +245,7 @@ mod tests {
     #[test]
     fn names_and_types_are_read_in_any_case() {
         let rows = [
-            TextRow::of(&["session", "0.8000", "yes", "9.7.4"]),
+            TextRow::of(&["session", "0.8000", "yes no", "9.7.4"]),
             TextRow::of(&["column", "purchases", "ID", "bigint"]),
             TextRow::of(&["column", "purchases", "STATUS", "varchar"]),
             TextRow::of(&["column", "purchases", "PURCHASE_AT", "TIMESTAMP"]),
@@ -237,15 +253,17 @@ mod tests {
         ];
         let listing = ColumnListing::read(&rows).expect("a listing");
         assert_eq!((listing.limit, listing.read_only), (Some(Duration::from_millis(800)), true));
+        assert!(!listing.has_own_settings);
         assert_eq!(listing.version, "9.7.4");
-        assert!(listing.has("purchases", Some("status")) && !listing.has("campaigns", None));
-        assert_eq!(listing.timestamp_columns(), [TimeColumn::Purchase]);
+        assert!(listing.columns.has("purchases", Some("status")) && !listing.columns.has("campaigns", None));
+        let schema = Schema { columns: listing.columns, ..Schema::of_mysql() };
+        assert!(schema.holds_instants(TimeColumn::Purchase) && !schema.holds_instants(TimeColumn::EntryCreated));
     }
 
     #[test]
     fn a_limit_of_zero_is_no_limit() {
-        let listing =
-            ColumnListing::read(&[TextRow::of(&["session", "0.0000", "no", "10.11.18-MariaDB"])]).expect("a listing");
+        let listing = ColumnListing::read(&[TextRow::of(&["session", "0.0000", "no yes", "10.11.18-MariaDB"])])
+            .expect("a listing");
         assert_eq!((listing.limit, listing.read_only), (None, false));
     }
 }

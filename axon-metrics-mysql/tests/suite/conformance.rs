@@ -12,6 +12,7 @@ mod mysql_of_december_2025 {
     mod ledger {
         use super::*;
         axon_metrics::ledger_source_conformance!(Tables<Dec2025<MySql>>);
+        axon_metrics::ledger_coverage_conformance!(Tables<Dec2025<MySql>>);
     }
     mod catalog {
         use super::*;
@@ -24,6 +25,7 @@ mod mysql_of_august_2026 {
     mod ledger {
         use super::*;
         axon_metrics::ledger_source_conformance!(Tables<Aug2026<MySql>>);
+        axon_metrics::ledger_coverage_conformance!(Tables<Aug2026<MySql>>);
     }
     mod catalog {
         use super::*;
@@ -36,6 +38,7 @@ mod mariadb_of_december_2025 {
     mod ledger {
         use super::*;
         axon_metrics::ledger_source_conformance!(Tables<Dec2025<MariaDb>>);
+        axon_metrics::ledger_coverage_conformance!(Tables<Dec2025<MariaDb>>);
     }
     mod catalog {
         use super::*;
@@ -48,6 +51,7 @@ mod mariadb_of_august_2026 {
     mod ledger {
         use super::*;
         axon_metrics::ledger_source_conformance!(Tables<Aug2026<MariaDb>>);
+        axon_metrics::ledger_coverage_conformance!(Tables<Aug2026<MariaDb>>);
     }
     mod catalog {
         use super::*;

@@ -178,6 +178,8 @@ async fn a_crowd_opens_no_more_connections_than_the_pool_allows<S: Server>() {
     let ledger = MySqlLedger::new(distant.pool.clone());
     let question = steps(1, Budgets::default().of(QuestionKind::Ledger));
     ask_until_answered(async || ledger.ledger(&question).await).await;
+    // The check of the store that the question started ends beside it.
+    sleep(ms(1_500)).await;
     distant.proxy.drop_connections();
     distant.wait_until_closed(ms(2_000)).await;
     distant.proxy.reset_counts();

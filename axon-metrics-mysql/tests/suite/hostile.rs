@@ -6,14 +6,11 @@ use crate::common;
 
 use std::{sync::Arc, time::Duration};
 
-use axon_examples::stores::{
-    Layout,
-    sql::{EntryRow, PurchaseRow},
-};
+use axon_examples::stores::Layout;
 use axon_metrics::{
-    ActivityId, Fact, Missing, Money, Reason,
-    facts::{History, SalesFacts},
-    source::{CatalogSource, Counting, LedgerSource},
+    ActivityId, Missing, Money, Reason,
+    facts::SalesFacts,
+    source::{CatalogSource, LedgerSource},
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
 use common::{
@@ -25,44 +22,6 @@ use sqlx::Connection as _;
 
 async fn sales_of(database: &Database) -> SalesFacts {
     MySqlLedger::new(database.pool()).ledger(&sales(1, PATIENT)).await.unwrap().sales.unwrap()
-}
-
-async fn history_of(database: &Database) -> Fact<History> {
-    MySqlLedger::new(database.pool()).ledger(&everything(PATIENT)).await.unwrap().history.unwrap()
-}
-
-fn check_bad_value<T: std::fmt::Debug>(fact: Fact<T>) {
-    assert!(matches!(fact, Err(Missing::NotMeasured(Reason::BadValue))), "{fact:?}");
-}
-
-async fn an_invalid_row_makes_only_its_sums_missing<S: Server>(layout: Layout) {
-    let Some(database) = Database::create::<S>(layout).await else { return };
-    fill(&database).await;
-    let mut invalid = purchase(11, -HOUR, Some(1));
-    invalid.quantity = -1;
-    database.store.insert_purchases(vec![invalid]).await.unwrap();
-    let sales = sales_of(&database).await;
-    check_bad_value(sales.promotion);
-    assert_eq!(sales.regular.unwrap().value.orders, 1, "sales of the shop have no invalid row");
-
-    database.run("DELETE FROM purchases WHERE id = 11; ALTER TABLE purchases MODIFY price DECIMAL(38, 2) NULL").await;
-    database.run("INSERT INTO purchases (id, user_id, product_id, purchase_type, price, quantity, purchase_at) \
-        VALUES (12, 12, 5, 'SHOP', NULL, 1, '2024-11-12 18:30:00'), (13, 13, 5, 'SHOP', -0.01, 1, '2024-11-10 19:00:00')").await;
-    let sales = sales_of(&database).await;
-    check_bad_value(sales.regular);
-    check_bad_value(history_of(&database).await);
-    assert_eq!(sales.others.unwrap().value.len(), 1, "counts of orders need no price");
-
-    let largest = "999999999999999999999999999999999999.99";
-    database.run(&format!("UPDATE purchases SET price = {largest} WHERE id IN (12, 13)")).await;
-    let sales = sales_of(&database).await;
-    assert!(matches!(sales.regular, Err(Missing::TooLarge)), "{:?}", sales.regular);
-    let history = history_of(&database).await;
-    assert!(matches!(history, Err(Missing::TooLarge)), "{history:?}");
-
-    // Counts need no price.
-    let facts = MySqlLedger::new(database.pool()).ledger(&steps(1, PATIENT)).await.unwrap();
-    assert_eq!(facts.steps.current[1].as_ref().unwrap().value, 2);
 }
 
 /// Purchases have a type, too. If it contradicts the activity, the activity counts.
@@ -90,30 +49,6 @@ async fn check_types_of_purchases<S: Server>(layout: Layout) {
         (26, 26, 5, 1, 'shop', 1, 1, '2024-11-12 18:30:00'), (27, 27, 5, 1, 'A', 1, 1, '2024-10-12 18:30:00')").await;
     assert_eq!(purchases().await, 7);
     assert_eq!(sales_of(&database).await.promotion.unwrap().value.orders, 7);
-}
-
-/// Most collations take these for the platform's statuses. The embedded store compares bytes, so they must not count.
-async fn a_status_must_match_exactly<S: Server>() {
-    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
-    fill(&database).await;
-    let row = |(id, status)| PurchaseRow { status, ..purchase(id, -HOUR, Some(1)) };
-    let rows = [(41, "confirmed"), (42, "CONFIRMED "), (43, "Cancelled"), (44, "REFUNDED ")].map(row);
-    let shop = PurchaseRow { status: "Confirmed", ..purchase(45, -HOUR, None) };
-    database.store.insert_purchases(rows.into_iter().chain([shop]).collect()).await.unwrap();
-    let entry = |(id, status)| EntryRow { id, activity: 1, user: id, status, created_at: at(-HOUR) };
-    database.store.insert_entries([(41, "approved"), (42, "APPROVED ")].map(entry).to_vec()).await.unwrap();
-    for counting in [Counting::Events, Counting::Subjects] {
-        let mut question = sales(1, PATIENT);
-        let scope = Arc::make_mut(&mut question.scope);
-        (scope.counting, scope.by_activity) = (counting, true);
-        let facts = MySqlLedger::new(database.pool()).ledger(&question).await.unwrap();
-        let counts: Vec<u64> = facts.steps.current.iter().map(|fact| fact.as_ref().unwrap().value).collect();
-        assert_eq!(counts, [3, 2]);
-        let sales = facts.sales.unwrap();
-        let promotion = sales.promotion.unwrap().value;
-        assert_eq!((promotion.orders, promotion.cancelled), (2, Some(0)));
-        assert_eq!(sales.regular.unwrap().value.orders, 1);
-    }
 }
 
 /// Enumerations instead of texts, unsigned ids, NULL dates, `TIMESTAMP` columns.
@@ -258,9 +193,7 @@ async fn a_zero_date_is_no_date() {
 }
 
 on_each_server! {
-    an_invalid_row_makes_only_its_sums_missing(Layout::Aug2026, Layout::Dec2025);
     the_activity_counts_and_not_the_type;
-    a_status_must_match_exactly;
     other_column_types_are_read;
     databases_of_one_server_are_probed_separately;
     dropped_columns_and_tables_are_noticed;

@@ -4,9 +4,14 @@
 mod agreement;
 mod common;
 mod conformance;
+mod coverage;
 mod distance;
 mod healing;
 mod health;
 mod history;
 mod hostile;
+mod replication;
+mod session;
 mod trips;
+mod types;
+mod zones;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::{
     observe,
     source::{
-        BehaviorFacts, Fact, HistoryFact, LedgerFacts, Missing, Precision, Probe, RealtimeFacts, SourceKind,
-        SourceOutcome, SourceStatus,
+        BehaviorFacts, Coverage, Fact, HistoryFact, LedgerFacts, Measured, Missing, Precision, Probe, RealtimeFacts,
+        Reason, SourceKind, SourceOutcome, SourceStatus, StepCounts,
     },
     vocabulary::{Catalog, Timestamp},
 };
@@ -21,11 +21,25 @@ pub(crate) struct SourceReport {
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) precision: Option<Precision>,
     pub(crate) shed: bool,
+    /// What its counts and sums of the range were made from; `None` if it gave none.
+    pub(crate) coverage: Option<Coverage>,
+    /// Whether a value is missing for what the store holds.
+    pub(crate) has_gap: bool,
 }
 
 impl SourceReport {
     pub(crate) fn new(name: &'static str, kind: SourceKind, took: Duration) -> Self {
-        Self { name, kind, took, status: SourceStatus::Ok, as_of: None, precision: None, shed: false }
+        Self {
+            name,
+            kind,
+            took,
+            status: SourceStatus::Ok,
+            as_of: None,
+            precision: None,
+            shed: false,
+            coverage: None,
+            has_gap: false,
+        }
     }
 
     pub(crate) fn failed(mut self) -> Self {
@@ -82,8 +96,25 @@ impl SourceReport {
                 }
             }
             Err(Missing::Unavailable(_)) => self.status = SourceStatus::Partial,
-            Err(_) => {}
+            // Whether a missing key is a gap depends on the dates of the activity, which the source does not know.
+            Err(Missing::NotMeasured(Reason::KeyMissing)) => {}
+            Err(why) => self.has_gap |= why.is_gap(),
         }
+    }
+
+    /// Adds what a figure of the range was made from.
+    fn cover<T>(&mut self, fact: &Fact<T>) {
+        let Ok(Measured { coverage, .. }) = fact else { return };
+        match &mut self.coverage {
+            Some(sum) => sum.add(coverage),
+            None => self.coverage = Some(coverage.clone()),
+        }
+    }
+
+    /// The same for the counts of the steps: of the range, or per activity where only these were asked for.
+    fn cover_steps(&mut self, steps: &StepCounts) {
+        let per_activity = steps.by_activity.iter().filter(|_| steps.current.is_empty());
+        steps.current.iter().chain(per_activity.flat_map(|(_, counts)| counts)).for_each(|fact| self.cover(fact));
     }
 }
 
@@ -97,6 +128,13 @@ impl Describe for BehaviorFacts {
         self.steps.all().for_each(|fact| report.include(fact));
         self.series.iter().for_each(|fact| report.include(fact));
         self.active.iter().for_each(|fact| report.include(fact));
+        report.cover_steps(&self.steps);
+        if report.coverage.is_none() {
+            self.series.iter().for_each(|fact| report.cover(fact));
+        }
+        if report.coverage.is_none() {
+            self.active.iter().for_each(|fact| report.cover(fact));
+        }
     }
 }
 
@@ -107,7 +145,10 @@ impl Describe for LedgerFacts {
             report.include(&sales.promotion);
             report.include(&sales.regular);
             report.include(&sales.others);
+            report.cover(&sales.promotion);
+            report.cover(&sales.regular);
         }
+        report.cover_steps(&self.steps);
         self.history.iter().for_each(|fact| report.include(fact));
     }
 }
@@ -117,6 +158,7 @@ impl Describe for RealtimeFacts {
         for (_, slots) in &self.slots {
             report.include(&slots.stock);
             report.include(&slots.members);
+            report.cover(&slots.members);
         }
     }
 }

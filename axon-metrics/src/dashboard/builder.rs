@@ -14,7 +14,7 @@ use crate::{
     call::{Admission, Budgets, Concurrency, guards},
     keep::{BaselineCache, CatalogCache, DashboardCache, Lifetimes, SharedCache, WidgetCache},
     observe::LogLimiter,
-    source::{BehaviorSource, CatalogSource, LedgerSource, PerSource, QuestionKind, RealtimeSource},
+    source::{BehaviorSource, CatalogSource, LedgerSource, PerSource, QuestionKind, RealtimeSource, Tolerance},
     vocabulary::{FunnelDefinition, Mode, StepRules},
 };
 
@@ -138,6 +138,15 @@ impl<C> DashboardBuilder<C> {
         self
     }
 
+    /// The share of records that may be left out of a figure while it still counts as whole; clamped to 0 to 1, in steps of a
+    /// millionth. Above it the widget is [`Partial`](crate::WidgetStatus::Partial). Defaults to 0.001.
+    pub fn coverage_tolerance(mut self, share: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 and a million")]
+        let parts_per_million = (share.clamp(0.0, 1.0) * 1e6).round() as u32;
+        self.settings.tolerance = Tolerance { parts_per_million };
+        self
+    }
+
     /// How many loads run at once; 0 is taken as 1. Further loads wait for a permit. Those that could not end by their
     /// deadline are refused at once, as [`Overloaded`](crate::AnswerError::Overloaded). Defaults to 64.
     pub fn max_loads(mut self, loads: usize) -> Self {
@@ -167,9 +176,12 @@ impl DashboardBuilder<Arc<dyn CatalogSource>> {
         let Self { catalog, sources: facts, shared, settings } = self;
         let connected = facts.connected(&catalog);
         let names = PerSource::from_fn(|kind| connected[kind].as_ref().map(|source| source.name()));
+        let definitions =
+            PerSource::from_fn(|kind| connected[kind].as_ref().map_or_else(String::new, |source| source.definition()));
         let hashes = settings.funnels.iter();
-        let hashes =
-            hashes.map(|funnel| Mode::ALL.map(|mode| definition_hash(&settings, funnel, mode, &names))).collect();
+        let hashes = hashes
+            .map(|funnel| Mode::ALL.map(|mode| definition_hash(&settings, funnel, mode, &names, &definitions)))
+            .collect();
         let Settings { budgets, concurrency, lifetimes, max_loads, .. } = &settings;
         let guards = guards(names.map(|name| name.unwrap_or("none")), budgets, concurrency);
         let guard = |kind| Arc::clone(&guards[kind]);

@@ -139,10 +139,9 @@ impl Load {
             while_loading: later(ended, settings.lifetimes.live),
         };
         let computed = self.compute(&input, &facts, &plan, reports, retry_at);
-        let statuses = || computed.iter().map(|(_, snapshot)| snapshot.state.status);
-        let outcome = if statuses().all(|status| status == WidgetStatus::Fresh) {
+        let outcome = if computed.iter().all(|(_, snapshot)| snapshot.not_whole_until.is_none()) {
             "fresh"
-        } else if statuses().all(|status| status == WidgetStatus::Unavailable) {
+        } else if computed.iter().all(|(_, snapshot)| snapshot.state.status == WidgetStatus::Unavailable) {
             "unavailable"
         } else {
             "partial"
@@ -170,14 +169,15 @@ impl Load {
         retry_at: RetryAt,
     ) -> Vec<(WidgetKey, Arc<WidgetSnapshot>)> {
         let load = next_load();
-        let reports: Vec<SourceState> = reports.into_iter().map(SourceState::from).collect();
+        let tolerance = self.inner.settings.tolerance;
+        let reports: Vec<SourceState> = reports.into_iter().map(|report| SourceState::new(report, tolerance)).collect();
         let compute = |widget_key: &WidgetKey| {
-            let (mut data, mut notes) = (Data::default(), Notes::default());
+            let (mut data, mut notes) = (Data::default(), Notes::new(tolerance));
             widget_key.widget.fill(&mut data, input, facts, &mut notes);
             let not_whole_until =
                 if notes.waits_for_history() { retry_at.while_loading } else { retry_at.after_failure };
+            let not_whole_until = (!notes.is_whole()).then_some(not_whole_until);
             let state = WidgetState { age_ms: None, ..WidgetState::new(notes, input.as_of) };
-            let not_whole_until = (state.status != WidgetStatus::Fresh).then_some(not_whole_until);
             let kinds = plan.kinds_of(widget_key.widget, input);
             let sources = reports.iter().filter(|report| kinds.contains(&report.kind)).cloned().collect();
             let mut snapshot = WidgetSnapshot::new(widget_key.widget, data, state, input.as_of, load);
@@ -247,6 +247,7 @@ fn input<'a>(inner: &'a Inner, resolved: &'a ResolvedRequest, needs: Needs) -> W
         sales: SalesQuestion { products, window: scope.promotion_within(range.window) },
         history,
         baseline_weeks: settings.baseline_weeks,
+        tolerance: settings.tolerance,
         history_old: settings.lifetimes.history.saturating_mul(2),
     }
 }

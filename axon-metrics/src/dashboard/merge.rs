@@ -7,7 +7,7 @@ use crate::{
     call::CallResult,
     source::{
         BehaviorFacts, BehaviorQuestion, Fact, HistoryFact, LedgerFacts, LedgerQuestion, Missing, QuestionKind,
-        RealtimeQuestion, Reason, SalesFacts, Series, Slots, SourceKind, StepCounts,
+        RealtimeQuestion, Reason, SalesFacts, Series, Slots, SourceKind, StepCounts, believed,
     },
     vocabulary::{EventRule, LedgerStep, Part, Record, Step},
     widget::{BucketSeries, Facts, Needs, Widget, WidgetInput},
@@ -145,9 +145,9 @@ impl Plan {
     /// The replies in the order of the funnels.
     pub(super) fn merge(&self, input: &WidgetInput<'_>, replies: Replies, history: HistoryFact) -> Facts {
         let Replies { behavior, ledger, realtime } = replies;
-        let query = &input.query;
+        let (query, tolerance) = (&input.query, input.tolerance);
         let counts = |sources: &[StepSource], pick: Pick<'_>| -> Vec<Fact<u64>> {
-            sources.iter().map(|source| count(*source, &behavior, &ledger, pick)).collect()
+            sources.iter().map(|source| believed(count(*source, &behavior, &ledger, pick), tolerance)).collect()
         };
         let whole = |sources: &[StepSource]| {
             let previous = query.previous.map(|_| counts(sources, &|steps| Some(&steps.previous)));
@@ -163,8 +163,14 @@ impl Plan {
         let mut of_part = |SeriesPart { part, .. }: &SeriesPart| -> Vec<Fact<u64>> {
             let reply = replies.as_mut().map_err(|why| why.clone());
             let counts = reply.and_then(|replies| replies.next().cloned().unwrap_or_else(|| Err(not_asked())));
-            match counts.map(|counts| counts.map(|counts| part.fold(&counts))) {
-                Ok(counts) => counts.value.iter().map(|count| Ok(counts.clone().map(|_| *count))).collect(),
+            match believed(counts, tolerance).map(|counts| counts.map(|counts| part.fold(&counts))) {
+                Ok(mut counts) => {
+                    // The coverage is that of all buckets of the part: the first one has it.
+                    let mut coverage = std::mem::take(&mut counts.coverage);
+                    let bucket =
+                        |count: &u64| Ok(counts.clone().map(|_| *count).with_coverage(std::mem::take(&mut coverage)));
+                    counts.value.iter().map(bucket).collect()
+                }
                 Err(why) => vec![Err(why); part.buckets.len()],
             }
         };
@@ -174,9 +180,14 @@ impl Plan {
         });
         let series = series.collect();
         let active = behavior.and_then(|facts| facts.active.unwrap_or_else(|| Err(not_asked())));
+        let active = believed(active, tolerance);
         let sales = ledger
             .and_then(|facts| facts.sales.ok_or_else(not_asked))
             .unwrap_or_else(|why| SalesFacts::new(Err(why.clone()), Err(why.clone()), Err(why)));
+        let SalesFacts { promotion, regular, others } = sales;
+        let sales =
+            SalesFacts::new(believed(promotion, tolerance), believed(regular, tolerance), believed(others, tolerance));
+        let history = believed(history, tolerance);
         let slots = realtime.map(|facts| facts.slots).unwrap_or_else(|why| {
             let missing = || Slots::new(Err(why.clone()), Err(why.clone()));
             query.activities.iter().map(|id| (*id, missing())).collect()

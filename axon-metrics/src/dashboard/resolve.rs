@@ -113,6 +113,7 @@ impl ResolvedRequest {
             lifetimes: _,
             max_loads: _,
             concurrency: _,
+            tolerance: _, // in the definition's hash
         } = inner.settings;
         KeyInputs {
             tenant,

@@ -7,7 +7,7 @@ use super::request::RequestRules;
 use crate::{
     call::{Budgets, Concurrency},
     keep::Lifetimes,
-    source::PerSource,
+    source::{PerSource, SourceKind, Tolerance},
     vocabulary::{FunnelDefinition, Mode, Record, Step, StepRules},
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub(super) lifetimes: Lifetimes,
     pub(super) max_loads: usize,
     pub(super) concurrency: Concurrency,
+    /// The share of left-out records up to which a figure counts as whole.
+    pub(super) tolerance: Tolerance,
 }
 
 impl Default for Settings {
@@ -37,6 +39,7 @@ impl Default for Settings {
             lifetimes: Lifetimes::default(),
             max_loads: 64,
             concurrency: Concurrency::default(),
+            tolerance: Tolerance::DEFAULT,
         }
     }
 }
@@ -60,6 +63,7 @@ pub(super) fn definition_hash(
     funnel: &FunnelDefinition,
     mode: Mode,
     sources: &PerSource<Option<&'static str>>,
+    definitions: &PerSource<String>,
 ) -> String {
     let mut text = format!("{}|{}|{}|{}", funnel.key(), mode.code(), settings.zone.name(), settings.baseline_weeks);
     settings.rules().steps().iter().for_each(|step| push_step(&mut text, step));
@@ -68,6 +72,16 @@ pub(super) fn definition_hash(
         funnel.rules().steps().iter().for_each(|step| push_step(&mut text, step));
     }
     text.push_str(&format!("|{sources:?}"));
+    // Only settings that differ from the default are added, so that the hash of a definition stays the same for ever.
+    if settings.tolerance != Tolerance::DEFAULT {
+        text.push_str(&format!("|tolerance:{}", settings.tolerance.parts_per_million));
+    }
+    for kind in SourceKind::ALL {
+        let definition = &definitions[kind];
+        if !definition.is_empty() {
+            text.push_str(&format!("|{}:{definition:?}", kind.name()));
+        }
+    }
     Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -35,6 +35,7 @@ pub(crate) type Connected = PerSource<Option<Arc<dyn AnySource>>>;
 #[async_trait]
 pub(crate) trait AnySource: Send + Sync {
     fn name(&self) -> &'static str;
+    fn definition(&self) -> String;
     async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError>;
 }
 
@@ -48,6 +49,10 @@ macro_rules! any_source {
             fn name(&self) -> &'static str {
                 self.0.name()
             }
+            fn definition(&self) -> String {
+                self.0.definition()
+            }
+
             async fn probe(&self, as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
                 self.0.probe(as_of, budget).await
             }

@@ -51,6 +51,7 @@ fn fcfs() -> Catalog {
 fn catalog_source(catalog: Catalog) -> MockCatalogSource {
     let mut source = MockCatalogSource::new();
     source.expect_name().return_const("mysql");
+    source.expect_definition().return_const(String::new());
     source.expect_catalog().returning(move |_| Ok(catalog.clone()));
     source
 }
@@ -71,6 +72,7 @@ fn behavior_source(
 ) -> MockBehaviorSource {
     let mut source = MockBehaviorSource::new();
     source.expect_name().return_const("elasticsearch");
+    source.expect_definition().return_const(String::new());
     source.expect_behavior().returning(move |question| answer(question));
     source
 }
@@ -94,6 +96,7 @@ fn ledger_source(
 ) -> MockLedgerSource {
     let mut source = MockLedgerSource::new();
     source.expect_name().return_const("mysql");
+    source.expect_definition().return_const(String::new());
     source.expect_ledger().returning(move |question| answer(question));
     source
 }
@@ -109,6 +112,7 @@ fn realtime_source(
 ) -> MockRealtimeSource {
     let mut source = MockRealtimeSource::new();
     source.expect_name().return_const("redis");
+    source.expect_definition().return_const(String::new());
     source.expect_realtime().returning(move |question| answer(question));
     source
 }
@@ -172,9 +176,11 @@ async fn an_answer_is_read_back_as_it_was_written() {
 async fn each_source_is_asked_once_and_the_ledger_once_more_for_history() {
     let mut behavior = MockBehaviorSource::new();
     behavior.expect_name().return_const("elasticsearch");
+    behavior.expect_definition().return_const(String::new());
     behavior.expect_behavior().times(1).returning(|question| Ok(behavior_facts(question)));
     let mut ledger = MockLedgerSource::new();
     ledger.expect_name().return_const("mysql");
+    ledger.expect_definition().return_const(String::new());
     let history = |question: &LedgerQuestion| question.history.is_some();
     ledger.expect_ledger().times(1).withf(history).returning(|question| Ok(ledger_facts(question)));
     ledger.expect_ledger().times(1).withf(move |asked| !history(asked)).returning(|asked| Ok(ledger_facts(asked)));
@@ -185,8 +191,10 @@ async fn each_source_is_asked_once_and_the_ledger_once_more_for_history() {
 async fn a_source_that_no_widget_needs_is_not_asked() {
     let mut ledger = MockLedgerSource::new();
     ledger.expect_name().return_const("mysql");
+    ledger.expect_definition().return_const(String::new());
     let mut realtime = MockRealtimeSource::new();
     realtime.expect_name().return_const("redis");
+    realtime.expect_definition().return_const(String::new());
     let dashboard = healthy().ledger(ledger).realtime(realtime).build();
     let answer = dashboard.answer(&DashboardRequest::campaign(123).widgets([Widget::Funnel]), now()).await.unwrap();
     assert_eq!(statuses(&answer), [Fresh]);
@@ -417,7 +425,7 @@ async fn a_coarse_time_and_an_assumed_lag_are_warnings_of_their_widgets() {
     let answer = answered(healthy().behavior(source)).await;
     let warnings = |widget| {
         let warnings = answer.widgets[&widget].warnings.iter();
-        warnings.map(|warning| (warning.code, warning.data.get("seconds").copied().flatten())).collect::<Vec<_>>()
+        warnings.map(|warning| (warning.code, warning.number("seconds"))).collect::<Vec<_>>()
     };
     let both = [(WarningCode::TimeResolution, Some(128)), (WarningCode::AssumedLag, None)];
     assert_eq!((warnings(Widget::Overview), warnings(Widget::Funnel)), (both.to_vec(), both.to_vec()));
@@ -467,6 +475,7 @@ async fn no_answer_at_all_is_unavailable_with_the_states_of_the_sources() {
 async fn an_unknown_or_too_large_scope_is_refused_before_sources_are_asked() {
     let mut behavior = MockBehaviorSource::new();
     behavior.expect_name().return_const("elasticsearch");
+    behavior.expect_definition().return_const(String::new());
     let many = (1..=1001).map(|id| activity(id, "FIRST_COME_FIRST_SERVE")).collect();
     let dashboard = Dashboard::builder().catalog(catalog_source(catalog_of(many))).behavior(behavior).build();
     let not_found = dashboard.answer(&DashboardRequest::campaign(5), now()).await;
@@ -534,7 +543,9 @@ fn the_hash_differs_by_what_decides_the_numbers_alone() {
         SourceKind::Behavior => Some("elasticsearch"),
         SourceKind::Realtime => Some("redis"),
     });
-    let hash = |settings: &Settings, mode| definition_hash(settings, &settings.funnels[0], mode, &names);
+    let hash = |settings: &Settings, mode| {
+        definition_hash(settings, &settings.funnels[0], mode, &names, &PerSource::default())
+    };
     let usual = hash(&settings, Mode::Count);
     assert_eq!(usual, hash(&settings.clone(), Mode::Count));
     let mut narrowed = settings.clone();

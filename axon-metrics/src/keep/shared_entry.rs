@@ -34,12 +34,17 @@ type Read = Entry<String, Box<RawValue>, WidgetState, Vec<SourceState>>;
 /// A whole widget as text; `None` for one that is not whole.
 pub(crate) fn encode(key: &str, snapshot: &WidgetSnapshot) -> Option<Vec<u8>> {
     let WidgetSnapshot { state, sources, as_of, load, .. } = snapshot;
-    if snapshot.not_whole_until.is_some() || state.status != WidgetStatus::Fresh {
+    if snapshot.not_whole_until.is_some() || !may_be_whole(state.status) {
         return None;
     }
     let data = &*snapshot.json()?.data;
     let entry: Written<'_> = Entry { v: SCHEMA, key, load: *load, as_of: *as_of, data, state, sources };
     serde_json::to_vec(&entry).ok()
+}
+
+/// Whether a widget with this status may be whole: one that is partial for what the stores hold is.
+fn may_be_whole(status: WidgetStatus) -> bool {
+    matches!(status, WidgetStatus::Fresh | WidgetStatus::Partial)
 }
 
 /// The widget of an entry; `None` for anything that is not a whole widget of this form and key, from `now` or before.
@@ -51,7 +56,7 @@ pub(crate) fn decode(bytes: &[u8], key: &str, widget: Widget, now: Timestamp) ->
     let is_valid = v == SCHEMA
         && its_key == key
         && as_of <= now
-        && state.status == WidgetStatus::Fresh
+        && may_be_whole(state.status)
         && state.as_of.is_none_or(|complete_to| complete_to <= as_of)
         // Its bytes are sent as they are: an answer is one line, and a line of a stream of events.
         && !raw.get().bytes().any(|byte| byte.is_ascii_control());

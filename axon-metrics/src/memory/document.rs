@@ -1,16 +1,24 @@
-//! Reads the two files that are one JSON document each: the catalog and the realtime file. The first fault is an error
-//! with its position.
+//! Reads the two files that are one JSON document each: the catalog and the realtime file. In the catalog the first fault
+//! is an error with its position. An invalid value of the realtime file costs only the activity it is of.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use chrono_tz::Tz;
-use serde::Deserialize;
+use serde::{
+    Deserialize,
+    de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 
 use super::{
     files::LoadError,
     load_report::Fault,
-    parse::{decimal::Decimal, ledger_line::money, scalar::Scalar, time::time},
+    parse::{decimal::Decimal, fields::ObjectField, ledger_line::money, scalar::Scalar, time::time},
     slots::{ActivitySlots, SlotFigure},
+    subjects::AnonymousUsers,
     time_log::instant,
 };
 use crate::{
@@ -61,14 +69,66 @@ struct ActivityEntry<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", expecting = "the slots of an activity")]
+#[serde(rename_all = "camelCase")]
 struct SlotsEntry<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     activity_id: Scalar<'a>,
     #[serde(borrow, default)]
     counter: Scalar<'a>,
     #[serde(borrow, default)]
-    members: Option<Vec<Scalar<'a>>>,
+    members: Members<'a>,
+}
+
+/// A value that should be a list of users.
+#[derive(Default)]
+enum Members<'a> {
+    #[default]
+    Null,
+    List(Vec<Scalar<'a>>),
+    Other,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = seq.next_element()? {
+                    members.push(member);
+                }
+                Ok(Members::List(members))
+            }
+            fn visit_unit<E>(self) -> Result<Members<'de>, E> {
+                Ok(Members::Null)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Members::Other)
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Members<'de>, E> {
+                Ok(Members::Other)
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Members<'de>, E> {
+                Ok(Members::Other)
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Members<'de>, E> {
+                Ok(Members::Other)
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Members<'de>, E> {
+                Ok(Members::Other)
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Members<'de>, E> {
+                Ok(Members::Other)
+            }
+        }
+        deserializer.deserialize_any(List)
+    }
 }
 
 /// The catalog of a file. Local times are in `zone`.
@@ -121,23 +181,69 @@ fn date(value: &Scalar<'_>, field: &'static str, zone: Tz) -> Result<Option<Time
     }
 }
 
-/// The slots of a realtime file, by activity.
-pub(super) fn realtime(file: &Arc<str>, bytes: &[u8]) -> Result<HashMap<ActivityId, ActivitySlots>, LoadError> {
-    let document: Vec<SlotsEntry<'_>> = read(file, bytes)?;
-    let mut slots = HashMap::with_capacity(document.len());
-    for (index, entry) in document.into_iter().enumerate() {
-        const ID: &str = "activityId";
-        let invalid = |fault| invalid_value(file, format!("[{index}]"), fault);
-        let id = entry.activity_id.id(ID).and_then(|id| id.ok_or(Fault::Missing(ID))).map_err(invalid)?;
-        let members = entry.members.ok_or(Reason::KeyMissing).and_then(|members| {
-            let ids = members.iter().map(|member| member.whole("members").ok().flatten());
-            ids.collect::<Option<_>>().ok_or(Reason::BadValue)
-        });
-        if slots.insert(ActivityId(id), ActivitySlots { counter: counter(&entry.counter), members }).is_some() {
-            return Err(invalid(Fault::Twice(ID)));
+/// The contents of a realtime file.
+#[derive(Default)]
+pub(super) struct RealtimeFile {
+    pub(super) slots: HashMap<ActivityId, ActivitySlots>,
+    /// The invalid values, each with the index of its entry in the file, from 0.
+    pub(super) invalid: Vec<(u64, Fault)>,
+}
+
+/// The slots of a realtime file, by activity. A figure with an invalid value is [`Reason::BadValue`], and so are both
+/// figures of an activity that is listed twice.
+pub(super) fn realtime(file: &Arc<str>, bytes: &[u8], anonymous: &AnonymousUsers) -> Result<RealtimeFile, LoadError> {
+    let document: Vec<ObjectField<SlotsEntry<'_>>> = read(file, bytes)?;
+    let mut realtime = RealtimeFile::default();
+    for (index, entry) in (0..).zip(document) {
+        if let Err(fault) = realtime.add(index, entry, anonymous) {
+            realtime.invalid.push((index, fault));
         }
     }
-    Ok(slots)
+    Ok(realtime)
+}
+
+impl RealtimeFile {
+    /// Adds an entry. A fault costs the whole entry.
+    fn add(&mut self, index: u64, entry: ObjectField<SlotsEntry<'_>>, anonymous: &AnonymousUsers) -> Result<(), Fault> {
+        const ID: &str = "activityId";
+        let ObjectField::Object(entry) = entry else { return Err(Fault::NotAnObject) };
+        let activity = ActivityId(entry.activity_id.id(ID)?.ok_or(Fault::Missing(ID))?);
+        let slots = ActivitySlots { counter: counter(&entry.counter), members: entry.members.users(anonymous) };
+        if slots.counter == Err(Reason::BadValue) {
+            self.invalid.push((index, Fault::Wrong("counter")));
+        }
+        if slots.members == Err(Reason::BadValue) {
+            self.invalid.push((index, Fault::Wrong("members")));
+        }
+        let bad = || ActivitySlots { counter: Err(Reason::BadValue), members: Err(Reason::BadValue) };
+        match self.slots.insert(activity, slots) {
+            None => Ok(()),
+            Some(_) => {
+                self.slots.insert(activity, bad());
+                Err(Fault::Twice(ID))
+            }
+        }
+    }
+}
+
+impl Members<'_> {
+    /// The users who hold a slot, without members that name nobody; [`Reason::KeyMissing`], or [`Reason::BadValue`] if one of
+    /// them is no id.
+    fn users(&self, anonymous: &AnonymousUsers) -> SlotFigure<HashSet<u64>> {
+        let is_somebody = |member: &&Scalar<'_>| match member {
+            Scalar::Null | Scalar::Negative(_) | Scalar::Whole(0) => false,
+            Scalar::Text(text) => !anonymous.has_user(text),
+            _ => true,
+        };
+        let user = |member: &Scalar<'_>| member.whole("members").ok().flatten();
+        match self {
+            Self::Null => Err(Reason::KeyMissing),
+            Self::List(members) => {
+                members.iter().filter(is_somebody).map(user).collect::<Option<_>>().ok_or(Reason::BadValue)
+            }
+            Self::Other => Err(Reason::BadValue),
+        }
+    }
 }
 
 /// A counter as Redis stores it: an integer, [`Reason::KeyMissing`] or [`Reason::BadValue`].

@@ -108,11 +108,14 @@ impl Owners {
 #[derive(Debug, Default)]
 pub(super) struct PendingEvents {
     parts: HashMap<(Owners, Kind), Pending<Code>>,
+    /// The time of the newest event; `None` if there is none.
+    latest: Option<i64>,
 }
 
 impl PendingEvents {
     pub(super) fn push(&mut self, owners: Owners, kind: Kind, at: i64, subject: Code) {
         self.parts.entry((owners, kind)).or_default().push(at, subject);
+        self.latest = self.latest.max(Some(at));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -127,10 +130,13 @@ pub(super) struct Events {
     /// The events of several activities, in a separate map, so that a union of activities counts each once. Empty
     /// without page templates.
     shared: Arc<HashMap<Box<[ActivityId]>, Arc<ActivityEvents>>>,
+    /// The time of the newest event; `None` if there is none.
+    latest: Option<i64>,
 }
 
 impl Events {
     pub(super) fn add(&mut self, pending: PendingEvents) {
+        self.latest = self.latest.max(pending.latest);
         let by_activity = Arc::make_mut(&mut self.by_activity);
         for ((owners, kind), rows) in pending.parts {
             let events = match owners {
@@ -172,6 +178,11 @@ impl Events {
     /// The number of events of all activities in a span.
     pub(super) fn count(&self, span: Span) -> u64 {
         self.logs().map(|log| log.count(span) as u64).sum()
+    }
+
+    /// Whether any event of the store is at or after this time.
+    pub(super) fn reach(&self, time: i64) -> bool {
+        self.latest.is_some_and(|latest| latest >= time)
     }
 
     /// The time of the newest event in a span.

@@ -9,7 +9,7 @@ use std::{
 
 use chrono_tz::Tz;
 
-use super::load_report::Fault;
+use super::{load_report::Fault, subjects::AnonymousUsers};
 use crate::{vocabulary::CatalogError, vocabulary::PageTemplate};
 
 /// The default indices from which `PURCHASE` events are accepted.
@@ -30,6 +30,7 @@ pub struct Files {
     pub(super) catalog: Option<Input>,
     pub(super) realtime: Option<Input>,
     pub(super) zone: Tz,
+    pub(super) anonymous: AnonymousUsers,
     pub(super) purchase_indices: Vec<String>,
     pub(super) pages: Vec<PageTemplate>,
     pub(super) accept_rejected: bool,
@@ -151,6 +152,7 @@ impl Files {
             catalog: None,
             realtime: None,
             zone: chrono_tz::Asia::Seoul,
+            anonymous: AnonymousUsers::default(),
             purchase_indices: PURCHASE_INDICES.map(str::to_owned).to_vec(),
             pages: Vec::new(),
             accept_rejected: false,
@@ -212,6 +214,15 @@ impl Files {
         self
     }
 
+    /// The texts that name nobody in the place of a user or a session, in files and in added events; case and blanks
+    /// around them do not matter. An event of nobody is counted for its session, if it has one. Empty texts and, for
+    /// users, numbers of 0 or below name nobody in any case. Defaults to `null`, `undefined`, `none`, `nan`, `unknown`,
+    /// `anonymous`, `guest` and `(not set)`.
+    pub fn anonymous_users<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
+        self.anonymous = AnonymousUsers::new(texts.into_iter().map(Into::into));
+        self
+    }
+
     /// The indices, aliases and data streams from which `PURCHASE` events are accepted, also with `*` for any text.
     /// Indices that a rollover made of them count (`NAME-000002`, `.ds-NAME-2024.11.12-000003`). Lines without an index
     /// are always accepted. Defaults to `axon.event.commerce` and `behavior-events`.
@@ -250,6 +261,7 @@ impl fmt::Debug for Files {
             .field("catalog", &self.catalog.as_ref().map(|input| &input.name))
             .field("realtime", &self.realtime.as_ref().map(|input| &input.name))
             .field("zone", &self.zone)
+            .field("anonymous", &self.anonymous)
             .field("purchase_indices", &self.purchase_indices)
             .field("pages", &self.pages)
             .field("accept_rejected", &self.accept_rejected)

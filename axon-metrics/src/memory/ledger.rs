@@ -1,5 +1,6 @@
-//! The ledger's columns: approved entries by activity, and purchases by activity, product and outcome. A row replaces
-//! the row with the same id.
+//! The ledger's columns: entries by activity, and purchases by activity and product, both by what they count as. A row
+//! replaces the row with the same id. Rows whose status or amount is not known are stored, too: they are known to be
+//! left out.
 //! Lives here: rows, partitions, adding. Lives elsewhere: the questions (`sales`), logs (`time_log`).
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -11,40 +12,209 @@ use super::{
     subjects::table_bytes,
     time_log::{Pending, Span, TimeLog, record_micros},
 };
-use crate::{ActivityId, Money, ProductId};
+use crate::{ActivityId, Money, ProductId, source::LeftOutReason};
 
-/// An approved entry.
+/// Who entered or bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RowUser(u64);
+
+impl RowUser {
+    /// The row names nobody. It is a row, and no person.
+    pub(super) const NOBODY: Self = Self(0);
+    /// The row names a user that cannot be stored.
+    pub(super) const DROPPED: Self = Self(u64::MAX);
+
+    /// The user of an id. 0 names nobody, and the greatest number cannot be stored.
+    pub(super) fn of(id: u64) -> Self {
+        Self(id)
+    }
+
+    pub(super) fn is_known(self) -> bool {
+        self != Self::NOBODY && self != Self::DROPPED
+    }
+}
+
+/// The status of an entry. Case and blanks around it do not matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EntryStatus {
+    Approved,
+    /// It is known not to count.
+    NotApproved,
+    Unknown,
+}
+
+impl EntryStatus {
+    pub(super) fn of(text: &str) -> Self {
+        match text.trim().to_ascii_uppercase().as_str() {
+            "APPROVED" => Self::Approved,
+            "PENDING" | "REJECTED" | "DUPLICATED" => Self::NotApproved,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The status of a purchase. Case and blanks around it do not matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PurchaseStatus {
+    Confirmed,
+    /// Cancelled or refunded.
+    Reversed,
+    Unknown,
+}
+
+impl PurchaseStatus {
+    pub(super) fn of(text: &str) -> Self {
+        match text.trim().to_ascii_uppercase().as_str() {
+            "CONFIRMED" => Self::Confirmed,
+            "CANCELLED" | "REFUNDED" => Self::Reversed,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What price and quantity of a purchase mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Amount {
+    Order {
+        price: Money,
+        quantity: u64,
+    },
+    /// An order without a price.
+    Unpriced {
+        quantity: u64,
+    },
+    /// Exactly one of both is negative. Here both are not.
+    Refund {
+        price: Money,
+        quantity: u64,
+    },
+    /// Both are negative, or one is missing or no number.
+    Unreadable,
+}
+
+impl Amount {
+    pub(super) fn of(price: Option<Money>, quantity: i64) -> Self {
+        let units = quantity.unsigned_abs();
+        match price {
+            None if quantity < 0 => Self::Unreadable,
+            None => Self::Unpriced { quantity: units },
+            Some(price) => match (price < Money::ZERO, quantity < 0) {
+                (false, false) => Self::Order { price, quantity: units },
+                (true, true) => Self::Unreadable,
+                _ => Self::Refund { price: price.abs(), quantity: units },
+            },
+        }
+    }
+}
+
+/// An entry before it is added.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewEntry {
+    pub(super) id: u64,
+    pub(super) activity: ActivityId,
+    pub(super) user: RowUser,
+    pub(super) status: EntryStatus,
+    /// Microseconds since 1970.
+    pub(super) at: i64,
+}
+
+impl From<Entry> for NewEntry {
+    fn from(entry: Entry) -> Self {
+        let Entry { id, activity, user, status, created_at } = entry;
+        let (user, status) = (RowUser::of(user), EntryStatus::of(&status));
+        Self { id, activity, user, status, at: record_micros(created_at) }
+    }
+}
+
+/// A purchase before it is added.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewPurchase {
+    pub(super) id: u64,
+    pub(super) user: RowUser,
+    pub(super) product: Option<ProductId>,
+    pub(super) activity: Option<ActivityId>,
+    pub(super) amount: Amount,
+    pub(super) status: PurchaseStatus,
+    /// Microseconds since 1970.
+    pub(super) at: i64,
+}
+
+impl NewPurchase {
+    pub(super) fn outcome(&self) -> Outcome {
+        match (self.status, self.amount) {
+            (PurchaseStatus::Reversed, _) => Outcome::Reversed,
+            (_, Amount::Refund { .. }) => Outcome::Refund,
+            (PurchaseStatus::Unknown, _) => Outcome::UnknownStatus,
+            (PurchaseStatus::Confirmed, Amount::Order { .. }) => Outcome::Confirmed,
+            (PurchaseStatus::Confirmed, Amount::Unpriced { .. }) => Outcome::Unpriced,
+            (PurchaseStatus::Confirmed, Amount::Unreadable) => Outcome::BadAmount,
+        }
+    }
+}
+
+impl From<Purchase> for NewPurchase {
+    fn from(purchase: Purchase) -> Self {
+        let Purchase { id, user, product, activity, price, quantity, status, at } = purchase;
+        let (user, status) = (RowUser::of(user), PurchaseStatus::of(&status));
+        let amount = Amount::of(Some(price), quantity);
+        Self { id, user, product, activity, amount, status, at: record_micros(at) }
+    }
+}
+
+/// An entry. Activity and outcome are in its partition.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EntryRow {
     id: u64,
-    pub(super) user: u64,
+    pub(super) user: RowUser,
 }
 
 /// A purchase. Activity, product and outcome are in its partition.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PurchaseRow {
     id: u64,
-    pub(super) user: u64,
+    pub(super) user: RowUser,
+    /// Not negative; 0 if unknown.
     pub(super) price: Money,
     pub(super) quantity: u64,
 }
 
-/// The outcome of a purchase, from its status.
+/// What an entry counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum EntryOutcome {
+    Approved,
+    /// Left out: it is not known whether it is approved.
+    UnknownStatus,
+}
+
+/// The key of a partition of entries.
+type EntryPart = (ActivityId, EntryOutcome);
+
+/// What a purchase counts as, from its status and its amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Outcome {
     Confirmed,
+    /// Confirmed, without a price.
+    Unpriced,
+    /// It gives money back, and is no order.
+    Refund,
     /// Cancelled or refunded.
     Reversed,
-    /// Any other status, such as pending: not counted.
-    Other,
+    /// Left out: it is not known whether it is confirmed.
+    UnknownStatus,
+    /// Left out: it is not known what it amounts to.
+    BadAmount,
 }
 
 impl Outcome {
-    fn of(status: &str) -> Self {
-        match status {
-            "CONFIRMED" => Self::Confirmed,
-            "CANCELLED" | "REFUNDED" => Self::Reversed,
-            _ => Self::Other,
+    /// The first and the last in order.
+    const BOUNDS: [Self; 2] = [Self::Confirmed, Self::BadAmount];
+
+    /// Why its rows are left out, if they are.
+    pub(super) fn left_out(self) -> Option<LeftOutReason> {
+        match self {
+            Self::UnknownStatus => Some(LeftOutReason::UnknownStatus),
+            Self::BadAmount => Some(LeftOutReason::BadAmount),
+            _ => None,
         }
     }
 }
@@ -58,40 +228,56 @@ pub(super) struct Partition {
     pub(super) outcome: Outcome,
 }
 
+/// The log of the purchases of one partition, and what they count as.
+pub(super) type PurchaseLog<'a> = (Outcome, &'a TimeLog<PurchaseRow>);
+
 /// All entries and purchases. Cloning is cheap, and a clone does not change.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
-    entries: Arc<BTreeMap<ActivityId, TimeLog<EntryRow>>>,
+    entries: Arc<BTreeMap<EntryPart, TimeLog<EntryRow>>>,
     purchases: Arc<BTreeMap<Partition, TimeLog<PurchaseRow>>>,
+    /// The entries of any status, each id once.
+    pub(super) entry_rows: u64,
+    /// The purchases of any outcome, each id once.
+    pub(super) purchase_rows: u64,
+    /// Whether any row has, or had, a user that cannot be stored.
+    pub(super) has_dropped_users: bool,
+    /// The time of the newest row that is, or was, in the ledger; `None` if there is none.
+    latest: Option<i64>,
 }
 
 impl Ledger {
     /// The approved entries of these activities.
     pub(super) fn approved<'a>(&'a self, activities: &'a [ActivityId]) -> impl Iterator<Item = &'a TimeLog<EntryRow>> {
-        activities.iter().filter_map(|activity| self.entries.get(activity))
+        activities.iter().filter_map(|activity| self.entries.get(&(*activity, EntryOutcome::Approved)))
+    }
+
+    /// The entries of these activities whose status is not known.
+    pub(super) fn of_unknown_status<'a>(
+        &'a self,
+        activities: &'a [ActivityId],
+    ) -> impl Iterator<Item = &'a TimeLog<EntryRow>> {
+        activities.iter().filter_map(|activity| self.entries.get(&(*activity, EntryOutcome::UnknownStatus)))
     }
 
     /// The purchases attributed to these activities, of all products.
-    pub(super) fn attributed<'a>(
-        &'a self,
-        activities: &'a [ActivityId],
-        outcome: Outcome,
-    ) -> impl Iterator<Item = &'a TimeLog<PurchaseRow>> {
-        let partitions = activities.iter().flat_map(|&activity| {
+    pub(super) fn attributed<'a>(&'a self, activities: &'a [ActivityId]) -> impl Iterator<Item = PurchaseLog<'a>> {
+        let [first, last] = Outcome::BOUNDS;
+        let partitions = activities.iter().flat_map(move |&activity| {
             let bound = |product, outcome| Partition { activity: Some(activity), product, outcome };
-            self.purchases.range(bound(None, Outcome::Confirmed)..=bound(Some(ProductId(u64::MAX)), Outcome::Other))
+            self.purchases.range(bound(None, first)..=bound(Some(ProductId(u64::MAX)), last))
         });
-        partitions.filter(move |(partition, _)| partition.outcome == outcome).map(|(_, log)| log)
+        partitions.map(|(partition, log)| (partition.outcome, log))
     }
 
     /// The purchases of these products that are attributed to no activity.
-    pub(super) fn of_shop<'a>(
-        &'a self,
-        products: &'a [ProductId],
-        outcome: Outcome,
-    ) -> impl Iterator<Item = &'a TimeLog<PurchaseRow>> {
-        let partition = move |&product: &ProductId| Partition { activity: None, product: Some(product), outcome };
-        products.iter().filter_map(move |product| self.purchases.get(&partition(product)))
+    pub(super) fn of_shop<'a>(&'a self, products: &'a [ProductId]) -> impl Iterator<Item = PurchaseLog<'a>> {
+        let [first, last] = Outcome::BOUNDS;
+        let partitions = products.iter().flat_map(move |&product| {
+            let bound = |outcome| Partition { activity: None, product: Some(product), outcome };
+            self.purchases.range(bound(first)..=bound(last))
+        });
+        partitions.map(|(partition, log)| (partition.outcome, log))
     }
 
     pub(super) fn partitions(&self) -> impl Iterator<Item = (&Partition, &TimeLog<PurchaseRow>)> {
@@ -103,13 +289,28 @@ impl Ledger {
         self.purchases.values().filter_map(TimeLog::oldest).min()
     }
 
+    /// The entries of all activities whose status is not known.
+    pub(super) fn entries_of_unknown_status(&self) -> impl Iterator<Item = &TimeLog<EntryRow>> {
+        self.entries.iter().filter(|((_, outcome), _)| *outcome == EntryOutcome::UnknownStatus).map(|(_, log)| log)
+    }
+
+    /// The entries of all activities that are approved.
+    pub(super) fn approved_entries(&self) -> impl Iterator<Item = &TimeLog<EntryRow>> {
+        self.entries.iter().filter(|((_, outcome), _)| *outcome == EntryOutcome::Approved).map(|(_, log)| log)
+    }
+
+    /// Whether any row is, or was, at or after this time.
+    pub(super) fn reaches(&self, time: i64) -> bool {
+        self.latest.is_some_and(|latest| latest >= time)
+    }
+
     /// The time of the newest entry or purchase in a span.
     pub(super) fn newest(&self, span: Span) -> Option<i64> {
         let purchases = self.purchases.values().filter_map(|log| log.newest(span));
         self.entries.values().filter_map(|log| log.newest(span)).chain(purchases).max()
     }
 
-    /// The number of approved entries and of all purchases in a span.
+    /// The number of all purchases, and of the entries that are approved or may be, in a span.
     pub(super) fn rows(&self, span: Span) -> u64 {
         let entries = self.entries.values().map(|log| log.count(span));
         entries.chain(self.purchases.values().map(|log| log.count(span))).map(|rows| rows as u64).sum()
@@ -117,7 +318,7 @@ impl Ledger {
 
     /// The approximate memory of the columns and their containers, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let logs = self.entries.len() * size_of::<(ActivityId, TimeLog<EntryRow>)>()
+        let logs = self.entries.len() * size_of::<(EntryPart, TimeLog<EntryRow>)>()
             + self.purchases.len() * size_of::<(Partition, TimeLog<PurchaseRow>)>();
         let entries = self.entries.values().map(TimeLog::bytes);
         logs + entries.chain(self.purchases.values().map(TimeLog::bytes)).sum::<usize>()
@@ -127,17 +328,17 @@ impl Ledger {
 /// Rows of one batch, before they are added to the ledger: only the last of each id.
 #[derive(Default)]
 pub(super) struct PendingRows {
-    entries: HashMap<u64, Entry>,
-    purchases: HashMap<u64, Purchase>,
+    entries: HashMap<u64, NewEntry>,
+    purchases: HashMap<u64, NewPurchase>,
     replaced: u64,
 }
 
 impl PendingRows {
-    pub(super) fn push_entry(&mut self, entry: Entry) {
+    pub(super) fn push_entry(&mut self, entry: NewEntry) {
         self.replaced += u64::from(self.entries.insert(entry.id, entry).is_some());
     }
 
-    pub(super) fn push_purchase(&mut self, purchase: Purchase) {
+    pub(super) fn push_purchase(&mut self, purchase: NewPurchase) {
         self.replaced += u64::from(self.purchases.insert(purchase.id, purchase).is_some());
     }
 }
@@ -145,8 +346,8 @@ impl PendingRows {
 /// The partition and time of the row of each id; only writers use it.
 #[derive(Default)]
 pub(super) struct RowIndex {
-    /// `None` for an entry that is not approved: it is not stored.
-    entries: HashMap<u64, Option<(ActivityId, i64)>>,
+    /// `None` for an entry that is known not to be approved: it is not stored.
+    entries: HashMap<u64, Option<(EntryPart, i64)>>,
     purchases: HashMap<u64, (Partition, i64)>,
 }
 
@@ -158,34 +359,46 @@ impl RowIndex {
         if !rows.entries.is_empty() {
             let mut moves = Moves::default();
             for (id, entry) in rows.entries {
-                let to = (entry.status == "APPROVED").then(|| (entry.activity, record_micros(entry.created_at)));
+                let to = match entry.status {
+                    EntryStatus::Approved => Some(EntryOutcome::Approved),
+                    EntryStatus::NotApproved => None,
+                    EntryStatus::Unknown => Some(EntryOutcome::UnknownStatus),
+                };
+                let to = to.map(|outcome| ((entry.activity, outcome), entry.at));
                 let from = self.entries.insert(id, to);
                 replaced += u64::from(from.is_some());
+                ledger.has_dropped_users |= entry.user == RowUser::DROPPED;
+                ledger.latest = ledger.latest.max(to.map(|(_, at)| at));
                 moves.add(id, from.flatten(), to, EntryRow { id, user: entry.user });
             }
+            ledger.entry_rows = self.entries.len() as u64;
             moves.apply(Arc::make_mut(&mut ledger.entries), |row| row.id);
         }
         if !rows.purchases.is_empty() {
             let mut moves = Moves::default();
             for (id, purchase) in rows.purchases {
-                let partition = Partition {
-                    activity: purchase.activity,
-                    product: purchase.product,
-                    outcome: Outcome::of(&purchase.status),
-                };
-                let to = (partition, record_micros(purchase.at));
+                let outcome = purchase.outcome();
+                let NewPurchase { user, product, activity, amount, at, .. } = purchase;
+                let to = (Partition { activity, product, outcome }, at);
                 let from = self.purchases.insert(id, to);
                 replaced += u64::from(from.is_some());
-                let Purchase { user, price, quantity, .. } = purchase;
+                ledger.has_dropped_users |= user == RowUser::DROPPED;
+                ledger.latest = ledger.latest.max(Some(at));
+                let (price, quantity) = match amount {
+                    Amount::Order { price, quantity } | Amount::Refund { price, quantity } => (price, quantity),
+                    Amount::Unpriced { quantity } => (Money::ZERO, quantity),
+                    Amount::Unreadable => (Money::ZERO, 0),
+                };
                 moves.add(id, from, Some(to), PurchaseRow { id, user, price, quantity });
             }
+            ledger.purchase_rows = self.purchases.len() as u64;
             moves.apply(Arc::make_mut(&mut ledger.purchases), |row| row.id);
         }
         replaced
     }
 
     pub(super) fn bytes(&self) -> usize {
-        table_bytes(self.entries.capacity(), size_of::<(u64, Option<(ActivityId, i64)>)>())
+        table_bytes(self.entries.capacity(), size_of::<(u64, Option<(EntryPart, i64)>)>())
             + table_bytes(self.purchases.capacity(), size_of::<(u64, (Partition, i64))>())
     }
 }

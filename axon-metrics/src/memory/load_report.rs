@@ -21,7 +21,7 @@ pub struct LoadReport {
     pub events: EventReport,
     /// Lines of ledger files, and added rows.
     pub ledger: LedgerReport,
-    /// Rejected lines and records of both kinds.
+    /// Rejected lines and records of both kinds, and invalid values of the realtime file.
     pub rejected: Rejections,
 }
 
@@ -46,8 +46,11 @@ pub struct EventReport {
     pub kept: u64,
     /// Stored events that were added as records, not as lines.
     pub added: u64,
-    /// Stored events with neither user nor session: they count as events, and as no subject.
+    /// Stored events with neither user nor session, or with placeholders for both: they count as events, and as no
+    /// subject.
     pub without_subject: u64,
+    /// Stored events whose user or session is too long or is no id: they count as events, and their subjects are left out.
+    pub dropped_subjects: u64,
     /// Stored events that occur at or after the instant of the report.
     pub future: u64,
     /// Events by trigger type, including those that belong to no activity; only the first [`TRIGGER_TYPES`] types.
@@ -72,6 +75,14 @@ pub struct LedgerReport {
     pub entries: u64,
     /// Accepted purchases, as lines or records, of any status.
     pub purchases: u64,
+    /// Accepted entries and purchases whose status is none that is known: they are left out of every figure.
+    pub unknown_status: u64,
+    /// Accepted purchases that give money back: exactly one of price and quantity is negative.
+    pub refunds: u64,
+    /// Accepted orders without a price.
+    pub unpriced: u64,
+    /// Accepted entries and purchases whose user is no id: they count as rows, and their users are left out.
+    pub dropped_users: u64,
     /// Rows that replaced one with the same id.
     pub replaced: u64,
 }
@@ -95,7 +106,8 @@ pub struct Rejections {
 pub struct Rejection {
     /// The file's name; `append` for a record that was not a line.
     pub file: String,
-    /// The number of the line, from 1; for a record its position in the call that added it, from 1.
+    /// The number of the line, from 1; for a record its position in the call that added it, and for a value of the
+    /// realtime file that of its activity in the file, from 1.
     pub line: u64,
     /// What is wrong with it.
     pub reason: Fault,
@@ -129,7 +141,7 @@ pub enum Fault {
     TooManyKinds,
     /// It would exceed 100,000 activities with events.
     TooManyActivities,
-    /// It would exceed the subjects that a store can number: 2,147,483,647 users, or as many sessions.
+    /// It would exceed the subjects that a store can number: 2,147,483,646 users, or as many sessions.
     TooManySubjects,
 }
 

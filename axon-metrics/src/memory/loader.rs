@@ -19,16 +19,27 @@ use super::{
         event_line::{BlockKinds, EventReader},
         ledger_line,
     },
-    slots::SlotTable,
+    subjects::AnonymousUsers,
     writer::{EventLines, LedgerLines, Writer},
 };
 
 /// A writer with the contents of the files, and the reader for further event lines.
 pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
-    let Files { events, ledger, catalog, realtime, zone, purchase_indices, pages, accept_rejected, mut on_progress } =
-        files;
-    let reader = EventReader::new(zone, purchase_indices, pages);
-    let mut writer = Writer::default();
+    let Files {
+        events,
+        ledger,
+        catalog,
+        realtime,
+        zone,
+        anonymous,
+        purchase_indices,
+        pages,
+        accept_rejected,
+        mut on_progress,
+    } = files;
+    let anonymous = Arc::new(anonymous);
+    let reader = EventReader::new(zone, Arc::clone(&anonymous), purchase_indices, pages);
+    let mut writer = Writer::new(Arc::clone(&anonymous));
     let strict = |expected| (!accept_rejected).then_some(expected);
 
     if let Some(input) = catalog {
@@ -37,8 +48,7 @@ pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
     }
     if let Some(input) = realtime {
         let (file, bytes) = read_document(input, &mut on_progress, MAX_DOCUMENT)?;
-        writer.slots = SlotTable::new(document::realtime(&file, &bytes)?);
-        writer.snapshot.counters = Some(Arc::new(writer.slots.counters()));
+        writer.take_slots(&file, document::realtime(&file, &bytes, &anonymous)?);
     }
     let mut pending = PendingEvents::default();
     for input in events {
@@ -50,7 +60,7 @@ pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
     writer.commit_events(pending);
     let mut pending = PendingRows::default();
     for input in ledger {
-        let parse = |bytes: &[u8]| ledger_lines(zone, bytes);
+        let parse = |bytes: &[u8]| ledger_lines(zone, &anonymous, bytes);
         lines(input, strict(Expected::Ledger), &mut on_progress, parse, |file, first_line, block| {
             writer.take_rows(file, first_line, block, &mut pending);
         })?;
@@ -63,17 +73,21 @@ pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
 pub(super) fn event_lines(reader: &EventReader, bytes: &[u8]) -> Block<EventLines> {
     let mut kinds = BlockKinds::default();
     let mut block = Block::<EventLines>::parse(bytes, |index, line, parsed| {
-        parsed.events.push((index, reader.read(line, &mut kinds)?));
-        Ok(())
+        let event = reader.read(line, &mut kinds);
+        let fault = event.as_ref().err().map(|invalid| invalid.fault);
+        parsed.events.push((index, event));
+        fault.map_or(Ok(()), Err)
     });
     block.parsed.kinds = kinds.into_list();
     block
 }
 
-fn ledger_lines(zone: chrono_tz::Tz, bytes: &[u8]) -> Block<LedgerLines> {
+fn ledger_lines(zone: chrono_tz::Tz, anonymous: &AnonymousUsers, bytes: &[u8]) -> Block<LedgerLines> {
     Block::parse(bytes, |index, line, rows: &mut LedgerLines| {
-        rows.push((index, ledger_line::read(line, zone)?));
-        Ok(())
+        let row = ledger_line::read(line, zone, anonymous);
+        let fault = row.as_ref().err().map(|invalid| invalid.fault);
+        rows.push((index, row));
+        fault.map_or(Ok(()), Err)
     })
 }
 

@@ -6,7 +6,7 @@
 mod activity_ids;
 pub(super) mod decimal;
 pub(super) mod event_line;
-mod fields;
+pub(super) mod fields;
 mod index_names;
 pub(super) mod ledger_line;
 pub(super) mod scalar;

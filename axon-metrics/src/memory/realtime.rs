@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use super::{
+    behavior::Answering,
     slots::{SlotCounts, SlotFigure},
     snapshot::Snapshot,
-    subjects::{SubjectFilter, distinct},
+    subjects::SubjectFilter,
     time_log::Span,
 };
 use crate::{
     ActivityId, Measured, Missing, Reason,
-    source::{Fact, RealtimeFacts, RealtimeQuestion, Slots, Stock},
+    source::{Coverage, Fact, RealtimeFacts, RealtimeQuestion, Slots, Stock},
     vocabulary::EventRule,
 };
 
@@ -19,30 +20,31 @@ use crate::{
 const APPROVED: &str = "APPROVED";
 
 pub(super) fn answer(snapshot: &Snapshot, question: &RealtimeQuestion) -> RealtimeFacts {
-    let name: Arc<str> = Snapshot::SOURCE_NAME.into();
-    let stock = |held: SlotFigure<i64>| -> Fact<Stock> {
-        let measured = held.map(|held| Measured::exact(Stock::Held(held), Arc::clone(&name), question.as_of));
-        measured.map_err(Missing::NotMeasured)
-    };
-    let members = |members: SlotFigure<u64>| -> Fact<u64> {
-        let measured = members.map(|members| Measured::exact(members, Arc::clone(&name), question.as_of));
-        measured.map_err(Missing::NotMeasured)
-    };
-    let approved = snapshot.kinds.matching(&EventRule::trigger(APPROVED));
+    let events = Answering { snapshot, name: Snapshot::SOURCE_NAME.into(), as_of: question.as_of };
+    let rule = EventRule::trigger(APPROVED);
+    let approved = snapshot.kinds.matching(&rule);
     let slots = |activity: &ActivityId| match &snapshot.counters {
         Some(counters) => {
             let missing = SlotCounts { counter: Err(Reason::KeyMissing), members: Err(Reason::KeyMissing) };
             let counts = counters.get(activity).copied().unwrap_or(missing);
-            Slots::new(stock(counts.counter), members(counts.members))
+            Slots::new(stored(counts.counter, &events).map(held), stored(counts.members, &events))
         }
         None => {
-            let activities = [*activity];
-            let logs = snapshot.events.of(&activities, &approved);
             let before = Span::before(question.as_of);
-            let users = distinct(logs.flat_map(|log| log.slices(before)), snapshot.subjects, SubjectFilter::Users);
-            let counter = i64::try_from(users).unwrap_or(i64::MAX);
-            Slots::new(stock(Ok(counter)), members(Ok(users))).with_derived(true)
+            let users = events.subjects(&[*activity], &rule, &approved, before, SubjectFilter::Users);
+            let stock = users.clone().map(|users| Stock::Held(i64::try_from(users).unwrap_or(i64::MAX)));
+            Slots::new(Ok(stock), Ok(users)).with_derived(true)
         }
     };
     RealtimeFacts::new(question.activities.iter().map(|activity| (*activity, slots(activity))).collect())
+}
+
+/// A figure that is stored as it is: one record.
+fn stored<T>(figure: SlotFigure<T>, events: &Answering<'_>) -> Fact<T> {
+    let measured = |value| Measured::exact(value, Arc::clone(&events.name), events.as_of);
+    figure.map(|value| measured(value).with_coverage(Coverage::of(1))).map_err(Missing::NotMeasured)
+}
+
+fn held(counter: Measured<i64>) -> Measured<Stock> {
+    counter.map(Stock::Held)
 }

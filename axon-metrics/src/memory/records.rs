@@ -15,9 +15,10 @@ pub struct Event {
     pub at: Timestamp,
     /// The activity it belongs to.
     pub activity: ActivityId,
-    /// The user, where known.
+    /// The user, where known. 0 names nobody.
     pub user: Option<u64>,
-    /// The session; used if no user is known. An empty session counts as `None`.
+    /// The session; used if no user is known. An empty session counts as `None`, and so does one of the texts of
+    /// [`Files::anonymous_users`](super::Files::anonymous_users).
     pub session: Option<String>,
 }
 
@@ -28,9 +29,10 @@ pub struct Entry {
     pub id: u64,
     /// The activity entered.
     pub activity: ActivityId,
-    /// Who entered.
+    /// Who entered. 0 names nobody: the entry counts, and is no person.
     pub user: u64,
-    /// Only `APPROVED` entries count.
+    /// `APPROVED` entries count; `PENDING`, `REJECTED` and `DUPLICATED` ones do not. Case does not matter. An entry with
+    /// another status is left out.
     pub status: String,
     /// When it was created; stored in microseconds.
     pub created_at: Timestamp,
@@ -41,17 +43,18 @@ pub struct Entry {
 pub struct Purchase {
     /// Its primary key.
     pub id: u64,
-    /// Who bought.
+    /// Who bought. 0 names nobody: the purchase counts, and is no buyer.
     pub user: u64,
     /// What was bought; `None` if unknown.
     pub product: Option<ProductId>,
     /// The activity it is attributed to; `None` for the shop.
     pub activity: Option<ActivityId>,
-    /// Price of one unit, in the catalog's currency; not negative.
+    /// Price of one unit, in the catalog's currency. If either price or quantity is negative, it is a refund.
     pub price: Money,
     /// Units.
-    pub quantity: u64,
-    /// `CONFIRMED` purchases count; `CANCELLED` and `REFUNDED` ones are counted separately; others do not count.
+    pub quantity: i64,
+    /// `CONFIRMED` purchases count; `CANCELLED` and `REFUNDED` ones are counted separately. Case does not matter. A
+    /// purchase with another status is left out.
     pub status: String,
     /// When it was bought; stored in microseconds.
     pub at: Timestamp,

@@ -5,11 +5,57 @@ use std::collections::hash_map::Entry;
 
 use ahash::HashMap;
 
+use super::load_report::Fault;
+
+/// The texts that name nobody in the place of a user or a session, by default.
+const ANONYMOUS: [&str; 8] = ["null", "undefined", "none", "nan", "unknown", "anonymous", "guest", "(not set)"];
+
+/// The texts that name nobody in the place of a user or a session. They are compared without blanks around them, and
+/// without the case of ASCII letters. An empty text names nobody in any case.
+#[derive(Debug, Clone)]
+pub(super) struct AnonymousUsers(Vec<Box<str>>);
+
+impl Default for AnonymousUsers {
+    fn default() -> Self {
+        Self::new(ANONYMOUS.map(str::to_owned))
+    }
+}
+
+impl AnonymousUsers {
+    pub(super) fn new(texts: impl IntoIterator<Item = String>) -> Self {
+        Self(texts.into_iter().map(|text| text.trim().into()).collect())
+    }
+
+    /// Whether the text names nobody in the place of a session.
+    pub(super) fn has_session(&self, text: &str) -> bool {
+        let text = text.trim();
+        text.is_empty() || self.0.iter().any(|anonymous| anonymous.eq_ignore_ascii_case(text))
+    }
+
+    /// Whether the text names nobody in the place of a user. So does every number that is not above 0.
+    pub(super) fn has_user(&self, text: &str) -> bool {
+        self.has_session(text) || is_zero_or_below(text.trim())
+    }
+}
+
+/// Whether the text is a decimal number of 0 or below. An exponent is not read: `0e1` can be a part of a fingerprint.
+fn is_zero_or_below(text: &str) -> bool {
+    let (is_negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number = !whole.is_empty() && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    is_number && (is_negative || whole.bytes().chain(fraction.bytes()).all(|byte| byte == b'0'))
+}
+
 /// The subject of an event, from its record: the user if it names one, else the session.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Subject {
     /// Neither user nor session.
     Nobody,
+    /// It names a user or a session that cannot be stored, for this reason.
+    Dropped(Fault),
     User(u64),
     /// A user whose id is not a number.
     NamedUser(Box<str>),
@@ -58,7 +104,7 @@ fn uuid(text: &str) -> Option<u128> {
 }
 
 /// The code of a subject. Users and sessions are numbered separately, each from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Code(u32);
 
 /// The bit that is set in the code of a session.
@@ -67,6 +113,8 @@ const SESSION: u32 = 1 << 31;
 impl Code {
     /// The code of an event without a subject.
     pub(super) const NOBODY: Self = Self(u32::MAX);
+    /// The code of an event whose subject cannot be stored.
+    pub(super) const DROPPED: Self = Self(u32::MAX - 1);
 
     fn is_user(self) -> bool {
         self.0 & SESSION == 0
@@ -91,11 +139,12 @@ pub(super) struct Subjects {
 }
 
 impl Subjects {
-    /// The subject's code, which is added if it is new. `None` beyond 2,147,483,647 users, or as many sessions.
+    /// The subject's code, which is added if it is new. `None` beyond 2,147,483,646 users, or as many sessions.
     pub(super) fn code(&mut self, subject: Subject) -> Option<Code> {
         let users = || next(&mut self.counts.users, 0);
         match subject {
             Subject::Nobody => Some(Code::NOBODY),
+            Subject::Dropped(_) => Some(Code::DROPPED),
             Subject::User(id) => get_or_insert(&mut self.users, id, users),
             Subject::NamedUser(id) => get_or_insert(&mut self.named_users, id, users),
             Subject::Session(id) => get_or_insert(&mut self.sessions, id, || next(&mut self.counts.sessions, SESSION)),
@@ -140,7 +189,8 @@ fn get_or_insert<K: std::hash::Hash + Eq>(
 
 fn next(count: &mut u32, flag: u32) -> Option<Code> {
     let code = *count;
-    (code < SESSION - 1).then(|| {
+    // The two last codes of sessions are those without a subject.
+    (code < SESSION - 2).then(|| {
         *count += 1;
         Code(code | flag)
     })
@@ -155,8 +205,8 @@ pub(super) enum SubjectFilter {
     Users,
 }
 
-/// The number of distinct subjects in slices of codes; [`Code::NOBODY`] is not counted. All codes must be below
-/// `subjects`. Few rows are sorted; many are marked in a bitmap of all subjects.
+/// The number of distinct subjects in slices of codes; [`Code::NOBODY`] and [`Code::DROPPED`] are not counted. All other
+/// codes must be below `subjects`. Few rows are sorted; many are marked in a bitmap of all subjects.
 pub(super) fn distinct<'a>(
     slices: impl Iterator<Item = &'a [Code]>,
     subjects: SubjectCounts,
@@ -164,7 +214,7 @@ pub(super) fn distinct<'a>(
 ) -> u64 {
     let slices: Vec<&[Code]> = slices.collect();
     let rows: usize = slices.iter().map(|slice| slice.len()).sum();
-    let counts = |code: &Code| *code != Code::NOBODY && (filter == SubjectFilter::All || code.is_user());
+    let counts = |code: &Code| *code < Code::DROPPED && (filter == SubjectFilter::All || code.is_user());
     let all = slices.iter().flat_map(|slice| slice.iter()).filter(|code| counts(code));
     let words = |count: u32| count as usize / 64 + 1;
     let words = [words(subjects.users), words(subjects.sessions)];
@@ -205,6 +255,23 @@ mod tests {
         codes.push(Code::NOBODY);
         let count = |filter| distinct(std::iter::once(&codes[..]), subjects.counts(), filter);
         assert_eq!((count(SubjectFilter::All), count(SubjectFilter::Users)), (6, 3));
+    }
+
+    #[test]
+    fn a_text_that_names_nobody_is_no_user_and_a_number_of_0_or_below_neither() {
+        let anonymous = AnonymousUsers::default();
+        for text in ["", " ", "NULL", "undefined", "None", "NaN", "Unknown", " anonymous ", "GUEST", "(Not Set)"] {
+            assert!(anonymous.has_user(text) && anonymous.has_session(text), "{text}");
+        }
+        for text in ["0", "00", "0.0", "-0", "-1", "-17.5", " 0 "] {
+            assert!(anonymous.has_user(text), "{text}");
+            assert_eq!(anonymous.has_session(text), text.trim().is_empty(), "{text}");
+        }
+        for text in ["1", "007", "0.5", "0e1", "-", ".", "-x", "0b6e", "nobody", "guest7", "null-1"] {
+            assert!(!anonymous.has_user(text), "{text}");
+        }
+        let own = AnonymousUsers::new([" Nobody ".to_owned()]);
+        assert!(own.has_user("nobody") && own.has_user("0") && own.has_user("") && !own.has_user("guest"));
     }
 
     #[test]

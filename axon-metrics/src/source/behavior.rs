@@ -14,6 +14,12 @@ pub trait BehaviorSource: Send + Sync + 'static {
     /// The store's name in answers, logs and metrics: lower case, without blanks (`"elasticsearch"`).
     fn name(&self) -> &'static str;
 
+    /// The settings that decide its numbers (the zone of stored times, the names of statuses), as text. They are a part of the
+    /// definition's hash, and so of every cache key. Empty by default: nothing but the store decides.
+    fn definition(&self) -> String {
+        String::new()
+    }
+
     /// Step counts, series and active subjects, all from the same round trip.
     /// - Unit: events in [`Counting::Events`](super::Counting::Events), distinct recorded subjects in
     ///   [`Counting::Subjects`](super::Counting::Subjects).

@@ -14,6 +14,12 @@ pub trait CatalogSource: Send + Sync + 'static {
     /// The store's name in answers, logs and metrics: lower case, without blanks (`"mysql"`).
     fn name(&self) -> &'static str;
 
+    /// The settings that decide its numbers (the zone of stored times, the names of statuses), as text. They are a part of the
+    /// definition's hash, and so of every cache key. Empty by default: nothing but the store decides.
+    fn definition(&self) -> String {
+        String::new()
+    }
+
     /// Every campaign with its activities. The catalog is small; the caller caches it for some seconds.
     /// - No campaigns: an empty catalog.
     /// - Freshness: as of the call.

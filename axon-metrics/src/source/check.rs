@@ -54,7 +54,7 @@ pub(crate) fn ledger(mut facts: LedgerFacts, question: &LedgerQuestion, name: &s
         for fact in [&mut sales.promotion, &mut sales.regular] {
             check.that(
                 fact.as_ref().map_or(true, |sales| is_plausible(&sales.value)),
-                "more buyers than orders, or negative revenue",
+                "more buyers or orders without a price than orders, negative revenue, or positive refunds",
             )?;
             clamp_to_as_of(fact, as_of);
         }
@@ -80,7 +80,8 @@ pub(crate) fn ledger(mut facts: LedgerFacts, question: &LedgerQuestion, name: &s
 }
 
 fn is_plausible(sales: &Sales) -> bool {
-    sales.buyers <= sales.orders && sales.revenue >= Money::ZERO
+    let Sales { orders, buyers, revenue, unpriced, refunds, .. } = sales;
+    buyers <= orders && unpriced <= orders && *revenue >= Money::ZERO && refunds.revenue <= Money::ZERO
 }
 
 pub(crate) fn realtime(

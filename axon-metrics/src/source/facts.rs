@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::coverage::{Coverage, LeftOut, LeftOutPlace, LeftOutReason, NothingUsed};
 use super::error::SourceError;
 use crate::vocabulary::{ActivityId, CampaignId, Money, Timestamp};
 
@@ -30,6 +31,8 @@ pub struct Measured<T> {
     pub lag_assumed: bool,
     /// The resolution of the store's times, if it is so coarse that records can cross the window's bounds; else `None`.
     pub time_step: Option<Duration>,
+    /// The records it was made from, and those that could not be used.
+    pub coverage: Coverage,
 }
 
 impl<T> Measured<T> {
@@ -43,6 +46,7 @@ impl<T> Measured<T> {
             partial: false,
             lag_assumed: false,
             time_step: None,
+            coverage: Coverage::default(),
         }
     }
 
@@ -71,6 +75,12 @@ impl<T> Measured<T> {
         Self { time_step: time_step.into(), ..self }
     }
 
+    /// Sets which records it was made from, and which could not be used. Defaults to unknown.
+    #[must_use]
+    pub fn with_coverage(self, coverage: Coverage) -> Self {
+        Self { coverage, ..self }
+    }
+
     /// Replaces the value by one computed from it. Source and quality stay.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Measured<U> {
         Measured {
@@ -81,6 +91,7 @@ impl<T> Measured<T> {
             partial: self.partial,
             lag_assumed: self.lag_assumed,
             time_step: self.time_step,
+            coverage: self.coverage,
         }
     }
 }
@@ -104,6 +115,9 @@ pub enum Precision {
 pub enum Missing {
     /// The store has nothing to measure it from.
     NotMeasured(Reason),
+    /// No record was used, and records that may belong to it were left out: it is not known to be 0. Only the dashboard gives
+    /// this reason; a source gives the [`Coverage`] of its value.
+    NothingUsed(Arc<NothingUsed>),
     /// The figure has no meaning here (a funnel of an activity without one, buyers of a baseline).
     NotSupported,
     /// The value overflows its type.
@@ -118,6 +132,25 @@ pub enum Missing {
     Unavailable(Arc<SourceError>),
     /// It is still being loaded from this store, which takes longer than an answer may. A later answer has it.
     Loading(Arc<str>),
+}
+
+impl Missing {
+    /// Whether a figure is missing that should be there, for what the store holds. A figure that has no meaning here is no gap,
+    /// and one that a source failed to give is a failure. A missing key is no gap before the start.
+    pub(crate) fn is_gap(&self) -> bool {
+        match self {
+            Self::NothingUsed(_) => true,
+            Self::NotMeasured(reason) => match reason {
+                Reason::KeyMissing | Reason::BadValue | Reason::NoIndex | Reason::NoRecords => true,
+                Reason::TimeResolution
+                | Reason::NoSource
+                | Reason::NoStatus
+                | Reason::NoActivities
+                | Reason::NoProducts => false,
+            },
+            _ => false,
+        }
+    }
 }
 
 /// Why a store has nothing to measure a fact from.
@@ -317,19 +350,52 @@ pub struct Sales {
     pub buyers: u64,
     /// Purchases cancelled or refunded, which are not in the other figures; `None` if the store has no status.
     pub cancelled: Option<u64>,
+    /// Orders without a price. They are in the other figures, and not in `revenue`.
+    pub unpriced: u64,
+    /// Rows that give money back, which are in no other figure.
+    pub refunds: Refunds,
+}
+
+/// Rows with exactly one of price and quantity negative, of any status but cancelled and refunded. They are no orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Refunds {
+    /// Rows.
+    pub rows: u64,
+    /// Unit price times quantity, exact; negative or 0.
+    pub revenue: Money,
+}
+
+impl Refunds {
+    /// Rows, and the money that they give back: negative or 0.
+    pub fn new(rows: u64, revenue: Money) -> Self {
+        Self { rows, revenue }
+    }
 }
 
 impl Sales {
     /// Sums of purchases, and the number of distinct users who bought, from a store without a status of purchases.
     pub fn new(sums: BucketSales, buyers: u64) -> Self {
         let BucketSales { orders, quantity, revenue } = sums;
-        Self { orders, quantity, revenue, buyers, cancelled: None }
+        Self { orders, quantity, revenue, buyers, cancelled: None, unpriced: 0, refunds: Refunds::default() }
     }
 
     /// Sets the number of purchases cancelled or refunded. Defaults to `None`: the store has no status.
     #[must_use]
     pub fn with_cancelled(self, cancelled: impl Into<Option<u64>>) -> Self {
         Self { cancelled: cancelled.into(), ..self }
+    }
+
+    /// Sets the number of orders without a price. Defaults to 0.
+    #[must_use]
+    pub fn with_unpriced(self, unpriced: u64) -> Self {
+        Self { unpriced, ..self }
+    }
+
+    /// Sets the rows that give money back. Defaults to none.
+    #[must_use]
+    pub fn with_refunds(self, refunds: Refunds) -> Self {
+        Self { refunds, ..self }
     }
 }
 

@@ -14,6 +14,12 @@ pub trait LedgerSource: Send + Sync + 'static {
     /// The store's name in answers, logs and metrics: lower case, without blanks (`"mysql"`).
     fn name(&self) -> &'static str;
 
+    /// The settings that decide its numbers (the zone of stored times, the names of statuses), as text. They are a part of the
+    /// definition's hash, and so of every cache key. Empty by default: nothing but the store decides.
+    fn definition(&self) -> String {
+        String::new()
+    }
+
     /// Step counts, sales and history, each only if the question asks for it. History may be asked for alone.
     /// - Unit: rows in [`Counting::Events`](super::Counting::Events), distinct users in
     ///   [`Counting::Subjects`](super::Counting::Subjects); money exact.

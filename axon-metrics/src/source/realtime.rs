@@ -14,6 +14,12 @@ pub trait RealtimeSource: Send + Sync + 'static {
     /// The store's name in answers, logs and metrics: lower case, without blanks (`"redis"`).
     fn name(&self) -> &'static str;
 
+    /// The settings that decide its numbers (the zone of stored times, the names of statuses), as text. They are a part of the
+    /// definition's hash, and so of every cache key. Empty by default: nothing but the store decides.
+    fn definition(&self) -> String {
+        String::new()
+    }
+
     /// Counter and member count of each activity of the question, in that order.
     /// - Unit: slots; members. Values are returned as stored, even if negative or over the limit.
     /// - A missing key: [`KeyMissing`](crate::Reason::KeyMissing), never 0. A value that is not an integer:

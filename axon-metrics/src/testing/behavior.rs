@@ -20,12 +20,12 @@ use crate::{
     vocabulary::EventRule,
 };
 
-fn steps(scope: QueryScope, triggers: &[&str]) -> BehaviorQuestion {
+pub(super) fn steps(scope: QueryScope, triggers: &[&str]) -> BehaviorQuestion {
     let steps = triggers.iter().map(|trigger| EventRule::trigger(*trigger)).collect();
     BehaviorQuestion { scope: shared(scope), budget: BUDGET, steps, series: Vec::new(), active: None }
 }
 
-async fn ask(source: &impl BehaviorSource, question: &BehaviorQuestion) -> BehaviorFacts {
+pub(super) async fn ask(source: &impl BehaviorSource, question: &BehaviorQuestion) -> BehaviorFacts {
     source.behavior(question).await.expect("an answer")
 }
 

@@ -34,7 +34,7 @@ fn activity(id: u64) -> Activity {
 }
 
 /// Campaign 1 has the activities 7 and 8, campaign 2 has 9.
-fn campaigns() -> Vec<Campaign> {
+pub(super) fn campaigns() -> Vec<Campaign> {
     let campaign = |id, activities: Vec<Activity>| Campaign {
         id: CampaignId(id),
         name: format!("campaign {id}"),
@@ -47,12 +47,12 @@ fn campaigns() -> Vec<Campaign> {
 }
 
 /// An approved entry of activity 7.
-fn entry(id: u64, seconds: i64, user: u64) -> EntryRecord {
+pub(super) fn entry(id: u64, seconds: i64, user: u64) -> EntryRecord {
     EntryRecord { id, activity: ActivityId(7), user, status: "APPROVED", created_at: at(seconds) }
 }
 
 /// A confirmed purchase of one unit of product 5 for 12,900, attributed to activity 7.
-fn purchase(id: u64, seconds: i64, user: u64) -> PurchaseRecord {
+pub(super) fn purchase(id: u64, seconds: i64, user: u64) -> PurchaseRecord {
     PurchaseRecord {
         id,
         user,
@@ -66,15 +66,15 @@ fn purchase(id: u64, seconds: i64, user: u64) -> PurchaseRecord {
 }
 
 /// The same purchase in the shop.
-fn shop(id: u64, seconds: i64, user: u64) -> PurchaseRecord {
+pub(super) fn shop(id: u64, seconds: i64, user: u64) -> PurchaseRecord {
     PurchaseRecord { activity: None, ..purchase(id, seconds, user) }
 }
 
-fn steps(scope: QueryScope) -> LedgerQuestion {
+pub(super) fn steps(scope: QueryScope) -> LedgerQuestion {
     LedgerQuestion { scope: shared(scope), budget: BUDGET, steps: STEPS.to_vec(), sales: None, history: None }
 }
 
-fn sales(activities: &[u64], window: Window) -> LedgerQuestion {
+pub(super) fn sales(activities: &[u64], window: Window) -> LedgerQuestion {
     let sales = SalesQuestion { products: vec![ProductId(5), ProductId(6)], window };
     let scope = shared(scope(activities, window, Counting::Events));
     LedgerQuestion { scope, budget: BUDGET, steps: Vec::new(), sales: Some(sales), history: None }
@@ -88,7 +88,7 @@ fn history(window: Window, bucket: u64) -> LedgerQuestion {
     LedgerQuestion { scope, budget: BUDGET, steps: Vec::new(), sales: None, history: Some(history) }
 }
 
-async fn ask(source: &impl LedgerSource, question: &LedgerQuestion) -> LedgerFacts {
+pub(super) async fn ask(source: &impl LedgerSource, question: &LedgerQuestion) -> LedgerFacts {
     source.ledger(question).await.expect("an answer")
 }
 
@@ -180,6 +180,7 @@ pub async fn money_is_exact<S: LedgerStore>() {
         revenue: price("214748299978525.30"),
         buyers: 3,
         cancelled: S::HAS_STATUS.then_some(0),
+        ..Sales::default()
     };
     assert_eq!(total, expected);
 }

@@ -5,7 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{figure_table::figure_table, funnel_definition::FunnelDefinition, source_kind::SourceKind, steps::Step};
+use super::{
+    figure_table::figure_table, funnel_definition::FunnelDefinition, left_out_reason::LeftOutReason,
+    source_kind::SourceKind, steps::Step,
+};
 
 /// What one figure means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,9 @@ pub struct Definitions {
     pub definitions: Vec<Definition>,
     /// The funnels that can be chosen for the widget `funnel`, the plan's first.
     pub funnels: Vec<FunnelEntry>,
+    /// The reasons for which records are left out of figures.
+    #[serde(default, rename = "leftOutReasons")]
+    pub left_out_reasons: Vec<LeftOutEntry>,
 }
 
 /// A funnel that can be chosen.
@@ -68,6 +74,19 @@ pub struct StepEntry {
     pub en: String,
     /// The store that counts it, by name.
     pub source: String,
+}
+
+/// A reason for which records are left out of figures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct LeftOutEntry {
+    /// Its code.
+    pub reason: LeftOutReason,
+    /// What it means, in Korean.
+    pub ko: String,
+    /// What it means, in English.
+    pub en: String,
 }
 
 /// What a figure is counted in.
@@ -245,6 +264,9 @@ impl Definitions {
             steps: funnel.rules().steps().iter().map(step).collect(),
         };
         let definitions = FigureKey::ALL.map(definition).into();
-        Self { definitions, funnels: funnels.iter().map(funnel).collect() }
+        let left_out =
+            |reason: LeftOutReason| LeftOutEntry { reason, ko: reason.ko().to_owned(), en: reason.en().to_owned() };
+        let left_out_reasons = LeftOutReason::ALL.map(left_out).into();
+        Self { definitions, funnels: funnels.iter().map(funnel).collect(), left_out_reasons }
     }
 }

@@ -49,7 +49,7 @@ impl Compute for Vec<ActivityRow> {
             // Only the activities with a funnel have counts, in the same order.
             let steps = if activity.kind.has_funnel() { counts.next().map(|(_, steps)| steps) } else { None };
             let totals = OverviewFigures::compute(&prefix, input.rules, steps.unwrap_or(&without_funnel), notes);
-            notes.record(&slots.stock);
+            notes.record(&format!("{prefix}remainingStock"), &slots.stock);
             let slot_state = SlotState::of(activity, slots, input.as_of);
             slot_state.warn_into(notes, &prefix);
             rows.push(ActivityRow {
@@ -59,7 +59,11 @@ impl Compute for Vec<ActivityRow> {
                 kind: activity.kind.clone(),
                 phase: Phase::at(input.as_of, activity.start, activity.end),
                 totals,
-                remaining_stock: notes.derived(format!("{prefix}remainingStock"), slot_state.remaining),
+                remaining_stock: slot_state.figure(
+                    format!("{prefix}remainingStock"),
+                    slot_state.remaining.clone(),
+                    notes,
+                ),
             });
         }
         rows

@@ -10,7 +10,7 @@ use super::{
 pub use crate::stats::baseline::BaselineMethod;
 use crate::{
     ActivityId, CampaignId, Missing, ProductId,
-    source::{Fact, Sales},
+    source::{Coverage, Fact, LeftOutReason, Sales, Tolerance, believed},
     stats::baseline::{Expectation, expected},
     stats::rate::Exact,
     vocabulary::IdText,
@@ -55,6 +55,23 @@ pub struct SalesFigures {
     pub buyers: Option<u64>,
     /// Purchases cancelled or refunded, not in the other figures.
     pub cancelled: Option<u64>,
+    /// Rows that give money back: exactly one of price and quantity is negative. They are no orders.
+    #[serde(default)]
+    pub refunds: RefundFigures,
+    /// Revenue less the money given back.
+    #[serde(default, rename = "netRevenue")]
+    pub net_revenue: Option<Amount>,
+}
+
+/// Rows that give money back, summed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct RefundFigures {
+    /// Rows.
+    pub rows: Option<u64>,
+    /// Unit price times quantity, negative or 0.
+    pub revenue: Option<Amount>,
 }
 
 /// Expected shop purchases, had there been no promotion.
@@ -121,8 +138,8 @@ impl Compute for Comparison {
     fn compute(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Self {
         let sales = &facts.sales;
         Self {
-            promotion: SalesFigures::compute("promotion", &sales.promotion, notes),
-            regular: SalesFigures::compute("regular", &sales.regular, notes),
+            promotion: SalesFigures::compute("promotion", &sales.promotion, input.tolerance, notes),
+            regular: SalesFigures::compute("regular", &sales.regular, input.tolerance, notes),
             baseline: Baseline::compute(input, facts, notes),
             currency: input.currency.to_owned(),
             products: input.sales.products.clone(),
@@ -142,8 +159,10 @@ impl Compute for Comparison {
 }
 
 impl SalesFigures {
-    fn compute(name: &str, sales: &Fact<Sales>, notes: &mut Notes) -> Self {
-        notes.record(sales);
+    fn compute(name: &str, sales: &Fact<Sales>, tolerance: Tolerance, notes: &mut Notes) -> Self {
+        notes.record(name, sales);
+        let money = priced(sales, tolerance);
+        let revenue = notes.figure(format!("{name}.revenue"), &money).map(Amount);
         let sales = value(sales);
         let mut figure = |figure: &str, pick: fn(&Sales) -> Option<u64>| {
             let value = sales.as_ref().map_err(Clone::clone);
@@ -154,9 +173,33 @@ impl SalesFigures {
         let quantity = figure("quantity", |sales| Some(sales.quantity));
         let buyers = figure("buyers", |sales| Some(sales.buyers));
         let cancelled = figure("cancelled", |sales| sales.cancelled);
-        let revenue = notes.derived(format!("{name}.revenue"), sales.map(|sales| Amount(sales.revenue)));
-        Self { orders, quantity, revenue, buyers, cancelled }
+        let rows = figure("refunds.rows", |sales| Some(sales.refunds.rows));
+        if let Some(rows) = rows.filter(|rows| *rows > 0) {
+            let warning = Warning::new(WarningCode::Refunds, "rows give money back; they are no orders").about(name);
+            notes.warn(warning.with("rows", i64::try_from(rows).ok()));
+        }
+        let refunded = sales.map(|sales| sales.refunds.revenue);
+        let net = value(&money).and_then(|money| money.checked_add(refunded.clone()?).ok_or(Missing::TooLarge));
+        let refunds = notes.derived(format!("{name}.refunds.revenue"), refunded.map(Amount));
+        let net_revenue = notes.derived(format!("{name}.netRevenue"), net.map(Amount));
+        Self {
+            orders,
+            quantity,
+            revenue,
+            buyers,
+            cancelled,
+            refunds: RefundFigures { rows, revenue: refunds },
+            net_revenue,
+        }
     }
+}
+
+/// The revenue, which is made of the orders with a price.
+fn priced(sales: &Fact<Sales>, tolerance: Tolerance) -> Fact<Decimal> {
+    let measured = sales.as_ref().map_err(Clone::clone)?;
+    let Sales { orders, unpriced, revenue, .. } = measured.value;
+    let coverage = Coverage::of(orders.saturating_sub(unpriced)).left_out_in_window(LeftOutReason::BadAmount, unpriced);
+    believed(Ok(measured.clone().map(|_| revenue).with_coverage(coverage)), tolerance)
 }
 
 impl Baseline {
@@ -192,7 +235,7 @@ impl Baseline {
 fn expectation(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Result<Expectation, Missing> {
     let start = input.scope.promotion_start().ok_or(Missing::NoBaseline)?;
     let history = facts.history.as_ref().map_err(Clone::clone)?;
-    notes.record_cached(history);
+    notes.record_cached("baseline", history);
     let age = input.as_of - history.complete_to;
     if age.to_std().is_ok_and(|age| age > input.history_old) {
         let message = "the history before the promotion is old, since it could not be refreshed";

@@ -6,6 +6,7 @@ use super::notes::Notes;
 use crate::{
     source::{
         Fact, HistoryFact, HistoryQuestion, QueryScope, SalesFacts, SalesQuestion, SeriesActivities, Slots, StepCounts,
+        Tolerance,
     },
     vocabulary::{ActivityId, FunnelDefinition, ResolvedScope, StepRules, Timestamp, Window},
 };
@@ -69,6 +70,8 @@ pub(crate) struct WidgetInput<'a> {
     /// `None` if no whole day before the promotion is over.
     pub(crate) history: Option<HistoryQuestion>,
     pub(crate) baseline_weeks: u32,
+    /// The share of left-out records up to which a figure counts as whole.
+    pub(crate) tolerance: Tolerance,
     /// A history older than this gets a warning: it should have been refreshed.
     pub(crate) history_old: Duration,
 }

@@ -110,18 +110,22 @@ impl Compute for Realtime {
             .collect();
         let reads = facts.slots.iter().map(|(_, slots)| read_at(slots));
         for (_, slots) in &facts.slots {
-            notes.record(&slots.stock);
-            notes.record(&slots.members);
+            notes.record("remainingStock", &slots.stock);
+            notes.record("participantsTotal", &slots.members);
         }
         let is_activity = input.scope.activity().is_some();
-        let remaining_stock =
-            notes.derived("remainingStock", total(slot_states.iter().map(|state| state.remaining.clone())));
+        let remaining = |state: &SlotState| state.remaining.clone();
+        let participants = |state: &SlotState| state.participants.clone();
+        let remaining_stock = SlotState::sum(&slot_states, remaining, "remainingStock", notes);
         let active_users = notes.figure("activeUsers", &facts.active);
-        let last_updated = notes.derived("lastUpdated", oldest(reads));
+        let none_started = slot_states.iter().all(|state| state.not_started);
+        let last_updated = match none_started {
+            true => notes.derived_before_start("lastUpdated", oldest(reads)),
+            false => notes.derived("lastUpdated", oldest(reads)),
+        };
         let limits = total(activities.iter().map(|activity| activity.limit.ok_or(Missing::Unlimited)));
         let initial_stock = limit(notes, "initialStock".to_owned(), limits);
-        let participants_total =
-            notes.derived("participantsTotal", total(slot_states.iter().map(|state| state.participants.clone())));
+        let participants_total = SlotState::sum(&slot_states, participants, "participantsTotal", notes);
         let inflow = inflow(input, facts, notes);
         let hourly_inflow = notes.derived("hourlyInflow", inflow);
         let activities = (!is_activity).then(|| {
@@ -155,7 +159,7 @@ fn limit(notes: &mut Notes, field: String, limit: Result<u64, Missing>) -> Optio
 /// The visits of each hour; missing as a whole if one hour is missing.
 fn inflow(input: &WidgetInput<'_>, facts: &Facts, notes: &mut Notes) -> Result<Vec<InflowBucket>, Missing> {
     let bucket = |(hour, visits): (Window, &Fact<u64>)| {
-        notes.record(visits);
+        notes.record("hourlyInflow", visits);
         let state = BucketState::of(hour, input.as_of);
         Ok(InflowBucket { from: hour.from, to: hour.to, visits: value(visits)?, state })
     };
@@ -213,20 +217,22 @@ fn oldest(instants: impl Iterator<Item = Result<Timestamp, Missing>>) -> Result<
 pub(super) struct SlotState {
     pub(super) remaining: Result<u64, Missing>,
     participants: Result<u64, Missing>,
+    /// Before the start no key is expected.
+    not_started: bool,
     /// Their fields are paths inside the activity.
     warnings: Vec<Warning>,
 }
 
 impl SlotState {
     pub(super) fn of(activity: &Activity, slots: &Slots, as_of: Timestamp) -> Self {
-        let mut slot_state =
-            Self { remaining: Err(Missing::Unlimited), participants: value(&slots.members), warnings: Vec::new() };
+        let not_started = Phase::at(as_of, activity.start, activity.end) == Phase::NotStarted;
+        let (remaining, participants) = (Err(Missing::Unlimited), value(&slots.members));
+        let mut slot_state = Self { remaining, participants, not_started, warnings: Vec::new() };
         if slots.derived {
             slot_state.warn(WarningCode::Derived, "stock and participants come from approval events", &[]);
         }
         let key_missing = |missing: &Missing| matches!(missing, Missing::NotMeasured(Reason::KeyMissing));
         let (stock, members) = (value(&slots.stock), value(&slots.members));
-        let not_started = Phase::at(as_of, activity.start, activity.end) == Phase::NotStarted;
 
         let held = match (&stock, &members) {
             (Err(counter), Err(set)) if key_missing(counter) && key_missing(set) && not_started => {
@@ -274,6 +280,19 @@ impl SlotState {
         slot_state
     }
 
+    /// The sum of one figure of all activities; `None` with a note on the reason.
+    fn sum(states: &[Self], of: impl Fn(&Self) -> Result<u64, Missing>, field: &str, notes: &mut Notes) -> Option<u64> {
+        let key_missing = |state: &&Self| matches!(of(state), Err(Missing::NotMeasured(Reason::KeyMissing)));
+        let is_expected = states.iter().filter(key_missing).all(|state| state.not_started);
+        let sum = total(states.iter().map(&of));
+        if is_expected { notes.derived_before_start(field, sum) } else { notes.derived(field, sum) }
+    }
+
+    /// A figure of the activity; `None` with a note on the reason.
+    pub(super) fn figure(&self, field: String, value: Result<u64, Missing>, notes: &mut Notes) -> Option<u64> {
+        if self.not_started { notes.derived_before_start(field, value) } else { notes.derived(field, value) }
+    }
+
     /// Adds the warnings to the notes, with a prefix before the paths of their fields.
     pub(super) fn warn_into(&self, notes: &mut Notes, prefix: &str) {
         for warning in &self.warnings {
@@ -300,9 +319,9 @@ impl SlotState {
         ActivityStock {
             activity_id: activity.id,
             activity_key: IdText(activity.id),
-            remaining_stock: notes.derived(field("remainingStock"), self.remaining.clone()),
+            remaining_stock: self.figure(field("remainingStock"), self.remaining.clone(), notes),
             initial_stock: limit(notes, field("initialStock"), activity.limit.ok_or(Missing::Unlimited)),
-            participants_total: notes.derived(field("participantsTotal"), self.participants.clone()),
+            participants_total: self.figure(field("participantsTotal"), self.participants.clone(), notes),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     input::{BucketSeries, Compute, Facts, WidgetInput},
-    notes::Notes,
+    notes::{Notes, value},
     realtime::BucketState,
 };
 use crate::{
@@ -87,7 +87,11 @@ impl Compute for Trend {
                     false if is_whole(day, input.zone) => TrendState::Complete,
                     false => TrendState::Cut,
                 },
-                visits: notes.figure(format!("buckets[{index}].visits"), visits),
+                visits: {
+                    // What was left out is known of all days together.
+                    notes.record("buckets", visits);
+                    notes.derived(format!("buckets[{index}].visits"), value(visits))
+                },
             }
         };
         Self { interval: TrendInterval::Day, buckets: input.visits::<Self>(facts).enumerate().map(bucket).collect() }

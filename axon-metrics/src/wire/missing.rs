@@ -39,7 +39,7 @@ pub struct MissingFigure {
     /// A more specific reason (`key_missing`, `no_source`, `overloaded`).
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub detail: Option<MissingDetail>,
-    /// The store that failed to answer.
+    /// The store that failed to answer, or whose records could not be used.
     pub source: Option<String>,
     /// The reason, for people.
     pub message: String,
@@ -62,6 +62,12 @@ impl MissingFigure {
             Missing::NotMeasured(reason) => {
                 (MissingReason::NotMeasured, Some((*reason).into()), None, not_measured(*reason).to_owned())
             }
+            Missing::NothingUsed(nothing) => (
+                MissingReason::NotMeasured,
+                Some(nothing.why.reason.into()),
+                Some(nothing.source.to_string()),
+                nothing.why.message(),
+            ),
             Missing::NotSupported => {
                 (MissingReason::NotSupported, None, None, "the figure has no meaning here".to_owned())
             }

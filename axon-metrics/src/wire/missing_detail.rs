@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::source::{Reason, SourceError};
+use crate::source::{LeftOutReason, Reason, SourceError};
 
 macro_rules! details {
     ($($(#[$doc:meta])* $variant:ident = $code:literal),* $(,)?) => {
@@ -58,6 +58,32 @@ details! {
     NoActivities = "no_activities",
     /// None of the activities sells a product.
     NoProducts = "no_products",
+    /// No record could be used: they cannot be read.
+    Unreadable = "unreadable",
+    /// No record could be used: none has a time that can be read.
+    NoTime = "no_time",
+    /// No record could be used: their times are beyond what the store takes.
+    TimeOutOfRange = "time_out_of_range",
+    /// No record could be used: their times are after now.
+    Future = "future",
+    /// No record could be used: their activities cannot be read.
+    NoActivity = "no_activity",
+    /// No record could be used: nobody can be told apart.
+    NoSubject = "no_subject",
+    /// No record could be used: purchases are not accepted from their index.
+    NotBelieved = "not_believed",
+    /// No record could be used: their status is not known.
+    UnknownStatus = "unknown_status",
+    /// No record could be used: their price or quantity is missing or no number.
+    BadAmount = "bad_amount",
+    /// No record could be used: the store dropped the values of a field.
+    FieldDropped = "field_dropped",
+    /// The store has not applied all records that it received.
+    Behind = "behind",
+    /// The store's times are read in a wrong zone or unit.
+    OffsetWrong = "offset_wrong",
+    /// No record could be used: a limit of the store was reached.
+    NoRoom = "no_room",
     /// The source did not answer, or not in time.
     NoAnswer = "no_answer",
     /// The source is too busy, or its bulkhead is full.
@@ -104,6 +130,26 @@ impl From<Reason> for MissingDetail {
     }
 }
 
+impl From<LeftOutReason> for MissingDetail {
+    fn from(reason: LeftOutReason) -> Self {
+        match reason {
+            LeftOutReason::Unreadable => Self::Unreadable,
+            LeftOutReason::NoTime => Self::NoTime,
+            LeftOutReason::TimeOutOfRange => Self::TimeOutOfRange,
+            LeftOutReason::Future => Self::Future,
+            LeftOutReason::NoActivity => Self::NoActivity,
+            LeftOutReason::NoSubject => Self::NoSubject,
+            LeftOutReason::NotBelieved => Self::NotBelieved,
+            LeftOutReason::UnknownStatus => Self::UnknownStatus,
+            LeftOutReason::BadAmount => Self::BadAmount,
+            LeftOutReason::FieldDropped => Self::FieldDropped,
+            LeftOutReason::Behind => Self::Behind,
+            LeftOutReason::OffsetWrong => Self::OffsetWrong,
+            LeftOutReason::NoRoom => Self::NoRoom,
+        }
+    }
+}
+
 impl From<&SourceError> for MissingDetail {
     fn from(error: &SourceError) -> Self {
         match error {
@@ -132,6 +178,9 @@ mod tests {
     fn a_reason_and_its_detail_have_the_same_code() {
         for reason in Reason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), MissingDetail::from(reason).code());
+        }
+        for reason in LeftOutReason::ALL {
+            assert_eq!(reason.code(), MissingDetail::from(reason).code());
         }
     }
 }

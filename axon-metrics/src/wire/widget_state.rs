@@ -30,11 +30,12 @@ pub struct WidgetState {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WidgetStatus {
-    /// No figure is missing because of a failure.
+    /// Every figure is there, or has no meaning here.
     Fresh,
     /// The figures of an earlier answer, since a source failed.
     Stale,
-    /// Some figures are missing because of a failure, or a source's reply was incomplete.
+    /// Some figures are missing because of a failure, or for what a store holds; or a source's reply was incomplete; or more
+    /// records were left out than are tolerated.
     Partial,
     /// All figures are missing because of a failure.
     Unavailable,
@@ -43,9 +44,9 @@ pub enum WidgetStatus {
 impl WidgetState {
     pub(crate) fn new(notes: Notes, as_of: Timestamp) -> Self {
         let status = match (notes.available, notes.lost) {
-            (0, 1..) => WidgetStatus::Unavailable,
+            (0, 1..) if !notes.incomplete => WidgetStatus::Unavailable,
             (_, 1..) => WidgetStatus::Partial,
-            _ if notes.partial => WidgetStatus::Partial,
+            _ if notes.partial || notes.incomplete => WidgetStatus::Partial,
             _ => WidgetStatus::Fresh,
         };
         let complete_to = notes.complete_to;

@@ -478,7 +478,7 @@ async fn a_failing_slow_or_corrupt_cache_is_a_miss_and_never_an_error() {
         ("another campaign's", Way::Changed(|text| text.replace("dashboard:c1:", "dashboard:c2:"))),
         ("from the future", Way::Changed(|text| text.replace("\"as_of\":\"2024", "\"as_of\":\"2034"))),
         ("too old", Way::Changed(|text| text.replace("\"as_of\":\"2024", "\"as_of\":\"2014"))),
-        ("not whole", Way::Changed(|text| text.replace("\"fresh\"", "\"partial\""))),
+        ("not whole", Way::Changed(|text| text.replace("\"fresh\"", "\"unavailable\""))),
     ];
     for (name, way) in ways {
         let sources = ScriptedSources::new(0);

@@ -116,9 +116,11 @@ impl CatalogStore for Memory {
 
 mod behavior {
     axon_metrics::behavior_source_conformance!(super::Memory);
+    axon_metrics::behavior_coverage_conformance!(super::Memory);
 }
 mod ledger {
     axon_metrics::ledger_source_conformance!(super::Memory);
+    axon_metrics::ledger_coverage_conformance!(super::Memory);
 }
 mod realtime {
     axon_metrics::realtime_source_conformance!(super::Memory);

@@ -186,7 +186,7 @@ async fn every_form_of_events_that_is_read_gives_the_same_figures() {
 #[tokio::test]
 async fn a_large_array_is_read_whatever_its_size_and_the_sizes_of_its_records() {
     let mut array = b"[".to_vec();
-    for record in 0..40_000 {
+    for record in 1..=40_000 {
         let filling = "x ]},{[\\\" ".repeat(if record % 10_000 == 0 { 20_000 } else { record % 7 });
         let event = json!({"triggerType": "CLICK", "occurredAt": 1_731_400_000, "userId": record + 1, "note": filling, "properties": {"activityId": 77}});
         let text =

@@ -4,6 +4,8 @@ mod cache_conformance;
 mod cache_keys;
 mod caching;
 mod conformance;
+mod coverage_matrix;
+mod coverage_memory;
 mod edge_cases;
 mod figures;
 mod file_forms;

@@ -136,8 +136,8 @@ async fn readers_see_only_whole_batches_and_counts_only_grow() {
             for user in 0..BATCHES {
                 // Out of order: every third batch is older than the one before it.
                 let second = i64::try_from(if user % 3 == 2 { user - 2 } else { user }).expect("small");
-                let click = || event("CLICK", user, second);
-                store.append_events([event("PAGE_VIEW", user, second), click(), click(), click()]);
+                let click = || event("CLICK", user + 1, second);
+                store.append_events([event("PAGE_VIEW", user + 1, second), click(), click(), click()]);
             }
             done.store(true, Ordering::SeqCst);
         })
@@ -208,7 +208,7 @@ async fn a_row_replaces_the_one_with_the_same_id() {
         purchase(2, Some(ACTIVITY), "REFUNDED"),
         purchase(5, Some(ACTIVITY), "CANCELLED"),
         purchase(7, None, "CONFIRMED"),
-        Purchase { price: -Money::ONE, ..purchase(8, Some(ACTIVITY), "CONFIRMED") },
+        Purchase { price: -Money::ONE, quantity: -1, ..purchase(200, Some(ACTIVITY), "CONFIRMED") },
     ]);
     assert_eq!(ledger(&store).await, expected(2, 7, 2, 11));
     let report = store.report(at(0));

@@ -23,7 +23,7 @@ fn at(minute: i64) -> Timestamp {
 fn purchase(id: u64, activity: Option<u64>, product: u64, minute: i64) -> Purchase {
     Purchase {
         id,
-        user: id % 2,
+        user: id % 2 + 1,
         product: Some(ProductId(product)),
         activity: activity.map(ActivityId),
         price: Money::new(1995, 1),

@@ -80,18 +80,25 @@ impl fmt::Display for Url {
     /// `@`. Text that is no address is masked as a whole, since it may be a secret that was put into the wrong setting.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((login, host)) = self.0.rsplit_once('@') else {
-            let is_address = self.is_empty() || self.0.contains("://");
-            return f.write_str(if is_address { &self.0 } else { "***" });
+            return f.write_str(if self.is_empty() || self.0.contains("://") { without_login(&self.0) } else { "***" });
         };
         let (scheme, login) = login.split_once("://").map_or(("", login), |(scheme, login)| (scheme, login));
         let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
         let user = match login.split_once(':') {
             Some((user, _)) if plain(user) => format!("{user}:***"),
-            None if plain(login) && scheme == "mysql" => login.to_owned(),
+            None if plain(login) && ["mysql", "mariadb"].contains(&scheme) => login.to_owned(),
             _ => "***".to_owned(),
         };
         let slashes = if scheme.is_empty() { "" } else { "://" };
-        write!(f, "{scheme}{slashes}{user}@{host}")
+        write!(f, "{scheme}{slashes}{user}@{}", without_login(host))
+    }
+}
+
+/// An address without its parameters, if one of them is a password: those of Java programs have the login there.
+fn without_login(address: &str) -> &str {
+    match address.split_once('?') {
+        Some((address, parameters)) if parameters.to_ascii_lowercase().contains("pass") => address,
+        _ => address,
     }
 }
 
@@ -204,5 +211,51 @@ pub(super) mod as_text {
     {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(|error| D::Error::custom(format!("{text:?}: {error}")))
+    }
+}
+
+/// An offset from UTC, `+hh:mm`. The name of a zone is an error that says where it belongs.
+pub(super) mod offset {
+    use chrono::FixedOffset;
+
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(value: &FixedOffset, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FixedOffset, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let is_zone = text.trim().parse::<chrono_tz::Tz>().is_ok();
+        text.trim().parse().map_err(|_| match is_zone {
+            true => {
+                D::Error::custom(format!("{text:?} is a zone: set it in the key that ends in _zone instead of _offset"))
+            }
+            false => D::Error::custom(format!(
+                "{text:?} is no offset such as +09:00; a zone has a key of its own, which ends in _zone"
+            )),
+        })
+    }
+}
+
+/// The name of a zone, or an empty text for none.
+pub(super) mod zone {
+    use chrono_tz::Tz;
+
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(value: &Option<Tz>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.map_or("", |zone| zone.name()))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tz>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let name = text.trim();
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let unknown =
+            || format!("{text:?} is no zone such as America/New_York; an offset has the key that ends in _offset");
+        name.parse().map(Some).map_err(|_| D::Error::custom(unknown()))
     }
 }

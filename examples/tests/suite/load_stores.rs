@@ -167,7 +167,8 @@ fn assert_server_configuration(stores: &Stores, written: &[u8]) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), written).unwrap();
     let mut server = example("dashboard_server");
-    server.args(["--check-config", "--config"]).arg(file.path());
+    // A layout whose documents are rejected has an index without records: a problem, which is only listed.
+    server.args(["--check-config=warn", "--config"]).arg(file.path());
     // Budgets long enough for a busy machine.
     for question in ["ANSWER", "CATALOG", "BEHAVIOR", "LEDGER", "REALTIME"] {
         server.env(format!("AXON_DASHBOARD__BUDGETS__{question}_MS"), "5000");

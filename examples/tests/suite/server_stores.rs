@@ -302,14 +302,25 @@ fn a_wrong_setting_is_named_in_one_line() {
         (vec![("AXON_DASHBOARD__BUDGETS__ANSWER_MS", "soon")], "budgets.answer_ms"),
         (vec![("AXON_DASHBOARD__REDIS__URL", "redis://127.0.0.1:1")], "mysql.url"),
         (vec![("AXON_DASHBOARD__MYSQL__URL", "s3cr3t")], "mysql.url"),
+        (vec![("AXON_DASHBOARD__MYSQL__URL", "postgres://u:s3cr3t@127.0.0.1:1/d")], "it must begin with mysql://"),
+        (vec![("AXON_DASHBOARD__MYSQL__URL", "jdbc:mysql:///d")], "it names no host"),
+        (vec![("AXON_DASHBOARD__MYSQL__URL", "jdbc:mysql://h/d?user=u&requireTls=1")], "the parameter requireTls"),
+        (vec![("AXON_DASHBOARD__MYSQL__PURCHASE_OFFSET", "America/New_York")], "set it in the key that ends in _zone"),
+        (vec![("AXON_DASHBOARD__MYSQL__PURCHASE_OFFSET", "+9")], "mysql.purchase_offset"),
+        (vec![("AXON_DASHBOARD__MYSQL__CREATED_ZONE", "Mars")], "mysql.created_zone"),
+        (
+            vec![("AXON_DASHBOARD__MYSQL__SCHEDULE_ZONE", "UTC"), ("AXON_DASHBOARD__MYSQL__SCHEDULE_OFFSET", "+01:00")],
+            "schedule_offset and schedule_zone are both set",
+        ),
+        (vec![("AXON_DASHBOARD__PURCHASE_STATUS__REFUNDED", "BACK,confirmed")], "is in two lists"),
         (vec![sql, ("AXON_DASHBOARD__ELASTICSEARCH__URL", "s3cr3t")], "elasticsearch.url"),
         (
             vec![
                 sql,
                 ("AXON_DASHBOARD__ELASTICSEARCH__URL", "http://127.0.0.1:1"),
-                ("AXON_DASHBOARD__ELASTICSEARCH__EVENT_INDICES", "axon.*"),
+                ("AXON_DASHBOARD__ELASTICSEARCH__EVENT_INDICES", "*.event"),
             ],
-            "axon.*",
+            "*.event",
         ),
         (vec![sql, ("AXON_DASHBOARD__REDIS__URL", "s3cr3t")], "redis.url"),
         (
@@ -350,6 +361,7 @@ fn a_url_is_printed_without_its_password_whatever_its_characters() {
     for (given, shown) in [
         ("mysql://axon_ro@db:3306/axon", "mysql://axon_ro@db:3306/axon"),
         ("mysql://axon_ro:s3cr3t@db/axon?x=1", "mysql://axon_ro:***@db/axon?x=1"),
+        ("jdbc:mysql://db/axon?user=u&password=s3cr3t", "jdbc:mysql://db/axon"),
         ("mysql://u:s3/cr?3#t@x@db/axon", "mysql://u:***@db/axon"),
         ("redis://:s3cr3t@host/0", "redis://:***@host/0"),
         ("https://s3cr3t@host", "https://***@host"),

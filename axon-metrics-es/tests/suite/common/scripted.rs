@@ -88,6 +88,8 @@ impl ScriptedServer {
         Self::start(move |_, path, body| {
             if path.contains("_field_caps") {
                 CannedReply::json(&field_caps(&indices))
+            } else if body.contains("\"losses\"") {
+                CannedReply::json(&losses(&indices, body))
             } else if body.contains("\"units\"") || !body.contains("\"query\"") {
                 CannedReply::json(&counts(&indices))
             } else {
@@ -109,7 +111,8 @@ impl ScriptedServer {
     pub(crate) fn questions(&self) -> Vec<String> {
         let searches =
             self.requests().into_iter().filter(|(path, body)| path.contains("_msearch") && body.contains("\"query\""));
-        searches.map(|(_, body)| body).filter(|body| !body.contains("\"units\"")).collect()
+        let is_of_probe = |body: &String| ["\"units\"", "\"losses\""].iter().any(|name| body.contains(name));
+        searches.map(|(_, body)| body).filter(|body| !is_of_probe(body)).collect()
     }
 }
 
@@ -196,6 +199,11 @@ pub(crate) struct IndexStub {
     pub(crate) records: u64,
     /// Records whose times are in seconds, milliseconds, microseconds.
     pub(crate) units: [u64; 3],
+    /// Purchases in an index that is not one of purchases.
+    pub(crate) purchases: u64,
+    /// Records without a time, with an implausible one, and those of which the trigger, the activity, the user, the session,
+    /// the definition and the page were ignored.
+    pub(crate) losses: [u64; 8],
 }
 
 const TEXTS: [&str; 3] = ["triggerType", "sessionId", "pageUrl"];
@@ -211,7 +219,7 @@ impl IndexStub {
             ("sessionId.keyword", "keyword"),
             ("pageUrl.keyword", "keyword"),
         ]);
-        Self { name, types, shards: 1, records: 1_000, units: [1_000, 0, 0] }
+        Self { name, types, shards: 1, records: 1_000, units: [1_000, 0, 0], purchases: 0, losses: [0; 8] }
     }
 
     /// IndexStub by the platform's template.
@@ -219,11 +227,21 @@ impl IndexStub {
         let mut types = vec![("occurredAt", "date"), ("userId", "long"), ("eventId", "long")];
         types.extend([("properties", "object"), ("properties.activityId", "long")]);
         types.extend(TEXTS.map(|text| (text, "keyword")));
-        Self { name, types, shards: 1, records: 1_000, units: [0, 1_000, 0] }
+        Self { name, types, shards: 1, records: 1_000, units: [0, 1_000, 0], purchases: 0, losses: [0; 8] }
     }
 
     pub(crate) fn with_units(mut self, units: [u64; 3]) -> Self {
         self.units = units;
+        self
+    }
+
+    pub(crate) fn with_purchases(mut self, purchases: u64) -> Self {
+        self.purchases = purchases;
+        self
+    }
+
+    pub(crate) fn with_losses(mut self, losses: [u64; 8]) -> Self {
+        self.losses = losses;
         self
     }
 
@@ -249,19 +267,43 @@ pub(crate) fn field_caps(indices: &[IndexStub]) -> Value {
     json!({"indices": names, "fields": fields})
 }
 
+/// The buckets of a `filters` aggregation.
+fn buckets(counts: &[u64]) -> Value {
+    json!({"buckets": counts.iter().map(|count| json!({"doc_count": count})).collect::<Vec<_>>()})
+}
+
 /// The reply to the second request of a probe: the records of each index, and the units of their times.
 pub(crate) fn counts(indices: &[IndexStub]) -> Value {
     let count = |index: &IndexStub| {
-        let units: Vec<_> = index.units.iter().map(|count| json!({"doc_count": count})).collect();
+        let most = index.units.iter().zip([1, 1_000, 1_000_000_i64]).rfind(|(count, _)| **count > 0);
         json!({
             "status": 200, "timed_out": false, "_shards": shards(index.shards),
-            "hits": {"total": {"value": index.records, "relation": "eq"}}, "aggregations": {"units": {"buckets": units}},
+            "hits": {"total": {"value": index.records, "relation": "eq"}},
+            "aggregations": {
+                "units": buckets(&index.units),
+                "checks": buckets(&[index.losses[2..].iter().sum(), index.purchases]),
+                "newest": {"value": most.map(|(_, unit)| 1_731_400_000 * unit)},
+            },
         })
     };
     // In the order of the request, which sorts the names.
     let mut indices = indices.to_vec();
     indices.sort_by_key(|index| index.name);
     json!({"responses": indices.iter().map(count).collect::<Vec<_>>()})
+}
+
+/// The reply to the third request of a probe: the records of each index of the request that cannot be used.
+pub(crate) fn losses(indices: &[IndexStub], body: &str) -> Value {
+    let count = |header: &str| {
+        let header: Value = serde_json::from_str(header).unwrap();
+        let index = indices.iter().find(|index| header["index"][0] == index.name).unwrap();
+        json!({
+            "status": 200, "timed_out": false, "_shards": shards(index.shards),
+            "hits": {"total": {"value": index.records, "relation": "eq"}},
+            "aggregations": {"losses": buckets(&index.losses)},
+        })
+    };
+    json!({"responses": body.lines().step_by(2).map(count).collect::<Vec<_>>()})
 }
 
 /// The member `_shards` of a reply in which all of this many shards answered.

@@ -29,6 +29,8 @@ pub(crate) struct Stats {
     /// Commands with this text are delayed by this time.
     delay: Mutex<Option<(&'static str, Duration)>>,
     delayed_commands: AtomicUsize,
+    /// Statements with this text are replaced by another one.
+    replacement: Mutex<Option<(&'static str, String)>>,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,11 @@ impl Proxy {
         *self.stats.delay.lock().unwrap() = Some((text, by));
     }
 
+    /// Replaces statements that contain this text.
+    pub(crate) fn replace(&self, text: &'static str, by: String) {
+        *self.stats.replacement.lock().unwrap() = Some((text, by));
+    }
+
     /// The number of delayed commands.
     pub(crate) fn delayed_commands(&self) -> usize {
         self.stats.delayed_commands.load(Ordering::SeqCst)
@@ -114,11 +121,26 @@ async fn forward(
                 stats.delayed_commands.fetch_add(1, Ordering::SeqCst);
                 sleep(by).await;
             }
+            if let Some(packet) = replaced(&bytes[..length], &stats) {
+                if to.write_all(&packet).await.is_err() {
+                    return;
+                }
+                continue;
+            }
         }
         if to.write_all(&bytes[..length]).await.is_err() {
             return;
         }
     }
+}
+
+/// The packet of the statement that replaces this command, if it is to be replaced.
+fn replaced(command: &[u8], stats: &Stats) -> Option<Vec<u8>> {
+    const QUERY: u8 = 0x03;
+    let (text, by) = stats.replacement.lock().unwrap().clone()?;
+    let is_it = command[4] == QUERY && command.windows(text.len()).any(|part| part == text.as_bytes());
+    let length = u32::try_from(by.len() + 1).unwrap().to_le_bytes();
+    is_it.then(|| [&length[..3], &[0, QUERY], by.as_bytes()].concat())
 }
 
 /// The options for connecting through the proxy, without TLS, so that it can read commands.

@@ -148,6 +148,7 @@ async fn is_never_younger_than_the_answer() {
 async fn and_the_other_sources_are_probed_at_most_once_a_second() {
     let mut behavior = MockBehaviorSource::new();
     behavior.expect_name().return_const("elasticsearch");
+    behavior.expect_definition().return_const(String::new());
     behavior.expect_probe().times(2).returning(|_, _| Ok(crate::source::Probe::default()));
     let dashboard = Dashboard::builder().catalog(Counted::default()).behavior(behavior).build();
     for _ in 0..20 {

@@ -153,10 +153,13 @@ async fn an_excessive_request_is_refused_before_any_store_is_asked() {
     // None of these mocks expects a question.
     let mut behavior = MockBehaviorSource::new();
     behavior.expect_name().return_const("elasticsearch");
+    behavior.expect_definition().return_const(String::new());
     let mut ledger = MockLedgerSource::new();
     ledger.expect_name().return_const("mysql");
+    ledger.expect_definition().return_const(String::new());
     let mut realtime = MockRealtimeSource::new();
     realtime.expect_name().return_const("redis");
+    realtime.expect_definition().return_const(String::new());
     let many: Vec<_> = (1..=1001).map(|id| activity(id, "FIRST_COME_FIRST_SERVE")).collect();
     let dashboard = Dashboard::builder()
         .catalog(catalog_source(catalog_of(many)))
@@ -193,6 +196,7 @@ async fn health_shows_the_breaker_and_is_not_refused_by_it() {
     catalog.expect_probe().returning(|_, _| Ok(Probe::default()));
     let mut ledger = MockLedgerSource::new();
     ledger.expect_name().return_const("mysql");
+    ledger.expect_definition().return_const(String::new());
     ledger.expect_ledger().withf(|question| question.history.is_none()).times(5).returning(|_| Err(refused()));
     ledger.expect_ledger().withf(|question| question.history.is_some()).returning(|_| Err(refused()));
     ledger.expect_probe().times(1).returning(|_, _| Err(refused()));

@@ -88,7 +88,7 @@ async fn an_old_history_is_a_warning_and_makes_no_sale_old() {
         let state = &answer.widgets[&Widget::Comparison];
         assert_eq!((statuses(&answer), state.age_ms), (vec![Fresh], Some(0)), "after {minutes} minutes");
         let warned = state.warnings.iter().find(|warning| warning.code == WarningCode::BaselineOld);
-        assert_eq!(warned.and_then(|warning| warning.data["hours"]), old, "after {minutes} minutes");
+        assert_eq!(warned.and_then(|warning| warning.number("hours")), old, "after {minutes} minutes");
     }
     let answer = compared(&dashboard, 24 * 60).await;
     assert_eq!((statuses(&answer), details(&answer)), (vec![Partial], vec![Some(MissingDetail::NoAnswer)]));

@@ -1,7 +1,11 @@
 //! Event lines: a message of the platform, or a line of an Elasticsearch export that contains one. Unknown fields may
 //! have any value.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    borrow::Cow,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
 
 use ahash::HashMap;
 use chrono_tz::Tz;
@@ -16,9 +20,10 @@ use super::{
 };
 use crate::{
     memory::{
+        coverage::{Contents, LostRecord, Owner, reason},
         events::Owners,
         load_report::{Fault, checked_text},
-        subjects::Subject,
+        subjects::{AnonymousUsers, Subject},
     },
     vocabulary::PageTemplate,
 };
@@ -101,9 +106,25 @@ pub(in crate::memory) struct EventLine {
     pub(in crate::memory) accepted: bool,
 }
 
+/// A line that is no valid event.
+pub(in crate::memory) struct InvalidEvent {
+    pub(in crate::memory) fault: Fault,
+    /// What can be read of it all the same.
+    pub(in crate::memory) record: LostRecord,
+    /// The fingerprint of its document.
+    pub(in crate::memory) identity: Option<u128>,
+}
+
+impl From<Fault> for Box<InvalidEvent> {
+    fn from(fault: Fault) -> Self {
+        Self::new(InvalidEvent { fault, record: LostRecord::unknown(reason(fault)), identity: None })
+    }
+}
+
 /// Reads event lines.
 pub(in crate::memory) struct EventReader {
     zone: Tz,
+    anonymous: Arc<AnonymousUsers>,
     purchase_indices: IndexNames,
     pages: Vec<PageTemplate>,
     /// Two random keys for the fingerprints of documents, so that no input can provoke equal ones.
@@ -111,9 +132,14 @@ pub(in crate::memory) struct EventReader {
 }
 
 impl EventReader {
-    pub(in crate::memory) fn new(zone: Tz, purchase_indices: Vec<String>, pages: Vec<PageTemplate>) -> Self {
+    pub(in crate::memory) fn new(
+        zone: Tz,
+        anonymous: Arc<AnonymousUsers>,
+        purchase_indices: Vec<String>,
+        pages: Vec<PageTemplate>,
+    ) -> Self {
         let purchase_indices = IndexNames::new(purchase_indices);
-        Self { zone, purchase_indices, pages, keys: [RandomState::new(), RandomState::new()] }
+        Self { zone, anonymous, purchase_indices, pages, keys: [RandomState::new(), RandomState::new()] }
     }
 
     /// The activities that an event names, and those whose page it happened on; `None` if there are none.
@@ -137,13 +163,13 @@ impl EventReader {
     }
 
     /// The event of a line. Its kind is added to the kinds of the block if it is new.
-    pub(in crate::memory) fn read(&self, line: &[u8], kinds: &mut BlockKinds) -> Result<EventLine, Fault> {
+    pub(in crate::memory) fn read(&self, line: &[u8], kinds: &mut BlockKinds) -> Result<EventLine, Box<InvalidEvent>> {
         let line: Line<'_> = fields(line)?;
         let actions = matches!(line._source, ObjectField::Object(_)).then_some([&line.index, &line.create]);
         let (index, id) = document(&line._index, &line._id, actions);
         let event = match line._source {
             ObjectField::Object(source) => source,
-            ObjectField::Other => return Err(Fault::Wrong("_source")),
+            ObjectField::Other => return Err(Fault::Wrong("_source").into()),
             ObjectField::Null => Source {
                 event_id: line.event_id,
                 trigger_type: line.trigger_type,
@@ -155,29 +181,92 @@ impl EventReader {
                 dotted_activity_id: line.dotted_activity_id,
             },
         };
-        let trigger = event.trigger_type.text("triggerType")?.ok_or(Fault::Missing("triggerType"))?;
-        let trigger = checked_text(trigger, "triggerType")?;
-        let at = record_time(&event.occurred_at, "occurredAt", self.zone)?;
-        let definition = definition(&event.event_id)?;
-        let subject = subject(&event.user_id, &event.session_id)?;
-        let named = named(&event.properties, &event.dotted_activity_id)?;
-        let index = index.text("_index")?;
-        let id = match id {
-            Scalar::Whole(id) => Some(id.to_string()),
-            id => id.text("_id")?.map(str::to_owned),
-        };
-        let fingerprint = |index: &str, id: &str| {
-            let [high, low] = self.keys.each_ref().map(|key| u128::from(key.hash_one((index, id))));
-            high << 64 | low
-        };
-        Ok(EventLine {
-            kind: kinds.find_or_add(trigger, definition),
-            at,
-            owners: self.owners(named, &event.page_url),
-            subject,
-            identity: index.zip(id).map(|(index, id)| fingerprint(index, &id)),
-            accepted: trigger != PURCHASE || index.is_none_or(|index| self.purchase_indices.contain(index)),
-        })
+        // Every field is read, so that as much as possible is known of an invalid line.
+        let trigger = trigger(&event.trigger_type);
+        let at = record_time(&event.occurred_at, "occurredAt", self.zone);
+        let definition = definition(&event.event_id);
+        let named = named(&event.properties, &event.dotted_activity_id);
+        let (index, id) = (index.text("_index"), document_id(id));
+        let owners = named.map(|named| self.owners(named, &event.page_url));
+        let identity = index.ok().flatten().zip(id.as_ref().ok().and_then(Option::as_deref));
+        let identity = identity.map(|(index, id)| self.fingerprint(index, id));
+        match (trigger, at, definition, owners, index, id) {
+            (Ok(trigger), Ok(at), Ok(definition), Ok(owners), Ok(index), Ok(_)) => Ok(EventLine {
+                kind: kinds.find_or_add(trigger, definition),
+                at,
+                owners,
+                subject: self.subject(&event.user_id, &event.session_id),
+                identity,
+                accepted: trigger != PURCHASE || index.is_none_or(|index| self.purchase_indices.contain(index)),
+            }),
+            (trigger, at, definition, owners, index, id) => {
+                let first = trigger.err().or(at.err()).or(definition.err());
+                let first = first.or(owners.as_ref().err().copied()).or(index.err()).or(id.err());
+                let fault = first.unwrap_or(Fault::NotAnObject);
+                let owner = match (owners, trigger) {
+                    (Ok(Some(owners)), _) => Owner::Activities(owners),
+                    (Ok(None), Ok(_)) => Owner::None,
+                    // It may be no event at all, or its fields may have other names.
+                    _ => Owner::Unknown,
+                };
+                let contents = match (trigger, definition) {
+                    (Ok(trigger), Ok(definition)) => Contents::Event { trigger: trigger.into(), definition },
+                    (Ok(trigger), Err(_)) => Contents::Trigger(trigger.into()),
+                    (Err(_), _) => Contents::Unknown,
+                };
+                let record = LostRecord { reason: reason(fault), owner, contents, at: at.ok() };
+                Err(Box::new(InvalidEvent { fault, record, identity }))
+            }
+        }
+    }
+
+    /// The fingerprint of a document of an export.
+    fn fingerprint(&self, index: &str, id: &str) -> u128 {
+        let [high, low] = self.keys.each_ref().map(|key| u128::from(key.hash_one((index, id))));
+        high << 64 | low
+    }
+
+    /// The user if the event names one, else the session.
+    fn subject(&self, user: &Scalar<'_>, session: &Scalar<'_>) -> Subject {
+        const USER: &str = "userId";
+        match user {
+            Scalar::Null | Scalar::Negative(_) | Scalar::Whole(0) => self.session(session),
+            Scalar::Float(number) if *number <= 0.0 => self.session(session),
+            Scalar::Text(text) if self.anonymous.has_user(text) => self.session(session),
+            Scalar::Text(text) => checked_text(text, USER).map_or_else(Subject::Dropped, Subject::user),
+            user => match user.whole(USER) {
+                Ok(Some(id)) => Subject::User(id),
+                Ok(None) => self.session(session),
+                Err(fault) => Subject::Dropped(fault),
+            },
+        }
+    }
+
+    fn session(&self, session: &Scalar<'_>) -> Subject {
+        const SESSION: &str = "sessionId";
+        match session {
+            Scalar::Whole(id) => Subject::session(&id.to_string()),
+            session => match session.text(SESSION) {
+                Ok(Some(text)) if !self.anonymous.has_session(text) => {
+                    checked_text(text, SESSION).map_or_else(Subject::Dropped, Subject::session)
+                }
+                Ok(_) => Subject::Nobody,
+                Err(fault) => Subject::Dropped(fault),
+            },
+        }
+    }
+}
+
+fn trigger<'a>(value: &'a Scalar<'_>) -> Result<&'a str, Fault> {
+    const FIELD: &str = "triggerType";
+    value.text(FIELD)?.ok_or(Fault::Missing(FIELD)).and_then(|trigger| checked_text(trigger, FIELD))
+}
+
+/// The id of a document of an export; `None` for a plain message.
+fn document_id<'a>(value: &'a Scalar<'_>) -> Result<Option<Cow<'a, str>>, Fault> {
+    match value {
+        Scalar::Whole(id) => Ok(Some(id.to_string().into())),
+        id => Ok(id.text("_id")?.map(Cow::Borrowed)),
     }
 }
 
@@ -204,26 +293,6 @@ fn definition(value: &Scalar<'_>) -> Result<Option<i64>, Fault> {
         Scalar::Negative(number) => Ok(Some(*number)),
         Scalar::Text(text) => Ok(text.parse().ok()),
         value => value.whole(FIELD)?.map(i64::try_from).transpose().map_err(|_| Fault::Wrong(FIELD)),
-    }
-}
-
-/// The user if there is one, else the session.
-fn subject(user: &Scalar<'_>, session: &Scalar<'_>) -> Result<Subject, Fault> {
-    const SESSION: &str = "sessionId";
-    const USER: &str = "userId";
-    let of_session = match session {
-        Scalar::Whole(id) => Subject::session(&id.to_string()),
-        session => match session.text(SESSION)? {
-            Some(text) => Subject::session(checked_text(text, SESSION)?),
-            None => Subject::Nobody,
-        },
-    };
-    match user {
-        Scalar::Null => Ok(of_session),
-        Scalar::Text(text) if text.is_empty() => Ok(of_session),
-        Scalar::Text(text) => checked_text(text, USER).map(Subject::user),
-        Scalar::Negative(id) => Ok(Subject::user(&id.to_string())),
-        user => user.whole(USER).map(|id| id.map_or(of_session, Subject::User)),
     }
 }
 

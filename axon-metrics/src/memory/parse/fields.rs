@@ -27,7 +27,7 @@ pub(super) fn fields<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Fault>
 
 /// A value that should be an object.
 #[derive(Default)]
-pub(super) enum ObjectField<T> {
+pub(in crate::memory) enum ObjectField<T> {
     Object(T),
     #[default]
     Null,

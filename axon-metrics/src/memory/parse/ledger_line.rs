@@ -7,9 +7,11 @@ use super::{decimal::Decimal, fields::fields, scalar::Scalar, time::record_time}
 use crate::{
     ActivityId, Money, ProductId,
     memory::{
+        coverage::{Contents, LostRecord, Owner, reason},
+        events::Owners,
+        ledger::{Amount, EntryStatus, NewEntry, NewPurchase, Outcome, PurchaseStatus, RowUser},
         load_report::Fault,
-        records::{Entry, Purchase},
-        time_log::instant,
+        subjects::AnonymousUsers,
     },
 };
 
@@ -40,48 +42,148 @@ struct Line<'a> {
 
 /// An entry or a purchase of a line.
 pub(in crate::memory) enum LedgerLine {
-    Entry(Entry),
-    Purchase(Purchase),
+    Entry(NewEntry),
+    Purchase(NewPurchase),
 }
 
-/// The row of a line. Local times are in `zone`.
-pub(in crate::memory) fn read(line: &[u8], zone: Tz) -> Result<LedgerLine, Fault> {
-    let line: Line<'_> = fields(line)?;
-    let kind = line.kind.text("kind")?.ok_or(Fault::Missing("kind"))?;
-    let id = line.id.whole("id")?.ok_or(Fault::Missing("id"))?;
-    let user = line.user_id.whole("userId")?.ok_or(Fault::Missing("userId"))?;
-    let activity = line.activity_id.id("activityId")?.map(ActivityId);
-    let status = line.status.text("status")?;
-    match kind {
-        "entry" => Ok(LedgerLine::Entry(Entry {
-            id,
-            activity: activity.ok_or(Fault::Missing("activityId"))?,
-            user,
-            status: status.ok_or(Fault::Missing("status"))?.to_owned(),
-            created_at: instant(record_time(&line.created_at, "createdAt", zone)?),
-        })),
-        "purchase" => Ok(LedgerLine::Purchase(Purchase {
-            id,
-            user,
-            product: line.product_id.id("productId")?.map(ProductId),
-            activity,
-            price: money(&line.price, "price")?.ok_or(Fault::Missing("price"))?,
-            quantity: quantity(&line.quantity)?,
-            status: status.unwrap_or("CONFIRMED").to_owned(),
-            at: instant(record_time(&line.purchase_at, "purchaseAt", zone)?),
-        })),
-        _ => Err(Fault::Wrong("kind")),
+/// A line that is no valid row.
+pub(in crate::memory) struct InvalidRow {
+    pub(in crate::memory) fault: Fault,
+    pub(in crate::memory) row: LostRow,
+}
+
+/// What can be read of an invalid row.
+pub(in crate::memory) enum LostRow {
+    /// All but its status or its amount. It is stored, so that it is known to be left out, and can be replaced.
+    Stored(LedgerLine),
+    Entry(LostRecord),
+    Purchase(LostRecord),
+    /// It may be either.
+    Unknown(LostRecord),
+}
+
+impl From<Fault> for Box<InvalidRow> {
+    fn from(fault: Fault) -> Self {
+        Self::new(InvalidRow { fault, row: LostRow::Unknown(LostRecord::unknown(reason(fault))) })
     }
 }
 
-/// An amount of money, not negative; `None` if absent.
+type RowResult = Result<LedgerLine, Box<InvalidRow>>;
+
+/// The row of a line. Local times are in `zone`.
+pub(in crate::memory) fn read(line: &[u8], zone: Tz, anonymous: &AnonymousUsers) -> RowResult {
+    let line: Line<'_> = fields(line)?;
+    match line.kind.text("kind").and_then(|kind| kind.ok_or(Fault::Missing("kind"))) {
+        Ok("entry") => line.entry(zone, anonymous),
+        Ok("purchase") => line.purchase(zone, anonymous),
+        other => {
+            let fault = other.err().unwrap_or(Fault::Wrong("kind"));
+            let owner = line.activity().ok().flatten().map_or(Owner::Unknown, of_activity);
+            let record = LostRecord { owner, ..LostRecord::unknown(reason(fault)) };
+            Err(Box::new(InvalidRow { fault, row: LostRow::Unknown(record) }))
+        }
+    }
+}
+
+fn of_activity(activity: ActivityId) -> Owner {
+    Owner::Activities(Owners::One(activity))
+}
+
+impl Line<'_> {
+    fn entry(&self, zone: Tz, anonymous: &AnonymousUsers) -> RowResult {
+        let id = self.id();
+        let activity = self.activity().and_then(|activity| activity.ok_or(Fault::Missing("activityId")));
+        let status = self.status().and_then(|status| status.ok_or(Fault::Missing("status"))).map(EntryStatus::of);
+        let at = record_time(&self.created_at, "createdAt", zone);
+        match (id, activity, at) {
+            (Ok(id), Ok(activity), Ok(at)) => {
+                let stored = status.unwrap_or(EntryStatus::Unknown);
+                let entry =
+                    LedgerLine::Entry(NewEntry { id, activity, user: self.user(anonymous), status: stored, at });
+                stored_or_invalid(entry, status.err())
+            }
+            (id, activity, at) => {
+                let fault = id.err().or(activity.err()).or(at.err()).unwrap_or(Fault::NotAnObject);
+                let owner = match (status, activity) {
+                    (Ok(EntryStatus::NotApproved), _) => Owner::None,
+                    (_, activity) => activity.map_or(Owner::Unknown, of_activity),
+                };
+                let record = LostRecord { reason: reason(fault), owner, contents: Contents::Unknown, at: at.ok() };
+                Err(Box::new(InvalidRow { fault, row: LostRow::Entry(record) }))
+            }
+        }
+    }
+
+    fn purchase(&self, zone: Tz, anonymous: &AnonymousUsers) -> RowResult {
+        let (id, activity) = (self.id(), self.activity());
+        let product = self.product_id.id("productId").map(|product| product.map(ProductId));
+        let status = self.status().map(|status| status.map_or(PurchaseStatus::Confirmed, PurchaseStatus::of));
+        let at = record_time(&self.purchase_at, "purchaseAt", zone);
+        match (id, activity, product, at) {
+            (Ok(id), Ok(activity), Ok(product), Ok(at)) => {
+                let amount = self.amount();
+                let stored = status.unwrap_or(PurchaseStatus::Unknown);
+                let amount_or_unreadable = amount.unwrap_or(Amount::Unreadable);
+                let user = self.user(anonymous);
+                let purchase =
+                    NewPurchase { id, user, product, activity, amount: amount_or_unreadable, status: stored, at };
+                let bad_amount = amount.err().filter(|_| purchase.outcome() == Outcome::BadAmount);
+                stored_or_invalid(LedgerLine::Purchase(purchase), status.err().or(bad_amount))
+            }
+            (id, activity, product, at) => {
+                let first = id.err().or(activity.err()).or(product.err()).or(at.err());
+                let fault = first.unwrap_or(Fault::NotAnObject);
+                let owner = match activity {
+                    Ok(activity) => activity.map_or(Owner::Shop, of_activity),
+                    Err(_) => Owner::Unknown,
+                };
+                let contents = product.map_or(Contents::Unknown, Contents::Product);
+                let record = LostRecord { reason: reason(fault), owner, contents, at: at.ok() };
+                Err(Box::new(InvalidRow { fault, row: LostRow::Purchase(record) }))
+            }
+        }
+    }
+
+    fn id(&self) -> Result<u64, Fault> {
+        self.id.whole("id")?.ok_or(Fault::Missing("id"))
+    }
+
+    fn activity(&self) -> Result<Option<ActivityId>, Fault> {
+        Ok(self.activity_id.id("activityId")?.map(ActivityId))
+    }
+
+    fn status(&self) -> Result<Option<&str>, Fault> {
+        self.status.text("status")
+    }
+
+    fn user(&self, anonymous: &AnonymousUsers) -> RowUser {
+        match &self.user_id {
+            Scalar::Null | Scalar::Negative(_) => RowUser::NOBODY,
+            Scalar::Float(number) if *number <= 0.0 => RowUser::NOBODY,
+            Scalar::Text(text) if anonymous.has_user(text) => RowUser::NOBODY,
+            user => user.whole("userId").ok().flatten().map_or(RowUser::DROPPED, RowUser::of),
+        }
+    }
+
+    fn amount(&self) -> Result<Amount, Fault> {
+        let price = self.price.money("price")?;
+        let quantity = self.quantity.whole("quantity")?.ok_or(Fault::Missing("quantity"))?;
+        match Amount::of(price, quantity) {
+            Amount::Unreadable => Err(Fault::Wrong("price")),
+            amount => Ok(amount),
+        }
+    }
+}
+
+fn stored_or_invalid(row: LedgerLine, fault: Option<Fault>) -> RowResult {
+    match fault {
+        None => Ok(row),
+        Some(fault) => Err(Box::new(InvalidRow { fault, row: LostRow::Stored(row) })),
+    }
+}
+
+/// An amount of money, not negative; `None` if absent or empty.
 pub(in crate::memory) fn money(value: &Decimal<'_>, field: &'static str) -> Result<Option<Money>, Fault> {
     let money = value.money(field)?;
     if money.is_some_and(|money| money < Money::ZERO) { Err(Fault::Wrong(field)) } else { Ok(money) }
-}
-
-fn quantity(value: &Decimal<'_>) -> Result<u64, Fault> {
-    const FIELD: &str = "quantity";
-    let quantity = value.whole(FIELD)?.ok_or(Fault::Missing(FIELD))?;
-    u64::try_from(quantity).map_err(|_| Fault::Wrong(FIELD))
 }

@@ -3,7 +3,7 @@
 
 use axon_metrics::{
     Mode, Precision, Reason, Widget,
-    answer::{DashboardAnswer, SourceKind, WidgetState, WidgetStatus},
+    answer::{DashboardAnswer, SourceKind, WidgetState},
     widget::{MissingDetail, MissingReason, OverviewFigures, Trend, Warning, WarningCode},
 };
 
@@ -19,7 +19,9 @@ pub(crate) struct Unsupported {
 /// Panics if the real answer differs from the exact one.
 pub(crate) fn same(mut real: DashboardAnswer, mut exact: DashboardAnswer, unsupported: Unsupported, what: &str) {
     for (widget, state) in &real.widgets {
-        assert_eq!(state.status, WidgetStatus::Fresh, "{what}: {widget:?} {:?}", state.missing);
+        let expected = &exact.widgets[widget];
+        let what = format!("{what}: {widget:?} {:?}, {:?}", state.missing, state.warnings);
+        assert_eq!(state.status, expected.status, "{what}, the embedded store {:?}", expected.warnings);
     }
     assert_eq!((real.range.from, real.range.to), (exact.range.from, exact.range.to), "{what}");
     if unsupported.active && real.data.realtime.is_some() {

@@ -8,6 +8,7 @@ use proptest::{collection::vec, option, prelude::*};
 use super::{
     Activity, At, Bound, Campaign, Entry, Event, PeriodChoice, Purchase, Question, SlotLine, Slots, Via, World,
     clock::{self, DAY, HOUR, MINUTE, SECOND},
+    expect::is_accepted,
 };
 
 /// Year, month, day.
@@ -74,7 +75,7 @@ prop_compose! {
         events in few_or_many(16, 60, ((0..8_usize, option::of(1..3_i64), time(), 0..8_u8), (0..6_u64, 0..5_usize, 0..8_u8, 1..3_u8))),
         crowd in option::weighted(0.02, (0..3_usize, 0..3_usize, time())),
         entries in vec(row(), 0..8),
-        purchases in few_or_many(10, 40, (row(), 1..4_u64, 0..5_i64, 0..4_u32)),
+        purchases in few_or_many(10, 40, (row(), 1..4_u64, -1..5_i64, 0..4_u32)),
         slots in option::weighted(0.6, vec((option::weighted(0.8, -2..9_i64), option::weighted(0.8, vec(1..9_u64, 0..8))), 3)),
         moves in option::weighted(0.3, vec((0..3_usize, 1..9_u64, option::weighted(0.3, Just(()))), 0..16)),
         files in any::<bool>(),
@@ -124,10 +125,13 @@ prop_compose! {
         let activity_of = |index: u8| known.get(usize::from(index)).copied().or((index == 6).then_some(UNKNOWN));
         for ((trigger, definition, at, of), (user, session, via, copies)) in events {
             let (activity, via) = (activity_of(of), if files { event_via(via, copies) } else { Via::Batch(via % 3) });
+            // A purchase that is not believed is left out of its activity, which is in no scope.
+            let is_believed = is_accepted(TRIGGERS[trigger], via);
+            let activity = activity.map(|activity| if is_believed { activity } else { UNKNOWN });
             world.events.push(Event {
                 trigger: TRIGGERS[trigger],
                 definition,
-                at: times.at(at),
+                at: times.of_record(at),
                 activity,
                 user: (user > 0).then_some(user),
                 session: SESSIONS.get(session).copied(),
@@ -141,7 +145,7 @@ prop_compose! {
             let event = |trigger, more| Event {
                 trigger,
                 definition: world.definition,
-                at: times.at(at),
+                at: times.of_record(at),
                 activity: Some(activity_of(0).unwrap_or(UNKNOWN)),
                 user: None,
                 session: None,
@@ -155,8 +159,8 @@ prop_compose! {
                 activity: activity_of(of).unwrap_or(UNKNOWN),
                 user,
                 status: ENTRY_STATUS[usize::from(status)],
-                at: times.at(at),
-                was: was.map(|(status, at)| (ENTRY_STATUS[usize::from(status)], times.at(at))),
+                at: times.of_record(at),
+                was: was.map(|(status, at)| (ENTRY_STATUS[usize::from(status)], times.of_record(at))),
                 via: if files { row_via(via) } else { Via::Batch(via % 4) },
             });
         }
@@ -168,8 +172,8 @@ prop_compose! {
                 cents: price * 12_345,
                 quantity,
                 status: PURCHASE_STATUS[usize::from(status)],
-                at: times.at(at),
-                was: was.map(|(status, at)| (PURCHASE_STATUS[usize::from(status)], times.at(at))),
+                at: times.of_record(at),
+                was: was.map(|(status, at)| (PURCHASE_STATUS[usize::from(status)], times.of_record(at))),
                 via: if files { row_via(via) } else { Via::Batch(via % 4) },
             });
         }
@@ -289,6 +293,11 @@ impl Times {
         let (from, length) = self.spans[index % self.spans.len()];
         // Anywhere in the span. The remainder of the number gives the milliseconds.
         At((from.0 + length / 1000 * (fine % 1000) + fine % SECOND).max(self.as_of.0 - 200 * DAY))
+    }
+
+    /// The time of a record. None is so far in the future that it would be left out.
+    fn of_record(&self, raw: RawTime) -> At {
+        self.at(raw).min(At(self.as_of.0 + 5 * MINUTE))
     }
 
     fn in_order(&self, start: Option<RawTime>, end: Option<RawTime>) -> (Option<At>, Option<At>) {

@@ -38,9 +38,17 @@ pub(crate) fn dashboard(world: &World) -> Dashboard {
 /// The batch that is appended before the others.
 const FIRST: u8 = u8::MAX;
 
-/// Lines that are not a record in any file.
-const INVALID: [&str; 3] =
-    ["", r#"{"triggerType":"PAGE_VIEW","userId":1,"properties":{"activityId":1}}"#, "{\"kind\":"];
+/// Lines without a time, of an activity and of a product that are in no scope: they must not change any answer.
+const INVALID_EVENTS: [&str; 3] = [
+    "",
+    r#"{"triggerType":"PAGE_VIEW","userId":1,"properties":{"activityId":4444}}"#,
+    r#"{"triggerType":"CLICK","occurredAt":"yesterday","properties":{"activityId":"4444"}}"#,
+];
+const INVALID_ROWS: [&str; 3] = [
+    "",
+    r#"{"kind":"entry","id":99991,"activityId":4444,"userId":1,"status":"APPROVED"}"#,
+    r#"{"kind":"purchase","id":99992,"activityId":4444,"productId":4444,"userId":1,"price":1,"quantity":1,"purchaseAt":"yesterday"}"#,
+];
 
 fn store(world: &World) -> MemoryStore {
     let mut dice = Dice(world.shuffle);
@@ -96,8 +104,8 @@ fn store(world: &World) -> MemoryStore {
     let store = if is_empty {
         MemoryStore::new(catalog_value(world))
     } else {
-        lines.events.extend(INVALID.map(str::to_owned));
-        lines.ledger.insert(dice.roll(lines.ledger.len() + 1), INVALID[dice.roll(INVALID.len())].to_owned());
+        lines.events.extend(INVALID_EVENTS.map(str::to_owned));
+        lines.ledger.insert(dice.roll(lines.ledger.len() + 1), INVALID_ROWS[dice.roll(INVALID_ROWS.len())].to_owned());
         dice.shuffle(&mut lines.events);
         load(world, &lines)
     };
@@ -290,7 +298,7 @@ fn purchase_row(id: u64, purchase: &Purchase) -> memory::Purchase {
         product: Some(ProductId(purchase.product)),
         activity: purchase.activity.map(ActivityId),
         price: Money::new(purchase.cents, 2),
-        quantity: u64::from(purchase.quantity),
+        quantity: i64::from(purchase.quantity),
         status: purchase.status.to_owned(),
         at: purchase.at.instant(),
     }

@@ -20,6 +20,8 @@ pub(crate) struct Widget {
     pub(crate) data: Map<String, Value>,
     pub(crate) missing: BTreeMap<String, &'static str>,
     pub(crate) warnings: BTreeSet<String>,
+    /// Whether a figure is missing that should be there.
+    pub(crate) has_gap: bool,
 }
 
 impl Widget {
@@ -108,8 +110,8 @@ pub(crate) fn phase(world: &World, start: Option<At>, end: Option<At>) -> &'stat
 }
 
 /// Whether an event counts: a purchase counts only from an index of purchases.
-pub(crate) fn is_accepted(event: &Event) -> bool {
-    !(event.trigger == "PURCHASE" && matches!(event.via, Via::Document("axon.event.behavior", _)))
+pub(crate) fn is_accepted(trigger: &str, via: Via) -> bool {
+    !(trigger == "PURCHASE" && matches!(via, Via::Document("axon.event.behavior", _)))
 }
 
 /// The subject of an event: the user, else the session.
@@ -132,7 +134,7 @@ fn step(world: &World, step: usize, activities: &[u64], span: Span) -> Vec<Optio
     if step == 3 && world.purchases_from_ledger {
         for purchase in &world.purchases {
             let ours = purchase.activity.is_some_and(|id| activities.contains(&id));
-            if purchase.status == "CONFIRMED" && ours && counts(purchase.at) {
+            if purchase.is_order() && ours && counts(purchase.at) {
                 subjects.push(Some(format!("user {}", purchase.user)));
             }
         }
@@ -143,7 +145,7 @@ fn step(world: &World, step: usize, activities: &[u64], span: Span) -> Vec<Optio
         let ours = event.activity.is_some_and(|id| activities.contains(&id));
         let defined = step != 0 || world.definition.is_none_or(|wanted| event.definition == Some(wanted));
         // A document counts once, however often it was loaded.
-        if event.trigger == trigger && defined && ours && is_accepted(event) && counts(event.at) {
+        if event.trigger == trigger && defined && ours && is_accepted(event.trigger, event.via) && counts(event.at) {
             subjects.extend(std::iter::repeat_n(subject(event), event.times));
         }
     }

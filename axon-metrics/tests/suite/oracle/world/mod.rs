@@ -143,6 +143,7 @@ pub(crate) struct Purchase {
     pub(crate) user: u64,
     pub(crate) product: u64,
     pub(crate) activity: Option<u64>,
+    /// The price; negative for a refund.
     pub(crate) cents: i64,
     pub(crate) quantity: u32,
     pub(crate) status: &'static str,
@@ -150,6 +151,18 @@ pub(crate) struct Purchase {
     /// The status and time of an older version of the row, if there is one.
     pub(crate) was: Option<(&'static str, At)>,
     pub(crate) via: Via,
+}
+
+impl Purchase {
+    /// Whether it is an order that counts.
+    pub(crate) fn is_order(&self) -> bool {
+        self.status == "CONFIRMED" && self.cents >= 0
+    }
+
+    /// Whether it gives money back: it has a negative price, and is not reversed.
+    pub(crate) fn is_refund(&self) -> bool {
+        self.status == "CONFIRMED" && self.cents < 0
+    }
 }
 
 /// The source of slots.

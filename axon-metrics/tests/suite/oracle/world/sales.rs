@@ -34,7 +34,7 @@ pub(crate) fn comparison(world: &World, range: &Range) -> Widget {
     let regular = sales(&mut widget, "regular", &regular, absent);
 
     let mut others: BTreeMap<u64, u64> = BTreeMap::new();
-    for one in sold.iter().filter(same).filter(|one| one.status == "CONFIRMED") {
+    for one in sold.iter().filter(same).filter(|one| one.is_order()) {
         if let Some(id) = one.activity.filter(|id| !ids.contains(id)) {
             *others.entry(id).or_default() += 1;
         }
@@ -77,7 +77,7 @@ fn inside_promotion(world: &World, span: Span) -> Span {
 /// Orders, quantity, and revenue in hundredths, of the confirmed purchases.
 fn totals<'a>(purchases: impl Iterator<Item = &'a Purchase>) -> [i128; 3] {
     let mut totals = [0; 3];
-    for one in purchases.filter(|one| one.status == "CONFIRMED") {
+    for one in purchases.filter(|one| one.is_order()) {
         let quantity = i128::from(one.quantity);
         for (total, more) in totals.iter_mut().zip([1, quantity, quantity * i128::from(one.cents)]) {
             *total += more;
@@ -92,7 +92,7 @@ fn money(hundredths: i128) -> Value {
 
 fn sales(widget: &mut Widget, name: &str, purchases: &[&Purchase], absent: Option<&'static str>) -> Value {
     let [orders, quantity, revenue] = totals(purchases.iter().copied());
-    let confirmed = purchases.iter().filter(|one| one.status == "CONFIRMED");
+    let confirmed = purchases.iter().filter(|one| one.is_order());
     let buyers = confirmed.map(|one| one.user).collect::<HashSet<_>>().len();
     let cancelled = purchases.iter().filter(|one| matches!(one.status, "CANCELLED" | "REFUNDED")).count();
     let mut row = json!({});
@@ -106,6 +106,16 @@ fn sales(widget: &mut Widget, name: &str, purchases: &[&Purchase], absent: Optio
     for (figure, value) in figures {
         row[figure] = widget.value(format!("{name}.{figure}"), absent.map_or(Ok(value), Err));
     }
+    let refunds: Vec<_> = purchases.iter().filter(|one| one.is_refund()).collect();
+    let refunded: i128 = refunds.iter().map(|one| i128::from(one.quantity) * i128::from(one.cents)).sum();
+    if absent.is_none() && !refunds.is_empty() {
+        widget.warn("refunds", name);
+    }
+    let mut figure = |figure: &str, value| widget.value(format!("{name}.{figure}"), absent.map_or(Ok(value), Err));
+    row["refunds"] = json!({
+        "rows": figure("refunds.rows", json!(refunds.len())), "revenue": figure("refunds.revenue", money(refunded)),
+    });
+    row["netRevenue"] = figure("netRevenue", money(revenue + refunded));
     row
 }
 

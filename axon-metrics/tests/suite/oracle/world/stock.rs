@@ -21,6 +21,7 @@ pub(crate) fn realtime(world: &World) -> Widget {
         let path = if single { String::new() } else { format!("activities[{}].", activity.id) };
         let left = remaining_of(world, activity, &path, &mut widget);
         let people = participants_of(world, activity);
+        widget.has_gap |= people.is_err() && is_started(world, activity);
         if !single {
             let mut row = json!({ "activityId": activity.id, "activityKey": activity.id.to_string() });
             let limit = activity.limit.map(|limit| json!(limit)).ok_or("unlimited");
@@ -105,6 +106,11 @@ fn keys(world: &World, activity: &Activity) -> Option<(Option<i64>, Option<i64>)
     (keys != (None, None)).then_some(keys)
 }
 
+/// A key may be missing before the start, and not afterwards.
+fn is_started(world: &World, activity: &Activity) -> bool {
+    phase(world, activity.start, activity.end) != "not_started"
+}
+
 fn participants_of(world: &World, activity: &Activity) -> Figure {
     match keys(world, activity) {
         Some((_, Some(members))) => Ok(json!(members)),
@@ -139,6 +145,7 @@ pub(crate) fn remaining_of(world: &World, activity: &Activity, path: &str, widge
         }
     };
     let limit = activity.limit.ok_or("unlimited")?;
+    widget.has_gap |= held.is_err() && is_started(world, activity);
     let left = i64::try_from(limit).unwrap() - held?;
     if left < 0 {
         widget.warn("oversold", &field);
@@ -152,7 +159,7 @@ fn active(world: &World) -> Figure {
     let last = Span { from: At(as_of.0 - 5 * MINUTE), to: as_of };
     let mut subjects = HashSet::new();
     for event in &world.events {
-        if ours(world, event.activity) && is_accepted(event) && last.contains(event.at) {
+        if ours(world, event.activity) && is_accepted(event.trigger, event.via) && last.contains(event.at) {
             subjects.extend(subject(event));
         }
     }
