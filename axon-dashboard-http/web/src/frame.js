@@ -38,6 +38,7 @@ export class Frame {
     this.body = h("div", { class: "frame-body" });
     this.lines = h("ul", { id: `${id}-notes`, hidden: true });
     this.notes = h("div", { class: "notes", hidden: true }, this.lines);
+    this.leftOut = h("p", { class: "left-out", hidden: true });
     this.count = h("button", { type: "button", class: "unfold-notes", hidden: true, "aria-expanded": "false", "aria-controls": `${id}-notes`, on: { click: () => this.#unfold() } });
     this.saver = this.#saver();
     this.why = h("p", { class: "why" });
@@ -47,7 +48,7 @@ export class Frame {
     this.element = h("section", { class: `frame frame-${options.name} loading`, "aria-labelledby": id, "aria-busy": "true", "data-widget": options.name, "data-status": "loading" },
       h("header", { class: "frame-head" },
         h("h2", { id }, options.title), this.pill, this.count, h("div", { class: "frame-tools" }, ...(options.tools ?? []), this.saver)),
-      this.notes, this.body, this.failure);
+      this.leftOut, this.notes, this.body, this.failure);
     this.file = `axon-${options.name}`;
     /** @type {WidgetState | undefined} */
     this.state = undefined;
@@ -89,6 +90,8 @@ export class Frame {
     }
     const warnings = state.warnings.map((one) => notes.warning(this.options.widget, one, answer));
     this.#note(failed ? [] : [...new Set([...missing, ...warnings])]);
+    const leftOut = new Set(warnings.filter((_, index) => state.warnings[index]?.code === "records_left_out"));
+    this.#leaveOut(state.status === "partial" ? [...leftOut] : []);
     this.age();
     return !failed;
   }
@@ -127,6 +130,12 @@ export class Frame {
   #unfold() {
     this.lines.hidden = !this.lines.hidden;
     mark(this.count, "aria-expanded", String(!this.lines.hidden));
+  }
+
+  /** Says without a click that records are missing from the figures. All such sentences are among the notes. @param {string[]} sentences */
+  #leaveOut([first, ...others]) {
+    this.leftOut.hidden = !first;
+    if (first) write(this.leftOut, others.length > 0 ? `${first} ${t("frame.more_notes", { count: others.length })}` : first);
   }
 
   /** @param {string[]} lines */

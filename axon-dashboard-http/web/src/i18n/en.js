@@ -72,6 +72,7 @@ export default {
   "frame.failed": "This cannot be shown right now.",
   "frame.retry": "Try again",
   "frame.notes": "Notes: {count}",
+  "frame.more_notes": "(and {count} more)",
   "frame.csv": "Save CSV",
   "frame.csv.of": "Save {table} as CSV",
   "frame.definition": "{figure}: what it means",

@@ -71,6 +71,7 @@ export default {
   "frame.failed": "지금은 이 값을 보여 드릴 수 없습니다.",
   "frame.retry": "다시 시도",
   "frame.notes": "참고 {count}건",
+  "frame.more_notes": "(외 {count}건)",
   "frame.csv": "CSV 저장",
   "frame.csv.of": "{table} CSV 저장",
   "frame.definition": "{figure}: 정의 보기",

@@ -338,6 +338,28 @@ scene("warnings are shown at their widget, general ones above all widgets", asyn
   assert.deepEqual(await texts(page, '[data-widget="realtime"] .notes li'), ["Keyboard Night Drop · 잔여 수량: 카운터(24)와 참여자 수(21)가 다릅니다"]);
 }, { expected: FAILED_LOADS });
 
+scene("records that were left out are a line of their own where the figures are partial", async ({ page, go }) => {
+  await give(page, ({ widgets }) => {
+    const leftOut = { code: "records_left_out", message: "" };
+    const { overview, funnel, comparison } = widgets;
+    if (!overview || !funnel || !comparison) throw new Error("a widget is missing");
+    overview.status = funnel.status = "partial";
+    overview.warnings.push({ ...leftOut, field: "totalVisits", data: { reason: "no_time", records: 5, of: 21, where: "window" } });
+    funnel.warnings.push(
+      { ...leftOut, data: { reason: "no_time", records: 1_234, of: 20_000, where: "store", source: "memory" } },
+      { ...leftOut, field: "steps[3].value", data: { reason: "not_believed", records: 2, of: 9, where: "window" } },
+    );
+    // Within the tolerance: only among the notes.
+    comparison.warnings.push({ ...leftOut, field: "promotion", data: { reason: "unknown_status", records: 1, of: 2_000, where: "window" } });
+  });
+  await go("campaigns/123");
+  assert.equal(await text(page, '[data-widget="kpi"] .left-out'), "방문: 기록 21건 중 5건은 시각이 없거나 읽을 수 없어 제외했습니다");
+  assert.equal(await text(page, '[data-widget="funnel"] .left-out'), "memory의 기록 20,000건 중 1,234건은 시각이 없거나 읽을 수 없어 제외했습니다. 이 수치에 속할 수도 있습니다 (외 1건)");
+  assert.equal(await page.isVisible('[data-widget="promotion"] .left-out'), false);
+  await page.click('[data-widget="promotion"] .unfold-notes');
+  assert.ok((await texts(page, '[data-widget="promotion"] .notes li')).some((line) => line.includes("기록 2,000건 중 1건은 상태값을 알 수 없어")));
+});
+
 scene("without charts the tables show every figure", async ({ page }) => {
   await page.route("**/vendor/**", (route) => route.abort());
   await page.goto(`${its.url}campaigns/123`);
