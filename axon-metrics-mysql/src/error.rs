@@ -133,11 +133,27 @@ impl From<sqlx::Error> for Cause {
     }
 }
 
-/// A harmless name for the reason of a failed TLS handshake.
+/// Why a TLS handshake failed, and what to do, as a harmless sentence. The driver gives a text alone.
 fn tls_reason(text: &str) -> &'static str {
-    const KNOWN: [&str; 5] =
-        ["UnknownIssuer", "Expired", "NotValidForName", "NotValidYet", "server does not support TLS"];
-    KNOWN.into_iter().find(|known| text.contains(known)).unwrap_or("refused")
+    const NOT_TRUSTED: &str =
+        "the server's certificate is not trusted: give the authority that signed it (ssl-ca in the address)";
+    const KNOWN: [(&str, &str); 6] = [
+        ("UnknownIssuer", NOT_TRUSTED),
+        // A certificate that signed itself, and is no authority, is refused by this.
+        ("CaUsedAsEndEntity", NOT_TRUSTED),
+        ("Expired", "the server's certificate has expired: renew it"),
+        (
+            "NotValidForName",
+            "the server's certificate is for another name: use a name that it has in the address, or ssl-mode=VERIFY_CA",
+        ),
+        (
+            "NotValidYet",
+            "the server's certificate is not valid yet: compare the clocks of both machines, or renew it",
+        ),
+        ("server does not support TLS", "the server does not support TLS: switch it on there, or set another ssl-mode"),
+    ];
+    let known = KNOWN.into_iter().find(|(name, _)| text.contains(name));
+    known.map_or("the server refused it, or its certificate is invalid", |(_, sentence)| sentence)
 }
 
 /// An error of a server.

@@ -137,6 +137,20 @@ impl MySqlOptions {
         self
     }
 
+    /// All names of statuses of purchases.
+    #[must_use]
+    pub fn with_purchase_statuses(mut self, names: StatusNames) -> Self {
+        self.purchase_statuses = names;
+        self
+    }
+
+    /// All names of statuses of entries.
+    #[must_use]
+    pub fn with_entry_statuses(mut self, names: StatusNames) -> Self {
+        self.entry_statuses = names;
+        self
+    }
+
     /// The texts that name nobody in the place of a user, in columns of text; case and white space around them do not
     /// matter. A row of nobody is a row, and no person. Empty texts and numbers of 0 or below name nobody in any case.
     /// Defaults to `null`, `undefined`, `none`, `nan`, `unknown`, `anonymous`, `guest` and `(not set)`.
