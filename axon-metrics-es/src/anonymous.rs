@@ -8,7 +8,7 @@
 use axon_metrics::definitions::AnonymousUsers;
 use serde_json::{Value, json};
 
-use crate::mapping::{Field, Form};
+use crate::fields::{Field, Form};
 
 /// The longest expression that Elasticsearch takes by default (`index.max_regex_length`).
 const MAX_REGEX_LENGTH: usize = 1_000;
