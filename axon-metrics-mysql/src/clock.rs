@@ -285,7 +285,11 @@ mod tests {
         let hour = [["2024-11-03T01:00:00", "2024-11-03T02:00:00"].map(wall)];
         let day = ["2024-11-03T04:00:00Z", "2024-11-04T05:00:00Z"];
         assert_eq!(ambiguous(NEW_YORK, day[0], day[1]), hour, "the whole day");
-        assert_eq!(ambiguous(NEW_YORK, "2024-11-03T05:30:00Z", "2024-11-03T05:45:00Z"), hour, "a part of the first pass");
+        assert_eq!(
+            ambiguous(NEW_YORK, "2024-11-03T05:30:00Z", "2024-11-03T05:45:00Z"),
+            hour,
+            "a part of the first pass"
+        );
         assert_eq!(ambiguous(NEW_YORK, "2024-11-01T00:00:00Z", "2024-11-03T06:00:00Z"), hour, "up to the change");
         // What is stored of the second pass counts for the first one.
         assert!(ambiguous(NEW_YORK, "2024-11-03T06:00:00Z", "2024-11-03T08:00:00Z").is_empty());

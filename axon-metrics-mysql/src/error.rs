@@ -146,10 +146,7 @@ fn tls_reason(text: &str) -> &'static str {
             "NotValidForName",
             "the server's certificate is for another name: use a name that it has in the address, or ssl-mode=VERIFY_CA",
         ),
-        (
-            "NotValidYet",
-            "the server's certificate is not valid yet: compare the clocks of both machines, or renew it",
-        ),
+        ("NotValidYet", "the server's certificate is not valid yet: compare the clocks of both machines, or renew it"),
         ("server does not support TLS", "the server does not support TLS: switch it on there, or set another ssl-mode"),
     ];
     let known = KNOWN.into_iter().find(|(name, _)| text.contains(name));

@@ -53,7 +53,7 @@ pub(crate) fn trimmed(text: &str) -> String {
 
 /// A list of names as bytes, so that no collation decides.
 pub(crate) fn bytes<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let bytes = |name| format!("CAST({} AS BINARY)", NameLiteral(name));
+    let bytes = |name: &str| format!("CAST({} AS BINARY)", NameLiteral(name));
     names.into_iter().map(bytes).collect::<Vec<_>>().join(", ")
 }
 

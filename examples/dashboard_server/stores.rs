@@ -91,7 +91,8 @@ fn search_url(text: &str) -> anyhow::Result<elasticsearch::http::Url> {
     if let Some(query) = url.query() {
         let name = query.split(['=', '&']).next().unwrap_or_default();
         // An unescaped password may look like a parameter.
-        let is_name = !query.contains('@') && name.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_.".contains(&byte));
+        let is_name =
+            !query.contains('@') && name.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_.".contains(&byte));
         bail!("the parameter {} is not read here; remove it", if is_name { name } else { "(not shown)" });
     }
     ensure!(url.fragment().is_none(), "what stands after # is not read; remove it");

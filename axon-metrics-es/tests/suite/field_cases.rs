@@ -188,9 +188,34 @@ async fn subjects_that_cannot_be_searched_are_left_out_of_people_alone() {
 /// Page views of every pair of a user and a session, most of which name nobody.
 fn placeholders() -> Vec<Value> {
     let users = [
-        "", " ", "0", "00", "0.0", "-0", "-1", "-17.5", " 0 ", "NULL", "undefined", "None", "NaN", "Unknown",
-        " anonymous ", "guest", "\u{a0}GUEST\u{3000}", "(Not Set)", "1", "007", "0.5", "0e1", "-", "-x", "guest7", "ann",
-        "ANN", "손님",
+        "",
+        " ",
+        "0",
+        "00",
+        "0.0",
+        "-0",
+        "-1",
+        "-17.5",
+        " 0 ",
+        "NULL",
+        "undefined",
+        "None",
+        "NaN",
+        "Unknown",
+        " anonymous ",
+        "guest",
+        "\u{a0}GUEST\u{3000}",
+        "(Not Set)",
+        "1",
+        "007",
+        "0.5",
+        "0e1",
+        "-",
+        "-x",
+        "guest7",
+        "ann",
+        "ANN",
+        "손님",
     ];
     let users = users.into_iter().map(Value::from).chain([Value::Null]);
     let sessions = ["", " ", "guest", "NULL\t", "(not set)", "0", "a", "A", "손님"];

@@ -398,7 +398,8 @@ mod tests {
 
     #[test]
     fn no_rows_are_a_zero_and_rows_that_were_left_out_are_its_coverage() {
-        let unknown = ["3 0 NULL NULL NULL 5 NULL NULL NULL NULL NULL NULL", "5 0 NULL NULL NULL 5 5 5 5 5.00 NULL NULL", END];
+        let unknown =
+            ["3 0 NULL NULL NULL 5 NULL NULL NULL NULL NULL NULL", "5 0 NULL NULL NULL 5 5 5 5 5.00 NULL NULL", END];
         let facts = facts_of(&unknown, &[END], &[OLDEST, END]).expect("facts");
         let left_out = Coverage::of(0).left_out_in_window(LeftOutReason::UnknownStatus, 5);
         let step = facts.steps.current[0].as_ref().expect("a count");

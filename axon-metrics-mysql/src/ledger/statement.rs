@@ -290,7 +290,9 @@ impl Text<'_> {
     fn any_status(&self, span: Span) -> String {
         let within = span.contains("purchase_at");
         let is_text = matches!(self.schema.columns.type_of(PURCHASES, "status"), None | Some(ColumnType::Text));
-        let Some(names) = statuses::all_names(&self.options.purchase_statuses).filter(|_| is_text) else { return within };
+        let Some(names) = statuses::all_names(&self.options.purchase_statuses).filter(|_| is_text) else {
+            return within;
+        };
         let others = span.contains("COALESCE(purchase_at)");
         format!("(status IN ({names}) AND {within} OR (status NOT IN ({names}) OR status IS NULL) AND {others})")
     }

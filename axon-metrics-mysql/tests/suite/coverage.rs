@@ -233,7 +233,9 @@ async fn rows_that_name_nobody_are_no_people<S: Server>() {
     for table in ["purchases", "campaign_activity_entries"] {
         database.run(&format!("ALTER TABLE {table} MODIFY user_id VARCHAR(40) NULL")).await;
     }
-    for (id, user) in [(34, "Guest"), (35, " "), (36, "null"), (37, "(not set)"), (38, "000"), (39, "-17.5"), (40, "0.0")] {
+    for (id, user) in
+        [(34, "Guest"), (35, " "), (36, "null"), (37, "(not set)"), (38, "000"), (39, "-17.5"), (40, "0.0")]
+    {
         database.run(&row(id, "1", "1", "1")).await;
         database.run(&format!("UPDATE purchases SET user_id = '{user}' WHERE id = {id}")).await;
         database

@@ -451,7 +451,8 @@ async fn the_hour_that_comes_twice_is_a_warning_of_the_figures_that_hold_it() {
     let warnings = |widget| {
         let warnings = answer.widgets[&widget].warnings.iter();
         let warnings = warnings.filter(|warning| warning.code == WarningCode::AmbiguousHour);
-        let warnings = warnings.map(|warning| (warning.field.as_deref().unwrap_or_default(), warning.number("records")));
+        let warnings =
+            warnings.map(|warning| (warning.field.as_deref().unwrap_or_default(), warning.number("records")));
         warnings.collect::<Vec<_>>()
     };
     assert_eq!(warnings(Widget::Funnel), [("steps[3].value", Some(2))]);

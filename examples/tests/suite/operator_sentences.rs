@@ -86,7 +86,8 @@ fn refusal(arguments: &[String], settings: &Settings) -> String {
 /// A folder with a catalog and a file.
 fn folder(name: &str, bytes: &[u8]) -> (TempDir, Vec<String>, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    let activity = json!({"id": 77, "name": "A", "type": "FIRST_COME_FIRST_SERVE", "limitCount": 100, "productId": 456});
+    let activity =
+        json!({"id": 77, "name": "A", "type": "FIRST_COME_FIRST_SERVE", "limitCount": 100, "productId": 456});
     let catalog = json!({"currency": "KRW", "campaigns": [{"id": 1, "name": "Spring", "activities": [activity]}]});
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(path("catalog.json"), catalog.to_string()).unwrap();
@@ -100,9 +101,13 @@ fn folder(name: &str, bytes: &[u8]) -> (TempDir, Vec<String>, PathBuf) {
 /// Field case 2: a file of another form.
 #[test]
 fn a_file_of_another_form_is_named_with_the_command_for_it() {
-    let lines = "{\"triggerType\":\"PAGE_VIEW\",\"occurredAt\":\"2024-11-12T09:00:00Z\",\"properties\":{\"activityId\":77}}\n";
+    let lines =
+        "{\"triggerType\":\"PAGE_VIEW\",\"occurredAt\":\"2024-11-12T09:00:00Z\",\"properties\":{\"activityId\":77}}\n";
     let bzip2 = b"BZh91AY&SY\x19\x31\x65\x3d\x00\x00\x00\x81\x00\x02\x44\xa0\x00\x21\x9a\x68\x33\x4d\x07\x33\x8b\xb9\x22\x9c\x28\x48\x0c\x98\xb2\x9e\x80";
-    let reply = format!("{{\"took\":1,\"hits\":{{\"hits\":[{{\"_index\":\"e\",\"_id\":\"1\",\"_source\":{}}}]}}}}", lines.trim());
+    let reply = format!(
+        "{{\"took\":1,\"hits\":{{\"hits\":[{{\"_index\":\"e\",\"_id\":\"1\",\"_source\":{}}}]}}}}",
+        lines.trim()
+    );
     let csv = "triggerType,occurredAt\nPAGE_VIEW,2024-11-12T09:00:00Z\n";
     for (name, bytes, command) in [
         ("events.bz2", bzip2.to_vec(), "bzip2 -dc FILE > converted.ndjson"),
@@ -121,7 +126,9 @@ fn a_file_of_another_form_is_named_with_the_command_for_it() {
 /// Field case 2, loaded all the same: what could not be read is listed by place.
 #[test]
 fn rejected_lines_that_are_accepted_are_listed_with_places_and_what_to_do() {
-    let line = |at: &str| format!("{{\"triggerType\":\"PAGE_VIEW\",\"occurredAt\":\"{at}\",\"properties\":{{\"activityId\":77}}}}\n");
+    let line = |at: &str| {
+        format!("{{\"triggerType\":\"PAGE_VIEW\",\"occurredAt\":\"{at}\",\"properties\":{{\"activityId\":77}}}}\n")
+    };
     let lines = [line("12/11/2024"), line("yesterday"), line("2024-11-12T09:00:00Z")].concat();
     let (_folder, mut arguments, file) = folder("events.ndjson", lines.as_bytes());
     arguments.push("--accept-rejected".into());
@@ -183,8 +190,16 @@ fn an_address_of_another_kind_is_refused_with_the_form_that_is_read() {
             format!("http://u:{SECRET}@127.0.0.1:1?verify=false"),
             "the parameter verify is not read here; remove it".into(),
         ),
-        ("elasticsearch.url", format!("http://u:1?{SECRET}=1@127.0.0.1"), "the parameter (not shown) is not read".into()),
-        ("elasticsearch.url", "http://127.0.0.1:1#insecure".into(), "what stands after # is not read; remove it".into()),
+        (
+            "elasticsearch.url",
+            format!("http://u:1?{SECRET}=1@127.0.0.1"),
+            "the parameter (not shown) is not read".into(),
+        ),
+        (
+            "elasticsearch.url",
+            "http://127.0.0.1:1#insecure".into(),
+            "what stands after # is not read; remove it".into(),
+        ),
     ];
     for (key, value, sentence) in cases {
         let mut settings = vec![variable(key, &value)];
@@ -364,7 +379,8 @@ async fn what_a_name_of_an_index_means_is_told_with_what_to_do() {
         send(search, "POST", &format!("/{commerce}/_open"), "");
         let block = json!({"index.blocks.read": true}).to_string();
         send(search, "PUT", &format!("/{behavior}/_settings"), &block);
-        let blocked = format!("an index is blocked for reading: {behavior}: remove the block (index.blocks.read, or the one");
+        let blocked =
+            format!("an index is blocked for reading: {behavior}: remove the block (index.blocks.read, or the one");
         assert_told(&arguments, &settings_of(&platform, &[behavior]), &[&blocked]);
         let free = json!({"index.blocks.read": null}).to_string();
         send(search, "PUT", &format!("/{behavior}/_settings"), &free);

@@ -146,7 +146,8 @@ fn the_names_of_statuses_count_for_files_and_are_part_of_the_definition() {
     let asked = |names: &[(&str, &str)]| {
         let server = folder.start("--ledger", "ledger.ndjson", &[&steps, names].concat());
         let answer = server.json(QUESTION);
-        let counts = answer["data"]["funnel"]["steps"].as_array().unwrap()[2..].iter().map(|step| step["value"].clone());
+        let counts =
+            answer["data"]["funnel"]["steps"].as_array().unwrap()[2..].iter().map(|step| step["value"].clone());
         let left_out = answer["widgets"]["funnel"]["warnings"].as_array().unwrap().iter();
         let left_out = left_out.filter(|warning| warning["data"]["reason"] == "unknown_status");
         let left_out: Vec<u64> = left_out.map(|warning| warning["data"]["records"].as_u64().unwrap()).collect();
