@@ -27,7 +27,7 @@ pub(super) async fn log(dashboard: Dashboard, now: Timestamp) {
         for problem in &store.problems {
             tracing::warn!(store = name, seam = kind, "{name} ({kind}): {problem}");
         }
-        for LossState { reason, what, records, of, examples, advice } in &store.losses {
+        for LossState { reason, what, records, of, examples, advice, .. } in &store.losses {
             let (reason, examples) = (reason.code(), examples.join(", "));
             let text = format!("{records} of {of} {what} cannot be used ({reason}): {examples}. {advice}");
             tracing::warn!(store = name, seam = kind, "{name} ({kind}): {text}");
