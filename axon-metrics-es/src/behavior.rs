@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
+    anonymous::AnonymousQueries,
     answer::{self, CheckedReplies, Lag, MappingVerdict},
     error::{Fault, NAME, QueryError},
     field_types::FieldTypes,
@@ -26,7 +27,7 @@ use crate::{
     options::{EsOptions, OptionsError},
     plan::{self, Plan},
     probe::{self, ProbeSettings},
-    query,
+    query::{self, QuerySettings},
     reply::{self, CREDENTIALS, FILTER, Outcome, SearchReply},
     transport::Transport,
     wall_clock::WallClock,
@@ -59,6 +60,7 @@ struct Inner {
     transport: Transport,
     options: EsOptions,
     templates: Vec<PageTemplate>,
+    anonymous: AnonymousQueries,
     /// The wall clock of stored times.
     clock: WallClock,
     mapping: MappingCache,
@@ -89,7 +91,8 @@ impl EsBehavior {
     fn with(client: Elasticsearch, options: EsOptions, templates: Vec<PageTemplate>, clock: WallClock) -> Self {
         let transport = Transport::new(client, options.longest_reply);
         let mapping = MappingCache::new(options.probe_interval);
-        Self { inner: Arc::new(Inner { transport, options, templates, clock, mapping, losses: LossCache::default() }) }
+        let (anonymous, losses) = (AnonymousQueries::new(&options.anonymous_users), LossCache::default());
+        Self { inner: Arc::new(Inner { transport, options, templates, anonymous, clock, mapping, losses }) }
     }
 
     /// A probe of the indices that borrows nothing, since its task may outlive the question.
@@ -142,7 +145,8 @@ impl EsBehavior {
             if plan.searches.is_empty() {
                 return Ok(Vec::new());
             }
-            let lines = query::lines(&plan.searches, &inner.templates, inner.options.search_timeout);
+            let settings = QuerySettings { templates: &inner.templates, anonymous: &inner.anonymous };
+            let lines = query::lines(&plan.searches, settings, inner.options.search_timeout);
             let reply = inner.transport.msearch(lines, FILTER, remaining(deadline)).await?;
             reply::searches(&reply::ok_body(reply)?, plan.searches.len())
         };

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod anonymous;
 mod answer;
 mod behavior;
 mod coverage;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use axon_metrics::definitions::{NotATemplate, PageTemplate};
+use axon_metrics::definitions::{AnonymousUsers, NotATemplate, PageTemplate};
 
-use crate::wall_clock::WallClock;
+use crate::{anonymous, wall_clock::WallClock};
 
 /// Settings of [`EsBehavior`](crate::EsBehavior).
 /// ```
@@ -23,6 +23,7 @@ pub struct EsOptions {
     pub(crate) probe_interval: Duration,
     pub(crate) longest_reply: u64,
     pub(crate) occurred_at_zone: String,
+    pub(crate) anonymous_users: AnonymousUsers,
 }
 
 impl Default for EsOptions {
@@ -38,6 +39,7 @@ impl Default for EsOptions {
             probe_interval: Duration::from_secs(60),
             longest_reply: 16 << 20,
             occurred_at_zone: String::new(),
+            anonymous_users: AnonymousUsers::default(),
         }
     }
 }
@@ -128,12 +130,23 @@ impl EsOptions {
         self
     }
 
+    /// The texts that name nobody in the place of a user or a session; case and blanks around them do not matter. An event
+    /// of nobody counts for its session, if it has one. Empty texts and, for users, numbers of 0 or below name nobody in any
+    /// case. Part of the definition's hash. Defaults to `null`, `undefined`, `none`, `nan`, `unknown`, `anonymous`, `guest`
+    /// and `(not set)`.
+    #[must_use]
+    pub fn with_anonymous_users(mut self, texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.anonymous_users = AnonymousUsers::new(texts);
+        self
+    }
+
     /// The settings that decide the numbers, as text. Empty for the defaults.
     pub(crate) fn definition(&self) -> String {
-        let Self { occurred_at_zone: zone, page_templates: pages, .. } = self;
+        let Self { occurred_at_zone: zone, page_templates: pages, anonymous_users: nobody, .. } = self;
         let zone = (!zone.is_empty()).then(|| format!("occurred_at_zone={zone}"));
         let pages = (!pages.is_empty()).then(|| format!("page_templates={pages:?}"));
-        zone.into_iter().chain(pages).collect::<Vec<_>>().join(" ")
+        let nobody = (*nobody != AnonymousUsers::default()).then(|| format!("anonymous_users={nobody}"));
+        zone.into_iter().chain(pages).chain(nobody).collect::<Vec<_>>().join(" ")
     }
 
     /// Validates all settings. Returns the parsed page templates and the zone of stored times.
@@ -152,6 +165,10 @@ impl EsOptions {
         let template =
             |text: &String| text.parse().map_err(|source| OptionsError::Template { template: text.clone(), source });
         let templates = self.page_templates.iter().map(template).collect::<Result<_, _>>()?;
+        let too_long = |text: &&String| anonymous::length(text) > anonymous::MAX_TEXT_LENGTH;
+        if let Some(text) = self.anonymous_users.texts().iter().find(too_long) {
+            return Err(OptionsError::Anonymous(text.clone()));
+        }
         let clock = WallClock::parse(&self.occurred_at_zone);
         Ok((templates, clock.ok_or_else(|| OptionsError::Zone(self.occurred_at_zone.clone()))?))
     }
@@ -183,6 +200,9 @@ pub enum OptionsError {
     /// Neither an offset nor the name of a zone.
     #[error("occurred_at_zone: {0:?} is neither an offset such as +09:00 nor the name of a zone such as Asia/Seoul")]
     Zone(String),
+    /// A text that names nobody is too long to be searched for.
+    #[error("anonymous_users: {0:?} is longer than 200 letters")]
+    Anonymous(String),
     /// The search timeout is shorter than a millisecond.
     #[error("the search timeout is shorter than 1 ms")]
     Timeout,
@@ -248,6 +268,17 @@ mod tests {
         assert_eq!(EsOptions::default().with_ingest_lag(Duration::ZERO).definition(), "");
         let options = EsOptions::default().with_occurred_at_zone("+09:00").with_page_templates(["/a/{id}"]);
         assert_eq!(options.definition(), r#"occurred_at_zone=+09:00 page_templates=["/a/{id}"]"#);
+        let options = EsOptions::default().with_anonymous_users(["Nobody"]);
+        assert_eq!(options.definition(), r#"anonymous_users=["nobody"]"#);
+        let usual = ["(not set)", "Anonymous", "guest", "nan", "none", "null", "undefined", "unknown"];
+        assert_eq!(EsOptions::default().with_anonymous_users(usual).definition(), "");
+    }
+
+    #[test]
+    fn a_text_for_nobody_that_is_too_long_is_rejected() {
+        let check = |text: String| EsOptions::default().with_anonymous_users([text]).check().map(|_| ());
+        assert_eq!(check("x".repeat(200)), Ok(()));
+        assert_eq!(check("x".repeat(201)), Err(OptionsError::Anonymous("x".repeat(201))));
     }
 
     #[test]

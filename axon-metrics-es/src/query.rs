@@ -2,8 +2,9 @@
 //! that the searches of one tick hit the server's request cache.
 //!
 //! Each search is a plain filter: an intersection of posting lists, counted without reading a document. It has no
-//! script, no `now`, no query string, and no wildcard unless a page template needs one. The server plans and caches
-//! each search of a request on its own.
+//! script, no `now`, no query string, and no wildcard unless a page template needs one. Only people are told from nobody
+//! by regular expressions, over the terms of their fields (`anonymous`). The server plans and caches each search of a
+//! request on its own.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use axon_metrics::definitions::PageTemplate;
 use serde_json::{Value, json};
 
 use crate::{
+    anonymous::AnonymousQueries,
     index_groups::{IndexGroup, PURCHASE, SubjectFields, Triggers},
     losses::{IGNORED, LossyField},
     mapping::{Field, Form},
@@ -27,19 +29,26 @@ const SERIES_NAMES: [&str; MAX_SERIES] = ["hours", "hours_1", "hours_2", "hours_
 /// The largest threshold that Elasticsearch accepts, which gives the best estimates of distinct values.
 const PRECISION_THRESHOLD: u32 = 40_000;
 
+/// The settings that the texts of searches depend on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QuerySettings<'a> {
+    pub(crate) templates: &'a [PageTemplate],
+    pub(crate) anonymous: &'a AnonymousQueries,
+}
+
 /// The body of one `_msearch` request: two lines per search, a header and a body.
-pub(crate) fn lines(searches: &[Search], templates: &[PageTemplate], timeout: Duration) -> String {
+pub(crate) fn lines(searches: &[Search], settings: QuerySettings<'_>, timeout: Duration) -> String {
     let timeout = format!("{}ms", timeout.as_millis());
     let mut lines = String::new();
     for search in searches {
         line(&mut lines, &json!({"index": search.indices.names}));
-        line(&mut lines, &body(search, templates, &timeout));
+        line(&mut lines, &body(search, settings, &timeout));
     }
     lines
 }
 
-fn body(search: &Search, templates: &[PageTemplate], timeout: &str) -> Value {
-    let filter = per_group(&search.indices.groups, |group| group_filter(search, group, templates));
+fn body(search: &Search, settings: QuerySettings<'_>, timeout: &str) -> Value {
+    let filter = per_group(&search.indices.groups, |group| group_filter(search, group, settings));
     let filter = if search.indices.restricted {
         let indices: Vec<&String> = search.indices.groups.iter().flat_map(|group| &group.indices).collect();
         json!({"bool": {"filter": [{"terms": {"_index": indices}}, filter]}})
@@ -47,7 +56,7 @@ fn body(search: &Search, templates: &[PageTemplate], timeout: &str) -> Value {
         filter
     };
     let mut body = json!({"size": 0, "track_total_hits": true, "timeout": timeout, "query": filter});
-    let aggregations = aggregations(search, templates);
+    let aggregations = aggregations(search, settings);
     if aggregations != json!({}) {
         body["aggs"] = aggregations;
     }
@@ -55,8 +64,8 @@ fn body(search: &Search, templates: &[PageTemplate], timeout: &str) -> Value {
 }
 
 /// The query for the records of a search in the indices of a group.
-fn group_filter(search: &Search, group: &IndexGroup, templates: &[PageTemplate]) -> Value {
-    let fields = &group.fields;
+fn group_filter(search: &Search, group: &IndexGroup, settings: QuerySettings<'_>) -> Value {
+    let (fields, templates) = (&group.fields, settings.templates);
     let exists = |field: &str| json!({"exists": {"field": field}});
     let (mut filter, mut must_not) = (Vec::new(), Vec::new());
     if !matches!(search.records, Records::OfAnyActivity | Records::Ignored(LossyField::Activity)) {
@@ -91,7 +100,7 @@ fn group_filter(search: &Search, group: &IndexGroup, templates: &[PageTemplate])
             filter.push(ignored(group, &[LossyField::Activity, LossyField::Page]));
         }
         Records::Ignored(field) => filter.push(ignored(group, &[field])),
-        Records::WithoutSubject => filter.push(without_subject(group)),
+        Records::WithoutSubject => filter.push(without_subject(group, settings.anonymous)),
     }
     let mut bool = json!({"filter": filter});
     if !must_not.is_empty() {
@@ -107,19 +116,25 @@ fn ignored(group: &IndexGroup, fields: &[LossyField]) -> Value {
 }
 
 /// The query for records whose user was ignored, or which have no user and whose session was ignored.
-fn without_subject(group: &IndexGroup) -> Value {
-    let mut either = vec![ignored(group, &[LossyField::User])];
-    let has_user = LossyField::User.of(&group.fields).map(|user| json!({"exists": {"field": user.name}}));
-    either.push(json!({"bool": {
-        "filter": [ignored(group, &[LossyField::Session])], "must_not": has_user.into_iter().collect::<Vec<_>>(),
-    }}));
-    json!({"bool": {"should": either, "minimum_should_match": 1}})
+fn without_subject(group: &IndexGroup, anonymous: &AnonymousQueries) -> Value {
+    let mut filter = vec![ignored(group, &[LossyField::Session])];
+    filter.extend(LossyField::User.of(&group.fields).map(|user| has_no_user(user, anonymous)));
+    any_of(&[ignored(group, &[LossyField::User]), json!({"bool": {"filter": filter}})])
 }
 
-fn aggregations(search: &Search, templates: &[PageTemplate]) -> Value {
+/// The query for records without a user, or whose user is nobody.
+fn has_no_user(user: Field, anonymous: &AnonymousQueries) -> Value {
+    any_of(&[json!({"bool": {"must_not": [{"exists": {"field": user.name}}]}}), anonymous.user(user)])
+}
+
+fn any_of(queries: &[Value]) -> Value {
+    json!({"bool": {"should": queries, "minimum_should_match": 1}})
+}
+
+fn aggregations(search: &Search, settings: QuerySettings<'_>) -> Value {
     let mut aggregations = json!({});
     if let Some(distinct) = search.distinct {
-        add_subject_counts(&mut aggregations, distinct);
+        add_subject_counts(&mut aggregations, distinct, settings.anonymous);
     }
     for (cells, name) in search.series.iter().zip(SERIES_NAMES) {
         aggregations[name] = json!({
@@ -128,36 +143,23 @@ fn aggregations(search: &Search, templates: &[PageTemplate]) -> Value {
         });
     }
     if search.per_activity && search.activities.len() > 1 {
-        aggregations["activities"] = counts_per_activity(search, templates);
+        aggregations["activities"] = counts_per_activity(search, settings.templates);
     }
     aggregations
 }
 
 /// Adds two disjoint counts, whose sum is the number of distinct subjects: users, and the sessions of events without a
-/// user. An empty text is neither a user nor a session.
-fn add_subject_counts(aggregations: &mut Value, SubjectFields { user, session }: SubjectFields) {
+/// user. Who is nobody is neither.
+fn add_subject_counts(aggregations: &mut Value, fields: SubjectFields, anonymous: &AnonymousQueries) {
+    let SubjectFields { user, session } = fields;
     let distinct =
         |field: Field| json!({"cardinality": {"field": field.name, "precision_threshold": PRECISION_THRESHOLD}});
-    let empty = |field: Field| json!({"term": {field.name: ""}});
-    if user.form == Form::Text {
-        let not_empty = json!({"bool": {"must_not": [empty(user)]}});
-        aggregations["named"] = json!({"filter": not_empty, "aggs": {"users": distinct(user)}});
-    } else {
-        aggregations["users"] = distinct(user);
+    let is_somebody = json!({"bool": {"must_not": [anonymous.user(user)]}});
+    aggregations["named"] = json!({"filter": is_somebody, "aggs": {"users": distinct(user)}});
+    let mut bool = json!({"filter": [has_no_user(user, anonymous)]});
+    if let Some(nobody) = anonymous.session(session) {
+        bool["must_not"] = json!([nobody]);
     }
-    let has_user = json!({"exists": {"field": user.name}});
-    let mut bool = json!({});
-    let mut must_not = Vec::new();
-    if user.form == Form::Text {
-        let has_no_user = json!({"bool": {"must_not": [has_user]}});
-        bool["filter"] = json!([{"bool": {"should": [has_no_user, empty(user)], "minimum_should_match": 1}}]);
-    } else {
-        must_not.push(has_user);
-    }
-    if session.form == Form::Text {
-        must_not.push(empty(session));
-    }
-    bool["must_not"] = must_not.into();
     aggregations["anonymous"] = json!({"filter": {"bool": bool}, "aggs": {"sessions": distinct(session)}});
 }
 
@@ -199,7 +201,7 @@ fn activity_filter(group: &IndexGroup, activities: &[u64], templates: &[PageTemp
         Some(address) if !templates.is_empty() => {
             let mut either = vec![by_id];
             either.extend(page_template::queries(templates, address.name, activities));
-            json!({"bool": {"should": either, "minimum_should_match": 1}})
+            any_of(&either)
         }
         _ => by_id,
     }
@@ -217,7 +219,7 @@ fn per_group(groups: &[IndexGroup], query: impl Fn(&IndexGroup) -> Value) -> Val
         .iter()
         .zip(queries)
         .map(|(group, query)| json!({"bool": {"filter": [{"terms": {"_index": group.indices}}, query]}}));
-    json!({"bool": {"should": either.collect::<Vec<_>>(), "minimum_should_match": 1}})
+    any_of(&either.collect::<Vec<_>>())
 }
 
 /// A number in the form of the field.

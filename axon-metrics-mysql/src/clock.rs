@@ -1,5 +1,6 @@
 //! The wall clock of a column of times without a zone: an offset from UTC, or a zone with its changes. Pure.
-//! Lives here: the wall time of an instant, the instant of a wall time, and the pieces of a window with one offset each.
+//! Lives here: the wall time of an instant, the instant of a wall time, the pieces of a window with one offset each, and the
+//! wall times that come twice.
 //! Lives elsewhere: their text in a statement (`sql_literals`), the verdict on a configured clock (`offsets`).
 //!
 //! A wall time of an hour that comes twice counts for the first time. One of an hour that a change skips counts at the
@@ -108,19 +109,37 @@ impl Clock {
             };
             Piece { from: self.bound(at), first_shown: wall(at), base: wall(from) }
         };
-        let mut pieces = vec![piece(from)];
-        let mut at = from;
+        let changes = self.changes(from, to).into_iter().filter(|change| *change < to);
+        [from].into_iter().chain(changes).map(piece).collect()
+    }
+
+    /// The wall times `[from, to)` that come twice and count for a window, in order; usually none. They may reach beyond the
+    /// bounds of the window.
+    pub(crate) fn ambiguous(self, from: Timestamp, to: Timestamp) -> Vec<[Bound; 2]> {
+        // They count before the change that repeats them, so the change may lie after the window.
+        let changes = self.changes(from, to.checked_add_signed(LONGEST_CHANGE).unwrap_or(to));
+        let repeated = |change: Timestamp| {
+            let before = self.offset_at(change.checked_sub_signed(TimeDelta::microseconds(1))?);
+            let after = self.offset_at(change);
+            let first_pass = change.checked_sub_signed(before - after)?;
+            let wall = |offset: TimeDelta| change.naive_utc().checked_add_signed(offset).map(Bound::clamped);
+            let counts = after < before && first_pass < to;
+            if counts { Some([wall(after)?, wall(before)?]) } else { None }
+        };
+        changes.into_iter().filter_map(repeated).collect()
+    }
+
+    /// The instants in a window at which the offset changes, in order. The last one may be its end.
+    fn changes(self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+        let (mut changes, mut at) = (Vec::new(), from);
         while let (Self::Zone(_), true) = (self, at < to) {
             let next = at.checked_add_signed(SEARCH_STEP).map_or(to, |next| next.min(to));
             if self.offset_at(at) != self.offset_at(next) {
-                let change = self.change_between(at, next);
-                if change < to {
-                    pieces.push(piece(change));
-                }
+                changes.push(self.change_between(at, next));
             }
             at = next;
         }
-        pieces
+        changes
     }
 
     fn shown(self, timestamp: Timestamp) -> Option<NaiveDateTime> {
@@ -256,6 +275,32 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_wall_times_that_come_twice_belong_to_the_windows_of_their_first_pass() {
+        let ambiguous = |clock: Clock, from: &str, to: &str| -> Vec<[NaiveDateTime; 2]> {
+            clock.ambiguous(at(from), at(to)).into_iter().map(|bounds| bounds.map(Bound::wall)).collect()
+        };
+        let hour = [["2024-11-03T01:00:00", "2024-11-03T02:00:00"].map(wall)];
+        let day = ["2024-11-03T04:00:00Z", "2024-11-04T05:00:00Z"];
+        assert_eq!(ambiguous(NEW_YORK, day[0], day[1]), hour, "the whole day");
+        assert_eq!(
+            ambiguous(NEW_YORK, "2024-11-03T05:30:00Z", "2024-11-03T05:45:00Z"),
+            hour,
+            "a part of the first pass"
+        );
+        assert_eq!(ambiguous(NEW_YORK, "2024-11-01T00:00:00Z", "2024-11-03T06:00:00Z"), hour, "up to the change");
+        // What is stored of the second pass counts for the first one.
+        assert!(ambiguous(NEW_YORK, "2024-11-03T06:00:00Z", "2024-11-03T08:00:00Z").is_empty());
+        assert!(ambiguous(NEW_YORK, "2024-11-02T00:00:00Z", "2024-11-03T05:00:00Z").is_empty());
+        // Clocks that go on, or never change, repeat nothing.
+        assert!(ambiguous(NEW_YORK, "2024-03-01T00:00:00Z", "2024-04-01T00:00:00Z").is_empty());
+        assert!(ambiguous(Clock::SEOUL, day[0], day[1]).is_empty());
+        assert!(ambiguous(Clock::Zone(Tz::Asia__Seoul), day[0], day[1]).is_empty());
+        assert_eq!(ambiguous(NEW_YORK, "2023-06-01T00:00:00Z", "2025-06-01T00:00:00Z").len(), 2, "two years");
+        let half = ambiguous(Clock::Zone(Tz::Australia__Lord_Howe), "2024-04-06T00:00:00Z", "2024-04-08T00:00:00Z");
+        assert_eq!(half, [["2024-04-07T01:30:00", "2024-04-07T02:00:00"].map(wall)]);
     }
 
     #[test]

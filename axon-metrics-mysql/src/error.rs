@@ -127,17 +127,39 @@ impl From<sqlx::Error> for Cause {
         match error {
             // The text can name the host.
             sqlx::Error::Tls(error) => Self::Tls(tls_reason(&error.to_string())),
+            // To the driver, a fault of the certificate is one of the connection.
+            sqlx::Error::Io(error) if error.to_string().contains("peer certificate") => {
+                Self::Tls(tls_reason(&error.to_string()))
+            }
             sqlx::Error::PoolTimedOut => Self::PoolBusy,
             other => Self::Driver(other),
         }
     }
 }
 
-/// A harmless name for the reason of a failed TLS handshake.
+/// Why a TLS handshake failed, and what to do, as a harmless sentence. The driver gives a text alone.
 fn tls_reason(text: &str) -> &'static str {
-    const KNOWN: [&str; 5] =
-        ["UnknownIssuer", "Expired", "NotValidForName", "NotValidYet", "server does not support TLS"];
-    KNOWN.into_iter().find(|known| text.contains(known)).unwrap_or("refused")
+    const NOT_TRUSTED: &str =
+        "the server's certificate is not trusted: give the authority that signed it (ssl-ca in the address)";
+    const EXPIRED: &str = "the server's certificate has expired: renew it";
+    const OTHER_NAME: &str =
+        "the server's certificate is for another name: use a name that it has in the address, or ssl-mode=VERIFY_CA";
+    const NOT_YET_VALID: &str =
+        "the server's certificate is not valid yet: compare the clocks of both machines, or renew it";
+    const KNOWN: [(&str, &str); 9] = [
+        ("UnknownIssuer", NOT_TRUSTED),
+        ("BadSignature", NOT_TRUSTED),
+        // A certificate that signed itself, and is no authority, is refused by this.
+        ("CaUsedAsEndEntity", NOT_TRUSTED),
+        ("Expired", EXPIRED),
+        ("certificate expired", EXPIRED),
+        ("NotValidForName", OTHER_NAME),
+        ("not valid for name", OTHER_NAME),
+        ("not valid yet", NOT_YET_VALID),
+        ("server does not support TLS", "the server does not support TLS: switch it on there, or set another ssl-mode"),
+    ];
+    let known = KNOWN.into_iter().find(|(name, _)| text.contains(name));
+    known.map_or("the server refused it, or its certificate is invalid", |(_, sentence)| sentence)
 }
 
 /// An error of a server.
@@ -282,6 +304,26 @@ mod tests {
     /// An error with its causes, as a log prints it.
     fn chain(error: &SourceError) -> String {
         ErrorChain(error).to_string()
+    }
+
+    #[test]
+    fn a_fault_of_a_certificate_says_what_to_do_and_names_no_host() {
+        let sentence = |text: &str| {
+            let error = io::Error::new(io::ErrorKind::InvalidData, format!("invalid peer certificate: {text}"));
+            let cause = Cause::NoConnection(Box::new(sqlx::Error::Io(error).into()));
+            chain(&cause.during(Query::Schema).into())
+        };
+        let name = r#"certificate not valid for name "db.internal"; certificate is only valid for DnsName("x")"#;
+        for (text, expected) in [
+            ("UnknownIssuer", "is not trusted: give the authority"),
+            ("certificate expired: verification time 1 (UNIX)", "has expired: renew it"),
+            (name, "is for another name: use a name that it has"),
+            ("certificate not valid yet: verification time 1 (UNIX)", "is not valid yet: compare the clocks"),
+            ("BadEncoding", "the server refused it, or its certificate is invalid"),
+        ] {
+            let sentence = sentence(text);
+            assert!(sentence.contains(expected) && !sentence.contains("db.internal"), "{sentence}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) fn of_ledger(schema: &Schema, options: &MySqlOptions, check: &StoreCh
             "present: CONFIRMED purchases count".to_owned()
         }
         Presence::Present => {
-            format!("present: counted/cancelled/refunded/ignored: {}", options.purchase_statuses.describe())
+            format!("present: counted/cancelled/refunded/ignored: {}", options.purchase_statuses)
         }
         Presence::Absent if schema.purchases.is_present() => {
             "absent: every purchase counts, cancelled ones are not measured".to_owned()

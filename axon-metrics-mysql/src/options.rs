@@ -1,12 +1,10 @@
-//! The settings of the sources: the meaning of times without a zone and of statuses, and the currency of money.
+//! The settings of the sources: the meaning of times without a zone, of statuses and of users, and the currency of money.
 
+use axon_metrics::definitions::{AnonymousUsers, StatusNames};
 use chrono::FixedOffset;
 use chrono_tz::Tz;
 
-use crate::{
-    clock::Clock,
-    statuses::{NameList, Statuses},
-};
+use crate::clock::Clock;
 
 /// Settings of [`MySqlCatalog`](crate::MySqlCatalog) and [`MySqlLedger`](crate::MySqlLedger).
 ///
@@ -33,8 +31,9 @@ pub struct MySqlOptions {
     pub(crate) purchase: Clock,
     pub(crate) created: Clock,
     pub(crate) schedule: Clock,
-    pub(crate) purchase_statuses: Statuses,
-    pub(crate) entry_statuses: Statuses,
+    pub(crate) purchase_statuses: StatusNames,
+    pub(crate) entry_statuses: StatusNames,
+    pub(crate) anonymous_users: AnonymousUsers,
     pub(crate) currency: String,
 }
 
@@ -45,8 +44,9 @@ impl Default for MySqlOptions {
             purchase: seoul,
             created: seoul,
             schedule: seoul,
-            purchase_statuses: Statuses::of_purchases(),
-            entry_statuses: Statuses::of_entries(),
+            purchase_statuses: StatusNames::of_purchases(),
+            entry_statuses: StatusNames::of_entries(),
+            anonymous_users: AnonymousUsers::default(),
             currency: "KRW".to_owned(),
         }
     }
@@ -98,42 +98,65 @@ impl MySqlOptions {
     /// The statuses of purchases that count. Defaults to `CONFIRMED`.
     #[must_use]
     pub fn with_confirmed_statuses<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.purchase_statuses.set(NameList::Counted, names);
+        self.purchase_statuses = self.purchase_statuses.with_counted(names);
         self
     }
 
     /// The statuses of cancelled purchases. Defaults to `CANCELLED`.
     #[must_use]
     pub fn with_cancelled_statuses<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.purchase_statuses.set(NameList::Cancelled, names);
+        self.purchase_statuses = self.purchase_statuses.with_cancelled(names);
         self
     }
 
     /// The statuses of refunded purchases. Defaults to `REFUNDED`.
     #[must_use]
     pub fn with_refunded_statuses<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.purchase_statuses.set(NameList::Refunded, names);
+        self.purchase_statuses = self.purchase_statuses.with_refunded(names);
         self
     }
 
     /// The statuses of purchases that are no sales and were none, such as `PENDING`. Defaults to none.
     #[must_use]
     pub fn with_ignored_statuses<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.purchase_statuses.set(NameList::Ignored, names);
+        self.purchase_statuses = self.purchase_statuses.with_ignored(names);
         self
     }
 
     /// The statuses of entries that count as approved. Defaults to `APPROVED`.
     #[must_use]
     pub fn with_approved_statuses<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.entry_statuses.set(NameList::Counted, names);
+        self.entry_statuses = self.entry_statuses.with_counted(names);
         self
     }
 
     /// The statuses of entries that are not approved. Defaults to `PENDING`, `REJECTED` and `DUPLICATED`.
     #[must_use]
     pub fn with_unapproved_statuses<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.entry_statuses.set(NameList::Ignored, names);
+        self.entry_statuses = self.entry_statuses.with_ignored(names);
+        self
+    }
+
+    /// All names of statuses of purchases.
+    #[must_use]
+    pub fn with_purchase_statuses(mut self, names: StatusNames) -> Self {
+        self.purchase_statuses = names;
+        self
+    }
+
+    /// All names of statuses of entries.
+    #[must_use]
+    pub fn with_entry_statuses(mut self, names: StatusNames) -> Self {
+        self.entry_statuses = names;
+        self
+    }
+
+    /// The texts that name nobody in the place of a user, in columns of text; case and white space around them do not
+    /// matter. A row of nobody is a row, and no person. Empty texts and numbers of 0 or below name nobody in any case.
+    /// Defaults to `null`, `undefined`, `none`, `nan`, `unknown`, `anonymous`, `guest` and `(not set)`.
+    #[must_use]
+    pub fn with_anonymous_users<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
+        self.anonymous_users = AnonymousUsers::new(texts);
         self
     }
 
@@ -156,8 +179,9 @@ impl MySqlOptions {
         add("purchase", self.purchase == usual.purchase, self.purchase.to_string());
         add("created", self.created == usual.created, self.created.to_string());
         let (purchases, entries) = (&self.purchase_statuses, &self.entry_statuses);
-        add("status", *purchases == usual.purchase_statuses, purchases.describe());
-        add("entryStatus", *entries == usual.entry_statuses, entries.describe());
+        add("status", *purchases == usual.purchase_statuses, purchases.to_string());
+        add("entryStatus", *entries == usual.entry_statuses, entries.to_string());
+        add("anonymousUsers", self.anonymous_users == usual.anonymous_users, self.anonymous_users.to_string());
         parts.join(";")
     }
 
@@ -186,5 +210,7 @@ mod tests {
         assert_eq!(options.catalog_definition(), "schedule=America/New_York");
         let options = options.with_purchase_offset(FixedOffset::east_opt(9 * 3_600).expect("an offset"));
         assert!(options.ledger_definition().starts_with("status="), "the last of offset and zone counts");
+        let options = MySqlOptions::default().with_anonymous_users(["Nobody"]);
+        assert_eq!(options.ledger_definition(), r#"anonymousUsers=["nobody"]"#);
     }
 }

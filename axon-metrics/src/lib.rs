@@ -38,12 +38,13 @@ pub mod catalog {
     pub use crate::vocabulary::{Activity, ActivityKind, Campaign, Catalog, CatalogError, Phase, ResolvedScope, Scope};
 }
 
-/// Definitions of everything that is counted: funnel steps with their rules, and every figure of an answer with its
-/// names and formula in Korean and English.
+/// Definitions of everything that is counted: funnel steps with their rules, who is nobody, which statuses count, and every
+/// figure of an answer with its names and formula in Korean and English.
 pub mod definitions {
     pub use crate::vocabulary::{
-        Definition, Definitions, EventRule, FigureKey, FunnelDefinition, FunnelEntry, LedgerStep, LeftOutEntry, Mode,
-        NotATemplate, Origin, PageTemplate, Record, STEP_COUNTS, Step, StepEntry, StepFault, StepRules, Unit,
+        AnonymousUsers, Definition, Definitions, EventRule, FigureKey, FunnelDefinition, FunnelEntry, LedgerStep,
+        LeftOutEntry, Mode, NotATemplate, Origin, PageTemplate, Record, STEP_COUNTS, StatusKind, StatusNames, Step,
+        StepEntry, StepFault, StepRules, Unit,
     };
 }
 

@@ -28,6 +28,7 @@ use crate::{
 mod behavior;
 mod blocks;
 mod coverage;
+mod definition;
 mod document;
 mod events;
 mod files;
@@ -40,6 +41,7 @@ mod load_report;
 mod loader;
 mod parse;
 mod realtime;
+mod record_rules;
 mod records;
 mod records_to_lines;
 mod sales;
@@ -56,6 +58,7 @@ pub use limits::{MAX_DOCUMENT, MAX_LINE, MAX_TEXT};
 pub use load_report::{EventReport, Fault, LISTED, LedgerReport, LoadReport, Rejection, Rejections, TRIGGER_TYPES};
 pub use records::{Entry, Event, Purchase, Slot, SlotChange};
 
+use definition::Definitions;
 use events::PendingEvents;
 use parse::event_line::EventReader;
 use snapshot::Snapshot;
@@ -91,6 +94,7 @@ struct Inner {
     snapshot: ArcSwap<Snapshot>,
     writer: Mutex<Writer>,
     reader: EventReader,
+    definitions: Definitions,
 }
 
 impl MemoryStore {
@@ -100,24 +104,25 @@ impl MemoryStore {
     /// [`LoadError`] if a file cannot be read, or the catalog or realtime file is invalid. [`LoadError::Unreadable`] if a
     /// file has another form than those that are read, or more than half of its records are rejected.
     pub fn load(files: Files) -> Result<Self, LoadError> {
+        let definitions = Definitions::of(&files);
         let (writer, reader) = loader::load(files)?;
-        Ok(Self::with(writer, reader))
+        Ok(Self::with(writer, reader, definitions))
     }
 
     /// A store with a catalog and no records. Slots are derived from `APPROVED` events until slots are added. Lines are
     /// read with the defaults of [`Files::new`]. For another zone, [`load`](Self::load) `Files` without a file, and set
     /// the catalog.
     pub fn new(catalog: Catalog) -> Self {
-        let Files { zone, anonymous, purchase_indices, pages, .. } = Files::new();
-        let anonymous = Arc::new(anonymous);
-        let mut writer = Writer::new(Arc::clone(&anonymous));
+        let Files { zone, rules, purchase_indices, pages, .. } = Files::new();
+        let rules = Arc::new(rules);
+        let mut writer = Writer::new(Arc::clone(&rules));
         writer.snapshot.catalog = Arc::new(catalog);
-        Self::with(writer, EventReader::new(zone, anonymous, purchase_indices, pages))
+        Self::with(writer, EventReader::new(zone, rules, purchase_indices, pages), Definitions::default())
     }
 
-    fn with(writer: Writer, reader: EventReader) -> Self {
+    fn with(writer: Writer, reader: EventReader, definitions: Definitions) -> Self {
         let snapshot = ArcSwap::from_pointee(writer.snapshot.clone());
-        Self { inner: Arc::new(Inner { snapshot, writer: Mutex::new(writer), reader }) }
+        Self { inner: Arc::new(Inner { snapshot, writer: Mutex::new(writer), reader, definitions }) }
     }
 
     /// Adds events. Refuses an event that would exceed 65,535 kinds of events (trigger type with definition) or 100,000
@@ -213,6 +218,10 @@ impl CatalogSource for MemoryStore {
         Snapshot::SOURCE_NAME
     }
 
+    fn definition(&self) -> String {
+        self.inner.definitions.catalog.clone()
+    }
+
     async fn catalog(&self, _: Duration) -> Result<Catalog, SourceError> {
         Ok(Catalog::clone(&self.snapshot().catalog))
     }
@@ -228,6 +237,10 @@ impl CatalogSource for MemoryStore {
 impl BehaviorSource for MemoryStore {
     fn name(&self) -> &'static str {
         Snapshot::SOURCE_NAME
+    }
+
+    fn definition(&self) -> String {
+        self.inner.definitions.behavior.clone()
     }
 
     async fn behavior(&self, question: &BehaviorQuestion) -> Result<BehaviorFacts, SourceError> {
@@ -249,6 +262,10 @@ impl LedgerSource for MemoryStore {
         Snapshot::SOURCE_NAME
     }
 
+    fn definition(&self) -> String {
+        self.inner.definitions.ledger.clone()
+    }
+
     async fn ledger(&self, question: &LedgerQuestion) -> Result<LedgerFacts, SourceError> {
         Ok(sales::answer(&self.snapshot(), question))
     }
@@ -267,6 +284,11 @@ impl LedgerSource for MemoryStore {
 impl RealtimeSource for MemoryStore {
     fn name(&self) -> &'static str {
         Snapshot::SOURCE_NAME
+    }
+
+    /// Slots may be derived from events.
+    fn definition(&self) -> String {
+        self.inner.definitions.behavior.clone()
     }
 
     async fn realtime(&self, question: &RealtimeQuestion) -> Result<RealtimeFacts, SourceError> {

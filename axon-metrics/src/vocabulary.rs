@@ -1,6 +1,7 @@
 //! The shared vocabulary of the crate: ids, instants, windows, steps and figures. Pure data without I/O.
 //! Every other module may import it.
 
+mod anonymous_users;
 pub(crate) mod calendar;
 mod campaign;
 mod catalog;
@@ -19,11 +20,13 @@ mod period;
 mod phase;
 mod scope;
 mod source_kind;
+mod status_names;
 mod step_rule;
 mod steps;
 mod timestamp;
 mod window;
 
+pub use anonymous_users::AnonymousUsers;
 pub use campaign::{Activity, ActivityKind, Campaign};
 pub(crate) use catalog::CatalogScope;
 pub use catalog::{Catalog, CatalogError, ResolvedScope};
@@ -43,6 +46,7 @@ pub use period::{Bound, MAX_DAYS, Period, Range, RangeError};
 pub use phase::Phase;
 pub use scope::Scope;
 pub use source_kind::{PerQuestion, PerSource, QuestionKind, SourceKind};
+pub use status_names::{StatusKind, StatusNames};
 pub use step_rule::{EventRule, LedgerStep, Record};
 pub use steps::{STEP_COUNTS, Step, StepFault, StepRules};
 pub use timestamp::Timestamp;

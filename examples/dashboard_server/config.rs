@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context as _;
-use axon_metrics::{DashboardBuilder, StepRules};
+use axon_metrics::{DashboardBuilder, StepRules, definitions::AnonymousUsers};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +14,15 @@ mod funnels;
 mod limits;
 mod mysql;
 mod numbers;
+mod records;
 mod values;
 
 pub(crate) use cache::{Cache, Shared};
 use funnels::FunnelSettings;
 pub(crate) use limits::Limits;
-pub(crate) use mysql::{EntryStatus, MySql, PurchaseStatus};
+pub(crate) use mysql::MySql;
 pub(crate) use numbers::BudgetSettings;
+use records::{EntryStatus, PurchaseStatus};
 pub(crate) use values::{CountingMode, LogFormat, Profile, Secret, StockCounts, Url};
 
 /// The prefix of environment variables: `AXON_DASHBOARD__MYSQL__URL` is the key `mysql.url`.
@@ -44,6 +46,10 @@ pub(crate) struct Config {
     pub(crate) max_concurrent: usize,
     /// Whole weeks before a promotion that its baseline is computed from.
     pub(crate) baseline_weeks: u32,
+    /// The texts that name nobody in the place of a user or a session. `serde(default)`, since merging sources loses empty lists.
+    #[serde(default, deserialize_with = "values::list")]
+    pub(crate) anonymous_users: Vec<String>,
+    pub(crate) server: ServerSettings,
     coverage: CoverageSettings,
     pub(crate) steps: Steps,
     pub(crate) budgets: BudgetSettings,
@@ -57,6 +63,14 @@ pub(crate) struct Config {
     /// Further funnels beside the plan's; only a file can define them. `serde(default)`, since merging sources loses empty lists.
     #[serde(default)]
     funnels: Vec<FunnelSettings>,
+}
+
+/// How answers are sent.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerSettings {
+    /// Whether bodies are compressed for callers who accept that.
+    pub(crate) compress: bool,
 }
 
 /// What counts as a whole figure.
@@ -152,6 +166,8 @@ impl Config {
             log_format: LogFormat::Text,
             max_concurrent: 1_024,
             baseline_weeks: 4,
+            anonymous_users: AnonymousUsers::default().texts().to_vec(),
+            server: ServerSettings { compress: true },
             coverage: CoverageSettings { tolerance: 0.001 },
             steps: Steps {
                 visit: "event PAGE_VIEW".into(),

@@ -47,7 +47,12 @@ impl Data {
             }
             None => generate(cli, settings, clock)?,
         };
-        let mut files = files.zone(settings.zone).page_templates(pages);
+        let mut files = files
+            .zone(settings.zone)
+            .page_templates(pages)
+            .anonymous_users(&settings.anonymous_users)
+            .purchase_statuses(settings.purchase_status.names())
+            .entry_statuses(settings.entry_status.names());
         if let Some(names) = settings.elasticsearch.purchase_indices_of_files() {
             files = files.purchase_indices(names);
         }

@@ -57,6 +57,7 @@ pub(crate) async fn serve(
     let options = HttpOptions::default()
         .with_clock(move || clock())
         .with_max_concurrent(settings.max_concurrent)
+        .with_compress(settings.server.compress)
         .with_cache_bytes(settings.cache.answers_bytes)
         .with_max_streams(limits.max_streams)
         .with_max_stream_keys(limits.max_stream_keys)
@@ -133,9 +134,13 @@ pub(crate) async fn check(
     }
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     let down = health.sources.iter().filter(|source| source.status != SourceStatus::Ok);
-    let down: Vec<String> = down.map(|source| format!("{} ({})", source.name, source.kind.name())).collect();
+    let down = down.map(|source| {
+        let why = source.error.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{} ({}){why}", source.name, source.kind.name())
+    });
+    let down: Vec<String> = down.collect();
     if !health.ready || !down.is_empty() {
-        bail!("no answer from {}", down.join(", "));
+        bail!("no answer from {}", down.join("; "));
     }
     let problems = health.sources.iter().flat_map(|source| {
         source.problems.iter().map(move |problem| format!("{} ({}): {problem}", source.name, source.kind.name()))

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use axon_metrics::{Dashboard, QuestionKind};
 use axon_metrics_es::{EsBehavior, EsOptions};
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger};
@@ -24,7 +24,12 @@ use crate::config::{Config, Secret, Shared, StockCounts, Url};
 pub(crate) fn dashboard(settings: &Config) -> anyhow::Result<Dashboard> {
     ensure!(!settings.mysql.url.is_empty(), "mysql.url is missing: the catalog is in MySQL");
     let pool = mysql(settings)?;
-    let tables = settings.mysql.options(&settings.purchase_status, &settings.entry_status);
+    let tables = settings
+        .mysql
+        .options()
+        .with_purchase_statuses(settings.purchase_status.names())
+        .with_entry_statuses(settings.entry_status.names())
+        .with_anonymous_users(&settings.anonymous_users);
     let builder = Dashboard::builder()
         .catalog(MySqlCatalog::with_options(pool.clone(), tables.clone()))
         .ledger(MySqlLedger::with_options(pool, tables));
@@ -43,8 +48,7 @@ pub(crate) fn dashboard(settings: &Config) -> anyhow::Result<Dashboard> {
 
 fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
     let config = &settings.elasticsearch;
-    let url = elasticsearch::http::Url::parse(config.url.exposed())
-        .map_err(|why| anyhow!("elasticsearch.url is no address: {why}"))?;
+    let url = search_url(config.url.exposed()).context("elasticsearch.url is no address such as http://host:9200")?;
     let mut transport = TransportBuilder::new(SingleNodeConnectionPool::new(url)).disable_proxy();
     let password = config.password.exposed();
     ensure!(password.is_empty() || !config.username.is_empty(), "elasticsearch.password needs elasticsearch.username");
@@ -72,10 +76,27 @@ fn elasticsearch(settings: &Config) -> anyhow::Result<EsBehavior> {
         .with_purchase_indices(&config.purchase_indices)
         .with_page_templates(&config.page_urls)
         .with_occurred_at_zone(&config.occurred_at_zone)
+        .with_anonymous_users(&settings.anonymous_users)
         .with_search_timeout(settings.budgets.0.of(QuestionKind::Behavior) * 7 / 8);
     let options =
         if config.ingest_lag_measured { options.with_measured_ingest_lag(lag) } else { options.with_ingest_lag(lag) };
     EsBehavior::with_options(elasticsearch::Elasticsearch::new(transport), options).context("elasticsearch")
+}
+
+/// The address of Elasticsearch. It must have a scheme that is spoken, and no parameter, since none is read. An error repeats
+/// nothing of it that may be a secret.
+fn search_url(text: &str) -> anyhow::Result<elasticsearch::http::Url> {
+    let url = elasticsearch::http::Url::parse(text).map_err(|why| anyhow!("{why}"))?;
+    ensure!(["http", "https"].contains(&url.scheme()), "it must begin with http:// or https://");
+    if let Some(query) = url.query() {
+        let name = query.split(['=', '&']).next().unwrap_or_default();
+        // An unescaped password may look like a parameter.
+        let is_name =
+            !query.contains('@') && name.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_.".contains(&byte));
+        bail!("the parameter {} is not read here; remove it", if is_name { name } else { "(not shown)" });
+    }
+    ensure!(url.fragment().is_none(), "what stands after # is not read; remove it");
+    Ok(url)
 }
 
 fn mysql(settings: &Config) -> anyhow::Result<MySqlPool> {

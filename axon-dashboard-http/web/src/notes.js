@@ -64,7 +64,7 @@ export function warning(widget, { code, field, data = {} }, answer) {
   if (!known(key)) return t("warning.unknown", { code });
   /** @type {Record<string, string>} */
   const values = { figure: field ? figure(widget, field, answer) : "" };
-  for (const name of ["limit", "held", "counter", "members", "seconds", "hours", "rows"]) {
+  for (const name of ["limit", "held", "counter", "members", "seconds", "hours", "rows", "records"]) {
     values[name] = format.count(number(data[name]));
   }
   return t(key, values);

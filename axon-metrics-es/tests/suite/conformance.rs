@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use axon_examples::stores::elasticsearch::client;
 use axon_metrics::testing::{AbsentStore, BehaviorStore, EventRecord, FaultyStore};
 use axon_metrics_es::EsBehavior;
-use common::{Index, OwnedSource, Time, platform};
-use serde_json::Value;
+use common::{Index, OwnedSource, Time, cases::template_with, document, platform, platform_of};
+use serde_json::{Value, json};
 
 macro_rules! stores {
     ($($name:ident: $time:expr, step $step:literal s;)*) => { $(
@@ -36,6 +36,26 @@ stores! {
     DoubleSeconds: Time::Double, step 0 s;
     WholeMillis: Time::Millis, step 0 s;
     MillisReadAsSeconds: Time::Late, step 0 s;
+}
+
+/// Users as texts, in a field of keywords.
+struct TextUsers;
+
+#[async_trait]
+impl BehaviorStore for TextUsers {
+    type Source = OwnedSource;
+    const TIME_STEP: Duration = Duration::ZERO;
+    const TELLS_ACTIVE: bool = true;
+
+    async fn holding(events: &[EventRecord]) -> Option<OwnedSource> {
+        let mappings = template_with("/properties/userId", json!({"type": "keyword"}));
+        let with_text = |event: &EventRecord| {
+            let mut document = document(event, Time::Date);
+            document["userId"] = event.user.map_or(Value::Null, |user| json!(user.to_string()));
+            document
+        };
+        platform_of(events, &mappings, with_text).await
+    }
 }
 
 struct FaultyServer;
@@ -79,6 +99,9 @@ mod whole_millis {
 mod millis_read_as_seconds {
     axon_metrics::behavior_source_conformance!(super::MillisReadAsSeconds);
     axon_metrics::behavior_coverage_conformance!(super::MillisReadAsSeconds);
+}
+mod text_users {
+    axon_metrics::behavior_coverage_conformance!(super::TextUsers);
 }
 mod no_index {
     axon_metrics::behavior_server_conformance!(super::FaultyServer);

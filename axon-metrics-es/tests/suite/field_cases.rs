@@ -4,17 +4,18 @@
 
 use crate::common;
 
-use std::time::Duration;
+use std::{io::Cursor, time::Duration};
 
 use axon_examples::stores::elasticsearch::mapping;
 use axon_metrics::{
-    Fact,
+    Fact, Files, MemoryStore,
     facts::{
         LeftOutPlace::{Store, Window},
         LeftOutReason::{self, Future, NoActivity, NoSubject, NoTime, NotBelieved, OffsetWrong, TimeOutOfRange},
     },
     source::{BehaviorSource as _, Counting, Probe},
 };
+use axon_metrics_es::EsOptions;
 use common::{
     Index, OwnedSource,
     cases::{
@@ -159,8 +160,12 @@ async fn subjects_that_cannot_be_searched_are_left_out_of_people_alone() {
         (document["userId"], document["sessionId"]) = (Value::Null, json!("a-session-of-many-letters"));
     };
     let quoted = |document: &mut Value| document["userId"] = json!("user-1");
-    let cases: [Case; 2] = [
+    let long_of_nobody = |document: &mut Value| {
+        (document["userId"], document["sessionId"]) = (json!(0), json!("a-session-of-many-letters"));
+    };
+    let cases: [Case; 3] = [
         ("/properties/sessionId", json!({"type": "keyword", "ignore_above": 8}), long),
+        ("/properties/sessionId", json!({"type": "keyword", "ignore_above": 8}), long_of_nobody),
         ("/properties/userId", json!({"type": "long", "ignore_malformed": true}), quoted),
     ];
     for (path, mapping, change) in cases {
@@ -177,6 +182,94 @@ async fn subjects_that_cannot_be_searched_are_left_out_of_people_alone() {
         assert_eq!(lacks(&people.steps.by_activity[0].1), vec![vec![]; 4]);
         assert_eq!(left_out(&people.series[0]), []);
         assert_eq!(losses(&source).await, [(NoSubject, 5, 21)]);
+    }
+}
+
+/// Page views of every pair of a user and a session, most of which name nobody.
+fn placeholders() -> Vec<Value> {
+    let users = [
+        "",
+        " ",
+        "0",
+        "00",
+        "0.0",
+        "-0",
+        "-1",
+        "-17.5",
+        " 0 ",
+        "NULL",
+        "undefined",
+        "None",
+        "NaN",
+        "Unknown",
+        " anonymous ",
+        "guest",
+        "\u{a0}GUEST\u{3000}",
+        "(Not Set)",
+        "1",
+        "007",
+        "0.5",
+        "0e1",
+        "-",
+        "-x",
+        "guest7",
+        "ann",
+        "ANN",
+        "손님",
+    ];
+    let users = users.into_iter().map(Value::from).chain([Value::Null]);
+    let sessions = ["", " ", "guest", "NULL\t", "(not set)", "0", "a", "A", "손님"];
+    let sessions: Vec<Value> = sessions.into_iter().map(Value::from).chain([Value::Null]).collect();
+    let document = |(user, session): (Value, &Value)| {
+        json!({
+            "triggerType": "PAGE_VIEW", "occurredAt": "2024-11-12T09:01:00Z", "userId": user, "sessionId": session,
+            "properties": {"activityId": 77},
+        })
+    };
+    users.flat_map(|user| sessions.iter().map(move |session| (user.clone(), session))).map(document).collect()
+}
+
+#[tokio::test]
+async fn placeholders_of_users_and_sessions_are_nobody_as_in_files() {
+    let keyword = |mapping: Value| {
+        let mut mappings = template_with("/properties/userId", mapping.clone());
+        mappings["properties"]["sessionId"] = mapping;
+        mappings
+    };
+    let mut at_search_time = mapping::template();
+    for field in ["userId", "sessionId"] {
+        at_search_time["properties"].as_object_mut().unwrap().remove(field);
+        at_search_time["runtime"][field] = json!({"type": "keyword"});
+    }
+    let layouts = [
+        keyword(json!({"type": "keyword"})),
+        keyword(json!({"type": "keyword", "index": false})),
+        keyword(json!({"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}})),
+        at_search_time,
+    ];
+    let lines: String = placeholders().iter().map(|document| format!("{document}\n")).collect();
+    for own in [None, Some(["손님"])] {
+        let files = Files::new().catalog_from("catalog", &br#"{"currency":"KRW","campaigns":[]}"#[..]);
+        let files = files.events_from("events", Cursor::new(lines.clone()));
+        let files = match own {
+            None => files,
+            Some(texts) => files.anonymous_users(texts),
+        };
+        let in_files = MemoryStore::load(files).unwrap().behavior(&question(Counting::Subjects)).await.unwrap();
+        let expected = whole(&in_files.steps.current);
+        for mappings in &layouts {
+            let index = Index::of_both("case", mappings.clone(), placeholders());
+            let with_texts = |options: EsOptions| match own {
+                None => options,
+                Some(texts) => options.with_anonymous_users(texts),
+            };
+            let Some(source) = source_with(vec![index], with_texts).await else { return };
+            let people = source.behavior(&question(Counting::Subjects)).await.unwrap();
+            assert_eq!(whole(&people.steps.current), expected, "{own:?} {mappings}");
+            assert_eq!(people.active.unwrap().unwrap().value, expected[0], "{own:?} {mappings}");
+            let events = source.behavior(&question(Counting::Events)).await.unwrap();
+            assert_eq!(whole(&events.steps.current), [290, 0, 0, 0], "{own:?} {mappings}");
+        }
     }
 }
 

@@ -195,6 +195,11 @@ async fn no_search_reads_every_document() {
         match value {
             Value::Object(members) => members.iter().for_each(|(name, value)| {
                 names.push(name.clone());
+                // Only who is nobody is found by an expression, which begins with few letters and is no part of a text.
+                if name == "regexp" {
+                    let text = value.to_string();
+                    assert!(text.contains("[gG][uU][eE][sS][tT]") && !text.contains(".*"), "{text}");
+                }
                 collect_names(value, names);
             }),
             Value::Array(values) => values.iter().for_each(|value| collect_names(value, names)),
@@ -202,8 +207,7 @@ async fn no_search_reads_every_document() {
             _ => {}
         }
     }
-    let forbidden =
-        ["wildcard", "regexp", "script", "query_string", "simple_query_string", "fuzzy", "runtime_mappings"];
+    let forbidden = ["wildcard", "script", "query_string", "simple_query_string", "fuzzy", "runtime_mappings"];
     for indices in [dec2025(), aug2026(), dates()] {
         let text = request_of(indices, EsOptions::default(), &question(Counting::Subjects)).await;
         for line in text.lines().skip(1).step_by(2) {

@@ -2,10 +2,12 @@
 //! Lives here: the activity, the person, price, quantity and class of a row. Lives elsewhere: the types that a column may
 //! have (`store::columns`), the statements (`statement`).
 
+use axon_metrics::definitions::{AnonymousUsers, StatusKind};
+
 use crate::{
     options::MySqlOptions,
     sql_literals::IdList,
-    statuses::{StatusKind, trimmed},
+    statuses::{self, trimmed},
     store::{
         columns::{ColumnType, Columns},
         schema::{ENTRIES, PURCHASES, Schema},
@@ -33,7 +35,7 @@ impl RowClass {
     const ALL: [Self; 6] = [Self::Unknown, Self::Counted, Self::Reversed, Self::Ignored, Self::Refund, Self::BadAmount];
 
     fn number(self) -> usize {
-        // The first ones are those of `StatusKind`.
+        // The first ones are those of the kinds of a status.
         Self::ALL.iter().position(|class| *class == self).unwrap_or_default()
     }
 
@@ -42,8 +44,8 @@ impl RowClass {
     }
 }
 
-/// Texts that name nobody, in lower case.
-const NOBODY: &str = "'', 'null', 'undefined', 'none', 'nan', 'unknown', 'anonymous', 'guest', '(not set)'";
+/// A decimal number of 0 or below.
+const ZERO_OR_BELOW: &str = "^(-[0-9]+([.][0-9]*)?|0+([.]0*)?)$";
 
 /// The activity, or -1 without one. The expression hides the column from the optimiser: see `Text::by_product`.
 pub(super) fn activity(columns: &Columns, table: &str) -> String {
@@ -68,12 +70,19 @@ pub(super) fn id_is_one_of(columns: &Columns, table: &str, column: &str, ids: im
 
 /// The person, or NULL for a row that names nobody: without a user, or with an id of 0 or below, or with a word that
 /// stands for nobody. Texts are bytes, so that no collation makes two persons one.
-pub(super) fn subject(columns: &Columns, table: &str) -> String {
+pub(super) fn subject(columns: &Columns, table: &str, anonymous: &AnonymousUsers) -> String {
     match columns.type_of(table, "user_id") {
         Some(ColumnType::Text) => {
             let text = trimmed("CONVERT(user_id USING utf8mb4)");
+            let names = match anonymous.texts() {
+                [] => String::new(),
+                texts => {
+                    let names = statuses::bytes(texts.iter().map(String::as_str));
+                    format!("AND CAST(LOWER({text}) AS BINARY) NOT IN ({names}) ")
+                }
+            };
             format!(
-                "CASE WHEN LOWER({text}) NOT IN ({NOBODY}) AND {text} NOT REGEXP '^(-[0-9]+|0+)$' \
+                "CASE WHEN LENGTH({text}) > 0 {names}AND {text} NOT REGEXP '{ZERO_OR_BELOW}' \
                  THEN CAST({text} AS BINARY) END"
             )
         }
@@ -118,8 +127,8 @@ pub(super) fn quantity(columns: &Columns) -> String {
 pub(super) fn class_of_purchase(schema: &Schema, options: &MySqlOptions) -> String {
     let (price, quantity) = (price(&schema.columns), quantity(&schema.columns));
     let kind = match schema.status.is_present() {
-        true => options.purchase_statuses.kind(&status_text(&schema.columns, PURCHASES)),
-        false => StatusKind::Counted.number().to_string(),
+        true => statuses::kind(&options.purchase_statuses, &status_text(&schema.columns, PURCHASES)),
+        false => statuses::number(StatusKind::Counted).to_string(),
     };
     format!(
         "CASE WHEN {kind} = {reversed} THEN {reversed} \
@@ -135,7 +144,7 @@ pub(super) fn class_of_purchase(schema: &Schema, options: &MySqlOptions) -> Stri
 
 /// The class of an entry.
 pub(super) fn class_of_entry(schema: &Schema, options: &MySqlOptions) -> String {
-    options.entry_statuses.kind(&status_text(&schema.columns, ENTRIES))
+    statuses::kind(&options.entry_statuses, &status_text(&schema.columns, ENTRIES))
 }
 
 /// The status as a text, whatever the type of the column.
@@ -160,8 +169,8 @@ mod tests {
             (StatusKind::Ignored, RowClass::Ignored),
         ];
         for (kind, class) in pairs {
-            assert_eq!(usize::from(kind.number()), class.number());
-            assert_eq!(RowClass::of(kind.number().into()), Some(class));
+            assert_eq!(usize::from(statuses::number(kind)), class.number());
+            assert_eq!(RowClass::of(statuses::number(kind).into()), Some(class));
         }
         assert_eq!(RowClass::of(6), None);
     }
@@ -171,6 +180,7 @@ mod tests {
         let columns = Columns::default();
         assert_eq!((price(&columns).as_str(), quantity(&columns).as_str()), ("price", "quantity"));
         assert_eq!(activity(&columns, PURCHASES), "COALESCE(campaign_activity_id, -1)");
-        assert_eq!(subject(&columns, PURCHASES), "CASE WHEN user_id > 0 THEN user_id END");
+        let anonymous = AnonymousUsers::default();
+        assert_eq!(subject(&columns, PURCHASES, &anonymous), "CASE WHEN user_id > 0 THEN user_id END");
     }
 }

@@ -190,14 +190,16 @@ impl FactBuilder<'_> {
             (Counting::Events, Some(row)) => row.records,
             (Counting::Subjects, Some(row)) => row.users.ok_or("the reply lacks a count of users")?,
         };
-        Ok(Ok(self.measured(total, table, group.coverage_of_count())))
+        let total = self.measured(total, table, group.coverage_of_count());
+        Ok(Ok(total.with_ambiguous(group.ambiguous_in_count())))
     }
 
     fn of_activity(&self, rows: &Rows, step: LedgerStep, activity: ActivityId) -> Fact<u64> {
         let (part, table, rows) = self.rows(rows, step, true)?;
         let id = i64::try_from(activity.0).ok();
         let group = RowGroup::of(rows, |row| row.part == part && row.activity.is_some() && row.activity == id);
-        Ok(self.measured(group.records(RowClass::Counted), table, group.coverage_of_count()))
+        let count = self.measured(group.records(RowClass::Counted), table, group.coverage_of_count());
+        Ok(count.with_ambiguous(group.ambiguous_in_count()))
     }
 
     fn has_no_rows(&self, window: Window) -> bool {
@@ -255,7 +257,7 @@ impl FactBuilder<'_> {
     fn sum(&self, group: &RowGroup<'_>) -> Fact<Sales> {
         let cancelled = self.schema.status.is_present().then_some(group.records(RowClass::Reversed));
         let sales = group.sales()?.with_cancelled(cancelled);
-        Ok(self.measured(sales, PURCHASES, group.coverage()))
+        Ok(self.measured(sales, PURCHASES, group.coverage()).with_ambiguous(group.ambiguous_in_sums()))
     }
 
     /// Orders per activity outside the scope. Rows with an invalid activity id are left out.
@@ -273,7 +275,8 @@ impl FactBuilder<'_> {
                 others.insert(id, OtherSales::new(id, row.records).with_campaign(campaign));
             }
         }
-        self.measured(others.into_values().collect(), PURCHASES, group.coverage())
+        let others = self.measured(others.into_values().collect(), PURCHASES, group.coverage());
+        others.with_ambiguous(group.ambiguous_in_count())
     }
 
     fn history(&self, rows: &Rows, question: &HistoryQuestion) -> ReplyResult<Fact<History>> {
@@ -304,7 +307,7 @@ impl FactBuilder<'_> {
         let history = History::new(since, buckets.into_iter().collect());
         let coverage =
             group.coverage_of_amounts().left_out_in_window(LeftOutReason::NoTime, timeless.records(RowClass::Counted));
-        Ok(Ok(self.measured(history, PURCHASES, coverage)))
+        Ok(Ok(self.measured(history, PURCHASES, coverage).with_ambiguous(group.ambiguous_in_count())))
     }
 }
 
@@ -369,17 +372,17 @@ mod tests {
         facts(&question(), &schema, &options, &standing, results, &FailureLog::default())
     }
 
-    /// Part, class, activity, slot, campaign, records, users, priced, quantity, revenue, oldest.
-    const STEP: &str = "3 1 NULL NULL NULL 45 NULL NULL NULL NULL NULL";
-    const PROMOTION: &str = "5 1 NULL NULL NULL 45 45 45 45 1345500.00 NULL";
-    const CANCELLED: &str = "5 2 NULL NULL NULL 3 3 3 3 38700.00 NULL";
-    const REGULAR: &str = "6 1 -1 NULL NULL 30 28 30 33 990000.00 NULL";
-    const OLDEST: &str = "8 NULL NULL NULL NULL 0 NULL NULL NULL NULL NULL";
-    const END: &str = "9 NULL NULL NULL NULL 0 NULL NULL NULL NULL NULL";
+    /// Part, class, activity, slot, campaign, records, users, priced, quantity, revenue, oldest, ambiguous.
+    const STEP: &str = "3 1 NULL NULL NULL 45 NULL NULL NULL NULL NULL NULL";
+    const PROMOTION: &str = "5 1 NULL NULL NULL 45 45 45 45 1345500.00 NULL NULL";
+    const CANCELLED: &str = "5 2 NULL NULL NULL 3 3 3 3 38700.00 NULL NULL";
+    const REGULAR: &str = "6 1 -1 NULL NULL 30 28 30 33 990000.00 NULL NULL";
+    const OLDEST: &str = "8 NULL NULL NULL NULL 0 NULL NULL NULL NULL NULL NULL";
+    const END: &str = "9 NULL NULL NULL NULL 0 NULL NULL NULL NULL NULL NULL";
 
     #[test]
     fn a_complete_reply_is_measured() {
-        let history = "7 1 NULL 2 NULL 2 NULL 2 3 38700.00 NULL";
+        let history = "7 1 NULL 2 NULL 2 NULL 2 3 38700.00 NULL NULL";
         let by_activity = [STEP, PROMOTION, CANCELLED, END];
         let facts = facts_of(&by_activity, &[REGULAR, END], &[history, OLDEST, END]).expect("facts");
         assert_eq!(facts.steps.current[0].as_ref().expect("a count").value, 45);
@@ -395,7 +398,8 @@ mod tests {
 
     #[test]
     fn no_rows_are_a_zero_and_rows_that_were_left_out_are_its_coverage() {
-        let unknown = ["3 0 NULL NULL NULL 5 NULL NULL NULL NULL NULL", "5 0 NULL NULL NULL 5 5 5 5 5.00 NULL", END];
+        let unknown =
+            ["3 0 NULL NULL NULL 5 NULL NULL NULL NULL NULL NULL", "5 0 NULL NULL NULL 5 5 5 5 5.00 NULL NULL", END];
         let facts = facts_of(&unknown, &[END], &[OLDEST, END]).expect("facts");
         let left_out = Coverage::of(0).left_out_in_window(LeftOutReason::UnknownStatus, 5);
         let step = facts.steps.current[0].as_ref().expect("a count");
@@ -409,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_reply_that_lacks_a_row_is_malformed_and_not_zero() {
-        let bucket = |slot: &str| format!("7 1 NULL {slot} NULL 2 NULL 2 3 38700.00 NULL");
+        let bucket = |slot: &str| format!("7 1 NULL {slot} NULL 2 NULL 2 3 38700.00 NULL NULL");
         let outside = bucket("9999");
         for (by_activity, by_product, history) in [
             (&[STEP, PROMOTION][..], &[REGULAR, END][..], &[OLDEST, END][..]),
@@ -424,8 +428,27 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_the_hour_that_comes_twice_are_counted_beside_the_figures() {
+        let by_activity = [
+            "3 1 NULL NULL NULL 45 NULL NULL NULL NULL NULL 2",
+            "5 1 NULL NULL NULL 45 45 45 45 1345500.00 NULL 2",
+            "5 2 NULL NULL NULL 3 3 3 3 38700.00 NULL 1",
+            END,
+        ];
+        let by_product =
+            ["6 1 -1 NULL NULL 30 28 30 33 990000.00 NULL 0", "6 1 88 NULL 2 4 NULL 4 4 40.00 NULL 3", END];
+        let history = ["7 1 NULL 2 NULL 2 NULL 2 3 38700.00 NULL 2", OLDEST, END];
+        let facts = facts_of(&by_activity, &by_product, &history).expect("facts");
+        assert_eq!(facts.steps.current[0].as_ref().expect("a count").ambiguous, 2);
+        let sales = facts.sales.expect("sales");
+        let ambiguous = [&sales.promotion, &sales.regular].map(|sales| sales.as_ref().expect("sums").ambiguous);
+        assert_eq!((ambiguous, sales.others.expect("others").ambiguous), ([3, 0], 3));
+        assert_eq!(facts.history.expect("history").expect("history").ambiguous, 2);
+    }
+
+    #[test]
     fn a_row_without_a_time_is_left_out_of_the_history() {
-        let history = ["7 1 NULL NULL NULL 2 NULL 2 3 38700.00 NULL", OLDEST, END];
+        let history = ["7 1 NULL NULL NULL 2 NULL 2 3 38700.00 NULL NULL", OLDEST, END];
         let facts = facts_of(&[STEP, PROMOTION, END], &[REGULAR, END], &history).expect("facts");
         let history = facts.history.expect("history").expect("history");
         assert_eq!(history.coverage, Coverage::of(0).left_out_in_window(LeftOutReason::NoTime, 2));

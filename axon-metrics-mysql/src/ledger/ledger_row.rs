@@ -63,6 +63,8 @@ pub(super) struct LedgerRow {
     pub(super) quantity: Option<Amount>,
     pub(super) revenue: Option<Amount>,
     pub(super) oldest: Option<NaiveDateTime>,
+    /// The number of rows whose time comes twice.
+    pub(super) ambiguous: Option<u64>,
 }
 
 impl LedgerRow {
@@ -85,6 +87,7 @@ impl LedgerRow {
             quantity: cells.amount("quantity")?,
             revenue: cells.amount("revenue")?,
             oldest: cells.rough_time("oldest")?,
+            ambiguous: cells.maybe_count("ambiguous")?,
         })
     }
 }

@@ -8,6 +8,9 @@ use axon_metrics::{
 use super::{expressions::RowClass, ledger_row::LedgerRow};
 use crate::text_row::Amount;
 
+/// The classes that sums use.
+const USED_IN_SUMS: [RowClass; 3] = [RowClass::Counted, RowClass::Reversed, RowClass::Refund];
+
 /// The rows of a group, such as those of a window or of an activity.
 #[derive(Debug)]
 pub(super) struct RowGroup<'a>(Vec<&'a LedgerRow>);
@@ -31,6 +34,22 @@ impl<'a> RowGroup<'a> {
         self.rows(class).fold(0, |sum, row| sum.saturating_add(row.records))
     }
 
+    /// The number of rows of these classes whose time comes twice.
+    fn ambiguous(&self, classes: &[RowClass]) -> u64 {
+        let rows = classes.iter().flat_map(|class| self.rows(*class));
+        rows.fold(0, |sum, row| sum.saturating_add(row.ambiguous.unwrap_or(0)))
+    }
+
+    /// The number of counted rows whose time comes twice.
+    pub(super) fn ambiguous_in_count(&self) -> u64 {
+        self.ambiguous(&[RowClass::Counted])
+    }
+
+    /// The same of the rows that sums use.
+    pub(super) fn ambiguous_in_sums(&self) -> u64 {
+        self.ambiguous(&USED_IN_SUMS)
+    }
+
     /// The coverage of sums: orders, reversed rows and refunds are used. Rows of an unknown status and orders without proper
     /// amounts are left out.
     pub(super) fn coverage(&self) -> Coverage {
@@ -48,7 +67,7 @@ impl<'a> RowGroup<'a> {
     }
 
     fn coverage_without(&self, unpriced: u64) -> Coverage {
-        let used = [RowClass::Counted, RowClass::Reversed, RowClass::Refund].map(|class| self.records(class));
+        let used = USED_IN_SUMS.map(|class| self.records(class));
         let used = used.into_iter().fold(0, u64::saturating_add);
         self.left_out(Coverage::of(used.saturating_sub(unpriced)), unpriced)
     }
@@ -108,7 +127,7 @@ mod tests {
     fn rows(rows: &[&str]) -> Vec<LedgerRow> {
         let row = |row: &&str| {
             let (class, sums) = row.split_once(' ').expect("a class");
-            let cells = format!("5 {class} NULL NULL NULL {sums} NULL");
+            let cells = format!("5 {class} NULL NULL NULL {sums} NULL 1");
             LedgerRow::read(&TextRow::of(&cells.split(' ').collect::<Vec<_>>())).expect("a row")
         };
         rows.iter().map(row).collect()
@@ -136,6 +155,7 @@ mod tests {
         assert_eq!(left_out(group.coverage()), (Some(8), vec![(unknown, Some(2)), (bad, Some(1))]));
         assert_eq!(left_out(group.coverage_of_count()), (Some(5), vec![(unknown, Some(2)), (bad, Some(1))]));
         assert_eq!(left_out(group.coverage_of_amounts()), (Some(6), vec![(unknown, Some(2)), (bad, Some(3))]));
+        assert_eq!((group.ambiguous_in_count(), group.ambiguous_in_sums()), (1, 3), "one row of each class");
     }
 
     #[test]

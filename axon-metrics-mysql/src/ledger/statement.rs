@@ -15,6 +15,7 @@ use crate::{
     clock::{Clock, Piece},
     options::MySqlOptions,
     sql_literals::{Bound, IdList},
+    statuses,
     store::{
         columns::ColumnType,
         schema::{ENTRIES, PURCHASES, Presence, Schema, TimeColumn},
@@ -74,6 +75,25 @@ fn clamped(window: Window, scope: &QueryScope) -> Option<Window> {
     (!window.is_empty()).then_some(window)
 }
 
+/// Counting the rows whose time comes twice: a column of the rows, and its sum. Where no time of the window comes twice, the
+/// rows have no such column.
+#[derive(Debug)]
+struct AmbiguousHour {
+    column: String,
+    sum: &'static str,
+}
+
+impl AmbiguousHour {
+    fn of(time: &str, window: Window, scope: &QueryScope, clock: Clock) -> Self {
+        let spans = clamped(window, scope).map(|window| clock.ambiguous(window.from, window.to)).unwrap_or_default();
+        let times = spans.into_iter().map(|[from, to]| Span { from, to }.contains(time));
+        match times.collect::<Vec<_>>().join(" OR ") {
+            none if none.is_empty() => Self { column: none, sum: "NULL" },
+            times => Self { column: format!(", ({times}) AS ambiguous"), sum: "COUNT(NULLIF(ambiguous, 0))" },
+        }
+    }
+}
+
 struct Text<'a> {
     scope: &'a QueryScope,
     schema: &'a Schema,
@@ -104,14 +124,16 @@ impl Text<'_> {
     /// The rows of a step in a window by class, and their distinct users if subjects are counted. Per activity, the total of
     /// a class is the row without an activity.
     fn step(&self, step: LedgerStep, part: StatementPart, window: Window, per_activity: bool) -> Option<String> {
-        let (table, class, within) = match step {
+        let (table, class, within, twice) = match step {
             LedgerStep::ApprovedEntry if self.schema.can_read_entries() => {
                 let within = Span::of(window, self.scope, self.entry_clock())?.contains("created_at");
-                (ENTRIES, expressions::class_of_entry(self.schema, self.options), within)
+                let twice = AmbiguousHour::of("created_at", window, self.scope, self.entry_clock());
+                (ENTRIES, expressions::class_of_entry(self.schema, self.options), within, twice)
             }
             LedgerStep::Purchase if self.schema.can_read_purchases() => {
-                let span = Span::of(window, self.scope, self.purchase_clock())?;
-                (PURCHASES, expressions::class_of_purchase(self.schema, self.options), self.by_index(span))
+                let within = self.by_index(Span::of(window, self.scope, self.purchase_clock())?);
+                let class = expressions::class_of_purchase(self.schema, self.options);
+                (PURCHASES, class, within, self.ambiguous_purchases(window))
             }
             LedgerStep::ApprovedEntry | LedgerStep::Purchase => return None,
         };
@@ -127,12 +149,14 @@ impl Text<'_> {
         };
         Some(format!(
             "SELECT {part} AS part, class, {activity}, NULL AS slot, NULL AS campaign, COUNT(*) AS records, \
-             {users} AS users, NULL AS priced, NULL AS quantity, NULL AS revenue, NULL AS oldest \
-             FROM (SELECT {class} AS class, {of} AS activity, {subject} AS subject FROM {table} \
+             {users} AS users, NULL AS priced, NULL AS quantity, NULL AS revenue, NULL AS oldest, {sum} AS ambiguous \
+             FROM (SELECT {class} AS class, {of} AS activity, {subject} AS subject{column} FROM {table} \
              WHERE {activities} AND {within}) AS r GROUP BY {group}",
+            column = twice.column,
+            sum = twice.sum,
             part = part.number(),
             of = expressions::activity(&self.schema.columns, table),
-            subject = expressions::subject(&self.schema.columns, table),
+            subject = expressions::subject(&self.schema.columns, table, &self.options.anonymous_users),
         ))
     }
 
@@ -142,11 +166,14 @@ impl Text<'_> {
         }
         let activities = self.activities(PURCHASES, &self.scope.activities)?;
         let within = self.by_index(Span::of(question.window, self.scope, self.purchase_clock())?);
+        let twice = self.ambiguous_purchases(question.window);
         Some(format!(
-            "SELECT {part} AS part, class, NULL AS activity, NULL AS slot, NULL AS campaign, {SUMS}, NULL AS oldest \
-             FROM (SELECT {purchase}, {subject} AS subject FROM purchases WHERE {activities} AND {within}) AS p \
-             GROUP BY class",
+            "SELECT {part} AS part, class, NULL AS activity, NULL AS slot, NULL AS campaign, {SUMS}, NULL AS oldest, \
+             {sum} AS ambiguous FROM (SELECT {purchase}, {subject} AS subject{column} FROM purchases \
+             WHERE {activities} AND {within}) AS p GROUP BY class",
             part = StatementPart::Promotion.number(),
+            column = twice.column,
+            sum = twice.sum,
             purchase = self.purchase(),
             subject = self.subject(),
         ))
@@ -169,13 +196,16 @@ impl Text<'_> {
             true => ("a.campaign_id", " LEFT JOIN campaign_activities AS a ON a.id = g.activity"),
             false => ("NULL", ""),
         };
-        let activity = self.activity();
+        let (activity, twice) = (self.activity(), self.ambiguous_purchases(sales.window));
         complete(vec![format!(
             "SELECT {part} AS part, g.class, g.activity, NULL AS slot, {campaign} AS campaign, g.records, g.users, \
-             g.priced, g.quantity, g.revenue, NULL AS oldest FROM (SELECT class, activity, {SUMS} FROM (\
-             SELECT {activity} AS activity, CASE WHEN {activity} = -1 THEN {subject} END AS subject, {purchase} \
+             g.priced, g.quantity, g.revenue, NULL AS oldest, g.ambiguous FROM (\
+             SELECT class, activity, {SUMS}, {sum} AS ambiguous FROM (\
+             SELECT {activity} AS activity, CASE WHEN {activity} = -1 THEN {subject} END AS subject, {purchase}{column} \
              FROM purchases WHERE {products} AND {within}) AS p GROUP BY class, activity) AS g{join}",
             part = StatementPart::Sales.number(),
+            column = twice.column,
+            sum = twice.sum,
             subject = self.subject(),
             purchase = self.purchase(),
             within = span.contains("purchase_at"),
@@ -191,11 +221,14 @@ impl Text<'_> {
         let oldest = oldest(self.schema.has_purchase_type);
         let Some(window) = clamped(history.window, self.scope) else { return complete(vec![oldest]) };
         let span = Span::of(window, self.scope, self.purchase_clock())?;
+        let twice = self.ambiguous_purchases(window);
         let buckets = format!(
-            "SELECT {part} AS part, class, NULL AS activity, slot, NULL AS campaign, {HISTORY_SUMS}, NULL AS oldest FROM (\
-             SELECT {slot} AS slot, {purchase} \
+            "SELECT {part} AS part, class, NULL AS activity, slot, NULL AS campaign, {HISTORY_SUMS}, NULL AS oldest, \
+             {sum} AS ambiguous FROM (SELECT {slot} AS slot, {purchase}{column} \
              FROM purchases WHERE {products} AND {within} AND {activity} = -1) AS p GROUP BY class, slot",
             part = StatementPart::History.number(),
+            column = twice.column,
+            sum = twice.sum,
             slot = self.slot(history, window),
             purchase = self.purchase(),
             within = span.contains("purchase_at"),
@@ -257,7 +290,9 @@ impl Text<'_> {
     fn any_status(&self, span: Span) -> String {
         let within = span.contains("purchase_at");
         let is_text = matches!(self.schema.columns.type_of(PURCHASES, "status"), None | Some(ColumnType::Text));
-        let Some(names) = self.options.purchase_statuses.all_names().filter(|_| is_text) else { return within };
+        let Some(names) = statuses::all_names(&self.options.purchase_statuses).filter(|_| is_text) else {
+            return within;
+        };
         let others = span.contains("COALESCE(purchase_at)");
         format!("(status IN ({names}) AND {within} OR (status NOT IN ({names}) OR status IS NULL) AND {others})")
     }
@@ -288,12 +323,16 @@ impl Text<'_> {
         )
     }
 
+    fn ambiguous_purchases(&self, window: Window) -> AmbiguousHour {
+        AmbiguousHour::of("purchase_at", window, self.scope, self.purchase_clock())
+    }
+
     fn activity(&self) -> String {
         expressions::activity(&self.schema.columns, PURCHASES)
     }
 
     fn subject(&self) -> String {
-        expressions::subject(&self.schema.columns, PURCHASES)
+        expressions::subject(&self.schema.columns, PURCHASES, &self.options.anonymous_users)
     }
 
     /// The clock of `purchases.purchase_at`.
@@ -325,7 +364,7 @@ fn complete(mut parts: Vec<String>) -> Option<String> {
     }
     parts.push(format!(
         "SELECT {} AS part, NULL AS class, NULL AS activity, NULL AS slot, NULL AS campaign, 0 AS records, NULL AS users, \
-         NULL AS priced, NULL AS quantity, NULL AS revenue, NULL AS oldest",
+         NULL AS priced, NULL AS quantity, NULL AS revenue, NULL AS oldest, NULL AS ambiguous",
         StatementPart::End.number()
     ));
     Some(parts.join(" UNION ALL "))
@@ -338,7 +377,8 @@ fn oldest(has_purchase_type: bool) -> String {
     let kind = if has_purchase_type { ", purchase_type" } else { "" };
     format!(
         "SELECT {part} AS part, NULL AS class, NULL AS activity, NULL AS slot, NULL AS campaign, 0 AS records, \
-         NULL AS users, NULL AS priced, NULL AS quantity, NULL AS revenue, MIN(oldest) AS oldest FROM (\
+         NULL AS users, NULL AS priced, NULL AS quantity, NULL AS revenue, MIN(oldest) AS oldest, \
+         NULL AS ambiguous FROM (\
          SELECT MIN(purchase_at) AS oldest FROM purchases WHERE purchase_at >= {FIRST} GROUP BY campaign_activity_id{kind}) AS o",
         part = StatementPart::Oldest.number()
     )

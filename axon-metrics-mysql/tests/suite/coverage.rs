@@ -233,7 +233,9 @@ async fn rows_that_name_nobody_are_no_people<S: Server>() {
     for table in ["purchases", "campaign_activity_entries"] {
         database.run(&format!("ALTER TABLE {table} MODIFY user_id VARCHAR(40) NULL")).await;
     }
-    for (id, user) in [(34, "Guest"), (35, " "), (36, "null"), (37, "(not set)"), (38, "000")] {
+    for (id, user) in
+        [(34, "Guest"), (35, " "), (36, "null"), (37, "(not set)"), (38, "000"), (39, "-17.5"), (40, "0.0")]
+    {
         database.run(&row(id, "1", "1", "1")).await;
         database.run(&format!("UPDATE purchases SET user_id = '{user}' WHERE id = {id}")).await;
         database
@@ -243,11 +245,14 @@ async fn rows_that_name_nobody_are_no_people<S: Server>() {
             ))
             .await;
     }
-    check(8).await;
+    check(10).await;
     database
         .run("UPDATE purchases SET user_id = 'ann' WHERE id = 1; UPDATE purchases SET user_id = 'ANN' WHERE id = 2")
         .await;
     assert_eq!(sales_of(&database, &MySqlOptions::default()).await.promotion.unwrap().value.buyers, 2);
+    // A list of one's own: Ann is nobody, and Guest, null and (not set) are people.
+    let own = MySqlOptions::default().with_anonymous_users(["ANN"]);
+    assert_eq!(sales_of(&database, &own).await.promotion.unwrap().value.buyers, 3);
 }
 
 /// Sums beyond an exact decimal are too large, and not rounded.

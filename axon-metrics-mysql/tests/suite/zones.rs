@@ -4,12 +4,17 @@
 
 use crate::common;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axon_examples::stores::Layout;
 use axon_metrics::{
-    ActivityId, LedgerStep, ProductId, Timestamp, Window,
-    source::{CatalogSource, HistoryQuestion, LedgerQuestion, LedgerSource, QueryScope, SalesQuestion},
+    ActivityId, Budgets, Dashboard, DashboardRequest, LedgerStep, MemoryStore, Period, ProductId, Record, StepRules,
+    Timestamp, Widget, Window,
+    answer::WidgetStatus,
+    catalog::{Activity, ActivityKind, Campaign, Catalog},
+    period::Bound,
+    source::{CatalogSource, Counting, HistoryQuestion, LedgerQuestion, LedgerSource, QueryScope, SalesQuestion},
+    widget::WarningCode,
 };
 use axon_metrics_mysql::{MySqlCatalog, MySqlLedger, MySqlOptions};
 use chrono_tz::{America::New_York, Australia::Lord_Howe, Tz};
@@ -92,6 +97,91 @@ async fn a_purchase_counts_on_its_own_day_in_summer_and_in_winter<S: Server>() {
     assert_eq!(orders(&ledger, "2024-10-31T04:00:00Z", "2024-11-01T04:00:00Z").await, 0);
 }
 
+/// New York, 2024-11-03: what is stored from 01:00 to 02:00 counts for the first pass, and is counted in the same scan.
+async fn rows_of_the_hour_that_comes_twice_are_said<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    purchases(&database, &["2024-11-03 00:59:59", "2024-11-03 01:30:00", "2024-11-03 01:59:59", "2024-11-03 02:00:00"])
+        .await;
+    database
+        .run(
+            "INSERT INTO campaign_activity_entries (id, campaign_activity_id, user_id, status, requested_at, created_at) \
+             VALUES (1, 77, 1, 'APPROVED', '2024-11-03', '2024-11-03 01:30:00'), \
+             (2, 77, 2, 'APPROVED', '2024-11-03', '2024-11-03 02:30:00'), (3, 77, 3, 'PENDING', '2024-11-03', '2024-11-03 01:30:00')",
+        )
+        .await;
+    let ledger = MySqlLedger::with_options(database.pool(), in_zone(New_York));
+    let day = ["2024-11-03T04:00:00Z", "2024-11-04T05:00:00Z"];
+    for counting in [Counting::Events, Counting::Subjects] {
+        // Orders, and rows of the hour that comes twice.
+        for ([from, to], [orders, twice], [entries, entries_twice]) in [
+            (day, [4, 2], [2, 1]),
+            (["2024-11-03T05:00:00Z", "2024-11-03T06:00:00Z"], [2, 2], [1, 1]),
+            (["2024-11-03T05:45:00Z", "2024-11-03T07:30:00Z"], [2, 1], [0, 0]),
+            (["2024-11-03T06:00:00Z", "2024-11-03T08:00:00Z"], [1, 0], [1, 0]),
+            (["2024-11-02T04:00:00Z", "2024-11-03T05:00:00Z"], [1, 0], [0, 0]),
+        ] {
+            let mut question = question(Window { from: at(from), to: at(to) });
+            let scope = Arc::make_mut(&mut question.scope);
+            (scope.counting, scope.by_activity) = (counting, true);
+            question.steps.push(LedgerStep::ApprovedEntry);
+            let facts = ledger.ledger(&question).await.unwrap();
+            for steps in [&facts.steps.current, &facts.steps.by_activity[0].1] {
+                let counts: Vec<_> = steps.iter().map(|fact| fact.as_ref().unwrap()).collect();
+                let counts: Vec<_> = counts.iter().map(|fact| [fact.value, fact.ambiguous]).collect();
+                assert_eq!(counts, [[orders, twice], [entries, entries_twice]], "{counting:?}, {from}");
+            }
+            let sales = facts.sales.unwrap();
+            for sales in [sales.promotion.unwrap(), sales.regular.unwrap()] {
+                assert_eq!([sales.value.orders, sales.ambiguous], [orders, twice], "{counting:?}, {from}");
+            }
+        }
+    }
+    // A history, and clocks without such an hour.
+    let window = Window { from: at("2024-10-28T04:00:00Z"), to: at("2024-11-05T05:00:00Z") };
+    let history = HistoryQuestion::new([ProductId(456)], window, Duration::from_secs(3_600));
+    let scope = QueryScope::new(at("2025-01-01T00:00:00Z"), [], Window { from: window.to, to: window.to });
+    let history = LedgerQuestion::new(scope, PATIENT).with_history(history);
+    assert_eq!(ledger.ledger(&history).await.unwrap().history.unwrap().unwrap().ambiguous, 2);
+    let seoul = MySqlLedger::with_options(database.pool(), in_zone(chrono_tz::Asia::Seoul));
+    assert_eq!(seoul.ledger(&history).await.unwrap().history.unwrap().unwrap().ambiguous, 0);
+}
+
+/// The warning of an answer.
+async fn an_answer_warns_of_the_hour_that_comes_twice<S: Server>() {
+    let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
+    purchases(&database, &["2024-11-03 01:30:00", "2024-11-03 12:00:00"]).await;
+    let activity = Activity::new(77, "A", ActivityKind::FirstComeFirstServe)
+        .with_start(at("2024-10-30T00:00:00Z"))
+        .with_end(at("2024-11-20T00:00:00Z"))
+        .with_product(ProductId(456));
+    let catalog = Catalog::new("USD", vec![Campaign::new(1, "Fall", [activity])]).unwrap();
+    let dashboard = Dashboard::builder()
+        .catalog(MemoryStore::new(catalog))
+        .ledger(MySqlLedger::with_options(database.pool(), in_zone(New_York)))
+        .step_rules(StepRules::default().with("purchase", Record::Ledger(LedgerStep::Purchase)).unwrap())
+        .budgets(Budgets::all(PATIENT))
+        .zone(New_York)
+        .build();
+    for (day, expected) in [("2024-11-03", Some(1)), ("2024-11-02", None)] {
+        let day = Bound::Date(day.parse().unwrap());
+        let request = DashboardRequest::activity(77)
+            .widgets([Widget::Funnel, Widget::Comparison])
+            .period(Period::Custom { start: day, end: day });
+        let answer = dashboard.answer(&request, at("2024-11-12T10:30:00Z")).await.unwrap();
+        let warnings = |widget| {
+            let warnings = answer.widgets[&widget].warnings.iter();
+            let warnings = warnings.filter(|warning| warning.code == WarningCode::AmbiguousHour);
+            let field = |field: &Option<String>| field.clone().unwrap_or_default();
+            warnings.map(|warning| (field(&warning.field), warning.number("records"))).collect::<Vec<_>>()
+        };
+        let of = |field: &str| expected.map(|records| (field.to_owned(), Some(records)));
+        assert_eq!(warnings(Widget::Funnel), of("steps[3].value").into_iter().collect::<Vec<_>>(), "{day:?}");
+        let sales: Vec<_> = of("promotion").into_iter().chain(of("regular")).collect();
+        assert_eq!(warnings(Widget::Comparison), sales, "{day:?}");
+        assert_eq!(answer.widgets[&Widget::Comparison].status, WidgetStatus::Fresh, "{day:?}: the figures are whole");
+    }
+}
+
 /// In spring an hour is skipped: what is stored there counts at the change, and costs no bucket.
 async fn a_skipped_hour_costs_nothing<S: Server>() {
     let Some(database) = Database::create::<S>(Layout::Aug2026).await else { return };
@@ -136,6 +226,8 @@ async fn dates_of_the_catalog_are_read_in_their_zone<S: Server>() {
 
 on_each_server! {
     a_purchase_counts_on_its_own_day_in_summer_and_in_winter;
+    rows_of_the_hour_that_comes_twice_are_said;
+    an_answer_warns_of_the_hour_that_comes_twice;
     a_skipped_hour_costs_nothing;
     buckets_of_half_an_hour_follow_a_change_of_half_an_hour;
     dates_of_the_catalog_are_read_in_their_zone;

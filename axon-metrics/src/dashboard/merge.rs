@@ -165,10 +165,13 @@ impl Plan {
             let counts = reply.and_then(|replies| replies.next().cloned().unwrap_or_else(|| Err(not_asked())));
             match believed(counts, tolerance).map(|counts| counts.map(|counts| part.fold(&counts))) {
                 Ok(mut counts) => {
-                    // The coverage is that of all buckets of the part: the first one has it.
+                    // The coverage is that of all buckets of the part: the first one has it. So it is with ambiguous times.
                     let mut coverage = std::mem::take(&mut counts.coverage);
-                    let bucket =
-                        |count: &u64| Ok(counts.clone().map(|_| *count).with_coverage(std::mem::take(&mut coverage)));
+                    let mut ambiguous = std::mem::take(&mut counts.ambiguous);
+                    let bucket = |count: &u64| {
+                        let bucket = counts.clone().map(|_| *count).with_coverage(std::mem::take(&mut coverage));
+                        Ok(bucket.with_ambiguous(std::mem::take(&mut ambiguous)))
+                    };
                     counts.value.iter().map(bucket).collect()
                 }
                 Err(why) => vec![Err(why); part.buckets.len()],

@@ -48,7 +48,7 @@ impl<'a> RequestText<'a> {
         reader.names();
         let scope = reader.scope(self.level, self.id);
         let widgets = reader.widgets();
-        let mode = reader.word("mode", &Mode::ALL.map(|mode| (mode.code(), mode)));
+        let mode = reader.mode();
         let compare = reader.word("compare", &[("previous", ())]);
         let period = reader.period();
 
@@ -124,6 +124,18 @@ impl<'a> Reader<'a> {
             self.fault(name, FaultCode::UnknownValue, format!("{name} must be {one_of}{}", list.join(", ")));
         }
         meaning
+    }
+
+    /// The mode. One that exists and is not supported is refused with the whole request.
+    fn mode(&mut self) -> Option<Mode> {
+        let value = self.value("mode")?;
+        let mode = Mode::ALL.into_iter().find(|mode| mode.code() == value);
+        if mode.is_none() {
+            let supported = Mode::ALL.into_iter().filter(|mode| mode.counting().is_some()).map(Mode::code);
+            let supported: Vec<&str> = supported.collect();
+            self.fault("mode", FaultCode::UnknownValue, format!("mode must be one of {}", supported.join(", ")));
+        }
+        mode
     }
 
     fn widgets(&mut self) -> Option<Vec<Widget>> {
@@ -296,6 +308,19 @@ mod tests {
                 .unwrap();
         let end = Bound::At("2024-01-31T03:00:00Z".parse().expect("an instant"));
         assert_eq!(request.period, Period::Custom { start: Bound::Date("2024-01-01".parse().expect("a date")), end });
+    }
+
+    #[test]
+    fn a_mode_that_does_not_exist_is_told_those_that_are_supported() {
+        for (mode, message) in [
+            ("all", "mode must be one of count, unique"),
+            ("unique_ordered", "mode unique_ordered is not supported yet; count and unique are"),
+        ] {
+            let parameters = [("mode".to_owned(), mode.to_owned())];
+            let text = RequestText { level: Level::Campaign, id: "1", parameters: &parameters };
+            let error = text.parse(&RequestRules::new(Mode::Count, Seoul), now()).expect_err("a fault");
+            assert_eq!(error.faults.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>(), [message]);
+        }
     }
 
     #[test]

@@ -433,6 +433,35 @@ async fn a_coarse_time_and_an_assumed_lag_are_warnings_of_their_widgets() {
 }
 
 #[tokio::test]
+async fn the_hour_that_comes_twice_is_a_warning_of_the_figures_that_hold_it() {
+    let behavior = behavior_source(|question| {
+        let mut facts = behavior_facts(question);
+        facts.steps.current.iter_mut().skip(3).flatten().for_each(|fact| fact.ambiguous = 2);
+        facts.series.iter_mut().flatten().for_each(|fact| fact.ambiguous = 1);
+        Ok(facts)
+    });
+    let ledger = ledger_source(|question| {
+        let mut facts = ledger_facts(question);
+        facts.sales.iter_mut().flat_map(|sales| &mut sales.promotion).for_each(|fact| fact.ambiguous = 3);
+        facts.history.iter_mut().flatten().for_each(|fact| fact.ambiguous = 4);
+        Ok(facts)
+    });
+    let answer = answered(healthy().behavior(behavior).ledger(ledger)).await;
+    assert_eq!(statuses(&answer), [Fresh; 6], "the figures are whole");
+    let warnings = |widget| {
+        let warnings = answer.widgets[&widget].warnings.iter();
+        let warnings = warnings.filter(|warning| warning.code == WarningCode::AmbiguousHour);
+        let warnings =
+            warnings.map(|warning| (warning.field.as_deref().unwrap_or_default(), warning.number("records")));
+        warnings.collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(Widget::Funnel), [("steps[3].value", Some(2))]);
+    assert_eq!(warnings(Widget::Overview), [("purchaseCount", Some(2))]);
+    assert_eq!(warnings(Widget::Comparison), [("promotion", Some(3)), ("baseline", Some(4))]);
+    assert_eq!(warnings(Widget::Realtime).len(), 1, "of the first bucket, for all of them");
+}
+
+#[tokio::test]
 async fn one_lost_count_costs_itself_and_the_rates_that_need_it() {
     let source = behavior_source(|question| {
         let mut facts = behavior_facts(question);

@@ -18,12 +18,11 @@ use super::{
     load_report::Fault,
     parse::{decimal::Decimal, fields::ObjectField, ledger_line::money, scalar::Scalar, time::time},
     slots::{ActivitySlots, SlotFigure},
-    subjects::AnonymousUsers,
     time_log::instant,
 };
 use crate::{
     ActivityId, CampaignId, Catalog, ProductId, Reason, Timestamp,
-    vocabulary::{Activity, ActivityKind, Campaign},
+    vocabulary::{Activity, ActivityKind, AnonymousUsers, Campaign},
 };
 
 #[derive(Deserialize)]

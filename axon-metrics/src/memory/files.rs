@@ -9,8 +9,8 @@ use std::{
 
 use chrono_tz::Tz;
 
-use super::{load_report::Fault, subjects::AnonymousUsers};
-use crate::{vocabulary::CatalogError, vocabulary::PageTemplate};
+use super::{load_report::Fault, record_rules::RecordRules};
+use crate::vocabulary::{AnonymousUsers, CatalogError, PageTemplate, StatusNames};
 
 /// The default indices from which `PURCHASE` events are accepted.
 const PURCHASE_INDICES: [&str; 2] = ["axon.event.commerce", "behavior-events"];
@@ -30,7 +30,7 @@ pub struct Files {
     pub(super) catalog: Option<Input>,
     pub(super) realtime: Option<Input>,
     pub(super) zone: Tz,
-    pub(super) anonymous: AnonymousUsers,
+    pub(super) rules: RecordRules,
     pub(super) purchase_indices: Vec<String>,
     pub(super) pages: Vec<PageTemplate>,
     pub(super) accept_rejected: bool,
@@ -152,7 +152,7 @@ impl Files {
             catalog: None,
             realtime: None,
             zone: chrono_tz::Asia::Seoul,
-            anonymous: AnonymousUsers::default(),
+            rules: RecordRules::default(),
             purchase_indices: PURCHASE_INDICES.map(str::to_owned).to_vec(),
             pages: Vec::new(),
             accept_rejected: false,
@@ -219,7 +219,21 @@ impl Files {
     /// users, numbers of 0 or below name nobody in any case. Defaults to `null`, `undefined`, `none`, `nan`, `unknown`,
     /// `anonymous`, `guest` and `(not set)`.
     pub fn anonymous_users<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
-        self.anonymous = AnonymousUsers::new(texts.into_iter().map(Into::into));
+        self.rules.anonymous = AnonymousUsers::new(texts);
+        self
+    }
+
+    /// The names of statuses of purchases, in files and in added purchases. A purchase of another status is left out.
+    /// Defaults to [`StatusNames::of_purchases`].
+    pub fn purchase_statuses(mut self, names: StatusNames) -> Self {
+        self.rules.purchases = names;
+        self
+    }
+
+    /// The names of statuses of entries, in files and in added entries. An entry of another status is left out. Defaults to
+    /// [`StatusNames::of_entries`].
+    pub fn entry_statuses(mut self, names: StatusNames) -> Self {
+        self.rules.entries = names;
         self
     }
 
@@ -261,7 +275,7 @@ impl fmt::Debug for Files {
             .field("catalog", &self.catalog.as_ref().map(|input| &input.name))
             .field("realtime", &self.realtime.as_ref().map(|input| &input.name))
             .field("zone", &self.zone)
-            .field("anonymous", &self.anonymous)
+            .field("rules", &self.rules)
             .field("purchase_indices", &self.purchase_indices)
             .field("pages", &self.pages)
             .field("accept_rejected", &self.accept_rejected)

@@ -12,7 +12,11 @@ use super::{
     subjects::table_bytes,
     time_log::{Pending, Span, TimeLog, record_micros},
 };
-use crate::{ActivityId, Money, ProductId, source::LeftOutReason};
+use crate::{
+    ActivityId, Money, ProductId,
+    source::LeftOutReason,
+    vocabulary::{StatusKind, StatusNames},
+};
 
 /// Who entered or bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,44 +35,6 @@ impl RowUser {
 
     pub(super) fn is_known(self) -> bool {
         self != Self::NOBODY && self != Self::DROPPED
-    }
-}
-
-/// The status of an entry. Case and blanks around it do not matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EntryStatus {
-    Approved,
-    /// It is known not to count.
-    NotApproved,
-    Unknown,
-}
-
-impl EntryStatus {
-    pub(super) fn of(text: &str) -> Self {
-        match text.trim().to_ascii_uppercase().as_str() {
-            "APPROVED" => Self::Approved,
-            "PENDING" | "REJECTED" | "DUPLICATED" => Self::NotApproved,
-            _ => Self::Unknown,
-        }
-    }
-}
-
-/// The status of a purchase. Case and blanks around it do not matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PurchaseStatus {
-    Confirmed,
-    /// Cancelled or refunded.
-    Reversed,
-    Unknown,
-}
-
-impl PurchaseStatus {
-    pub(super) fn of(text: &str) -> Self {
-        match text.trim().to_ascii_uppercase().as_str() {
-            "CONFIRMED" => Self::Confirmed,
-            "CANCELLED" | "REFUNDED" => Self::Reversed,
-            _ => Self::Unknown,
-        }
     }
 }
 
@@ -113,15 +79,16 @@ pub(super) struct NewEntry {
     pub(super) id: u64,
     pub(super) activity: ActivityId,
     pub(super) user: RowUser,
-    pub(super) status: EntryStatus,
+    pub(super) status: StatusKind,
     /// Microseconds since 1970.
     pub(super) at: i64,
 }
 
-impl From<Entry> for NewEntry {
-    fn from(entry: Entry) -> Self {
+impl NewEntry {
+    /// An entry, by the names of statuses.
+    pub(super) fn of(entry: Entry, names: &StatusNames) -> Self {
         let Entry { id, activity, user, status, created_at } = entry;
-        let (user, status) = (RowUser::of(user), EntryStatus::of(&status));
+        let (user, status) = (RowUser::of(user), names.kind(&status));
         Self { id, activity, user, status, at: record_micros(created_at) }
     }
 }
@@ -134,7 +101,7 @@ pub(super) struct NewPurchase {
     pub(super) product: Option<ProductId>,
     pub(super) activity: Option<ActivityId>,
     pub(super) amount: Amount,
-    pub(super) status: PurchaseStatus,
+    pub(super) status: StatusKind,
     /// Microseconds since 1970.
     pub(super) at: i64,
 }
@@ -142,20 +109,20 @@ pub(super) struct NewPurchase {
 impl NewPurchase {
     pub(super) fn outcome(&self) -> Outcome {
         match (self.status, self.amount) {
-            (PurchaseStatus::Reversed, _) => Outcome::Reversed,
+            (StatusKind::Reversed, _) => Outcome::Reversed,
             (_, Amount::Refund { .. }) => Outcome::Refund,
-            (PurchaseStatus::Unknown, _) => Outcome::UnknownStatus,
-            (PurchaseStatus::Confirmed, Amount::Order { .. }) => Outcome::Confirmed,
-            (PurchaseStatus::Confirmed, Amount::Unpriced { .. }) => Outcome::Unpriced,
-            (PurchaseStatus::Confirmed, Amount::Unreadable) => Outcome::BadAmount,
+            (StatusKind::Unknown, _) => Outcome::UnknownStatus,
+            (StatusKind::Ignored, _) => Outcome::Ignored,
+            (StatusKind::Counted, Amount::Order { .. }) => Outcome::Confirmed,
+            (StatusKind::Counted, Amount::Unpriced { .. }) => Outcome::Unpriced,
+            (StatusKind::Counted, Amount::Unreadable) => Outcome::BadAmount,
         }
     }
-}
 
-impl From<Purchase> for NewPurchase {
-    fn from(purchase: Purchase) -> Self {
+    /// A purchase, by the names of statuses.
+    pub(super) fn of(purchase: Purchase, names: &StatusNames) -> Self {
         let Purchase { id, user, product, activity, price, quantity, status, at } = purchase;
-        let (user, status) = (RowUser::of(user), PurchaseStatus::of(&status));
+        let (user, status) = (RowUser::of(user), names.kind(&status));
         let amount = Amount::of(Some(price), quantity);
         Self { id, user, product, activity, amount, status, at: record_micros(at) }
     }
@@ -203,11 +170,13 @@ pub(super) enum Outcome {
     UnknownStatus,
     /// Left out: it is not known what it amounts to.
     BadAmount,
+    /// Its status is known not to count.
+    Ignored,
 }
 
 impl Outcome {
     /// The first and the last in order.
-    const BOUNDS: [Self; 2] = [Self::Confirmed, Self::BadAmount];
+    const BOUNDS: [Self; 2] = [Self::Confirmed, Self::Ignored];
 
     /// Why its rows are left out, if they are.
     pub(super) fn left_out(self) -> Option<LeftOutReason> {
@@ -360,9 +329,9 @@ impl RowIndex {
             let mut moves = Moves::default();
             for (id, entry) in rows.entries {
                 let to = match entry.status {
-                    EntryStatus::Approved => Some(EntryOutcome::Approved),
-                    EntryStatus::NotApproved => None,
-                    EntryStatus::Unknown => Some(EntryOutcome::UnknownStatus),
+                    StatusKind::Counted => Some(EntryOutcome::Approved),
+                    StatusKind::Reversed | StatusKind::Ignored => None,
+                    StatusKind::Unknown => Some(EntryOutcome::UnknownStatus),
                 };
                 let to = to.map(|outcome| ((entry.activity, outcome), entry.at));
                 let from = self.entries.insert(id, to);

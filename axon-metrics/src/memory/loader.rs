@@ -19,7 +19,7 @@ use super::{
         event_line::{BlockKinds, EventReader},
         ledger_line,
     },
-    subjects::AnonymousUsers,
+    record_rules::RecordRules,
     writer::{EventLines, LedgerLines, Writer},
 };
 
@@ -31,15 +31,15 @@ pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
         catalog,
         realtime,
         zone,
-        anonymous,
+        rules,
         purchase_indices,
         pages,
         accept_rejected,
         mut on_progress,
     } = files;
-    let anonymous = Arc::new(anonymous);
-    let reader = EventReader::new(zone, Arc::clone(&anonymous), purchase_indices, pages);
-    let mut writer = Writer::new(Arc::clone(&anonymous));
+    let rules = Arc::new(rules);
+    let reader = EventReader::new(zone, Arc::clone(&rules), purchase_indices, pages);
+    let mut writer = Writer::new(Arc::clone(&rules));
     let strict = |expected| (!accept_rejected).then_some(expected);
 
     if let Some(input) = catalog {
@@ -48,7 +48,7 @@ pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
     }
     if let Some(input) = realtime {
         let (file, bytes) = read_document(input, &mut on_progress, MAX_DOCUMENT)?;
-        writer.take_slots(&file, document::realtime(&file, &bytes, &anonymous)?);
+        writer.take_slots(&file, document::realtime(&file, &bytes, &rules.anonymous)?);
     }
     let mut pending = PendingEvents::default();
     for input in events {
@@ -60,7 +60,7 @@ pub(super) fn load(files: Files) -> Result<(Writer, EventReader), LoadError> {
     writer.commit_events(pending);
     let mut pending = PendingRows::default();
     for input in ledger {
-        let parse = |bytes: &[u8]| ledger_lines(zone, &anonymous, bytes);
+        let parse = |bytes: &[u8]| ledger_lines(zone, &rules, bytes);
         lines(input, strict(Expected::Ledger), &mut on_progress, parse, |file, first_line, block| {
             writer.take_rows(file, first_line, block, &mut pending);
         })?;
@@ -82,9 +82,9 @@ pub(super) fn event_lines(reader: &EventReader, bytes: &[u8]) -> Block<EventLine
     block
 }
 
-fn ledger_lines(zone: chrono_tz::Tz, anonymous: &AnonymousUsers, bytes: &[u8]) -> Block<LedgerLines> {
+fn ledger_lines(zone: chrono_tz::Tz, record_rules: &RecordRules, bytes: &[u8]) -> Block<LedgerLines> {
     Block::parse(bytes, |index, line, rows: &mut LedgerLines| {
-        let row = ledger_line::read(line, zone, anonymous);
+        let row = ledger_line::read(line, zone, record_rules);
         let fault = row.as_ref().err().map(|invalid| invalid.fault);
         rows.push((index, row));
         fault.map_or(Ok(()), Err)

@@ -32,7 +32,7 @@ pub struct Entry {
     /// Who entered. 0 names nobody: the entry counts, and is no person.
     pub user: u64,
     /// `APPROVED` entries count; `PENDING`, `REJECTED` and `DUPLICATED` ones do not. Case does not matter. An entry with
-    /// another status is left out.
+    /// another status is left out. [`Files::entry_statuses`](super::Files::entry_statuses) sets other names.
     pub status: String,
     /// When it was created; stored in microseconds.
     pub created_at: Timestamp,
@@ -54,7 +54,8 @@ pub struct Purchase {
     /// Units.
     pub quantity: i64,
     /// `CONFIRMED` purchases count; `CANCELLED` and `REFUNDED` ones are counted separately. Case does not matter. A
-    /// purchase with another status is left out.
+    /// purchase with another status is left out. [`Files::purchase_statuses`](super::Files::purchase_statuses) sets other
+    /// names.
     pub status: String,
     /// When it was bought; stored in microseconds.
     pub at: Timestamp,

@@ -141,6 +141,7 @@ impl Answering<'_> {
                 Outcome::Refund => log.slices(span).flatten().try_for_each(|row| add(&mut refunds, row))?,
                 Outcome::Reversed => cancelled += log.count(span) as u64,
                 Outcome::UnknownStatus | Outcome::BadAmount => tally_unusable((outcome, log), span, &mut tally),
+                Outcome::Ignored => continue,
             }
             self.tally_future(std::iter::once(log), &mut tally);
         }

@@ -103,7 +103,7 @@ fn advice(reason: LeftOutReason) -> &'static str {
         }
         LeftOutReason::UnknownStatus => {
             "Write the status as APPROVED, PENDING, REJECTED or DUPLICATED for an entry, and as CONFIRMED, CANCELLED or \
-             REFUNDED for a purchase."
+             REFUNDED for a purchase, or set the names that are written (entry_status, purchase_status)."
         }
         LeftOutReason::BadAmount => "Write price and quantity as numbers, of which a refund has exactly one negative.",
         LeftOutReason::NoRoom => {

@@ -7,48 +7,6 @@ use ahash::HashMap;
 
 use super::load_report::Fault;
 
-/// The texts that name nobody in the place of a user or a session, by default.
-const ANONYMOUS: [&str; 8] = ["null", "undefined", "none", "nan", "unknown", "anonymous", "guest", "(not set)"];
-
-/// The texts that name nobody in the place of a user or a session. They are compared without blanks around them, and
-/// without the case of ASCII letters. An empty text names nobody in any case.
-#[derive(Debug, Clone)]
-pub(super) struct AnonymousUsers(Vec<Box<str>>);
-
-impl Default for AnonymousUsers {
-    fn default() -> Self {
-        Self::new(ANONYMOUS.map(str::to_owned))
-    }
-}
-
-impl AnonymousUsers {
-    pub(super) fn new(texts: impl IntoIterator<Item = String>) -> Self {
-        Self(texts.into_iter().map(|text| text.trim().into()).collect())
-    }
-
-    /// Whether the text names nobody in the place of a session.
-    pub(super) fn has_session(&self, text: &str) -> bool {
-        let text = text.trim();
-        text.is_empty() || self.0.iter().any(|anonymous| anonymous.eq_ignore_ascii_case(text))
-    }
-
-    /// Whether the text names nobody in the place of a user. So does every number that is not above 0.
-    pub(super) fn has_user(&self, text: &str) -> bool {
-        self.has_session(text) || is_zero_or_below(text.trim())
-    }
-}
-
-/// Whether the text is a decimal number of 0 or below. An exponent is not read: `0e1` can be a part of a fingerprint.
-fn is_zero_or_below(text: &str) -> bool {
-    let (is_negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let is_number = !whole.is_empty() && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
-    is_number && (is_negative || whole.bytes().chain(fraction.bytes()).all(|byte| byte == b'0'))
-}
-
 /// The subject of an event, from its record: the user if it names one, else the session.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -255,23 +213,6 @@ mod tests {
         codes.push(Code::NOBODY);
         let count = |filter| distinct(std::iter::once(&codes[..]), subjects.counts(), filter);
         assert_eq!((count(SubjectFilter::All), count(SubjectFilter::Users)), (6, 3));
-    }
-
-    #[test]
-    fn a_text_that_names_nobody_is_no_user_and_a_number_of_0_or_below_neither() {
-        let anonymous = AnonymousUsers::default();
-        for text in ["", " ", "NULL", "undefined", "None", "NaN", "Unknown", " anonymous ", "GUEST", "(Not Set)"] {
-            assert!(anonymous.has_user(text) && anonymous.has_session(text), "{text}");
-        }
-        for text in ["0", "00", "0.0", "-0", "-1", "-17.5", " 0 "] {
-            assert!(anonymous.has_user(text), "{text}");
-            assert_eq!(anonymous.has_session(text), text.trim().is_empty(), "{text}");
-        }
-        for text in ["1", "007", "0.5", "0e1", "-", ".", "-x", "0b6e", "nobody", "guest7", "null-1"] {
-            assert!(!anonymous.has_user(text), "{text}");
-        }
-        let own = AnonymousUsers::new([" Nobody ".to_owned()]);
-        assert!(own.has_user("nobody") && own.has_user("0") && own.has_user("") && !own.has_user("guest"));
     }
 
     #[test]

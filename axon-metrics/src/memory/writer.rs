@@ -10,19 +10,20 @@ use super::{
     coverage::{Contents, LeftOutRecords, Losses, LostRecord, MAX_EXAMPLES, Owner, reason},
     document::RealtimeFile,
     events::{Kind, Kinds, MAX_ACTIVITIES, Owners, PendingEvents},
-    ledger::{EntryStatus, NewEntry, NewPurchase, Outcome, PendingRows, RowIndex, RowUser},
+    ledger::{NewEntry, NewPurchase, Outcome, PendingRows, RowIndex, RowUser},
     load_report::{Fault, LoadReport, checked_text},
     parse::{
         event_line::{EventLine, InvalidEvent},
         ledger_line::{InvalidRow, LedgerLine, LostRow},
     },
+    record_rules::RecordRules,
     records::{Entry, Event, Purchase, Slot},
     slots::SlotTable,
     snapshot::Snapshot,
-    subjects::{AnonymousUsers, Subject, Subjects, table_bytes},
+    subjects::{Subject, Subjects, table_bytes},
     time_log::{Span, bound_micros, record_micros},
 };
-use crate::{Timestamp, source::LeftOutReason};
+use crate::{Timestamp, source::LeftOutReason, vocabulary::StatusKind};
 
 /// The most invalid documents of exports that are known, so that each is left out once. Further ones are left out once
 /// for each line: 16 MB.
@@ -71,7 +72,7 @@ impl Place<'_> {
 pub(super) struct Writer {
     pub(super) snapshot: Snapshot,
     slots: SlotTable,
-    anonymous: Arc<AnonymousUsers>,
+    rules: Arc<RecordRules>,
     subjects: Subjects,
     /// The owners of all stored and pending events.
     owners: HashSet<Owners>,
@@ -84,8 +85,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(anonymous: Arc<AnonymousUsers>) -> Self {
-        Self { anonymous, ..Self::default() }
+    pub(super) fn new(rules: Arc<RecordRules>) -> Self {
+        Self { rules, ..Self::default() }
     }
 
     fn left_out(&mut self) -> &mut LeftOutRecords {
@@ -266,7 +267,7 @@ impl Writer {
 
     fn take_entry(&mut self, entry: NewEntry, place: Place<'_>, pending: &mut PendingRows) {
         self.report.ledger.entries += 1;
-        if entry.status == EntryStatus::Unknown {
+        if entry.status == StatusKind::Unknown {
             self.report.ledger.unknown_status += 1;
             self.left_out().entries.add_example(LeftOutReason::UnknownStatus, || place.example(UNKNOWN_STATUS));
         }
@@ -374,7 +375,7 @@ impl Writer {
             Ok(trigger) => trigger,
             Err(fault) => return Err((fault, owners)),
         };
-        let named = event.session.as_deref().filter(|session| !self.anonymous.has_session(session));
+        let named = event.session.as_deref().filter(|session| !self.rules.anonymous.has_session(session));
         let session = |session| checked_text(session, "session").map_or_else(Subject::Dropped, Subject::session);
         let subject = match event.user.filter(|user| *user > 0) {
             Some(user) => Subject::User(user),
@@ -387,7 +388,8 @@ impl Writer {
     pub(super) fn append_entries(&mut self, entries: Vec<Entry>) {
         let mut pending = PendingRows::default();
         for (line, entry) in (0..).zip(entries) {
-            self.take_entry(entry.into(), Place { file: APPEND, line }, &mut pending);
+            let entry = NewEntry::of(entry, &self.rules.entries);
+            self.take_entry(entry, Place { file: APPEND, line }, &mut pending);
         }
         self.commit_rows(pending);
     }
@@ -396,7 +398,8 @@ impl Writer {
         let mut pending = PendingRows::default();
         let mut rejected = Vec::new();
         for (line, purchase) in (0..).zip(purchases) {
-            let (purchase, place) = (NewPurchase::from(purchase), Place { file: APPEND, line });
+            let purchase = NewPurchase::of(purchase, &self.rules.purchases);
+            let place = Place { file: APPEND, line };
             if purchase.outcome() == Outcome::BadAmount {
                 let fault = Fault::Wrong("price");
                 rejected.push((line, fault));

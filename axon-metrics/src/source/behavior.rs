@@ -23,6 +23,8 @@ pub trait BehaviorSource: Send + Sync + 'static {
     /// Step counts, series and active subjects, all from the same round trip.
     /// - Unit: events in [`Counting::Events`](super::Counting::Events), distinct recorded subjects in
     ///   [`Counting::Subjects`](super::Counting::Subjects).
+    /// - Nobody: users of 0 or below, and texts such as `guest`, name nobody
+    ///   ([`AnonymousUsers`](crate::definitions::AnonymousUsers)): the session counts, if it names somebody.
     /// - Scope: an event belongs to the activity it names. A step is counted over the union of the funnel activities:
     ///   distinct subjects of several activities are counted once.
     /// - Window: `[from, to)` on the time the event occurred. Events at or after the scope's `as_of` are not used.

@@ -31,6 +31,9 @@ pub struct Measured<T> {
     pub lag_assumed: bool,
     /// The resolution of the store's times, if it is so coarse that records can cross the window's bounds; else `None`.
     pub time_step: Option<Duration>,
+    /// Records in it whose time comes twice, since a clock was set back and stored times do not tell the two passes apart. All
+    /// of them count for the first pass.
+    pub ambiguous: u64,
     /// The records it was made from, and those that could not be used.
     pub coverage: Coverage,
 }
@@ -46,6 +49,7 @@ impl<T> Measured<T> {
             partial: false,
             lag_assumed: false,
             time_step: None,
+            ambiguous: 0,
             coverage: Coverage::default(),
         }
     }
@@ -75,6 +79,12 @@ impl<T> Measured<T> {
         Self { time_step: time_step.into(), ..self }
     }
 
+    /// Sets the number of records in it whose time comes twice, and which count for the first time. Defaults to 0.
+    #[must_use]
+    pub fn with_ambiguous(self, ambiguous: u64) -> Self {
+        Self { ambiguous, ..self }
+    }
+
     /// Sets which records it was made from, and which could not be used. Defaults to unknown.
     #[must_use]
     pub fn with_coverage(self, coverage: Coverage) -> Self {
@@ -91,6 +101,7 @@ impl<T> Measured<T> {
             partial: self.partial,
             lag_assumed: self.lag_assumed,
             time_step: self.time_step,
+            ambiguous: self.ambiguous,
             coverage: self.coverage,
         }
     }

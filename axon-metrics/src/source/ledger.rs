@@ -24,6 +24,10 @@ pub trait LedgerSource: Send + Sync + 'static {
     /// - Unit: rows in [`Counting::Events`](super::Counting::Events), distinct users in
     ///   [`Counting::Subjects`](super::Counting::Subjects); money exact.
     /// - Window: `[from, to)`; entries by their time of creation, purchases by their time of purchase.
+    /// - Nobody: rows of users of 0 or below, or of texts such as `guest`, are rows, and no users
+    ///   ([`AnonymousUsers`](crate::definitions::AnonymousUsers)).
+    /// - Clocks: stored times that come twice, since a clock was set back, count for the first time, and are counted
+    ///   ([`Measured::ambiguous`](crate::Measured::ambiguous)).
     /// - Status: approved entries; confirmed purchases. Cancelled and refunded purchases are counted separately, or are
     ///   `None` if the store has no status.
     /// - Promotion: purchases attributed to the scope's activities, whatever they sell. Regular: purchases of the

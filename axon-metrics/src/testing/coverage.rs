@@ -48,6 +48,25 @@ pub async fn a_purchase_from_elsewhere_is_left_out<S: BehaviorStore>() {
     assert_eq!(left_out(&facts.steps.current[1]), []);
 }
 
+/// A user of 0, and texts such as `guest` in any case, name nobody: the session counts, if it names somebody. Such an event is
+/// an event, and nothing is left out.
+pub async fn who_is_nobody_is_no_person_and_the_session_counts<S: BehaviorStore>() {
+    let of = |user, session| EventRecord { user, session, ..event("CLICK", -HOUR, 1) };
+    let mut events = vec![of(Some(1), Some("a")), of(Some(0), Some("b")), of(Some(0), Some("b")), of(Some(0), None)];
+    let nobody =
+        ["", " ", "guest", "GUEST", " Guest ", "null", "Undefined", "NONE", "NaN", "unknown", "Anonymous", "(Not Set)"];
+    events.extend(nobody.into_iter().flat_map(|session| [of(None, Some(session)), of(Some(0), Some(session))]));
+    // Sessions that only look like these.
+    events.extend(["guest7", "nobody", "0", "-1"].map(|session| of(None, Some(session))));
+    let Some(source) = S::holding(&events).await else { return };
+    for (counting, expected) in [(Counting::Events, 32), (Counting::Subjects, 6)] {
+        let question = behavior::steps(scope(&[7], window(-DAY, 0), counting), &["CLICK"]);
+        let facts = behavior::ask(&source, &question).await;
+        assert_eq!(values(&facts.steps.current), [expected], "user 1, session b, and four others");
+        assert_used(&facts.steps.current[0], 32);
+    }
+}
+
 /// Used: the number of rows. Nothing is left out of a store without faults.
 pub async fn the_rows_used_are_counted<S: LedgerStore>() {
     let cancelled = PurchaseRecord { status: "CANCELLED", ..purchase(3, -HOUR, 3) };
@@ -117,6 +136,7 @@ macro_rules! behavior_coverage_conformance {
         $crate::__each_sentence!(coverage, $store:
             the_events_used_are_counted_in_either_counting
             a_purchase_from_elsewhere_is_left_out
+            who_is_nobody_is_no_person_and_the_session_counts
         );
     };
 }

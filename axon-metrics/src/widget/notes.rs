@@ -90,6 +90,11 @@ impl Notes {
         self.partial |= measured.partial;
         self.lag_assumed |= measured.lag_assumed;
         self.time_step = self.time_step.max(measured.time_step);
+        if measured.ambiguous > 0 {
+            let message = "records lie in an hour that comes twice; all of it counts for the first time";
+            let records = i64::try_from(measured.ambiguous).ok();
+            self.warn(Warning::new(WarningCode::AmbiguousHour, message).about(field).with("records", records));
+        }
         self.cover(field, &measured.source, &measured.coverage);
     }
 

@@ -36,6 +36,8 @@ pub enum WarningCode {
     RecordsLeftOut,
     /// Rows give money back. They are no orders.
     Refunds,
+    /// Records lie in the hour that comes twice when clocks are set back. All of it counts for the first time.
+    AmbiguousHour,
 }
 
 /// A warning beside figures.

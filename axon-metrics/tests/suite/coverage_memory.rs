@@ -10,6 +10,7 @@ use LeftOutReason::{
 use axon_metrics::{
     ActivityId, Catalog, EventRule, Fact, Files, LedgerStep, Measured, MemoryStore, Money, ProductId, Timestamp,
     Window,
+    definitions::StatusNames,
     facts::{Coverage, LeftOutReason, Missing, Reason, Refunds, SalesFacts, Stock},
     memory::{Entry, Event, Purchase},
     source::{
@@ -420,6 +421,54 @@ async fn the_status_of_a_row_counts_in_any_case_and_known_ones_leave_nothing_out
     let sales = sales(&store).await;
     assert_eq!(value(&sales.promotion).value.cancelled, Some(2));
     assert_eq!(value(&sales.promotion).coverage, Coverage::of(4));
+}
+
+#[tokio::test]
+async fn the_names_of_statuses_are_set_for_lines_and_added_rows() {
+    let purchase = |id: u64, fields: &str| row("purchase", id, fields);
+    let lines = [
+        purchase(1, r#","status":" Paid ""#),
+        purchase(2, r#","status":2"#),
+        purchase(3, r#","status":"pending""#),
+        // It gives money back, whatever its status but cancelled and refunded.
+        purchase(4, r#","status":"PENDING","price":-10"#),
+        purchase(5, r#","status":"PENDING","quantity":null"#),
+        purchase(6, r#","status":"PENDING","purchaseAt":"2024-11-12T18:00:00Z""#),
+        purchase(7, r#","status":"CONFIRMED""#),
+        row("entry", 8, r#","status":"Won""#),
+        row("entry", 9, r#","status":"-1""#),
+        row("entry", 10, r#","status":-1"#),
+        row("entry", 11, r#","status":"APPROVED""#),
+    ];
+    let purchases = StatusNames::of_purchases().with_counted(["PAID"]).with_refunded(["2"]).with_ignored(["Pending"]);
+    let entries = StatusNames::of_entries().with_counted(["won"]).with_ignored(["-1"]);
+    let files = Files::new().purchase_statuses(purchases).entry_statuses(entries);
+    let store = load(files.ledger_from("ledger", text(&lines)));
+    let unknown = |used: u64| Coverage::of(used).left_out_in_window(UnknownStatus, 1);
+    assert_eq!(rows_of(&store, LedgerStep::Purchase, OURS, Counting::Events).await, (1, unknown(1)));
+    assert_eq!(rows_of(&store, LedgerStep::ApprovedEntry, OURS, Counting::Subjects).await, (1, unknown(1)));
+    let promotion = sales(&store).await.promotion.expect("sums");
+    let sums = &promotion.value;
+    assert_eq!((sums.orders, sums.cancelled, sums.refunds.rows), (1, Some(1), 1));
+    assert_eq!(promotion.coverage, unknown(3));
+    assert_eq!(store.report(now()).rejected.total, 0);
+
+    let at = at("2024-11-12T09:00:00Z");
+    let (activity, product) = (Some(OURS), Some(PRODUCT));
+    let added = |id: u64, status: &str| Purchase {
+        id,
+        user: id,
+        product,
+        activity,
+        price: Money::ONE,
+        quantity: 1,
+        status: status.into(),
+        at,
+    };
+    store.append_purchases([added(21, "paid"), added(22, "Pending"), added(7, "2")]);
+    store.append_entries([Entry { id: 23, activity: OURS, user: 23, status: "WON".into(), created_at: at }]);
+    assert_eq!(rows_of(&store, LedgerStep::Purchase, OURS, Counting::Events).await, (2, Coverage::of(2)));
+    assert_eq!(rows_of(&store, LedgerStep::ApprovedEntry, OURS, Counting::Events).await, (2, unknown(2)));
 }
 
 async fn sales(store: &MemoryStore) -> SalesFacts {

@@ -21,6 +21,7 @@ mod funnels;
 mod injection;
 mod load_stores;
 mod operate;
+mod operator_sentences;
 mod round_trips;
 mod server_files;
 mod server_stores;

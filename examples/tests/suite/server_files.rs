@@ -4,7 +4,11 @@
 
 use crate::server;
 
-use std::path::PathBuf;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::PathBuf,
+};
 
 use serde_json::{Value, json};
 use server::{Server, binary};
@@ -114,6 +118,102 @@ fn a_ledger_with_decimal_prices_is_served_exactly() {
         (&promotion["orders"], &promotion["quantity"], &promotion["revenue"]),
         (&json!(2), &json!(3), &json!("38700.00"))
     );
+}
+
+/// A purchase and an entry of user `id`, of these statuses.
+fn rows(id: u64, purchase: &str, entry: &str) -> String {
+    format!(
+        r#"{{"kind":"purchase","id":{id},"userId":{id},"productId":456,"activityId":77,"price":10,"quantity":1,"status":{purchase},"purchaseAt":"2024-11-12T18:10:00+09:00"}}
+{{"kind":"entry","id":{id},"userId":{id},"activityId":77,"status":{entry},"createdAt":"2024-11-12T18:10:00+09:00"}}
+"#
+    )
+}
+
+/// Field case 9, in a file.
+#[test]
+fn the_names_of_statuses_count_for_files_and_are_part_of_the_definition() {
+    let folder = Folder::new();
+    let rows = [
+        rows(1, "\"confirmed\"", "\"approved\""),
+        rows(2, "\" PAID \"", "\"won\""),
+        rows(3, "1", "1"),
+        rows(4, "\"void\"", "\"REJECTED\""),
+        rows(5, "\"PENDING\"", "\"lost\""),
+        rows(6, "\"?\"", "\"?\""),
+    ];
+    folder.write("ledger.ndjson", rows.concat());
+    let steps = [("steps.approve", "approved entries"), ("steps.purchase", "purchases")];
+    let asked = |names: &[(&str, &str)]| {
+        let server = folder.start("--ledger", "ledger.ndjson", &[&steps, names].concat());
+        let answer = server.json(QUESTION);
+        let counts =
+            answer["data"]["funnel"]["steps"].as_array().unwrap()[2..].iter().map(|step| step["value"].clone());
+        let left_out = answer["widgets"]["funnel"]["warnings"].as_array().unwrap().iter();
+        let left_out = left_out.filter(|warning| warning["data"]["reason"] == "unknown_status");
+        let left_out: Vec<u64> = left_out.map(|warning| warning["data"]["records"].as_u64().unwrap()).collect();
+        let promotion = &answer["data"]["comparison"]["promotion"];
+        let sales = (promotion["orders"].clone(), promotion["cancelled"].clone());
+        (counts.collect::<Vec<_>>(), left_out, sales, answer["definition"]["hash"].as_str().unwrap().to_owned())
+    };
+    let (counts, left_out, sales, usual) = asked(&[]);
+    // Two rows of each kind are known by the usual names: one that counts, and of the entries one that does not.
+    assert_eq!((counts, left_out, sales), (vec![json!(1), json!(1)], vec![4, 5], (json!(1), json!(0))));
+    let (counts, left_out, sales, own) = asked(&[
+        ("purchase_status.confirmed", "CONFIRMED,Paid,1"),
+        ("purchase_status.cancelled", "VOID"),
+        ("purchase_status.ignored", "pending"),
+        ("entry_status.approved", "APPROVED,WON,1"),
+        ("entry_status.unapproved", "REJECTED,lost"),
+    ]);
+    assert_eq!((counts, left_out, sales), (vec![json!(3), json!(3)], vec![1, 1], (json!(3), json!(1))));
+    assert_ne!(own, usual);
+    let (.., same) = asked(&[("purchase_status.confirmed", "confirmed"), ("entry_status.approved", "Approved")]);
+    assert_eq!(same, usual);
+}
+
+#[test]
+fn the_texts_that_name_nobody_count_for_files_and_are_part_of_the_definition() {
+    let folder = Folder::new();
+    let event = |user: &str| {
+        format!(
+            r#"{{"triggerType":"PAGE_VIEW","occurredAt":"2024-11-12T09:00:00Z","userId":"{user}","sessionId":"s","properties":{{"activityId":77}}}}"#
+        )
+    };
+    folder.write("events.ndjson", ["guest", "NULL", "member", "7"].map(event).join("\n"));
+    let asked = |texts: Option<&str>| {
+        let settings: Vec<_> = texts.map(|texts| ("anonymous_users", texts)).into_iter().collect();
+        let server = folder.start("--events", "events.ndjson", &settings);
+        let answer = server.json(&format!("{QUESTION}&mode=unique"));
+        let people = answer["data"]["funnel"]["steps"][0]["value"].as_u64().unwrap();
+        (people, answer["definition"]["hash"].as_str().unwrap().to_owned())
+    };
+    let (people, usual) = asked(None);
+    assert_eq!(people, 3, "session s, member and 7");
+    let (people, own) = asked(Some("Member"));
+    assert_eq!(people, 4, "guest, NULL, session s and 7");
+    assert_ne!(own, usual);
+    let (people, same) = asked(Some("null,undefined,none,nan,unknown,anonymous,GUEST,(not set)"));
+    assert_eq!((people, same), (3, usual));
+}
+
+#[test]
+fn compression_can_be_switched_off() {
+    let folder = Folder::new();
+    folder.write("events.json", Value::from(documents("axon.event.commerce")).to_string());
+    for (compress, encoding) in [(None, true), (Some("true"), true), (Some("false"), false)] {
+        let settings: Vec<_> = compress.map(|compress| ("server.compress", compress)).into_iter().collect();
+        let server = folder.start("--events", "events.json", &settings);
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        let head = "GET /api/v1/dashboard/definitions HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\nconnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).unwrap();
+        let end = reply.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(reply[..end].to_vec()).unwrap().to_lowercase();
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        assert_eq!(head.contains("content-encoding: gzip"), encoding, "{compress:?}: {head}");
+        assert_eq!(reply[end + 4..].starts_with(&[0x1f, 0x8b]), encoding, "{compress:?}");
+    }
 }
 
 #[test]

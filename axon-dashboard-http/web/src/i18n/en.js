@@ -239,6 +239,7 @@ export default {
   "left_out.in_store": "{records} of {of} records of {source} were left out, since {why}; some may belong here",
   "left_out.uncounted": "{source}: figures may be wrong, since {why}",
   "warning.refunds": "{figure}: {rows} refund rows are not counted as orders",
+  "warning.ambiguous_hour": "{figure}: {records} records lie in the hour that comes twice when clocks are set back, and count for the first time",
   "left_out.unreadable": "they cannot be read",
   "left_out.no_time": "their time is missing or cannot be read",
   "left_out.time_out_of_range": "their time is beyond what the store takes",

@@ -238,6 +238,7 @@ export default {
   "left_out.in_store": "{source}의 기록 {of}건 중 {records}건은 {why} 제외했습니다. 이 수치에 속할 수도 있습니다",
   "left_out.uncounted": "{source}: {why} 수치가 정확하지 않을 수 있습니다",
   "warning.refunds": "{figure}: 환불 행 {rows}건은 주문에 넣지 않았습니다",
+  "warning.ambiguous_hour": "{figure}: 시계를 되돌려 두 번 오는 한 시간의 기록 {records}건은 모두 첫 번째로 셌습니다",
   "left_out.unreadable": "읽을 수 없어",
   "left_out.no_time": "시각이 없거나 읽을 수 없어",
   "left_out.time_out_of_range": "시각이 저장소의 범위를 벗어나",

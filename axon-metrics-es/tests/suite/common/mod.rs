@@ -220,13 +220,22 @@ pub(crate) fn document(event: &EventRecord, time: Time) -> Value {
 /// A source over two indices with these events: one for behaviour, one for purchases. A forged purchase is in the
 /// first.
 pub(crate) async fn platform(events: &[EventRecord], time: Time) -> Option<OwnedSource> {
+    platform_of(events, &time.mappings(), |event| document(event, time)).await
+}
+
+/// The same with other mappings and documents.
+pub(crate) async fn platform_of(
+    events: &[EventRecord],
+    mappings: &Value,
+    document: impl Fn(&EventRecord) -> Value,
+) -> Option<OwnedSource> {
     let documents = |purchases: bool| -> Vec<Value> {
         let belongs = |event: &&EventRecord| (event.trigger == "PURCHASE" && !event.forged) == purchases;
-        events.iter().filter(belongs).map(|event| document(event, time)).collect()
+        events.iter().filter(belongs).map(&document).collect()
     };
     source_over(vec![
-        Index::of_events("behavior", time.mappings(), documents(false)),
-        Index::of_purchases("commerce", time.mappings(), documents(true)),
+        Index::of_events("behavior", mappings.clone(), documents(false)),
+        Index::of_purchases("commerce", mappings.clone(), documents(true)),
     ])
     .await
 }

@@ -23,7 +23,8 @@ use crate::{
         coverage::{Contents, LostRecord, Owner, reason},
         events::Owners,
         load_report::{Fault, checked_text},
-        subjects::{AnonymousUsers, Subject},
+        record_rules::RecordRules,
+        subjects::Subject,
     },
     vocabulary::PageTemplate,
 };
@@ -124,7 +125,7 @@ impl From<Fault> for Box<InvalidEvent> {
 /// Reads event lines.
 pub(in crate::memory) struct EventReader {
     zone: Tz,
-    anonymous: Arc<AnonymousUsers>,
+    rules: Arc<RecordRules>,
     purchase_indices: IndexNames,
     pages: Vec<PageTemplate>,
     /// Two random keys for the fingerprints of documents, so that no input can provoke equal ones.
@@ -134,12 +135,12 @@ pub(in crate::memory) struct EventReader {
 impl EventReader {
     pub(in crate::memory) fn new(
         zone: Tz,
-        anonymous: Arc<AnonymousUsers>,
+        rules: Arc<RecordRules>,
         purchase_indices: Vec<String>,
         pages: Vec<PageTemplate>,
     ) -> Self {
         let purchase_indices = IndexNames::new(purchase_indices);
-        Self { zone, anonymous, purchase_indices, pages, keys: [RandomState::new(), RandomState::new()] }
+        Self { zone, rules, purchase_indices, pages, keys: [RandomState::new(), RandomState::new()] }
     }
 
     /// The activities that an event names, and those whose page it happened on; `None` if there are none.
@@ -232,7 +233,7 @@ impl EventReader {
         match user {
             Scalar::Null | Scalar::Negative(_) | Scalar::Whole(0) => self.session(session),
             Scalar::Float(number) if *number <= 0.0 => self.session(session),
-            Scalar::Text(text) if self.anonymous.has_user(text) => self.session(session),
+            Scalar::Text(text) if self.rules.anonymous.has_user(text) => self.session(session),
             Scalar::Text(text) => checked_text(text, USER).map_or_else(Subject::Dropped, Subject::user),
             user => match user.whole(USER) {
                 Ok(Some(id)) => Subject::User(id),
@@ -247,7 +248,7 @@ impl EventReader {
         match session {
             Scalar::Whole(id) => Subject::session(&id.to_string()),
             session => match session.text(SESSION) {
-                Ok(Some(text)) if !self.anonymous.has_session(text) => {
+                Ok(Some(text)) if !self.rules.anonymous.has_session(text) => {
                     checked_text(text, SESSION).map_or_else(Subject::Dropped, Subject::session)
                 }
                 Ok(_) => Subject::Nobody,

@@ -1,5 +1,7 @@
 //! Ledger lines: entries and purchases.
 
+use std::borrow::Cow;
+
 use chrono_tz::Tz;
 use serde::Deserialize;
 
@@ -9,10 +11,11 @@ use crate::{
     memory::{
         coverage::{Contents, LostRecord, Owner, reason},
         events::Owners,
-        ledger::{Amount, EntryStatus, NewEntry, NewPurchase, Outcome, PurchaseStatus, RowUser},
+        ledger::{Amount, NewEntry, NewPurchase, Outcome, RowUser},
         load_report::Fault,
-        subjects::AnonymousUsers,
+        record_rules::RecordRules,
     },
+    vocabulary::{AnonymousUsers, StatusKind},
 };
 
 #[derive(Deserialize)]
@@ -71,11 +74,11 @@ impl From<Fault> for Box<InvalidRow> {
 type RowResult = Result<LedgerLine, Box<InvalidRow>>;
 
 /// The row of a line. Local times are in `zone`.
-pub(in crate::memory) fn read(line: &[u8], zone: Tz, anonymous: &AnonymousUsers) -> RowResult {
+pub(in crate::memory) fn read(line: &[u8], zone: Tz, rules: &RecordRules) -> RowResult {
     let line: Line<'_> = fields(line)?;
     match line.kind.text("kind").and_then(|kind| kind.ok_or(Fault::Missing("kind"))) {
-        Ok("entry") => line.entry(zone, anonymous),
-        Ok("purchase") => line.purchase(zone, anonymous),
+        Ok("entry") => line.entry(zone, rules),
+        Ok("purchase") => line.purchase(zone, rules),
         other => {
             let fault = other.err().unwrap_or(Fault::Wrong("kind"));
             let owner = line.activity().ok().flatten().map_or(Owner::Unknown, of_activity);
@@ -90,22 +93,21 @@ fn of_activity(activity: ActivityId) -> Owner {
 }
 
 impl Line<'_> {
-    fn entry(&self, zone: Tz, anonymous: &AnonymousUsers) -> RowResult {
+    fn entry(&self, zone: Tz, rules: &RecordRules) -> RowResult {
         let id = self.id();
         let activity = self.activity().and_then(|activity| activity.ok_or(Fault::Missing("activityId")));
-        let status = self.status().and_then(|status| status.ok_or(Fault::Missing("status"))).map(EntryStatus::of);
+        let status = self.status().and_then(|status| status.ok_or(Fault::Missing("status")));
+        let status = status.map(|status| rules.entries.kind(&status));
         let at = record_time(&self.created_at, "createdAt", zone);
         match (id, activity, at) {
             (Ok(id), Ok(activity), Ok(at)) => {
-                let stored = status.unwrap_or(EntryStatus::Unknown);
-                let entry =
-                    LedgerLine::Entry(NewEntry { id, activity, user: self.user(anonymous), status: stored, at });
-                stored_or_invalid(entry, status.err())
+                let (user, stored) = (self.user(&rules.anonymous), status.unwrap_or(StatusKind::Unknown));
+                stored_or_invalid(LedgerLine::Entry(NewEntry { id, activity, user, status: stored, at }), status.err())
             }
             (id, activity, at) => {
                 let fault = id.err().or(activity.err()).or(at.err()).unwrap_or(Fault::NotAnObject);
                 let owner = match (status, activity) {
-                    (Ok(EntryStatus::NotApproved), _) => Owner::None,
+                    (Ok(StatusKind::Ignored | StatusKind::Reversed), _) => Owner::None,
                     (_, activity) => activity.map_or(Owner::Unknown, of_activity),
                 };
                 let record = LostRecord { reason: reason(fault), owner, contents: Contents::Unknown, at: at.ok() };
@@ -114,17 +116,18 @@ impl Line<'_> {
         }
     }
 
-    fn purchase(&self, zone: Tz, anonymous: &AnonymousUsers) -> RowResult {
+    fn purchase(&self, zone: Tz, rules: &RecordRules) -> RowResult {
         let (id, activity) = (self.id(), self.activity());
         let product = self.product_id.id("productId").map(|product| product.map(ProductId));
-        let status = self.status().map(|status| status.map_or(PurchaseStatus::Confirmed, PurchaseStatus::of));
+        let status = self.status();
+        let status = status.map(|status| status.map_or(StatusKind::Counted, |status| rules.purchases.kind(&status)));
         let at = record_time(&self.purchase_at, "purchaseAt", zone);
         match (id, activity, product, at) {
             (Ok(id), Ok(activity), Ok(product), Ok(at)) => {
                 let amount = self.amount();
-                let stored = status.unwrap_or(PurchaseStatus::Unknown);
+                let stored = status.unwrap_or(StatusKind::Unknown);
                 let amount_or_unreadable = amount.unwrap_or(Amount::Unreadable);
-                let user = self.user(anonymous);
+                let user = self.user(&rules.anonymous);
                 let purchase =
                     NewPurchase { id, user, product, activity, amount: amount_or_unreadable, status: stored, at };
                 let bad_amount = amount.err().filter(|_| purchase.outcome() == Outcome::BadAmount);
@@ -152,8 +155,13 @@ impl Line<'_> {
         Ok(self.activity_id.id("activityId")?.map(ActivityId))
     }
 
-    fn status(&self) -> Result<Option<&str>, Fault> {
-        self.status.text("status")
+    /// The name of the status; `None` if absent or empty. Whole numbers have names, too: `"1"`.
+    fn status(&self) -> Result<Option<Cow<'_, str>>, Fault> {
+        match &self.status {
+            Scalar::Whole(number) => Ok(Some(number.to_string().into())),
+            Scalar::Negative(number) => Ok(Some(number.to_string().into())),
+            status => Ok(status.text("status")?.map(Cow::Borrowed)),
+        }
     }
 
     fn user(&self, anonymous: &AnonymousUsers) -> RowUser {
