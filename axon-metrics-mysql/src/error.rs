@@ -5,7 +5,10 @@
 
 use std::{fmt, io, sync::Arc};
 
-use axon_metrics::{SourceError, source::connection_lost};
+use axon_metrics::{
+    SourceError,
+    source::{TlsFault, connection_lost},
+};
 use sqlx::mysql::MySqlDatabaseError;
 
 use crate::{NAME, text_row::CellError};
@@ -68,6 +71,8 @@ pub(crate) enum Cause {
     PoolBusy,
     #[error("connecting failed")]
     NoConnection(#[source] Box<Cause>),
+    #[error("{0}")]
+    Certificate(TlsFault),
     #[error("the TLS handshake failed: {0}")]
     Tls(&'static str),
     #[error("{0}")]
@@ -124,6 +129,9 @@ impl From<sqlx::Error> for Cause {
         {
             return Self::Server(ServerFault::of(fault));
         }
+        if let Some(fault) = TlsFault::of(&error) {
+            return Self::Certificate(fault);
+        }
         match error {
             // The text can name the host.
             sqlx::Error::Tls(error) => Self::Tls(tls_reason(&error.to_string())),
@@ -135,9 +143,11 @@ impl From<sqlx::Error> for Cause {
 
 /// A harmless name for the reason of a failed TLS handshake.
 fn tls_reason(text: &str) -> &'static str {
-    const KNOWN: [&str; 5] =
-        ["UnknownIssuer", "Expired", "NotValidForName", "NotValidYet", "server does not support TLS"];
-    KNOWN.into_iter().find(|known| text.contains(known)).unwrap_or("refused")
+    const KNOWN: [(&str, &str); 2] = [
+        ("server does not support TLS", "the server does not support TLS"),
+        ("Invalid certificate", "the authority that is given is no certificate (ca_file)"),
+    ];
+    KNOWN.into_iter().find(|(known, _)| text.contains(known)).map_or("refused", |(_, reason)| reason)
 }
 
 /// An error of a server.
@@ -235,7 +245,9 @@ enum Kind {
 impl Cause {
     fn kind(&self) -> Kind {
         match self {
-            Self::TooSlow | Self::PoolBusy | Self::Tls(_) | Self::RetryFailed(_) => Kind::Unavailable,
+            Self::TooSlow | Self::PoolBusy | Self::Certificate(_) | Self::Tls(_) | Self::RetryFailed(_) => {
+                Kind::Unavailable
+            }
             // Not `Lost`, since the pool itself retries a refused connection.
             Self::NoConnection(cause) if cause.is_refused_connection() => Kind::Unavailable,
             // A denied login and an overloaded server keep their kind.

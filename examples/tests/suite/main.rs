@@ -22,6 +22,7 @@ mod injection;
 mod load_stores;
 mod operate;
 mod round_trips;
+mod server_addresses;
 mod server_files;
 mod server_stores;
 mod totals;
