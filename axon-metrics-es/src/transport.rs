@@ -4,6 +4,7 @@
 
 use std::{error::Error as _, fmt, io, time::Duration};
 
+use axon_metrics::source::TlsFault;
 use elasticsearch::{
     Elasticsearch, Error,
     http::{

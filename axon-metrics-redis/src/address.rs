@@ -157,10 +157,14 @@ impl RedisAddress {
             return Err(AddressError::Feature("tls"));
         }
         if self.username.is_some() && self.password.is_none() {
-            return security("a user is given, and no password: a password alone stands behind a colon, redis://:password@host");
+            return security(
+                "a user is given, and no password: a password alone stands behind a colon, redis://:password@host",
+            );
         }
         if self.sentinel_login.is_some() && !matches!(self.kind, Kind::Sentinels { .. }) {
-            return security("a login for sentinels is given, and the address is none of sentinels: use redis+sentinel://");
+            return security(
+                "a login for sentinels is given, and the address is none of sentinels: use redis+sentinel://",
+            );
         }
         Ok(())
     }

@@ -67,6 +67,10 @@ impl Connection {
     /// # Errors
     /// If no command got an answer.
     pub(crate) async fn ask(&self, commands: Vec<Command>, budget: Duration) -> Result<Vec<Reply>, Fault> {
+        if self.shared.endpoint.is_check_due() {
+            let connection = self.clone();
+            tokio::spawn(async move { connection.follow_master().await });
+        }
         let (connection, deadline) = (self.clone(), Instant::now() + budget);
         let exchange = tokio::spawn(async move { connection.ask_until(&commands, deadline).await });
         // The task has no result only if it panics.
@@ -146,7 +150,7 @@ impl Connection {
 
     /// Replaces a connection that leads to a server which is not the master any more, by what sentinels say. Such a server
     /// may still answer, with old figures.
-    pub(crate) async fn follow_master(&self) {
+    async fn follow_master(&self) {
         let generation = self.lifecycle(|lifecycle| lifecycle.generation());
         if self.is_open() && self.shared.endpoint.has_moved().await {
             self.replace(generation, Fault::Sentinel(SentinelFault::NoMaster), false);

@@ -2,11 +2,7 @@
 //!
 //! Errors of the driver are not passed on: they can quote an address, or a reply with ids of users.
 
-use std::{
-    error::Error,
-    fmt, io,
-    sync::Arc,
-};
+use std::{error::Error, fmt, io, sync::Arc};
 
 use axon_metrics::source::{SourceError, TlsFault, connection_lost};
 use redis::{ErrorKind, RedisError, ServerError};
@@ -144,7 +140,9 @@ impl From<RedisError> for Fault {
         match error.kind() {
             ErrorKind::Io if error.is_timeout() => Self::TooSlow,
             ErrorKind::Io => match io_error(&error) {
-                Some(io) if io.to_string().contains("failed to lookup address") => Self::Client("the host is not known"),
+                Some(io) if io.to_string().contains("failed to lookup address") => {
+                    Self::Client("the host is not known")
+                }
                 // The driver's errors for a connection that has ended.
                 Some(io) => match io.kind() {
                     io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Self::Closed,

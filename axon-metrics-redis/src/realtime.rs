@@ -54,8 +54,8 @@ impl RedisRealtime {
     /// A source over what an address leads to: a server, a cluster, or the master that sentinels name. Connects with the
     /// first question.
     ///
-    /// Behind sentinels each new connection asks them for the master. Redis closes the connections of a master that is
-    /// replaced. A probe compares the connection with what the sentinels say, for a master that was only cut off.
+    /// Behind sentinels each new connection asks them for the master, and once a second it is compared with what most of
+    /// them say: an old master goes on answering after a failover.
     /// # Errors
     /// The address cannot be used, or needs a feature of this crate that is missing.
     /// ```
@@ -135,7 +135,6 @@ impl RealtimeSource for RedisRealtime {
 
     async fn probe(&self, _as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         let keys = &self.options.keys;
-        self.connection.follow_master().await;
         // No activity has these ids, so this checks the rights without reading data. Of a single server several, since a
         // node of a cluster answers for the keys of its own slots, and would not be told from a single server by one.
         let further = if self.connection.endpoint().is_cluster() { 0 } else { 9 };

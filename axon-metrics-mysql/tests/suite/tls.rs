@@ -29,7 +29,9 @@ fn authority() -> TlsPem {
 }
 
 fn pool(address: &str, tls: &TlsPem) -> MySqlPool {
-    pool_options_with(PATIENT).acquire_timeout(PATIENT).connect_lazy_with(connect_options_with_tls(address, tls).unwrap())
+    pool_options_with(PATIENT)
+        .acquire_timeout(PATIENT)
+        .connect_lazy_with(connect_options_with_tls(address, tls).unwrap())
 }
 
 /// The cipher of a connection; empty without TLS.

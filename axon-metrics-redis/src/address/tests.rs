@@ -145,7 +145,8 @@ fn what_switches_the_check_of_certificates_off_is_refused_by_name() {
     for address in ["rediss://host/#insecure", "rediss://host:6379/0#insecure", "redis://host#insecure"] {
         assert!(error(address).starts_with("#insecure would switch off"), "{address}");
     }
-    for parameter in ["insecure=true", "ssl_cert_reqs=none", "verify=false", "ssl_check_hostname=0", "verifyPeer=NONE"] {
+    for parameter in ["insecure=true", "ssl_cert_reqs=none", "verify=false", "ssl_check_hostname=0", "verifyPeer=NONE"]
+    {
         let error = error(&format!("rediss://host/0?{parameter}"));
         let name = parameter.split('=').next().unwrap();
         assert!(error.contains(name) && error.contains("always checked"), "{error}");
@@ -177,7 +178,8 @@ fn a_parameter_that_is_not_read_is_named_and_its_value_is_not() {
 
 #[test]
 fn an_address_without_a_host_never_leads_to_localhost() {
-    for address in ["redis://", "redis:///0", "redis://:6379", "redis://u:p@", "redis://@/0", "redis+sentinel:///stock"] {
+    for address in ["redis://", "redis:///0", "redis://:6379", "redis://u:p@", "redis://@/0", "redis+sentinel:///stock"]
+    {
         assert!(RedisAddress::parse(address).is_err(), "{address}");
     }
     assert!(error("redis://0.0.0.0:6379").contains("no host to connect to"));
@@ -198,7 +200,8 @@ fn no_error_and_no_debug_text_shows_a_login_or_a_host() {
         let error = RedisAddress::parse(address).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("CANARY"), "{error}");
     }
-    let address = parsed("redis://CANARY:CANARY@CANARY").with_authority(*b"CANARY").with_client_certificate("CANARY", "CANARY");
+    let address =
+        parsed("redis://CANARY:CANARY@CANARY").with_authority(*b"CANARY").with_client_certificate("CANARY", "CANARY");
     assert!(!format!("{address:?}").contains("CANARY"));
 }
 

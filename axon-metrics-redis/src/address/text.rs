@@ -41,7 +41,6 @@ enum Form {
 }
 
 /// One address of a list.
-#[derive(Debug)]
 struct Part {
     form: Form,
     tls: bool,
@@ -66,7 +65,8 @@ impl Part {
         }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (login, hosts) = authority.rsplit_once('@').map_or((None, authority), |(login, hosts)| (Some(login), hosts));
+        let (login, hosts) =
+            authority.rsplit_once('@').map_or((None, authority), |(login, hosts)| (Some(login), hosts));
         let mut part = Self {
             form,
             tls,
@@ -198,9 +198,9 @@ fn form(scheme: &str) -> Result<(Form, bool), AddressError> {
 fn node(text: &str, default_port: u16) -> Result<Node, AddressError> {
     let url = Url::parse(&format!("redis://{text}")).map_err(|error| match error {
         url::ParseError::EmptyHost => AddressError::NoHost,
-        url::ParseError::InvalidPort => AddressError::Form(
-            "a port is no number; in a login / ? # @ : and commas are written as % and two digits",
-        ),
+        url::ParseError::InvalidPort => {
+            AddressError::Form("a port is no number; in a login / ? # @ : and commas are written as % and two digits")
+        }
         _ => AddressError::Form("a host cannot be read"),
     })?;
     let host = match url.host() {

@@ -1,5 +1,6 @@
-//! The master that sentinels name. All sentinels are asked at the same time, for each new connection. What most of them
-//! name counts, so that one which is cut off from the others does not lead to a server that is no master any more.
+//! The master that sentinels name. All sentinels are asked at the same time, for each new connection and once a second while
+//! there are questions. What most of them name counts, so that one which is cut off from the others does not lead to a
+//! server that is no master any more.
 //!
 //! Workaround: the driver's `SentinelClient` (redis 1.8) waits for the first sentinel of the list before it believes
 //! another one, and keeps its connections to sentinels while they do not answer within a short time-out (no public number
@@ -7,7 +8,7 @@
 //! `tests/suite/sentinels.rs`, `a_sentinel_that_hangs_does_not_delay_the_others`. Can go once it takes the first answer.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,16 +24,27 @@ use crate::{
     error::{Fault, SentinelFault},
 };
 
+/// How often the sentinels are asked whether the master is still the same, while there are questions. After a failover the
+/// old master goes on answering for some ten seconds, until a sentinel makes a replica of it.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
 /// The sentinels of one service.
 pub(super) struct Sentinels {
-    sentinels: Vec<Arc<Server>>,
+    sentinels: Vec<Arc<Sentinel>>,
     service: Arc<str>,
     /// For the login and the certificates of the master.
     address: RedisAddress,
     /// The longest time that sentinels are waited for, if some of them have answered already.
     patience: Duration,
-    /// The master that the last connection leads to.
-    master: Mutex<Option<Node>>,
+    master: Mutex<Master>,
+}
+
+/// The master that the last connection leads to.
+#[derive(Default)]
+struct Master {
+    node: Option<Node>,
+    /// When the sentinels were last asked whether it is still the master.
+    checked: Option<Instant>,
 }
 
 impl Sentinels {
@@ -42,58 +54,102 @@ impl Sentinels {
         service: &str,
         timeout: Duration,
     ) -> Result<Self, AddressError> {
-        let sentinels =
-            nodes.iter().map(|node| Ok(Arc::new(Server::new(&address.sentinel_client(node)?)))).collect::<Result<_, _>>()?;
+        let sentinel = |node: &Node| {
+            let server = Server::new(&address.sentinel_client(node)?);
+            Ok(Arc::new(Sentinel { server, connection: Mutex::default() }))
+        };
+        let sentinels = nodes.iter().map(sentinel).collect::<Result<_, _>>()?;
         let (address, service) = (address.clone(), service.into());
-        Ok(Self { sentinels, service, address, patience: timeout / 2, master: Mutex::new(None) })
+        Ok(Self { sentinels, service, address, patience: timeout / 2, master: Mutex::default() })
     }
 
     /// A connection to the master.
     pub(super) async fn connect(&self) -> Result<MultiplexedConnection, Fault> {
-        let master = self.find_master().await?;
-        let client = self.address.client(&master).map_err(|_| Fault::Client("configuration or address"))?;
+        let node = self.ask_all().await.result()?;
+        let client = self.address.client(&node).map_err(|_| Fault::Client("configuration or address"))?;
         let role = redis::cmd("ROLE");
         let (connection, role) = Server::new(&client).connect_and_ask(Some(&role)).await?;
         is_master(role)?;
-        *self.master.lock().unwrap_or_else(PoisonError::into_inner) = Some(master);
+        *self.master() = Master { node: Some(node), checked: Some(Instant::now()) };
         Ok(connection)
     }
 
-    /// Whether the sentinels name another master than the one that the last connection leads to. No, if none answers.
-    pub(super) async fn name_another_master(&self) -> bool {
-        let connected = self.master.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        connected.is_some() && self.find_master().await.is_ok_and(|master| connected != Some(master))
+    /// Whether it is time to ask whether the master is still the same. Who is told so must ask.
+    pub(super) fn is_check_due(&self) -> bool {
+        let now = Instant::now();
+        let mut master = self.master();
+        let is_due = master.node.is_some() && master.checked.is_none_or(|checked| now - checked >= CHECK_EVERY);
+        if is_due {
+            master.checked = Some(now);
+        }
+        is_due
     }
 
-    async fn find_master(&self) -> Result<Node, Fault> {
+    /// Whether most sentinels name another master than the one that the last connection leads to.
+    pub(super) async fn name_another_master(&self) -> bool {
+        let connected = self.master().node.clone();
+        let named = self.ask_all().await.majority;
+        named.is_some() && connected.is_some() && named != connected
+    }
+
+    /// Asks all sentinels, until most of them have named the same master.
+    async fn ask_all(&self) -> Ballot {
         let mut lookups = JoinSet::new();
         for sentinel in &self.sentinels {
             let (sentinel, service) = (Arc::clone(sentinel), Arc::clone(&self.service));
-            lookups.spawn(async move { master_of(&sentinel, &service).await });
+            lookups.spawn(async move { sentinel.master_of(&service).await });
         }
         let mut ballot = Ballot::new(self.sentinels.len());
         let deadline = Instant::now() + self.patience;
         while let Ok(Some(answer)) = timeout_at(deadline, lookups.join_next()).await {
             // A lookup has no result only if it panics.
-            if let Some(master) = ballot.count(answer.unwrap_or(Err(Fault::Closed))) {
-                return Ok(master);
+            ballot.count(answer.unwrap_or(Err(Fault::Closed)));
+            if ballot.majority.is_some() {
+                break;
             }
         }
-        ballot.result()
+        ballot
+    }
+
+    fn master(&self) -> MutexGuard<'_, Master> {
+        self.master.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The master that one sentinel names.
-async fn master_of(sentinel: &Server, service: &str) -> Result<Node, Fault> {
-    let mut question = Cmd::new();
-    question.arg("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(service);
-    let result = sentinel.connect_and_ask(Some(&question)).await;
-    let (_, reply) = result.map_err(|fault| match fault {
-        Fault::Credentials => Fault::Sentinel(SentinelFault::Credentials),
-        fault if ["NOAUTH", "WRONGPASS"].contains(&fault.code()) => Fault::Sentinel(SentinelFault::Credentials),
-        other => other,
-    })?;
-    node(reply)
+/// One sentinel.
+struct Sentinel {
+    server: Server,
+    /// An open connection that nobody uses now.
+    connection: Mutex<Option<MultiplexedConnection>>,
+}
+
+impl Sentinel {
+    /// The master that it names. A connection that gives no answer, or on which the caller does not wait for the answer, is not
+    /// used again.
+    async fn master_of(&self, service: &str) -> Result<Node, Fault> {
+        let mut question = Cmd::new();
+        question.arg("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(service);
+        let unused = self.connection().take();
+        if let Some(mut connection) = unused
+            && let Ok(reply) = question.query_async::<Value>(&mut connection).await
+        {
+            *self.connection() = Some(connection);
+            return node(reply);
+        }
+        let result = self.server.connect_and_ask(Some(&question)).await;
+        let (connection, reply) = result.map_err(|fault| match fault {
+            Fault::Credentials => Fault::Sentinel(SentinelFault::Credentials),
+            fault if ["NOAUTH", "WRONGPASS"].contains(&fault.code()) => Fault::Sentinel(SentinelFault::Credentials),
+            other => other,
+        })?;
+        let node = node(reply)?;
+        *self.connection() = Some(connection);
+        Ok(node)
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The node in a sentinel's reply.
@@ -144,16 +200,18 @@ struct Ballot {
     sentinels: usize,
     /// The masters that were named, with the number of sentinels that name them.
     named: Vec<(Node, usize)>,
+    /// The master that most sentinels name.
+    majority: Option<Node>,
     fault: Option<Fault>,
 }
 
 impl Ballot {
     fn new(sentinels: usize) -> Self {
-        Self { sentinels, named: Vec::new(), fault: None }
+        Self { sentinels, named: Vec::new(), majority: None, fault: None }
     }
 
-    /// Adds an answer. Returns the master, once most sentinels name it.
-    fn count(&mut self, answer: Result<Node, Fault>) -> Option<Node> {
+    /// Adds an answer.
+    fn count(&mut self, answer: Result<Node, Fault>) {
         let master = match answer {
             Ok(master) => master,
             Err(fault) => {
@@ -162,20 +220,18 @@ impl Ballot {
                 if tells_more || self.fault.is_none() {
                     self.fault = Some(fault);
                 }
-                return None;
+                return;
             }
         };
-        let votes = match self.named.iter_mut().find(|(named, _)| *named == master) {
-            Some((_, votes)) => {
-                *votes += 1;
-                *votes
-            }
-            None => {
-                self.named.push((master.clone(), 1));
-                1
-            }
-        };
-        (votes * 2 > self.sentinels).then_some(master)
+        let place = self.named.iter().position(|(named, _)| *named == master).unwrap_or(self.named.len());
+        if place == self.named.len() {
+            self.named.push((master, 0));
+        }
+        let (master, votes) = &mut self.named[place];
+        *votes += 1;
+        if *votes * 2 > self.sentinels {
+            self.majority = Some(master.clone());
+        }
     }
 
     /// The master that was named most often, if not all sentinels have answered. Of two the one that was named first.
@@ -200,17 +256,21 @@ mod tests {
     #[test]
     fn a_majority_is_believed_at_once() {
         let mut ballot = Ballot::new(3);
-        assert_eq!(ballot.count(named("a")), None);
-        assert_eq!(ballot.count(Err(Fault::Closed)), None);
-        assert_eq!(ballot.count(named("a")), named("a").ok());
+        for answer in [named("a"), Err(Fault::Closed)] {
+            ballot.count(answer);
+            assert_eq!(ballot.majority, None);
+        }
+        ballot.count(named("a"));
+        assert_eq!(ballot.majority, named("a").ok());
     }
 
     #[test]
     fn a_sentinel_alone_is_believed_if_the_others_are_down() {
         let mut ballot = Ballot::new(3);
         for answer in [Err(Fault::Closed), named("a"), Err(Fault::Closed)] {
-            assert_eq!(ballot.count(answer), None);
+            ballot.count(answer);
         }
+        assert_eq!((&ballot.majority, ballot.named.len()), (&None, 1));
         assert_eq!(ballot.result(), named("a"));
     }
 
@@ -218,8 +278,9 @@ mod tests {
     fn a_sentinel_that_was_cut_off_is_outvoted() {
         let mut ballot = Ballot::new(5);
         for answer in ["old", "new", "new"] {
-            assert_eq!(ballot.count(named(answer)), None);
+            ballot.count(named(answer));
         }
+        assert_eq!(ballot.majority, None);
         assert_eq!(ballot.result(), named("new"));
     }
 
@@ -238,13 +299,18 @@ mod tests {
 
     #[test]
     fn a_reply_of_a_sentinel_is_a_node_or_a_fault() {
-        assert_eq!(node(reply("*2\r\n$8\r\n10.0.0.1\r\n$4\r\n6380\r\n")), Ok(Node { host: "10.0.0.1".into(), port: 6380 }));
+        assert_eq!(
+            node(reply("*2\r\n$8\r\n10.0.0.1\r\n$4\r\n6380\r\n")),
+            Ok(Node { host: "10.0.0.1".into(), port: 6380 })
+        );
         let sentinel = |fault| Err(Fault::Sentinel(fault));
         assert_eq!(node(reply("*-1\r\n")), sentinel(SentinelFault::UnknownService));
         assert_eq!(node(reply("-ERR unknown command 'SENTINEL', with args\r\n")), sentinel(SentinelFault::NoSentinel));
         assert_eq!(node(reply("-NOPERM no\r\n")), sentinel(SentinelFault::Right));
         assert_eq!(node(reply("-NOAUTH no\r\n")), sentinel(SentinelFault::Credentials));
-        for wrong in ["*1\r\n$1\r\na\r\n", "*2\r\n$1\r\na\r\n$5\r\n99999\r\n", "*2\r\n$1\r\na\r\n:1\r\n", "+OK\r\n", ":1\r\n"] {
+        for wrong in
+            ["*1\r\n$1\r\na\r\n", "*2\r\n$1\r\na\r\n$5\r\n99999\r\n", "*2\r\n$1\r\na\r\n:1\r\n", "+OK\r\n", ":1\r\n"]
+        {
             assert_eq!(node(reply(wrong)), Err(Fault::WrongReply), "{wrong:?}");
         }
     }

@@ -69,7 +69,7 @@ impl Server {
     pub(super) async fn connect_and_ask(&self, command: Option<&Cmd>) -> Result<(MultiplexedConnection, Value), Fault> {
         let handshake = self.handshake(command).await;
         match handshake {
-            Err(Fault::Closed) if self.has_tls() => Err(self.why_closed().await),
+            Err(fault) if fault.lost_connection() && self.has_tls() => Err(self.why_closed(fault).await),
             other => other,
         }
     }
@@ -116,14 +116,16 @@ impl Server {
     /// Workaround: the driver loses the error of a connection that ends during a pipeline (no public number known), and
     /// gives that of a single command. Shown by `tests/suite/tls.rs`, `a_missing_client_certificate_is_said`. Can go once
     /// a pipeline fails with the error of its connection.
-    async fn why_closed(&self) -> Fault {
+    async fn why_closed(&self, found: Fault) -> Fault {
         let result = match self.open().await {
-            Ok(mut connection) => Command::Ping.encoded().query_async::<Value>(&mut connection).await.map_err(Fault::from),
+            Ok(mut connection) => {
+                Command::Ping.encoded().query_async::<Value>(&mut connection).await.map_err(Fault::from)
+            }
             Err(fault) => Err(fault),
         };
         match result {
             Err(fault @ Fault::Tls(_)) => fault,
-            _ => Fault::Closed,
+            _ => found,
         }
     }
 }

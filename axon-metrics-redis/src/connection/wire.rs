@@ -89,6 +89,14 @@ impl Endpoint {
         }
     }
 
+    /// Whether it is time for [`has_moved`](Self::has_moved).
+    pub(crate) fn is_check_due(&self) -> bool {
+        match &self.target {
+            Target::Master(sentinels) => sentinels.is_check_due(),
+            _ => false,
+        }
+    }
+
     /// Whether the last connection leads to a server that is not the right one any more, as far as is known.
     pub(crate) async fn has_moved(&self) -> bool {
         match &self.target {

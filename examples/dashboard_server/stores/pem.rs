@@ -3,7 +3,6 @@
 use anyhow::{Context as _, bail, ensure};
 
 /// The certificates for one store, as the text of the PEM files; `None` for those that no setting names.
-#[derive(Default)]
 pub(super) struct Pem {
     pub(super) authority: Option<Vec<u8>>,
     /// The client's certificate and its key.

@@ -66,7 +66,10 @@ fn a_wrong_address_is_named_in_one_line() {
         (vec![("redis.url", "127.0.0.1:6379")], schemes),
         (vec![("redis.url", "redis://:s3cr3t@:6379")], "redis.url: "),
         (vec![("redis.url", "rediss://:s3cr3t@127.0.0.1/#insecure")], "#insecure would switch off"),
-        (vec![("redis.url", "rediss://127.0.0.1/?ssl_cert_reqs=s3cr3t")], "the parameter ssl_cert_reqs is not read here"),
+        (
+            vec![("redis.url", "rediss://127.0.0.1/?ssl_cert_reqs=s3cr3t")],
+            "the parameter ssl_cert_reqs is not read here",
+        ),
         (vec![("redis.url", "redis://127.0.0.1/?password=s3cr3t")], "the parameter password is not read here"),
         (vec![("redis.url", "redis://127.0.0.1/?db=s3cr3t")], "the parameter db has a value"),
         (vec![("redis.url", "redis+sentinel://:s3cr3t@127.0.0.1")], "the name of the service"),
@@ -79,8 +82,14 @@ fn a_wrong_address_is_named_in_one_line() {
             vec![("redis.url", "redis+sentinel://127.0.0.1/s"), ("redis.sentinel_username", "u")],
             "redis.sentinel_username needs redis.sentinel_password",
         ),
-        (vec![("redis.url", "rediss://127.0.0.1"), ("redis.ca_file", "/nowhere")], "redis.ca_file: cannot read /nowhere"),
-        (vec![("redis.url", "rediss://127.0.0.1"), ("redis.ca_file", &key)], "redis.ca_file contains no PEM certificate"),
+        (
+            vec![("redis.url", "rediss://127.0.0.1"), ("redis.ca_file", "/nowhere")],
+            "redis.ca_file: cannot read /nowhere",
+        ),
+        (
+            vec![("redis.url", "rediss://127.0.0.1"), ("redis.ca_file", &key)],
+            "redis.ca_file contains no PEM certificate",
+        ),
         (
             vec![("redis.url", "rediss://127.0.0.1"), ("redis.client_certificate", &authority)],
             "redis.client_certificate needs redis.client_key",
@@ -94,11 +103,18 @@ fn a_wrong_address_is_named_in_one_line() {
             "redis.client_key contains no PEM private key",
         ),
         (
-            vec![("redis.url", "redis://127.0.0.1"), ("cache.shared", "redis"), ("cache.url", "http://u:s3cr3t@127.0.0.1")],
+            vec![
+                ("redis.url", "redis://127.0.0.1"),
+                ("cache.shared", "redis"),
+                ("cache.url", "http://u:s3cr3t@127.0.0.1"),
+            ],
             "cache.url: it must begin with redis://",
         ),
         (vec![("elasticsearch.url", "mysql://u:s3cr3t@127.0.0.1:1/d")], "elasticsearch.url must begin with http://"),
-        (vec![("elasticsearch.url", "https://127.0.0.1:1/?verify_certs=s3cr3t")], "the parameter verify_certs is not read"),
+        (
+            vec![("elasticsearch.url", "https://127.0.0.1:1/?verify_certs=s3cr3t")],
+            "the parameter verify_certs is not read",
+        ),
         (
             vec![("elasticsearch.url", "http://127.0.0.1:1"), ("elasticsearch.ca_file", &authority)],
             "elasticsearch.url asks for no TLS: use https://",
@@ -132,7 +148,8 @@ fn addresses_are_printed_without_their_logins() {
         ("rediss+sentinel://:s3cr3t@a,b/stock?db=3", "rediss+sentinel://:***@a,b/stock?db=3"),
         ("redis+unix:///run/redis.sock?pass=s3cr3t", "redis+unix:///run/redis.sock"),
     ] {
-        let output = binary(&[("redis.url", given), ("redis.sentinel_password", "s3cr3t")]).arg("--print-config").output();
+        let output =
+            binary(&[("redis.url", given), ("redis.sentinel_password", "s3cr3t")]).arg("--print-config").output();
         let printed = String::from_utf8(output.unwrap().stdout).unwrap();
         assert!(printed.lines().any(|line| line == format!("url = \"{shown}\"")), "{given}: {printed}");
         assert!(!printed.contains("s3cr3t"), "{printed}");
@@ -186,7 +203,10 @@ fn redis_is_read_behind_sentinels_and_by_a_database_parameter() {
     assert!(answers(&url));
     assert!(answers(&format!("{url}?db=3")));
     let sentinel = url.trim_start_matches("redis+sentinel://").split([',', '/']).next().unwrap();
-    assert_redis_says(&[("redis.url", &format!("redis://{sentinel}"))], "it is a sentinel (redis+sentinel://host:26379/SERVICE)");
+    assert_redis_says(
+        &[("redis.url", &format!("redis://{sentinel}"))],
+        "it is a sentinel (redis+sentinel://host:26379/SERVICE)",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
