@@ -3,9 +3,10 @@
 
 use std::{io, time::Duration};
 
-use axon_metrics::{SourceError, source::connection_lost};
-
-use crate::tls::TlsFault;
+use axon_metrics::{
+    SourceError,
+    source::{TlsFault, connection_lost},
+};
 
 /// The store's name in answers, logs and metrics.
 pub(crate) const NAME: &str = "elasticsearch";

@@ -22,7 +22,6 @@ mod reply;
 mod search_figures;
 mod time_encoding;
 mod times;
-mod tls;
 mod transport;
 mod unique_keys;
 mod wall_clock;

@@ -4,6 +4,7 @@
 
 use std::{error::Error as _, fmt, io, time::Duration};
 
+use axon_metrics::source::TlsFault;
 use elasticsearch::{
     Elasticsearch, Error,
     http::{
@@ -12,7 +13,7 @@ use elasticsearch::{
     },
 };
 
-use crate::{error::Fault, tls};
+use crate::error::Fault;
 
 /// The client, and the longest reply that is accepted.
 #[derive(Clone)]
@@ -100,7 +101,7 @@ fn fault(error: &Error, within: Duration) -> Fault {
     if error.is_timeout() {
         return Fault::TooSlow(within);
     }
-    if let Some(fault) = tls::fault(error) {
+    if let Some(fault) = TlsFault::of(error) {
         return Fault::Tls(fault);
     }
     let mut cause = error.source();

@@ -5,7 +5,7 @@
 //! it does not know, also those that ask for security. So addresses are checked here, and each parameter that is not read is
 //! an error that names it.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use percent_encoding::percent_decode_str;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
@@ -30,12 +30,50 @@ pub enum AddressError {
     /// A parameter has a value that is not read.
     #[error("the parameter {0} has a value that is not read here")]
     BadValue(String),
+    /// What is asked for TLS does not fit together.
+    #[error("{0}")]
+    Tls(&'static str),
+}
+
+/// Certificates for TLS to a server, in the text of their PEM files. The default has none.
+#[derive(Clone, Default)]
+pub struct TlsPem {
+    authority: Option<Vec<u8>>,
+    client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl TlsPem {
+    /// The authority that signed the server's certificate; several may stand one after the other.
+    #[must_use]
+    pub fn with_authority(self, certificates: impl Into<Vec<u8>>) -> Self {
+        Self { authority: Some(certificates.into()), ..self }
+    }
+
+    /// The client's certificate, for a server that asks for one, and its private key.
+    #[must_use]
+    pub fn with_client(self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        Self { client: Some((certificate.into(), key.into())), ..self }
+    }
+}
+
+impl fmt::Debug for TlsPem {
+    /// Leaves out the certificates and the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsPem")
+            .field("authority", &self.authority.is_some())
+            .field("client", &self.client.is_some())
+            .finish()
+    }
 }
 
 /// The connection options of an address.
 ///
 /// Addresses of Java programs (`jdbc:mysql://`, `jdbc:mariadb://`) are read with the parameters that mean something here.
-/// A parameter that is not read is an error, so that nothing that it asks for is left out in silence.
+/// A parameter that is not read is an error, so that nothing that it asks for is left out in silence. Of several
+/// parameters about TLS the strictest counts.
+///
+/// With an authority the server's certificate is checked, and its name too (`VERIFY_IDENTITY`), unless the address asks for
+/// `VERIFY_CA`. With a client's certificate there is no connection without TLS (`REQUIRED`).
 ///
 /// | parameter | what |
 /// |---|---|
@@ -49,7 +87,8 @@ pub enum AddressError {
 /// | `allowPublicKeyRetrieval` | only `true`: the driver always asks for the key |
 /// | `charset`, `collation`, `characterEncoding`, `connectionCollation`, `useUnicode` | taken and not used: sessions are always set to `utf8mb4` |
 /// # Errors
-/// The address is of another kind, has no host, or has a parameter that is not read.
+/// The address is of another kind, has no host, or has a parameter that is not read; or it names an authority and a mode that
+/// checks no certificate.
 /// ```
 /// use axon_metrics_mysql::connect_options;
 /// let options = connect_options("jdbc:mysql://db.internal:3307/axon_db?user=axon_ro&useSSL=true")?;
@@ -59,6 +98,13 @@ pub enum AddressError {
 /// # Ok::<(), axon_metrics_mysql::AddressError>(())
 /// ```
 pub fn connect_options(address: &str) -> Result<MySqlConnectOptions, AddressError> {
+    connect_options_with_tls(address, &TlsPem::default())
+}
+
+/// [`connect_options`] with certificates, as if the address named their files.
+/// # Errors
+/// Those of [`connect_options`]; or the address names such files, too.
+pub fn connect_options_with_tls(address: &str, tls: &TlsPem) -> Result<MySqlConnectOptions, AddressError> {
     let address = address.trim();
     let rest =
         address.get(..5).filter(|prefix| prefix.eq_ignore_ascii_case("jdbc:")).map_or(address, |_| &address[5..]);
@@ -90,10 +136,27 @@ pub fn connect_options(address: &str) -> Result<MySqlConnectOptions, AddressErro
     for (name, value) in url.query_pairs() {
         options = parameter(options, &mut security, &name, &value)?;
     }
-    Ok(match security.mode() {
+    if let Some(authority) = &tls.authority {
+        once(&mut security.authority)?;
+        options = options.ssl_ca_from_pem(authority.clone());
+    }
+    if let Some((certificate, key)) = &tls.client {
+        once(&mut security.certificate)?;
+        once(&mut security.key)?;
+        options = options.ssl_client_cert_from_pem(certificate).ssl_client_key_from_pem(key);
+    }
+    Ok(match security.mode()? {
         Some(mode) => options.ssl_mode(mode),
         None => options,
     })
+}
+
+/// Notes that a file is given.
+fn once(given: &mut bool) -> Result<(), AddressError> {
+    match std::mem::replace(given, true) {
+        true => Err(AddressError::Tls("a file of certificates is given twice: remove it from the address")),
+        false => Ok(()),
+    }
 }
 
 /// The options with one more parameter.
@@ -112,15 +175,24 @@ fn parameter(
     match name.to_ascii_lowercase().as_str() {
         "user" => return Ok(options.username(value)),
         "password" => return Ok(options.password(value)),
-        "ssl-mode" | "sslmode" => security.named = Some(mode(value).ok_or_else(bad_value)?),
+        "ssl-mode" | "sslmode" => security.name(mode(value).ok_or_else(bad_value)?),
         "usessl" => security.use_ssl = Some(flag()?),
         "requiressl" => security.require |= flag()?,
         "verifyservercertificate" => security.verify |= flag()?,
         // What it leaves unchecked is not checked without it either.
         "trustservercertificate" => security.require |= flag()?,
-        "ssl-ca" | "sslca" | "serversslcert" => return Ok(options.ssl_ca(value)),
-        "ssl-cert" | "sslcert" => return Ok(options.ssl_client_cert(value)),
-        "ssl-key" | "sslkey" => return Ok(options.ssl_client_key(value)),
+        "ssl-ca" | "sslca" | "serversslcert" => {
+            once(&mut security.authority)?;
+            return Ok(options.ssl_ca(value));
+        }
+        "ssl-cert" | "sslcert" => {
+            once(&mut security.certificate)?;
+            return Ok(options.ssl_client_cert(value));
+        }
+        "ssl-key" | "sslkey" => {
+            once(&mut security.key)?;
+            return Ok(options.ssl_client_key(value));
+        }
         "socket" => return Ok(options.socket(value)),
         "allowpublickeyretrieval" if flag()? => {}
         "allowpublickeyretrieval" => return Err(bad_value()),
@@ -135,28 +207,71 @@ fn parameter(
     Ok(options)
 }
 
-/// What the parameters ask for.
+/// What is asked for.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one parameter")]
 struct Security {
     named: Option<MySqlSslMode>,
     use_ssl: Option<bool>,
     require: bool,
     verify: bool,
+    /// Whether the authority, the client's certificate and its key are given.
+    authority: bool,
+    certificate: bool,
+    key: bool,
 }
 
 impl Security {
+    /// Of several modes the strictest counts.
+    fn name(&mut self, mode: MySqlSslMode) {
+        let stricter = self.named.is_none_or(|named| strictness(named) < strictness(mode));
+        if stricter {
+            self.named = Some(mode);
+        }
+    }
+
     /// The strictest of what is asked for; `None`: nothing.
-    fn mode(&self) -> Option<MySqlSslMode> {
-        if let Some(mode) = self.named {
-            return Some(mode);
+    /// # Errors
+    /// A mode cannot do what the files ask for.
+    fn mode(mut self) -> Result<Option<MySqlSslMode>, AddressError> {
+        if self.certificate != self.key {
+            return Err(AddressError::Tls("the client's certificate and its key must be given together"));
         }
-        match self.use_ssl {
-            _ if self.verify => Some(MySqlSslMode::VerifyCa),
-            _ if self.require => Some(MySqlSslMode::Required),
-            Some(true) => Some(MySqlSslMode::Required),
-            Some(false) => Some(MySqlSslMode::Disabled),
-            None => None,
+        if self.use_ssl == Some(true) || self.require {
+            self.name(MySqlSslMode::Required);
         }
+        if self.verify {
+            self.name(MySqlSslMode::VerifyCa);
+        }
+        // `useSSL=false` counts only where nothing else is said.
+        let asked = self.named.or((self.use_ssl == Some(false)).then_some(MySqlSslMode::Disabled));
+        if self.authority {
+            return match asked {
+                None => Ok(Some(MySqlSslMode::VerifyIdentity)),
+                Some(mode) if strictness(mode) >= strictness(MySqlSslMode::VerifyCa) => Ok(Some(mode)),
+                Some(_) => Err(AddressError::Tls(
+                    "an authority is given, and ssl-mode does not check the server's certificate: use VERIFY_IDENTITY, or VERIFY_CA",
+                )),
+            };
+        }
+        match asked {
+            Some(MySqlSslMode::Disabled | MySqlSslMode::Preferred) if self.certificate => Err(AddressError::Tls(
+                "a client's certificate is given, and ssl-mode allows connections without TLS: use REQUIRED or a stricter one",
+            )),
+            None if self.certificate => Ok(Some(MySqlSslMode::Required)),
+            asked => Ok(asked),
+        }
+    }
+}
+
+/// The place of a mode among all, from the weakest on.
+fn strictness(mode: MySqlSslMode) -> u8 {
+    match mode {
+        MySqlSslMode::Disabled => 0,
+        MySqlSslMode::Preferred => 1,
+        MySqlSslMode::Required => 2,
+        MySqlSslMode::VerifyCa => 3,
+        MySqlSslMode::VerifyIdentity => 4,
     }
 }
 
@@ -289,6 +404,31 @@ mod tests {
         assert_eq!(mode("sslMode=verify-full"), "VerifyIdentity");
         assert_eq!(mode("sslMode=trust"), "Required");
         assert_eq!(mode("user=a"), "Preferred");
+        // Of two that differ the stricter one.
+        assert_eq!(mode("sslMode=DISABLED&requireSSL=true"), "Required");
+        assert_eq!(mode("sslMode=PREFERRED&verifyServerCertificate=true"), "VerifyCa");
+        assert_eq!(mode("sslMode=VERIFY_CA&ssl-mode=DISABLED"), "VerifyCa");
+        // A file is asked for to be used.
+        assert_eq!(mode("ssl-ca=/a.pem"), "VerifyIdentity");
+        assert_eq!(mode("ssl-ca=/a.pem&ssl-mode=VERIFY_CA"), "VerifyCa");
+        assert_eq!(mode("serverSslCert=/a.pem&useSSL=true&verifyServerCertificate=true"), "VerifyCa");
+        assert_eq!(mode("ssl-cert=/c.pem&ssl-key=/k.pem"), "Required");
+    }
+
+    #[test]
+    fn files_that_a_mode_would_not_use_are_an_error() {
+        let text = |parameters: &str| error(&format!("mysql://db/axon?{parameters}"));
+        for mode in ["DISABLED", "PREFERRED", "REQUIRED"] {
+            assert!(text(&format!("ssl-mode={mode}&ssl-ca=/a.pem")).contains("use VERIFY_IDENTITY"), "{mode}");
+        }
+        assert!(text("useSSL=false&ssl-ca=/a.pem").contains("use VERIFY_IDENTITY"));
+        assert!(text("ssl-mode=DISABLED&ssl-cert=/c.pem&ssl-key=/k.pem").contains("use REQUIRED"));
+        assert!(text("ssl-cert=/c.pem").contains("must be given together"));
+        let pem = TlsPem::default().with_authority(*b"pem");
+        let twice = connect_options_with_tls("mysql://db/axon?ssl-ca=/a.pem", &pem).unwrap_err();
+        assert!(twice.to_string().contains("given twice"));
+        let options = connect_options_with_tls("mysql://db/axon", &pem.with_client(*b"pem", *b"key")).unwrap();
+        assert!(matches!(options.get_ssl_mode(), MySqlSslMode::VerifyIdentity));
     }
 
     #[test]

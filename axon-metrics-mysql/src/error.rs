@@ -5,7 +5,10 @@
 
 use std::{fmt, io, sync::Arc};
 
-use axon_metrics::{SourceError, source::connection_lost};
+use axon_metrics::{
+    SourceError,
+    source::{TlsFault, connection_lost},
+};
 use sqlx::mysql::MySqlDatabaseError;
 
 use crate::{NAME, text_row::CellError};
@@ -68,6 +71,8 @@ pub(crate) enum Cause {
     PoolBusy,
     #[error("connecting failed")]
     NoConnection(#[source] Box<Cause>),
+    #[error("{0}")]
+    Certificate(TlsFault),
     #[error("the TLS handshake failed: {0}")]
     Tls(&'static str),
     #[error("{0}")]
@@ -124,42 +129,25 @@ impl From<sqlx::Error> for Cause {
         {
             return Self::Server(ServerFault::of(fault));
         }
+        if let Some(fault) = TlsFault::of(&error) {
+            return Self::Certificate(fault);
+        }
         match error {
             // The text can name the host.
             sqlx::Error::Tls(error) => Self::Tls(tls_reason(&error.to_string())),
-            // To the driver, a fault of the certificate is one of the connection.
-            sqlx::Error::Io(error) if error.to_string().contains("peer certificate") => {
-                Self::Tls(tls_reason(&error.to_string()))
-            }
             sqlx::Error::PoolTimedOut => Self::PoolBusy,
             other => Self::Driver(other),
         }
     }
 }
 
-/// Why a TLS handshake failed, and what to do, as a harmless sentence. The driver gives a text alone.
+/// Why there is no TLS, and what to do, as a harmless sentence. The driver gives a text alone.
 fn tls_reason(text: &str) -> &'static str {
-    const NOT_TRUSTED: &str =
-        "the server's certificate is not trusted: give the authority that signed it (ssl-ca in the address)";
-    const EXPIRED: &str = "the server's certificate has expired: renew it";
-    const OTHER_NAME: &str =
-        "the server's certificate is for another name: use a name that it has in the address, or ssl-mode=VERIFY_CA";
-    const NOT_YET_VALID: &str =
-        "the server's certificate is not valid yet: compare the clocks of both machines, or renew it";
-    const KNOWN: [(&str, &str); 9] = [
-        ("UnknownIssuer", NOT_TRUSTED),
-        ("BadSignature", NOT_TRUSTED),
-        // A certificate that signed itself, and is no authority, is refused by this.
-        ("CaUsedAsEndEntity", NOT_TRUSTED),
-        ("Expired", EXPIRED),
-        ("certificate expired", EXPIRED),
-        ("NotValidForName", OTHER_NAME),
-        ("not valid for name", OTHER_NAME),
-        ("not valid yet", NOT_YET_VALID),
+    const KNOWN: [(&str, &str); 2] = [
         ("server does not support TLS", "the server does not support TLS: switch it on there, or set another ssl-mode"),
+        ("Invalid certificate", "the authority that is given is no certificate (ca_file)"),
     ];
-    let known = KNOWN.into_iter().find(|(name, _)| text.contains(name));
-    known.map_or("the server refused it, or its certificate is invalid", |(_, sentence)| sentence)
+    KNOWN.into_iter().find(|(known, _)| text.contains(known)).map_or("refused", |(_, reason)| reason)
 }
 
 /// An error of a server.
@@ -257,7 +245,9 @@ enum Kind {
 impl Cause {
     fn kind(&self) -> Kind {
         match self {
-            Self::TooSlow | Self::PoolBusy | Self::Tls(_) | Self::RetryFailed(_) => Kind::Unavailable,
+            Self::TooSlow | Self::PoolBusy | Self::Certificate(_) | Self::Tls(_) | Self::RetryFailed(_) => {
+                Kind::Unavailable
+            }
             // Not `Lost`, since the pool itself retries a refused connection.
             Self::NoConnection(cause) if cause.is_refused_connection() => Kind::Unavailable,
             // A denied login and an overloaded server keep their kind.
@@ -319,7 +309,7 @@ mod tests {
             ("certificate expired: verification time 1 (UNIX)", "has expired: renew it"),
             (name, "is for another name: use a name that it has"),
             ("certificate not valid yet: verification time 1 (UNIX)", "is not valid yet: compare the clocks"),
-            ("BadEncoding", "the server refused it, or its certificate is invalid"),
+            ("BadEncoding", "is invalid: renew it"),
         ] {
             let sentence = sentence(text);
             assert!(sentence.contains(expected) && !sentence.contains("db.internal"), "{sentence}");

@@ -14,7 +14,7 @@ mod statuses;
 mod store;
 mod text_row;
 
-pub use address::{AddressError, connect_options};
+pub use address::{AddressError, TlsPem, connect_options, connect_options_with_tls};
 pub use catalog::MySqlCatalog;
 pub use ledger::MySqlLedger;
 pub use options::MySqlOptions;

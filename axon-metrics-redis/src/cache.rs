@@ -11,6 +11,7 @@ use redis::Value;
 use tracing::debug;
 
 use crate::{
+    address::{AddressError, RedisAddress},
     command::Command,
     connection::{Backoff, Connection, Endpoint},
     error::{Fault, NAME, QueryError},
@@ -48,6 +49,14 @@ impl RedisCache {
     #[expect(clippy::needless_pass_by_value, reason = "as all constructors over a client")]
     pub fn with_options(client: redis::Client, options: RedisCacheOptions) -> Self {
         Self::over(Endpoint::single(&client, options.connect_timeout), options)
+    }
+
+    /// A cache in what an address leads to: a server, a cluster, or the master that sentinels name. Connects with the first
+    /// call.
+    /// # Errors
+    /// The address cannot be used, or needs a feature of this crate that is missing.
+    pub fn at(address: &RedisAddress, options: RedisCacheOptions) -> Result<Self, AddressError> {
+        Ok(Self::over(Endpoint::at(address, options.connect_timeout)?, options))
     }
 
     /// A cache in a cluster, without a prefix. Connects with the first call.

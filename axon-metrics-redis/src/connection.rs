@@ -1,7 +1,7 @@
 //! A connection that repairs itself: it opens with the first question, is replaced after every fault, and reconnects in
 //! the background.
 //! Lives here: sending commands. Lives elsewhere: when to connect and which questions wait (`lifecycle`), the handshake
-//! and the bytes (`wire`), the meaning of replies (`reply`).
+//! (`server`), which server is the master (`sentinels`), the bytes (`wire`), the meaning of replies (`reply`).
 //!
 //! Workaround: the driver's `ConnectionManager` (redis 1.8) does not connect again after a reconnect that ended with
 //! anything but an I/O error (a garbled reply, rejected credentials), and does not replace a connection that times out.
@@ -11,6 +11,8 @@
 //! failed attempt and after time-outs.
 
 mod lifecycle;
+mod sentinels;
+mod server;
 mod wire;
 
 use std::{
@@ -29,7 +31,11 @@ use self::{
     lifecycle::{Action, Lifecycle},
     wire::Wire,
 };
-use crate::{command::Command, error::Fault, reply::Reply};
+use crate::{
+    command::Command,
+    error::{Fault, SentinelFault},
+    reply::Reply,
+};
 
 /// The connection. Clones share it.
 #[derive(Clone)]
@@ -61,6 +67,10 @@ impl Connection {
     /// # Errors
     /// If no command got an answer.
     pub(crate) async fn ask(&self, commands: Vec<Command>, budget: Duration) -> Result<Vec<Reply>, Fault> {
+        if self.shared.endpoint.is_check_due() {
+            let connection = self.clone();
+            tokio::spawn(async move { connection.follow_master().await });
+        }
         let (connection, deadline) = (self.clone(), Instant::now() + budget);
         let exchange = tokio::spawn(async move { connection.ask_until(&commands, deadline).await });
         // The task has no result only if it panics.
@@ -81,6 +91,10 @@ impl Connection {
                         None => self.lifecycle(|lifecycle| lifecycle.on_answer(generation)),
                     }
                     return Ok(replies);
+                }
+                Err(fault) if !fault.requires_reconnect() => {
+                    self.lifecycle(|lifecycle| lifecycle.on_answer(generation));
+                    return Err(fault);
                 }
                 Err(fault) => {
                     self.replace(generation, fault.clone(), false);
@@ -132,6 +146,15 @@ impl Connection {
     fn connect_after(&self, pause: Duration) {
         let task = ConnectTask { shared: Arc::downgrade(&self.shared), ended: false };
         tokio::spawn(async move { task.until_connected(pause).await });
+    }
+
+    /// Replaces a connection that leads to a server which is not the master any more, by what sentinels say. Such a server
+    /// may still answer, with old figures.
+    async fn follow_master(&self) {
+        let generation = self.lifecycle(|lifecycle| lifecycle.generation());
+        if self.is_open() && self.shared.endpoint.has_moved().await {
+            self.replace(generation, Fault::Sentinel(SentinelFault::NoMaster), false);
+        }
     }
 
     /// Changes the state of the connection under its lock.

@@ -2,9 +2,9 @@
 //!
 //! Errors of the driver are not passed on: they can quote an address, or a reply with ids of users.
 
-use std::{error::Error as _, fmt, io};
+use std::{error::Error, fmt, io, sync::Arc};
 
-use axon_metrics::source::{SourceError, connection_lost};
+use axon_metrics::source::{SourceError, TlsFault, connection_lost};
 use redis::{ErrorKind, RedisError, ServerError};
 
 /// The store's name.
@@ -34,9 +34,40 @@ pub(crate) enum Fault {
     ServerFull,
     #[error("the reply does not match the command")]
     WrongReply,
-    /// A fault of the client: the address does not resolve, TLS, no node of a cluster answers.
+    /// A node of a cluster was asked as a single server.
+    #[error(
+        "the server is a node of a cluster: configure all its addresses as a cluster, redis://host:6379,host:6380, or one as \
+         redis+cluster://"
+    )]
+    ClusterNode,
+    #[error(
+        "the server does not know the command: it is a sentinel (redis+sentinel://host:26379/SERVICE), or the command is \
+         disabled"
+    )]
+    UnknownCommand,
+    #[error("{0}")]
+    Tls(TlsFault),
+    #[error("{0}")]
+    Sentinel(SentinelFault),
+    /// A fault of the client: the host is not known, no node of a cluster answers.
     #[error("the client cannot connect ({0})")]
     Client(&'static str),
+}
+
+/// Why sentinels lead to no master.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SentinelFault {
+    #[error("the sentinels know no service of this name")]
+    UnknownService,
+    #[error("the sentinels rejected the credentials (sentinel_password)")]
+    Credentials,
+    #[error("the sentinels refuse the command SENTINEL GET-MASTER-ADDR-BY-NAME: give the right to it")]
+    Right,
+    #[error("what answers is no sentinel: a server is given as redis://host:6379")]
+    NoSentinel,
+    /// A failover is in progress, or has just been.
+    #[error("the server is not the master that the sentinels name")]
+    NoMaster,
 }
 
 /// The code of an error reply, its first word (`NOPERM`, `LOADING`). The rest can contain data.
@@ -56,9 +87,17 @@ impl Fault {
         if error.details().is_some_and(|text| text.contains("max number of clients")) {
             return Self::ServerFull;
         }
+        if error.code() == "ERR" && error.details().is_some_and(|text| text.starts_with("unknown command")) {
+            return Self::UnknownCommand;
+        }
         // Codes of Redis have this form. A server of another kind may send anything, which must not be logged.
         let is_code = |code: &&str| code.len() <= 20 && code.bytes().all(|byte| byte.is_ascii_uppercase());
         Self::ErrorReply(Code(Some(error.code()).filter(is_code).unwrap_or("ERR").to_owned()))
+    }
+
+    /// Whether a node of a cluster says that a key, or some of several keys, are on another node.
+    pub(crate) fn is_of_cluster(&self) -> bool {
+        ["MOVED", "ASK", "CROSSSLOT"].contains(&self.code())
     }
 
     pub(crate) fn code(&self) -> &str {
@@ -73,6 +112,7 @@ impl Fault {
     pub(crate) fn requires_reconnect(&self) -> bool {
         match self {
             Self::ErrorReply(_) => self.code() == "NOAUTH",
+            Self::ClusterNode | Self::UnknownCommand => false,
             _ => true,
         }
     }
@@ -94,19 +134,40 @@ impl Fault {
 
 impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Self {
+        if let Some(fault) = TlsFault::of(&error) {
+            return Self::Tls(fault);
+        }
         match error.kind() {
             ErrorKind::Io if error.is_timeout() => Self::TooSlow,
-            ErrorKind::Io => match error.source().and_then(|cause| cause.downcast_ref()).map(io::Error::kind) {
+            ErrorKind::Io => match io_error(&error) {
+                Some(io) if io.to_string().contains("failed to lookup address") => {
+                    Self::Client("the host is not known")
+                }
                 // The driver's errors for a connection that has ended.
-                Some(io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) | None => Self::Closed,
-                Some(kind) => Self::Io(kind),
+                Some(io) => match io.kind() {
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Self::Closed,
+                    kind => Self::Io(kind),
+                },
+                None => Self::Closed,
             },
             ErrorKind::AuthenticationFailed => Self::Credentials,
+            ErrorKind::InvalidClientConfig if error.to_string().contains("TLS parameters") => {
+                Self::Client("the client's certificate and its key do not belong together")
+            }
             ErrorKind::InvalidClientConfig => Self::Client("configuration or address"),
             ErrorKind::ClusterConnectionNotFound => Self::Client("no node of the cluster answers"),
             ErrorKind::Client => Self::Client("client"),
             _ => ServerError::try_from(error).map_or(Self::WrongReply, |error| Self::error_reply(&error)),
         }
+    }
+}
+
+/// The I/O error among the causes. The driver keeps it in an `Arc`, which hides it from a downcast of the cause itself.
+fn io_error(error: &RedisError) -> Option<&io::Error> {
+    let cause = error.source()?;
+    match cause.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
+        Some(shared) => shared.downcast_ref(),
+        None => cause.downcast_ref(),
     }
 }
 
@@ -148,12 +209,15 @@ impl From<QueryError> for SourceError {
             | Fault::Io(_)
             | Fault::Closed
             | Fault::RetryFailed(_)
+            | Fault::Tls(_)
+            | Fault::Sentinel(_)
             | Fault::Client(_) => Self::Unavailable { source_name, source: error.into() },
             Fault::WrongReply => {
                 Self::Malformed { source_name, expected: "a reply to the command", source: error.into() }
             }
-            // For example `MOVED`, if a node of a cluster is configured as a single server.
-            Fault::ErrorReply(_) => Self::Malformed { source_name, expected: "a value", source: error.into() },
+            Fault::ErrorReply(_) | Fault::ClusterNode | Fault::UnknownCommand => {
+                Self::Malformed { source_name, expected: "a value", source: error.into() }
+            }
         }
     }
 }
@@ -224,9 +288,41 @@ mod tests {
 
     #[test]
     fn a_moved_reply_is_malformed_and_its_address_is_left_out() {
-        let error = source_error(error_reply("MOVED 3999 10.1.2.3:6381"));
-        assert!(matches!(error, SourceError::Malformed { .. }));
-        assert!(!format!("{error:?}").contains("10.1.2.3"), "{error:?}");
+        let fault = error_reply("MOVED 3999 10.1.2.3:6381");
+        assert!(fault.is_of_cluster());
+        for fault in [fault, Fault::ClusterNode] {
+            let error = source_error(fault);
+            assert!(matches!(error, SourceError::Malformed { .. }));
+            assert!(!format!("{error:?}").contains("10.1.2.3"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_kind_of_an_io_error_is_found_in_the_drivers_error() {
+        use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, UnexpectedEof};
+        let fault = |kind| Fault::from(RedisError::from(io::Error::from(kind)));
+        for kind in [ConnectionRefused, ConnectionReset, HostUnreachable] {
+            assert_eq!(fault(kind), Fault::Io(kind));
+        }
+        assert_eq!(fault(UnexpectedEof), Fault::Closed);
+    }
+
+    #[test]
+    fn a_fault_of_a_certificate_is_said_as_such_and_not_as_a_lost_connection() {
+        let text = "invalid peer certificate: UnknownIssuer";
+        let fault = Fault::from(RedisError::from(io::Error::new(io::ErrorKind::InvalidData, text)));
+        assert_eq!(fault, Fault::Tls(TlsFault::NotTrusted));
+        let cluster = (ErrorKind::ClusterConnectionNotFound, "Failed to create initial connections", text.to_owned());
+        assert_eq!(Fault::from(RedisError::from(cluster)), fault);
+        let error = source_error(fault);
+        assert!(matches!(error, SourceError::Unavailable { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_sentinel_asked_as_a_server_is_named() {
+        let fault = error_reply("ERR unknown command 'GET', with args beginning with: 'user-4711'");
+        assert_eq!(fault, Fault::UnknownCommand);
+        assert!(fault.to_string().contains("redis+sentinel://") && !fault.to_string().contains("4711"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod cache;
 mod command;
 mod connection;
@@ -9,6 +10,7 @@ mod options;
 mod realtime;
 mod reply;
 
+pub use address::{AddressError, RedisAddress};
 pub use cache::RedisCache;
 pub use keys::{KeyTemplate, KeyTemplateError, RedisKeys, StockKey};
 pub use options::{RedisCacheOptions, RedisOptions};

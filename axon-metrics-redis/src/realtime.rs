@@ -12,6 +12,7 @@ use axon_metrics::{
 use tracing::warn;
 
 use crate::{
+    address::{AddressError, RedisAddress},
     command::Command,
     connection::{Backoff, Connection, Endpoint},
     error::NAME,
@@ -48,6 +49,23 @@ impl RedisRealtime {
     #[expect(clippy::needless_pass_by_value, reason = "as all constructors of sources")]
     pub fn with_options(client: redis::Client, options: RedisOptions) -> Self {
         Self::over(Endpoint::single(&client, options.connect_timeout), options)
+    }
+
+    /// A source over what an address leads to: a server, a cluster, or the master that sentinels name. Connects with the
+    /// first question.
+    ///
+    /// Behind sentinels each new connection asks them for the master, and once a second it is compared with what most of
+    /// them say: an old master goes on answering after a failover.
+    /// # Errors
+    /// The address cannot be used, or needs a feature of this crate that is missing.
+    /// ```
+    /// use axon_metrics_redis::{RedisAddress, RedisOptions, RedisRealtime};
+    /// let address = RedisAddress::parse("redis+sentinel://a.internal,b.internal/stock")?;
+    /// let source = RedisRealtime::at(&address, RedisOptions::default())?;
+    /// # Ok::<(), axon_metrics_redis::AddressError>(())
+    /// ```
+    pub fn at(address: &RedisAddress, options: RedisOptions) -> Result<Self, AddressError> {
+        Ok(Self::over(Endpoint::at(address, options.connect_timeout)?, options))
     }
 
     /// A source over a cluster with the platform's keys. Connects with the first question. Its keys are in many slots,
@@ -117,9 +135,12 @@ impl RealtimeSource for RedisRealtime {
 
     async fn probe(&self, _as_of: Timestamp, budget: Duration) -> Result<Probe, SourceError> {
         let keys = &self.options.keys;
-        // No activity has the id 0, so this checks the rights without reading data.
+        // No activity has these ids, so this checks the rights without reading data. Of a single server several, since a
+        // node of a cluster answers for the keys of its own slots, and would not be told from a single server by one.
+        let further = if self.connection.endpoint().is_cluster() { 0 } else { 9 };
+        let ids: Vec<_> = (0..=further).map(|number: u64| ActivityId(number.wrapping_neg())).collect();
         let mut commands = vec![Command::Ping];
-        commands.extend(reply::commands(keys, &[ActivityId(0)]));
+        commands.extend(reply::commands(keys, &ids));
         let replies = self.connection.ask(commands, budget).await;
         let replies = replies.map_err(|fault| reply::query_error("PING", fault))?;
         reply::rights(keys, replies)?;

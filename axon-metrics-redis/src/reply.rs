@@ -53,13 +53,13 @@ pub(crate) fn facts(
     Ok(RealtimeFacts::new(slots))
 }
 
-/// Checks that the keys may be read, by the replies to a `PING` and the commands for one activity.
+/// Checks that the keys may be read, by the replies to a `PING` and the commands for some activities.
 /// # Errors
 /// The first missing right, or another fault.
 pub(crate) fn rights(keys: &RedisKeys, replies: Vec<Reply>) -> Result<(), SourceError> {
     // The reply to `PING` is skipped: it needs a right of its own, which questions do not need.
     let questions = [stock_question(keys), members_question(keys)];
-    for (question, reply) in questions.iter().zip(replies.into_iter().skip(1)) {
+    for (question, reply) in questions.iter().cycle().zip(replies.into_iter().skip(1)) {
         match reply {
             Err(fault) if fault.code() != WRONG_TYPE => return Err(query_error(question, fault)),
             _ => {}

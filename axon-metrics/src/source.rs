@@ -16,6 +16,7 @@ mod outcome;
 mod probe;
 mod question;
 mod realtime;
+mod tls_fault;
 
 pub use behavior::*;
 pub(crate) use believed::believed;
@@ -36,5 +37,6 @@ pub use question::{
     SeriesActivities,
 };
 pub use realtime::*;
+pub use tls_fault::TlsFault;
 
 pub use crate::vocabulary::{Cells, Counting, Grid, PerQuestion, PerSource, QuestionKind, SourceKind};

@@ -104,6 +104,9 @@ pub(crate) struct Elasticsearch {
     pub(crate) api_key_file: String,
     /// The certificate authority of the server's certificate, PEM; empty for the public ones.
     pub(crate) ca_file: String,
+    /// The client's certificate and its key, PEM.
+    pub(crate) client_certificate: String,
+    pub(crate) client_key: String,
     #[serde(deserialize_with = "values::list")]
     pub(crate) event_indices: Vec<String>,
     #[serde(deserialize_with = "values::list")]
@@ -136,6 +139,14 @@ pub(crate) struct Redis {
     pub(crate) url: Url,
     pub(crate) password: Secret,
     pub(crate) password_file: String,
+    /// The login for sentinels.
+    pub(crate) sentinel_username: String,
+    pub(crate) sentinel_password: Secret,
+    pub(crate) sentinel_password_file: String,
+    /// PEM files: the authority of the server's certificate, the client's certificate, and its key.
+    pub(crate) ca_file: String,
+    pub(crate) client_certificate: String,
+    pub(crate) client_key: String,
     pub(crate) stock_key: String,
     pub(crate) stock_counts: StockCounts,
     pub(crate) members_key: String,
@@ -186,6 +197,8 @@ impl Config {
                 api_key: Secret::default(),
                 api_key_file: String::new(),
                 ca_file: String::new(),
+                client_certificate: String::new(),
+                client_key: String::new(),
                 event_indices: texts(&events),
                 purchase_indices: texts(&purchases),
                 purchase_indices_are_set: false,
@@ -201,6 +214,12 @@ impl Config {
                 url: Url::default(),
                 password: Secret::default(),
                 password_file: String::new(),
+                sentinel_username: String::new(),
+                sentinel_password: Secret::default(),
+                sentinel_password_file: String::new(),
+                ca_file: String::new(),
+                client_certificate: String::new(),
+                client_key: String::new(),
                 stock_key: stock.into(),
                 stock_counts: counts,
                 members_key: members.into(),
@@ -248,7 +267,9 @@ impl Config {
             (&mut self.elasticsearch.api_key, &self.elasticsearch.api_key_file, "elasticsearch.api_key"),
             (&mut self.mysql.password, &self.mysql.password_file, "mysql.password"),
             (&mut self.redis.password, &self.redis.password_file, "redis.password"),
+            (&mut self.redis.sentinel_password, &self.redis.sentinel_password_file, "redis.sentinel_password"),
             (&mut self.cache.password, &self.cache.password_file, "cache.password"),
+            (&mut self.cache.sentinel_password, &self.cache.sentinel_password_file, "cache.sentinel_password"),
         ];
         for (secret, file, key) in secrets {
             if file.is_empty() {

@@ -1,5 +1,5 @@
 //! Shared by the examples. Lives here: the generator of campaign data, loading of real stores, a proxy that breaks connections on
-//! purpose, one that records requests, a load generator, and the cost of a process. The header of each example says what it shows, how to run it and what you
+//! purpose, one that records requests, one that speaks TLS, a load generator, and the cost of a process. The header of each example says what it shows, how to run it and what you
 //! should see.
 
 pub mod arguments;
@@ -9,6 +9,7 @@ pub mod load;
 pub mod process;
 pub mod recording_proxy;
 pub mod stores;
+pub mod tls_proxy;
 
 /// The project's readme, so that its example is compiled.
 #[cfg(doctest)]

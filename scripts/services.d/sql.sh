@@ -45,11 +45,19 @@ fetch_mysql() { once mysql-debian-sid debian mysql sid mysql-server-core; }
 start_mysql() {
   # A killed server leaves a lock file with its process id, which another process may have now.
   rm -f "$run/mysql/socket.lock"
-  sql_server mysql mysql-debian-sid usr/sbin/mysqld --mysqlx=OFF --secure-file-priv=NULL
+  # With the certificates of the tests, instead of those that it would make. At 127.0.0.2 they are another name's.
+  cp axon-metrics-es/tests/certificates/*.pem axon-metrics-es/tests/certificates/*.key "$run/mysql"
+  own "$run/mysql"/{authority.pem,valid.pem,server.key}
+  sql_server mysql mysql-debian-sid usr/sbin/mysqld --mysqlx=OFF --secure-file-priv=NULL --bind-address=127.0.0.1,127.0.0.2 \
+    --ssl-ca="$run/mysql/authority.pem" --ssl-cert="$run/mysql/valid.pem" --ssl-key="$run/mysql/server.key"
   initialise mysql "${command_line[@]}" --initialize-insecure && launch mysql "${command_line[@]}"
 }
 answers_mysql() { sql_answers mysql; }
-urls_mysql() { echo "AXON_TEST_MYSQL_URL=mysql://root@127.0.0.1:$(port mysql)/"; }
+# The second address is of the same server, for tests that need its certificates.
+urls_mysql() {
+  echo "AXON_TEST_MYSQL_URL=mysql://root@127.0.0.1:$(port mysql)/"
+  echo "AXON_TEST_MYSQL_TLS_URL=mysql://root@127.0.0.1:$(port mysql)/"
+}
 
 fetch_mariadb() { once mariadb-debian-12 debian mariadb bookworm mariadb-server-core; }
 start_mariadb() {

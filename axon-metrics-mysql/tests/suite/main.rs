@@ -12,6 +12,7 @@ mod history;
 mod hostile;
 mod replication;
 mod session;
+mod tls;
 mod trips;
 mod types;
 mod zones;

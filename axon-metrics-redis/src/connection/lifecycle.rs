@@ -86,6 +86,11 @@ impl<C: Clone> Lifecycle<C> {
         self.connection.is_some()
     }
 
+    /// The generation of the last connection.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// What a question must do now.
     pub(crate) fn next_action(&mut self, now: Instant) -> Action<C> {
         self.last_question = Some(now);

@@ -1,4 +1,4 @@
-//! The handshake of a connection, and the exchange of commands: a pipeline with a single server, single commands at the
+//! What a connection leads to, and the exchange of commands: a pipeline with a single server, single commands at the
 //! same time with a cluster.
 //!
 //! Workaround: the driver rejects a cluster pipeline over several slots (redis-rs issue 1348), so a cluster gets single
@@ -7,11 +7,7 @@
 
 use std::time::Duration;
 
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, Pipeline, RedisConnectionInfo, Value,
-    aio::MultiplexedConnection,
-    io::tcp::{TcpSettings, socket2::TcpKeepalive},
-};
+use redis::{Client, Pipeline, Value, aio::MultiplexedConnection};
 use tokio::time::{Instant, timeout, timeout_at};
 #[cfg(feature = "cluster")]
 use {
@@ -22,10 +18,16 @@ use {
     },
 };
 
-use crate::{command::Command, error::Fault, reply::Reply};
-
-/// TCP keepalive: the idle time before the first probe, and the interval of further ones.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(5));
+use super::{
+    sentinels::Sentinels,
+    server::{Server, check},
+};
+use crate::{
+    address::{AddressError, Kind, RedisAddress},
+    command::Command,
+    error::Fault,
+    reply::Reply,
+};
 
 /// The server or cluster to connect to.
 pub(crate) struct Endpoint {
@@ -35,80 +37,9 @@ pub(crate) struct Endpoint {
 
 enum Target {
     Single(Box<Server>),
+    Master(Box<Sentinels>),
     #[cfg(feature = "cluster")]
     Cluster(Box<ClusterClient>),
-}
-
-struct Server {
-    client: Client,
-    /// The `AUTH` command of the handshake.
-    ///
-    /// Workaround: the driver reports every error reply to its own `AUTH` as `AuthenticationFailed`, also that of a
-    /// server with too many clients (no public number known), so the handshake sends it. Shown by
-    /// `tests/suite/hostile.rs`, `a_full_server_is_not_a_wrong_password`. Can go once the driver keeps the error reply.
-    password: Option<Cmd>,
-    /// The `SELECT` command of the handshake; `None` for database 0.
-    database: Option<Cmd>,
-}
-
-impl Server {
-    fn new(client: &Client) -> Self {
-        let info = client.get_connection_info();
-        let configured = info.redis_settings();
-        // Without the driver's `CLIENT SETINFO`, which needs a right and a round trip.
-        let settings = RedisConnectionInfo::default().set_protocol(configured.protocol()).set_skip_set_lib_name();
-        let (settings, password) = match (configured.password(), configured.username()) {
-            (None, _) => (settings, None),
-            // In RESP3 the driver's `HELLO` contains the credentials.
-            (Some(password), username) if configured.protocol().supports_resp3() => {
-                let settings = settings.set_password(password);
-                (username.into_iter().fold(settings, RedisConnectionInfo::set_username), None)
-            }
-            (Some(password), username) => {
-                let mut auth = redis::cmd("AUTH");
-                // Servers before version 6 have no user names, so `default` is left out.
-                auth.arg(username.filter(|name| *name != "default")).arg(password);
-                (settings, Some(auth))
-            }
-        };
-        let database = (configured.db() != 0).then(|| {
-            let mut select = redis::cmd("SELECT");
-            select.arg(configured.db());
-            select
-        });
-        let tcp = with_defaults(info.tcp_settings().clone());
-        let info = info.clone().set_redis_settings(settings).set_tcp_settings(tcp);
-        // A client's own configuration is always valid.
-        Self { client: Client::open(info).unwrap_or_else(|_| client.clone()), password, database }
-    }
-
-    /// An open connection that has answered a `PING`: an open socket alone does not prove a working server.
-    async fn connect(&self) -> Result<MultiplexedConnection, Fault> {
-        // The deadlines of the questions apply instead.
-        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        let mut handshake = Pipeline::new();
-        handshake.ignore_errors();
-        for command in self.password.iter().chain(&self.database).cloned().chain([Command::Ping.encoded()]) {
-            handshake.add_command(command);
-        }
-        let mut replies: Vec<Value> = handshake.query_async(&mut connection).await?;
-        let ping = replies.pop().ok_or(Fault::WrongReply)?;
-        let mut replies = replies.into_iter();
-        for (command, rejected) in [(&self.password, Fault::Credentials), (&self.database, Fault::Database)] {
-            if let Some(Value::ServerError(error)) = command.as_ref().and_then(|_| replies.next()) {
-                return Err(match Fault::error_reply(&error) {
-                    fault if ["ERR", "WRONGPASS", "NOPERM"].contains(&fault.code()) => rejected,
-                    other => other,
-                });
-            }
-        }
-        match check(&Command::Ping, ping) {
-            // The server answered, and questions do not need the right to `PING`.
-            Err(fault) if fault.code() != "NOPERM" => Err(fault),
-            _ => Ok(connection),
-        }
-    }
 }
 
 impl Endpoint {
@@ -121,15 +52,29 @@ impl Endpoint {
         Self { target: Target::Cluster(Box::new(client)), timeout }
     }
 
+    /// What an address leads to.
+    pub(crate) fn at(address: &RedisAddress, timeout: Duration) -> Result<Self, AddressError> {
+        address.check()?;
+        Ok(match address.kind() {
+            Kind::Server(node) => Self::single(&address.client(node)?, timeout),
+            Kind::Socket(path) => Self::single(&address.socket_client(path.clone())?, timeout),
+            Kind::Sentinels { sentinels, service } => {
+                let sentinels = Sentinels::new(address, sentinels, service, timeout)?;
+                Self { target: Target::Master(Box::new(sentinels)), timeout }
+            }
+            #[cfg(feature = "cluster")]
+            Kind::Cluster(nodes) => Self::cluster(address.cluster_client(nodes)?, timeout),
+            #[cfg(not(feature = "cluster"))]
+            Kind::Cluster(_) => return Err(AddressError::Feature("cluster")),
+        })
+    }
+
     /// The text of the endpoint in a health report.
     pub(crate) fn describe(&self) -> &'static str {
         match &self.target {
-            Target::Single(server)
-                if server.client.get_connection_info().redis_settings().protocol().supports_resp3() =>
-            {
-                "one server, RESP3"
-            }
+            Target::Single(server) if server.is_resp3() => "one server, RESP3",
             Target::Single(_) => "one server, RESP2",
+            Target::Master(_) => "the master that sentinels name",
             #[cfg(feature = "cluster")]
             Target::Cluster(_) => "cluster",
         }
@@ -138,9 +83,25 @@ impl Endpoint {
     /// Whether keys are on several servers.
     pub(crate) fn is_cluster(&self) -> bool {
         match &self.target {
-            Target::Single(_) => false,
+            Target::Single(_) | Target::Master(_) => false,
             #[cfg(feature = "cluster")]
             Target::Cluster(_) => true,
+        }
+    }
+
+    /// Whether it is time for [`has_moved`](Self::has_moved).
+    pub(crate) fn is_check_due(&self) -> bool {
+        match &self.target {
+            Target::Master(sentinels) => sentinels.is_check_due(),
+            _ => false,
+        }
+    }
+
+    /// Whether the last connection leads to a server that is not the right one any more, as far as is known.
+    pub(crate) async fn has_moved(&self) -> bool {
+        match &self.target {
+            Target::Master(sentinels) => sentinels.name_another_master().await,
+            _ => false,
         }
     }
 
@@ -149,6 +110,7 @@ impl Endpoint {
         let connect = timeout(self.timeout, async {
             match &self.target {
                 Target::Single(server) => server.connect().await.map(Wire::Single),
+                Target::Master(sentinels) => sentinels.connect().await.map(Wire::Single),
                 // The client reads the slots of the cluster, so the connection has answered, too.
                 #[cfg(feature = "cluster")]
                 Target::Cluster(client) => {
@@ -159,16 +121,6 @@ impl Endpoint {
         });
         connect.await.unwrap_or(Err(Fault::NotConnected))
     }
-}
-
-/// Adds `TCP_NODELAY`, and keepalive unless the caller has set it.
-fn with_defaults(tcp: TcpSettings) -> TcpSettings {
-    let tcp = tcp.set_nodelay(true);
-    if tcp.keepalive().is_some() {
-        return tcp;
-    }
-    let (time, interval) = KEEPALIVE;
-    tcp.set_keepalive(TcpKeepalive::new().with_time(time).with_interval(interval))
 }
 
 /// An open connection. Clones share it. It closes when the last clone is dropped.
@@ -198,6 +150,10 @@ impl Wire {
                 }
                 let replies: Vec<_> =
                     commands.iter().zip(values).map(|(command, value)| check(command, value)).collect();
+                // A part of the keys would be a part of the figures, and which part would be chance.
+                if replies.iter().any(|reply| reply.as_ref().is_err_and(Fault::is_of_cluster)) {
+                    return Err(Fault::ClusterNode);
+                }
                 // Replies come in the order of the commands: if one does not match, the others may belong to other
                 // commands.
                 let fault = replies.iter().find_map(|reply| reply.as_ref().err().filter(|it| it.requires_reconnect()));
@@ -227,14 +183,5 @@ impl Wire {
                 }
             }
         }
-    }
-}
-
-/// A reply that fits its command, or the fault.
-fn check(command: &Command, value: Value) -> Reply {
-    match value {
-        Value::ServerError(error) => Err(Fault::error_reply(&error)),
-        value if command.fits(&value) => Ok(value),
-        _ => Err(Fault::WrongReply),
     }
 }

@@ -18,11 +18,11 @@ use axon_metrics::{
     ActivityId, Missing,
     cache::DashboardCache as _,
     facts::{Slots, Stock},
-    source::{RealtimeSource as _, SourceError},
+    source::{ErrorChain, RealtimeSource as _, SourceError},
     testing::{CacheStore, RealtimeStore, SlotRecord, server_url},
 };
 use axon_metrics_redis::{
-    KeyTemplate, RedisCache, RedisCacheOptions, RedisKeys, RedisOptions, RedisRealtime, StockKey,
+    KeyTemplate, RedisAddress, RedisCache, RedisCacheOptions, RedisKeys, RedisOptions, RedisRealtime, StockKey,
 };
 use redis::{
     Client, ConnectionAddr,
@@ -282,6 +282,66 @@ async fn the_documented_rights_and_cluster_slots_are_enough() {
         println!("denied: {}", format!("{denials:?}").matches(&user).count());
         redis::cmd("ACL").arg("DELUSER").arg(&user).exec_async(&mut admin).await.unwrap();
     }
+}
+
+/// The counters of thirty activities, in keys of the test's own.
+async fn put_counters(nodes: &[String]) -> RedisKeys {
+    let keys = keys(&word());
+    let mut cluster = ClusterClient::new(nodes.to_vec()).unwrap().get_async_connection().await.unwrap();
+    for activity in 1..=ACTIVITIES {
+        let slot = SlotRecord { activity: ActivityId(activity), counter: Some("45"), members: Some(vec![1]) };
+        put(&mut cluster, &keys, &slot).await;
+    }
+    keys
+}
+
+fn source_at(address: &str, keys: &RedisKeys) -> RedisRealtime {
+    let options = RedisOptions::default().with_keys(keys.clone()).with_connect_timeout(Duration::from_secs(5));
+    RedisRealtime::at(&RedisAddress::parse(address).unwrap(), options).unwrap()
+}
+
+#[tokio::test]
+async fn several_addresses_are_a_cluster_and_one_by_its_scheme() {
+    let Some(nodes) = nodes() else { return };
+    let keys = put_counters(&nodes).await;
+    let hosts: Vec<_> = nodes.iter().map(|node| node.trim_start_matches("redis://")).collect();
+    for address in [
+        nodes.join(","),
+        format!("redis://{}", hosts.join(",")),
+        format!("redis+cluster://{}/0?protocol=resp3", hosts[1]),
+    ] {
+        let source = source_at(&address, &keys);
+        let patient = patient_question(1..=ACTIVITIES);
+        for (_, slots) in source.realtime(&patient).await.unwrap().slots {
+            assert_eq!(common::measured(&slots), (Stock::Held(45), 1), "{address}");
+        }
+        let probe = source.probe(patient.as_of, patient.budget).await.unwrap();
+        assert!(probe.findings.contains(&("connection".to_owned(), "cluster".to_owned())), "{probe:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_node_of_a_cluster_as_a_server_says_what_to_configure() {
+    let Some(nodes) = nodes() else { return };
+    let keys = put_counters(&nodes).await;
+    for node in &nodes {
+        let source = source_at(node, &keys);
+        let patient = patient_question(1..=ACTIVITIES);
+        let question = source.realtime(&patient).await.unwrap_err();
+        let probe = source.probe(patient.as_of, patient.budget).await.unwrap_err();
+        for error in [question, probe] {
+            assert!(matches!(error, SourceError::Malformed { .. }), "{error:?}");
+            let text = ErrorChain(&error).to_string();
+            assert!(text.contains("a node of a cluster: configure all its addresses as a cluster"), "{text}");
+        }
+    }
+    // The cache of one node reads several keys by one command, which no node answers.
+    let options = RedisCacheOptions::default().with_prefix(format!("{}:", word()));
+    let options = options.with_connect_timeout(Duration::from_secs(5));
+    let cache = RedisCache::at(&RedisAddress::parse(&nodes[0]).unwrap(), options).unwrap();
+    let names: Vec<_> = (0..30).map(|number| format!("dashboard:c{number}:funnel")).collect();
+    let error = cache.get(&names, Duration::from_secs(5)).await.unwrap_err();
+    assert!(ErrorChain(&error).to_string().contains("a node of a cluster"), "{error:?}");
 }
 
 #[tokio::test]

@@ -8,3 +8,5 @@ mod conformance;
 mod healing;
 mod hostile;
 mod reading;
+mod sentinels;
+mod tls;

@@ -20,7 +20,7 @@ use axon_metrics::{
     facts::Stock,
     source::{RealtimeSource as _, SourceError},
 };
-use axon_metrics_redis::{RedisKeys, RedisOptions, RedisRealtime, StockKey};
+use axon_metrics_redis::{RedisAddress, RedisKeys, RedisOptions, RedisRealtime, StockKey};
 use redis::Client;
 
 use common::{Data, ask, ask_until_answered, measured, monitor::Monitor, patient_question, question, word};
@@ -242,4 +242,25 @@ async fn a_database_number_is_selected_and_a_missing_one_is_denied() {
     assert!(matches!(slots.stock, Err(Missing::NotMeasured(Reason::KeyMissing))), "{slots:?}");
     let result = at(100_000).realtime(&patient).await;
     assert!(matches!(result, Err(SourceError::Denied { .. })), "{result:?}");
+}
+
+#[tokio::test]
+async fn an_address_may_name_the_database_as_a_path_or_a_parameter() {
+    let Some(base) = Data::new().await else { return };
+    let server = base.server();
+    let mut third = Data::with(Client::open(format!("redis://{server}/3")).unwrap()).await;
+    third.put(789, "45", 44).await;
+    let patient = patient_question([789]);
+    for (address, found) in [
+        (format!("redis://{server}?db=3"), true),
+        (format!("redis://{server}/3"), true),
+        (format!("valkey://{server}/?db=3&protocol=resp3"), true),
+        (format!("redis://{server}"), false),
+        (format!("redis://{server}?db=0"), false),
+    ] {
+        let options = third.options().with_connect_timeout(Duration::from_secs(5));
+        let source = RedisRealtime::at(&RedisAddress::parse(&address).unwrap(), options).unwrap();
+        let slots = source.realtime(&patient).await.unwrap().slots.remove(0).1;
+        assert_eq!(slots.stock.is_ok(), found, "{address}: {slots:?}");
+    }
 }

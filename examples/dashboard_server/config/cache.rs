@@ -38,6 +38,14 @@ pub(crate) struct Cache {
     pub(crate) url: Url,
     pub(crate) password: Secret,
     pub(super) password_file: String,
+    /// The login for sentinels.
+    pub(crate) sentinel_username: String,
+    pub(crate) sentinel_password: Secret,
+    pub(super) sentinel_password_file: String,
+    /// PEM files: the authority of the server's certificate, the client's certificate, and its key.
+    pub(crate) ca_file: String,
+    pub(crate) client_certificate: String,
+    pub(crate) client_key: String,
     /// The prefix of the shared cache's keys.
     pub(crate) prefix: String,
     /// The tenant, which is part of each cache key.
@@ -71,6 +79,12 @@ impl Default for Cache {
             url: Url::default(),
             password: Secret::default(),
             password_file: String::new(),
+            sentinel_username: String::new(),
+            sentinel_password: Secret::default(),
+            sentinel_password_file: String::new(),
+            ca_file: String::new(),
+            client_certificate: String::new(),
+            client_key: String::new(),
             prefix: String::new(),
             tenant: String::new(),
         }

@@ -15,6 +15,10 @@ pub(crate) struct MySql {
     pub(crate) url: Url,
     pub(crate) password: Secret,
     pub(crate) password_file: String,
+    /// PEM files: the authority of the server's certificate, the client's certificate, and its key.
+    pub(crate) ca_file: String,
+    pub(crate) client_certificate: String,
+    pub(crate) client_key: String,
     pub(crate) max_connections: u32,
     pub(crate) currency: String,
     #[serde(with = "offset")]
@@ -40,6 +44,9 @@ impl Default for MySql {
             url: Url::default(),
             password: Secret::default(),
             password_file: String::new(),
+            ca_file: String::new(),
+            client_certificate: String::new(),
+            client_key: String::new(),
             max_connections: 14,
             currency: "KRW".into(),
             purchase_offset: SEOUL,

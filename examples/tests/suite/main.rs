@@ -23,6 +23,7 @@ mod load_stores;
 mod operate;
 mod operator_sentences;
 mod round_trips;
+mod server_addresses;
 mod server_files;
 mod server_stores;
 mod totals;

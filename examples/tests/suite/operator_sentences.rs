@@ -188,7 +188,7 @@ fn an_address_of_another_kind_is_refused_with_the_form_that_is_read() {
         (
             "elasticsearch.url",
             format!("http://u:{SECRET}@127.0.0.1:1?verify=false"),
-            "the parameter verify is not read here; remove it".into(),
+            "the parameter verify is not read here; the server's certificate is always checked".into(),
         ),
         (
             "elasticsearch.url",
@@ -258,16 +258,12 @@ fn certificates() -> PathBuf {
 fn a_fault_of_elasticsearchs_certificate_says_what_to_do() {
     let authority = certificates().join("authority.pem").to_str().unwrap().to_owned();
     for (certificate, authority, sentence) in [
-        (
-            "valid.pem",
-            "",
-            "the server's certificate is not trusted: give the authority that signed it (elasticsearch.ca_file)",
-        ),
+        ("valid.pem", "", "the server's certificate is not trusted: give the authority that signed it (ca_file)"),
         ("expired.pem", &*authority, "the server's certificate has expired: renew it"),
         (
             "other_name.pem",
             &*authority,
-            "the server's certificate is for another name: use a name that it has in elasticsearch.url, or renew it",
+            "the server's certificate is for another name: use a name that it has in the address, or renew it",
         ),
     ] {
         let address = tls_server(certificate);
@@ -289,14 +285,18 @@ fn a_fault_of_elasticsearchs_certificate_says_what_to_do() {
         variable("mysql.url", "mysql://u@127.0.0.1:1/d"),
         variable("elasticsearch.url", &format!("https://{address}")),
     ];
-    assert_told(&[], &settings, &["the server does not speak TLS at this address: use http:// instead of https://"]);
+    assert_told(
+        &[],
+        &settings,
+        &["the server does not speak TLS at this address: use its TLS port, or the scheme without TLS"],
+    );
 }
 
 /// Field case 19: MySQL makes a certificate of its own, which no public authority signed.
 #[test]
 fn a_fault_of_mysqls_certificate_says_what_to_do() {
     for (server, sentence) in [
-        ("AXON_TEST_MYSQL_URL", "the server's certificate is not trusted: give the authority that signed it (ssl-ca"),
+        ("AXON_TEST_MYSQL_URL", "the server's certificate is not trusted: give the authority that signed it (ca_file"),
         ("AXON_TEST_MARIADB_URL", "the server does not support TLS: switch it on there, or set another ssl-mode"),
     ] {
         let Some(url) = server_url(server) else { continue };
