@@ -123,7 +123,8 @@ impl Targets {
     /// Creates the stores of a layout, replacing their existing contents, and fills them with the records of a plan. The plan
     /// needs `export`, since documents have ids.
     ///
-    /// In a layout without an index for purchases, forged ones could not be distinguished from real ones: they are left out.
+    /// Forged purchases are stored only where `keep` wants them: no figure is whole beside them. In a layout without an index for
+    /// purchases they could not be distinguished from real ones, and are left out.
     /// # Errors
     /// The first store that fails. The others stay as they are at that moment.
     /// # Panics
@@ -219,7 +220,7 @@ struct Rows {
 
 /// The sink of the generator. It blocks while a store is busy.
 struct Sender {
-    /// Whether forged purchases are stored.
+    /// Whether the layout can have forged purchases.
     forged: bool,
     keep: Option<Keep>,
     events: Option<EventLoader>,
@@ -247,7 +248,10 @@ impl Sink for Sender {
     }
 
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        let wanted = (self.forged || !event.is_forged()) && self.keep.as_ref().is_none_or(|keep| keep(event));
+        let wanted = self
+            .keep
+            .as_ref()
+            .map_or_else(|| !event.is_forged(), |keep| keep(event) && (self.forged || !event.is_forged()));
         match &mut self.events {
             Some(events) if wanted => events.event(event),
             _ => Ok(()),

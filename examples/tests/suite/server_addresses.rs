@@ -21,7 +21,7 @@ fn binary(settings: &[(&str, &str)]) -> Command {
     command
 }
 
-/// What the health check says about a kind of source with these settings: its status, and its error.
+/// What the health check says about a kind of source with these settings: its status, and its error or its problems.
 fn checked(seam: &str, settings: &[(&str, &str)]) -> (String, String) {
     let mut command = binary(settings);
     for budget in ["ANSWER", "REALTIME", "CATALOG", "LEDGER", "BEHAVIOR"] {
@@ -32,7 +32,9 @@ fn checked(seam: &str, settings: &[(&str, &str)]) -> (String, String) {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {log}"));
     let sources = report["health"]["sources"].as_array().unwrap();
     let source = sources.iter().find(|source| source["seam"] == seam).unwrap_or_else(|| panic!("{report}"));
-    (source["status"].as_str().unwrap().to_owned(), source["error"].as_str().unwrap_or_default().to_owned())
+    let problems = source["problems"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let said: Vec<&str> = source["error"].as_str().into_iter().chain(problems).collect();
+    (source["status"].as_str().unwrap().to_owned(), said.join("; "))
 }
 
 /// Checks that Redis answers by these settings.
@@ -220,8 +222,9 @@ async fn elasticsearch_with_tls_is_read_by_authority_and_client_certificate() {
     let url = format!("https://{}", asking.address());
     let (authority, own, key) = (file("authority.pem"), file("valid.pem"), file("server.key"));
     let error = |settings: &[(&str, &str)]| {
-        let index = [("elasticsearch.url", url.as_str()), ("elasticsearch.event_indices", "axon-test-none")];
-        tokio::task::block_in_place(|| checked("behavior", &[&index[..], settings].concat()).1)
+        let (events, purchases) = ("elasticsearch.event_indices", "elasticsearch.purchase_indices");
+        let indices = [("elasticsearch.url", url.as_str()), (events, "axon-test-none"), (purchases, "axon-test-none")];
+        tokio::task::block_in_place(|| checked("behavior", &[&indices[..], settings].concat()).1)
     };
     let trusting = ("elasticsearch.ca_file", authority.as_str());
     let client = [("elasticsearch.client_certificate", own.as_str()), ("elasticsearch.client_key", key.as_str())];
