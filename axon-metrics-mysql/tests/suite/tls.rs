@@ -73,7 +73,8 @@ async fn a_certificate_that_is_not_trusted_is_said() {
 #[tokio::test]
 async fn a_user_who_needs_a_certificate_has_one() {
     let Some(url) = url() else { return };
-    let admin = pool(&url, &TlsPem::default());
+    // Not the recommended pool, whose sessions only read.
+    let admin = MySqlPool::connect(&url).await.unwrap();
     let user = unique("x");
     sqlx::query(AssertSqlSafe(format!("CREATE USER '{user}'@'%' REQUIRE X509"))).execute(&admin).await.unwrap();
     let as_user = url.replace("root@", &format!("{user}@"));
