@@ -111,7 +111,8 @@ fn fault(error: &Error, within: Duration) -> Fault {
         }
         // The HTTP client resends by itself what it could not send on an idle connection. What arrives here was sent
         // once.
-        if next.downcast_ref::<hyper::Error>().is_some_and(|error| error.is_incomplete_message() || error.is_closed()) {
+        let has_ended = |error: &hyper::Error| error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+        if next.downcast_ref::<hyper::Error>().is_some_and(has_ended) {
             return Fault::Ended;
         }
         cause = next.source();

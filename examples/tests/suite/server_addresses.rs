@@ -15,6 +15,11 @@ use server::Server;
 fn binary(settings: &[(&str, &str)]) -> Command {
     let mut command = server::binary();
     command.env("RUST_LOG", "info").env("AXON_DASHBOARD__MYSQL__URL", "mysql://u@127.0.0.1:1/d");
+    // Enough on a busy machine.
+    for budget in ["ANSWER", "REALTIME", "CATALOG", "LEDGER", "BEHAVIOR"] {
+        command.env(format!("AXON_DASHBOARD__BUDGETS__{budget}_MS"), "4000");
+    }
+    command.env("AXON_DASHBOARD__REDIS__CONNECT_MS", "3000");
     for (key, value) in settings {
         command.env(format!("AXON_DASHBOARD__{}", key.to_uppercase().replace('.', "__")), value);
     }
@@ -23,11 +28,7 @@ fn binary(settings: &[(&str, &str)]) -> Command {
 
 /// What the health check says about a kind of source with these settings: its status, and its error or its problems.
 fn checked(seam: &str, settings: &[(&str, &str)]) -> (String, String) {
-    let mut command = binary(settings);
-    for budget in ["ANSWER", "REALTIME", "CATALOG", "LEDGER", "BEHAVIOR"] {
-        command.env(format!("AXON_DASHBOARD__BUDGETS__{budget}_MS"), "4000");
-    }
-    let output = command.env("AXON_DASHBOARD__REDIS__CONNECT_MS", "3000").arg("--check-config").output().unwrap();
+    let output = binary(settings).arg("--check-config").output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {log}"));
     let sources = report["health"]["sources"].as_array().unwrap();
@@ -229,8 +230,10 @@ async fn elasticsearch_with_tls_is_read_by_authority_and_client_certificate() {
     let client = [("elasticsearch.client_certificate", own.as_str()), ("elasticsearch.client_key", key.as_str())];
     let (_, text) = behavior(&[]);
     assert!(text.contains("is not trusted"), "{text}");
-    let (_, text) = behavior(&[trusting]);
-    assert!(text.contains("asks for a certificate of the client"), "{text}");
+    // The server says so after its own part of the handshake. Now and then the connection has ended before the client reads it.
+    let texts: Vec<_> = (0..10).map(|_| behavior(&[trusting]).1).collect();
+    assert!(texts.iter().any(|text| text.contains("asks for a certificate of the client")), "{texts:?}");
+    assert!(texts.iter().all(|text| text.contains("client") || text.contains("connection")), "{texts:?}");
     // The server answers, also to a user, whom it does not know: it has no such index.
     for login in [&[][..], &[("elasticsearch.username", "axon"), ("elasticsearch.password", "secret")]] {
         let (status, text) = behavior(&[&[trusting, client[0], client[1]], login].concat());
